@@ -1,0 +1,104 @@
+"""The wire drift: what differs between the two sides' answers beside the numbers.
+
+Here belong the record of what one side's wire looked like, and the table that sets two of them side by side. It holds
+only what was observed; nothing is typed in by hand.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from parity_pipeline.core.limits import UNIT_NORM_TOLERANCE
+
+NOT_OBSERVED = "not observed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireObservation:
+    """What one side's wire looked like during one fetch.
+
+    Attributes:
+        method_and_path: Such as `POST /ai/embed`.
+        request_fields: Fields that were sent and answered with vectors, sorted.
+        response_fields: Top-level fields of the answers as `name: type`, such as `embeddings: array of array of
+            number`, sorted.
+        unknown_fields: Those of them that the dialect does not read.
+        number_format: `float64 digits`, `float32 digits`, `integers`, or `not observed`.
+        dimension: Length of the first vector; 0 where none came.
+        default_model: The model named in the answer to a request without one; or `refused (HTTP 400)`, `not named`,
+            or `not observed`.
+        usage_fields: Token usage fields that came, sorted.
+    """
+
+    method_and_path: str = NOT_OBSERVED
+    request_fields: Sequence[str] = ()
+    response_fields: Sequence[str] = ()
+    unknown_fields: Sequence[str] = ()
+    number_format: str = NOT_OBSERVED
+    dimension: int = 0
+    default_model: str = NOT_OBSERVED
+    usage_fields: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NormRange:
+    """Smallest and largest L2 norm of a side's finite, non-zero vectors; both None where there are none."""
+
+    low: float | None
+    high: float | None
+
+    def describe(self) -> str:
+        """Return the range in words, such as `unit vectors` or `raw, 12.51 to 13.98`."""
+        if self.low is None or self.high is None:
+            return NOT_OBSERVED
+        if max(abs(self.low - 1.0), abs(self.high - 1.0)) <= UNIT_NORM_TOLERANCE:
+            return "unit vectors"
+        return f"raw, {self.low:.2f} to {self.high:.2f}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftRow:
+    """One field of the drift catalogue.
+
+    Attributes:
+        field: What is compared, such as `response fields`.
+        legacy: What the legacy side showed.
+        candidate: What the candidate side showed.
+        same: Whether they are equal; None where one side was not observed.
+    """
+
+    field: str
+    legacy: str
+    candidate: str
+    same: bool | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the row as plain JSON values."""
+        return {"field": self.field, "legacy": self.legacy, "candidate": self.candidate, "same": self.same}
+
+
+def _row(field: str, legacy: str, candidate: str) -> DriftRow:
+    known = NOT_OBSERVED not in (legacy, candidate)
+    return DriftRow(field=field, legacy=legacy, candidate=candidate, same=legacy == candidate if known else None)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) if names else NOT_OBSERVED
+
+
+def catalogue(
+    legacy: WireObservation, candidate: WireObservation, legacy_norms: NormRange, candidate_norms: NormRange
+) -> tuple[DriftRow, ...]:
+    """Return the drift catalogue of one date and model: URL, fields, number format, dimension, norms, default model.
+
+    The L2 norms are the same when both sides give unit vectors, or when both ranges agree in two decimals.
+    """
+    return (
+        _row("URL", legacy.method_and_path, candidate.method_and_path),
+        _row("request fields", _listed(legacy.request_fields), _listed(candidate.request_fields)),
+        _row("response fields", _listed(legacy.response_fields), _listed(candidate.response_fields)),
+        _row("number format", legacy.number_format, candidate.number_format),
+        _row("dimension", str(legacy.dimension or NOT_OBSERVED), str(candidate.dimension or NOT_OBSERVED)),
+        _row("L2 norm", legacy_norms.describe(), candidate_norms.describe()),
+        _row("default model", legacy.default_model, candidate.default_model),
+    )

@@ -1,0 +1,39 @@
+"""Every limit of the product, once, with its unit and its origin.
+
+Here belong numbers that more than one module or a reader of a verdict needs to know about. A number that only shapes
+one function stays in that function. Settings may replace the ones that settings name; nothing else may repeat them.
+"""
+
+from typing import Final
+
+COSINE_THRESHOLD: Final = 0.999
+"""Smallest cosine similarity, dimensionless in [-1, 1], at which one sample counts as a match.
+
+Origin: the gate of the 2026-04-30 cut-over. The test suites of text-embeddings-inference use > 0.999, those of Ollama
+and vLLM 0.99. Settings: `thresholds.cosine`.
+"""
+
+NORM_RATIO_TOLERANCE: Final = 1e-3
+"""Largest |candidate norm / legacy norm - 1|, dimensionless, at which the norms of one sample agree. Warns only.
+
+Origin: a unit vector written with seven digits strays by less than 1e-6; one part in a thousand is far from that and
+far below the factor 13 to 23 of raw against unit vectors. Settings: `thresholds.norm_ratio`.
+"""
+
+UNIT_NORM_TOLERANCE: Final = 1e-3
+"""Largest |norm - 1| at which a side's vectors are described as unit vectors. Description only, never a gate."""
+
+REPORT_ROWS: Final = 50
+"""Largest number of sample rows in a report's table; the report says how many there are beyond it."""
+
+HEAD_CHARACTERS: Final = 40
+"""Characters of a sample's text that a report shows, as the first report of 2026-04-30 did."""
+
+ERROR_CHARACTERS: Final = 500
+"""Characters of a server's own words that are kept with one sample."""
+
+SLUG_BYTES: Final = 160
+"""Largest length in bytes of a model's file slug: file systems allow 255 for a name, prefixes and suffixes included."""
+
+METRIC_BLOCK_ROWS: Final = 256
+"""Rows of one metric computation: two float64 blocks of 256 x 768 take 3 MB and stay near the L2 cache."""

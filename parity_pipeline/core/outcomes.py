@@ -1,0 +1,49 @@
+"""The vocabulary of results: sides, row statuses, outcomes and verdicts.
+
+Here belong the closed sets of words that Parquet files, the ledger and reports share. Their spelling is stored, so a
+word is never renamed, only added.
+"""
+
+from enum import StrEnum
+
+
+class Side(StrEnum):
+    """The two lanes. The control is `legacy`, the one on trial is `candidate`."""
+
+    LEGACY = "legacy"
+    CANDIDATE = "candidate"
+
+
+class RowStatus(StrEnum):
+    """What a side made of one sample."""
+
+    OK = "ok"
+    """A vector came back. It may still hold NaN or be zero; that is judged, not fetched."""
+    REFUSED = "refused"
+    """The side answered for this sample alone, and the answer was a definite no (a 4xx, or a 500 that stays)."""
+    FAILED = "failed"
+    """No definite answer: unreachable, timed out, overloaded after every retry. This is no evidence either way."""
+    MALFORMED = "malformed"
+    """An answer with status 200 that does not hold one vector for this sample: short, ragged, empty, not numbers."""
+
+
+class Outcome(StrEnum):
+    """What comparing the two sides of one sample came to. Each sample has exactly one."""
+
+    MATCH = "match"
+    MISMATCH = "mismatch"
+    DIMENSION_MISMATCH = "dimension_mismatch"
+    NON_FINITE = "non_finite"
+    ZERO_NORM = "zero_norm"
+    REFUSED_BY_LEGACY = "refused_by_legacy"
+    REFUSED_BY_CANDIDATE = "refused_by_candidate"
+    REFUSED_BY_BOTH = "refused_by_both"
+    MISSING = "missing"
+
+
+class Decision(StrEnum):
+    """The verdict on one date and model."""
+
+    PASS = "PASS"  # noqa: S105 - the word of the verdict, not a password
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"

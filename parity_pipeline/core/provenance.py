@@ -1,0 +1,129 @@
+"""Where a batch of vectors came from, and whether two batches may be paired.
+
+Here belong the frozen record that travels in the metadata of every embeddings file, and the comparison that names
+every reason against pairing two of them. Reading and writing the record's file belongs to `storage`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
+
+from parity_pipeline.core.drift import WireObservation
+from parity_pipeline.core.errors import ArtifactError
+from parity_pipeline.core.outcomes import RowStatus, Side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """What produced one embeddings partition.
+
+    Attributes:
+        side: `legacy` or `candidate`.
+        label: What people call this side, such as `Rust gateway`.
+        url: The address that was asked, without credentials.
+        dialect: Name of the dialect spoken.
+        date: Partition date, ISO 8601.
+        model: The model of the partition.
+        model_asked: The name it was asked under on this side.
+        models_echoed: How many rows came in answers that named each model; "" stands for answers that named none.
+        server_headers: Response headers that say what software answered, such as `server` and `via`.
+        sample_set_hash: Content hash of the sample set that was sent.
+        samples: Number of samples in that set.
+        settings_hash: Hash of the settings that shape a request.
+        package_version: Version of parity_pipeline.
+        fetched_from: Time of the first request, ISO 8601 in UTC.
+        fetched_to: Time of the last answer, ISO 8601 in UTC.
+        requests: Requests sent, retries included.
+        retries: Requests sent again.
+        status_counts: Rows of each `RowStatus`; sums to `samples`.
+        observation: What the wire looked like.
+        stopped_early: Why the lane gave up before its end; "" where it did not.
+    """
+
+    side: Side
+    label: str
+    url: str
+    dialect: str
+    date: str
+    model: str
+    model_asked: str
+    models_echoed: Mapping[str, int]
+    server_headers: Mapping[str, str]
+    sample_set_hash: str
+    samples: int
+    settings_hash: str
+    package_version: str
+    fetched_from: str
+    fetched_to: str
+    requests: int
+    retries: int
+    status_counts: Mapping[str, int]
+    observation: WireObservation
+    stopped_early: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], place: str) -> Self:
+        """Return the record that `to_json` gave.
+
+        Args:
+            value: Plain JSON values.
+            place: The file it was read from, for the error.
+
+        Raises:
+            ArtifactError: A field is missing or unknown: the file was written by another version.
+        """
+        names = {one.name for one in fields(cls)}
+        if set(value) != names:
+            odd = ", ".join(sorted(set(value) ^ names))
+            problem = f"its provenance was written by another version of parity_pipeline (fields {odd})"
+            raise ArtifactError(problem, place=place, remedy="Materialize that partition again.")
+        plain = dict(value)
+        plain["side"] = Side(plain["side"])
+        plain["observation"] = WireObservation(**plain["observation"])
+        return cls(**plain)
+
+    @property
+    def ok_rows(self) -> int:
+        """Return the number of rows with a vector."""
+        return self.status_counts.get(RowStatus.OK, 0)
+
+
+def pairing_faults(legacy: Provenance, candidate: Provenance, sample_set_hash: str) -> tuple[str, ...]:
+    """Return every reason why two batches may not be paired for a sample set; empty when they may.
+
+    All reasons are collected, not the first alone, and each names what differs and how to mend it.
+    """
+    faults: list[str] = []
+    for side, batch in ((Side.LEGACY, legacy), (Side.CANDIDATE, candidate)):
+        if batch.side is not side:
+            faults.append(f"the batch given as {side} was fetched from the {batch.side} side")
+        if batch.sample_set_hash != sample_set_hash:
+            faults.append(
+                f"{side} was fetched for sample set {batch.sample_set_hash[:12]} while the snapshot is "
+                f"{sample_set_hash[:12]}: materialize {side}/embeddings again"
+            )
+    if legacy.model != candidate.model:
+        faults.append(f"legacy holds model {legacy.model!r}, candidate {candidate.model!r}")
+    if legacy.date != candidate.date:
+        faults.append(f"legacy is dated {legacy.date}, candidate {candidate.date}")
+    return tuple(faults)
+
+
+def echo_fault(batch: Provenance) -> str:
+    """Return why the model that a side says it used is not the one it was asked for; "" when it is or is not said.
+
+    A tag `:latest` on either name is no difference, since Ollama adds it.
+    """
+    asked = batch.model_asked.removesuffix(":latest")
+    others = {
+        name: rows for name, rows in batch.models_echoed.items() if name and name.removesuffix(":latest") != asked
+    }
+    if not others:
+        return ""
+    named = ", ".join(f"{name!r} ({rows} rows)" for name, rows in sorted(others.items()))
+    return f"{batch.side} was asked for model {batch.model_asked!r} and says it used {named}"

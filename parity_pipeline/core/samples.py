@@ -1,0 +1,106 @@
+"""Samples: the texts that a date and model is probed with, and the identity of a set of them.
+
+Here belong ids, hashes, dropping of duplicates and seeded drawing, all as streams. Reading files belongs to `storage`.
+"""
+
+import hashlib
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+ID_HEX_DIGITS: Final = 16
+"""Hex digits of a sample id: 64 bits of SHA-256, so that a million texts collide with probability below 3e-8."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One text to probe with.
+
+    Attributes:
+        text: The text exactly as it is sent; may be empty.
+        category: What kind of text it is, such as `seed` or `traffic`.
+        source: Where it came from, as `file:line`.
+    """
+
+    text: str
+    category: str
+    source: str
+
+    @property
+    def id(self) -> str:
+        """Return the stable id, `sample_id` of the text."""
+        return sample_id(self.text)
+
+
+def sample_id(text: str) -> str:
+    """Return the stable id of a text: the first 16 hex digits of the SHA-256 of its UTF-8 bytes.
+
+    Lone surrogates, which have no UTF-8, are hashed in the `surrogatepass` form, so that every `str` has an id.
+
+    >>> sample_id("hello")
+    '2cf24dba5fb0a30e'
+    """
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:ID_HEX_DIGITS]
+
+
+@dataclass(slots=True)
+class SetHash:
+    """The content hash of a sample set, fed one sample at a time in order.
+
+    Two sets have the same hash when they hold the same texts in the same order with the same categories. Sources are
+    left out: a moved file changes nothing that is sent.
+    """
+
+    _digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    count: int = 0
+
+    def add(self, identity: str, category: str) -> None:
+        """Take in the next sample by its id and category."""
+        self._digest.update(f"{identity}\x1f{category}\x1e".encode("utf-8", "surrogatepass"))
+        self.count += 1
+
+    def hexdigest(self) -> str:
+        """Return the hash of what was taken in so far, 64 hex digits."""
+        return self._digest.hexdigest()
+
+
+@dataclass(slots=True)
+class DropCount:
+    """Count what `unique` dropped."""
+
+    duplicates: int = 0
+
+
+def unique(samples: Iterable[Sample], dropped: DropCount) -> Iterator[Sample]:
+    """Yield each text once, the first time it comes; count the others in `dropped`.
+
+    Keeps 16 bytes a distinct text, not the text.
+    """
+    seen: set[bytes] = set()
+    for sample in samples:
+        key = hashlib.blake2b(sample.text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        if key in seen:
+            dropped.duplicates += 1
+            continue
+        seen.add(key)
+        yield sample
+
+
+def draw(samples: Iterable[Sample], size: int, seed: str) -> list[Sample]:
+    """Draw `size` samples uniformly without replacement, in the order of the input (reservoir sampling, algorithm R).
+
+    The same input, size and seed draw the same samples. Fewer than `size` samples are all returned.
+
+    Source: Vitter, "Random Sampling with a Reservoir", ACM TOMS 11 (1985).
+    """
+    generator = random.Random(seed)  # noqa: S311 - a reproducible draw, nothing secret
+    reservoir: list[tuple[int, Sample]] = []
+    for position, sample in enumerate(samples):
+        if position < size:
+            reservoir.append((position, sample))
+            continue
+        slot = generator.randrange(position + 1)
+        if slot < size:
+            reservoir[slot] = (position, sample)
+    return [sample for _, sample in sorted(reservoir, key=lambda entry: entry[0])]

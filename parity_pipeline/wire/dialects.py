@@ -1,0 +1,58 @@
+"""Dialects: how texts become a request body and an answer becomes vectors, as rows of data.
+
+Here belong the record, the built-in rows and the lookup. Encoding and decoding by a row belong to `encode` and
+`decode`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """How one kind of gateway is spoken to.
+
+    A field path names nested fields with dots and the elements of an array with `[]`, such as `data[].embedding`.
+
+    Attributes:
+        name: How settings call it.
+        path: Path of the embed endpoint below the base URL.
+        texts_field: Request field for the texts.
+        model_field: Request field for the model; None where the endpoint knows one model only.
+        vectors_field: Response path of the vectors; "" where the whole answer is the array.
+        order_field: Response path of each vector's position, such as `data[].index`; None where order is positional.
+        model_echo_field: Response path of the model that answered; None where it is never named.
+        dimension_field: Response path of the stated dimension; None where it is never stated.
+        usage_field: Response path of the token usage; None where it is never stated.
+        extra_fields: Further request fields, sent as they are.
+        one_text: The endpoint takes one text, as a string and not as an array.
+        base64: Vectors come as base64 of little-endian float32.
+    """
+
+    name: str
+    path: str
+    texts_field: str = "texts"
+    model_field: str | None = "model"
+    vectors_field: str = "embeddings"
+    order_field: str | None = None
+    model_echo_field: str | None = "model"
+    dimension_field: str | None = None
+    usage_field: str | None = None
+    extra_fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    one_text: bool = False
+    base64: bool = False
+
+
+BUILT_IN: Final[tuple[Dialect, ...]] = (
+    Dialect(name="rust", path="/ai/embed", dimension_field="dimensions"),
+    Dialect(name="go", path="/v1/embed", vectors_field="vectors", dimension_field="dimension"),
+    Dialect(
+        name="openai",
+        path="/v1/embeddings",
+        texts_field="input",
+        vectors_field="data[].embedding",
+        order_field="data[].index",
+        usage_field="usage",
+    ),
+)
