@@ -38,6 +38,10 @@ class Provenance:
         status_counts: Rows of each `RowStatus`; sums to `samples`.
         observation: What the wire looked like.
         stopped_early: Why the lane gave up before its end; "" where it did not.
+        survey: What the vectors looked like, `core.survey.Survey.to_json`.
+        errors_by_kind: Requests that failed, a kind of failure, retried ones included.
+        latency_ms: Percentiles of the requests' latency in milliseconds: `p50`, `p95`, `p99`, `max`.
+        usage: Token usage as the side reported it, summed over the answers; empty where it reported none.
     """
 
     side: Side
@@ -60,7 +64,10 @@ class Provenance:
     status_counts: Mapping[str, int]
     observation: WireObservation
     stopped_early: str = ""
-    extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    survey: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    errors_by_kind: Mapping[str, int] = field(default_factory=dict[str, int])
+    latency_ms: Mapping[str, float] = field(default_factory=dict[str, float])
+    usage: Mapping[str, int] = field(default_factory=dict[str, int])
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as plain JSON values."""
