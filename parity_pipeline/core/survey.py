@@ -78,10 +78,8 @@ def completeness_faults(status_counts: "Counter[str] | dict[str, int]", expected
     faults: list[str] = []
     if rows != expected or not expected:
         faults.append(f"{rows} of {expected} samples have a row")
-    for status in (RowStatus.FAILED, RowStatus.MALFORMED):
-        if status_counts.get(status.value, 0):
-            faults.append(f"{status_counts[status.value]} rows {status.value}")
-    return tuple(faults)
+    lost = (status.value for status in (RowStatus.FAILED, RowStatus.MALFORMED))
+    return (*faults, *(f"{status_counts[name]} rows {name}" for name in lost if status_counts.get(name, 0)))
 
 
 def vector_faults(survey: dict[str, Any], ok_rows: int) -> tuple[str, ...]:
