@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from parity_pipeline.core.numerals import cosine_text, limit_text
 from parity_pipeline.core.outcomes import Decision, Outcome
 from parity_pipeline.core.tally import DIFFERENT, JudgedRow, Tally, row_of
 
@@ -59,7 +60,9 @@ def judge(tally: Tally, circumstances: Circumstances) -> tuple[Decision, tuple[s
         return Decision.FAIL, (*different, *unproven)
     if unproven:
         return Decision.INCONCLUSIVE, tuple(unproven)
-    return Decision.PASS, (f"{tally.counts[Outcome.MATCH]}/{tally.compared} samples ≥ {tally.thresholds.cosine:.4f}",)
+    return Decision.PASS, (
+        f"{tally.counts[Outcome.MATCH]}/{tally.compared} samples ≥ {limit_text(tally.thresholds.cosine)}",
+    )
 
 
 _WORDS: Mapping[Outcome, str] = {
@@ -74,14 +77,15 @@ _WORDS: Mapping[Outcome, str] = {
 def _difference_reasons(tally: Tally) -> list[str]:
     """Return a reason for each outcome that proves a difference."""
     reasons: list[str] = []
+    limit = tally.thresholds.cosine
     for outcome in DIFFERENT:
         count = tally.counts[outcome] - tally.mutual[outcome]
         if not count:
             continue
         if outcome is Outcome.MISMATCH:
             worst = tally.worst_cosine()
-            low = f", the worst {worst.cosine:.6f}" if worst and worst.cosine is not None else ""
-            reasons.append(f"{count}/{tally.compared} compared samples < {tally.thresholds.cosine:.4f}{low}")
+            low = f", the worst {cosine_text(worst.cosine, limit)}" if worst and worst.cosine is not None else ""
+            reasons.append(f"{count}/{tally.compared} compared samples < {limit_text(limit)}{low}")
         else:
             reasons.append(f"{count}/{tally.samples} samples {_WORDS[outcome]}")
     return reasons

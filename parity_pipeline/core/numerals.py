@@ -1,0 +1,57 @@
+"""The printed form of a cosine and of its limit, which reasons, reports and terminals must not round differently.
+
+Here belong the two numbers that a verdict hangs on. Every other number format belongs to `report.numbers`.
+"""
+
+from decimal import ROUND_FLOOR, Decimal
+from typing import Final
+
+_DECIMALS: Final = 6
+_LIMIT_DECIMALS: Final = 4
+_STORAGE_LOSS: Final = Decimal("1e-12")
+"""1 - cosine that float32 storage and float64 sums can cause by themselves: about 1e-14, with room."""
+
+
+def cosine_text(value: float, limit: float | None = None) -> str:
+    """Return a cosine in six decimals, rounded down, so that no printed value claims more than was measured.
+
+    A limit with more decimals gets as many: a value below its limit prints below it, and one at or above it does not.
+    Only a value that is 1 but for what storing it lost (1e-12), and that reaches its limit, prints as 1.000000.
+
+    >>> cosine_text(0.99899999), cosine_text(0.9999999), cosine_text(1 - 1e-15)
+    ('0.998999', '0.999999', '1.000000')
+    """
+    exact, bound = _exact(value), None if limit is None else _exact(limit)
+    if exact < 1 <= exact + _STORAGE_LOSS and (bound is None or exact >= bound):
+        exact = Decimal(1)
+    return floored(exact, _DECIMALS if bound is None else max(_DECIMALS, _decimals(bound)))
+
+
+def limit_text(value: float) -> str:
+    """Return a limit in four decimals, or in as many as it was set with.
+
+    >>> limit_text(0.999), limit_text(0.99995)
+    ('0.9990', '0.99995')
+    """
+    exact = _exact(value)
+    return f"{exact:.{max(_LIMIT_DECIMALS, _decimals(exact))}f}"
+
+
+def passing_limit_text(worst: float) -> str:
+    """Return the largest six-decimal limit that a set with this smallest cosine would reach."""
+    return floored(_exact(worst), _DECIMALS)
+
+
+def floored(value: Decimal, decimals: int) -> str:
+    """Return a number rounded towards minus infinity; never `-0`."""
+    return f"{value.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_FLOOR) + 0:f}"
+
+
+def _exact(value: float) -> Decimal:
+    """Return the shortest decimal that reads back as this float: 0.999 is 0.999, not 0.99899999999999999911."""
+    return Decimal(repr(float(value)))
+
+
+def _decimals(value: Decimal) -> int:
+    exponent = value.normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
