@@ -23,7 +23,8 @@ class RowMeasures:
         cosine: float64 in [-1, 1]; NaN where a row of either side is zero or holds NaN or infinity.
         legacy_norm: float64, L2 norm, 0 or more; NaN or infinite where the row is.
         candidate_norm: The same of the candidate.
-        max_abs_delta: float64, largest |legacy - candidate| over the elements; NaN where either row is not finite.
+        max_abs_delta: float64, largest |legacy - candidate| over the elements; NaN where either row holds NaN or
+            infinity.
         max_abs_delta_unit: The same after each row was divided by its own norm; NaN where cosine is NaN.
         identical: bool, the two rows are equal float32 numbers. False where either holds NaN.
     """
@@ -76,13 +77,15 @@ def measure_rows(legacy: Matrix32, candidate: Matrix32) -> RowMeasures:
 
 def _measure_block(legacy: Matrix32, candidate: Matrix32, rows: slice, into: RowMeasures) -> None:
     """Fill one block of rows of `into`."""
-    left, right = legacy[rows].astype(np.float64), candidate[rows].astype(np.float64)
     # A row with NaN or infinity, or of zeros, has no direction: its cosine is NaN on purpose, and counted as such later.
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+    # Nothing overflows: the square of the largest float32 is 1.2e77. A signalling NaN warns as soon as it is widened.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        left, right = legacy[rows].astype(np.float64), candidate[rows].astype(np.float64)
         left_norm = np.sqrt(np.einsum("ij,ij->i", left, left))
         right_norm = np.sqrt(np.einsum("ij,ij->i", right, right))
         cosine = np.einsum("ij,ij->i", left, right) / (left_norm * right_norm)
-        into.max_abs_delta[rows] = np.abs(left - right).max(axis=1)
+        delta = np.abs(left - right).max(axis=1)
+        into.max_abs_delta[rows] = np.where(np.isfinite(delta), delta, np.nan)
         left /= left_norm[:, None]
         right /= right_norm[:, None]
         into.max_abs_delta_unit[rows] = np.abs(left - right).max(axis=1)
