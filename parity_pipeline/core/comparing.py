@@ -139,7 +139,7 @@ class _Measured:
     @classmethod
     def of(cls, legacy: FetchedRows, candidate: FetchedRows) -> "_Measured":
         rows = len(legacy)
-        left, right = legacy.dimensions(), candidate.dimensions()
+        left, right = _vector_lengths(legacy), _vector_lengths(candidate)
         result = cls(
             legacy_dimension=left,
             candidate_dimension=right,
@@ -168,10 +168,21 @@ class _Measured:
     def _fill_norms(self, legacy: FetchedRows, candidate: FetchedRows) -> None:
         """Give a norm to vectors without a partner too: a reader of a dimension mismatch wants to see it."""
         alone = self.legacy_dimension != self.candidate_dimension
-        for side, norms in ((legacy, self.legacy_norm), (candidate, self.candidate_norm)):
-            for row in np.flatnonzero(alone & (side.dimensions() > 0)):
-                vector = side.values[side.offsets[row] : side.offsets[row + 1]].astype(np.float64)
-                norms[row] = float(np.sqrt(vector @ vector))
+        sides = (
+            (legacy, self.legacy_dimension, self.legacy_norm),
+            (candidate, self.candidate_dimension, self.candidate_norm),
+        )
+        with np.errstate(invalid="ignore"):
+            for side, lengths, norms in sides:
+                for row in np.flatnonzero(alone & (lengths > 0)):
+                    vector = side.values[side.offsets[row] : side.offsets[row + 1]].astype(np.float64)
+                    norms[row] = float(np.sqrt(vector @ vector))
+
+
+def _vector_lengths(side: FetchedRows) -> NDArray[np.int32]:
+    """Return the length of each row's vector; 0 for a row that is not OK, whose numbers, if any, are no evidence."""
+    usable = np.array([status is RowStatus.OK for status in side.status], np.bool_)
+    return np.where(usable, side.dimensions(), np.int32(0)).astype(np.int32, copy=False)
 
 
 def _matrix(side: FetchedRows, rows: NDArray[np.intp], dimension: int) -> Matrix32:
@@ -187,6 +198,11 @@ def _who(legacy: bool, candidate: bool) -> str | None:
     return Side.LEGACY.value if legacy else Side.CANDIDATE.value if candidate else None
 
 
+def _is_lost(status: RowStatus, length: int) -> bool:
+    """Say whether a row is neither a vector nor a definite no; an empty vector is none, whatever its status says."""
+    return status is not RowStatus.REFUSED and length <= 0
+
+
 _REFUSED = {
     BOTH: Outcome.REFUSED_BY_BOTH,
     Side.LEGACY.value: Outcome.REFUSED_BY_LEGACY,
@@ -199,13 +215,14 @@ def _outcome(
 ) -> tuple[Outcome, str | None]:
     """Return the outcome of one row and the side it is about. The order of the questions is the order of certainty."""
     statuses = (legacy.status[row], candidate.status[row])
-    lost = _who(*(status in (RowStatus.FAILED, RowStatus.MALFORMED) for status in statuses))
+    lengths = (measured.legacy_dimension[row], measured.candidate_dimension[row])
+    lost = _who(*(_is_lost(status, int(length)) for status, length in zip(statuses, lengths, strict=True)))
     refused = _who(*(status is RowStatus.REFUSED for status in statuses))
     if lost:
         return Outcome.MISSING, lost
     if refused:
         return _REFUSED[refused], refused
-    if measured.legacy_dimension[row] != measured.candidate_dimension[row]:
+    if lengths[0] != lengths[1]:
         return Outcome.DIMENSION_MISMATCH, BOTH
     norms = (measured.legacy_norm[row], measured.candidate_norm[row])
     if odd := _who(*(not np.isfinite(norm) for norm in norms)):
