@@ -13,6 +13,7 @@ import numpy as np
 
 from parity_pipeline.core.comparing import BOTH, ComparedRows, Thresholds
 from parity_pipeline.core.drift import NormRange
+from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.limits import REPORT_ROWS
 from parity_pipeline.core.outcomes import Outcome
 
@@ -27,6 +28,8 @@ DIFFERENT = (
 SEVERITY = (*DIFFERENT, Outcome.MISSING, Outcome.REFUSED_BY_BOTH, Outcome.MATCH)
 MUTUAL = (Outcome.NON_FINITE, Outcome.ZERO_NORM)
 """Outcomes that prove a difference when one side shows them, and nothing when both do."""
+
+_GRADED = (Outcome.MATCH, Outcome.MISMATCH)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,9 +91,10 @@ class Tally:
         counts: Samples of each outcome.
         mutual: Those of `non_finite` and `zero_norm` in which both sides showed it.
         by_category: The same counts a category.
-        identical: Samples whose two vectors are equal as float32.
+        identical: Compared samples whose two vectors are equal as float32.
         norms_differ: Matched or mismatched samples whose norm ratio leaves the tolerance.
-        cosine_sum: Sum of all cosines, for the mean.
+        cosine_sum: Sum of all cosines, for the mean; the same to the last bit however the set was cut into blocks.
+        misgraded: Samples whose outcome contradicts their cosine under `thresholds`: they were graded against others.
     """
 
     thresholds: Thresholds
@@ -99,6 +103,7 @@ class Tally:
     by_category: dict[str, Counter[Outcome]] = field(default_factory=dict[str, Counter[Outcome]])
     identical: int = 0
     norms_differ: int = 0
+    misgraded: int = 0
     cosine_sum: float = 0.0
     _worst: dict[Outcome, list[tuple[float, int, JudgedRow]]] = field(
         default_factory=dict[Outcome, list[tuple[float, int, JudgedRow]]]
@@ -114,10 +119,17 @@ class Tally:
     @property
     def compared(self) -> int:
         """Return the number of samples that have a cosine."""
-        return self.counts[Outcome.MATCH] + self.counts[Outcome.MISMATCH]
+        return sum(self.counts[outcome] for outcome in _GRADED)
 
     def add(self, rows: ComparedRows) -> None:
-        """Take in the next block."""
+        """Take in the next block.
+
+        Raises:
+            MetricInputError: The block does not follow the last one: a sample would be counted twice, or never.
+        """
+        if rows.start != self.samples:
+            problem = f"a block that starts at ordinal {rows.start} does not follow {self.samples} samples"
+            raise MetricInputError(problem, remedy="Materialize parity again.")
         for index, outcome in enumerate(rows.outcomes):
             self.counts[outcome] += 1
             self.by_category.setdefault(rows.categories[index], Counter())[outcome] += 1
@@ -125,8 +137,12 @@ class Tally:
                 self.mutual[outcome] += 1
             self._keep_worst(rows, index, outcome)
         measured = np.isfinite(rows.cosine)
-        self.identical += int(rows.identical.sum())
-        self.cosine_sum += float(rows.cosine[measured].sum())
+        self.identical += int(rows.identical[measured].sum())
+        # One addition after the other and not numpy's pairwise sum, whose last bit depends on the size of the block.
+        self.cosine_sum = float(np.add.accumulate(np.append(self.cosine_sum, rows.cosine[measured]))[-1])
+        matched = np.array([outcome is Outcome.MATCH for outcome in rows.outcomes], np.bool_)
+        graded = np.array([outcome in _GRADED for outcome in rows.outcomes], np.bool_)
+        self.misgraded += int(((matched != (rows.cosine >= self.thresholds.cosine)) | (graded != measured)).sum())
         self.norms_differ += int((~(np.abs(rows.norm_ratio[measured] - 1.0) <= self.thresholds.norm_ratio)).sum())
         self._widen(rows)
 
@@ -159,7 +175,7 @@ class Tally:
 
     def worst_cosine(self) -> JudgedRow | None:
         """Return the sample with the smallest cosine; None where none was measured."""
-        measured = [entry for outcome in (Outcome.MATCH, Outcome.MISMATCH) for entry in self._worst.get(outcome, [])]
+        measured = [entry for outcome in _GRADED for entry in self._worst.get(outcome, [])]
         return max(measured, key=lambda entry: entry[:2])[2] if measured else None
 
     def shown_rows(self) -> tuple[JudgedRow, ...]:

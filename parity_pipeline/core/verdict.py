@@ -46,7 +46,8 @@ def judge(tally: Tally, circumstances: Circumstances) -> tuple[Decision, tuple[s
     """Decide, and say why, worst reason first.
 
     FAIL when any sample proves a difference. INCONCLUSIVE when the batches may not be paired, the counts do not add
-    up, nothing was compared, a sample has no evidence, or there is a doubt. PASS only when nothing of that holds.
+    up, the outcomes were graded against other thresholds, nothing was compared, a sample has no evidence, or there is
+    a doubt. PASS only when nothing of that holds; samples that both sides refuse are then named as a remark.
     A difference outweighs missing evidence; batches that may not be paired outweigh everything.
     """
     if circumstances.pairing_faults:
@@ -54,15 +55,25 @@ def judge(tally: Tally, circumstances: Circumstances) -> tuple[Decision, tuple[s
     if tally.samples != circumstances.expected:
         lost = f"the counts do not add up: {tally.samples} of {circumstances.expected} samples have an outcome"
         return Decision.INCONCLUSIVE, (lost,)
+    if tally.misgraded:
+        stale = (
+            f"{tally.misgraded}/{tally.samples} samples were graded against other thresholds: materialize parity again"
+        )
+        return Decision.INCONCLUSIVE, (stale,)
     different = _difference_reasons(tally)
     unproven = [*_no_evidence_reasons(tally), *circumstances.doubts]
     if different:
         return Decision.FAIL, (*different, *unproven)
     if unproven:
         return Decision.INCONCLUSIVE, tuple(unproven)
-    return Decision.PASS, (
-        f"{tally.counts[Outcome.MATCH]}/{tally.compared} samples ≥ {limit_text(tally.thresholds.cosine)}",
-    )
+    reached = f"{tally.compared}/{tally.compared} samples ≥ {limit_text(tally.thresholds.cosine)}"
+    return Decision.PASS, (reached, *_remarks(tally))
+
+
+def _remarks(tally: Tally) -> list[str]:
+    """Return what a reader of a PASS has to know: a text that both sides refuse is parity, but was not compared."""
+    count = tally.counts[Outcome.REFUSED_BY_BOTH]
+    return [f"{count}/{tally.samples} samples are refused by both sides"] if count else []
 
 
 _WORDS: Mapping[Outcome, str] = {
@@ -126,7 +137,7 @@ class Verdict:
             would have no mismatch.
         mean_cosine: Mean cosine; None likewise.
         worst_sample: Id of the sample with the smallest cosine.
-        identical: Samples equal as float32.
+        identical: Compared samples equal as float32.
         norms_differ: Compared samples whose norm ratio leaves the tolerance.
         norms: `{"legacy": [low, high], "candidate": [low, high]}`, None where unknown.
         rows: The rows of the report's table, `JudgedRow` as plain values.
