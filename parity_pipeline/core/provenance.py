@@ -6,11 +6,17 @@ every reason against pairing two of them. Reading and writing the record's file 
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Self
+from typing import Any, Final, Self, cast
 
 from parity_pipeline.core.drift import WireObservation
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.outcomes import RowStatus, Side
+
+NAMES_SHOWN: Final = 3
+"""Names of other models that one message lists: a server may name a new one with each answer."""
+
+NAME_CHARACTERS: Final = 200
+"""Characters of a model name that a message shows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,22 +88,39 @@ class Provenance:
             place: The file it was read from, for the error.
 
         Raises:
-            ArtifactError: A field is missing or unknown: the file was written by another version.
+            ArtifactError: A field is missing or unknown, or holds what it never held: the file was written by another
+                version.
         """
-        names = {one.name for one in fields(cls)}
-        if set(value) != names:
-            odd = ", ".join(sorted(set(value) ^ names))
-            problem = f"its provenance was written by another version of parity_pipeline (fields {odd})"
-            raise ArtifactError(problem, place=place, remedy="Materialize that partition again.")
-        plain = dict(value)
-        plain["side"] = Side(plain["side"])
-        plain["observation"] = WireObservation(**plain["observation"])
+        plain = _fields_of(cls, value, place)
+        observed = _fields_of(WireObservation, plain["observation"], place)
+        try:
+            plain["side"] = Side(plain["side"])
+        except ValueError as error:
+            raise _other_version(f"side {plain['side']!r}", place) from error
+        # JSON knows no tuples, and a record that was read has to equal the one that was written.
+        seen: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in observed.items()}
+        plain["observation"] = WireObservation(**seen)
         return cls(**plain)
 
     @property
     def ok_rows(self) -> int:
         """Return the number of rows with a vector."""
         return self.status_counts.get(RowStatus.OK, 0)
+
+
+def _fields_of(record: type[Provenance | WireObservation], value: Any, place: str) -> dict[str, Any]:
+    """Return the fields of a stored record, if they are exactly those that this version writes."""
+    if not isinstance(value, Mapping):
+        raise _other_version(f"{record.__name__} is no object", place)
+    plain = {str(name): entry for name, entry in cast("Mapping[Any, Any]", value).items()}
+    if odd := set(plain) ^ {one.name for one in fields(record)}:
+        raise _other_version(f"fields {', '.join(repr(name) for name in sorted(odd))}", place)
+    return plain
+
+
+def _other_version(what: str, place: str) -> ArtifactError:
+    problem = f"its provenance was written by another version of parity_pipeline ({what})"
+    return ArtifactError(problem, place=place, remedy="Materialize that partition again.")
 
 
 def pairing_faults(legacy: Provenance, candidate: Provenance, sample_set_hash: str) -> tuple[str, ...]:
@@ -132,5 +155,7 @@ def echo_fault(batch: Provenance) -> str:
     }
     if not others:
         return ""
-    named = ", ".join(f"{name!r} ({rows} rows)" for name, rows in sorted(others.items()))
-    return f"{batch.side} was asked for model {batch.model_asked!r} and says it used {named}"
+    often = sorted(others.items(), key=lambda entry: (-entry[1], entry[0]))
+    named = ", ".join(f"{name[:NAME_CHARACTERS]!r} ({rows} rows)" for name, rows in often[:NAMES_SHOWN])
+    more = f" and {len(often) - NAMES_SHOWN} more" if len(often) > NAMES_SHOWN else ""
+    return f"{batch.side} was asked for model {batch.model_asked[:NAME_CHARACTERS]!r} and says it used {named}{more}"
