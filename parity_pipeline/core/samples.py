@@ -57,7 +57,10 @@ class SetHash:
 
     def add(self, identity: str, category: str) -> None:
         """Take in the next sample by its id and category."""
-        self._digest.update(f"{identity}\x1f{category}\x1e".encode("utf-8", "surrogatepass"))
+        for part in (identity, category):
+            content = part.encode("utf-8", "surrogatepass")
+            # The length in front keeps apart what a separator inside a category would run together.
+            self._digest.update(b"%d:%b" % (len(content), content))
         self.count += 1
 
     def hexdigest(self) -> str:
@@ -94,7 +97,7 @@ def draw(samples: Iterable[Sample], size: int, seed: str) -> list[Sample]:
 
     Source: Vitter, "Random Sampling with a Reservoir", ACM TOMS 11 (1985).
     """
-    generator = random.Random(seed)  # noqa: S311 - a reproducible draw, nothing secret
+    generator = random.Random(seed.encode("utf-8", "surrogatepass"))  # noqa: S311 - a reproducible draw, nothing secret
     reservoir: list[tuple[int, Sample]] = []
     for position, sample in enumerate(samples):
         if position < size:
