@@ -13,14 +13,16 @@ from parity_pipeline.core.limits import SLUG_BYTES
 
 _LONG_MARK: Final = "~"
 _HASH_DIGITS: Final = 32
-_KEY_FORBIDDEN = re.compile(r"[%|\x00-\x1f\x7f]|\.(?=\.)")
+_CUT_ESCAPE = re.compile(r"%[0-9A-F]?$")
+_KEY_FORBIDDEN = re.compile(r"[%|\x00-\x1f\x7f\ud800-\udfff]|\.(?=\.)")
 
 
 def slug(name: str) -> str:
     """Return the file-name form of a model name: percent-encoding, as hive folders use it.
 
     Letters, digits, `-`, `_` and a `.` that is not the first character stay. Different names have different slugs. A
-    slug longer than `limits.SLUG_BYTES` is cut and ends in `~` and 128 bits of the name's SHA-256.
+    slug longer than `limits.SLUG_BYTES` is cut between two characters and ends in `~` and 128 bits of the name's
+    SHA-256. Every slug can be decoded as hive readers do, unless the name holds lone surrogates.
 
     >>> slug("nomic-embed-text-v2-moe"), slug("org/model:tag"), slug("../x")
     ('nomic-embed-text-v2-moe', 'org%2Fmodel%3Atag', '%2E.%2Fx')
@@ -28,10 +30,24 @@ def slug(name: str) -> str:
     encoded = quote(name.encode("utf-8", "surrogatepass"), safe="").replace(_LONG_MARK, "%7E")
     if encoded.startswith("."):
         encoded = "%2E" + encoded[1:]
+    if not encoded:
+        return _LONG_MARK
     if len(encoded) <= SLUG_BYTES:
-        return encoded or "%"
+        return encoded
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_DIGITS]
-    return encoded[: SLUG_BYTES - _HASH_DIGITS - 1] + _LONG_MARK + digest
+    # A reader of hive folders decodes the escapes: half of one, or of a character's bytes, would stop it.
+    start = _CUT_ESCAPE.sub("", encoded[: SLUG_BYTES - _HASH_DIGITS - 1])
+    while start and not _decodes(start):
+        start = start[: start.rindex("%")]
+    return start + _LONG_MARK + digest
+
+
+def _decodes(encoded: str) -> bool:
+    try:
+        unquote(encoded, errors="surrogatepass")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def unslug(text: str, known: tuple[str, ...] = ()) -> str:
@@ -44,7 +60,7 @@ def unslug(text: str, known: tuple[str, ...] = ()) -> str:
     Raises:
         ParityError: The slug was cut and no known name has it.
     """
-    if text == "%":
+    if text == _LONG_MARK:
         return ""
     if _LONG_MARK not in text:
         return unquote(text, errors="surrogatepass")
@@ -58,15 +74,19 @@ def unslug(text: str, known: tuple[str, ...] = ()) -> str:
 def partition_key(name: str) -> str:
     """Return the Dagster partition key of a model name: the name itself, but for what a key cannot hold.
 
-    Dagster splits a two-dimensional key at `|` and refuses control characters and `...`; those, `%`, and a dot before
-    another dot are percent-encoded, so that the key can be turned back.
+    Dagster splits a two-dimensional key at `|` and refuses control characters and `...`, and its database takes no lone
+    surrogate; those, `%`, and a dot before another dot are percent-encoded, so that the key can be turned back.
 
     >>> partition_key("org/model:tag"), partition_key("a|b")
     ('org/model:tag', 'a%7Cb')
     """
-    return _KEY_FORBIDDEN.sub(lambda match: f"%{ord(match.group()):02X}", name)
+    return _KEY_FORBIDDEN.sub(_escape, name)
+
+
+def _escape(match: "re.Match[str]") -> str:
+    return "".join(f"%{byte:02X}" for byte in match.group().encode("utf-8", "surrogatepass"))
 
 
 def model_of(key: str) -> str:
     """Return the model name that `partition_key` was given."""
-    return unquote(key)
+    return unquote(key, errors="surrogatepass")
