@@ -53,7 +53,12 @@ class NormRange:
             return NOT_OBSERVED
         if max(abs(self.low - 1.0), abs(self.high - 1.0)) <= UNIT_NORM_TOLERANCE:
             return "unit vectors"
-        return f"raw, {self.low:.2f} to {self.high:.2f}"
+        return f"raw, {_norm(self.low)} to {_norm(self.high)}"
+
+
+def _norm(value: float) -> str:
+    """Return a norm with two decimals, or three digits where those would hide it."""
+    return f"{value:.2f}" if value >= 1.0 else f"{value:.3g}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +96,8 @@ def catalogue(
 ) -> tuple[DriftRow, ...]:
     """Return the drift catalogue of one date and model: URL, fields, number format, dimension, norms, default model.
 
-    The L2 norms are the same when both sides give unit vectors, or when both ranges agree in two decimals.
+    The L2 norms are the same when both sides give unit vectors, or when both ranges read the same (two decimals, three
+    digits below 1).
     """
     return (
         _row("URL", legacy.method_and_path, candidate.method_and_path),
