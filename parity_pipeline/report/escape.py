@@ -1,0 +1,106 @@
+"""Foreign text made safe for Markdown: samples, server words, model names, addresses.
+
+Here belongs the only way that text which this project did not write gets into Markdown. Every result is one line, can
+start no structure (table cell, link, HTML, emphasis, list, heading), and shows what a reader could not see.
+"""
+
+import re
+import unicodedata
+from typing import Final
+
+EMPTY: Final = "⟨empty⟩"
+"""Stands for the empty string, which would otherwise read as a fault of the report."""
+
+_SPACE: Final = "␠"
+_UNSEEN_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp", "Zs"})
+_UNSEEN_RANGES: Final = (
+    (0x034F, 0x034F),  # combining grapheme joiner
+    (0x115F, 0x1160),  # Hangul fillers
+    (0x17B4, 0x17B5),  # Khmer inherent vowels
+    (0x180B, 0x180F),  # Mongolian variation selectors
+    (0x2065, 0x2065),
+    (0x2800, 0x2800),  # blank braille pattern
+    (0x3164, 0x3164),  # Hangul filler
+    (0xFDD0, 0xFDEF),  # noncharacters
+    (0xFE00, 0xFE0F),  # variation selectors
+    (0xFFA0, 0xFFA0),  # half-width Hangul filler
+    (0xFFF0, 0xFFF8),
+    (0xE0000, 0xE0FFF),  # tags and further variation selectors
+)
+"""Code points without a glyph whose category does not say so (Unicode's Default_Ignorable_Code_Point, and blanks).
+
+Unassigned code points are left alone: which they are depends on the Python version, and a report must not.
+"""
+_LAST_OF_PLANE: Final = 0xFFFE
+_EDGE_SPACES = re.compile(r"^ +| +$|(?<= ) +")
+_ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;"}
+_INLINE = re.compile(r"[\\`*_\[\]{}~$!#&<>|]|:(?=//)|(?i:(?<=\bwww)\.)")
+_BLOCK_START = re.compile(r"^(\d*)([-+=.)])")
+_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
+
+
+def _unseen(character: str) -> bool:
+    if character == " ":
+        return False
+    point = ord(character)
+    if unicodedata.category(character) in _UNSEEN_CATEGORIES or point & 0xFFFF >= _LAST_OF_PLANE:
+        return True
+    return any(low <= point <= high for low, high in _UNSEEN_RANGES)
+
+
+def visible(text: str) -> str:
+    r"""Return a text as one line in which everything can be seen.
+
+    Control and format characters (newlines, bidi overrides, zero-width), lone surrogates and odd blanks become
+    `⟨U+202E⟩`; spaces that HTML would drop become `␠`; a combining mark that would sit on what stands before becomes
+    its code point; the empty text becomes `⟨empty⟩`.
+
+    >>> visible("a\nb "), visible("")
+    ('a⟨U+000A⟩b␠', '⟨empty⟩')
+    """
+    if not text:
+        return EMPTY
+    shown = _EDGE_SPACES.sub(lambda spaces: _SPACE * len(spaces.group()), text)
+    marked = unicodedata.category(shown[0]).startswith("M")
+    return "".join(
+        f"⟨U+{ord(character):04X}⟩" if _unseen(character) or (marked and place == 0) else character
+        for place, character in enumerate(shown)
+    )
+
+
+def clipped(text: str, limit: int) -> str:
+    """Return at most `limit` characters of a text; a cut one ends in `…`."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def prose(text: str) -> str:
+    r"""Return a text for Markdown prose, headings, list items and table cells.
+
+    >>> prose("<b> a|b `c` [d](http://e)")
+    '&lt;b&gt; a&#124;b \\`c\\` \\[d\\](http\\://e)'
+    """
+    escaped = _INLINE.sub(lambda match: _ENTITIES.get(match.group(), "\\" + match.group()), visible(text))
+    return _BLOCK_START.sub(r"\1\\\2", escaped)
+
+
+def code(text: str) -> str:
+    """Return a text as inline code, safe in a table cell and in a heading too.
+
+    Backticks where they can hold it. A pipe or a backtick cannot stand in them within a table on every renderer, so a
+    text with one becomes a `<code>` element with all ASCII punctuation as entities, which start nothing.
+
+    >>> code("hello"), code("a|b")
+    ('`hello`', '<code>a&#124;b</code>')
+    """
+    shown = visible(text)
+    if "|" in shown or "`" in shown:
+        return f"<code>{_PUNCTUATION.sub(lambda match: f'&#{ord(match.group())};', shown)}</code>"
+    return f"`{shown}`"
+
+
+def fenced(lines: tuple[str, ...], language: str = "") -> str:
+    """Return lines as a fenced code block whose fence is longer than any run of backticks inside."""
+    body = [visible(line) for line in lines]
+    longest = max((len(run) for line in body for run in re.findall("`+", line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return "\n".join([f"{fence}{language}", *body, fence])

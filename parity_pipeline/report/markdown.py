@@ -1,0 +1,204 @@
+"""The dated report as Markdown.
+
+Here belongs layout alone: order of the sections, headings, tables, escaping. What is said comes from `view`.
+"""
+
+from collections.abc import Sequence
+
+from parity_pipeline.core.limits import ERROR_CHARACTERS
+from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.report.escape import clipped, code, fenced, prose
+from parity_pipeline.report.numbers import NOTHING
+from parity_pipeline.report.rows import RowView
+from parity_pipeline.report.sides import SideView
+from parity_pipeline.report.tables import drift_cell, sentence, table
+from parity_pipeline.report.view import ReportView, view_of
+
+
+def render_report(verdict: Verdict, *, reproduce: Sequence[str] = ()) -> str:
+    """Return the dated report on one verdict, as Markdown that ends in a newline.
+
+    The same verdict gives the same bytes: the time in the title is that of the newest answer, not of the rendering.
+    All text from samples, servers and settings is escaped; lone surrogates are shown by code point, so that the
+    result always has a UTF-8 form.
+
+    Args:
+        verdict: The verdict; `sides`, `drift`, `rows` and `norms` may be empty where pairing was refused.
+        reproduce: Command lines that reproduce the run; by default those of the verdict's date and model.
+    """
+    view = view_of(verdict, reproduce)
+    sections = (
+        _verdict(view),
+        _flip(view),
+        _facts(view),
+        _samples(view),
+        _errors(view),
+        _outcomes(view),
+        _numbers(view),
+        _how_sure(view),
+        _drift(view),
+        _sample_set(view),
+        _reproduce(view),
+    )
+    return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
+
+
+def _verdict(view: ReportView) -> list[str]:
+    title = f"# {prose(view.endpoint.capitalize())} parity — {prose(view.timestamp)}"
+    lines = [title, "", f"**{prose(view.decision)}** — {prose(view.headline)}"]
+    if view.not_compared:
+        lines += ["", prose(view.not_compared)]
+    if view.reasons:
+        lines += ["", "Why, worst reason first:", "", *(f"- {prose(reason)}" for reason in view.reasons)]
+    return lines
+
+
+def _flip(view: ReportView) -> list[str]:
+    return ["## What may be flipped next", "", *(f"- {sentence(advice)}" for advice in view.flip)]
+
+
+def _facts(view: ReportView) -> list[str]:
+    legacy, candidate = view.legacy, view.candidate
+    rows = [
+        ("name", prose(legacy.label), prose(candidate.label)),
+        ("URL", _known(legacy.url), _known(candidate.url)),
+        ("dialect", _known(legacy.dialect), _known(candidate.dialect)),
+        ("model asked", _known(legacy.asked), _known(candidate.asked)),
+        ("model answered", _echoed(legacy), _echoed(candidate)),
+        ("server headers", _listed(legacy.headers), _listed(candidate.headers)),
+        ("fetched", prose(legacy.fetched or NOTHING), prose(candidate.fetched or NOTHING)),
+    ]
+    if legacy.stopped_early or candidate.stopped_early:
+        rows.append(("gave up", _known(legacy.stopped_early), _known(candidate.stopped_early)))
+    return [
+        "## What was compared",
+        "",
+        f"- Date: {prose(view.date)}",
+        f"- Forced model: {code(view.model)}",
+        f"- {sentence(view.forced)}",
+        "",
+        *table(("", "Legacy", "Candidate"), rows),
+    ]
+
+
+def _known(text: str) -> str:
+    return code(clipped(text, ERROR_CHARACTERS)) if text else NOTHING
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return ", ".join(code(clipped(text, ERROR_CHARACTERS)) for text in texts) or NOTHING
+
+
+def _echoed(side: SideView) -> str:
+    return ", ".join(f"{code(name) if name else 'not named'} ({rows})" for name, rows in side.echoed) or NOTHING
+
+
+def _samples(view: ReportView) -> list[str]:
+    lines = ["## Samples", "", prose(view.shown)]
+    if not view.rows:
+        return lines
+    one, two = view.legacy, view.candidate
+    delta = r"Max\|Δ\|"
+    head = (
+        "#",
+        "Sample (head)",
+        f"Dim {one.initial}/{two.initial}",
+        "Cosine",
+        f"L2 {one.initial}",
+        f"L2 {two.initial}",
+        delta,
+        f"{delta} unit",
+        "Outcome",
+    )
+    legend = (
+        f"{one.initial} is the legacy side, {prose(one.label)}; {two.initial} is the candidate, {prose(two.label)}."
+    )
+    unit = f"{delta} is the largest difference of one element; “unit” is the same after both vectors got length 1."
+    return [*lines, "", *table(head, map(_sample, view.rows), right=(0, 3, 4, 5, 6, 7)), "", f"{legend} {unit}"]
+
+
+def _sample(row: RowView) -> Sequence[str]:
+    return (
+        row.number,
+        code(row.head),
+        " / ".join(row.dimensions),
+        row.cosine,
+        row.legacy_norm,
+        row.candidate_norm,
+        row.delta,
+        row.delta_unit,
+        prose(row.outcome),
+    )
+
+
+def _errors(view: ReportView) -> list[str]:
+    if not view.errors:
+        return []
+    rows = [
+        (str(error.side), ", ".join(error.numbers), code(clipped(error.message, ERROR_CHARACTERS)))
+        for error in view.errors
+    ]
+    return ["## What the sides said in place of vectors", "", *table(("Side", "Samples #", "Message"), rows)]
+
+
+def _outcomes(view: ReportView) -> list[str]:
+    counts = [(prose(name), count) for name, count in view.outcomes]
+    lines = ["## Outcomes", "", *table(("Outcome", "Samples"), counts, right=(1,))]
+    if view.categories:
+        rows = [(code(name), count, prose(words)) for name, count, words in view.categories]
+        lines += ["", *table(("Category", "Samples", "Outcomes"), rows, right=(1,))]
+    return lines
+
+
+def _numbers(view: ReportView) -> list[str]:
+    return [
+        "## Cosines and norms",
+        "",
+        f"- {prose(view.cosines)}",
+        f"- {prose(view.passing_limit)}",
+        f"- Identical as float32: {prose(view.identical)}.",
+        *(f"- {prose(norm)}" for norm in view.norms),
+    ]
+
+
+def _how_sure(view: ReportView) -> list[str]:
+    return ["## How sure is this?", "", " ".join(sentence(parts) for parts in view.how_sure)]
+
+
+def _drift(view: ReportView) -> list[str]:
+    lines = ["## Drift notes", ""]
+    if not view.drift:
+        return [*lines, "Nothing was observed."]
+    rows = [
+        (prose(row.field), drift_cell(row.field, row.legacy), drift_cell(row.field, row.candidate), row.same)
+        for row in view.drift
+    ]
+    return [
+        *lines,
+        "What callers meet on the wire, as both sides showed it during this run.",
+        "",
+        *table(
+            ("Field", f"Legacy ({prose(view.legacy.label)})", f"Candidate ({prose(view.candidate.label)})", "Same?"),
+            rows,
+        ),
+    ]
+
+
+def _sample_set(view: ReportView) -> list[str]:
+    return [
+        "## Sample set",
+        "",
+        f"- {prose(view.sample_facts)}",
+        f"- Content hash: {_known(view.sample_hash)}",
+        f"- Sources: {_listed(view.sources)}",
+    ]
+
+
+def _reproduce(view: ReportView) -> list[str]:
+    return [
+        "## How to reproduce",
+        "",
+        fenced(view.reproduce, "sh"),
+        "",
+        f"Judged by parity_pipeline {prose(view.package_version)}.",
+    ]

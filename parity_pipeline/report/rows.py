@@ -1,0 +1,98 @@
+"""The sample rows of a report: one a sample, what the sides said, and the range of their norm ratios.
+
+Here belongs what is read out of the verdict's rows. Text from samples and servers stays raw.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from parity_pipeline.core.outcomes import Outcome, Side
+from parity_pipeline.report import numbers
+
+_NEEDS_SIDE = frozenset({Outcome.MISSING.value, Outcome.NON_FINITE.value, Outcome.ZERO_NORM.value})
+"""Outcomes whose word does not say which side they are about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowView:
+    """One row of the sample table; numbers formatted, `head` raw.
+
+    Attributes:
+        number: Position in the set, from 1 on.
+        dimensions: Of the legacy and of the candidate vector; `—` where none came.
+    """
+
+    number: str
+    head: str
+    dimensions: tuple[str, str]
+    cosine: str
+    legacy_norm: str
+    candidate_norm: str
+    delta: str
+    delta_unit: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorView:
+    """What one side said in place of vectors, and for which samples it said so.
+
+    Attributes:
+        side: Which side.
+        numbers: Positions in the set, from 1 on.
+        message: Its words, raw.
+    """
+
+    side: Side
+    numbers: tuple[str, ...]
+    message: str
+
+
+def rows_of(rows: Sequence[Mapping[str, Any]], threshold: float | None) -> tuple[RowView, ...]:
+    """Return the table's rows in the order they are stored in."""
+    return tuple(_row(row, threshold) for row in rows)
+
+
+def _row(row: Mapping[str, Any], threshold: float | None) -> RowView:
+    return RowView(
+        number=_position(row),
+        head=str(row["head"]),
+        dimensions=(_dimension(row["legacy_dimension"]), _dimension(row["candidate_dimension"])),
+        cosine=numbers.cosine(row["cosine"], threshold),
+        legacy_norm=numbers.measure(row["legacy_norm"]),
+        candidate_norm=numbers.measure(row["candidate_norm"]),
+        delta=numbers.measure(row["max_abs_delta"]),
+        delta_unit=numbers.measure(row["max_abs_delta_unit"]),
+        outcome=_outcome(str(row["outcome"]), row["side"]),
+    )
+
+
+def _position(row: Mapping[str, Any]) -> str:
+    return numbers.count(int(row["ordinal"]) + 1)
+
+
+def _dimension(value: int) -> str:
+    return str(value) if value else numbers.NOTHING
+
+
+def _outcome(outcome: str, side: str | None) -> str:
+    words = outcome.replace("_", " ")
+    return f"{words} ({side})" if side and outcome in _NEEDS_SIDE else words
+
+
+def errors_of(rows: Sequence[Mapping[str, Any]]) -> tuple[ErrorView, ...]:
+    """Return each distinct message of each side once, in the order of its first sample, legacy first."""
+    found: dict[tuple[Side, str], list[str]] = {}
+    for side in Side:
+        for row in rows:
+            message = row[f"{side.value}_error"]
+            if message is not None:
+                found.setdefault((side, str(message)), []).append(_position(row))
+    return tuple(ErrorView(side=side, numbers=tuple(at), message=message) for (side, message), at in found.items())
+
+
+def ratio_range(rows: Sequence[Mapping[str, Any]]) -> tuple[str, str] | None:
+    """Return the smallest and largest norm ratio of the rows that have a cosine; None where there is none."""
+    ratios = [float(row["norm_ratio"]) for row in rows if row["norm_ratio"] is not None and row["cosine"] is not None]
+    return (numbers.measure(min(ratios)), numbers.measure(max(ratios))) if ratios else None
