@@ -1,0 +1,78 @@
+"""Where every file lies: the one place that knows the folders and file names of results.
+
+Here belong paths, and nothing that opens them. Results lie in hive folders, `date=2026-04-30/model=<slug>/`, so that
+DuckDB, Polars and pandas read a whole folder with `date` and `model` as columns and decode the slug to the name.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+
+from parity_pipeline.core.errors import ArtifactError
+from parity_pipeline.core.slugs import slug
+
+
+def _partition(date: str, model: str) -> Path:
+    return Path(f"date={_day(date)}") / f"model={slug(model)}"
+
+
+def _day(date: str) -> str:
+    """Return the date unchanged; anything but `YYYY-MM-DD` could leave the folder it belongs to."""
+    try:
+        same = dt.date.fromisoformat(date).isoformat() == date
+    except ValueError:
+        same = False
+    if not same:
+        msg = f"{date!r} is no date of the form YYYY-MM-DD"
+        raise ArtifactError(msg, remedy="Name a partition date such as 2026-04-30.")
+    return date
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The paths of all results. No method touches the disk.
+
+    Methods that take a date raise ArtifactError when it is not of the form YYYY-MM-DD; model names may be anything.
+
+    Attributes:
+        data_dir: Folder of what a run can make again: sample sets, vectors, comparisons, verdicts, staging.
+        reports_dir: Folder of what is tracked: the ledger, reports and their summary.
+    """
+
+    data_dir: Path
+    reports_dir: Path
+
+    def samples(self, date: str, model: str) -> Path:
+        """Return the sample set of one date and model."""
+        return self.data_dir / "samplesets" / _partition(date, model) / "samples.parquet"
+
+    def embeddings(self, side: str, date: str, model: str) -> Path:
+        """Return the vectors of one side (`legacy` or `candidate`), date and model."""
+        return self.data_dir / "embeddings" / f"side={slug(side)}" / _partition(date, model) / "embeddings.parquet"
+
+    def parity(self, date: str, model: str) -> Path:
+        """Return the compared rows of one date and model."""
+        return self.data_dir / "parity" / _partition(date, model) / "parity.parquet"
+
+    def verdict(self, date: str, model: str) -> Path:
+        """Return the stored verdict of one date and model."""
+        return self.data_dir / "verdicts" / _partition(date, model) / "verdict.json"
+
+    def report(self, date: str, model: str) -> Path:
+        """Return the report of one date and model, such as `embed_parity_20260430_v1.md`."""
+        return self.reports_dir / f"embed_parity_{_day(date).replace('-', '')}_{slug(model)}.md"
+
+    @property
+    def ledger(self) -> Path:
+        """Return the append-only ledger of all verdicts."""
+        return self.reports_dir / "ledger.jsonl"
+
+    @property
+    def summary(self) -> Path:
+        """Return the summary of all verdicts."""
+        return self.reports_dir / "SUMMARY.md"
+
+    @property
+    def staging(self) -> Path:
+        """Return the folder of what a fetch has in hand before its Parquet is whole."""
+        return self.data_dir / "staging"

@@ -1,0 +1,159 @@
+"""The ledger: every verdict ever given, one line each, only ever appended to.
+
+Here belong appending and reading. Of one endpoint, date and model the newest entry, the last in the file, counts.
+
+A crash or a full disk may leave a last line that stops midway. It never was a verdict, so readers pass over it; the
+next append leaves it in place, ends it with a mark and begins a new line. Any other line that cannot be read is damage
+and an error: a ledger that skips lines proves nothing.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, cast
+
+from filelock import FileLock, Timeout
+
+from parity_pipeline.core.errors import ArtifactError
+from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.storage.atomic import write_errors
+from parity_pipeline.storage.verdicts import verdict_from_json, verdict_text, verdict_to_json
+
+TORN_MARK: Final = b" // torn: writing stopped here, this line does not count"
+_LOCK_SECONDS: Final = 60.0
+"""Longest wait for another writer. An append takes milliseconds; more means a process that hangs."""
+
+_FIELDS: Final = {"recorded_at", "run_id", "verdict"}
+_REMEDY: Final = "Restore that line from version control; do not delete it."
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerEntry:
+    """One line of the ledger.
+
+    Attributes:
+        recorded_at: When it was appended, ISO 8601.
+        run_id: The run that gave the verdict.
+        verdict: The verdict, but for its `rows`, which are empty.
+        line: Its line number, from 1.
+    """
+
+    recorded_at: str
+    run_id: str
+    verdict: Verdict
+    line: int
+
+
+def append(path: Path, verdict: Verdict, *, recorded_at: str, run_id: str) -> None:
+    """Append one verdict, durably, one writer at a time. Its `rows` are left out; the report and the Parquet have them.
+
+    Args:
+        path: The ledger; made with its folder where it is missing. The lock lies beside it as `.ledger.lock`.
+        verdict: The verdict.
+        recorded_at: The time now, ISO 8601.
+        run_id: The run that gave it.
+
+    Raises:
+        ArtifactError: The disk or folder does not take it, or another writer does not let go.
+    """
+    held = {key: value for key, value in verdict_to_json(replace(verdict, rows=())).items() if key != "rows"}
+    line = verdict_text({"recorded_at": recorded_at, "run_id": run_id, "verdict": held}, indent=None).encode()
+    with write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(path.with_name(f".{path.stem}.lock"), timeout=_LOCK_SECONDS):
+                _append_line(path, line)
+        except Timeout as error:
+            problem = f"another process holds the ledger's lock for more than {_LOCK_SECONDS:.0f} s"
+            raise ArtifactError(problem, place=str(path), remedy="End the process that hangs, run again.") from error
+
+
+def _append_line(path: Path, line: bytes) -> None:
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+    try:
+        size = os.fstat(handle).st_size
+        try:
+            _write_all(handle, _ending(handle, size) + line)
+            os.fsync(handle)
+        except OSError:
+            # Take back what was written in part; where even that fails, readers pass over the torn line.
+            with suppress(OSError):
+                os.ftruncate(handle, size)
+            raise
+    finally:
+        os.close(handle)
+
+
+def _write_all(handle: int, content: bytes) -> None:
+    while content:
+        content = content[os.write(handle, content) :]
+
+
+def _ending(handle: int, size: int) -> bytes:
+    """Return what ends a last line that has no newline: a newline, after the mark where the line is no whole entry."""
+    if size == 0 or os.pread(handle, 1, size - 1) == b"\n":
+        return b""
+    tail = _last_line(handle, size)
+    return b"\n" if _parsed(tail) is not None else TORN_MARK + b"\n"
+
+
+def _last_line(handle: int, size: int) -> bytes:
+    tail, start = b"", size
+    while start and b"\n" not in tail:
+        step = min(65_536, start)
+        start -= step
+        tail = os.pread(handle, step, start) + tail
+    return tail.rpartition(b"\n")[2]
+
+
+def entries(path: Path) -> Iterator[LedgerEntry]:
+    """Yield the entries in file order; none where there is no ledger.
+
+    Raises:
+        ArtifactError: A line is damaged or of another schema; names file and line.
+    """
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if not _torn(line):
+                    yield _entry(line, f"{path}:{number}", number)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        problem = f"cannot read the ledger: {error.strerror}"
+        raise ArtifactError(problem, place=str(path), remedy="Check its permissions.") from error
+
+
+def newest(path: Path) -> list[Verdict]:
+    """Return the verdict that counts for each endpoint, date and model, sorted by these three.
+
+    Raises:
+        ArtifactError: A line is damaged or of another schema.
+    """
+    latest = {(held.endpoint, held.date, held.model): held for held in (entry.verdict for entry in entries(path))}
+    return [latest[key] for key in sorted(latest)]
+
+
+def _torn(line: bytes) -> bool:
+    """Tell whether writing stopped within this line: marked so, or the last one, without newline and not whole."""
+    unfinished = line.endswith(TORN_MARK + b"\n") or not line.endswith(b"\n")
+    return unfinished and _parsed(line) is None
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    try:
+        value: object = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def _entry(line: bytes, place: str, number: int) -> LedgerEntry:
+    value = _parsed(line)
+    if value is None or set(value) != _FIELDS or not isinstance(value["verdict"], dict):
+        raise ArtifactError("this line of the ledger is damaged", place=place, remedy=_REMEDY)
+    verdict = verdict_from_json({**value["verdict"], "rows": []}, place)
+    return LedgerEntry(recorded_at=str(value["recorded_at"]), run_id=str(value["run_id"]), verdict=verdict, line=number)

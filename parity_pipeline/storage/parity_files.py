@@ -1,0 +1,159 @@
+"""The stored comparison of one date and model: one row a sample, NaN stored as null.
+
+Here belong its columns, writer and reader. What the numbers mean belongs to `core.comparing`.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import numpy as np
+import pyarrow as pa
+
+from parity_pipeline.core.comparing import ComparedRows
+from parity_pipeline.core.errors import ArtifactError
+from parity_pipeline.core.outcomes import Outcome
+from parity_pipeline.storage.tables import StoredTable, TableKind, TableWriter, utf8
+
+_REMEDY: Final = "Materialize parity again."
+_GROUP_ROWS: Final = 8192
+_MEASURES: Final = (
+    "cosine",
+    "legacy_norm",
+    "candidate_norm",
+    "norm_ratio",
+    "max_abs_delta",
+    "max_abs_delta_unit",
+)
+
+KIND: Final = TableKind(
+    name="parity",
+    version=1,
+    schema=pa.schema(
+        [
+            pa.field("ordinal", pa.int64(), nullable=False),
+            pa.field("sample_id", pa.string(), nullable=False),
+            pa.field("category", pa.string(), nullable=False),
+            pa.field("head", pa.string(), nullable=False),
+            pa.field("outcome", pa.string(), nullable=False),
+            pa.field("side", pa.string()),
+            pa.field("legacy_dimension", pa.int32(), nullable=False),
+            pa.field("candidate_dimension", pa.int32(), nullable=False),
+            *(pa.field(name, pa.float64()) for name in _MEASURES),
+            pa.field("identical", pa.bool_(), nullable=False),
+            pa.field("legacy_error", pa.string()),
+            pa.field("candidate_error", pa.string()),
+        ]
+    ),
+    remedy=_REMEDY,
+)
+
+_OUTCOME: Final = {outcome.value: outcome for outcome in Outcome}
+
+
+class ParityWriter:
+    """Write compared rows as they come, in order. A context manager: leaving without `finish` removes the file."""
+
+    def __init__(self, temporary: Path) -> None:
+        """Open the file at a draft path.
+
+        Raises:
+            ArtifactError: The disk or folder does not take it.
+        """
+        self._temporary = temporary
+        self._writer = TableWriter(temporary, KIND, _GROUP_ROWS)
+
+    def add(self, rows: ComparedRows) -> None:
+        r"""Take in the next rows. Lone surrogates in heads and errors are stored spelled out, as `\udxxx`.
+
+        Raises:
+            ArtifactError: The rows leave a gap or overlap what was added, or the disk does not take them.
+        """
+        if rows.start != self._writer.rows:
+            problem = f"rows from ordinal {rows.start} on were given where {self._writer.rows} comes next"
+            raise ArtifactError(problem, place=str(self._temporary), remedy="Report this as a bug.")
+        if not len(rows):
+            return
+        columns = [
+            pa.array(np.arange(rows.start, rows.start + len(rows), dtype=np.int64)),
+            utf8(rows.ids),
+            utf8(rows.categories),
+            utf8(rows.heads),
+            pa.array([outcome.value for outcome in rows.outcomes], pa.string()),
+            utf8(rows.sides),
+            pa.array(rows.legacy_dimension, pa.int32()),
+            pa.array(rows.candidate_dimension, pa.int32()),
+            *(pa.array(getattr(rows, name), pa.float64(), from_pandas=True) for name in _MEASURES),
+            pa.array(rows.identical, pa.bool_()),
+            utf8(rows.legacy_errors),
+            utf8(rows.candidate_errors),
+        ]
+        self._writer.add(pa.RecordBatch.from_arrays(columns, schema=KIND.schema))
+
+    def finish(self, header: Mapping[str, Any]) -> None:
+        """Write what is left and the header, and close the file.
+
+        Args:
+            header: JSON values without NaN: what was paired, under which thresholds.
+
+        Raises:
+            ArtifactError: The disk or folder does not take it.
+        """
+        self._writer.finish(header)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.__exit__(kind, error, trace)
+
+
+class ParityFile:
+    """Read compared rows. Everything raises ArtifactError when the file is missing, damaged or of another schema."""
+
+    def __init__(self, path: Path) -> None:
+        """Remember the path; nothing is opened yet."""
+        self.path = path
+        self._table = StoredTable(path, KIND)
+
+    @property
+    def exists(self) -> bool:
+        """Tell whether there is a file, usable or not."""
+        return self._table.exists
+
+    @property
+    def rows(self) -> int:
+        """Return the number of rows."""
+        return self._table.rows
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """Return what was given to `ParityWriter.finish`, as JSON values."""
+        return self._table.header
+
+    def blocks(self, rows: int = 4096) -> Iterator[ComparedRows]:
+        """Yield consecutive rows in blocks of `rows`, the last one shorter; nulls of measures come back as NaN."""
+        for start, table in self._table.blocks(rows):
+            plain = {name: table.column(name).to_pylist() for name in ("sample_id", "category", "head", "side")}
+            try:
+                outcomes = [_OUTCOME[word] for word in table.column("outcome").to_pylist()]
+            except KeyError as error:
+                problem = f"it holds the outcome {error}, which this parity_pipeline does not know"
+                raise ArtifactError(problem, place=str(self.path), remedy=_REMEDY) from error
+            yield ComparedRows(
+                start=start,
+                ids=plain["sample_id"],
+                categories=plain["category"],
+                heads=plain["head"],
+                outcomes=outcomes,
+                sides=plain["side"],
+                legacy_dimension=table.column("legacy_dimension").to_numpy(),
+                candidate_dimension=table.column("candidate_dimension").to_numpy(),
+                **{name: table.column(name).to_numpy() for name in _MEASURES},
+                identical=table.column("identical").to_numpy(),
+                legacy_errors=table.column("legacy_error").to_pylist(),
+                candidate_errors=table.column("candidate_error").to_pylist(),
+            )

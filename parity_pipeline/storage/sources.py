@@ -1,0 +1,109 @@
+"""Read the sample sources that settings name, as one stream of samples.
+
+Here belong which files a source means for a date, their order, and the draw from them. What a line or a row of a file
+means belongs to `source_formats`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from parity_pipeline.core.errors import SampleSourceError
+from parity_pipeline.core.samples import Sample, draw
+from parity_pipeline.storage.source_formats import FORMAT_OF_SUFFIX, READERS
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceSpec:
+    """One sample source.
+
+    Attributes:
+        path: A file, or a folder of which all files are read, sorted by path; names that begin with `.` or `_` are
+            passed over.
+        category: Category of samples whose file names none; "" for the file's stem, or, where `per_date`, the name of
+            the folder `path`.
+        format: `text`, `jsonl`, `csv` or `parquet`; None to go by the suffix.
+        per_date: `path` holds folders `date=YYYY-MM-DD`, and only that date's is read.
+        sample: How many samples to draw, duplicates not yet dropped; None for all. The same seed, date and files draw
+            the same samples.
+        seed: Seed of the draw, beside the date.
+        required: Whether a per-date source without a folder for the date is an error; else it gives nothing and
+            `absent_sources` names it.
+    """
+
+    path: Path
+    category: str = ""
+    format: str | None = None
+    per_date: bool = False
+    sample: int | None = None
+    seed: int = 0
+    required: bool = True
+
+
+def read_sources(specs: Sequence[SourceSpec], date: str) -> Iterator[Sample]:
+    """Yield the samples of all sources in order, duplicates included, as a stream.
+
+    A sample's source is `file:line`, the file as seen from the folder that holds the source's path.
+
+    Args:
+        specs: The sources.
+        date: Partition date, YYYY-MM-DD.
+
+    Raises:
+        SampleSourceError: A source is missing, empty of files, or unreadable; names file and line.
+    """
+    for spec in specs:
+        samples = _read_one(spec, date)
+        yield from samples if spec.sample is None else draw(samples, spec.sample, f"{spec.seed}:{date}")
+
+
+def absent_sources(specs: Sequence[SourceSpec], date: str) -> list[str]:
+    """Return the folders of the per-date sources that have none for this date, as `name/date=YYYY-MM-DD`."""
+    return [_label(spec, _base(spec, date)) for spec in specs if spec.per_date and not _base(spec, date).is_dir()]
+
+
+def _base(spec: SourceSpec, date: str) -> Path:
+    return spec.path / f"date={date}" if spec.per_date else spec.path
+
+
+def _label(spec: SourceSpec, path: Path) -> str:
+    """Return a path as seen from the folder that holds the source: the same on every machine."""
+    return (Path(spec.path.resolve().name) / path.relative_to(spec.path)).as_posix()
+
+
+def _read_one(spec: SourceSpec, date: str) -> Iterator[Sample]:
+    for path in _files(spec, date):
+        label = _label(spec, path)
+        category = spec.category or (spec.path.resolve().name if spec.per_date else path.stem)
+        for line, text, own in READERS[_format(spec, path)](path):
+            yield Sample(text=text, category=own or category, source=f"{label}:{line}")
+
+
+def _files(spec: SourceSpec, date: str) -> list[Path]:
+    base = _base(spec, date)
+    if spec.per_date and not base.is_dir():
+        if not spec.required:
+            return []
+        remedy = "Put that date's files there, or set `required: false` for this source."
+        raise SampleSourceError(f"there is no folder for {date}", place=str(base), remedy=remedy)
+    if base.is_file():
+        return [base]
+    if not base.is_dir():
+        raise SampleSourceError("there is no such sample file", place=str(base), remedy="Mend the path in parity.yaml.")
+    found = [path for path in base.rglob("*") if path.is_file() and not _hidden(path.relative_to(base))]
+    if not found:
+        raise SampleSourceError("this folder holds no file", place=str(base), remedy="Put sample files there.")
+    return sorted(found, key=lambda path: path.relative_to(base).as_posix())
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith((".", "_")) for part in path.parts)
+
+
+def _format(spec: SourceSpec, path: Path) -> str:
+    name = spec.format if spec.format is not None else FORMAT_OF_SUFFIX.get(path.suffix.lower())
+    if name is None or name not in READERS:
+        problem = f"format {name!r} is unknown" if name else f"the suffix {path.suffix!r} names no format"
+        remedy = f"Set `format` to one of {', '.join(READERS)}, or move the file out of the source."
+        raise SampleSourceError(problem, place=str(path), remedy=remedy)
+    return name
