@@ -1,0 +1,189 @@
+"""A proxy in front of any gateway that spoils what passes through, in the ways it was told.
+
+Here belongs the HTTP of it: forward, apply the faults, remember what stateful faults need to know. What a fault does
+is in the table of `faults`.
+"""
+
+import json
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+import httpx
+import orjson
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from parity_pipeline.demo import fields
+from parity_pipeline.demo.fault_scope import Call, Scope
+from parity_pipeline.demo.faults import Fault
+from parity_pipeline.wire.dialects import Dialect
+
+UPSTREAM_SECONDS: Final = 60.0
+"""How long the gateway behind may be silent."""
+
+REMEMBERED_TEXTS: Final = 100_000
+"""Texts whose repetition is noticed; the oldest are forgotten."""
+
+_METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_OF_THIS_HOP: Final = frozenset(
+    {"connection", "content-encoding", "content-length", "accept-encoding", "host", "keep-alive", "transfer-encoding"}
+)
+
+
+@dataclass(slots=True)
+class Memory:
+    """What the proxy knows of the requests before."""
+
+    in_flight: int = 0
+    requests: int = 0
+    longest: int = 0
+    seen: OrderedDict[str, int] = field(default_factory=OrderedDict[str, int])
+
+    def note(self, texts: Sequence[str]) -> None:
+        """Remember the texts of a request that has been answered."""
+        self.requests += 1
+        self.longest = max(self.longest, *map(len, texts))
+        for text in texts:
+            self.seen[text] = self.seen.get(text, 0) + 1
+        while len(self.seen) > REMEMBERED_TEXTS:
+            self.seen.popitem(last=False)
+
+
+@dataclass(slots=True)
+class Proxy:
+    """A gateway with faults.
+
+    Attributes:
+        client: Reaches the gateway behind.
+        dialect: How that is spoken to.
+        faults: What goes wrong, in this order.
+        scope: For which texts.
+        memory: What came before.
+    """
+
+    client: httpx.AsyncClient
+    dialect: Dialect
+    faults: tuple[Fault, ...]
+    scope: Scope
+    memory: Memory = field(default_factory=Memory)
+
+    async def pass_on(self, request: Request) -> Response:
+        """Answer one request: the embed endpoint with faults, anything else as it is."""
+        body = await request.body()
+        embed = request.method == "POST" and request.url.path == self.dialect.path
+        asked = _json_object(body) if embed else None
+        texts = fields.texts_of(self.dialect, asked) if asked is not None else None
+        if asked is None or texts is None:
+            return _passed(await self._forward(request, body))
+        self.memory.in_flight += 1
+        try:
+            return await self._spoil(request, body, asked, texts)
+        finally:
+            self.memory.in_flight -= 1
+            self.memory.note(texts)
+
+    async def _spoil(self, request: Request, body: bytes, asked: dict[str, Any], texts: list[str]) -> Response:
+        call = self._call(texts, len(body))
+        for fault in self.faults:
+            if fault.reply and (reply := fault.reply(call)):
+                return Response(reply.body, reply.status, dict(reply.headers))
+        asked_model = fields.model_of(self.dialect, asked)
+        came = await self._forward(request, self._request_body(asked, call))
+        # what others do meanwhile decides the faults of concurrency, so it is looked at when the answer is there
+        return self._spoiled(came, self._call(texts, len(body), at_least=call.in_flight), asked_model)
+
+    def _call(self, texts: list[str], body_bytes: int, at_least: int = 1) -> Call:
+        memory = self.memory
+        return Call(
+            texts=texts,
+            hits=self.scope.hits(texts),
+            scope=self.scope,
+            body_bytes=body_bytes,
+            in_flight=max(memory.in_flight, at_least),
+            requests=memory.requests,
+            longest=memory.longest,
+            seen=[memory.seen.get(text, 0) for text in texts],
+        )
+
+    def _request_body(self, asked: dict[str, Any], call: Call) -> bytes:
+        texts = list(call.texts)
+        model = fields.model_of(self.dialect, asked)
+        for fault in self.faults:
+            if change := fault.text:
+                texts = [change(text, self.scope) if hit else text for text, hit in zip(texts, call.hits, strict=True)]
+            if fault.model and model is not None:
+                fields.put_model(self.dialect, asked, fault.model(model, self.scope))
+        fields.put_texts(self.dialect, asked, texts)
+        return json.dumps(asked).encode()  # escapes lone surrogates as they came, which orjson refuses to write
+
+    def _spoiled(self, came: httpx.Response, call: Call, asked_model: str | None) -> Response:
+        try:
+            answer = orjson.loads(came.content)
+        except ValueError:
+            return _passed(came)
+        rows = fields.rows_of(self.dialect, answer)
+        if not came.is_success or rows is None or len(rows) > len(call.texts):
+            return _passed(came)
+        for fault in self.faults:
+            rows = fault.rows(rows, call) if fault.rows else rows
+            if fault.model and asked_model is not None:
+                fields.put_echo(self.dialect, answer, asked_model)
+        answer = fields.with_rows(self.dialect, answer, rows)
+        literal = any(fault.literal_nan for fault in self.faults)
+        return _passed(came, json.dumps(answer).encode() if literal else orjson.dumps(answer))
+
+    async def _forward(self, request: Request, body: bytes) -> httpx.Response:
+        try:
+            return await self.client.request(
+                request.method, _target(request), content=body, headers=_onward(request.headers)
+            )
+        except httpx.HTTPError as error:
+            return httpx.Response(502, json={"error": f"the gateway behind did not answer: {type(error).__name__}"})
+
+
+def build_proxy(
+    upstream: str,
+    dialect: Dialect,
+    faults: tuple[Fault, ...],
+    scope: Scope,
+    *,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> Starlette:
+    """Return the proxy as an application.
+
+    Args:
+        upstream: Base URL of the gateway behind.
+        dialect: Where its texts, model and vectors are; base64 vectors cannot be spoiled and pass as they are.
+        faults: What goes wrong.
+        scope: For which texts.
+        transport: Another way to reach the gateway behind than the network.
+    """
+    client = httpx.AsyncClient(base_url=upstream, timeout=UPSTREAM_SECONDS, trust_env=False, transport=transport)
+    proxy = Proxy(client, dialect, faults, scope)
+    return Starlette(routes=[Route("/{path:path}", proxy.pass_on, methods=_METHODS)])
+
+
+def _target(request: Request) -> str:
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+
+
+def _onward(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() not in _OF_THIS_HOP}
+
+
+def _passed(came: httpx.Response, body: bytes | None = None) -> Response:
+    """Return an answer with another body, or with its own."""
+    return Response(came.content if body is None else body, came.status_code, _onward(came.headers))
+
+
+def _json_object(body: bytes) -> dict[str, Any] | None:
+    """Return a request body as an object; None where it is none. Escaped lone surrogates are kept."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None

@@ -1,0 +1,169 @@
+"""Faults that change the vectors of an answer.
+
+Here belong pure functions of the vectors and the call. Each names its case, returns new lists, and copes with answers
+of any number of rows.
+"""
+
+import math
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parity_pipeline.demo.fault_scope import Call, Row, Rows
+
+STRAY: Final = math.sqrt(1 / 0.99**2 - 1)
+"""Length of the noise as a share of the vector's, at right angles: leaves a cosine of 0.99."""
+
+LARGE_BATCH: Final = 16
+"""Texts from which on a batch counts as large (case 2 was seen from 16 on)."""
+
+LONG_TEXT: Final = 500
+"""Characters from which on a text counts as long (case 5)."""
+
+BATCH_CAP: Final = 8
+"""Rows that a capped answer holds at most (case 26)."""
+
+RAW_SCALE: Final = 17.0
+"""Factor of a raw norm, in the middle of the 13 to 23 of nomic's models (case 7)."""
+
+
+def rotate(rows: Rows, call: Call) -> Rows:
+    """Give each row that is hit the vector of the next one that is hit (case 1)."""
+    places = [index for index in range(len(rows)) if call.hits[index]]
+    changed = list(rows)
+    for place, taken in zip(places, places[1:] + places[:1], strict=True):
+        changed[place] = rows[taken]
+    return changed
+
+
+def rotate_under_load(rows: Rows, call: Call) -> Rows:
+    """Swap rows while another request is in flight (case 3)."""
+    return rotate(rows, call) if call.in_flight > 1 else rows
+
+
+def stray(rows: Rows, call: Call) -> Rows:
+    """Leave a cosine of 0.99 to the true vector, in a direction that the text decides (case 30)."""
+    return [_strayed(row, call.generator(index)) if call.hits[index] else row for index, row in enumerate(rows)]
+
+
+def stray_in_large_batches(rows: Rows, call: Call) -> Rows:
+    """Leave a cosine of 0.99 in batches of 16 texts and more (case 2)."""
+    return stray(rows, call) if len(call.texts) >= LARGE_BATCH else rows
+
+
+def stray_after_long_text(rows: Rows, call: Call) -> Rows:
+    """Leave a cosine of 0.99 for short texts once a long one has come (case 5)."""
+    if call.longest < LONG_TEXT:
+        return rows
+    return [
+        _strayed(row, call.generator(index)) if call.hits[index] and len(call.texts[index]) < LONG_TEXT else row
+        for index, row in enumerate(rows)
+    ]
+
+
+def stray_each_time(rows: Rows, call: Call) -> Rows:
+    """Leave a cosine of 0.99, in another direction with every request (case 6)."""
+    salt = call.requests + 1
+    return [_strayed(row, call.generator(index, salt)) if call.hits[index] else row for index, row in enumerate(rows)]
+
+
+def stray_when_repeated(rows: Rows, call: Call) -> Rows:
+    """Leave a cosine of 0.99 for texts that came before, as a cache of another model's vectors would (case 28)."""
+    return [
+        _strayed(row, call.generator(index)) if call.hits[index] and call.seen[index] else row
+        for index, row in enumerate(rows)
+    ]
+
+
+def normalise(rows: Rows, call: Call) -> Rows:
+    """Divide vectors by their L2 norm (case 7)."""
+    return [
+        (_floats(row) / (float(np.linalg.norm(_floats(row))) or 1.0)).tolist() if call.hits[index] else row
+        for index, row in enumerate(rows)
+    ]
+
+
+def scale(rows: Rows, call: Call) -> Rows:
+    """Multiply vectors by 17 (case 7)."""
+    return [(_floats(row) * RAW_SCALE).tolist() if call.hits[index] else row for index, row in enumerate(rows)]
+
+
+def roll_dimensions(rows: Rows, call: Call) -> Rows:
+    """Move every element one place on: the width is right and the direction is not (case 16)."""
+    return [row[-1:] + row[:-1] if call.hits[index] else row for index, row in enumerate(rows)]
+
+
+def nan_element(rows: Rows, call: Call) -> Rows:
+    """Put NaN into the first element (case 19)."""
+    return [[math.nan, *row[1:]] if call.hits[index] else row for index, row in enumerate(rows)]
+
+
+def null_element(rows: Rows, call: Call) -> Rows:
+    """Put null into the first element (case 20)."""
+    return [[None, *row[1:]] if call.hits[index] else row for index, row in enumerate(rows)]
+
+
+def quarter_width(rows: Rows, call: Call) -> Rows:
+    """Keep the first quarter of each vector (case 23)."""
+    return [row[: len(row) // 4] if call.hits[index] else row for index, row in enumerate(rows)]
+
+
+def half_width(rows: Rows, call: Call) -> Rows:
+    """Keep the first half of each vector, not normalised again (case 29)."""
+    return [row[: len(row) // 2] if call.hits[index] else row for index, row in enumerate(rows)]
+
+
+def shift_after_blank(rows: Rows, call: Call) -> Rows:
+    """Leave out the rows of blank texts and move the others up; the last one is repeated (case 24)."""
+    kept = [row for index, row in enumerate(rows) if call.texts[index].strip() or not call.hits[index]]
+    return kept + [kept[-1] if kept else []] * (len(rows) - len(kept))
+
+
+def empty_vector(rows: Rows, call: Call) -> Rows:
+    """Answer with vectors of no elements (case 25)."""
+    return [[] if call.hits[index] else row for index, row in enumerate(rows)]
+
+
+def zero_vector(rows: Rows, call: Call) -> Rows:
+    """Answer with zeros (case 26)."""
+    return [[0.0] * len(row) if call.hits[index] else row for index, row in enumerate(rows)]
+
+
+def drop_last(rows: Rows, call: Call) -> Rows:
+    """Leave the last row out when it is hit (case 26): of two or more, or, where the scope says every, of one too."""
+    few = 1 if call.scope.every else 2
+    return rows[:-1] if len(rows) >= few and call.hits[len(rows) - 1] else rows
+
+
+def cap_batch(rows: Rows, _: Call) -> Rows:
+    """Answer the first 8 texts only (case 26)."""
+    return rows[:BATCH_CAP]
+
+
+def quantise(rows: Rows, call: Call) -> Rows:
+    """Round to 255 steps of the largest element, as int8 storage does (case 30)."""
+    return [_quantised(row) if call.hits[index] else row for index, row in enumerate(rows)]
+
+
+def _quantised(row: Row) -> Row:
+    vector = _floats(row)
+    step = float(np.abs(vector).max(initial=0.0)) / 127
+    return (np.round(vector / step) * step).tolist() if step > 0 else row
+
+
+def _floats(row: Row) -> NDArray[np.float64]:
+    """Return a row as an array; what an earlier fault made null is NaN, and is null again when it is written."""
+    return np.asarray(row, dtype=np.float64)
+
+
+def _strayed(row: Row, generator: np.random.Generator) -> Row:
+    """Return the row plus Gaussian noise at right angles, so that the cosine is 0.99 exactly and the norm kept."""
+    vector = _floats(row)
+    norm = float(np.linalg.norm(vector))
+    if len(vector) < 2 or not norm > 0:
+        return row
+    noise = generator.standard_normal(len(vector))
+    noise -= vector * (float(noise @ vector) / norm**2)
+    changed = vector + noise * (STRAY * norm / float(np.linalg.norm(noise)))
+    return (changed * (norm / float(np.linalg.norm(changed)))).tolist()

@@ -1,0 +1,97 @@
+"""The faults a proxy can inject: one row each, and what decides which texts a fault hits.
+
+Here belong the table, the record of a fault and its scope. The functions stand in `fault_texts`, `fault_rows` and
+`fault_replies`, by what they change; a new fault is one small pure function and one row. They know no HTTP and no dialect.
+Case numbers are those of the documented failure modes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from parity_pipeline.demo import fault_replies, fault_rows, fault_texts
+from parity_pipeline.demo.fault_scope import Call, Reply, Rows, Scope
+
+TextFunction = Callable[[str, Scope], str]
+RowsFunction = Callable[[Rows, Call], Rows]
+ReplyFunction = Callable[[Call], Reply | None]
+ModelFunction = Callable[[str, Scope], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One way of going wrong; at least one of the four functions is given.
+
+    Attributes:
+        name: How the command line calls it.
+        case: Number of the documented failure mode, 0 where it is none of them.
+        model: Model asked by the client -> model asked of the gateway behind; the answer still names the first.
+        text: Text sent -> text forwarded, for each text that is hit.
+        rows: Vectors answered -> vectors passed on.
+        reply: An answer given without asking the gateway behind, or None to ask it.
+        literal_nan: NaN is written as `NaN`, which is no JSON; otherwise as null.
+    """
+
+    name: str
+    case: int
+    model: ModelFunction | None = None
+    text: TextFunction | None = None
+    rows: RowsFunction | None = None
+    reply: ReplyFunction | None = None
+    literal_nan: bool = False
+
+
+FAULTS: Final[tuple[Fault, ...]] = (
+    Fault(name="permute", case=1, rows=fault_rows.rotate),
+    Fault(name="large-batch", case=2, rows=fault_rows.stray_in_large_batches),
+    Fault(name="swap-under-load", case=3, rows=fault_rows.rotate_under_load),
+    Fault(name="history", case=5, rows=fault_rows.stray_after_long_text),
+    Fault(name="unsteady", case=6, rows=fault_rows.stray_each_time),
+    Fault(name="unit-norm", case=7, rows=fault_rows.normalise),
+    Fault(name="raw-norm", case=7, rows=fault_rows.scale),
+    Fault(name="truncate", case=10, text=fault_texts.truncate),
+    Fault(name="refuse-long", case=11, reply=fault_replies.refuse_long),
+    Fault(name="lower-case", case=13, text=fault_texts.lower),
+    Fault(name="strip-accents", case=14, text=fault_texts.strip_accents),
+    Fault(name="unicode-nfc", case=14, text=fault_texts.compose),
+    Fault(name="drop-punctuation", case=15, text=fault_texts.drop_punctuation),
+    Fault(name="rotate-space", case=16, rows=fault_rows.roll_dimensions),
+    Fault(name="prefix", case=17, text=fault_texts.prefix),
+    Fault(name="newline-to-space", case=18, text=fault_texts.newline_to_space),
+    Fault(name="trim", case=18, text=fault_texts.trim),
+    Fault(name="error-500", case=19, reply=fault_replies.fail_for_some),
+    Fault(name="nan", case=19, rows=fault_rows.nan_element, literal_nan=True),
+    Fault(name="null", case=20, rows=fault_rows.null_element),
+    Fault(name="small-body", case=22, reply=fault_replies.refuse_large_body),
+    Fault(name="quarter-width", case=23, rows=fault_rows.quarter_width),
+    Fault(name="shift-after-blank", case=24, text=fault_texts.fill_blank, rows=fault_rows.shift_after_blank),
+    Fault(name="empty-vector", case=25, rows=fault_rows.empty_vector),
+    Fault(name="drop-row", case=26, rows=fault_rows.drop_last),
+    Fault(name="batch-cap", case=26, rows=fault_rows.cap_batch),
+    Fault(name="zero-vector", case=26, rows=fault_rows.zero_vector),
+    Fault(name="wrong-model", case=27, model=fault_texts.other_model),
+    Fault(name="stale-cache", case=28, rows=fault_rows.stray_when_repeated),
+    Fault(name="half-width", case=29, rows=fault_rows.half_width),
+    Fault(name="noise", case=30, rows=fault_rows.stray),
+    Fault(name="int8", case=30, rows=fault_rows.quantise),
+    Fault(name="html", case=0, reply=fault_replies.html_page),
+)
+
+
+def chosen(names: str, scope: Scope) -> tuple[Fault, ...]:
+    """Return the faults with the given names, joined by commas, in the given order.
+
+    Raises:
+        ValueError: A name is unknown, or a fault lacks an option that it needs.
+    """
+    known = {fault.name: fault for fault in FAULTS}
+    picked: list[Fault] = []
+    for name in (part.strip() for part in names.split(",")):
+        if name not in known:
+            msg = f"unknown fault {name!r}; there are {', '.join(known)}"
+            raise ValueError(msg)
+        if name == "wrong-model" and not scope.other_models:
+            msg = "wrong-model needs --other-model"
+            raise ValueError(msg)
+        picked.append(known[name])
+    return tuple(picked)

@@ -1,0 +1,123 @@
+"""The two demo gateways as data, and the answer of either to one request body.
+
+Here belongs what tells the two apart: path, field names, norm, number format, cache, default model, unicode manners.
+It knows bytes in and bytes out; the HTTP server around it is `serving`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from parity_pipeline.demo.asking import RefusalError, read_request
+from parity_pipeline.demo.models import DIMENSIONS
+
+Vectors = NDArray[np.float32] | NDArray[np.float64]
+Embed = Callable[[str, Sequence[str]], NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What one gateway looks like from outside.
+
+    Attributes:
+        name: How the command line calls it.
+        path: Path of the embed endpoint.
+        vectors_field: Response field of the vectors.
+        dimension_field: Response field of their width.
+        default_model: Answers a request that names no model.
+        unit_vectors: Vectors are normalised in float64 and written with float64 digits; else raw, with float32 digits.
+        cached: A repeated text is answered from a cache.
+        lenient_unicode: See `asking.read_request`.
+    """
+
+    name: str
+    path: str
+    vectors_field: str
+    dimension_field: str
+    default_model: str
+    unit_vectors: bool
+    cached: bool
+    lenient_unicode: bool
+
+
+LEGACY: Final = Shape(
+    name="legacy",
+    path="/ai/embed",
+    vectors_field="embeddings",
+    dimension_field="dimensions",
+    default_model="wordllama-64",
+    unit_vectors=True,
+    cached=False,
+    lenient_unicode=False,
+)
+CANDIDATE: Final = Shape(
+    name="candidate",
+    path="/v1/embed",
+    vectors_field="vectors",
+    dimension_field="dimension",
+    default_model="wordllama-256",
+    unit_vectors=False,
+    cached=True,
+    lenient_unicode=True,
+)
+SHAPES: Final[Mapping[str, Shape]] = MappingProxyType({shape.name: shape for shape in (LEGACY, CANDIDATE)})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP answer.
+
+    Attributes:
+        status: HTTP status.
+        body: JSON.
+    """
+
+    status: int
+    body: bytes
+
+
+def refusal(status: int, reason: str) -> Answer:
+    """Return the answer to a request that is refused: `{"error": reason}`."""
+    return Answer(status, orjson.dumps({"error": reason}))
+
+
+def health(shape: Shape) -> dict[str, Any]:
+    """Return what `GET /health` tells."""
+    return {
+        "status": "ok",
+        "gateway": f"demo {shape.name}",
+        "models": list(DIMENSIONS),
+        "default_model": shape.default_model,
+    }
+
+
+def unit(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the rows divided by their L2 norm, all in float64; a zero row stays zero."""
+    wide = vectors.astype(np.float64)
+    norms = np.linalg.norm(wide, axis=1, keepdims=True)
+    return wide / np.where(norms > 0, norms, 1.0)
+
+
+def answer(shape: Shape, embed: Embed, body: bytes) -> Answer:
+    """Answer one embed request.
+
+    Args:
+        shape: Which gateway this is.
+        embed: Gives raw float32 vectors for a model and texts, from the model or from a cache in front of it.
+        body: The request body.
+    """
+    try:
+        asked = read_request(
+            body, models=DIMENSIONS, default_model=shape.default_model, lenient_unicode=shape.lenient_unicode
+        )
+    except RefusalError as refused:
+        return refusal(refused.status, refused.reason)
+    raw = embed(asked.model, asked.texts)
+    vectors: Vectors = unit(raw) if shape.unit_vectors else raw
+    told = {shape.vectors_field: vectors, "model": asked.model, shape.dimension_field: DIMENSIONS[asked.model]}
+    return Answer(200, orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY))

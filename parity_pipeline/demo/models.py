@@ -1,0 +1,70 @@
+"""The embedding models of the demo, and the turning of texts into raw vectors.
+
+Here belong the table of models and the arithmetic of a static model: look up one vector per token, take the mean.
+What a gateway makes of a raw vector (norm, number format, cache) belongs to `gateway`.
+"""
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float32]
+
+DIMENSIONS: Final[Mapping[str, int]] = {"wordllama-256": 256, "wordllama-64": 64}
+"""Every model of the demo with the width of its vectors. The narrow one is the first 64 columns of the wide one."""
+
+_TOKEN_BLOCK: Final = 8192
+"""Tokens of one text that are looked up at a time: 8 MB at 256 columns, so a 2 MB text does not take 500 MB."""
+
+
+class Embedder:
+    """The models of the demo, loaded once; safe to use from several threads.
+
+    A vector depends on its text and model alone: never on its neighbours in a batch, nor on what came before.
+    """
+
+    def __init__(self) -> None:
+        """Load the vectors and the tokenizer that the package `wordllama` carries; nothing is downloaded."""
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # threads cost more than they give on 32 short texts
+        level = logging.getLogger().level
+        import wordllama  # noqa: PLC0415 - 0.3 s, which a fault proxy and `--help` need not pay
+
+        package = Path(wordllama.__file__).parent
+        loaded = wordllama.WordLlama.load(cache_dir=package, disable_download=True)
+        logging.getLogger().setLevel(level)  # the package sets the root logger to INFO when imported
+        self._tokenizer = loaded.tokenizer
+        self._tokenizer.no_padding()
+        self._matrices = {
+            name: np.ascontiguousarray(loaded.embedding[:, :width], dtype=np.float32)
+            for name, width in DIMENSIONS.items()
+        }
+
+    def embed(self, model: str, texts: Sequence[str]) -> Matrix:
+        """Return raw vectors, float32 of shape (len(texts), width of the model).
+
+        Args:
+            model: A name of `DIMENSIONS`.
+            texts: Texts without lone surrogates. One without any token gets a zero vector.
+        """
+        matrix = self._matrices[model]
+        vectors = np.zeros((len(texts), matrix.shape[1]), dtype=np.float32)
+        encoded = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        for row, tokens in enumerate(encoded):
+            if ids := tokens.ids:
+                vectors[row] = _mean_of(matrix, ids)
+        return vectors
+
+
+def _mean_of(matrix: Matrix, ids: list[int]) -> Matrix:
+    """Return the mean of the rows `ids` of the matrix; which way it is added up depends on the number of ids alone."""
+    if len(ids) <= _TOKEN_BLOCK:
+        return matrix.take(ids, axis=0).mean(axis=0)
+    total = np.zeros(matrix.shape[1], dtype=np.float64)
+    for start in range(0, len(ids), _TOKEN_BLOCK):
+        total += matrix.take(ids[start : start + _TOKEN_BLOCK], axis=0).sum(axis=0, dtype=np.float64)
+    return (total / len(ids)).astype(np.float32)
