@@ -4,9 +4,9 @@ Here belong the plain records between the wire and the storage, so that neither 
 fetched belongs to `wire`, how they are kept to `storage`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,3 +110,54 @@ class FetchedRows:
             request_ids=[request_id] * rows,
             latency_ms=[latency_ms] * rows,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Rows that one answer settled, the unit in which fetched rows are staged.
+
+    Attributes:
+        rows: The rows.
+        model_echo: The model that the answer named; "" where it named none or there was no usable answer.
+    """
+
+    rows: FetchedRows
+    model_echo: str = ""
+
+
+class Staging(Protocol):
+    """Where pieces are kept safe until their Parquet file is published, so that nothing is fetched twice.
+
+    One staging belongs to one side, model, sample set and request shape. The wire uses it through this protocol only.
+    """
+
+    def count_at(self, start: int) -> int:
+        """Return how many rows the settled piece from ordinal `start` on holds; 0 where there is none.
+
+        A piece with a row whose status is FAILED counts as settled within the run that put it, and not in a later one.
+        """
+        ...
+
+    def put(self, piece: Piece) -> None:
+        """Keep a piece, so that a kill right after this call does not lose it.
+
+        Raises:
+            ArtifactError: It cannot be written; names the file and the remedy. What was kept before stays.
+        """
+        ...
+
+    def take(self, start: int) -> Piece:
+        """Return the settled piece from ordinal `start` on.
+
+        Raises:
+            ArtifactError: There is none, or its bytes are no longer what was put.
+        """
+        ...
+
+    def remember(self, facts: Mapping[str, Any]) -> None:
+        """Keep facts about the lane, plain JSON values, in place of those kept before."""
+        ...
+
+    def recall(self) -> Mapping[str, Any]:
+        """Return the facts kept last; empty where there are none."""
+        ...

@@ -4,8 +4,10 @@ Here belong plain records that settings fill and the client and the engine read.
 `repr` leaves it out, and nothing here is ever stored.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from parity_pipeline.core.outcomes import Side
@@ -14,19 +16,21 @@ from parity_pipeline.wire.dialects import Dialect
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """The four timeouts of one request, in seconds.
+    """The timeouts of one request, in seconds.
 
     Attributes:
         connect: To open the connection, TLS included.
         read: Without a single byte of the answer.
         write: Without a single byte taken by the server.
         pool: To get a free connection from the pool.
+        total: From sending the request to the last byte of its answer, whatever trickles in between.
     """
 
     connect: float = 5.0
     read: float = 60.0
     write: float = 30.0
     pool: float = 60.0
+    total: float = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,20 @@ class SideConfig:
         batch_bytes: Largest size of one request body in bytes; a single longer text is sent alone.
         concurrency: Largest number of requests in flight.
         attempts: Largest number of times one request is sent, the first included.
+        adaptive: Start with few requests in flight and find the number up to `concurrency` that the side bears:
+            one more while latency stays flat, half as many after a 429 or 503.
+        requests_per_second: Largest rate of requests, retries included; None for no cap.
+        texts_per_second: Largest rate of texts; None for no cap.
+        backoff_seconds: Mean of the first wait before a retry; doubles with each further one.
+        backoff_max_seconds: Largest wait that the engine chooses by itself; a `Retry-After` may ask for more.
+        retry_seconds: Largest total wait between the attempts of one request, `Retry-After` included.
+        retry_share: Largest share of a lane's requests that may be retries; the first 100 retries are always allowed.
+        stop_share: Share of FAILED samples among the last `stop_window` batches beyond which the lane stops early.
+        stop_window: Batches that share is taken over; no lane stops before it has that many.
+        lane_seconds: Deadline of the whole lane in seconds; None for none.
+        response_bytes: Largest answer in bytes, on the wire and after decompression.
+        proxy: URL of a proxy to go through; environment variables such as HTTPS_PROXY are not read.
+        ask_default_model: Send one request without the model field to learn the default model for the drift catalogue.
     """
 
     side: Side
@@ -64,7 +82,45 @@ class SideConfig:
     batch_bytes: int = 1_000_000
     concurrency: int = 4
     attempts: int = 4
+    adaptive: bool = False
+    requests_per_second: float | None = None
+    texts_per_second: float | None = None
+    backoff_seconds: float = 0.5
+    backoff_max_seconds: float = 30.0
+    retry_seconds: float = 300.0
+    retry_share: float = 0.5
+    stop_share: float = 0.5
+    stop_window: int = 20
+    lane_seconds: float | None = None
+    response_bytes: int = 64 * 1024 * 1024
+    proxy: str | None = field(default=None, repr=False)
+    ask_default_model: bool = True
 
     def asked_name(self, model: str) -> str:
         """Return the name this side knows the partition's model by."""
         return self.model_names.get(model, model)
+
+    @property
+    def url(self) -> str:
+        """Return the address that embeddings are asked from."""
+        return self.base_url.rstrip("/") + self.dialect.path
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Return the values that no message may hold, longest first."""
+        found = {value for value in (self.bearer_token, self.proxy, *self.headers.values()) if value and len(value) > 3}
+        return tuple(sorted(found, key=len, reverse=True))
+
+    def without_secrets(self, text: str) -> str:
+        """Return a text with every secret of this side blotted out, for a server may repeat what it was sent."""
+        for secret in self.secrets:
+            text = text.replace(secret, "***")
+        return text
+
+    def settings_hash(self, model: str) -> str:
+        """Return the hash, 64 hex digits, of what shapes a request: address, dialect, model asked, batch limits.
+
+        Vectors may depend on the size of a batch, so batch limits belong to it; secrets, timeouts and rates do not.
+        """
+        shape = [self.url, asdict(self.dialect), self.asked_name(model), self.batch_texts, self.batch_bytes]
+        return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,284 @@
+"""Ask for one batch until each of its samples is settled: retries, halves, and the question whether the side works.
+
+Here belongs what `policy` says, carried out. Which batches there are and where their rows go belongs to `lane`.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from random import Random
+from typing import Final
+
+import numpy as np
+import tenacity
+
+from parity_pipeline.core.fetching import FetchedRows, Piece
+from parity_pipeline.core.limits import ERROR_CHARACTERS
+from parity_pipeline.core.outcomes import RowStatus
+from parity_pipeline.wire.client import Client, Reply, Trouble
+from parity_pipeline.wire.decode import Decoded, Decoder
+from parity_pipeline.wire.encode import Batch, RequestShape, encode_text
+from parity_pipeline.wire.malformed import MalformedAnswer
+from parity_pipeline.wire.pacing import Gate, Pacer
+from parity_pipeline.wire.policy import Rule, Then, kind_of_status, rule_of
+from parity_pipeline.wire.side import SideConfig
+from parity_pipeline.wire.unusable import unusable
+from parity_pipeline.wire.words import is_page, one_line, retry_after, server_words
+
+CANARY_TEXT: Final = "which model answers here"
+"""A plain text no side has reason to refuse, asked when no batch was answered yet and one is in trouble."""
+_FREE_RETRIES: Final = 100
+"""Retries a lane has before `retry_share` is looked at: a share of a few requests means nothing."""
+
+OnAnswer = Callable[[Reply, Decoded], None]
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a lane sent and met.
+
+    Attributes:
+        requests: Requests sent, retries included.
+        retries: Requests sent again.
+        answered: Answers with vectors.
+        http_answers: Answers of any kind.
+        tokens: Tokens the side says it used, by its own field.
+        troubles: Attempts without vectors, by kind.
+    """
+
+    requests: int = 0
+    retries: int = 0
+    answered: int = 0
+    http_answers: int = 0
+    tokens: Counter[str] = field(default_factory=Counter[str])
+    troubles: Counter[str] = field(default_factory=Counter[str])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What asking takes from outside, so that tests can stand in for it.
+
+    Attributes:
+        client: Sends one body.
+        gate: Bounds what is in flight.
+        pacer: Bounds the rate.
+        sleep: Waits so many seconds.
+        clock: The time now, with a time zone.
+        seconds_left: Seconds until the lane's deadline.
+        random: Jitter and request ids.
+    """
+
+    client: Client
+    gate: Gate
+    pacer: Pacer
+    sleep: Callable[[float], Awaitable[None]]
+    clock: Callable[[], datetime]
+    seconds_left: Callable[[], float]
+    random: Random
+
+
+class Asker:
+    """Settles batches of one lane.
+
+    Attributes:
+        counts: What was sent and met so far.
+        stopped: Why nothing more is to be sent; "" while asking goes on.
+    """
+
+    def __init__(self, config: SideConfig, model: str, around: Surroundings, on_answer: OnAnswer) -> None:
+        """Prepare what all batches share."""
+        self._config = config
+        self._asked = config.asked_name(model)
+        self.shape = RequestShape(config.dialect, self._asked)
+        self._around = around
+        self._on_answer = on_answer
+        self._decoder = Decoder(config.dialect)
+        self._run = f"{around.random.getrandbits(32):08x}"
+        self._canary_lock = asyncio.Lock()
+        self._canary_done = False
+        self.counts = Counts()
+        self.stopped = ""
+
+    async def settle(self, batch: Batch) -> AsyncIterator[Piece]:
+        """Yield pieces that together hold each sample of the batch once, in ascending order.
+
+        Raises:
+            GatewayError: The side cannot be used at all.
+        """
+        waiting = [batch]
+        while waiting:
+            part = waiting.pop()
+            if self.stopped:
+                yield not_asked(part, self.stopped)
+                continue
+            try:
+                yield await self._ask(part)
+            except Trouble as trouble:
+                rule = rule_of(trouble.kind)
+                await self._judge_side(rule, trouble)
+                if rule.then is Then.SPLIT and len(part) > 1:
+                    middle = (len(part) + 1) // 2
+                    waiting += [part.part(middle, len(part)), part.part(0, middle)]
+                else:
+                    yield _ended(part, rule, trouble)
+
+    async def _ask(self, batch: Batch) -> Piece:
+        """Return the rows of a batch, after as many attempts as its troubles are worth.
+
+        Raises:
+            Trouble: The last one.
+        """
+        body = self.shape.body(batch.texts)
+        attempt = 0
+
+        async def once() -> Piece:
+            nonlocal attempt
+            attempt += 1
+            self.counts.retries += attempt > 1
+            request_id = f"{self._run}-{batch.start}-{len(batch)}-{attempt}"
+            reply, decoded = await self.send(body, request_id, len(batch))
+            return _piece(batch, reply, decoded)
+
+        retrying = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception(self._worth_retrying),
+            stop=self._stop,
+            wait=self._wait,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return await retrying(once)
+
+    async def send(self, body: bytes, request_id: str, texts: int) -> tuple[Reply, Decoded]:
+        """Send a body once and read its answer.
+
+        Raises:
+            Trouble: There are no vectors in what came.
+        """
+        around = self._around
+        await around.pacer.turn(texts)
+        self.counts.requests += 1
+        try:
+            seconds = min(self._config.timeouts.total, max(around.seconds_left(), 0.001))
+            reply = await around.client.send(body, request_id, seconds=seconds)
+            self.counts.http_answers += 1
+            decoded = self._read(reply, texts)
+        except Trouble as trouble:
+            self._note(trouble)
+            raise
+        self.counts.answered += 1
+        self.counts.tokens.update(decoded.usage)
+        around.gate.answered(reply.latency_ms / texts)
+        self._on_answer(reply, decoded)
+        return reply, decoded
+
+    def _read(self, reply: Reply, texts: int) -> Decoded:
+        content_type = reply.headers.get("content-type", "")
+        if reply.status != 200:
+            kind = kind_of_status(reply.status)
+            words = server_words(reply.body, content_type)
+            if kind == "redirect":
+                words = f"it redirects to {reply.headers.get('location', 'nowhere')}, which is not followed"
+            raise self._trouble(reply, kind, words)
+        try:
+            return self._decoder.decode(reply.body, texts)
+        except MalformedAnswer as found:
+            detail = found.detail
+            if is_page(bytes(reply.body[:200]).decode("utf-8", "replace"), content_type):
+                detail = server_words(reply.body, content_type)
+            elif "json" not in content_type:
+                detail += f" (content type {content_type[:60]!r})"
+            raise self._trouble(reply, found.kind, detail) from None
+
+    def _trouble(self, reply: Reply, kind: str, detail: str) -> Trouble:
+        return Trouble(
+            kind,
+            one_line(self._config.without_secrets(detail)),
+            http_status=reply.status,
+            retry_after=retry_after(reply.headers, self._around.clock()),
+            latency_ms=reply.latency_ms,
+            request_id=reply.request_id,
+        )
+
+    def _note(self, trouble: Trouble) -> None:
+        self.counts.troubles[trouble.kind] += 1
+        if trouble.http_status in (429, 503):
+            self._around.gate.overloaded()
+        if trouble.retry_after:
+            self._around.pacer.hold(min(trouble.retry_after, self._config.retry_seconds))
+
+    def _worth_retrying(self, error: BaseException) -> bool:
+        allowed = max(_FREE_RETRIES, self._config.retry_share * self.counts.requests)
+        return isinstance(error, Trouble) and not self.stopped and self.counts.retries < allowed
+
+    def _stop(self, state: tenacity.RetryCallState) -> bool:
+        trouble = state.outcome.exception() if state.outcome else None
+        attempts = rule_of(trouble.kind).attempts if isinstance(trouble, Trouble) else 1
+        most = self._config.attempts if attempts is None else min(attempts, self._config.attempts)
+        too_long = state.idle_for + self._wait(state, mean=True) > self._config.retry_seconds
+        return state.attempt_number >= most or too_long
+
+    def _wait(self, state: tenacity.RetryCallState, *, mean: bool = False) -> float:
+        """Return the seconds before the next attempt: full jitter around a doubling mean, or what the server asked."""
+        trouble = state.outcome.exception() if state.outcome else None
+        asked = trouble.retry_after if isinstance(trouble, Trouble) else None
+        middle = min(self._config.backoff_seconds * 2 ** (state.attempt_number - 1), self._config.backoff_max_seconds)
+        own = middle if mean else self._around.random.uniform(0.5, 1.5) * middle
+        return max(own, asked or 0.0)
+
+    async def _sleep(self, seconds: float) -> None:
+        await self._around.sleep(min(seconds, max(self._around.seconds_left(), 0.0)))
+
+    async def _judge_side(self, rule: Rule, trouble: Trouble) -> None:
+        """Find out, while no batch was answered yet, whether the trouble is the batch's or the side's.
+
+        Raises:
+            GatewayError: It is the side's.
+        """
+        if rule.then is Then.STOP:
+            raise unusable(self._config, self._asked, trouble)
+        async with self._canary_lock:
+            if self.counts.answered or self._canary_done or self.stopped:
+                return
+            self._canary_done = True
+            try:
+                await self.send(self.shape.body([encode_text(CANARY_TEXT)]), f"{self._run}-canary", 1)
+            except Trouble as again:
+                raise unusable(self._config, self._asked, again) from None
+
+
+def _piece(batch: Batch, reply: Reply, decoded: Decoded) -> Piece:
+    rows, dimension = decoded.vectors.shape
+    return Piece(
+        FetchedRows(
+            start=batch.start,
+            ids=batch.ids,
+            values=np.ascontiguousarray(decoded.vectors).reshape(-1),
+            offsets=np.arange(rows + 1, dtype=np.int32) * np.int32(dimension),
+            status=[RowStatus.OK] * rows,
+            http_status=[reply.status] * rows,
+            errors=[None] * rows,
+            request_ids=[reply.request_id] * rows,
+            latency_ms=[reply.latency_ms] * rows,
+        ),
+        decoded.model,
+    )
+
+
+def _ended(batch: Batch, rule: Rule, trouble: Trouble) -> Piece:
+    rows = FetchedRows.without_vectors(
+        batch.as_block(),
+        rule.ends_as,
+        str(trouble)[:ERROR_CHARACTERS],
+        http_status=trouble.http_status,
+        request_id=trouble.request_id,
+        latency_ms=trouble.latency_ms,
+    )
+    return Piece(rows)
+
+
+def not_asked(batch: Batch, reason: str) -> Piece:
+    """Return rows for samples that a stopped lane no longer asks for."""
+    error = f"not asked: {reason}"[:ERROR_CHARACTERS]
+    return Piece(FetchedRows.without_vectors(batch.as_block(), RowStatus.FAILED, error))

@@ -1,0 +1,204 @@
+"""Answers to vectors: the bytes of a body straight into float32, or a named reason why not.
+
+Here belongs the strict reading of a 200. A fast path reads what nearly every answer looks like without making a Python
+object of a number; whatever it is not sure of goes to `careful`, which is slow and decides. Neither guesses: vectors
+are taken only when it is certain which text each belongs to.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import simdjson
+from numpy.typing import NDArray
+
+from parity_pipeline.wire.careful import load_carefully, vector_of, vector_of_base64
+from parity_pipeline.wire.dialects import Dialect
+from parity_pipeline.wire.malformed import MalformedAnswer
+from parity_pipeline.wire.paths import FieldPath, describe_fields, is_array
+
+Matrix = NDArray[Any]
+_OPEN = ord("[")
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What an answer holds.
+
+    Attributes:
+        vectors: float32, shape (texts, dimension), in the order of the texts.
+        model: The model the answer names; "" where it names none.
+        usage: Token counts the answer reports.
+    """
+
+    vectors: NDArray[np.float32]
+    model: str = ""
+    usage: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+class _Unsure(Exception):  # noqa: N818 - no error, but a change of path
+    """The fast path cannot tell; the careful one can."""
+
+
+class Decoder:
+    """Reads the answers of one dialect. Not for several threads at once: it reuses one parser's memory."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        """Prepare the paths of the dialect."""
+        self._dialect = dialect
+        self._vectors = FieldPath.parse(dialect.vectors_field)
+        self._order = FieldPath.parse(dialect.order_field) if dialect.order_field else None
+        self._echo = FieldPath.parse(dialect.model_echo_field) if dialect.model_echo_field else None
+        self._usage = FieldPath.parse(dialect.usage_field) if dialect.usage_field else None
+        self._parser = simdjson.Parser()
+
+    def decode(self, body: bytes | bytearray, count: int) -> Decoded:
+        """Return the vectors of an answer to `count` texts.
+
+        Null, NaN and infinities become NaN and infinite values; numbers beyond float32 become infinite.
+
+        Raises:
+            MalformedAnswer: The answer does not hold exactly one vector a text; names a kind of `policy.RULES`.
+        """
+        # A traceback would keep the parser's memory in use, so a reason leaves the fast path as plain values.
+        reason: tuple[str, str] | None = None
+        try:
+            return self._fast(body, count)
+        except _Unsure:
+            pass
+        except MalformedAnswer as found:
+            reason = (found.kind, found.detail)
+        if reason is not None:
+            raise MalformedAnswer(*reason)
+        return self._assemble(load_carefully(body), count, _careful_matrix)
+
+    def _fast(self, body: bytes | bytearray, count: int) -> Decoded:
+        try:
+            document = self._parser.parse(body)
+        except (ValueError, RuntimeError):
+            raise _Unsure from None
+        if isinstance(document, simdjson.Array) and len(document) != count and not self._vectors.outer:
+            raise _wrong_count(count, len(document))
+        brackets = int(np.count_nonzero(np.frombuffer(body, np.uint8) == _OPEN))
+        return self._assemble(document, count, _FastMatrix(brackets))
+
+    def _assemble(self, document: Any, count: int, matrix_of: Callable[[Any], Matrix]) -> Decoded:
+        found = self._vectors.find(document)
+        if not is_array(found):
+            where = f"no array at {self._dialect.vectors_field!r}: {describe_fields(document)}"
+            raise MalformedAnswer("no_vectors_field", where)
+        single = self._dialect.one_text and not self._vectors.items and not (len(found) and is_array(found[0]))
+        rows = [found] if single else found
+        if len(rows) != count:
+            raise _wrong_count(count, len(rows))
+        items = list(rows) if self._vectors.items else None
+        if items is not None:
+            rows = [self._vectors.find_in(item) for item in items]
+        if self._dialect.base64:
+            _check_lengths([len(row) if isinstance(row, str) else 1 for row in rows])
+            matrix: Matrix = np.stack([vector_of_base64(row) for row in rows])
+        else:
+            matrix = matrix_of(rows)
+        if items is not None and self._order is not None:
+            matrix = matrix[_positions(self._order, items)]
+        with np.errstate(over="ignore"):
+            vectors = matrix.astype(np.float32, copy=False)
+        return Decoded(vectors, self._model(document), self._tokens(document))
+
+    def _model(self, document: Any) -> str:
+        echoed = self._echo.find(document) if self._echo else ""
+        return echoed if isinstance(echoed, str) else ""
+
+    def _tokens(self, document: Any) -> dict[str, int]:
+        if self._usage is None:
+            return {}
+        usage = self._usage.find(document)
+        members = usage.items() if hasattr(usage, "items") else [(self._usage.outer[-1], usage)]
+        return {str(key): value for key, value in members if type(value) is int and value >= 0}
+
+
+def _wrong_count(asked: int, came: int) -> MalformedAnswer:
+    return MalformedAnswer("wrong_count", f"{came} vectors for {asked} texts")
+
+
+def _check_lengths(lengths: list[int]) -> int:
+    """Return the one length that all vectors have.
+
+    Raises:
+        MalformedAnswer: A vector is empty, or lengths differ.
+    """
+    low, high = min(lengths), max(lengths)
+    if low == 0:
+        raise MalformedAnswer("empty_vector", f"vector {lengths.index(0)} of {len(lengths)} is empty")
+    if low != high:
+        raise MalformedAnswer("ragged", f"vectors of {low} to {high} numbers in one answer")
+    return low
+
+
+def _positions(order: FieldPath, items: list[Any]) -> NDArray[np.intp]:
+    """Return which row comes first, second and so on, from the positions that the rows state.
+
+    Raises:
+        MalformedAnswer: The positions are not 0 to n - 1, once each.
+    """
+    stated = [order.find_in(item) for item in items]
+    if any(type(value) is not int for value in stated) or sorted(stated) != list(range(len(items))):
+        shown = ", ".join(str(value)[:20] if isinstance(value, (int, float, str)) else "none" for value in stated[:8])
+        raise MalformedAnswer("bad_order", f"the positions of {len(items)} vectors are {shown}")
+    return np.argsort(np.array(stated, np.intp))
+
+
+def _careful_matrix(rows: Any) -> Matrix:
+    for row in rows:
+        if not isinstance(row, list):
+            raise MalformedAnswer("not_numbers", f"{type(row).__name__} where a vector was expected")
+    _check_lengths([len(row) for row in rows])
+    return np.stack([vector_of(row) for row in rows])
+
+
+class _FastMatrix:
+    """Numbers from simdjson arrays through its buffers."""
+
+    def __init__(self, brackets: int) -> None:
+        """Keep how often `[` occurs in the body."""
+        self._brackets = brackets
+
+    def __call__(self, rows: Any) -> Matrix:
+        """Return the rows as float64, shape (rows, dimension).
+
+        Raises:
+            _Unsure: A row is no array, or holds something that is no number.
+            MalformedAnswer: A row is empty, or lengths differ.
+        """
+        lengths: list[int] = []
+        for row in rows:
+            if not isinstance(row, simdjson.Array):
+                raise _Unsure
+            lengths.append(len(row))
+        if not lengths:
+            raise _Unsure
+        dimension = _check_lengths(lengths)
+        self._refuse_nested(rows, len(lengths))
+        try:
+            if isinstance(rows, simdjson.Array):
+                flat = np.frombuffer(rows.as_buffer(of_type="d"))
+            else:
+                flat = np.concatenate([np.frombuffer(row.as_buffer(of_type="d")) for row in rows])
+        except (TypeError, ValueError):
+            raise _Unsure from None
+        if len(flat) != dimension * len(lengths):
+            raise _Unsure
+        return flat.reshape(len(lengths), dimension)
+
+    def _refuse_nested(self, rows: Any, count: int) -> None:
+        """Leave arrays within a vector to the careful path: the buffer would flatten `[1, [2]]` to two numbers.
+
+        The arrays of the body are counted. Where there are more than the vectors need, say in a list of warnings, each
+        vector is looked at by itself.
+        """
+        if self._brackets <= count + 1:
+            return
+        vectors = rows if not isinstance(rows, simdjson.Array) else list(rows)
+        if any(row.mini.count(b"[") != 1 for row in vectors):
+            raise _Unsure

@@ -1,0 +1,214 @@
+"""One lane from its first request to its last row: plan, ask, put in order, know when to stop.
+
+Here belongs the running of a lane. How one batch is settled belongs to `asking`, the order of rows to `shelf`.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from random import Random
+from typing import Any
+
+import httpx
+
+from parity_pipeline.core.drift import NOT_OBSERVED, WireObservation
+from parity_pipeline.core.fetching import Piece, SampleBlock, Staging
+from parity_pipeline.core.outcomes import RowStatus
+from parity_pipeline.wire.asking import CANARY_TEXT, Asker, Surroundings, not_asked
+from parity_pipeline.wire.client import Client, Reply, Trouble
+from parity_pipeline.wire.decode import Decoded
+from parity_pipeline.wire.encode import Batch, RequestShape, encode_text, plan
+from parity_pipeline.wire.observe import observe, software
+from parity_pipeline.wire.pacing import Gate, Pacer
+from parity_pipeline.wire.progress import Progress, ProgressTeller
+from parity_pipeline.wire.shelf import Shelf, Sink
+from parity_pipeline.wire.side import SideConfig
+from parity_pipeline.wire.words import one_line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneParts:
+    """What a lane takes from outside: the network, the clocks, the dice."""
+
+    transport: httpx.AsyncBaseTransport
+    clock: Callable[[], datetime]
+    now: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
+    random: Random
+
+
+class Lane:
+    """The fetch of one sample set from one side."""
+
+    def __init__(
+        self,
+        config: SideConfig,
+        model: str,
+        sink: Sink,
+        parts: LaneParts,
+        *,
+        staging: Staging | None,
+        progress: Callable[[Progress], None] | None,
+        total: int | None,
+    ) -> None:
+        """Put the parts together; nothing is sent yet."""
+        self._config = config
+        self._parts = parts
+        self._staging = staging
+        self._gate = Gate(config.concurrency, parts.now, adaptive=config.adaptive)
+        self._deadline = parts.now() + config.lane_seconds if config.lane_seconds else float("inf")
+        around = Surroundings(
+            client=Client(config, parts.transport, parts.now),
+            gate=self._gate,
+            pacer=Pacer(config.requests_per_second, config.texts_per_second, parts.now, parts.sleep),
+            sleep=parts.sleep,
+            clock=parts.clock,
+            seconds_left=lambda: self._deadline - parts.now(),
+            random=parts.random,
+        )
+        self._asker = Asker(config, model, around, self._on_answer)
+        self._shelf = Shelf(sink, staging, window=4 * config.concurrency + 8)
+        self._recent: deque[tuple[int, int]] = deque(maxlen=max(1, config.stop_window))
+        self._teller = ProgressTeller(config.side, progress, total, parts.now)
+        before = dict(staging.recall()) if staging is not None else {}
+        seen = before.get("observation")
+        self._observation = WireObservation(**seen) if seen else None
+        self._software: dict[str, str] = before.get("server_headers", {})
+        self._from: str = before.get("fetched_from", "")
+        self._to: str = before.get("fetched_to", "")
+        self._requests_before: int = before.get("requests", 0)
+        self._retries_before: int = before.get("retries", 0)
+
+    async def run(self, samples: Iterable[SampleBlock]) -> None:
+        """Fetch all samples.
+
+        Raises:
+            GatewayError: The side cannot be used at all, among what else `fetch_lane` says.
+        """
+        self._from = self._from or self._stamp()
+        limit = 1 if self._config.dialect.one_text else self._config.batch_texts
+        overhead = self._asker.shape.overhead
+        async with asyncio.TaskGroup() as tasks:
+            for batch in plan(samples, texts=limit, size=self._config.batch_bytes, overhead=overhead):
+                for part in self._missing(batch):
+                    await self._shelf.room()
+                    await self._gate.enter()
+                    self._check_deadline()
+                    if self._asker.stopped:
+                        self._gate.leave()
+                        self._place(not_asked(part, self._asker.stopped))
+                    else:
+                        tasks.create_task(self._settle(part))
+        if self._wants_default_model():
+            await self._ask_default_model()
+        self._remember()
+        self._tell(finished=True)
+
+    def _missing(self, batch: Batch) -> Iterator[Batch]:
+        """Yield the parts of a batch that no earlier run settled; note those that one did."""
+        if self._staging is None:
+            yield batch
+            return
+        first, index = 0, 0
+        while index < len(batch):
+            count = self._staging.count_at(batch.start + index)
+            if not count or index + count > len(batch):
+                index += 1
+                continue
+            if first < index:
+                yield batch.part(first, index)
+            self._shelf.keep(batch.start + index, count)
+            index += count
+            first = index
+        if first < len(batch):
+            yield batch.part(first, len(batch))
+
+    async def _settle(self, batch: Batch) -> None:
+        try:
+            failed = 0
+            async for piece in self._asker.settle(batch):
+                failed += sum(status is RowStatus.FAILED for status in piece.rows.status)
+                self._place(piece)
+        finally:
+            self._gate.leave()
+        self._recent.append((len(batch), failed))
+        self._check_share()
+
+    def _place(self, piece: Piece) -> None:
+        self._shelf.place(piece)
+        if self._teller.due():
+            self._remember()
+            self._tell()
+
+    def _check_share(self) -> None:
+        rows, failed = (sum(column) for column in zip(*self._recent, strict=True))
+        full = len(self._recent) == self._recent.maxlen
+        if full and failed > self._config.stop_share * rows and not self._asker.stopped:
+            share = f"{failed} of the last {rows} samples failed, more than {self._config.stop_share:.0%}"
+            worst = self._asker.counts.troubles.most_common(1)
+            self._asker.stopped = f"lane stopped early because {share}" + (f" (mostly {worst[0][0]})" if worst else "")
+
+    def _check_deadline(self) -> None:
+        if self._parts.now() >= self._deadline and not self._asker.stopped:
+            self._asker.stopped = (
+                f"lane stopped early because its deadline of {self._config.lane_seconds:g} s has passed"
+            )
+
+    def _on_answer(self, reply: Reply, decoded: Decoded) -> None:
+        self._to = self._stamp()
+        if self._observation is None:
+            dimension = decoded.vectors.shape[1]
+            self._observation = observe(self._config.dialect, self._asker.shape.fields, reply.body, dimension)
+            self._software = software(reply.headers)
+
+    def _wants_default_model(self) -> bool:
+        known = self._observation is not None and self._observation.default_model == NOT_OBSERVED
+        field = self._config.dialect.model_field
+        return known and field is not None and self._config.ask_default_model and not self._asker.stopped
+
+    async def _ask_default_model(self) -> None:
+        """Learn which model answers a request that names none; that it is refused is an answer too."""
+        body = RequestShape(self._config.dialect, None).body([encode_text(CANARY_TEXT)])
+        try:
+            _, decoded = await self._asker.send(body, "default-model", 1)
+            found = one_line(decoded.model) or "not named"
+        except Trouble as trouble:
+            found = f"refused (HTTP {trouble.http_status})" if trouble.http_status else NOT_OBSERVED
+        if self._observation is not None:
+            self._observation = replace(self._observation, default_model=found)
+
+    def _stamp(self) -> str:
+        return self._parts.clock().isoformat(timespec="milliseconds")
+
+    def _tell(self, *, finished: bool = False) -> None:
+        counts = self._asker.counts
+        self._teller.tell(self._shelf.settled, self._shelf.kept, counts.retries, counts.troubles, finished=finished)
+
+    def _remember(self) -> None:
+        if self._staging is None:
+            return
+        facts = self.facts()
+        observation = asdict(self._observation) if self._observation else None
+        kept = ("server_headers", "fetched_from", "fetched_to", "requests", "retries")
+        self._staging.remember({"observation": observation, **{name: facts[name] for name in kept}})
+
+    def facts(self) -> Mapping[str, Any]:
+        """Return what `LaneResult` holds, but for its duration."""
+        counts = self._asker.counts
+        return {
+            "models_echoed": dict(self._shelf.models_echoed),
+            "server_headers": dict(self._software),
+            "fetched_from": self._from,
+            "fetched_to": self._to or self._from,
+            "requests": self._requests_before + counts.requests,
+            "retries": self._retries_before + counts.retries,
+            "status_counts": {status.value: self._shelf.status_counts[status] for status in RowStatus},
+            "observation": self._observation or WireObservation(method_and_path=f"POST {self._config.dialect.path}"),
+            "stopped_early": self._asker.stopped,
+            "errors_by_kind": dict(counts.troubles),
+            "latency": self._shelf.latency.summary(),
+            "tokens": dict(counts.tokens),
+            "kept": self._shelf.kept,
+        }

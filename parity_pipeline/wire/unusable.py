@@ -1,0 +1,64 @@
+"""A side that cannot be used at all: what is wrong with it and what to do, for the lane and for `parity doctor`.
+
+Here belongs the one mapping from a trouble with a plain text to a `GatewayError`.
+"""
+
+from typing import Final
+
+from parity_pipeline.core.errors import GatewayError
+from parity_pipeline.core.outcomes import RowStatus
+from parity_pipeline.wire.client import Trouble
+from parity_pipeline.wire.policy import rule_of
+from parity_pipeline.wire.side import SideConfig
+
+_Words = tuple[str, str]
+_UNREACHABLE: Final = ("connect_error", "connect_timeout", "pool_timeout")
+
+
+def unusable(config: SideConfig, model: str, trouble: Trouble) -> GatewayError:
+    """Return the error for a side that does not answer a plain text.
+
+    Args:
+        config: The side.
+        model: The model asked for, as this side knows it.
+        trouble: What its answer to a plain text came to.
+    """
+    problem, remedy = _explained(config, model, trouble)
+    return GatewayError(problem, place=f"{config.label} ({config.side}) at {config.url}", remedy=remedy)
+
+
+def _explained(config: SideConfig, model: str, trouble: Trouble) -> _Words:
+    key = f"sides.{config.side}"
+    if trouble.kind in _UNREACHABLE:
+        return f"no connection ({trouble})", f"Start the service, or set {key}.base_url to where it listens."
+    if trouble.http_status is None:
+        remedy = f"Look at the service's log; raise {key}.timeouts if it is only slow; check http against https."
+        return f"it takes a connection and gives no answer ({trouble})", remedy
+    return _explained_status(config, model, trouble)
+
+
+def _explained_status(config: SideConfig, model: str, trouble: Trouble) -> _Words:
+    key, name = f"sides.{config.side}", config.dialect.name
+    names = f"Check the model's name there ({key}.model_names gives it another)"
+    by_kind: dict[str, _Words] = {
+        "redirect": (trouble.detail, f"Set {key}.base_url to the address it means, if it is yours."),
+        "http_407": ("the proxy refuses the credentials", f"Put them into {key}.proxy."),
+    }
+    for kind in ("http_401", "http_403"):
+        remedy = f"Set {key}.bearer_env to the name of a variable that holds a valid token, or {key}.headers."
+        by_kind[kind] = (f"it refuses the credentials ({trouble})", remedy)
+    for kind in ("http_404", "http_405"):
+        problem = f"it knows no model {model!r} or no path {config.dialect.path} ({trouble})"
+        by_kind[kind] = (problem, f"{names}, then {key}.dialect, now {name!r}.")
+    by_status: dict[RowStatus, _Words] = {
+        RowStatus.MALFORMED: (
+            f"its answer does not fit the dialect {name!r} ({trouble})",
+            f"Set {key}.dialect to the one it speaks, or describe it under `dialects`.",
+        ),
+        RowStatus.REFUSED: (
+            f"it refuses even a plain text with model {model!r} ({trouble})",
+            f"{names} and that it speaks the dialect {name!r}.",
+        ),
+        RowStatus.FAILED: (f"it answers only with errors ({trouble})", "Look at the service's log; run again later."),
+    }
+    return by_kind.get(trouble.kind) or by_status[rule_of(trouble.kind).ends_as]

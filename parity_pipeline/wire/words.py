@@ -1,0 +1,76 @@
+"""What a server says in an answer that is not vectors: its error text, the title of a page, a wish to wait.
+
+Here belong readings of foreign words for people; they are cut, made one line, and decide nothing but how long to wait.
+"""
+
+import html
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+from parity_pipeline.core.limits import ERROR_CHARACTERS
+
+_READ_BYTES: Final = 65_536
+_FIELDS: Final = ("message", "error", "detail", "msg", "title", "reason")
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
+
+
+def one_line(text: str) -> str:
+    """Return a foreign text as one line without control and direction characters, cut to `ERROR_CHARACTERS`."""
+    return " ".join(_CONTROL.sub(" ", text).split())[:ERROR_CHARACTERS]
+
+
+def server_words(body: bytes | bytearray, content_type: str) -> str:
+    """Return what an error answer says: a field of its JSON, the title of its page, or its first words.
+
+    >>> server_words(b'{"error": {"message": "model not found"}}', "application/json")
+    'model not found'
+    """
+    text = bytes(body[:_READ_BYTES]).decode("utf-8", "replace")
+    if is_page(text, content_type):
+        found = _TITLE.search(text)
+        return one_line(f"a web page titled {html.unescape(found.group(1)).strip()!r}" if found else "a web page")
+    try:
+        said = _said(json.loads(text), depth=4)
+    except (ValueError, RecursionError):
+        said = text
+    return one_line(said) or "no words"
+
+
+def is_page(text: str, content_type: str) -> bool:
+    """Return whether an answer is HTML, by its type or its first characters."""
+    return "html" in content_type.lower() or text.lstrip("\ufeff \t\r\n").lower().startswith(("<!doctype", "<html"))
+
+
+def _said(value: Any, depth: int) -> str:
+    if isinstance(value, str):
+        return value
+    if depth and isinstance(value, dict):
+        for name in _FIELDS:
+            if value.get(name):
+                return _said(value[name], depth - 1)
+    if depth and isinstance(value, list) and value:
+        return _said(value[0], depth - 1)
+    return json.dumps(value)
+
+
+def retry_after(headers: Mapping[str, str], today: datetime) -> float | None:
+    """Return the seconds a `Retry-After` header asks to wait, from seconds or an HTTP date; None where none is usable.
+
+    Args:
+        headers: Response headers, case-insensitive.
+        today: The time now, with a time zone.
+    """
+    text = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text):
+        return float(text)
+    try:
+        then = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError):
+        return None
+    aware = then if then.tzinfo else then.replace(tzinfo=UTC)
+    return max(0.0, (aware - today).total_seconds())
