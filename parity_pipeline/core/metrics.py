@@ -51,7 +51,7 @@ def measure_rows(legacy: Matrix32, candidate: Matrix32) -> RowMeasures:
         MetricInputError: The shapes differ, or are not two-dimensional, or have no dimensions.
 
     Cosine similarity is the dot product of the rows divided by the product of their norms, accumulated in float64 and
-    clipped to [-1, 1] (rounding may leave it by 2e-16).
+    clipped to [-1, 1] (rounding may leave it by 2e-16). Identical rows have exactly 1.
 
     >>> one = np.array([[3.0, 4.0]], np.float32)
     >>> measures = measure_rows(one, 2 * one)
@@ -89,7 +89,9 @@ def _measure_block(legacy: Matrix32, candidate: Matrix32, rows: slice, into: Row
         left /= left_norm[:, None]
         right /= right_norm[:, None]
         into.max_abs_delta_unit[rows] = np.abs(left - right).max(axis=1)
-    into.cosine[rows] = np.clip(cosine, -1.0, 1.0)
+    identical = (legacy[rows] == candidate[rows]).all(axis=1)
+    # Rounding leaves some rows 1e-16 short of themselves, which a threshold of 1 would call a mismatch.
+    into.cosine[rows] = np.where(identical & np.isfinite(cosine), 1.0, np.clip(cosine, -1.0, 1.0))
     into.legacy_norm[rows] = left_norm
     into.candidate_norm[rows] = right_norm
-    into.identical[rows] = (legacy[rows] == candidate[rows]).all(axis=1)
+    into.identical[rows] = identical
