@@ -13,7 +13,9 @@ from parity_pipeline.core.verdict import Circumstances, Tally, judge
 from parity_pipeline_tests.core.building import fetched, samples_of
 from parity_pipeline_tests.fakes.replay_gateway import SERVERS, recorded_texts, recorded_vectors
 
-CORE = frozenset("short len100w len128_256 nfd emoji newline onechar dup code compat near".split())
+CORE = frozenset(
+    ["short", "len100w", "len128_256", "nfd", "emoji", "newline", "onechar", "dup", "code", "compat", "near"]
+)
 TEXTS = recorded_texts()
 BLOCK = samples_of([text.text for text in TEXTS], categories=[text.category for text in TEXTS])
 
