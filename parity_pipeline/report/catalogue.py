@@ -6,6 +6,7 @@ Here belongs the aggregation of the drift rows of many verdicts. What one date a
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from parity_pipeline.core.drift import NOT_OBSERVED
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report.view import drift_of
 
@@ -24,7 +25,7 @@ class CatalogueRow:
         same: `yes`, `no` or `—`.
         first: First date it was seen on, ISO 8601.
         last: Last date it was seen on.
-        models: The models it was seen with; empty where that is all models whose wire was observed.
+        models: The models it was seen with; empty where that is all models that show this field.
     """
 
     field: str
@@ -45,13 +46,18 @@ class _Seen:
 def catalogue_of(verdicts: Sequence[Verdict]) -> tuple[CatalogueRow, ...]:
     """Return one row a field and pair of values, in the catalogue's order of fields, then by first date.
 
+    A field that neither side showed on a date is no observation and gives no row.
+
     Args:
         verdicts: Those of one endpoint, in any order.
     """
     found: dict[tuple[str, str, str, str], _Seen] = {}
-    everyone = {verdict.model for verdict in verdicts if verdict.drift}
+    everyone: dict[str, set[str]] = {}
     for verdict in verdicts:
         for row in drift_of(verdict.drift):
+            if row.legacy == row.candidate == NOT_OBSERVED:
+                continue
+            everyone.setdefault(row.field, set()).add(verdict.model)
             seen = found.setdefault((row.field, row.legacy, row.candidate, row.same), _Seen())
             seen.dates.add(verdict.date)
             seen.models.add(verdict.model)
@@ -63,7 +69,7 @@ def catalogue_of(verdicts: Sequence[Verdict]) -> tuple[CatalogueRow, ...]:
             same=same,
             first=min(seen.dates),
             last=max(seen.dates),
-            models=() if seen.models == everyone else tuple(sorted(seen.models)),
+            models=() if seen.models == everyone[name] else tuple(sorted(seen.models)),
         )
         for (name, legacy, candidate, same), seen in found.items()
     ]

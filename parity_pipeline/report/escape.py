@@ -33,10 +33,11 @@ Unassigned code points are left alone: which they are depends on the Python vers
 """
 _LAST_OF_PLANE: Final = 0xFFFE
 _EDGE_SPACES = re.compile(r"^ +| +$|(?<= ) +")
-_ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;"}
-_INLINE = re.compile(r"[\\`*_\[\]{}~$!#&<>|]|:(?=//)|(?i:(?<=\bwww)\.)")
-_BLOCK_START = re.compile(r"^(\d*)([-+=.)])")
-_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
+_ENTITIES: Final = {"&": "&amp;", "<": "&lt;", "|": "&#124;"}
+_INLINE = re.compile(r"[\\`*_\[\]~$|]|<(?! )|&(?=[#\w])|:(?=//)|(?i:(?<=\bwww)\.)")
+"""What can start something inside a line: code, emphasis, links, strike-through, mathematics, cells, HTML, entities."""
+_BLOCK_START = re.compile(r"^()([-+=>#])|^(\d+)([.)])(?= |$)")
+"""What can start a list, a rule, a quotation or a heading inside a list item."""
 
 
 def _unseen(character: str) -> bool:
@@ -77,24 +78,29 @@ def prose(text: str) -> str:
     r"""Return a text for Markdown prose, headings, list items and table cells.
 
     >>> prose("<b> a|b `c` [d](http://e)")
-    '&lt;b&gt; a&#124;b \\`c\\` \\[d\\](http\\://e)'
+    '&lt;b> a&#124;b \\`c\\` \\[d\\](http\\://e)'
     """
     escaped = _INLINE.sub(lambda match: _ENTITIES.get(match.group(), "\\" + match.group()), visible(text))
-    return _BLOCK_START.sub(r"\1\\\2", escaped)
+    return _BLOCK_START.sub(r"\1\3\\\2\4", escaped)
 
 
-def code(text: str) -> str:
+def code(text: str, *, cut: bool = False) -> str:
     """Return a text as inline code, safe in a table cell and in a heading too.
 
     Backticks where they can hold it. A pipe or a backtick cannot stand in them within a table on every renderer, so a
-    text with one becomes a `<code>` element with all ASCII punctuation as entities, which start nothing.
+    text with one becomes a `<code>` element in which all that could start something is an entity.
+
+    Args:
+        text: Any text.
+        cut: It is the beginning of a longer text, so that a space at its end is one between words and stays a space.
 
     >>> code("hello"), code("a|b")
     ('`hello`', '<code>a&#124;b</code>')
     """
-    shown = visible(text)
+    between_words = cut and text.endswith(" ") and text[:-1].strip(" ") != ""
+    shown = visible(text[:-1]) + " " if between_words else visible(text)
     if "|" in shown or "`" in shown:
-        return f"<code>{_PUNCTUATION.sub(lambda match: f'&#{ord(match.group())};', shown)}</code>"
+        return f"<code>{_INLINE.sub(lambda match: f'&#{ord(match.group())};', shown)}</code>"
     return f"`{shown}`"
 
 

@@ -5,7 +5,7 @@ Here belongs layout alone: order of the sections, headings, tables, escaping. Wh
 
 from collections.abc import Sequence
 
-from parity_pipeline.core.limits import ERROR_CHARACTERS
+from parity_pipeline.core.limits import ERROR_CHARACTERS, HEAD_CHARACTERS
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report.escape import clipped, code, fenced, prose
 from parity_pipeline.report.numbers import NOTHING
@@ -120,7 +120,7 @@ def _samples(view: ReportView) -> list[str]:
 def _sample(row: RowView) -> Sequence[str]:
     return (
         row.number,
-        code(row.head),
+        code(row.head, cut=len(row.head) >= HEAD_CHARACTERS),
         " / ".join(row.dimensions),
         row.cosine,
         row.legacy_norm,

@@ -49,6 +49,11 @@ class ErrorView:
     message: str
 
 
+def words_of(outcome: str) -> str:
+    """Return an outcome as a person writes it: `refused_by_candidate` is `refused by candidate`."""
+    return "non-finite" if outcome == Outcome.NON_FINITE else outcome.replace("_", " ")
+
+
 def rows_of(rows: Sequence[Mapping[str, Any]], threshold: float | None) -> tuple[RowView, ...]:
     """Return the table's rows in the order they are stored in."""
     return tuple(_row(row, threshold) for row in rows)
@@ -77,7 +82,7 @@ def _dimension(value: int) -> str:
 
 
 def _outcome(outcome: str, side: str | None) -> str:
-    words = outcome.replace("_", " ")
+    words = words_of(outcome)
     return f"{words} ({side})" if side and outcome in _NEEDS_SIDE else words
 
 

@@ -17,7 +17,7 @@ from parity_pipeline.report.escape import code, prose
 from parity_pipeline.report.names import report_name
 from parity_pipeline.report.sides import newest_answer
 from parity_pipeline.report.tables import drift_cell, table
-from parity_pipeline.report.view import matched
+from parity_pipeline.report.view import matched, set_size
 
 _HEAD = ("Date", "Model", "Endpoint", "Verdict", "Matched / samples", "Worst cosine", "Report")
 _DRIFT_HEAD = ("Field", "Legacy", "Candidate", "Same?", "First seen", "Last seen", "Models")
@@ -43,8 +43,11 @@ def render_summary(verdicts: Sequence[Verdict]) -> str:
 
 def _one_each(verdicts: Iterable[Verdict]) -> list[Verdict]:
     """Return one verdict an endpoint, date and model: newest date first, then by model and endpoint."""
-    newest = {(verdict.date, verdict.model, verdict.endpoint): verdict for verdict in sorted(verdicts, key=_age)}
-    by_name = sorted(newest.values(), key=lambda verdict: (verdict.model, verdict.endpoint))
+    found: dict[tuple[str, str, str], list[Verdict]] = {}
+    for verdict in verdicts:
+        found.setdefault((verdict.date, verdict.model, verdict.endpoint), []).append(verdict)
+    newest = [same[0] if len(same) == 1 else max(same, key=_age) for same in found.values()]
+    by_name = sorted(newest, key=lambda verdict: (verdict.model, verdict.endpoint))
     return sorted(by_name, key=lambda verdict: verdict.date, reverse=True)
 
 
@@ -70,7 +73,7 @@ def _row(verdict: Verdict) -> Sequence[str]:
         code(verdict.model),
         prose(verdict.endpoint),
         decision if verdict.decision == Decision.PASS else f"**{decision}**",
-        f"{numbers.count(matched(verdict))} / {numbers.count(verdict.samples)}",
+        f"{numbers.count(matched(verdict))} / {numbers.count(set_size(verdict))}",
         numbers.cosine(verdict.worst_cosine, threshold),
         # A browser decodes the target once, and the file's own name holds percent signs.
         f"[report]({quote(name)})",

@@ -5,6 +5,7 @@ Here belongs the Markdown syntax that reports and the summary share. What stands
 
 from collections.abc import Iterable, Sequence
 
+from parity_pipeline.core.drift import NOT_OBSERVED
 from parity_pipeline.core.limits import ERROR_CHARACTERS
 from parity_pipeline.report import escape
 from parity_pipeline.report.phrases import Sentence, Verbatim
@@ -34,5 +35,5 @@ def _between(words: str) -> str:
 def drift_cell(field: str, value: str) -> str:
     """Return an observed value: in words as prose, what was read off the wire as inline code."""
     shown = escape.clipped(value, ERROR_CHARACTERS)
-    plain = field in _PLAIN_FIELDS or value in ("not observed", "not named") or value.startswith("refused (")
+    plain = field in _PLAIN_FIELDS or value in (NOT_OBSERVED, "not named") or value.startswith("refused (")
     return escape.prose(shown) if plain else escape.code(shown)

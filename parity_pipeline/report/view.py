@@ -16,11 +16,13 @@ from parity_pipeline.report import numbers
 from parity_pipeline.report.advice import flip_advice, how_sure
 from parity_pipeline.report.commands import backfill_command, run_command
 from parity_pipeline.report.phrases import Sentence, Verbatim
-from parity_pipeline.report.rows import ErrorView, RowView, errors_of, ratio_range, rows_of
+from parity_pipeline.report.rows import ErrorView, RowView, errors_of, ratio_range, rows_of, words_of
 from parity_pipeline.report.sides import SideView, newest_answer, sides_of
 
-_ORDER_OF_SET = "in the order of the set"
-_WORST_FIRST = "worst first, each outcome with a share"
+_WORST_FIRST = (
+    "differences first, then missing answers, refusals by both and matches; within an outcome the smallest cosine first"
+)
+"""The order of `core.tally.Tally.shown_rows` for a set that is larger than the table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,14 +126,14 @@ def view_of(verdict: Verdict, reproduce: Sequence[str] = ()) -> ReportView:
     )
 
 
+def set_size(verdict: Verdict) -> int:
+    """Return how many samples the stored set holds, also where pairing was refused and none was counted."""
+    return max(verdict.samples, int(verdict.sample_set.get("samples") or 0))
+
+
 def matched(verdict: Verdict) -> int:
     """Return how many samples matched."""
     return verdict.counts.get(Outcome.MATCH, 0)
-
-
-def words_of(outcome: str) -> str:
-    """Return an outcome as a person writes it: `refused_by_candidate` is `refused by candidate`."""
-    return outcome.replace("_", " ")
 
 
 def drift_of(rows: Sequence[Mapping[str, Any]]) -> tuple[DriftView, ...]:
@@ -195,8 +197,8 @@ def _shown(verdict: Verdict, shown: int) -> str:
     if not shown:
         return "No sample was compared, so there are no rows to show."
     if shown >= verdict.samples:
-        return f"All {numbers.things(verdict.samples, 'sample')}, {_ORDER_OF_SET}."
-    return f"{numbers.count(shown)} of {numbers.things(verdict.samples, 'sample')}, {_WORST_FIRST}."
+        return f"All {numbers.things(verdict.samples, 'sample')}, in the order of the set."
+    return f"{numbers.count(shown)} of {numbers.things(verdict.samples, 'sample')}: {_WORST_FIRST}."
 
 
 def _outcomes(counts: Mapping[str, int]) -> tuple[tuple[str, str], ...]:
@@ -223,14 +225,22 @@ def _cosines(verdict: Verdict) -> str:
 def _passing_limit(verdict: Verdict) -> str:
     if verdict.worst_cosine is None:
         return "No threshold can be named at which this date would have passed: no cosine was measured."
+    if verdict.worst_cosine <= 0:
+        return "No threshold above 0 would have let this date pass."
     limit = numbers.passing_limit(verdict.worst_cosine)
     if verdict.decision == Decision.PASS:
         return f"This date would have passed at any threshold up to {limit}."
-    others = [count for name, count in verdict.counts.items() if name not in (Outcome.MATCH, Outcome.MISMATCH)]
-    if verdict.decision == Decision.FAIL and not sum(others):
+    if verdict.decision == Decision.FAIL and _differs_by_cosine_alone(verdict):
         return f"This date would have passed at a threshold of {limit} or lower."
     rest = "other reasons against a pass would remain"
     return f"At a threshold of {limit} or lower no compared sample would be a mismatch, but {rest}."
+
+
+def _differs_by_cosine_alone(verdict: Verdict) -> bool:
+    """Tell whether another threshold would change the verdict: no other outcome, and no doubt, stands against it."""
+    harmless = (Outcome.MATCH, Outcome.MISMATCH, Outcome.REFUSED_BY_BOTH)
+    others = sum(count for name, count in verdict.counts.items() if name not in harmless)
+    return not others and len(verdict.reasons) == 1
 
 
 def _norms(verdict: Verdict) -> tuple[str, ...]:

@@ -1,0 +1,55 @@
+"""Golden files: whole reports and the summary, byte by byte.
+
+After an intended change run `PARITY_UPDATE_GOLDEN=1 python -m pytest parity_pipeline_tests/report/test_golden.py`, read
+the difference in git as an approver would, and commit it. That run fails for each file it wrote, so that it can never
+pass for a check.
+"""
+
+import os
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from parity_pipeline.report.markdown import render_report
+from parity_pipeline.report.summary import render_summary
+from parity_pipeline_tests.report.verdicts import SEED, V1, mixed, unpaired, verdict_of
+
+_GOLDEN = Path(__file__).parent.parent / "golden"
+
+
+def _expect(name: str, text: str) -> None:
+    file = _GOLDEN / name
+    if os.environ.get("PARITY_UPDATE_GOLDEN") == "1":
+        file.write_bytes(text.encode())
+        pytest.fail(f"{name} was written anew: read it, then run again without PARITY_UPDATE_GOLDEN")
+    assert text == file.read_bytes().decode()
+
+
+def test_the_report_of_a_pass() -> None:
+    """Five seed samples with unit against raw norms read as the first report did."""
+    _expect("report_pass.md", render_report(verdict_of(SEED)))
+
+
+def test_the_report_of_a_fail() -> None:
+    """More than fifty samples of every outcome, with hostile text, stay one readable page."""
+    _expect("report_fail.md", render_report(mixed()))
+
+
+def test_the_report_of_an_inconclusive_pairing() -> None:
+    """Batches that may not be paired give a report without rows that says what to do."""
+    _expect("report_inconclusive.md", render_report(unpaired()))
+
+
+def test_the_summary() -> None:
+    """All dates and models are rows, and the catalogue says what changed when, in whatever order they come."""
+    verdicts = [
+        verdict_of(SEED),
+        verdict_of(SEED, model=V1),
+        verdict_of(SEED, model="org/model:tag|x", date="2026-05-01"),
+        replace(mixed(), date="2026-05-02"),
+        replace(unpaired(), date="2026-05-03"),
+    ]
+    random.Random(7).shuffle(verdicts)  # noqa: S311 - any fixed order but the sorted one
+    _expect("summary.md", render_summary(verdicts))

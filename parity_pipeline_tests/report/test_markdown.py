@@ -1,0 +1,96 @@
+"""The report as a document: order, structure, gaps, determinism."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from parity_pipeline.report.markdown import render_report
+from parity_pipeline_tests.report.verdicts import HOSTILE, SEED, Row, mixed, unpaired, verdict_of
+
+_HEADINGS = [
+    "What may be flipped next",
+    "What was compared",
+    "Samples",
+    "Outcomes",
+    "Cosines and norms",
+    "How sure is this?",
+    "Drift notes",
+    "Sample set",
+    "How to reproduce",
+]
+
+
+def _headings(markdown: str) -> list[str]:
+    tokens = MarkdownIt("commonmark").enable("table").parse(markdown)
+    return [after.content for token, after in pairwise(tokens) if token.type == "heading_open"]
+
+
+def test_the_verdict_stands_right_below_the_title() -> None:
+    """Who reads three lines has read the verdict."""
+    lines = render_report(verdict_of(SEED)).splitlines()
+    assert lines[0] == "# Embed parity — 2026-04-30 06:00:12 UTC"
+    assert lines[2] == "**PASS** — 5/5 samples ≥ 0.9990"
+
+
+def test_every_reason_is_named_on_top() -> None:
+    """A FAIL lists all its reasons before anything else, not the first alone."""
+    verdict = mixed()
+    top = render_report(verdict).partition("## ")[0]
+    assert len(verdict.reasons) == 6
+    assert top.count("\n- ") == 6
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=()), max_size=40) | st.sampled_from(HOSTILE))
+def test_no_text_changes_the_structure(text: str) -> None:
+    """Whatever a sample, a model, a label or a server says, the report has its headings and no others."""
+    rows = [replace(row, text=text, category=text) for row in SEED]
+    verdict = verdict_of(rows, model=text)
+    named = {
+        side: {**record, "label": text, "url": text, "stopped_early": text} for side, record in verdict.sides.items()
+    }
+    drift = [{**row, "field": text or "f", "legacy": text, "candidate": text} for row in verdict.drift]
+    report = render_report(replace(verdict, sides=named, drift=drift, reasons=[text], endpoint="embed"))
+    assert _headings(report)[1:] == _HEADINGS
+    report.encode()
+
+
+def test_at_most_fifty_rows_and_it_says_so() -> None:
+    """A table of a larger set is cut, and both numbers and the order are told."""
+    report = render_report(mixed())
+    assert "50 of 70 samples: differences first" in report
+    assert report.partition("## Samples")[2].partition("## ")[0].count("\n| ") == 52
+
+
+def test_the_words_of_a_refusal_are_shown_once() -> None:
+    """What a server said for many samples is one row that names them all."""
+    report = render_report(mixed())
+    assert "| candidate | 17, 18, 19, 20 | <code>HTTP 400:" in report
+    assert "upstream &#124; down" in report
+
+
+def test_a_report_without_anything_is_still_one() -> None:
+    """Provenance, drift, norms, counts and sample set may all be missing where pairing was refused."""
+    bare = replace(
+        unpaired(), sides={}, drift=[], norms={}, counts={}, by_category={}, sample_set={}, thresholds={}, reasons=["x"]
+    )
+    report = render_report(bare)
+    assert _headings(report)[1:] == _HEADINGS
+    assert "**INCONCLUSIVE**" in report
+    assert "None" not in report
+    half = replace(bare, sides={"legacy": {}, "candidate": {"label": "Go", "status_counts": {"failed": 2}}})
+    assert "gave no usable answer for 2 samples" in render_report(half)
+
+
+def test_given_commands_replace_the_default_ones() -> None:
+    """Who runs it another way prints that way, in one block."""
+    report = render_report(verdict_of(SEED), reproduce=("parity run --config a.yaml", "echo '```'"))
+    assert "````sh\nparity run --config a.yaml\necho '```'\n````" in report
+
+
+def test_a_large_set_has_readable_counts() -> None:
+    """Counts of thousands have separators."""
+    verdict = verdict_of([Row(text=str(number)) for number in range(1200)])
+    assert "1,200 samples" in render_report(verdict)

@@ -1,0 +1,113 @@
+"""The summary is the same for the same verdicts, links to files that exist, and dates what was observed."""
+
+from dataclasses import replace
+from typing import Any
+from urllib.parse import unquote
+
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.report.names import report_name
+from parity_pipeline.report.summary import render_summary
+from parity_pipeline_tests.report.verdicts import SEED, V1, V2, mixed, unpaired, verdict_of
+
+_VERDICTS = (
+    verdict_of(SEED),
+    verdict_of(SEED, model=V1),
+    verdict_of(SEED, date="2026-05-01"),
+    replace(mixed(), date="2026-05-02"),
+    replace(unpaired(), date="2026-05-02", model=V1),
+    replace(verdict_of(SEED), endpoint="retrieve"),
+    verdict_of(SEED[:1]),
+)
+
+
+def _links(markdown: str) -> list[str]:
+    tokens = MarkdownIt("commonmark").enable("table").parse(markdown)
+    return [str(child.attrs["href"]) for token in tokens for child in token.children or [] if child.type == "link_open"]
+
+
+def _rows(markdown: str, start: str) -> list[list[str]]:
+    lines = [line for line in markdown.splitlines() if line.startswith(f"| {start}")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def _with_drift(verdict: Verdict, *observed: tuple[str, str, str]) -> Verdict:
+    rows: list[dict[str, Any]] = [
+        {"field": f, "legacy": one, "candidate": two, "same": one == two} for f, one, two in observed
+    ]
+    return replace(verdict, drift=rows)
+
+
+@given(st.permutations(_VERDICTS))
+def test_the_order_of_the_input_does_not_matter(verdicts: list[Verdict]) -> None:
+    """The same verdicts give the same bytes, also where one date and model comes twice."""
+    assert render_summary(verdicts) == render_summary(_VERDICTS)
+
+
+def test_nothing_stored_is_said_honestly() -> None:
+    """An empty summary claims nothing."""
+    assert render_summary(()) == (
+        "# Parity summary\n\nNo verdict has been stored yet. Nothing is known about parity.\n"
+    )
+
+
+def test_newest_dates_come_first_then_models() -> None:
+    """The last state is on top."""
+    rows = _rows(render_summary(_VERDICTS), "2026")
+    assert [(row[0], row[1], row[2]) for row in rows] == [
+        ("2026-05-02", f"`{V1}`", "embed"),
+        ("2026-05-02", f"`{V2}`", "embed"),
+        ("2026-05-01", f"`{V2}`", "embed"),
+        ("2026-04-30", f"`{V1}`", "embed"),
+        ("2026-04-30", f"`{V2}`", "embed"),
+        ("2026-04-30", f"`{V2}`", "retrieve"),
+    ]
+
+
+def test_links_lead_to_the_reports() -> None:
+    """A link's target, decoded once as a browser does, is the report's file name, percent signs included."""
+    models = ("org/model:tag", "a b(c)[d]|e", "é💥", "x" * 300, "100%")
+    summary = render_summary([verdict_of(SEED, model=model) for model in models])
+    assert sorted(map(unquote, _links(summary))) == sorted(report_name("2026-04-30", model) for model in models)
+
+
+def test_a_refused_pairing_counts_its_set() -> None:
+    """A date that compared nothing shows how many samples it owed, not 0 of 0."""
+    assert _rows(render_summary([unpaired()]), "2026")[0][4] == "0 / 5"
+
+
+def test_a_changed_observation_is_a_further_row() -> None:
+    """The catalogue dates both, and the unchanged one once with its first and last date."""
+    summary = render_summary(
+        [
+            _with_drift(verdict_of(SEED, date="2026-05-01"), ("URL", "/a", "/b"), ("number format", "x", "y")),
+            _with_drift(verdict_of(SEED, date="2026-05-02"), ("URL", "/a", "/b"), ("number format", "x", "y")),
+            _with_drift(verdict_of(SEED, date="2026-05-03"), ("URL", "/a", "/a"), ("number format", "x", "y")),
+        ]
+    )
+    assert _rows(summary, "URL") == [
+        ["URL", "`/a`", "`/b`", "no", "2026-05-01", "2026-05-02", "all"],
+        ["URL", "`/a`", "`/a`", "yes", "2026-05-03", "2026-05-03", "all"],
+    ]
+    assert _rows(summary, "number") == [["number format", "x", "y", "no", "2026-05-01", "2026-05-03", "all"]]
+
+
+def test_an_observation_of_some_models_names_them() -> None:
+    """What holds for one model is not told of all."""
+    summary = render_summary(
+        [
+            _with_drift(verdict_of(SEED, model=V1), ("URL", "/a", "/b"), ("dimension", "768", "192")),
+            _with_drift(verdict_of(SEED, model=V2), ("URL", "/a", "/b"), ("dimension", "768", "768")),
+        ]
+    )
+    assert [row[6] for row in _rows(summary, "URL")] == ["all"]
+    assert [(row[2], row[6]) for row in _rows(summary, "dimension")] == [("192", f"`{V1}`"), ("768", f"`{V2}`")]
+
+
+def test_what_nobody_showed_is_no_observation() -> None:
+    """A date on which neither side answered adds no row."""
+    summary = render_summary([_with_drift(verdict_of(SEED), ("URL", "not observed", "not observed"))])
+    assert "Nothing was observed." in summary

@@ -1,0 +1,136 @@
+"""What is derived from a verdict: advice, norms, limits, sides. It never says more than the verdict does."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from parity_pipeline.core.comparing import Thresholds
+from parity_pipeline.core.outcomes import Decision, Outcome, Side
+from parity_pipeline.report.phrases import Sentence, Verbatim
+from parity_pipeline.report.view import view_of
+from parity_pipeline_tests.report.verdicts import (
+    SEED,
+    V1,
+    Row,
+    mixed,
+    provenance,
+    unmeasured,
+    unpaired,
+    verdict_of,
+)
+
+_EQUAL = tuple(replace(row, norms=(1.0, 1.0)) for row in SEED)
+_WRONG = Row(text="wrong", outcome=Outcome.MISMATCH, cosine=0.5)
+
+
+def _said(sentences: tuple[Sentence, ...]) -> str:
+    return " ".join("".join(part.text if isinstance(part, Verbatim) else part for part in parts) for parts in sentences)
+
+
+def test_a_pass_with_differing_norms_frees_cosine_alone() -> None:
+    """Unit against raw norms must not reach a dot-product or euclidean index."""
+    advice = _said(view_of(verdict_of(SEED)).flip)
+    assert "rank by cosine similarity may be flipped" in advice
+    assert "Dot-product and euclidean indexes must not mix" in advice
+
+
+def test_a_pass_with_equal_norms_frees_all_three() -> None:
+    """Where no norm left its tolerance, the index's distance does not matter."""
+    advice = _said(view_of(verdict_of(_EQUAL)).flip)
+    assert "dot product or euclidean distance may be flipped" in advice
+    assert "must not" not in advice
+
+
+@pytest.mark.parametrize("verdict", [verdict_of([*SEED, _WRONG]), mixed(), unpaired()])
+def test_nothing_is_flipped_without_a_pass(verdict: Any) -> None:
+    """FAIL and INCONCLUSIVE allow nothing, whatever the norms are."""
+    advice = _said(view_of(verdict).flip)
+    assert advice.startswith("Nothing.")
+    assert "may be flipped" not in advice
+
+
+def test_an_inconclusive_names_the_side_to_fetch_again() -> None:
+    """Who was up and who was down is said with the command that mends it."""
+    lost = unmeasured("x", Outcome.MISSING, "legacy", dimensions=(0, 768), errors=("timed out", None))
+    counts = {"ok": 5, "refused": 0, "failed": 1, "malformed": 0}
+    sides = (provenance(Side.LEGACY, samples=6, status_counts=counts), provenance(Side.CANDIDATE, samples=6))
+    advice = _said(view_of(verdict_of([*SEED, lost], sides=sides)).flip)
+    assert "legacy side gave no usable answer for 1 sample" in advice
+    assert "--side legacy" in advice
+    assert "--side candidate" not in advice
+
+
+@pytest.mark.parametrize(
+    ("rows", "limit"),
+    [
+        (SEED, "at any threshold up to 0.999999."),
+        ([*SEED, _WRONG], "would have passed at a threshold of 0.500000 or lower."),
+        ([*SEED, _WRONG, unmeasured("x", Outcome.MISSING, "both")], "other reasons against a pass would remain"),
+        ([*SEED, replace(_WRONG, cosine=-0.25)], "No threshold above 0"),
+        ((), "No threshold can be named"),
+    ],
+)
+def test_the_limit_that_would_have_passed(rows: Any, limit: str) -> None:
+    """It is named only where a threshold alone would change the verdict."""
+    assert limit in view_of(verdict_of(rows)).passing_limit
+
+
+def test_a_doubt_forbids_the_limit_that_would_have_passed() -> None:
+    """Where another model answered, no threshold gives a PASS."""
+    sides = (provenance(Side.LEGACY, samples=6), provenance(Side.CANDIDATE, samples=6, models_echoed={V1: 6}))
+    assert "would remain" in view_of(verdict_of([*SEED, _WRONG], sides=sides)).passing_limit
+
+
+@pytest.mark.parametrize(
+    ("labels", "initials"),
+    [
+        (("Rust gateway", "Go gateway"), ("R", "G")),
+        (("tei", "ollama"), ("T", "O")),
+        (("Gateway 1", "Gateway 2"), ("L", "C")),
+        (("Candidate of old", "Live"), ("L", "C")),
+        (("Core", "Go"), ("L", "C")),
+        (("", "Go"), ("L", "C")),
+        (("Über", "Go"), ("L", "C")),
+        (("|", "`"), ("L", "C")),
+    ],
+)
+def test_column_letters_never_mislabel_a_side(labels: tuple[str, str], initials: tuple[str, str]) -> None:
+    """Letters come from the labels only where they cannot be taken for the other side's."""
+    legacy, candidate = (provenance(side, label=label) for side, label in zip(Side, labels, strict=True))
+    view = view_of(verdict_of(SEED, sides=(legacy, candidate)))
+    assert (view.legacy.initial, view.candidate.initial) == initials
+
+
+@pytest.mark.parametrize(
+    ("same", "word"), [(False, "default models differ"), (True, "showed the same"), (None, "was not observed")]
+)
+def test_why_the_model_is_forced_is_what_was_observed(same: bool | None, word: str) -> None:
+    """The reason comes from the catalogue's row, and says so where nothing was observed."""
+    row = {"field": "default model", "legacy": "a", "candidate": "a" if same else "b", "same": same}
+    assert word in _said((view_of(replace(verdict_of(SEED), drift=[row])).forced,))
+    assert "was not observed" in _said((view_of(replace(verdict_of(SEED), drift=[])).forced,))
+
+
+def test_the_title_has_the_newest_answer_of_either_side() -> None:
+    """The time is that of the last answer in UTC, whatever offset it was written with, and the date without one."""
+    sides = {"legacy": {"fetched_to": "2026-04-30T23:30:00-02:00"}, "candidate": {"fetched_to": "2026-05-01T01:00:00Z"}}
+    assert view_of(replace(verdict_of(SEED), sides=sides)).timestamp == "2026-05-01 01:30:00 UTC"
+    assert view_of(replace(verdict_of(SEED), sides={})).timestamp == "2026-04-30"
+    assert view_of(replace(verdict_of(SEED), sides={"legacy": {"fetched_to": "soon"}})).timestamp == "2026-04-30"
+
+
+def test_a_pass_tells_what_it_left_out() -> None:
+    """Samples that both sides refuse are no difference, but the reader is told that they were not compared."""
+    verdict = verdict_of([*SEED, unmeasured("", Outcome.REFUSED_BY_BOTH, "both", dimensions=(0, 0))])
+    assert verdict.decision is Decision.PASS
+    assert (
+        view_of(verdict).not_compared == "1 sample of 6 could not be compared, 1 of them refused by both sides alike."
+    )
+
+
+def test_the_threshold_of_the_verdict_is_used() -> None:
+    """A limit from the settings stands in the report, with the cosine's decimals to match."""
+    view = view_of(verdict_of([replace(SEED[0], cosine=0.99900049)], thresholds=Thresholds(cosine=0.9990004)))
+    assert view.rows[0].cosine == "0.9990004"
+    assert view.headline == "1/1 samples ≥ 0.9990004"
