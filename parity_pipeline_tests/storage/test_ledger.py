@@ -1,0 +1,125 @@
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from parity_pipeline.core.errors import ArtifactError
+from parity_pipeline.core.outcomes import Decision
+from parity_pipeline.storage.ledger import TORN_MARK, append, entries, newest
+from parity_pipeline_tests.storage.records import make_verdict
+
+WHEN = "2026-04-30T01:02:03Z"
+
+
+def _append(path: Path, run_id: str = "run", **changes: object) -> None:
+    append(path, make_verdict(**changes), recorded_at=WHEN, run_id=run_id)
+
+
+def _append_many(path: Path, name: str) -> None:
+    for number in range(20):
+        _append(path, f"{name}-{number}")
+
+
+def test_an_entry_holds_the_verdict_but_for_its_rows(tmp_path: Path) -> None:
+    """The ledger tells who judged what and when; rows of samples are not in it."""
+    path = tmp_path / "new" / "ledger.jsonl"
+    _append(path, "run-1")
+    [entry] = entries(path)
+    assert (entry.recorded_at, entry.run_id, entry.line) == (WHEN, "run-1", 1)
+    assert entry.verdict == make_verdict(rows=())
+    assert b"ordinal" not in path.read_bytes()
+    assert path.read_bytes().count(b"\n") == 1
+
+
+def test_the_newest_entry_of_a_date_and_model_counts(tmp_path: Path) -> None:
+    """Last in the file wins for each endpoint, date and model, and the older entries stay."""
+    path = tmp_path / "ledger.jsonl"
+    _append(path, model="b")
+    _append(path, model="a", decision=Decision.FAIL)
+    _append(path, model="b", decision=Decision.INCONCLUSIVE)
+    _append(path, model="a", date="2026-04-29")
+    assert [(one.date, one.model, one.decision.value) for one in newest(path)] == [
+        ("2026-04-29", "a", "PASS"),
+        ("2026-04-30", "a", "FAIL"),
+        ("2026-04-30", "b", "INCONCLUSIVE"),
+    ]
+    assert len(list(entries(path))) == 4
+
+
+def test_no_ledger_has_no_entries(tmp_path: Path) -> None:
+    """The first run ever finds nothing, without an error."""
+    assert newest(tmp_path / "ledger.jsonl") == []
+
+
+@pytest.mark.parametrize("kept", [1, 40, -2])
+def test_a_torn_last_line_is_passed_over_and_then_left_in_place(tmp_path: Path, kept: int) -> None:
+    """A crash midway loses that one entry alone, before and after the next append."""
+    path = tmp_path / "ledger.jsonl"
+    _append(path, "first")
+    whole = path.read_bytes()
+    path.write_bytes(whole + whole[:kept])
+    assert [entry.run_id for entry in entries(path)] == ["first"]
+    _append(path, "second")
+    assert [(entry.run_id, entry.line) for entry in entries(path)] == [("first", 1), ("second", 3)]
+    assert path.read_bytes().startswith(whole + whole[:kept] + TORN_MARK + b"\n")
+
+
+def test_a_last_line_that_lost_its_newline_alone_counts(tmp_path: Path) -> None:
+    """An entry that is whole is an entry."""
+    path = tmp_path / "ledger.jsonl"
+    _append(path, "first")
+    path.write_bytes(path.read_bytes().removesuffix(b"\n"))
+    assert [entry.run_id for entry in entries(path)] == ["first"]
+    _append(path, "second")
+    assert [(entry.run_id, entry.line) for entry in entries(path)] == [("first", 1), ("second", 2)]
+
+
+@pytest.mark.parametrize(
+    "damage", [b"\n", b"{\n", b"null\n", b"{}\n", b"<<<<<<< HEAD\n", b"\xff\n", TORN_MARK.upper() + b"\n"]
+)
+def test_a_damaged_line_names_file_and_line(tmp_path: Path, damage: bytes) -> None:
+    """A ledger that skips lines proves nothing."""
+    path = tmp_path / "ledger.jsonl"
+    _append(path, "first")
+    whole = path.read_bytes()
+    path.write_bytes(whole + damage + whole)
+    with pytest.raises(ArtifactError) as caught:
+        newest(path)
+    assert caught.value.place == f"{path}:2"
+    assert caught.value.remedy
+
+
+def test_writers_in_several_processes_lose_nothing(tmp_path: Path) -> None:
+    """Appends of several processes at once are all there, each on its own line."""
+    path = tmp_path / "ledger.jsonl"
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_append_many, args=(path, name)) for name in ("a", "b")]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    found = [entry.run_id for entry in entries(path)]
+    assert sorted(found) == sorted(f"{name}-{number}" for name in ("a", "b") for number in range(20))
+
+
+def test_a_full_disk_leaves_the_ledger_as_it_was(tmp_path: Path) -> None:
+    """An entry that does not fit is taken back whole, and the error says what to do."""
+    import resource
+
+    path = tmp_path / "ledger.jsonl"
+    _append(path, "first")
+    whole = path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 100, hard))
+    try:
+        with pytest.raises(ArtifactError, match="cannot write"):
+            _append(path, "second")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_bytes() == whole
+
+
+def test_the_lock_lies_beside_the_ledger_under_a_hidden_name(tmp_path: Path) -> None:
+    """The folder is tracked by git; what is not a result is hidden there."""
+    _append(tmp_path / "ledger.jsonl")
+    assert {path.name for path in tmp_path.iterdir()} <= {"ledger.jsonl", ".ledger.lock"}

@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from parity_pipeline.core.errors import ArtifactError
+from parity_pipeline.storage.parity_files import ParityFile, ParityWriter
+from parity_pipeline_tests.storage.records import as_plain, make_compared
+
+
+def test_compared_rows_come_back(tmp_path: Path) -> None:
+    """Every field comes back, NaN as NaN, whatever the blocks were."""
+    path = tmp_path / "p.parquet"
+    header = {"pairing_faults": ["a"], "thresholds": {"cosine": 0.999}}
+    with ParityWriter(path) as writer:
+        writer.add(make_compared(0, 5))
+        writer.add(make_compared(5, 0))
+        writer.add(make_compared(5, 15))
+        writer.finish(header)
+    stored = ParityFile(path)
+    assert (stored.header, stored.rows, stored.exists) == (header, 20, True)
+    assert [as_plain(block) for block in stored.blocks(rows=20)] == [as_plain(make_compared(0, 20))]
+    assert [block.start for block in stored.blocks(rows=8)] == [0, 8, 16]
+
+
+def test_nan_is_null_for_other_readers(tmp_path: Path) -> None:
+    """A query for the worst cosine does not meet NaN, which sorts and compares differently in each tool."""
+    path = tmp_path / "p.parquet"
+    with ParityWriter(path) as writer:
+        writer.add(make_compared(0, 7))
+        writer.finish({})
+    column = pq.read_table(path).column("cosine")
+    assert column.null_count == 1
+    assert not np.isnan(column.drop_null().to_numpy()).any()
+
+
+def test_a_gap_is_refused(tmp_path: Path) -> None:
+    """Compared rows are never shifted in silence."""
+    with ParityWriter(tmp_path / "draft") as writer:
+        writer.add(make_compared(0, 5))
+        with pytest.raises(ArtifactError, match="where 5 comes next"):
+            writer.add(make_compared(6, 5))
+    assert not (tmp_path / "draft").exists()
