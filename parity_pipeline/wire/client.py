@@ -8,7 +8,7 @@ environment, a log line with the address) is what this product must not do. Retr
 import asyncio
 import ssl
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -162,15 +162,13 @@ class Client:
         return Reply(response.status_code, response.headers, content, (self._now() - started) * 1000.0, request_id)
 
     @contextmanager
-    def _as_trouble(self, request_id: str, seconds: float) -> Iterator[None]:
+    def _as_trouble(self, request_id: str, seconds: float) -> Generator[None]:
         try:
             yield
         except TimeoutError:
             raise Trouble("deadline", f"no whole answer within {seconds:g} s", request_id=request_id) from None
         except httpx.TransportError as error:
-            kind = next(
-                kind for family, kind in (*_KINDS, (httpx.TransportError, "reset")) if isinstance(error, family)
-            )
+            kind = next((kind for family, kind in _KINDS if isinstance(error, family)), "reset")
             text = str(error)
             if kind == "protocol_error" and ("without sending" in text or "incomplete" in text or "closed" in text):
                 kind = "truncated" if "body" in text else "reset"

@@ -7,7 +7,7 @@ are taken only when it is certain which text each belongs to.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import simdjson
@@ -200,5 +200,5 @@ class _FastMatrix:
         if self._brackets <= count + 1:
             return
         vectors = rows if not isinstance(rows, simdjson.Array) else list(rows)
-        if any(row.mini.count(b"[") != 1 for row in vectors):
+        if any(cast("bytes", row.mini).count(b"[") != 1 for row in cast("list[Any]", vectors)):
             raise _Unsure

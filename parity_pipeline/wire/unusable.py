@@ -3,6 +3,7 @@
 Here belongs the one mapping from a trouble with a plain text to a `GatewayError`.
 """
 
+from enum import StrEnum
 from typing import Final
 
 from parity_pipeline.core.errors import GatewayError
@@ -11,11 +12,34 @@ from parity_pipeline.wire.client import Trouble
 from parity_pipeline.wire.policy import rule_of
 from parity_pipeline.wire.side import SideConfig
 
+
+class Aspect(StrEnum):
+    """What of a side a plain text tries, in the order in which it fails."""
+
+    REACHABLE = "reachable"
+    CREDENTIALS = "credentials"
+    DIALECT = "dialect"
+    MODEL = "model"
+
+
+class UnusableSideError(GatewayError):
+    """A side that does not answer a plain text.
+
+    Attributes:
+        aspect: What of it does not hold; what comes before it in `Aspect` does.
+    """
+
+    def __init__(self, problem: str, *, place: str, remedy: str, aspect: Aspect) -> None:
+        """Keep the aspect beside the message."""
+        self.aspect = aspect
+        super().__init__(problem, place=place, remedy=remedy)
+
+
 _Words = tuple[str, str]
 _UNREACHABLE: Final = ("connect_error", "connect_timeout", "pool_timeout")
 
 
-def unusable(config: SideConfig, model: str, trouble: Trouble) -> GatewayError:
+def unusable(config: SideConfig, model: str, trouble: Trouble) -> UnusableSideError:
     """Return the error for a side that does not answer a plain text.
 
     Args:
@@ -24,7 +48,21 @@ def unusable(config: SideConfig, model: str, trouble: Trouble) -> GatewayError:
         trouble: What its answer to a plain text came to.
     """
     problem, remedy = _explained(config, model, trouble)
-    return GatewayError(problem, place=f"{config.label} ({config.side}) at {config.url}", remedy=remedy)
+    place = f"{config.label} ({config.side}) at {config.url}"
+    return UnusableSideError(problem, place=place, remedy=remedy, aspect=_aspect(trouble))
+
+
+def _aspect(trouble: Trouble) -> Aspect:
+    if trouble.http_status is None or trouble.kind == "redirect":
+        return Aspect.REACHABLE
+    if trouble.kind in ("http_401", "http_403", "http_407"):
+        return Aspect.CREDENTIALS
+    ends_as = rule_of(trouble.kind).ends_as
+    if ends_as is RowStatus.MALFORMED:
+        return Aspect.DIALECT
+    if "model" in trouble.detail.lower() or ends_as is RowStatus.REFUSED:
+        return Aspect.MODEL
+    return Aspect.DIALECT if trouble.kind in ("http_404", "http_405") else Aspect.REACHABLE
 
 
 def _explained(config: SideConfig, model: str, trouble: Trouble) -> _Words:
