@@ -20,6 +20,7 @@ def doubts_of(sides: Iterable[Provenance]) -> tuple[str, ...]:
     for batch in sides:
         if fault := echo_fault(batch):
             doubts.append(fault)
+        doubts.extend(f"{batch.side}: {doubt}" for doubt in batch.doubts)
         if batch.stopped_early:
             doubts.append(f"the {batch.side} lane stopped early: {batch.stopped_early}")
     return tuple(doubts)

@@ -4,7 +4,7 @@ Here belong the frozen record that travels in the metadata of every embeddings f
 every reason against pairing two of them. Reading and writing the record's file belongs to `storage`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final, Self, cast
 
@@ -48,6 +48,7 @@ class Provenance:
         errors_by_kind: Requests that failed, a kind of failure, retried ones included.
         latency_ms: Percentiles of the requests' latency in milliseconds: `p50`, `p95`, `p99`, `max`.
         usage: Token usage as the side reported it, summed over the answers; empty where it reported none.
+        doubts: What the fetch saw that makes good vectors prove less than they seem to.
     """
 
     side: Side
@@ -74,6 +75,7 @@ class Provenance:
     errors_by_kind: Mapping[str, int] = field(default_factory=dict[str, int])
     latency_ms: Mapping[str, float] = field(default_factory=dict[str, float])
     usage: Mapping[str, int] = field(default_factory=dict[str, int])
+    doubts: Sequence[str] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as plain JSON values."""
@@ -100,6 +102,7 @@ class Provenance:
         # JSON knows no tuples, and a record that was read has to equal the one that was written.
         seen: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in observed.items()}
         plain["observation"] = WireObservation(**seen)
+        plain["doubts"] = tuple(plain["doubts"])
         return cls(**plain)
 
     @property

@@ -107,3 +107,22 @@ def draw(samples: Iterable[Sample], size: int, seed: str) -> list[Sample]:
         if slot < size:
             reservoir[slot] = (position, sample)
     return [sample for _, sample in sorted(reservoir, key=lambda entry: entry[0])]
+
+
+def corpus_faults(*, stated: int, stated_hash: str, found: SetHash, blank: int) -> tuple[str, ...]:
+    """Return why a stored sample set is not fit to probe with; empty when it is.
+
+    Args:
+        stated: Samples that the set's header names.
+        stated_hash: Content hash that the header names.
+        found: The hash of what the set really holds, every sample taken in.
+        blank: Samples that are empty or only white space.
+    """
+    faults: list[str] = []
+    if not found.count:
+        faults.append("the set is empty")
+    elif blank == found.count:
+        faults.append("every sample is blank")
+    if found.count != stated or found.hexdigest() != stated_hash:
+        faults.append(f"the file holds {found.count} samples that are not the {stated} its header names")
+    return tuple(faults)

@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -47,8 +47,8 @@ class Surroundings:
     clock: Clock = time.monotonic
     sleep: Sleep = time.sleep
     ask: Ask = answers
-    environ: Mapping[str, str] | None = None
-    secrets: Sequence[str] = ()
+    environ: Mapping[str, str] | None = field(default=None, repr=False)
+    secrets: Sequence[str] = field(default=(), repr=False)
 
     def inherited(self) -> Mapping[str, str]:
         """Return the environment that services inherit."""

@@ -5,6 +5,7 @@ Here belong the system's ways: sessions, signals, zombies. Which process belongs
 
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -26,6 +27,9 @@ KILL_SECONDS: Final = 5.0
 """How long the system may take to clear away a process after SIGKILL."""
 
 _POLL_SECONDS: Final = 0.02
+MARK_VARIABLE: Final = "PARITY_SERVICE_MARK"
+"""Variable by which what a service left behind is known when the service itself has ended."""
+
 _THIS_PYTHON: Final = frozenset({"python", "python3"})
 
 _children: Final[dict[int, subprocess.Popen[bytes]]] = {}
@@ -76,7 +80,8 @@ def start(spec: ServiceSpec, log: Path, environ: Mapping[str, str]) -> Record:
         raise ServiceError(
             f"there is no folder {str(spec.cwd)!r}", place=_place(spec), remedy="Correct `cwd` of the service."
         )
-    env = {**environ, **spec.env}
+    mark = secrets.token_hex(16)
+    env = {**environ, **spec.env, MARK_VARIABLE: mark}
     program = program_of(spec, env.get("PATH"))
     log.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(FileNotFoundError):
@@ -102,7 +107,7 @@ def start(spec: ServiceSpec, log: Path, environ: Mapping[str, str]) -> Record:
         created = psutil.Process(child.pid).create_time()
     except psutil.Error:  # it has ended already; no process will ever have this start time
         created = 0.0
-    return Record(name=spec.name, pid=child.pid, created=created)
+    return Record(name=spec.name, pid=child.pid, created=created, mark=mark)
 
 
 def exit_code(record: Record) -> int | None:
@@ -117,7 +122,7 @@ def stop(record: Record, *, clock: Callable[[], float], sleep: Callable[[float],
     """End a recorded process and all its children: SIGTERM to its group, a while to finish, then SIGKILL.
 
     Args:
-        record: Which process; nothing happens when it has ended or its pid is another process now.
+        record: Which process. When it has ended, or its pid is another process now, only what it left behind is ended.
         clock: Seconds from any start, never going back.
         sleep: Waits the given seconds.
 
@@ -127,18 +132,16 @@ def stop(record: Record, *, clock: Callable[[], float], sleep: Callable[[float],
     Raises:
         ServiceError: Something is still running after SIGKILL, or may not be stopped by this user.
     """
-    leader = record.process()
-    if leader is None:
-        _reap(record.pid)
+    family = _family(record)
+    _reap(record.pid)
+    if not family:
         return False
-    family = _family(leader)
     _signal(record.pid, family, signal.SIGTERM)
-    left = _wait(family, record.pid, clock, sleep, STOP_SECONDS)
-    if left:
-        left = [*left, *(one for member in left for one in _family(member) if one not in left)]
+    _wait(family, record.pid, clock, sleep, STOP_SECONDS)
+    if left := _family(record, family):
         _signal(record.pid, left, signal.SIGKILL)
-        left = _wait(left, record.pid, clock, sleep, KILL_SECONDS)
-    if left:
+        _wait(left, record.pid, clock, sleep, KILL_SECONDS)
+    if left := _family(record, left):
         pids = ", ".join(str(process.pid) for process in left)
         raise ServiceError(
             f"process {pids} did not end, not even by SIGKILL",
@@ -148,11 +151,24 @@ def stop(record: Record, *, clock: Callable[[], float], sleep: Callable[[float],
     return True
 
 
-def _family(leader: psutil.Process) -> list[psutil.Process]:
+def _family(record: Record, known: Sequence[psutil.Process] = ()) -> list[psutil.Process]:
+    """Return what runs of a service: the recorded process, its descendants, and who else carries its mark."""
+    leader = record.process()
+    found = {*known, *([leader] if leader else [])}
+    for member in [*found]:
+        with contextlib.suppress(psutil.Error):
+            found.update(member.children(recursive=True))
+    if record.mark:
+        found.update(process for process in psutil.process_iter() if _carries(process, record.mark))
+    return [process for process in found if _runs(process)]
+
+
+def _carries(process: psutil.Process, mark: str) -> bool:
+    """Return whether the environment has the mark; that of another user's process cannot be read and has not."""
     try:
-        return [leader, *leader.children(recursive=True)]
-    except psutil.Error:
-        return [leader]
+        return process.environ().get(MARK_VARIABLE) == mark
+    except (psutil.Error, OSError):
+        return False
 
 
 def _signal(group: int, processes: Sequence[psutil.Process], number: signal.Signals) -> None:
@@ -187,15 +203,12 @@ def _wait(
     clock: Callable[[], float],
     sleep: Callable[[float], None],
     seconds: float,
-) -> list[psutil.Process]:
-    """Wait until all have ended, at most `seconds`, and return those that run still."""
+) -> None:
+    """Wait until all have ended, at most `seconds`."""
     deadline = clock() + seconds
-    while True:
-        _reap(leader)
-        left = [process for process in processes if _runs(process)]
-        if not left or clock() >= deadline:
-            return left
+    while any(_runs(process) for process in processes) and clock() < deadline:
         sleep(_POLL_SECONDS)
+        _reap(leader)
 
 
 def _reap(pid: int) -> None:

@@ -27,11 +27,13 @@ class Record:
         name: The service.
         pid: Process id, also its process group.
         created: Start time as psutil tells it, seconds since the epoch.
+        mark: Random text that the process and all its descendants carry in their environment; "" where there is none.
     """
 
     name: str
     pid: int
     created: float
+    mark: str = ""
 
     def process(self) -> psutil.Process | None:
         """Return the process, or None where it has ended or the pid is another process now."""
@@ -77,9 +79,10 @@ class StateFolder:
         if kept is None:
             return None
         try:
-            return Record(name=name, pid=int(kept["pid"]), created=float(kept["created"]))
+            pid, created, mark = int(kept["pid"]), float(kept["created"]), str(kept.get("mark", ""))
         except (KeyError, TypeError, ValueError):
             return None
+        return Record(name=name, pid=pid, created=created, mark=mark)
 
     def save(self, record: Record) -> None:
         """Write a record, under a temporary name first, so that a reader sees all of it or nothing."""

@@ -1,0 +1,53 @@
+# `make help` lists what there is. Everything runs from .venv, which is made on first use.
+
+PYTHON ?= python3
+BIN := .venv/bin
+export DAGSTER_HOME ?= $(CURDIR)/.dagster
+INSTALLED := .venv/.installed
+CODE := parity_pipeline parity_pipeline_tests bench
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test dev check fmt bench lock clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
+
+install: $(INSTALLED) ## make .venv with the pinned packages and this one
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(INSTALLED) ## run the main job on the embedded gateways; FAULT=noise puts a faulty gateway before the candidate
+	$(BIN)/parity demo $(if $(FAULT),--fault $(FAULT))
+
+test: $(INSTALLED) ## run the tests
+	$(BIN)/python -m pytest -q -n 2
+
+dev: $(INSTALLED) ## Dagster UI on 127.0.0.1:3000 with the demo gateways up
+	$(BIN)/parity up
+	@trap '$(BIN)/parity down' EXIT INT TERM; $(BIN)/dagster dev -h 127.0.0.1 -p 3000
+
+check: $(INSTALLED) ## what CI runs: format, ruff, pyright, import-linter, definitions, tests
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q -n 2
+
+fmt: $(INSTALLED) ## format, and mend what ruff can
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)
+
+bench: $(INSTALLED) ## benchmarks, each with its comparison in the same run
+	$(BIN)/python bench/fetch.py
+
+lock: $(INSTALLED) ## write requirements.lock anew from pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-strip-extras --generate-hashes --all-extras \
+	  --no-annotate --no-emit-index-url --custom-compile-command 'make lock' pyproject.toml -o requirements.lock
+
+clean: ## remove what runs have made, but for reports
+	rm -rf .parity data/samplesets data/embeddings data/parity data/verdicts data/staging

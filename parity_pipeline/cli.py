@@ -1,0 +1,202 @@
+"""The `parity` command: thin, no logic of its own.
+
+Here belong the commands, their options and their exit codes. What they do belongs to `running`, `doctor`, `services`
+and `demo`; what they print to `console`.
+"""
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from parity_pipeline.core.errors import ParityError
+from parity_pipeline.core.outcomes import Side
+from parity_pipeline.report.escape import visible
+from parity_pipeline.settings import Settings
+from parity_pipeline.settings_file import CONFIG_VARIABLE, find_file, load
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+output = Console(highlight=False)
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", help=f"Settings file; else {CONFIG_VARIABLE}, else parity.yaml here or above."),
+]
+Models = Annotated[
+    list[str] | None, typer.Option("--model", help="A model of the settings; repeat for several. Default: all.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the verdicts as one JSON document instead of a table.")]
+Day = Annotated[
+    datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Date of the probe. Default: today.")
+]
+
+
+def main() -> None:
+    """Run the command; a ParityError becomes one message and exit code 2."""
+    # Dagster warns about its own preview and beta parts, which this project pins on purpose.
+    warnings.simplefilter("ignore")
+    try:
+        app()
+    except ParityError as error:
+        errors.print("error: ", end="", style="bold red")
+        errors.print(visible_lines(str(error)), markup=False)
+        sys.exit(2)
+
+
+def visible_lines(text: str) -> str:
+    """Return a message whose lines stay lines and whose other control characters can be seen."""
+    return "\n".join(visible(line) if line else line for line in text.splitlines())
+
+
+def _settings(config: Path | None) -> Settings:
+    return load(find_file(config, os.environ, Path.cwd()), os.environ)
+
+
+@app.command()
+def run(config: Config = None, day: Day = None, models: Models = None, *, as_json: AsJson = False) -> None:
+    """Judge one date: services up, samples, both lanes, verdict, report, services down."""
+    from parity_pipeline.running import chosen_models, dates_between, today
+
+    settings = _settings(config)
+    current = today(settings, datetime.now(UTC))
+    chosen = day.date() if day else current
+    days = dates_between(settings, chosen, chosen, current)
+    _run(settings, [(one, model) for one in days for model in chosen_models(settings, models or [])], as_json=as_json)
+
+
+@app.command()
+def backfill(
+    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First date.")],
+    last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last date, included.")],
+    config: Config = None,
+    side: Annotated[
+        Side | None, typer.Option("--side", help="Fetch this lane alone again; the other one's stays.")
+    ] = None,
+    models: Models = None,
+    *,
+    redraw: Annotated[bool, typer.Option("--redraw", help="Draw the samples of each date again.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Judge past dates again, with the samples they had."""
+    from parity_pipeline.running import chosen_models, dates_between, today
+
+    settings = _settings(config)
+    days = dates_between(settings, first.date(), last.date(), today(settings, datetime.now(UTC)))
+    pairs = [(one, model) for one in days for model in chosen_models(settings, models or [])]
+    _run(settings, pairs, side=side, redraw=redraw, as_json=as_json)
+
+
+def _run(
+    settings: Settings,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    side: Side | None = None,
+    redraw: bool = True,
+    as_json: bool = False,
+) -> None:
+    """Run partitions with services up, print what came of them, and exit with their code."""
+    from parity_pipeline.console import progress_bar, results_json, shown_path, verdict_table, written_files
+    from parity_pipeline.definitions import build_definitions, build_probe
+    from parity_pipeline.running import exit_code, open_instance, run_partitions
+    from parity_pipeline.services.bringing import running
+
+    sides = (side,) if side else tuple(Side)
+    with (
+        running(settings.services(*sides), settings.path(settings.state_dir)),
+        open_instance(settings) as instance,
+        progress_bar(errors) as watch,
+    ):
+        definitions = build_definitions(settings, overrides={"probe": build_probe(settings, watch=watch)})
+        results = list(run_partitions(settings, definitions, instance, pairs, side=side, redraw=redraw))
+    code = exit_code(results)
+    if as_json:
+        typer.echo(results_json(results, settings.layout(), code))
+    else:
+        output.print(verdict_table(results))
+        for path in written_files(results, settings.layout()):
+            output.print(f"wrote {shown_path(path, Path.cwd())}", markup=False, soft_wrap=True)
+    raise typer.Exit(code)
+
+
+@app.command()
+def up(config: Config = None) -> None:
+    """Start the services of both sides that do not answer yet, and wait until they do."""
+    from parity_pipeline.services.bringing import up as bring_up
+
+    settings = _settings(config)
+    for one in bring_up(settings.services(), settings.path(settings.state_dir)):
+        state = f"started, pid {one.pid}" if one.started else "was up already, left alone"
+        output.print(f"{one.name}: {state} ({one.health_url})", markup=False, soft_wrap=True)
+
+
+@app.command()
+def down(config: Config = None) -> None:
+    """Stop the services that `parity up` started, and no others."""
+    from parity_pipeline.services.bringing import down as bring_down
+
+    settings = _settings(config)
+    stopped = bring_down(None, settings.path(settings.state_dir))
+    output.print(f"stopped: {', '.join(stopped)}" if stopped else "nothing of ours was running", markup=False)
+
+
+@app.command()
+def status(config: Config = None) -> None:
+    """Say of each service whether it answers, and whether it is ours. Exit 0 when all answer, else 2."""
+    from parity_pipeline.services.bringing import status as look
+
+    settings = _settings(config)
+    found = look(settings.services(), settings.path(settings.state_dir))
+    for one in found:
+        state = "answers" if one.healthy else "does not answer"
+        whose = f"ours, pid {one.pid}, log {one.log}" if one.ours else "not started by us"
+        output.print(f"{one.name}: {state}, {whose} ({one.health_url})", markup=False, soft_wrap=True)
+    if not all(one.healthy for one in found):
+        raise typer.Exit(2)
+
+
+@app.command()
+def doctor(config: Config = None) -> None:
+    """Check settings, folders, samples, and each side: reachable, dialect, models. Exit 0 or 2."""
+    from parity_pipeline.doctor import examine
+
+    settings = _settings(config)
+    findings = list(examine(settings, os.environ, today_of(settings)))
+    for one in findings:
+        mark, style = ("ok  ", "green") if one.good else ("FAIL", "bold red")
+        output.print(mark, style=style, end=" ")
+        remedy = "" if one.good or not one.remedy else f" → {one.remedy}"
+        output.print(visible(f"{one.subject}: {one.text}{remedy}"), markup=False, soft_wrap=True)
+    if not all(one.good for one in findings):
+        raise typer.Exit(2)
+
+
+@app.command()
+def demo(
+    config: Config = None,
+    fault: Annotated[
+        str | None, typer.Option("--fault", help="Put a gateway with this fault before the candidate.")
+    ] = None,
+) -> None:
+    """Run the main job on the embedded gateways, or show what a fault looks like, in a folder of its own."""
+    from parity_pipeline.demo.showing import fault_settings
+
+    settings = _settings(config)
+    if fault:
+        settings = fault_settings(settings, fault)
+        os.environ.pop("DAGSTER_HOME", None)  # a fault's runs stay out of the real history
+    day = today_of(settings)
+    _run(settings, [(day, model) for model in settings.models])
+
+
+def today_of(settings: Settings) -> str:
+    """Return today's ISO 8601 date in the time zone of the settings."""
+    from parity_pipeline.running import today
+
+    return today(settings, datetime.now(UTC)).isoformat()

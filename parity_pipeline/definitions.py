@@ -1,0 +1,81 @@
+"""The composition root: settings become Dagster definitions.
+
+Here belongs the wiring of rooms, once. `defs` is what Dagster loads; it reads `parity.yaml` when it is called and not
+when this module is imported.
+"""
+
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import dagster as dg
+
+from parity_pipeline.core.outcomes import Side
+from parity_pipeline.defs.assets import build_assets
+from parity_pipeline.defs.automation import build_automation
+from parity_pipeline.defs.checks import build_checks
+from parity_pipeline.defs.io_managers import ArtifactIOManager
+from parity_pipeline.defs.lanes import embeddings_asset
+from parity_pipeline.defs.partitions import make_partitions
+from parity_pipeline.defs.resources import HttpGateway, Probe
+from parity_pipeline.settings import Settings
+from parity_pipeline.settings_file import find_file, load
+
+PRELOADED: Final = ["parity_pipeline.definitions"]
+"""Modules that the forkserver imports once, so that each step does not pay for them again."""
+
+
+def build_definitions(
+    settings: Settings, *, overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None
+) -> dg.Definitions:
+    """Return fresh definitions for these settings.
+
+    Args:
+        settings: What to build for.
+        overrides: Resources by name that replace the real ones: `probe`, `legacy_gateway`, `candidate_gateway`,
+            `artifacts`.
+        environ: Where tokens are looked up when a gateway is first asked; `os.environ` where None.
+    """
+    source = os.environ if environ is None else environ
+    partitions = make_partitions(settings.first_date, settings.timezone, settings.models)
+    lanes = [embeddings_asset(side, partitions, settings.owners) for side in Side]
+    resources: dict[str, Any] = {
+        "probe": build_probe(settings),
+        "artifacts": ArtifactIOManager(settings.layout()),
+        **{f"{side}_gateway": HttpGateway(lambda side=side: settings.side_config(side, source)) for side in Side},
+        **(overrides or {}),
+    }
+    data = dg.Definitions(
+        assets=[*build_assets(partitions, settings.owners), *lanes],
+        asset_checks=build_checks(partitions),
+        resources=resources,
+        executor=_executor(settings),
+    )
+    return dg.Definitions.merge(data, build_automation(settings.schedule.hour, settings.schedule.minute))
+
+
+def build_probe(settings: Settings, **changes: Any) -> Probe:
+    """Return what the assets share, with some of its fields replaced."""
+    facts: dict[str, Any] = {
+        "layout": settings.layout(),
+        "sources": settings.sources(),
+        "thresholds": settings.limits(),
+        "package_version": version("parity_pipeline"),
+        "now": lambda: datetime.now(UTC),
+    }
+    return Probe(**(facts | changes))
+
+
+def _executor(settings: Settings) -> dg.ExecutorDefinition:
+    if settings.executor == "in_process":
+        return dg.in_process_executor
+    return dg.multiprocess_executor.configured({"start_method": {"forkserver": {"preload_modules": PRELOADED}}})
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Return the definitions for the settings file that is found from the working folder."""
+    return build_definitions(load(find_file(None, os.environ, Path.cwd()), os.environ))

@@ -1,0 +1,118 @@
+"""The two lanes: one embeddings asset a side, from one function.
+
+Here belongs the asset and the step that streams a gateway's answers into a file. How a gateway is asked belongs to
+`wire`, how rows are stored to `storage`.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import dagster as dg
+
+from parity_pipeline.core.fetching import FetchedRows
+from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.provenance import Provenance
+from parity_pipeline.core.survey import Survey
+from parity_pipeline.defs.failures import explained
+from parity_pipeline.defs.io_managers import Product, draft_for
+from parity_pipeline.defs.metadata import embeddings_definition, embeddings_metadata
+from parity_pipeline.defs.partitions import split_key
+from parity_pipeline.defs.resources import Gateway, Probe
+from parity_pipeline.storage.embeddings import EmbeddingsWriter
+from parity_pipeline.storage.sample_sets import SampleSetFile
+from parity_pipeline.wire.engine import LaneResult
+from parity_pipeline.wire.identity import address, request_hash
+from parity_pipeline.wire.progress import Progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetch:
+    """The fetch of one side, date and model into a file."""
+
+    gateway: Gateway
+    probe: Probe
+    date: str
+    model: str
+
+    def to(
+        self, temporary: Path, samples: SampleSetFile, tell: Callable[[Progress], None]
+    ) -> tuple[Product, Provenance]:
+        """Stream all answers into a file under a temporary name and return it with where it came from."""
+        survey = Survey()
+        with EmbeddingsWriter(temporary) as writer:
+
+            def sink(rows: FetchedRows) -> None:
+                survey.add(rows)
+                writer.add(rows)
+
+            total = samples.header.samples
+            result = self.gateway.fetch(self.model, samples.blocks(), sink, staging=None, progress=tell, total=total)
+            provenance = self._provenance(samples, survey, result)
+            writer.finish(provenance)
+        return Product(temporary=temporary), provenance
+
+    def _provenance(self, samples: SampleSetFile, survey: Survey, result: LaneResult) -> Provenance:
+        config = self.gateway.config
+        return Provenance(
+            side=config.side,
+            label=config.label,
+            url=address(config),
+            dialect=config.dialect.name,
+            date=self.date,
+            model=self.model,
+            model_asked=config.asked_name(self.model),
+            models_echoed=result.models_echoed,
+            server_headers=result.server_headers,
+            sample_set_hash=samples.header.hash,
+            samples=samples.header.samples,
+            settings_hash=request_hash(config, self.model),
+            package_version=self.probe.package_version,
+            fetched_from=result.fetched_from,
+            fetched_to=result.fetched_to,
+            requests=result.requests,
+            retries=result.retries,
+            status_counts=dict(survey.status_counts),
+            observation=result.observation,
+            stopped_early=result.stopped_early,
+            survey=survey.to_json(),
+            errors_by_kind=result.errors_by_kind,
+            latency_ms={name: value for name, value in asdict(result.latency).items() if value is not None},
+            usage=result.tokens,
+            doubts=result.doubts,
+        )
+
+
+def embeddings_asset(side: Side, partitions: dg.PartitionsDefinition, owners: list[str]) -> dg.AssetsDefinition:
+    """Return the embeddings asset of one side."""
+    gateway_key = f"{side.value}_gateway"
+
+    @dg.asset(
+        key=[side.value, "embeddings"],
+        ins={"samples": dg.AssetIn(key=["samples"])},
+        required_resource_keys={"probe", gateway_key},
+        partitions_def=partitions,
+        group_name=side.value,
+        kinds={"python", "parquet"},
+        owners=owners,
+        pool=f"gateway_{side.value}",
+        io_manager_key="artifacts",
+        description=f"The vectors that the {side.value} side gives for the samples of this date and model.",
+        metadata=embeddings_definition(),
+    )
+    def embeddings(context: dg.AssetExecutionContext, samples: SampleSetFile) -> dg.Output[Product]:
+        probe: Probe = context.resources.probe
+        day, model = split_key(context.partition_key)
+        lane = Fetch(gateway=getattr(context.resources, gateway_key), probe=probe, date=day, model=model)
+
+        def tell(progress: Progress) -> None:
+            context.log.info(progress.describe())
+            if probe.watch:
+                probe.watch(f"{side.value} {day} {model}", progress)
+
+        with explained():
+            product, provenance = lane.to(draft_for(probe.layout, context), samples, tell)
+        path = probe.layout.embeddings(side, day, model)
+        return dg.Output(product, metadata=embeddings_metadata(provenance, path))
+
+    return embeddings

@@ -1,0 +1,42 @@
+"""Pair the two stored lanes into one parity file, block by block.
+
+Here belongs the step between three readers and one writer. Comparing itself belongs to `core.comparing`.
+"""
+
+from pathlib import Path
+
+from parity_pipeline.core.comparing import Thresholds, compare
+from parity_pipeline.core.parity_header import ParityHeader
+from parity_pipeline.core.provenance import pairing_faults
+from parity_pipeline.core.tally import Tally
+from parity_pipeline.storage.embeddings import EmbeddingsFile, paired_blocks
+from parity_pipeline.storage.parity_files import ParityWriter
+from parity_pipeline.storage.sample_sets import SampleSetFile
+
+
+def pair_to(
+    temporary: Path, samples: SampleSetFile, legacy: EmbeddingsFile, candidate: EmbeddingsFile, thresholds: Thresholds
+) -> ParityHeader:
+    """Compare the two lanes into a parity file and return its header.
+
+    Batches that may not be paired give a file without rows, with the reasons in its header: the verdict on it is
+    INCONCLUSIVE.
+    """
+    stored = samples.header
+    sides = (legacy.provenance, candidate.provenance)
+    faults = pairing_faults(*sides, stored.hash)
+    tally = Tally(thresholds)
+    with ParityWriter(temporary) as writer:
+        for block in () if faults else paired_blocks(samples, legacy, candidate):
+            rows = compare(*block, thresholds)
+            tally.add(rows)
+            writer.add(rows)
+        identity = {
+            "hash": stored.hash,
+            "samples": stored.samples,
+            "duplicates_dropped": stored.duplicates_dropped,
+            "sources": list(stored.sources),
+        }
+        header = ParityHeader.of(tally, identity, sides, faults)
+        writer.finish(header.to_json())
+    return header

@@ -1,0 +1,90 @@
+"""Resources: what the assets are handed, as plain objects of the other rooms.
+
+Here belong the records that the composition root fills and that tests replace by fakes. No asset reads settings, the
+environment or a clock on its own.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from parity_pipeline.core.comparing import Thresholds
+from parity_pipeline.core.fetching import FetchedRows, SampleBlock, Staging
+from parity_pipeline.storage.layout import Layout
+from parity_pipeline.storage.sources import SourceSpec
+from parity_pipeline.wire.engine import LaneResult, fetch_lane
+from parity_pipeline.wire.progress import Progress
+from parity_pipeline.wire.side import SideConfig
+
+
+class Gateway(Protocol):
+    """One side as the assets use it."""
+
+    @property
+    def config(self) -> SideConfig:
+        """Return how the side is asked."""
+        ...
+
+    def fetch(
+        self,
+        model: str,
+        samples: Iterable[SampleBlock],
+        sink: Callable[[FetchedRows], None],
+        *,
+        staging: Staging | None,
+        progress: Callable[[Progress], None],
+        total: int,
+    ) -> LaneResult:
+        """Fetch the vectors of all samples in order; `wire.engine.fetch_lane` says more."""
+        ...
+
+
+@dataclass(frozen=True)
+class HttpGateway:
+    """A side behind HTTP. Its configuration, token included, is made when it is first asked and not when loaded."""
+
+    make_config: Callable[[], SideConfig]
+
+    @property
+    def config(self) -> SideConfig:
+        """Return how the side is asked.
+
+        Raises:
+            SettingsError: Its token is not in the environment.
+        """
+        return self.make_config()
+
+    def fetch(
+        self,
+        model: str,
+        samples: Iterable[SampleBlock],
+        sink: Callable[[FetchedRows], None],
+        *,
+        staging: Staging | None,
+        progress: Callable[[Progress], None],
+        total: int,
+    ) -> LaneResult:
+        """Fetch the vectors of all samples in order."""
+        return fetch_lane(self.config, model, samples, sink, staging=staging, progress=progress, total=total)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """What every asset of one project shares.
+
+    Attributes:
+        layout: Where data and reports lie.
+        sources: Where samples come from.
+        thresholds: What a sample has to reach.
+        package_version: Version that is running.
+        now: The clock; aware datetimes in UTC.
+        watch: Called with the lane's name and its progress, for a person who waits; None where nobody does.
+    """
+
+    layout: Layout
+    sources: Sequence[SourceSpec]
+    thresholds: Thresholds
+    package_version: str
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    watch: Callable[[str, Progress], None] | None = None

@@ -1,0 +1,296 @@
+"""Settings: `parity.yaml` and the environment, validated once, with messages that name key, value and remedy.
+
+Here belong the form of the file and the step from it to the plain records of the other rooms. Reading the file and
+the environment into one mapping belongs to `settings_file`; nothing reads the environment at import.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from parity_pipeline.core.comparing import Thresholds
+from parity_pipeline.core.errors import SettingsError
+from parity_pipeline.core.limits import COSINE_THRESHOLD, NORM_RATIO_TOLERANCE
+from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.slugs import slug
+from parity_pipeline.services.spec import ServiceSpec
+from parity_pipeline.storage.layout import Layout
+from parity_pipeline.storage.sources import SourceSpec
+from parity_pipeline.wire.dialects import BUILT_IN, Dialect
+from parity_pipeline.wire.side import SideConfig, Timeouts
+
+Name = Annotated[str, Field(min_length=1)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Positive = Annotated[int, Field(ge=1)]
+
+_BUILT_IN: Final = {row.name: row for row in BUILT_IN}
+
+
+class _Strict(BaseModel):
+    """Unknown keys are refused, so that a typing error is not silently a default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, protected_namespaces=())
+
+
+class ThresholdSettings(_Strict):
+    """What a sample has to reach."""
+
+    cosine: float = Field(default=COSINE_THRESHOLD, gt=0, le=1)
+    norm_ratio: float = Field(default=NORM_RATIO_TOLERANCE, gt=0)
+
+
+class TimeoutSettings(_Strict):
+    """The four timeouts of a request, in seconds."""
+
+    connect: Seconds = Timeouts().connect
+    read: Seconds = Timeouts().read
+    write: Seconds = Timeouts().write
+    pool: Seconds = Timeouts().pool
+
+
+class ServiceSettings(_Strict):
+    """A process that a side needs, started and stopped by `parity up` and `parity down`."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+    command: Annotated[list[Name], Field(min_length=1)]
+    cwd: Path = Path()
+    env: dict[str, SecretStr] = {}
+    health_url: Name
+    startup_timeout: Seconds = 30.0
+
+    @field_validator("health_url")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        return _checked_url(value)
+
+
+class DialectSettings(_Strict):
+    """A person's own dialect; the fields are those of `wire.dialects.Dialect`."""
+
+    path: Annotated[str, Field(pattern=r"^/")]
+    texts_field: Name = "texts"
+    model_field: Name | None = "model"
+    vectors_field: str = "embeddings"
+    order_field: Name | None = None
+    model_echo_field: Name | None = "model"
+    dimension_field: Name | None = None
+    usage_field: Name | None = None
+    extra_fields: dict[str, Any] = {}
+    one_text: bool = False
+    base64: bool = False
+
+
+class SampleSettings(_Strict):
+    """One source of samples: a file, a folder, or a folder with a sub-folder a date."""
+
+    path: Path
+    category: str = ""
+    format: Literal["text", "jsonl", "csv", "parquet"] | None = None
+    per_date: bool = False
+    sample: Positive | None = None
+    seed: int = 0
+    required: bool = True
+
+
+class ScheduleSettings(_Strict):
+    """When the day's probe runs, in the time zone of the settings."""
+
+    hour: int = Field(default=6, ge=0, le=23)
+    minute: int = Field(default=0, ge=0, le=59)
+
+
+class SideSettings(_Strict):
+    """One of the two sides."""
+
+    label: Name
+    base_url: Name
+    dialect: Name
+    headers: dict[str, SecretStr] = {}
+    bearer_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    ca_bundle: Path | None = None
+    client_cert: Path | None = None
+    timeouts: TimeoutSettings = TimeoutSettings()
+    default_model: Name | None = None
+    model_names: dict[str, Name] = {}
+    batch_texts: Positive = 32
+    batch_bytes: Positive = 1_000_000
+    concurrency: Annotated[int, Field(ge=1, le=1024)] = 4
+    attempts: Annotated[int, Field(ge=1, le=20)] = 4
+    services: list[ServiceSettings] = []
+
+    @field_validator("base_url")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        return _checked_url(value).rstrip("/")
+
+
+class Sides(_Strict):
+    """The two sides, by their part."""
+
+    legacy: SideSettings
+    candidate: SideSettings
+
+
+class Settings(_Strict):
+    """All settings. Relative paths are relative to `root`, the folder of the file they came from."""
+
+    root: Path = Field(default=Path(), exclude=True)
+    first_date: date
+    timezone: str = "UTC"
+    data_dir: Path = Path("data")
+    reports_dir: Path = Path("reports/cutover")
+    state_dir: Path = Path(".parity")
+    dagster_home: Path = Path(".dagster")
+    models: Annotated[list[Name], Field(min_length=1)]
+    samples: Annotated[list[SampleSettings], Field(min_length=1)]
+    thresholds: ThresholdSettings = ThresholdSettings()
+    sides: Sides
+    dialects: dict[str, DialectSettings] = {}
+    schedule: ScheduleSettings = ScheduleSettings()
+    owners: Annotated[list[Annotated[str, Field(pattern=r"^(team:.+|[^@\s]+@[^@\s]+)$")]], Field(min_length=1)] = [
+        "team:embedding-cutover"
+    ]
+    executor: Literal["in_process", "forkserver"] = "in_process"
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"{value!r} is no time zone; name one of the IANA database, such as Europe/Berlin or UTC")
+        return value
+
+    @field_validator("models")
+    @classmethod
+    def _distinct(cls, value: list[str]) -> list[str]:
+        names: dict[str, str] = {}
+        for name in value:
+            twin = names.setdefault(slug(name).casefold(), name)
+            if twin is not name:
+                same = "is named twice" if twin == name else f"and {twin!r} would share a file on some file systems"
+                raise ValueError(f"{name!r} {same}; keep one of them")
+        return value
+
+    @field_validator("dialects")
+    @classmethod
+    def _not_built_in(cls, value: dict[str, DialectSettings]) -> dict[str, DialectSettings]:
+        if taken := sorted(set(value) & set(_BUILT_IN)):
+            raise ValueError(f"{', '.join(taken)} is built in; choose another name")
+        return value
+
+    @model_validator(mode="after")
+    def _names_resolve(self) -> Self:
+        for side in Side:
+            name = self.side(side).dialect
+            if name not in self.dialects and name not in _BUILT_IN:
+                known = ", ".join(sorted({*self.dialects, *_BUILT_IN}))
+                raise ValueError(
+                    f"sides.{side}.dialect: {name!r} is not known; use one of {known}, or add it to dialects"
+                )
+        names = [service.name for side in Side for service in self.side(side).services]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"sides.*.services: two services are named {', '.join(twice)}; give each its own name")
+        return self
+
+    def side(self, side: Side) -> SideSettings:
+        """Return the settings of one side."""
+        return self.sides.legacy if side is Side.LEGACY else self.sides.candidate
+
+    def path(self, value: Path) -> Path:
+        """Return a path of the settings as an absolute one."""
+        return (self.root / value.expanduser()).resolve()
+
+    def layout(self) -> Layout:
+        """Return where data and reports lie."""
+        return Layout(data_dir=self.path(self.data_dir), reports_dir=self.path(self.reports_dir))
+
+    def limits(self) -> Thresholds:
+        """Return the thresholds as the core takes them."""
+        return Thresholds(cosine=self.thresholds.cosine, norm_ratio=self.thresholds.norm_ratio)
+
+    def sources(self) -> tuple[SourceSpec, ...]:
+        """Return the sample sources with absolute paths."""
+        return tuple(
+            SourceSpec(
+                path=self.path(source.path),
+                category=source.category,
+                format=source.format,
+                per_date=source.per_date,
+                sample=source.sample,
+                seed=source.seed,
+                required=source.required,
+            )
+            for source in self.samples
+        )
+
+    def dialect(self, name: str) -> Dialect:
+        """Return a dialect by name, a person's own or a built-in one."""
+        if name in self.dialects:
+            return Dialect(name=name, **self.dialects[name].model_dump())
+        return _BUILT_IN[name]
+
+    def services(self, *sides: Side) -> tuple[ServiceSpec, ...]:
+        """Return the services of the given sides, of both where none is given, in the order of the file."""
+        return tuple(
+            ServiceSpec(
+                name=service.name,
+                command=tuple(service.command),
+                cwd=self.path(service.cwd),
+                env={name: value.get_secret_value() for name, value in service.env.items()},
+                health_url=service.health_url,
+                startup_timeout=service.startup_timeout,
+            )
+            for side in sides or Side
+            for service in self.side(side).services
+        )
+
+    def side_config(self, side: Side, environ: Mapping[str, str]) -> SideConfig:
+        """Return one side as the wire asks it, its token taken from the environment.
+
+        Raises:
+            SettingsError: `bearer_env` names a variable that is not set, or is empty.
+        """
+        one = self.side(side)
+        token = environ.get(one.bearer_env, "").strip() if one.bearer_env else None
+        if token == "":
+            raise SettingsError(
+                f"the environment variable {one.bearer_env} is not set",
+                place=f"sides.{side}.bearer_env",
+                remedy=f"Set {one.bearer_env} to the token of {one.label}, or remove the key.",
+            )
+        return SideConfig(
+            side=side,
+            label=one.label,
+            base_url=one.base_url,
+            dialect=self.dialect(one.dialect),
+            headers={name: value.get_secret_value() for name, value in one.headers.items()},
+            bearer_token=token,
+            model_names=one.model_names,
+            timeouts=Timeouts(**one.timeouts.model_dump()),
+            ca_bundle=self.path(one.ca_bundle) if one.ca_bundle else None,
+            client_cert=self.path(one.client_cert) if one.client_cert else None,
+            batch_texts=one.batch_texts,
+            batch_bytes=one.batch_bytes,
+            concurrency=one.concurrency,
+            attempts=one.attempts,
+        )
+
+
+def _checked_url(value: str) -> str:
+    """Return an http or https URL without credentials, query or fragment; the message never repeats credentials."""
+    parts = urlsplit(value)
+    if parts.username or parts.password:
+        raise ValueError("holds credentials; name an environment variable in bearer_env instead")
+    try:
+        named = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        named = False
+    if not named:
+        raise ValueError(f"{value!r} is no address; write it as http://host:port or https://host")
+    if parts.query or parts.fragment:
+        raise ValueError(f"{value!r} has a query or a fragment; keep scheme, host, port and path only")
+    return value
