@@ -120,5 +120,7 @@ def test_hive_readers_can_decode_every_slug(name: str) -> None:
     """A hive reader decodes every slug without an error, and to the model's name where it was not cut."""
     partitioning = ds.HivePartitioning(pa.schema([("model", pa.string())]))
     filters = str(partitioning.parse(f"model={slug(name)}/part.parquet"))
-    if name and len(name) < 100 and name.isprintable() and name.isascii() and not set(name) & set("\\\"'"):
+    # Arrow reads its own word for null as null even when it is escaped; no spelling of that name helps.
+    plain = name.isprintable() and name.isascii() and not set(name) & set("\\\"'")
+    if plain and 0 < len(name) < 100 and name != "__HIVE_DEFAULT_PARTITION__":
         assert f'"{name}"' in filters
