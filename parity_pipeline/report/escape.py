@@ -34,8 +34,9 @@ Unassigned code points are left alone: which they are depends on the Python vers
 _LAST_OF_PLANE: Final = 0xFFFE
 _EDGE_SPACES = re.compile(r"^ +| +$|(?<= ) +")
 _ENTITIES: Final = {"&": "&amp;", "<": "&lt;", "|": "&#124;"}
-_INLINE = re.compile(r"[\\`*_\[\]~$|]|<(?! )|&(?=[#\w])|:(?=//)|(?i:(?<=\bwww)\.)")
-"""What can start something inside a line: code, emphasis, links, strike-through, mathematics, cells, HTML, entities."""
+_INLINE = re.compile(r"[\\`*_\[\]~$|]|<(?! )|&(?=[#\w])|:(?=//)|#$|(?i:(?<=\bwww)\.)")
+"""What can start something inside a line: code, emphasis, links, strike-through, mathematics, cells, HTML, entities; and a `#` that would
+close a heading."""
 _BLOCK_START = re.compile(r"^()([-+=>#])|^(\d+)([.)])(?= |$)")
 """What can start a list, a rule, a quotation or a heading inside a list item."""
 

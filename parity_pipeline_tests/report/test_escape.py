@@ -5,7 +5,7 @@ import unicodedata
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -29,7 +29,10 @@ def _plain(tokens: list[Any]) -> str:
     return "".join(token.content for token in tokens)
 
 
+@settings(deadline=None)
 @given(_ANY)
+@example("| &lt; &#124;")
+@example("a\\|b")
 def test_code_is_one_cell_that_says_what_is_visible(text: str) -> None:
     """Inline code stays one table cell, is nothing but code, and reads back as the visible text."""
     cells = _cells(code(text))
@@ -42,7 +45,13 @@ def test_code_is_one_cell_that_says_what_is_visible(text: str) -> None:
     assert _plain(words) == visible(text)
 
 
+@settings(deadline=None)
 @given(_ANY)
+@example("x #")
+@example("&lt;b&gt; &#124;")
+@example("1. x")
+@example("- x")
+@example("a\\|b")
 def test_prose_is_text_in_a_cell_a_heading_and_a_list(text: str) -> None:
     """Prose is text and nothing else wherever a report puts it, and reads back as the visible text."""
     for inline in (_cells(prose(text))[0], *_inline(f"# x {prose(text)}"), *_inline(f"- {prose(text)}")):
@@ -57,6 +66,7 @@ def _inline(markdown: str) -> list[Any]:
     return [token for token in tokens if token.type == "inline"]
 
 
+@settings(deadline=None)
 @given(_ANY)
 def test_everything_is_one_visible_line(text: str) -> None:
     """No control, format, surrogate or line-breaking character is left, so the line is what it looks like."""
@@ -66,6 +76,7 @@ def test_everything_is_one_visible_line(text: str) -> None:
         escaped.encode()
 
 
+@settings(deadline=None)
 @given(st.lists(_ANY, min_size=1, max_size=4))
 def test_a_fence_holds_its_lines(lines: list[str]) -> None:
     """Lines in a fenced block cannot end it: it is one block with as many lines."""

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -43,6 +43,7 @@ def test_every_reason_is_named_on_top() -> None:
     assert top.count("\n- ") == 6
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.text(alphabet=st.characters(exclude_categories=()), max_size=40) | st.sampled_from(HOSTILE))
 def test_no_text_changes_the_structure(text: str) -> None:
     """Whatever a sample, a model, a label or a server says, the report has its headings and no others."""

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parity_pipeline.core.outcomes import Side
@@ -13,6 +13,7 @@ from parity_pipeline.report.commands import backfill_command, run_command
 from parity_pipeline.report.names import report_name
 
 
+@settings(deadline=None)
 @given(st.text(max_size=400))
 def test_a_report_name_is_one_file_name(model: str) -> None:
     """Whatever the model is called, its report lies in the reports folder under a name that file systems take."""
@@ -27,6 +28,7 @@ def test_the_first_report_keeps_its_name() -> None:
     assert report_name("2026-04-30", "nomic-embed-text") == "embed_parity_20260430_nomic-embed-text.md"
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=30).filter(str.isprintable))
 def test_a_command_reads_back_as_its_words(model: str) -> None:
     """A shell splits a printed command into the words that were meant."""

@@ -4,7 +4,7 @@ import math
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parity_pipeline.core.numerals import cosine_text, limit_text, passing_limit_text
@@ -14,6 +14,7 @@ _COSINES = st.floats(min_value=-1.0, max_value=1.0)
 _LIMITS = st.floats(min_value=0.5, max_value=1.0) | st.sampled_from([0.999, 0.9990005, 0.99995, 1.0])
 
 
+@settings(deadline=None)
 @given(_COSINES, _LIMITS)
 def test_a_printed_cosine_is_on_the_side_of_its_limit(value: float, limit: float) -> None:
     """Whoever compares the two printed numbers comes to the outcome of the row."""
@@ -27,6 +28,7 @@ def test_the_nearest_float_below_a_limit_prints_below_it(limit: float) -> None:
     assert Decimal(cosine_text(limit, limit)) >= Decimal(limit_text(limit))
 
 
+@settings(deadline=None)
 @given(_COSINES)
 def test_a_cosine_is_never_rounded_up(value: float) -> None:
     """No printed cosine claims more than was measured, but for what storing float32 loses at 1."""

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -41,6 +41,7 @@ def _with_drift(verdict: Verdict, *observed: tuple[str, str, str]) -> Verdict:
     return replace(verdict, drift=rows)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.permutations(_VERDICTS))
 def test_the_order_of_the_input_does_not_matter(verdicts: list[Verdict]) -> None:
     """The same verdicts give the same bytes, also where one date and model comes twice."""

@@ -145,8 +145,9 @@ def verdict_of(
 
 def stored(verdict: Verdict) -> Verdict:
     """Return a verdict as storage reads it back: lists for tuples, plain words for enums."""
-    plain = json.loads(json.dumps(asdict(verdict), allow_nan=False))
-    return Verdict(**{**plain, "decision": Decision(plain["decision"])})
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(verdict), allow_nan=False))
+    plain["decision"] = Decision(plain["decision"])
+    return Verdict(**plain)
 
 
 SEED = (
