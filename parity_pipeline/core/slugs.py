@@ -20,8 +20,7 @@ _KEY_FORBIDDEN = re.compile(r"[%|\x00-\x1f\x7f\ud800-\udfff]|\.(?=\.)")
 def slug(name: str) -> str:
     """Return the file-name form of a model name: percent-encoding, as hive folders use it.
 
-    Letters, digits, `-`, and `_` or `.` that is not the first character stay: hive readers skip names that start with
-    those, and read `__HIVE_DEFAULT_PARTITION__` as null. Different names have different slugs. A
+    Letters, digits, `-`, `_` and a `.` that is not the first character stay. Different names have different slugs. A
     slug longer than `limits.SLUG_BYTES` is cut between two characters and ends in `~` and 128 bits of the name's
     SHA-256. Every slug can be decoded as hive readers do, unless the name holds lone surrogates.
 
@@ -29,8 +28,8 @@ def slug(name: str) -> str:
     ('nomic-embed-text-v2-moe', 'org%2Fmodel%3Atag', '%2E.%2Fx')
     """
     encoded = quote(name.encode("utf-8", "surrogatepass"), safe="").replace(_LONG_MARK, "%7E")
-    if encoded.startswith((".", "_")):
-        encoded = f"%{ord(encoded[0]):02X}{encoded[1:]}"
+    if encoded.startswith("."):
+        encoded = "%2E" + encoded[1:]
     if not encoded:
         return _LONG_MARK
     if len(encoded) <= SLUG_BYTES:
