@@ -120,7 +120,9 @@ def down(specs: Sequence[ServiceSpec] | None, state_dir: Path, *, around: Surrou
         records = [record for name in names if (record := folder.load(name))]
         for name in {*names} - {record.name for record in records}:
             folder.forget(name)
-        return _stop_all(sorted(records, key=lambda record: record.created, reverse=True), folder, around)
+        if specs is None:  # the order of the files says nothing, the start times do
+            records.sort(key=lambda record: record.created)
+        return _stop_all(records[::-1], folder, around)
 
 
 @contextmanager

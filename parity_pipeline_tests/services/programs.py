@@ -1,0 +1,54 @@
+"""Small real programs for the tests of services, and specs that run them."""
+
+import socket
+from pathlib import Path
+
+import psutil
+
+from parity_pipeline.services.spec import ServiceSpec
+
+SERVER = """
+import http.server, os, signal, subprocess, sys
+print("serving with", os.environ.get("SERVICE_TOKEN"), flush=True)
+if "stubborn" in sys.argv:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if "parent" in sys.argv:
+    detached = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    print("children", detached.pid, child.pid, flush=True)
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(int(self.path[1:] or 200))
+        self.send_header("Location", "/200")
+        self.end_headers()
+    def log_message(self, *words): pass
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def server(folder: Path, name: str = "one", *words: str, path: str = "/200", **more: object) -> ServiceSpec:
+    """Return a service that answers on a free port: `stubborn` ignores SIGTERM, `parent` has two children."""
+    port = free_port()
+    command = ("python", "-c", SERVER, str(port), *words)
+    return ServiceSpec(name=name, command=command, cwd=folder, health_url=f"http://127.0.0.1:{port}{path}", **more)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def script(folder: Path, code: str, **more: object) -> ServiceSpec:
+    """Return a service that runs some Python and never answers."""
+    url = f"http://127.0.0.1:{free_port()}/health"
+    return ServiceSpec(name="script", command=("python", "-c", code), cwd=folder, health_url=url, **more)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def alive(pid: int | None) -> bool:
+    """Return whether a process runs; one that only waits to be cleared away does not."""
+    try:
+        return pid is not None and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,207 @@
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from parity_pipeline.core.errors import ServiceError
+from parity_pipeline.services.bringing import Surroundings, down, running, status, up
+from parity_pipeline.services.health import answers
+from parity_pipeline.services.records import Record, StateFolder
+from parity_pipeline_tests.services.programs import alive, script, server
+
+
+def test_up_status_down(tmp_path: Path, state: Path) -> None:
+    """What is brought up answers, is told with its pid and log, and is gone after `down`."""
+    specs = [server(tmp_path, "one"), server(tmp_path, "two")]
+    assert [one.healthy for one in status(specs, state)] == [False, False]
+    assert not state.exists()
+    told = up(specs, state)
+    assert [(one.name, one.healthy, one.ours, one.started) for one in told] == [
+        ("one", True, True, True),
+        ("two", True, True, True),
+    ]
+    assert status(specs, state) == [replace(one, started=False) for one in told]
+    assert told[0].log is not None
+    assert told[0].log.read_text() == "serving with None\n"
+    assert down(specs, state) == ["two", "one"]
+    assert not any(alive(one.pid) for one in told)
+    assert not list((state / "services").iterdir())
+    assert down(specs, state) == []
+
+
+def test_what_answers_already_is_left_alone_and_never_stopped(tmp_path: Path, state: Path) -> None:
+    """A service that somebody else runs is used, and outlives `down`."""
+    spec = server(tmp_path)
+    other = up([spec], tmp_path / "elsewhere")[0]
+    told = up([spec], state)[0]
+    assert (told.healthy, told.ours, told.started, told.pid) == (True, False, False, None)
+    assert down([spec], state) == []
+    assert down(None, state) == []
+    assert alive(other.pid)
+    down(None, tmp_path / "elsewhere")
+
+
+def test_a_second_up_finds_the_first_ones_process(tmp_path: Path, state: Path) -> None:
+    """A service of ours that runs is not started again."""
+    spec = server(tmp_path)
+    first, second = up([spec], state)[0], up([spec], state)[0]
+    assert (second.pid, second.ours, second.started) == (first.pid, True, False)
+
+
+def test_two_at_the_same_time_start_one_process(tmp_path: Path, state: Path) -> None:
+    """The second call waits for the first and then finds everything up."""
+    spec = server(tmp_path)
+    told: list[bool] = []
+    threads = [threading.Thread(target=lambda: told.append(up([spec], state)[0].started)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(told) == [False, True]
+
+
+def test_a_service_outlives_the_command_that_started_it(tmp_path: Path, state: Path) -> None:
+    """The process runs on when its starter has ended, in a session of its own, and another process can stop it."""
+    spec = server(tmp_path)
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from parity_pipeline.services.bringing import up\nfrom parity_pipeline.services.spec import ServiceSpec\n"
+        f"spec = ServiceSpec(name='one', command={spec.command!r}, cwd=Path('.'), health_url={spec.health_url!r})\n"
+        f"print(up([spec], Path({str(state)!r}))[0].pid)"
+    )
+    pid = int(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60).stdout)
+    assert answers(spec.health_url)
+    assert status([spec], state)[0].pid == pid
+    assert down(None, state) == ["one"]
+    assert not alive(pid)
+
+
+def test_a_failing_start_tells_the_log_and_stops_the_others(tmp_path: Path, state: Path) -> None:
+    """The error has the exit code and the last lines, and nothing of this call is left running; others are."""
+    before = up([server(tmp_path, "before")], state)[0]
+    good = server(tmp_path, "good")
+    bad = script(tmp_path, "print('starting'); print('cannot bind: \\x1b[31mport taken'); raise SystemExit(3)")
+    with pytest.raises(ServiceError) as caught:
+        up([good, bad], state)
+    text = str(caught.value)
+    assert "service 'script': it ended with exit code 3 before it was ready" in text
+    assert "starting\n    cannot bind: \\x1b[31mport taken" in text
+    assert not answers(good.health_url)
+    assert StateFolder(state).names() == ["before"]
+    assert alive(before.pid)
+
+
+def test_a_service_that_never_answers_is_stopped_after_its_time(tmp_path: Path, state: Path) -> None:
+    """The time-out runs on the given clock, and the process is ended."""
+    seconds = iter(range(0, 10_000, 4))
+    spec = script(tmp_path, "import time; print('thinking', flush=True); time.sleep(600)", startup_timeout=30.0)
+    around = Surroundings(clock=lambda: float(next(seconds)), sleep=lambda _: None, ask=lambda _: False)
+    with pytest.raises(ServiceError, match=r"did not answer http://127\.0\.0\.1:\d+/health within 30 s"):
+        up([spec], state, around=around)
+    assert status([spec], state)[0].ours is False
+
+
+@pytest.mark.parametrize("path", ["/500", "/404", "/302"])
+def test_only_2xx_is_healthy(tmp_path: Path, state: Path, path: str) -> None:
+    """A service that answers with an error or a redirect is up and not healthy."""
+    spec = server(tmp_path)
+    up([spec], state)
+    bad = replace(spec, health_url=spec.health_url.replace("/200", path))
+    assert [one.healthy for one in status([spec, bad], state)] == [True, False]
+
+
+def test_an_unhealthy_process_of_ours_is_replaced(tmp_path: Path, state: Path) -> None:
+    """`up` does not start a second process beside one that runs without answering."""
+    spec = server(tmp_path)
+    first = up([spec], state)[0]
+    second = up([replace(server(tmp_path), name=spec.name)], state)[0]
+    assert not alive(first.pid)
+    assert alive(second.pid)
+
+
+def test_a_stale_state_file_is_no_obstacle(tmp_path: Path, state: Path) -> None:
+    """A process that has ended is started again, and one that is gone needs no stopping."""
+    spec = server(tmp_path)
+    first = up([spec], state)[0]
+    psutil.Process(first.pid).kill()
+    second = up([spec], state)[0]
+    assert second.started
+    psutil.Process(second.pid).kill()
+    while alive(second.pid):
+        pass
+    assert down([spec], state) == []
+    assert StateFolder(state).names() == []
+
+
+def test_a_reused_pid_is_never_stopped(tmp_path: Path, state: Path) -> None:
+    """A record whose pid belongs to a process with another start time is forgotten, and that process lives."""
+    spec = server(tmp_path)
+    other = up([spec], tmp_path / "elsewhere")[0]
+    assert other.pid is not None
+    folder = StateFolder(state)
+    created = psutil.Process(other.pid).create_time()
+    folder.save(Record(name=spec.name, pid=other.pid, created=created - 60))
+    assert status([spec], state)[0].ours is False
+    assert down(None, state) == []
+    assert alive(other.pid)
+    assert folder.load(spec.name) is None
+    down(None, tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"name": "one", "pid": "x"}', b"\xff"])
+def test_a_damaged_state_file_is_no_obstacle(tmp_path: Path, state: Path, content: bytes) -> None:
+    """A state file that cannot be read counts as none, and is removed by `down`."""
+    (state / "services").mkdir(parents=True)
+    (state / "services" / "one.json").write_bytes(content)
+    assert status([server(tmp_path)], state)[0].ours is False
+    assert down(None, state) == []
+    assert not list((state / "services").iterdir())
+
+
+def test_running_stops_what_it_started_and_nothing_else(tmp_path: Path, state: Path) -> None:
+    """After the block the services of before still run, and those of the block do not."""
+    before, inside = server(tmp_path, "before"), server(tmp_path, "inside")
+    up([before], state)
+    with running([before, inside], state) as told:
+        assert [one.started for one in told] == [False, True]
+        assert all(one.healthy for one in status([before, inside], state))
+    assert [one.healthy for one in status([before, inside], state)] == [True, False]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_running_stops_what_it_started_after_an_error(tmp_path: Path, state: Path, error: type[BaseException]) -> None:
+    """An exception or Ctrl-C in the block comes through, and the services are stopped."""
+    spec = server(tmp_path)
+    with pytest.raises(error), running([spec], state):
+        raise error
+    assert not status([spec], state)[0].healthy
+
+
+def test_an_interrupt_while_waiting_leaves_nothing_behind(tmp_path: Path, state: Path) -> None:
+    """Ctrl-C during the start stops what was started until then."""
+    pids: list[int] = []
+
+    def ask(_: str) -> bool:
+        if record := StateFolder(state).load("script"):
+            pids.append(record.pid)
+            raise KeyboardInterrupt
+        return False
+
+    spec = script(tmp_path, "import signal; signal.pause()")
+    with pytest.raises(KeyboardInterrupt):
+        up([spec], state, around=Surroundings(ask=ask))
+    assert pids
+    assert not alive(pids[0])
+
+
+def test_running_leaves_a_process_alone_that_somebody_else_started_meanwhile(tmp_path: Path, state: Path) -> None:
+    """When a service was brought down and up again inside the block, the new process is not this block's."""
+    spec = server(tmp_path)
+    with running([spec], state):
+        down([spec], state)
+        up([spec], state)
+    assert status([spec], state)[0].healthy
