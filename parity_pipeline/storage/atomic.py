@@ -88,9 +88,9 @@ def publish(temporary: Path, final: Path) -> None:
         ArtifactError: The disk or folder does not take it.
     """
     with write_errors(final):
-        _sync(temporary)
+        sync(temporary)
         temporary.replace(final)
-        _sync(final.parent)
+        sync(final.parent)
 
 
 def discard(temporary: Path) -> None:
@@ -124,7 +124,8 @@ def publish_text(path: Path, text: str) -> None:
     publish_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Have the disk hold a file or a folder's entries before going on; may raise OSError."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

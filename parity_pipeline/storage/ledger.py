@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.verdict import Verdict
-from parity_pipeline.storage.atomic import write_errors
+from parity_pipeline.storage.atomic import sync, write_errors
 from parity_pipeline.storage.verdicts import verdict_from_json, verdict_text, verdict_to_json
 
 TORN_MARK: Final = b" // torn: writing stopped here, this line does not count"
@@ -78,6 +78,8 @@ def _append_line(path: Path, line: bytes) -> None:
         try:
             _write_all(handle, _ending(handle, size) + line)
             os.fsync(handle)
+            if not size:
+                sync(path.parent)
         except OSError:
             # Take back what was written in part; where even that fails, readers pass over the torn line.
             with suppress(OSError):

@@ -210,6 +210,8 @@ class StoredTable:
         Yields:
             Tables of one chunk a column, with an `ordinal` column that was seen to count up from the row number.
         """
+        if rows < 1:
+            raise ValueError(f"a block has 1 row or more, not {rows}")
         start, pool = 0, self.kind.schema.empty_table()
         end = self.rows if stop is None else min(stop, self.rows)
         for group in self.groups():
