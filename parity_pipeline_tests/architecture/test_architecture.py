@@ -1,0 +1,224 @@
+"""Rules of the house that a machine can check, checked on the tracked files of this repository."""
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+import tokenize
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from parity_pipeline.core.limits import COSINE_THRESHOLD
+
+ROOT: Final = Path(__file__).parents[2]
+PRODUCT: Final = ROOT / "parity_pipeline"
+TESTS: Final = ROOT / "parity_pipeline_tests"
+BENCH: Final = ROOT / "bench"
+MAX_LINES: Final = 300
+VAGUE_NAMES: Final = frozenset({"utils", "util", "helpers", "helper", "common", "misc"})
+MACHINE_PATH: Final = re.compile(rb"(?<![\w./:-])/(?:home|Users|root|work|workspace|mnt|private)/(?!someone\b)[\w.-]")
+"""Absolute paths below the folders that people and build machines work in; `/home/someone` is an invented one."""
+INDEX_ADDRESS: Final = re.compile(r"https?:|index-url|find-links|trusted-host", re.IGNORECASE)
+
+
+def modules(*folders: Path) -> list[Path]:
+    """Return the Python files below some folders."""
+    return sorted(path for folder in folders for path in folder.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    """Return a file's path as a failure shows it."""
+    return path.relative_to(ROOT).as_posix()
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """Return the syntax tree of a file."""
+    return ast.parse(path.read_text(encoding="utf-8"), path.name)
+
+
+def tracked_files() -> list[Path]:
+    """Return the files that git tracks, or would on the next `git add`; without git, all that are not hidden."""
+    git = shutil.which("git")
+    if git and (ROOT / ".git").exists():
+        listing = [git, "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        names = subprocess.run(listing, check=True, capture_output=True).stdout.decode().split("\0")
+        return [path for name in names if name and (path := ROOT / name).is_file()]
+    return [path for path in ROOT.rglob("*") if path.is_file() and not path.relative_to(ROOT).parts[0].startswith(".")]
+
+
+def promises_in(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Yield the test functions of a file."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+            yield node
+
+
+def test_import_contracts_are_kept() -> None:
+    """Who may import whom, as pyproject.toml says, holds for every module."""
+    program = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([program, "--no-cache"], cwd=ROOT, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 broken" in done.stdout
+
+
+def test_files_are_short() -> None:
+    """No Python file has more than 300 lines."""
+    long = {name_of(path): lines for path in modules(PRODUCT, TESTS, BENCH) if (lines := lines_of(path)) > MAX_LINES}
+    assert not long
+
+
+def lines_of(path: Path) -> int:
+    """Return the number of lines of a file."""
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
+def test_names_say_what_belongs_there() -> None:
+    """No module or folder is named as a place for anything."""
+    vague = [
+        name_of(path)
+        for path in modules(PRODUCT, TESTS, BENCH)
+        if VAGUE_NAMES & {part.removesuffix(".py") for part in path.relative_to(ROOT).parts}
+    ]
+    assert not vague
+
+
+def test_the_threshold_is_written_once() -> None:
+    """The number 0.999 stands in one place of the product's code, and that is the list of limits."""
+    places: list[str] = []
+    for path in modules(PRODUCT):
+        with path.open("rb") as file:
+            numbers = [token.string for token in tokenize.tokenize(file.readline) if token.type == tokenize.NUMBER]
+        places += [name_of(path) for number in numbers if is_threshold(number)]
+    assert places == ["parity_pipeline/core/limits.py"]
+
+
+def is_threshold(number: str) -> bool:
+    """Say whether a literal is the cosine threshold, however it is spelled."""
+    try:
+        return float(number.replace("_", "")) == COSINE_THRESHOLD
+    except ValueError:
+        return False
+
+
+def test_init_files_hold_no_code() -> None:
+    """An `__init__.py` is empty but for a docstring."""
+    full = [
+        name_of(path)
+        for path in modules(PRODUCT, TESTS)
+        if path.name == "__init__.py"
+        and any(
+            not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) for node in tree_of(path).body
+        )
+    ]
+    assert not full
+
+
+def test_every_test_says_its_promise() -> None:
+    """Every test function has a docstring, and it begins with a sentence."""
+    silent = [
+        f"{name_of(path)}: {test.name}"
+        for path in modules(TESTS)
+        for test in promises_in(path)
+        if not (ast.get_docstring(test) or "").split("\n\n")[0].strip().endswith(".")
+    ]
+    assert not silent
+
+
+def test_every_module_says_what_belongs_there() -> None:
+    """Every module of the product opens with a docstring that ends its first line as a sentence."""
+    silent = [
+        name_of(path)
+        for path in modules(PRODUCT)
+        if path.name != "__init__.py"
+        and not re.search(r"[.:?]\s*$", (ast.get_docstring(tree_of(path)) or "").split("\n\n")[0])
+    ]
+    assert not silent
+
+
+def test_no_postponed_annotations_where_dagster_reads_them() -> None:
+    """Dagster reads annotations at run time, so no module of `defs` postpones them."""
+    postponed = [
+        name_of(path)
+        for path in [*modules(PRODUCT / "defs"), PRODUCT / "definitions.py"]
+        if path.exists()
+        for node in tree_of(path).body
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__"
+    ]
+    assert not postponed
+
+
+def test_the_product_never_imports_its_tests() -> None:
+    """Nothing that ships depends on the tests or on the tools that run them."""
+    foreign = [
+        f"{name_of(path)}: {name}"
+        for path in modules(PRODUCT)
+        for node in ast.walk(tree_of(path))
+        for name in imported(node)
+        if name.split(".")[0] in {"parity_pipeline_tests", "pytest", "hypothesis", "unittest"}
+    ]
+    assert not foreign
+
+
+def imported(node: ast.AST) -> list[str]:
+    """Return the modules that a statement imports."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+
+
+def requirements() -> list[str]:
+    """Return the entries of the lock file, continuation lines joined, comments left out."""
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8").replace("\\\n", " ")
+    return [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+
+
+def test_every_locked_package_has_a_hash() -> None:
+    """Every entry of the lock file is one exact version with at least one SHA-256."""
+    assert len(requirements()) > 50
+    loose = [
+        line[:60] for line in requirements() if not re.match(r"[\w.\[\]-]+==\S+ .*--hash=sha256:[0-9a-f]{64}\b", line)
+    ]
+    assert not loose
+
+
+def test_the_lock_file_names_no_index() -> None:
+    """The lock file holds no address and no option that picks an index: where packages come from is the user's choice."""
+    assert not INDEX_ADDRESS.search((ROOT / "requirements.lock").read_text(encoding="utf-8"))
+
+
+def test_no_path_of_a_machine() -> None:
+    """No tracked file holds an absolute path of the machine it was written on."""
+    found = [
+        f"{name_of(path)}: {match.group().decode()}"
+        for path in tracked_files()
+        if path != Path(__file__)
+        for match in MACHINE_PATH.finditer(path.read_bytes())
+    ]
+    assert not found
+    assert not [name_of(path) for path in tracked_files() if str(ROOT).encode() + b"/" in path.read_bytes()]
+
+
+@pytest.mark.parametrize("text", [b"see /home/ann/x", b'"/root/.cache"', b"=/work/main", b"/Users/ann"])
+def test_a_path_of_a_machine_is_recognised(text: bytes) -> None:
+    """The search for machine paths finds the usual ones."""
+    assert MACHINE_PATH.search(text)
+
+
+@pytest.mark.parametrize(
+    "text", [b"http://127.0.0.1/work/x", b"a/root/b", b"./work/x", b"/workers/x", b"src/home/y", b"/home/someone"]
+)
+def test_other_paths_are_left_alone(text: bytes) -> None:
+    """The search for machine paths takes no address and no relative path for one."""
+    assert not MACHINE_PATH.search(text)
+
+
+def test_a_threshold_is_recognised_in_any_spelling() -> None:
+    """The search for the threshold sees through other spellings of the number."""
+    assert all(is_threshold(text) for text in ("0.999", ".999", "0.99_9", "9.99e-1"))
+    assert not any(is_threshold(text) for text in ("0.9990001", "999", "0x3e7", "1j"))
