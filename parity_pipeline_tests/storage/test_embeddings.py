@@ -77,10 +77,12 @@ def test_blocks_have_the_asked_size_whatever_was_added(
 
 
 def test_two_runs_with_the_same_rows_write_the_same_bytes(tmp_path: Path) -> None:
-    """The file depends on the rows, not on how requests were cut."""
-    first = store_rows(tmp_path / "a.parquet", _cut([100, 1, 299]), 64)
-    second = store_rows(tmp_path / "b.parquet", _cut([7] * 57 + [1]), 64)
-    assert first.rows == second.rows == 400
+    """The file depends on the rows, not on how requests were cut; vectors wide enough to fill several pages."""
+    first = store_rows(tmp_path / "a.parquet", [make_rows(0, 2100, 768)], 2048)
+    second = store_rows(
+        tmp_path / "b.parquet", [make_rows(at, min(32, 2100 - at), 768) for at in range(0, 2100, 32)], 2048
+    )
+    assert first.rows == second.rows == 2100
     assert first.path.read_bytes() == second.path.read_bytes()
 
 
