@@ -8,22 +8,24 @@ import psutil
 from parity_pipeline.services.spec import ServiceSpec
 
 SERVER = """
-import http.server, os, signal, subprocess, sys
+import os, socket, sys
 print("serving with", os.environ.get("SERVICE_TOKEN"), flush=True)
 if "stubborn" in sys.argv:
+    import signal
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if "parent" in sys.argv:
-    detached = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    print("children", detached.pid, child.pid, flush=True)
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(int(self.path[1:] or 200))
-        self.send_header("Location", "/200")
-        self.end_headers()
-    def log_message(self, *words): pass
-http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+    import subprocess
+    wait = [sys.executable, "-c", "import signal; signal.pause()"]
+    children = [subprocess.Popen(wait, start_new_session=True), subprocess.Popen(wait)]
+    print("children", *(child.pid for child in children), flush=True)
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+    connection, _ = listener.accept()
+    status = connection.recv(4096).split()[1][1:].decode()
+    connection.sendall(f"HTTP/1.1 {status} X\\r\\nLocation: /200\\r\\nContent-Length: 0\\r\\n\\r\\n".encode())
+    connection.close()
 """
+"""Answers `/200` with 200 and so on; imports little, because a test waits for it."""
 
 
 def free_port() -> int:

@@ -204,4 +204,5 @@ def test_running_leaves_a_process_alone_that_somebody_else_started_meanwhile(tmp
     with running([spec], state):
         down([spec], state)
         up([spec], state)
-    assert status([spec], state)[0].healthy
+    told = status([spec], state)[0]
+    assert (told.healthy, told.ours) == (True, True)
