@@ -15,7 +15,7 @@ from parity_pipeline.core.metrics import Matrix32, measure_rows
 TINY = float(np.finfo(np.float32).smallest_subnormal)
 HUGE = float(np.finfo(np.float32).max)
 COSINE_ERROR = 1e-14
-"""Largest error of a cosine that these tests allow; measured: below 6e-16 on rows of 768."""
+"""Largest error of a cosine that these tests allow; measured: up to 2.3e-15 on rows of 768, 4.4e-15 on rows of 4096."""
 
 matrices = hnp.arrays(
     np.float32,
