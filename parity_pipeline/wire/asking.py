@@ -46,6 +46,7 @@ class Counts:
         http_answers: Answers of any kind.
         tokens: Tokens the side says it used, by its own field.
         troubles: Attempts without vectors, by kind.
+        malformed_batches: Batches of several texts that stayed malformed and were asked again in halves.
     """
 
     requests: int = 0
@@ -54,6 +55,7 @@ class Counts:
     http_answers: int = 0
     tokens: Counter[str] = field(default_factory=Counter[str])
     troubles: Counter[str] = field(default_factory=Counter[str])
+    malformed_batches: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +121,7 @@ class Asker:
                 rule = rule_of(trouble.kind)
                 await self._judge_side(rule, trouble)
                 if rule.then is Then.SPLIT and len(part) > 1:
+                    self.counts.malformed_batches += rule.ends_as is RowStatus.MALFORMED
                     middle = (len(part) + 1) // 2
                     waiting += [part.part(middle, len(part)), part.part(0, middle)]
                 else:

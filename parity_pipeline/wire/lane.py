@@ -80,6 +80,7 @@ class Lane:
         self._to: str = before.get("fetched_to", "")
         self._requests_before: int = before.get("requests", 0)
         self._retries_before: int = before.get("retries", 0)
+        self._malformed_before: int = before.get("malformed_batches", 0)
 
     async def run(self, samples: Iterable[SampleBlock]) -> None:
         """Fetch all samples.
@@ -192,7 +193,22 @@ class Lane:
         facts = self.facts()
         observation = asdict(self._observation) if self._observation else None
         kept = ("server_headers", "fetched_from", "fetched_to", "requests", "retries")
-        self._staging.remember({"observation": observation, **{name: facts[name] for name in kept}})
+        malformed = self._asker.counts.malformed_batches + self._malformed_before
+        told = {"observation": observation, "malformed_batches": malformed, **{name: facts[name] for name in kept}}
+        self._staging.remember(told)
+
+    def _doubts(self) -> tuple[str, ...]:
+        """Return what a person should know though the rows are right: answers to batches that held no usable whole."""
+        count = self._asker.counts.malformed_batches + self._malformed_before
+        if not count:
+            return ()
+        side = self._config.side
+        return (
+            (
+                f"{side} answered {count} batches with something else than one vector a text, twice each; "
+                "their texts were asked again in smaller batches"
+            ),
+        )
 
     def facts(self) -> Mapping[str, Any]:
         """Return what `LaneResult` holds, but for its duration."""
@@ -211,4 +227,5 @@ class Lane:
             "latency": self._shelf.latency.summary(),
             "tokens": dict(counts.tokens),
             "kept": self._shelf.kept,
+            "doubts": self._doubts(),
         }
