@@ -8,68 +8,32 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
-from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from parity_pipeline.core.comparing import Thresholds
-from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.core.limits import COSINE_THRESHOLD, NORM_RATIO_TOLERANCE
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.slugs import slug
 from parity_pipeline.services.spec import ServiceSpec
+from parity_pipeline.settings_side import Name, Positive, SideSettings, Strict
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.sources import SourceSpec
 from parity_pipeline.wire.dialects import BUILT_IN, Dialect
-from parity_pipeline.wire.side import SideConfig, Timeouts
-
-Name = Annotated[str, Field(min_length=1)]
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-Positive = Annotated[int, Field(ge=1)]
+from parity_pipeline.wire.side import SideConfig
 
 _BUILT_IN: Final = {row.name: row for row in BUILT_IN}
 
 
-class _Strict(BaseModel):
-    """Unknown keys are refused, so that a typing error is not silently a default."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, protected_namespaces=())
-
-
-class ThresholdSettings(_Strict):
+class ThresholdSettings(Strict):
     """What a sample has to reach."""
 
     cosine: float = Field(default=COSINE_THRESHOLD, gt=0, le=1)
     norm_ratio: float = Field(default=NORM_RATIO_TOLERANCE, gt=0)
 
 
-class TimeoutSettings(_Strict):
-    """The four timeouts of a request, in seconds."""
-
-    connect: Seconds = Timeouts().connect
-    read: Seconds = Timeouts().read
-    write: Seconds = Timeouts().write
-    pool: Seconds = Timeouts().pool
-
-
-class ServiceSettings(_Strict):
-    """A process that a side needs, started and stopped by `parity up` and `parity down`."""
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-    command: Annotated[list[Name], Field(min_length=1)]
-    cwd: Path = Path()
-    env: dict[str, SecretStr] = {}
-    health_url: Name
-    startup_timeout: Seconds = 30.0
-
-    @field_validator("health_url")
-    @classmethod
-    def _http(cls, value: str) -> str:
-        return _checked_url(value)
-
-
-class DialectSettings(_Strict):
+class DialectSettings(Strict):
     """A person's own dialect; the fields are those of `wire.dialects.Dialect`."""
 
     path: Annotated[str, Field(pattern=r"^/")]
@@ -85,7 +49,7 @@ class DialectSettings(_Strict):
     base64: bool = False
 
 
-class SampleSettings(_Strict):
+class SampleSettings(Strict):
     """One source of samples: a file, a folder, or a folder with a sub-folder a date."""
 
     path: Path
@@ -97,46 +61,21 @@ class SampleSettings(_Strict):
     required: bool = True
 
 
-class ScheduleSettings(_Strict):
+class ScheduleSettings(Strict):
     """When the day's probe runs, in the time zone of the settings."""
 
     hour: int = Field(default=6, ge=0, le=23)
     minute: int = Field(default=0, ge=0, le=59)
 
 
-class SideSettings(_Strict):
-    """One of the two sides."""
-
-    label: Name
-    base_url: Name
-    dialect: Name
-    headers: dict[str, SecretStr] = {}
-    bearer_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
-    ca_bundle: Path | None = None
-    client_cert: Path | None = None
-    timeouts: TimeoutSettings = TimeoutSettings()
-    default_model: Name | None = None
-    model_names: dict[str, Name] = {}
-    batch_texts: Positive = 32
-    batch_bytes: Positive = 1_000_000
-    concurrency: Annotated[int, Field(ge=1, le=1024)] = 4
-    attempts: Annotated[int, Field(ge=1, le=20)] = 4
-    services: list[ServiceSettings] = []
-
-    @field_validator("base_url")
-    @classmethod
-    def _http(cls, value: str) -> str:
-        return _checked_url(value).rstrip("/")
-
-
-class Sides(_Strict):
+class Sides(Strict):
     """The two sides, by their part."""
 
     legacy: SideSettings
     candidate: SideSettings
 
 
-class Settings(_Strict):
+class Settings(Strict):
     """All settings. Relative paths are relative to `root`, the folder of the file they came from."""
 
     root: Path = Field(default=Path(), exclude=True)
@@ -169,10 +108,12 @@ class Settings(_Strict):
     def _distinct(cls, value: list[str]) -> list[str]:
         names: dict[str, str] = {}
         for name in value:
-            twin = names.setdefault(slug(name).casefold(), name)
-            if twin is not name:
+            folded = slug(name).casefold()
+            if folded in names:
+                twin = names[folded]
                 same = "is named twice" if twin == name else f"and {twin!r} would share a file on some file systems"
                 raise ValueError(f"{name!r} {same}; keep one of them")
+            names[folded] = name
         return value
 
     @field_validator("dialects")
@@ -255,42 +196,4 @@ class Settings(_Strict):
             SettingsError: `bearer_env` names a variable that is not set, or is empty.
         """
         one = self.side(side)
-        token = environ.get(one.bearer_env, "").strip() if one.bearer_env else None
-        if token == "":
-            raise SettingsError(
-                f"the environment variable {one.bearer_env} is not set",
-                place=f"sides.{side}.bearer_env",
-                remedy=f"Set {one.bearer_env} to the token of {one.label}, or remove the key.",
-            )
-        return SideConfig(
-            side=side,
-            label=one.label,
-            base_url=one.base_url,
-            dialect=self.dialect(one.dialect),
-            headers={name: value.get_secret_value() for name, value in one.headers.items()},
-            bearer_token=token,
-            model_names=one.model_names,
-            timeouts=Timeouts(**one.timeouts.model_dump()),
-            ca_bundle=self.path(one.ca_bundle) if one.ca_bundle else None,
-            client_cert=self.path(one.client_cert) if one.client_cert else None,
-            batch_texts=one.batch_texts,
-            batch_bytes=one.batch_bytes,
-            concurrency=one.concurrency,
-            attempts=one.attempts,
-        )
-
-
-def _checked_url(value: str) -> str:
-    """Return an http or https URL without credentials, query or fragment; the message never repeats credentials."""
-    parts = urlsplit(value)
-    if parts.username or parts.password:
-        raise ValueError("holds credentials; name an environment variable in bearer_env instead")
-    try:
-        named = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        named = False
-    if not named:
-        raise ValueError(f"{value!r} is no address; write it as http://host:port or https://host")
-    if parts.query or parts.fragment:
-        raise ValueError(f"{value!r} has a query or a fragment; keep scheme, host, port and path only")
-    return value
+        return one.config(side, self.dialect(one.dialect), environ, self.path)

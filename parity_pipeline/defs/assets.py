@@ -109,7 +109,7 @@ def build_assets(partitions: dg.PartitionsDefinition, owners: list[str]) -> list
 
         def record() -> None:
             ledger.append(probe.layout.ledger, judged, recorded_at=probe.now().isoformat(timespec="seconds"),
-                          run_id=context.run_id)  # fmt: skip
+                          run_id=context.run.run_id)  # fmt: skip
 
         return dg.Output(
             Product(temporary=temporary, published=record),

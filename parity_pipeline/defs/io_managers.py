@@ -12,6 +12,7 @@ import dagster as dg
 
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.outcomes import Side
+from parity_pipeline.defs.failures import explained
 from parity_pipeline.defs.partitions import split_key
 from parity_pipeline.storage.atomic import draft_path, publish
 from parity_pipeline.storage.embeddings import EmbeddingsFile
@@ -28,10 +29,12 @@ class Product:
     Attributes:
         temporary: The file, in the folder of its final place.
         published: Called once the file has its final name, such as to let go of what it was made from.
+        released: Called at the end, published or not, such as to open a lock.
     """
 
     temporary: Path
     published: Callable[[], None] = lambda: None
+    released: Callable[[], None] = lambda: None
 
 
 def path_of(layout: Layout, asset_key: dg.AssetKey, partition: str | None) -> Path:
@@ -74,15 +77,23 @@ class ArtifactIOManager(dg.IOManager):
     def handle_output(self, context: dg.OutputContext, obj: Product) -> None:
         """Give the product its final name, then tell its maker."""
         partition = context.partition_key if context.has_partition_key else None
-        publish(obj.temporary, path_of(self._layout, context.asset_key, partition))
-        obj.published()
+        try:
+            with explained():
+                publish(obj.temporary, path_of(self._layout, context.asset_key, partition))
+                obj.published()
+        finally:
+            obj.released()
 
     def load_input(self, context: dg.InputContext) -> Any:
         """Return a reader of the upstream asset's file of this partition.
 
         Raises:
-            ArtifactError: It was not materialized.
+            Failure: It was not materialized, or cannot be read.
         """
+        with explained():
+            return self._read(context)
+
+    def _read(self, context: dg.InputContext) -> Any:
         path = path_of(self._layout, context.asset_key, context.partition_key)
         if not path.exists():
             name = context.asset_key.to_user_string()

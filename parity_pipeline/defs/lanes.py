@@ -5,8 +5,10 @@ Here belongs the asset and the step that streams a gateway's answers into a file
 """
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
 import dagster as dg
 
@@ -21,9 +23,12 @@ from parity_pipeline.defs.partitions import split_key
 from parity_pipeline.defs.resources import Gateway, Probe
 from parity_pipeline.storage.embeddings import EmbeddingsWriter
 from parity_pipeline.storage.sample_sets import SampleSetFile
+from parity_pipeline.storage.staging import SegmentStaging, staging_folder
 from parity_pipeline.wire.engine import LaneResult
-from parity_pipeline.wire.identity import address, request_hash
 from parity_pipeline.wire.progress import Progress
+
+LOG_SECONDS: Final = 5.0
+"""Seconds between two lines of a lane's progress in the run's log: each is an event that Dagster stores."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,24 +45,40 @@ class Fetch:
     ) -> tuple[Product, Provenance]:
         """Stream all answers into a file under a temporary name and return it with where it came from."""
         survey = Survey()
-        with EmbeddingsWriter(temporary) as writer:
+        with ExitStack() as held:
+            staging = held.enter_context(SegmentStaging(self._staging_folder(samples)))
+            with EmbeddingsWriter(temporary) as writer:
 
-            def sink(rows: FetchedRows) -> None:
-                survey.add(rows)
-                writer.add(rows)
+                def sink(rows: FetchedRows) -> None:
+                    survey.add(rows)
+                    writer.add(rows)
 
-            total = samples.header.samples
-            result = self.gateway.fetch(self.model, samples.blocks(), sink, staging=None, progress=tell, total=total)
-            provenance = self._provenance(samples, survey, result)
-            writer.finish(provenance)
-        return Product(temporary=temporary), provenance
+                result = self.gateway.fetch(
+                    self.model, samples.blocks(), sink, staging=staging, progress=tell, total=samples.header.samples
+                )
+                provenance = self._provenance(samples, survey, result)
+                writer.finish(provenance)
+            # Kept locked until the file is published: what is staged is all there is until then.
+            locked = held.pop_all()
+        return Product(temporary=temporary, published=staging.discard, released=locked.close), provenance
+
+    def _staging_folder(self, samples: SampleSetFile) -> Path:
+        config = self.gateway.config
+        return staging_folder(
+            self.probe.layout.staging,
+            side=config.side,
+            model=self.model,
+            date=self.date,
+            sample_set_hash=samples.header.hash,
+            settings_hash=config.settings_hash(self.model),
+        )
 
     def _provenance(self, samples: SampleSetFile, survey: Survey, result: LaneResult) -> Provenance:
         config = self.gateway.config
         return Provenance(
             side=config.side,
             label=config.label,
-            url=address(config),
+            url=config.url,
             dialect=config.dialect.name,
             date=self.date,
             model=self.model,
@@ -66,7 +87,7 @@ class Fetch:
             server_headers=result.server_headers,
             sample_set_hash=samples.header.hash,
             samples=samples.header.samples,
-            settings_hash=request_hash(config, self.model),
+            settings_hash=config.settings_hash(self.model),
             package_version=self.probe.package_version,
             fetched_from=result.fetched_from,
             fetched_to=result.fetched_to,
@@ -105,8 +126,11 @@ def embeddings_asset(side: Side, partitions: dg.PartitionsDefinition, owners: li
         day, model = split_key(context.partition_key)
         lane = Fetch(gateway=getattr(context.resources, gateway_key), probe=probe, date=day, model=model)
 
+        log = probe.paced(LOG_SECONDS)
+
         def tell(progress: Progress) -> None:
-            context.log.info(progress.describe())
+            if log() or progress.finished:
+                context.log.info(progress.describe())
             if probe.watch:
                 probe.watch(f"{side.value} {day} {model}", progress)
 

@@ -88,3 +88,16 @@ class Probe:
     package_version: str
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     watch: Callable[[str, Progress], None] | None = None
+
+    def paced(self, seconds: float) -> Callable[[], bool]:
+        """Return a function that says yes at most once in so many seconds, by the clock of this probe."""
+        last = [self.now()]
+
+        def due() -> bool:
+            current = self.now()
+            if (current - last[0]).total_seconds() < seconds:
+                return False
+            last[0] = current
+            return True
+
+        return due

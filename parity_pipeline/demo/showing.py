@@ -11,7 +11,8 @@ from typing import Final
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.demo.commands import demo_command
 from parity_pipeline.demo.faults import FAULTS
-from parity_pipeline.settings import ServiceSettings, Settings, SideSettings
+from parity_pipeline.settings import Settings
+from parity_pipeline.settings_side import ServiceSettings, SideSettings
 
 HOST: Final = "127.0.0.1"
 

@@ -1,0 +1,136 @@
+"""A whole project in a temporary folder, with two in-memory gateways, for the tests of `defs`.
+
+Here belong the settings, the fake sides and the one call that materializes. No socket and no Dagster home is used.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import dagster as dg
+import httpx
+
+from parity_pipeline.core.fetching import FetchedRows, SampleBlock, Staging
+from parity_pipeline.core.outcomes import Side
+from parity_pipeline.definitions import build_definitions, build_probe
+from parity_pipeline.defs.automation import JOB_NAME
+from parity_pipeline.defs.partitions import make_key
+from parity_pipeline.running import QUIET
+from parity_pipeline.settings import Settings
+from parity_pipeline.settings_file import validate
+from parity_pipeline.wire.engine import LaneResult, fetch_lane
+from parity_pipeline.wire.progress import Progress
+from parity_pipeline.wire.side import SideConfig
+from parity_pipeline_tests.fakes.gateways import Gateway
+
+DAY: Final = "2026-05-01"
+MODEL: Final = "fake-32"
+CLOCK: Final = datetime(2026, 5, 1, 6, 0, tzinfo=UTC)
+SAMPLES: Final = ("hello", "forklift operator", "résumé: 12 yrs", "a | b", "")
+
+
+async def no_wait(_seconds: float) -> None:
+    """Wait for nothing."""
+
+
+@dataclass(frozen=True)
+class FakeSide:
+    """A side whose gateway is an application in this process."""
+
+    config: SideConfig
+    app: Any
+
+    def fetch(
+        self,
+        model: str,
+        samples: Iterable[SampleBlock],
+        sink: Callable[[FetchedRows], None],
+        *,
+        staging: Staging | None,
+        progress: Callable[[Progress], None],
+        total: int,
+    ) -> LaneResult:
+        """Fetch through the real engine, without a socket and without waiting."""
+        return fetch_lane(
+            self.config, model, samples, sink, staging=staging, progress=progress, total=total,
+            transport=httpx.ASGITransport(self.app), clock=lambda: CLOCK, sleep=no_wait,
+        )  # fmt: skip
+
+
+@dataclass
+class Project:
+    """One project.
+
+    Attributes:
+        folder: Where everything lies.
+        legacy: The legacy gateway; None for one that is down.
+        candidate: The candidate gateway; likewise.
+        models: Models of the settings.
+        samples: Lines of the sample file.
+        thresholds: Of the settings.
+        instance: Where Dagster keeps its events.
+    """
+
+    folder: Path
+    legacy: Gateway | None
+    candidate: Gateway | None
+    models: Sequence[str] = (MODEL,)
+    samples: Sequence[str] = SAMPLES
+    thresholds: dict[str, float] = field(default_factory=dict[str, float])
+    instance: dg.DagsterInstance = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Keep Dagster's events in memory, its captured output in the folder."""
+        self.instance = dg.DagsterInstance.ephemeral(tempdir=str(self.folder))
+
+    def settings(self) -> Settings:
+        """Return the settings, the sample file written."""
+        (self.folder / "samples.txt").write_text("".join(f"{line}\n" for line in self.samples), "utf-8")
+        side = {"base_url": "http://gateway.test", "dialect": "rust", "attempts": 2}
+        content = {
+            "first_date": "2026-04-30",
+            "models": list(self.models),
+            "samples": [{"path": "samples.txt", "category": "seed"}],
+            "thresholds": self.thresholds,
+            "sides": {
+                "legacy": {**side, "label": "Old gateway"},
+                "candidate": {**side, "label": "New gateway", "dialect": "go"},
+            },
+        }
+        return validate(content, self.folder / "parity.yaml")
+
+    def definitions(self) -> dg.Definitions:
+        """Return the definitions with the fake sides and a standing clock."""
+        settings = self.settings()
+        sides = {Side.LEGACY: self.legacy, Side.CANDIDATE: self.candidate}
+        fakes = {
+            f"{side}_gateway": FakeSide(settings.side_config(side, {}), gateway.app if gateway else _down)
+            for side, gateway in sides.items()
+        }
+        return build_definitions(settings, overrides={"probe": build_probe(settings, now=lambda: CLOCK), **fakes})
+
+    def run(
+        self, *names: str, day: str = DAY, model: str = MODEL, definitions: dg.Definitions | None = None
+    ) -> dg.ExecuteInProcessResult:
+        """Materialize the named assets of one partition, all where none is named."""
+        job = (definitions or self.definitions()).resolve_job_def(JOB_NAME)
+        return job.execute_in_process(
+            partition_key=make_key(day, model),
+            asset_selection=[dg.AssetKey(name.split("/")) for name in names] or None,
+            instance=self.instance,
+            run_config=QUIET,
+            raise_on_error=False,
+        )
+
+
+async def _down(_scope: Any, _receive: Any, _send: Any) -> None:
+    raise httpx.ConnectError("connection refused")
+
+
+def checks_of(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
+    """Return each check of a run, as `asset:check`, and whether it passed."""
+    return {
+        f"{one.asset_key.to_user_string()}:{one.check_name}": one.passed for one in result.get_asset_check_evaluations()
+    }

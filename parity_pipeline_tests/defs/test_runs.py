@@ -1,0 +1,176 @@
+"""Runs of the whole graph on one partition, with gateways in this process."""
+
+import json
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from parity_pipeline.core.outcomes import Decision
+from parity_pipeline.storage.embeddings import EmbeddingsFile
+from parity_pipeline.storage.ledger import entries
+from parity_pipeline.storage.verdicts import read_verdict
+from parity_pipeline_tests.defs.project import DAY, MODEL, SAMPLES, Project, checks_of
+from parity_pipeline_tests.fakes.gateways import hash_gateway
+
+ALL_CHECKS = {
+    "samples:corpus_sane",
+    "legacy/embeddings:fetch_complete",
+    "legacy/embeddings:vectors_finite_one_dimension",
+    "candidate/embeddings:fetch_complete",
+    "candidate/embeddings:vectors_finite_one_dimension",
+    "parity:cosine_at_threshold",
+    "parity:norms_agree",
+    "verdict:verdict_is_pass",
+}
+
+
+def a_project(folder: Path, **changes: object) -> Project:
+    """Return a project whose sides agree, but for their norms."""
+    sides = {"legacy": hash_gateway("rust"), "candidate": hash_gateway("go", norm=7.0)}
+    return Project(folder, **{**sides, **changes})  # pyright: ignore[reportArgumentType] - a test's own keywords
+
+
+def test_equal_sides_pass_with_every_check_but_the_norms(tmp_path: Path) -> None:
+    """Two sides that differ in scale alone pass; the norm check warns and nothing else fails."""
+    project = a_project(tmp_path)
+    result = project.run()
+    layout = project.settings().layout()
+    assert result.success
+    assert checks_of(result) == {name: name != "parity:norms_agree" for name in ALL_CHECKS}
+    verdict = read_verdict(layout.verdict(DAY, MODEL))
+    assert verdict.decision is Decision.PASS
+    assert verdict.counts["match"] == len(SAMPLES)
+    assert "**PASS** — 5/5 samples" in layout.report(DAY, MODEL).read_text("utf-8")
+    assert DAY in layout.summary.read_text("utf-8")
+    assert [entry.run_id for entry in entries(layout.ledger)] == [result.run_id]
+
+
+def test_checks_record_their_partition(tmp_path: Path) -> None:
+    """Every check evaluation carries the partition it was made for."""
+    result = a_project(tmp_path).run()
+    evaluations = result.get_asset_check_evaluations()
+    assert {one.partition for one in evaluations} == {f"{DAY}|{MODEL}"}
+
+
+def test_a_failing_date_still_gets_its_report_and_its_row(tmp_path: Path) -> None:
+    """A side with other vectors fails the checks, and report and summary are written all the same."""
+    project = a_project(tmp_path, candidate=hash_gateway("go", noise=0.5))
+    result = project.run()
+    layout = project.settings().layout()
+    assert result.success
+    failed = {name for name, passed in checks_of(result).items() if not passed}
+    assert failed - {"parity:norms_agree"} == {"parity:cosine_at_threshold", "verdict:verdict_is_pass"}
+    assert "**FAIL**" in layout.report(DAY, MODEL).read_text("utf-8")
+    assert "FAIL" in layout.summary.read_text("utf-8")
+
+
+@pytest.mark.parametrize(("down", "up"), [("legacy", "candidate"), ("candidate", "legacy")])
+def test_a_side_that_is_down_fails_alone(tmp_path: Path, down: str, up: str) -> None:
+    """A dead gateway fails its own lane with address and remedy; the other lane's file stays, no verdict is made."""
+    project = a_project(tmp_path, **{down: None})
+    result = project.run()
+    layout = project.settings().layout()
+    assert not result.success
+    failures = result.filter_events(lambda event: event.is_step_failure)
+    assert [event.step_key for event in failures] == [f"{down}__embeddings"]
+    data = failures[0].step_failure_data.user_failure_data
+    assert data is not None
+    assert data.description is not None
+    assert "http://gateway.test" in data.description
+    assert EmbeddingsFile(layout.embeddings(up, DAY, MODEL)).rows == len(SAMPLES)
+    assert not layout.verdict(DAY, MODEL).exists()
+
+
+def test_a_lane_of_an_older_sample_set_is_never_paired(tmp_path: Path) -> None:
+    """Samples drawn anew with only one lane fetched again give INCONCLUSIVE with the remedy, not PASS."""
+    project = a_project(tmp_path)
+    assert project.run().success
+    project.samples = ("another text",)
+    result = project.run("samples", "candidate/embeddings", "parity", "verdict", "report", "summary")
+    verdict = read_verdict(project.settings().layout().verdict(DAY, MODEL))
+    assert result.success
+    assert verdict.decision is Decision.INCONCLUSIVE
+    assert any("materialize legacy/embeddings again" in reason for reason in verdict.reasons)
+    assert not checks_of(result)["parity:cosine_at_threshold"]
+
+
+def test_one_lane_alone_leaves_samples_and_the_other_lane_as_they_were(tmp_path: Path) -> None:
+    """Fetching the candidate again touches neither the snapshot nor the legacy file, and asks the legacy nothing."""
+    project = a_project(tmp_path)
+    assert project.run().success
+    layout = project.settings().layout()
+    kept = (layout.samples(DAY, MODEL), layout.embeddings("legacy", DAY, MODEL))
+    before = [(path.read_bytes(), path.stat().st_mtime_ns) for path in kept]
+    assert project.legacy is not None
+    asked = project.legacy.requests
+    project.samples = ("a later text",)
+    assert project.run("candidate/embeddings", "parity", "verdict", "report", "summary").success
+    assert [(path.read_bytes(), path.stat().st_mtime_ns) for path in kept] == before
+    assert project.legacy.requests == asked
+    assert len(list(entries(layout.ledger))) == 2
+
+
+def test_the_verdict_alone_judges_stored_rows_under_thresholds_of_now(tmp_path: Path) -> None:
+    """Stricter thresholds turn a stored PASS into a FAIL without any fetch."""
+    noisy = hash_gateway("go", noise=0.01)
+    project = a_project(tmp_path, candidate=noisy)
+    assert project.run().success
+    layout = project.settings().layout()
+    assert read_verdict(layout.verdict(DAY, MODEL)).decision is Decision.PASS
+    asked = noisy.requests
+    project.thresholds = {"cosine": 1.0}
+    assert project.run("verdict").success
+    assert read_verdict(layout.verdict(DAY, MODEL)).decision is Decision.FAIL
+    assert noisy.requests == asked
+
+
+def test_a_side_that_says_it_used_another_model_proves_nothing(tmp_path: Path) -> None:
+    """Equal vectors under an echoed model that was not asked for are INCONCLUSIVE."""
+    candidate = hash_gateway("go")
+    candidate.echo = "something-else"
+    project = a_project(tmp_path, candidate=candidate)
+    assert project.run().success
+    verdict = read_verdict(project.settings().layout().verdict(DAY, MODEL))
+    assert verdict.decision is Decision.INCONCLUSIVE
+    assert any("something-else" in reason for reason in verdict.reasons)
+
+
+@pytest.mark.parametrize("model", ["org/model:tag", "a|b", "../x", "dots...", "emoji 🙂", "n" * 300])
+def test_hostile_model_names_run(tmp_path: Path, model: str) -> None:
+    """A model name that no file system or partition key likes runs to a verdict under its own name."""
+    sides = {"legacy": hash_gateway("rust", models={model: 8}), "candidate": hash_gateway("go", models={model: 8})}
+    project = a_project(tmp_path, models=(model,), **sides)
+    assert project.run(model=model).success
+    assert read_verdict(project.settings().layout().verdict(DAY, model)).model == model
+
+
+def test_the_same_inputs_write_the_same_bytes(tmp_path: Path) -> None:
+    """Two projects with equal gateways and a standing clock write equal reports and summaries."""
+    texts: list[tuple[str, str]] = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        project = a_project(tmp_path / name)
+        assert project.run().success
+        layout = project.settings().layout()
+        texts.append((layout.report(DAY, MODEL).read_text("utf-8"), layout.summary.read_text("utf-8")))
+    assert texts[0] == texts[1]
+
+
+def test_an_asset_without_its_input_names_what_to_materialize(tmp_path: Path) -> None:
+    """Materializing parity before its lanes fails with the asset to materialize first."""
+    result = a_project(tmp_path).run("parity")
+    assert not result.success
+    event = result.filter_events(lambda event: event.is_step_failure)[0]
+    error = event.step_failure_data.error
+    assert error is not None
+    assert "Materialize" in json.dumps(error.to_string())
+
+
+def test_no_samples_is_a_clear_failure(tmp_path: Path) -> None:
+    """An empty sample file fails in `samples`, and nothing downstream can pass."""
+    project = a_project(tmp_path, samples=())
+    result = project.run()
+    assert not result.success
+    assert [event.step_key for event in result.filter_events(lambda event: event.is_step_failure)] == ["samples"]
+    assert dg.AssetKey("verdict") not in {event.asset_key for event in result.get_asset_materialization_events()}

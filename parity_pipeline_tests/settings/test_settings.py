@@ -1,0 +1,151 @@
+"""Settings: what is accepted, what is refused, and in which words."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from parity_pipeline.core.errors import SettingsError
+from parity_pipeline.core.outcomes import Side
+from parity_pipeline.settings_file import find_file, load
+
+ROOT = Path(__file__).parents[2]
+TOKEN = "tok-3b1f-never-shown"  # noqa: S105 - a planted one
+
+
+def minimal() -> dict[str, Any]:
+    """Return the smallest settings that are accepted."""
+    side = {"label": "A", "base_url": "http://127.0.0.1:3100", "dialect": "rust"}
+    return {
+        "first_date": "2026-04-30",
+        "models": ["m"],
+        "samples": [{"path": "seed.txt"}],
+        "sides": {"legacy": dict(side), "candidate": {**side, "label": "B", "dialect": "go"}},
+    }
+
+
+def written(folder: Path, content: Any) -> Path:
+    """Write settings into a folder and return the file."""
+    path = folder / "parity.yaml"
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content), "utf-8")
+    return path
+
+
+def with_value(place: str, value: Any) -> dict[str, Any]:
+    """Return the minimal settings with one value set, by its dotted place."""
+    content = minimal()
+    level: Any = content
+    *folders, last = place.split(".")
+    for folder in folders:
+        level = level.setdefault(folder, {})
+    level[last] = value
+    return content
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [
+        ("modles", ["m"], "modles.*not known"),
+        ("models", [], "models"),
+        ("models", ["m", "m"], "named twice"),
+        ("models", ["Model", "model"], "share a file"),
+        ("timezone", "Mars/Base", "no time zone"),
+        ("thresholds.cosine", 1.5, r"thresholds.cosine \(is 1.5\)"),
+        ("thresholds.cosine", 0, "thresholds.cosine"),
+        ("sides.legacy.dialect", "cobol", "not known; use one of"),
+        ("sides.legacy.base_url", "127.0.0.1:3100", "no address"),
+        ("sides.legacy.base_url", "http://host:port", "no address"),
+        ("sides.legacy.base_url", "http://h/?a=b", "query"),
+        ("sides.legacy.base_url", f"http://user:{TOKEN}@h", "bearer_env"),
+        ("sides.legacy.bearer_env", TOKEN, "sides.legacy.bearer_env"),
+        ("sides.legacy.timeouts.read", 0, "sides.legacy.timeouts.read"),
+        ("sides.legacy.headers", {"x-key": [TOKEN]}, "sides.legacy.headers"),
+        ("dialects.rust", {"path": "/x"}, "built in"),
+        ("dialects.mine", {"path": "x"}, "dialects.mine.path"),
+        ("first_date", "yesterday", "first_date"),
+        ("owners", ["nobody"], "owners"),
+    ],
+)
+def test_a_fault_names_its_key(tmp_path: Path, place: str, value: Any, words: str) -> None:
+    """Each unusable value is refused with its key and a remedy, and never with a secret."""
+    with pytest.raises(SettingsError, match=words) as caught:
+        load(written(tmp_path, with_value(place, value)), {})
+    assert TOKEN not in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_all_faults_are_named_at_once(tmp_path: Path) -> None:
+    """Two faults are two lines, not one after the other has been mended."""
+    content = with_value("models", [])
+    del content["first_date"]
+    with pytest.raises(SettingsError) as caught:
+        load(written(tmp_path, content), {})
+    assert len(caught.value.faults) == 2
+
+
+@pytest.mark.parametrize("text", ["a: [", "- a list", "", "models: [a]\nmodels: [b]\n", "\x00"])
+def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
+    """Broken YAML, a list, nothing, and a key that stands twice are refused with the file's name."""
+    with pytest.raises(SettingsError, match=r"parity\.yaml"):
+        load(written(tmp_path, text), {})
+
+
+def test_a_variable_overrides_a_key(tmp_path: Path) -> None:
+    """`PARITY__A__B` sets a.b, as YAML; an unknown one is refused like an unknown key."""
+    path = written(tmp_path, minimal())
+    found = load(path, {"PARITY__THRESHOLDS__COSINE": "0.99", "PARITY__MODELS": "[x, y]", "PARITY_CONFIG": "ignored"})
+    assert (found.thresholds.cosine, found.models) == (0.99, ["x", "y"])
+    with pytest.raises(SettingsError, match=r"thresholds.cosin .*this key is not known"):
+        load(path, {"PARITY__THRESHOLDS__COSIN": "0.99"})
+
+
+def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    """The working folder has no part in where data lies."""
+    (tmp_path / "deep").mkdir()
+    found = load(written(tmp_path / "deep", with_value("data_dir", "../elsewhere")), {})
+    assert found.layout().data_dir == tmp_path / "elsewhere"
+    assert found.sources()[0].path == tmp_path / "deep" / "seed.txt"
+
+
+def test_a_token_comes_from_its_variable_and_shows_nowhere(tmp_path: Path) -> None:
+    """The token is in the side that asks and in no repr; a missing variable is named with its key."""
+    found = load(written(tmp_path, with_value("sides.legacy.bearer_env", "LEGACY_TOKEN")), {})
+    side = found.side_config(Side.LEGACY, {"LEGACY_TOKEN": TOKEN})
+    assert side.bearer_token == TOKEN
+    assert TOKEN not in repr(side) + repr(found)
+    with pytest.raises(SettingsError, match=r"sides.legacy.bearer_env: the environment variable LEGACY_TOKEN"):
+        found.side_config(Side.LEGACY, {})
+
+
+def test_secrets_of_headers_and_services_show_nowhere(tmp_path: Path) -> None:
+    """Header values and a service's environment are masked wherever settings are printed."""
+    content = with_value("sides.legacy.headers", {"x-api-key": TOKEN})
+    health = "http://127.0.0.1:1/health"
+    content["sides"]["legacy"]["services"] = [
+        {"name": "a", "command": ["x"], "env": {"K": TOKEN}, "health_url": health}
+    ]
+    found = load(written(tmp_path, content), {})
+    assert found.side_config(Side.LEGACY, {}).headers == {"x-api-key": TOKEN}
+    assert TOKEN not in repr(found) + repr(found.side_config(Side.LEGACY, {})) + repr(found.services())
+    assert TOKEN not in found.model_dump_json()
+
+
+def test_the_file_is_found_from_option_variable_and_folder(tmp_path: Path) -> None:
+    """--config before PARITY_CONFIG before the nearest parity.yaml at or above the working folder."""
+    (tmp_path / "below").mkdir()
+    (tmp_path / "other").mkdir()
+    here, other = written(tmp_path, minimal()), written(tmp_path / "other", minimal())
+    assert find_file(None, {}, tmp_path / "below") == here
+    assert find_file(None, {"PARITY_CONFIG": str(other)}, tmp_path) == other
+    assert find_file(here, {"PARITY_CONFIG": str(other)}, tmp_path) == here
+    with pytest.raises(SettingsError, match="no such settings file"):
+        find_file(tmp_path / "missing.yaml", {}, tmp_path)
+
+
+@pytest.mark.parametrize("path", sorted([ROOT / "parity.yaml", *(ROOT / "docs" / "examples").glob("*.yaml")]))
+def test_the_files_that_ship_are_accepted(path: Path) -> None:
+    """The default and every example load."""
+    found = load(path, {})
+    assert found.models
+    assert {found.side(side).dialect for side in Side} <= {"rust", "go", "openai", "mine"}
