@@ -7,7 +7,7 @@ from typing import Final
 
 import dagster as dg
 
-JOB_NAME: Final = "parity"
+JOB_NAME: Final = "parity_run"
 SCHEDULE_NAME: Final = "parity_daily"
 
 

@@ -100,3 +100,9 @@ def test_dagsters_own_yaml_is_accepted(tmp_path: Path) -> None:
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         assert instance.telemetry_enabled is False
         assert instance.get_concurrency_config().pool_config.default_pool_limit == 1
+
+
+def test_the_definitions_load_as_a_code_location_does(definitions: dg.Definitions) -> None:
+    """Names of assets, jobs and schedules do not clash, resources resolve: what Dagster checks when it loads them."""
+    dg.Definitions.validate_loadable(definitions)
+    assert {job.name for job in definitions.get_repository_def().get_all_jobs()} >= {JOB_NAME}
