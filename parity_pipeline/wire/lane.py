@@ -4,7 +4,7 @@ Here belongs the running of a lane. How one batch is settled belongs to `asking`
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -74,13 +74,14 @@ class Lane:
         self._teller = ProgressTeller(config.side, progress, total, parts.now)
         before = dict(staging.recall()) if staging is not None else {}
         seen = before.get("observation")
-        self._observation = WireObservation(**seen) if seen else None
+        self._observation = _observation(seen) if seen else None
         self._software: dict[str, str] = before.get("server_headers", {})
         self._from: str = before.get("fetched_from", "")
         self._to: str = before.get("fetched_to", "")
         self._requests_before: int = before.get("requests", 0)
         self._retries_before: int = before.get("retries", 0)
         self._malformed_before: int = before.get("malformed_batches", 0)
+        self._tokens_before: Counter[str] = Counter(before.get("tokens", {}))
 
     async def run(self, samples: Iterable[SampleBlock]) -> None:
         """Fetch all samples.
@@ -192,7 +193,7 @@ class Lane:
             return
         facts = self.facts()
         observation = asdict(self._observation) if self._observation else None
-        kept = ("server_headers", "fetched_from", "fetched_to", "requests", "retries")
+        kept = ("server_headers", "fetched_from", "fetched_to", "requests", "retries", "tokens")
         malformed = self._asker.counts.malformed_batches + self._malformed_before
         told = {"observation": observation, "malformed_batches": malformed, **{name: facts[name] for name in kept}}
         self._staging.remember(told)
@@ -225,7 +226,12 @@ class Lane:
             "stopped_early": self._asker.stopped,
             "errors_by_kind": dict(counts.troubles),
             "latency": self._shelf.latency.summary(),
-            "tokens": dict(counts.tokens),
+            "tokens": dict(self._tokens_before + counts.tokens),
             "kept": self._shelf.kept,
             "doubts": self._doubts(),
         }
+
+
+def _observation(kept: Mapping[str, Any]) -> WireObservation:
+    """Return the observation that an earlier run kept as JSON, its lists as tuples again."""
+    return WireObservation(**{name: tuple(value) if isinstance(value, list) else value for name, value in kept.items()})

@@ -33,7 +33,11 @@ def server_words(body: bytes | bytearray, content_type: str) -> str:
     text = bytes(body[:_READ_BYTES]).decode("utf-8", "replace")
     if is_page(text, content_type):
         found = _TITLE.search(text)
-        return one_line(f"a web page titled {html.unescape(found.group(1)).strip()!r}" if found else "a web page")
+        return (
+            f"a web page titled {one_line(html.unescape(found.group(1)))!r}"[:ERROR_CHARACTERS]
+            if found
+            else "a web page"
+        )
     try:
         said = _said(json.loads(text), depth=4)
     except (ValueError, RecursionError):

@@ -8,12 +8,14 @@ from parity_pipeline_tests.wire.fake_side import FakeSide, fetch, side, vector_o
 
 TEXTS = [f"text {number}" for number in range(30)]
 POISON = "text 13"
+PLANTED = "planted-secret"
 
 RETRIED = (408, 425, 429, 500, 502, 503, 504)
 BISECTED = (400, 409, 413, 422)
 
 
 def answers(status: int) -> httpx.Response:
+    """Return an answer with this status and words of its own."""
     return httpx.Response(status, json={"error": {"message": f"said {status}"}})
 
 
@@ -128,8 +130,8 @@ def test_a_refused_token_stops_the_lane(status: int) -> None:
     """A token that is refused stops the lane at once, and is not in the message."""
     fake = FakeSide(lambda _texts, number: answers(status) if number > 1 else None)
     with pytest.raises(GatewayError) as caught:
-        fetch(fake, TEXTS, side(bearer_token="planted-secret", concurrency=1))
-    assert "planted-secret" not in str(caught.value)
+        fetch(fake, TEXTS, side(bearer_token=PLANTED, concurrency=1))
+    assert PLANTED not in str(caught.value)
     assert fake.requests == 2
 
 

@@ -1,0 +1,232 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from parity_pipeline.core.errors import ArtifactError
+from parity_pipeline.core.fetching import FetchedRows, Piece
+from parity_pipeline.core.outcomes import RowStatus, Side
+from parity_pipeline.storage.staging import SegmentStaging, staging_folder
+from parity_pipeline.storage.staging_frames import decode_piece, encode_piece
+
+
+def piece(start: int, rows: int = 3, *, status: RowStatus = RowStatus.OK, echo: str = "m") -> Piece:
+    """Return a piece whose vectors tell where they belong."""
+    width = 4 if status is RowStatus.OK else 0
+    return Piece(
+        FetchedRows(
+            start=start,
+            ids=[f"{start + row:016x}" for row in range(rows)],
+            values=np.arange(rows * width, dtype=np.float32) + start,
+            offsets=np.arange(rows + 1, dtype=np.int32) * np.int32(width),
+            status=[status] * rows,
+            http_status=[200] * rows,
+            errors=[None if width else "kind: wörds"] * rows,
+            request_ids=[f"id-{start}"] * rows,
+            latency_ms=[1.5 + row for row in range(rows)],
+        ),
+        echo,
+    )
+
+
+def same(one: Piece, other: Piece) -> bool:
+    """Return whether two pieces are equal to the bit."""
+    columns = ("start", "ids", "status", "http_status", "errors", "request_ids", "latency_ms")
+    return (
+        one.model_echo == other.model_echo
+        and all(getattr(one.rows, name) == getattr(other.rows, name) for name in columns)
+        and np.array_equal(one.rows.offsets, other.rows.offsets)
+        and one.rows.values.tobytes() == other.rows.values.tobytes()
+    )
+
+
+def test_what_is_put_is_there_in_the_next_run(tmp_path: Path) -> None:
+    """Pieces and facts survive the run, whole and equal, in any order."""
+    with SegmentStaging(tmp_path / "a") as staging:
+        for start in (6, 0, 3):
+            staging.put(piece(start))
+            assert same(staging.take(start), piece(start))
+        staging.remember({"requests": 1})
+        staging.remember({"requests": 3})
+    with SegmentStaging(tmp_path / "a") as staging:
+        assert [staging.count_at(start) for start in (0, 1, 3, 6, 9)] == [3, 0, 3, 3, 0]
+        assert same(staging.take(3), piece(3))
+        assert staging.recall() == {"requests": 3}
+
+
+def test_failed_rows_are_asked_again_by_the_next_run(tmp_path: Path) -> None:
+    """A piece without a definite answer counts within its run alone; a refusal counts for good."""
+    with SegmentStaging(tmp_path / "a") as staging:
+        staging.put(piece(0, status=RowStatus.FAILED))
+        staging.put(piece(3, status=RowStatus.REFUSED))
+        assert staging.count_at(0) == 3
+    with SegmentStaging(tmp_path / "a") as staging:
+        assert (staging.count_at(0), staging.count_at(3)) == (0, 3)
+        assert same(staging.take(3), piece(3, status=RowStatus.REFUSED))
+        staging.put(piece(0))
+    with SegmentStaging(tmp_path / "a") as staging:
+        assert same(staging.take(0), piece(0))
+
+
+@settings(max_examples=60, deadline=None)
+@given(cut=st.integers(1, 900), junk=st.binary(max_size=40))
+def test_a_torn_tail_costs_only_itself(tmp_path_factory: pytest.TempPathFactory, cut: int, junk: bytes) -> None:
+    """Wherever a segment is cut, and whatever follows, the whole frames before are kept and writing goes on."""
+    folder = tmp_path_factory.mktemp("torn") / "a"
+    with SegmentStaging(folder) as staging:
+        for start in (0, 3, 6):
+            staging.put(piece(start))
+    segment = folder / "pieces.seg"
+    whole = segment.read_bytes()
+    segment.write_bytes(whole[: max(0, len(whole) - cut)] + junk)
+    with SegmentStaging(folder) as staging:
+        kept = [start for start in (0, 3, 6) if staging.count_at(start)]
+        assert kept == [0, 3, 6][: len(kept)]
+        assert len(kept) >= 3 - 1 - cut // (len(whole) // 3)
+        for start in (0, 3, 6):
+            staging.put(piece(start))
+    with SegmentStaging(folder) as staging:
+        assert all(same(staging.take(start), piece(start)) for start in (0, 3, 6))
+
+
+@settings(max_examples=60, deadline=None)
+@given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+def test_a_flipped_bit_is_never_believed(tmp_path_factory: pytest.TempPathFactory, place: float, bit: int) -> None:
+    """A damaged frame is left out or is what was written; it never comes back as something else."""
+    folder = tmp_path_factory.mktemp("flip") / "a"
+    with SegmentStaging(folder) as staging:
+        for start in (0, 3):
+            staging.put(piece(start))
+    segment = folder / "pieces.seg"
+    data = bytearray(segment.read_bytes())
+    data[int(place * len(data))] ^= 1 << bit
+    segment.write_bytes(data)
+    with SegmentStaging(folder) as staging:
+        for start in (0, 3):
+            assert not staging.count_at(start) or same(staging.take(start), piece(start))
+
+
+def test_a_piece_that_changed_after_opening_is_refused(tmp_path: Path) -> None:
+    """Bytes that are no longer what was put are an error with a remedy, not a vector."""
+    frame = bytearray(encode_piece(piece(0)))
+    frame[-1] ^= 1
+    with pytest.raises(ArtifactError, match="Delete this folder"):
+        decode_piece(bytes(frame), "place")
+    with SegmentStaging(tmp_path / "a") as staging, pytest.raises(ArtifactError):
+        staging.take(0)
+
+
+def test_a_second_run_is_refused_by_name(tmp_path: Path) -> None:
+    """Two runs of one partition do not share a folder: the second is told who has it."""
+    with SegmentStaging(tmp_path / "a"):
+        with pytest.raises(ArtifactError, match=f"process id {os.getpid()}"), SegmentStaging(tmp_path / "a"):
+            pass
+        with SegmentStaging(tmp_path / "b"):
+            pass
+    with SegmentStaging(tmp_path / "a"):
+        pass
+
+
+def test_discarded_staging_is_gone(tmp_path: Path) -> None:
+    """After publishing, nothing is left to be mistaken for a fetch of another day."""
+    with SegmentStaging(tmp_path / "a") as staging:
+        staging.put(piece(0))
+        staging.discard()
+    assert not (tmp_path / "a").exists()
+    with SegmentStaging(tmp_path / "a") as staging:
+        assert not staging.count_at(0)
+
+
+def test_old_staging_is_fetched_afresh(tmp_path: Path) -> None:
+    """What an unfinished run left long ago may be of another build, and does not count."""
+    with SegmentStaging(tmp_path / "a") as staging:
+        staging.put(piece(0))
+    written = (tmp_path / "a" / "pieces.seg").stat().st_mtime
+    with SegmentStaging(tmp_path / "a", keep_hours=2.0, wall=lambda: written + 7000) as staging:
+        assert staging.count_at(0) == 3
+    with SegmentStaging(tmp_path / "a", keep_hours=2.0, wall=lambda: written + 7400) as staging:
+        assert staging.count_at(0) == 0
+
+
+def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path) -> None:
+    """A write that finds no space is an error with a remedy; what was staged before can be read."""
+    import resource
+
+    with SegmentStaging(tmp_path / "a") as staging:
+        staging.put(piece(0))
+        size = (tmp_path / "a" / "pieces.seg").stat().st_size
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 50, before[1]))
+        try:
+            with pytest.raises(ArtifactError, match="Free space"):
+                staging.put(piece(3))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            signal.signal(signal.SIGXFSZ, ignored)
+        assert staging.count_at(3) == 0
+        staging.put(piece(6))
+    with SegmentStaging(tmp_path / "a") as staging:
+        assert [staging.count_at(start) for start in (0, 3, 6)] == [3, 0, 3]
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    """A place that cannot be written is named with its remedy."""
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ArtifactError, match="mend the permissions"), SegmentStaging(tmp_path / "file" / "a"):
+        pass
+
+
+def test_folders_differ_by_all_that_matters(tmp_path: Path) -> None:
+    """Side, model, date, sample set and request shape each lead to another folder, safe for any model name."""
+    base = staging_folder(
+        tmp_path, side=Side.LEGACY, model="m", date="2026-04-30", sample_set_hash="a", settings_hash="b"
+    )
+    place = partial(staging_folder, tmp_path, sample_set_hash="a")
+    folders = {
+        base,
+        place(side=Side.CANDIDATE, model="m", date="2026-04-30", settings_hash="b"),
+        place(side=Side.LEGACY, model="../x", date="2026-04-30", settings_hash="b"),
+        place(side=Side.LEGACY, model="m", date="2026-05-01", settings_hash="b"),
+        place(side=Side.LEGACY, model="m", date="2026-04-30", settings_hash="c"),
+        place(side=Side.LEGACY, model="m", date="2026-04-30", settings_hash="b", sample_set_hash="d"),
+    }
+    assert len(folders) == 6
+    assert all(folder.is_relative_to(tmp_path) and ".." not in folder.parts for folder in folders)
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from parity_pipeline.storage.staging import SegmentStaging
+from parity_pipeline_tests.storage.test_staging import piece
+with SegmentStaging(Path(sys.argv[1])) as staging:
+    start = 0
+    while True:
+        staging.put(piece(start))
+        start += 3
+        print(start, flush=True)
+"""
+
+
+def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
+    """A process killed with -9 while it writes loses no piece whose `put` returned, and leaves no lock behind."""
+    for _ in range(3):
+        with subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(tmp_path / "a")], stdout=subprocess.PIPE, text=True
+        ) as writer:
+            assert writer.stdout
+            acknowledged = 0
+            while acknowledged < 90:
+                acknowledged = int(json.loads(writer.stdout.readline()))
+            writer.kill()
+        with SegmentStaging(tmp_path / "a") as staging:
+            assert all(same(staging.take(start), piece(start)) for start in range(0, acknowledged, 3))

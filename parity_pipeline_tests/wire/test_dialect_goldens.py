@@ -1,0 +1,89 @@
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from parity_pipeline.core.outcomes import RowStatus
+from parity_pipeline.wire.engine import fetch_lane
+from parity_pipeline.wire.probe import probe
+from parity_pipeline_tests.wire.fake_side import DIALECTS, FakeSide, blocks, side
+
+if TYPE_CHECKING:
+    from parity_pipeline.core.fetching import FetchedRows
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "dialects"
+
+
+def golden(name: str) -> dict[str, Any]:
+    """Return the request and response that the dialect's documentation shows; its `page` names which."""
+    return json.loads((GOLDEN / f"{name}.json").read_text())
+
+
+@pytest.mark.parametrize("name", sorted(DIALECTS))
+def test_a_dialect_speaks_as_its_documentation_does(name: str) -> None:
+    """The request is the documented one, and the documented response gives its vectors, model and usage."""
+    case, asked = golden(name), list[httpx.Request]()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, json=case["response"])
+
+    rows: list[FetchedRows] = []
+    result = fetch_lane(
+        side(name), case["model"], blocks(case["texts"]), rows.append, transport=httpx.MockTransport(answer)
+    )
+    assert [json.loads(request.content) for request in asked] == [case["request"]]
+    assert asked[0].url.path == DIALECTS[name].path
+    assert asked[0].headers["content-type"] == "application/json"
+    assert rows[0].values.reshape(len(rows[0]), -1).tolist() == case["vectors"]
+    assert result.models_echoed == {case["model_echo"]: len(case["texts"])}
+    assert result.tokens == case["usage"]
+    assert result.observation.usage_fields == tuple(sorted(case["usage"]))
+
+
+@pytest.mark.parametrize("name", sorted(set(DIALECTS) - {"tei"}))
+def test_each_dialect_refuses_the_others_answers(name: str) -> None:
+    """An answer in another dialect is never read by chance: the side is said to speak another one."""
+    for other in sorted({"rust", "go", "openai", "cohere"} - {name, name.partition("-")[0]}):
+        if (DIALECTS[name].vectors_field, other) == ("embeddings", "rust"):
+            continue
+        answer = httpx.Response(200, json=golden(other)["response"])
+        found = probe(side(name), "m", transport=httpx.MockTransport(lambda _request, a=answer: a))
+        assert [check.ok for check in found.checks] == [True, True, False, None]
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (httpx.ConnectError("refused"), [False, None, None, None]),
+        (httpx.Response(401), [True, False, None, None]),
+        (httpx.Response(404), [True, True, False, None]),
+        (httpx.Response(404, json={"error": "model 'm' not found"}), [True, True, True, False]),
+        (httpx.Response(200, json={"data": []}), [True, True, False, None]),
+        (httpx.Response(200, json={"embeddings": [[1.0]], "model": "other"}), [True, True, True, False]),
+        (httpx.Response(200, json={"embeddings": [[1.0]], "model": "m:latest"}), [True, True, True, True]),
+    ],
+)
+def test_the_probe_says_what_does_not_hold(answer: httpx.Response | Exception, expected: list[bool | None]) -> None:
+    """The doctor's four checks name the first that fails, with a remedy, and never raise."""
+    fake = FakeSide(lambda _texts, _number: answer)
+    found = probe(side(), "m", transport=httpx.MockTransport(fake))
+    assert [check.ok for check in found.checks] == expected
+    assert all(bool(check.remedy) == (check.ok is False) for check in found.checks)
+    assert found.ok == all(expected)
+
+
+def test_one_text_dialects_send_one_text() -> None:
+    """The older Ollama endpoint gets one text a request, whatever the batch size says."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"embedding": [float(len(json.loads(request.content)["prompt"])), 1.0]})
+
+    rows: list[FetchedRows] = []
+    fetch_lane(
+        side("ollama-legacy"), "m", blocks(["a", "bb", "ccc"]), rows.append, transport=httpx.MockTransport(answer)
+    )
+    assert [block.values[0] for block in rows] == [1.0, 2.0, 3.0]
+    assert all(block.status == [RowStatus.OK] for block in rows)
