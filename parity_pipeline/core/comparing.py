@@ -5,7 +5,7 @@ to `verdict`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,7 @@ class ComparedRows:
         identical: bool, equal as float32.
         legacy_errors: What the legacy side said where it gave no vector, else None.
         candidate_errors: The same of the candidate.
+        drawn: int32, how often a random draw gave each text, 0 for hand-picked ones; all 0 where not given.
     """
 
     start: int
@@ -73,6 +74,12 @@ class ComparedRows:
     identical: NDArray[np.bool_]
     legacy_errors: Sequence[str | None]
     candidate_errors: Sequence[str | None]
+    drawn: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+
+    def __post_init__(self) -> None:
+        """Fill in that nothing was drawn at random, the answer that claims least."""
+        if not len(self.drawn):
+            object.__setattr__(self, "drawn", np.zeros(len(self.ids), np.int32))
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -120,6 +127,7 @@ def compare(samples: SampleBlock, legacy: FetchedRows, candidate: FetchedRows, t
         identical=measured.identical,
         legacy_errors=legacy.errors,
         candidate_errors=candidate.errors,
+        drawn=np.array(samples.drawn, np.int32),
     )
 
 

@@ -24,12 +24,19 @@ class SampleBlock:
         ids: Sample ids, `core.samples.sample_id` of each text.
         texts: The texts, exactly as they are to be sent.
         categories: One category a sample.
+        drawn: How often a random draw gave each text, `core.samples.Sample.drawn`; all 0 where not given.
     """
 
     start: int
     ids: Sequence[str]
     texts: Sequence[str]
     categories: Sequence[str]
+    drawn: Sequence[int] = ()
+
+    def __post_init__(self) -> None:
+        """Fill in that nothing was drawn at random, the answer that claims least."""
+        if not self.drawn:
+            object.__setattr__(self, "drawn", [0] * len(self.ids))
 
     def __len__(self) -> int:
         """Return the number of samples."""

@@ -5,8 +5,9 @@ Here belong ids, hashes, dropping of duplicates and seeded drawing, all as strea
 
 import hashlib
 import random
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 ID_HEX_DIGITS: Final = 16
@@ -21,11 +22,14 @@ class Sample:
         text: The text exactly as it is sent; may be empty.
         category: What kind of text it is, such as `seed` or `traffic`.
         source: Where it came from, as `file:line`.
+        drawn: How often a random draw from its source gave this text; 0 where a person picked it. A text that is half of
+            the traffic is drawn often, and a statement about the traffic has to count it as often.
     """
 
     text: str
     category: str
     source: str
+    drawn: int = 0
 
     @property
     def id(self) -> str:
@@ -49,7 +53,7 @@ class SetHash:
     """The content hash of a sample set, fed one sample at a time in order.
 
     Two sets have the same hash when they hold the same texts in the same order with the same categories. Sources are
-    left out: a moved file changes nothing that is sent.
+    left out, and so is how a text was chosen: a moved file or a renamed draw changes nothing that is sent.
     """
 
     _digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
@@ -107,6 +111,13 @@ def draw(samples: Iterable[Sample], size: int, seed: str) -> list[Sample]:
         if slot < size:
             reservoir[slot] = (position, sample)
     return [sample for _, sample in sorted(reservoir, key=lambda entry: entry[0])]
+
+
+def as_drawn(samples: Sequence[Sample]) -> Iterator[Sample]:
+    """Yield the samples of one random draw, each marked with how often the draw gave its text."""
+    times = Counter(sample.text for sample in samples)
+    for sample in samples:
+        yield replace(sample, drawn=times[sample.text])
 
 
 def corpus_faults(*, stated: int, stated_hash: str, found: SetHash, blank: int) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ _MEASURES: Final = (
 
 KIND: Final = TableKind(
     name="parity",
-    version=1,
+    version=2,
     schema=pa.schema(
         [
             pa.field("ordinal", pa.int64(), nullable=False),
@@ -44,6 +44,7 @@ KIND: Final = TableKind(
             pa.field("identical", pa.bool_(), nullable=False),
             pa.field("legacy_error", pa.string()),
             pa.field("candidate_error", pa.string()),
+            pa.field("drawn", pa.int32(), nullable=False),
         ]
     ),
     remedy=_REMEDY,
@@ -88,6 +89,7 @@ class ParityWriter:
             pa.array(rows.identical, pa.bool_()),
             utf8(rows.legacy_errors),
             utf8(rows.candidate_errors),
+            pa.array(rows.drawn, pa.int32()),
         ]
         self._writer.add(pa.RecordBatch.from_arrays(columns, schema=KIND.schema))
 
@@ -156,4 +158,5 @@ class ParityFile:
                 identical=table.column("identical").to_numpy(),
                 legacy_errors=table.column("legacy_error").to_pylist(),
                 candidate_errors=table.column("candidate_error").to_pylist(),
+                drawn=table.column("drawn").to_numpy(),
             )

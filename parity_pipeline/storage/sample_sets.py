@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
 
@@ -38,7 +38,7 @@ _GROUP_CHARACTERS: Final = 4_000_000
 
 KIND: Final = TableKind(
     name="sample set",
-    version=1,
+    version=2,
     schema=pa.schema(
         [
             pa.field("ordinal", pa.int64(), nullable=False),
@@ -46,6 +46,7 @@ KIND: Final = TableKind(
             pa.field("text", pa.string(), nullable=False),
             pa.field("category", pa.string(), nullable=False),
             pa.field("source", pa.string(), nullable=False),
+            pa.field("drawn", pa.int32(), nullable=False),
             pa.field(SURROGATE_COLUMN, pa.binary()),
         ]
     ),
@@ -66,6 +67,7 @@ class SampleSetHeader:
         empty: Samples whose text is empty, 0 or 1.
         longest_characters: Length of the longest text.
         categories: Samples of each category.
+        drawn: Samples that came from a random draw; the others were picked.
         sources: What the samples were read from.
         package_version: Version of parity_pipeline that wrote the set.
     """
@@ -76,8 +78,13 @@ class SampleSetHeader:
     empty: int
     longest_characters: int
     categories: dict[str, int]
+    drawn: int
     sources: tuple[str, ...]
     package_version: str
+
+
+_Row: TypeAlias = tuple[int, str, str, str, str, int]
+"""Ordinal, id, text, category, source, drawn."""
 
 
 @dataclass(slots=True)
@@ -86,17 +93,19 @@ class _Seen:
 
     digest: SetHash = field(default_factory=SetHash)
     categories: Counter[str] = field(default_factory=Counter[str])
+    drawn: int = 0
     empty: int = 0
     longest: int = 0
-    held: list[tuple[int, str, str, str, str]] = field(default_factory=list[tuple[int, str, str, str, str]])
+    held: list[_Row] = field(default_factory=list["_Row"])
     held_characters: int = 0
 
     def add(self, sample: Sample) -> None:
         identity, category = sample.id, printable(sample.category)
-        self.held.append((self.digest.count, identity, sample.text, category, sample.source))
+        self.held.append((self.digest.count, identity, sample.text, category, sample.source, sample.drawn))
         self.held_characters += len(sample.text)
         self.digest.add(identity, category)
         self.categories[category] += 1
+        self.drawn += sample.drawn > 0
         self.empty += not sample.text
         self.longest = max(self.longest, len(sample.text))
 
@@ -105,10 +114,11 @@ class _Seen:
         return len(self.held) >= _GROUP_ROWS or self.held_characters >= _GROUP_CHARACTERS
 
     def take(self) -> Batch:
-        ordinals, ids, texts, categories, sources = zip(*self.held, strict=True)
+        ordinals, ids, texts, categories, sources, drawn = zip(*self.held, strict=True)
         self.held, self.held_characters = [], 0
         text, exact = _text_columns(texts)
-        arrays = [pa.array(ordinals, pa.int64()), utf8(ids), text, utf8(categories), utf8(sources), exact]
+        words = [utf8(ids), text, utf8(categories), utf8(sources)]
+        arrays = [pa.array(ordinals, pa.int64()), *words, pa.array(drawn, pa.int32()), exact]
         return pa.RecordBatch.from_arrays(arrays, schema=KIND.schema)
 
 
@@ -155,6 +165,7 @@ def write_sample_set(temporary: Path, samples: Iterable[Sample], *, sources: Seq
             empty=seen.empty,
             longest_characters=seen.longest,
             categories=dict(sorted(seen.categories.items())),
+            drawn=seen.drawn,
             sources=tuple(sources),
             package_version=package_version(),
         )
@@ -193,6 +204,7 @@ class SampleSetFile:
                     for text, raw in zip(texts, exact, strict=True)
                 ],
                 categories=table.column("category").to_pylist(),
+                drawn=table.column("drawn").to_pylist(),
             )
 
 

@@ -1,7 +1,7 @@
 """Read the sample sources that settings name, as one stream of samples.
 
 Here belong which files a source means for a date, their order, and the draw from them. What a line or a row of a file
-means belongs to `source_formats`.
+means belongs to `source_formats`, the built-in hazard texts to `core.hazards`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from parity_pipeline.core.errors import SampleSourceError
-from parity_pipeline.core.samples import Sample, draw
+from parity_pipeline.core.hazards.corpus import hazard_samples
+from parity_pipeline.core.samples import Sample, as_drawn, draw
 from parity_pipeline.storage.source_formats import FORMAT_OF_SUFFIX, READERS
 
 
 @dataclass(frozen=True, kw_only=True)
 class SourceSpec:
-    """One sample source.
+    """One sample source: a path or hazard sets, exactly one of them.
 
     Attributes:
         path: A file, or a folder of which all files are read, sorted by path; names that begin with `.` or `_` are
@@ -24,26 +25,36 @@ class SourceSpec:
             the folder `path`.
         format: `text`, `jsonl`, `csv` or `parquet`; None to go by the suffix.
         per_date: `path` holds folders `date=YYYY-MM-DD`, and only that date's is read.
-        sample: How many samples to draw, duplicates not yet dropped; None for all. The same seed, date and files draw
-            the same samples.
+        sample: How many samples to draw at random, duplicates not yet dropped; None for all. The same seed, date and
+            files draw the same samples. Only samples of such a draw let a verdict speak for inputs it has not seen, and
+            then for inputs of this source; a text that an earlier source holds too counts as picked there.
         seed: Seed of the draw, beside the date.
         required: Whether a per-date source without a folder for the date is an error; else it gives nothing and
             `absent_sources` names it.
+        hazards: Names of built-in hazard sets, `core.hazards.corpus.SETS` or `all`, in place of a path. Their salted
+            texts go by the date; the other attributes do not matter.
     """
 
-    path: Path
+    path: Path | None = None
     category: str = ""
     format: str | None = None
     per_date: bool = False
     sample: int | None = None
     seed: int = 0
     required: bool = True
+    hazards: Sequence[str] = ()
+
+    @property
+    def name(self) -> str:
+        """Return what a reader knows the source by: the file's or folder's name, or `hazards`."""
+        return "hazards" if self.hazards else _path(self).name
 
 
 def read_sources(specs: Sequence[SourceSpec], date: str) -> Iterator[Sample]:
     """Yield the samples of all sources in order, duplicates included, as a stream.
 
-    A sample's source is `file:line`, the file as seen from the folder that holds the source's path.
+    A sample's source is `file:line`, the file as seen from the folder that holds the source's path, or that of
+    `core.hazards.corpus.hazard_samples`.
 
     Args:
         specs: The sources.
@@ -54,7 +65,7 @@ def read_sources(specs: Sequence[SourceSpec], date: str) -> Iterator[Sample]:
     """
     for spec in specs:
         samples = _read_one(spec, date)
-        yield from samples if spec.sample is None else draw(samples, spec.sample, f"{spec.seed}:{date}")
+        yield from samples if spec.sample is None else as_drawn(draw(samples, spec.sample, f"{spec.seed}:{date}"))
 
 
 def absent_sources(specs: Sequence[SourceSpec], date: str) -> list[str]:
@@ -62,19 +73,28 @@ def absent_sources(specs: Sequence[SourceSpec], date: str) -> list[str]:
     return [_label(spec, _base(spec, date)) for spec in specs if spec.per_date and not _base(spec, date).is_dir()]
 
 
+def _path(spec: SourceSpec) -> Path:
+    if spec.path is None or spec.hazards:
+        problem = "a sample source needs a path or hazards, and not both"
+        raise SampleSourceError(problem, place="samples", remedy="Mend it in parity.yaml.")
+    return spec.path
+
+
 def _base(spec: SourceSpec, date: str) -> Path:
-    return spec.path / f"date={date}" if spec.per_date else spec.path
+    path = _path(spec)
+    return path / f"date={date}" if spec.per_date else path
 
 
 def _label(spec: SourceSpec, path: Path) -> str:
     """Return a path as seen from the folder that holds the source: the same on every machine."""
-    return (Path(spec.path.resolve().name) / path.relative_to(spec.path)).as_posix()
+    root = _path(spec)
+    return (Path(root.resolve().name) / path.relative_to(root)).as_posix()
 
 
 def _read_one(spec: SourceSpec, date: str) -> Iterator[Sample]:
     for path in _files(spec, date):
         label = _label(spec, path)
-        category = spec.category or (spec.path.resolve().name if spec.per_date else path.stem)
+        category = spec.category or (_path(spec).resolve().name if spec.per_date else path.stem)
         for line, text, own in READERS[_format(spec, path)](path):
             yield Sample(text=text, category=own or category, source=f"{label}:{line}")
 

@@ -18,9 +18,12 @@ Row = Sequence[float] | RowStatus
 """One fetched row: its vector, or the status it ended in without one."""
 
 
-def samples_of(texts: Sequence[str], start: int = 0, categories: Sequence[str] | None = None) -> SampleBlock:
+def samples_of(
+    texts: Sequence[str], start: int = 0, categories: Sequence[str] | None = None, drawn: Sequence[int] = ()
+) -> SampleBlock:
     """Return a block of samples with their true ids."""
-    return SampleBlock(start, [sample_id(text) for text in texts], list(texts), categories or ["seed"] * len(texts))
+    ids = [sample_id(text) for text in texts]
+    return SampleBlock(start, ids, list(texts), categories or ["seed"] * len(texts), drawn)
 
 
 def fetched(block: SampleBlock, rows: Sequence[Row]) -> FetchedRows:
@@ -45,9 +48,10 @@ def compared(
     start: int = 0,
     thresholds: Thresholds | None = None,
     categories: Sequence[str] | None = None,
+    drawn: Sequence[int] = (),
 ) -> ComparedRows:
     """Return the comparison of (legacy, candidate) pairs, as samples from an ordinal on."""
-    block = samples_of([f"text {start + place}" for place in range(len(pairs))], start, categories)
+    block = samples_of([f"text {start + place}" for place in range(len(pairs))], start, categories, drawn)
     legacy, candidate = fetched(block, [pair[0] for pair in pairs]), fetched(block, [pair[1] for pair in pairs])
     return compare(block, legacy, candidate, thresholds or Thresholds())
 

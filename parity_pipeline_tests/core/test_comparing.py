@@ -177,3 +177,9 @@ def test_rows_of_other_samples_are_refused(wrong: str, how: str) -> None:
 def test_no_samples() -> None:
     """An empty block compares to an empty block."""
     assert len(compared([])) == 0
+
+
+def test_how_often_a_text_was_drawn_comes_along() -> None:
+    """Compared rows keep how often each text was drawn; a block that does not tell counts as picked."""
+    assert compared([(ONE, ONE)] * 2, drawn=[3, 0]).drawn.tolist() == [3, 0]
+    assert compared([(ONE, ONE)] * 2).drawn.tolist() == [0, 0]

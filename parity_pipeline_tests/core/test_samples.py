@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parity_pipeline.core.samples import DropCount, Sample, SetHash, draw, sample_id, unique
+from parity_pipeline.core.samples import DropCount, Sample, SetHash, as_drawn, draw, sample_id, unique
 
 SEEDS = Path(__file__).parents[2] / "data" / "samples" / "seed.txt"
 any_text = st.text(st.characters(exclude_categories=()), max_size=20)
@@ -134,3 +134,11 @@ def test_seed_samples() -> None:
         "Q: who's available next Friday? A: Bob, ",
     ]
     assert all(len(lines[place]) > 60 for place in (2, 4))
+
+
+def test_a_draw_counts_each_text_as_often_as_it_gave_it() -> None:
+    """A text that a draw gave three times speaks for three inputs, wherever it stands; a picked one for none."""
+    texts = ["often", "rare", "often", "often"]
+    marked = list(as_drawn([Sample(text, "traffic", "f:1") for text in texts]))
+    assert [(sample.text, sample.drawn) for sample in marked] == [("often", 3), ("rare", 1), ("often", 3), ("often", 3)]
+    assert Sample("picked", "seed", "f:1").drawn == 0

@@ -102,6 +102,7 @@ def make_compared(start: int, count: int) -> ComparedRows:
         ids=rows.ids,
         texts=[sample.text for sample in samples],
         categories=[sample.category for sample in samples],
+        drawn=[ordinal % 3 for ordinal in range(start, start + count)],
     )
     return compare(block, rows, rows, Thresholds())
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from parity_pipeline.core.errors import ArtifactError, SampleSourceError
 from parity_pipeline.core.samples import Sample, SetHash, sample_id
-from parity_pipeline.storage.sample_sets import SampleSetFile, write_sample_set
+from parity_pipeline.storage.sample_sets import KIND, SampleSetFile, write_sample_set
 from parity_pipeline.storage.sources import SourceSpec, read_sources
 from parity_pipeline_tests.storage.records import DATE, make_samples, store_samples
 
@@ -70,3 +71,25 @@ def test_a_missing_set_says_what_to_do(tmp_path: Path) -> None:
     assert not stored.exists
     with pytest.raises(ArtifactError, match="Materialize samples again"):
         _ = stored.header
+
+
+def test_drawn_and_picked_samples_are_told_apart(tmp_path: Path) -> None:
+    """A draw's texts carry how often they were drawn; a text that was picked before counts as picked."""
+    (tmp_path / "seed.txt").write_text("picked\nboth\n")
+    (tmp_path / "traffic.txt").write_text("often\nboth\noften\n")
+    specs = [SourceSpec(path=tmp_path / "seed.txt"), SourceSpec(path=tmp_path / "traffic.txt", sample=3)]
+    stored = store_samples(tmp_path / "a.parquet", read_sources(specs, DATE))
+    blocks = list(stored.blocks(rows=2))
+    assert [text for block in blocks for text in block.texts] == ["picked", "both", "often"]
+    assert [count for block in blocks for count in block.drawn] == [0, 0, 2]
+    assert (stored.header.drawn, stored.header.duplicates_dropped) == (1, 2)
+
+
+def test_a_set_that_does_not_tell_drawn_from_picked_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A set of the first schema is not read as if nothing had been drawn; the remedy is to materialize samples."""
+    old = replace(KIND, version=1)
+    with monkeypatch.context() as patched:
+        patched.setattr("parity_pipeline.storage.sample_sets.KIND", old)
+        path = store_samples(tmp_path / "a.parquet", make_samples(2)).path
+    with pytest.raises(ArtifactError, match=r"schema version 1, this parity_pipeline reads 2\. Materialize samples"):
+        _ = SampleSetFile(path).header
