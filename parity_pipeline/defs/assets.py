@@ -52,7 +52,7 @@ def build_assets(partitions: dg.PartitionsDefinition, owners: list[str]) -> list
         day, _ = split_key(context.partition_key)
         with explained():
             temporary = draft_for(probe.layout, context)
-            sources = [spec.path.name for spec in probe.sources]
+            sources = [spec.name for spec in probe.sources]
             header = write_sample_set(temporary, read_sources(probe.sources, day), sources=sources)
         return dg.Output(Product(temporary=temporary), metadata=samples_metadata(header))
 

@@ -1,4 +1,4 @@
-"""Automation: the job that judges one date and model, and its daily schedule.
+"""Automation: the job that judges one date and model, the two that fetch one lane again, and the daily schedule.
 
 Here belong jobs and schedules. One partition a run, since a check loses its partition in a run over a range.
 """
@@ -7,27 +7,45 @@ from typing import Final
 
 import dagster as dg
 
+from parity_pipeline.core.outcomes import Side
+
 JOB_NAME: Final = "parity_run"
 SCHEDULE_NAME: Final = "parity_daily"
 
 
+def again_name(side: Side) -> str:
+    """Return the name of the job that fetches one lane again."""
+    return f"{side.value}_again"
+
+
 def build_automation(hour: int, minute: int) -> dg.Definitions:
-    """Return the job over all assets, and the schedule that runs it once a day and model, for the day that has begun.
+    """Return the jobs, and the schedule that runs the first once a day and model, for the day that has begun.
 
     Args:
         hour: Hour of the day, 0 to 23, in the time zone of the partitions.
         minute: Minute of that hour.
     """
-    job = dg.define_asset_job(
+    whole = dg.define_asset_job(
         JOB_NAME,
         selection=dg.AssetSelection.all(),
         description="Probe both sides for one date and model, judge, report, and renew the summary.",
     )
+    again = [
+        dg.define_asset_job(
+            again_name(side),
+            selection=dg.AssetSelection.assets([side.value, "embeddings"]).downstream(),
+            description=(
+                f"Fetch the {side.value} lane again and judge, with the samples and the other lane as they were: "
+                f"for a backfill of past dates after that gateway changed."
+            ),
+        )
+        for side in Side
+    ]
     schedule = dg.build_schedule_from_partitioned_job(
-        job,
+        whole,
         name=SCHEDULE_NAME,
         hour_of_day=hour,
         minute_of_hour=minute,
         description="Judge every model once a day.",
     )
-    return dg.Definitions(jobs=[job], schedules=[schedule])
+    return dg.Definitions(jobs=[whole, *again], schedules=[schedule])

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from parity_pipeline.core.outcomes import Decision, Side
+from parity_pipeline.core.numerals import limit_text
+from parity_pipeline.core.outcomes import Decision, Outcome, Side
 from parity_pipeline.core.parity_header import ParityHeader, cosine_faults, norm_faults
 from parity_pipeline.core.samples import SetHash, corpus_faults
 from parity_pipeline.core.survey import completeness_faults, vector_faults
@@ -22,10 +23,15 @@ Check = dg.AssetChecksDefinition
 
 
 def _result(
-    faults: Sequence[str], good: str, severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
+    faults: Sequence[str],
+    good: str,
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+    **numbers: float | None,
 ) -> dg.AssetCheckResult:
+    """Return a check's result; numbers that are known are plotted over the partitions."""
     text = "; ".join(prose(fault) for fault in faults) or good
-    return dg.AssetCheckResult(passed=not faults, severity=severity, description=text)
+    known = {name.replace("_", " "): number for name, number in numbers.items() if number is not None}
+    return dg.AssetCheckResult(passed=not faults, severity=severity, description=text, metadata=known)
 
 
 def _lane_checks(side: Side, partitions: dg.PartitionsDefinition) -> list[Check]:
@@ -68,13 +74,18 @@ def build_checks(partitions: dg.PartitionsDefinition) -> list[Check]:
     def cosine_at_threshold(parity: ParityFile) -> dg.AssetCheckResult:
         """Every compared sample reaches the cosine threshold."""
         header = ParityHeader.from_json(parity.header, str(parity.path))
-        return _result(cosine_faults(header), f"{header.compared}/{header.compared} ≥ {header.thresholds.cosine:.4f}")
+        good = f"{header.compared}/{header.compared} ≥ {limit_text(header.thresholds.cosine)}"
+        return _result(
+            cosine_faults(header), good, worst_cosine=header.worst_cosine, below=header.counts[Outcome.MISMATCH]
+        )
 
     @dg.asset_check(asset="parity", partitions_def=partitions)
     def norms_agree(parity: ParityFile) -> dg.AssetCheckResult:
         """The L2 norms of both sides agree; a difference is harmless under cosine and no failure."""
         header = ParityHeader.from_json(parity.header, str(parity.path))
-        return _result(norm_faults(header), "all norms agree", dg.AssetCheckSeverity.WARN)
+        return _result(
+            norm_faults(header), "all norms agree", dg.AssetCheckSeverity.WARN, norms_differ=header.norms_differ
+        )
 
     @dg.asset_check(asset="verdict", partitions_def=partitions)
     def verdict_is_pass(verdict: Verdict) -> dg.AssetCheckResult:
