@@ -47,3 +47,27 @@ class Decision(StrEnum):
     PASS = "PASS"  # noqa: S105 - the word of the verdict, not a password
     FAIL = "FAIL"
     INCONCLUSIVE = "INCONCLUSIVE"
+    PASS_WITH_WAIVERS = "PASS WITH WAIVERS"  # noqa: S105 - likewise
+    """Every difference is an expected one, covered by a waiver that holds."""
+
+
+class Measure(StrEnum):
+    """What is measured of each compared sample and may have a limit."""
+
+    COSINE = "cosine"
+    """Cosine similarity, absolute: at least the limit."""
+    NORM_RATIO = "norm_ratio"
+    """|candidate norm / legacy norm - 1|, relative: at most the limit."""
+    MAX_ABS_DELTA_UNIT = "max_abs_delta_unit"
+    """Largest element difference after normalising both, absolute: at most the limit."""
+    MAX_ABS_DELTA = "max_abs_delta"
+    """Largest element difference of the raw vectors, absolute: at most the limit."""
+    MAX_ABS_DELTA_RELATIVE = "max_abs_delta_relative"
+    """The same divided by the legacy norm, relative: at most the limit."""
+
+
+class Severity(StrEnum):
+    """What a measure beyond its limit means for a sample."""
+
+    FAIL = "fail"
+    WARN = "warn"

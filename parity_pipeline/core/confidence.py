@@ -1,0 +1,173 @@
+"""How much a number of clean samples proves: an upper bound on the share of inputs that differ.
+
+Here belong the bound, how many more samples would tighten it, and the sentence that says so. Only texts drawn at random
+count: a hand-picked text speaks for itself alone. Which verdict a bound leads to belongs to `verdict`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+from typing import Any, Final, Self
+
+from scipy import stats
+
+from parity_pipeline.core.errors import MetricInputError
+from parity_pipeline.core.limits import BOUND_GOAL, CONFIDENCE_LEVEL
+from parity_pipeline.core.outcomes import Outcome
+
+_DIGITS: Final = 3
+"""Significant digits of a printed share; the last one is rounded up, so that no sentence promises too much."""
+
+
+def upper_bound(failures: int, trials: int, confidence: float = CONFIDENCE_LEVEL) -> float:
+    """Return the one-sided Clopper-Pearson upper bound on a share: the largest one that the trials do not rule out.
+
+    Whatever the true share is, the bound is at or above it in at least `confidence` of all random samples.
+
+    Args:
+        failures: Trials that failed, 0 to `trials`.
+        trials: Independent random trials; 0 rules out nothing, and the bound is 1.
+        confidence: In (0, 1).
+
+    Returns:
+        The bound in (0, 1].
+
+    Raises:
+        MetricInputError: Failures or trials that cannot be, or a confidence outside (0, 1).
+
+    Source: Clopper and Pearson, "The use of confidence or fiducial limits", Biometrika 26 (1934). Samples drawn without
+    replacement, or from several sources at once, only make it safer.
+
+    >>> round(upper_bound(0, 5), 4), round(upper_bound(0, 2995), 6), upper_bound(0, 0)
+    (0.4507, 0.001, 1.0)
+    """
+    if not (0 <= failures <= trials and 0.0 < confidence < 1.0):
+        msg = f"there is no bound for {failures} failures in {trials} trials at a confidence of {confidence}"
+        raise MetricInputError(msg, remedy="Give 0 <= failures <= trials and 0 < confidence < 1.")
+    if failures == trials:
+        return 1.0
+    return float(stats.beta.ppf(confidence, failures + 1, trials - failures))
+
+
+def clean_needed(bound: float, confidence: float = CONFIDENCE_LEVEL, *, failures: int = 0, trials: int = 0) -> int:
+    """Return how many more samples, all of them clean, bring the upper bound down to `bound`; 0 where it is there.
+
+    Args:
+        bound: The share to reach, in (0, 1).
+        confidence: In (0, 1).
+        failures: Trials that failed so far.
+        trials: Trials so far; 0 gives the number needed in all.
+
+    Raises:
+        MetricInputError: A bound outside (0, 1), or what `upper_bound` refuses.
+
+    >>> clean_needed(0.001), clean_needed(0.001, trials=5)
+    (2995, 2990)
+    """
+    if not 0.0 < bound < 1.0:
+        msg = f"no number of samples brings the bound down to {bound}"
+        raise MetricInputError(msg, remedy="Ask for a share between 0 and 1, both excluded.")
+    low, high = 0, 1
+    while upper_bound(failures, trials + high, confidence) > bound:
+        low, high = high, high * 2
+    # The bound falls with every clean trial, so halving finds the first number that reaches it.
+    low = low if upper_bound(failures, trials, confidence) > bound else -1
+    while high - low > 1:
+        middle = (low + high) // 2
+        reached = upper_bound(failures, trials + middle, confidence) <= bound
+        low, high = (low, middle) if reached else (middle, high)
+    return high
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareBound:
+    """What the random samples of one category, or of all, allow to be said of the inputs they were drawn from.
+
+    A trial is one random draw whose text at least one side answered. It is clean where the outcome is a match; a
+    difference, a waived one and one without evidence are not, since each of them may be an input that fails.
+
+    Attributes:
+        category: The category; None for all together, each source in the proportion it was drawn in.
+        trials: Random draws that count.
+        failures: Those of them that are not clean.
+        waived: Those of the failures that a waiver covers.
+        confidence: In (0, 1), of this bound alone and not of several at once.
+        bound: Largest share of such inputs that may fail.
+        unwaived_bound: Largest share of such inputs that may fail without a waiver.
+    """
+
+    category: str | None
+    trials: int
+    failures: int
+    waived: int
+    confidence: float
+    bound: float
+    unwaived_bound: float
+
+    @classmethod
+    def of(
+        cls,
+        category: str | None,
+        drawn: Mapping[Outcome, int],
+        waived: int = 0,
+        confidence: float = CONFIDENCE_LEVEL,
+    ) -> Self:
+        """Return the bound that the outcomes of random draws allow.
+
+        Args:
+            category: The category; None for all together.
+            drawn: Random draws of each outcome. A text refused by both sides is none that either can fail on.
+            waived: Those that a waiver covers.
+            confidence: In (0, 1).
+        """
+        trials = sum(count for outcome, count in drawn.items() if outcome is not Outcome.REFUSED_BY_BOTH)
+        failures = trials - drawn.get(Outcome.MATCH, 0)
+        return cls(
+            category=category,
+            trials=trials,
+            failures=failures,
+            waived=waived,
+            confidence=confidence,
+            bound=upper_bound(failures, trials, confidence),
+            unwaived_bound=upper_bound(failures - waived, trials, confidence),
+        )
+
+    def needed(self, bound: float) -> int:
+        """Return how many more clean random samples bring the share that fails without a waiver down to `bound`."""
+        return clean_needed(bound, self.confidence, failures=self.failures - self.waived, trials=self.trials)
+
+    def sentence(self, goal: float = BOUND_GOAL) -> str:
+        """Say what is known, and how many more clean samples would bring the bound down to `goal`.
+
+        Categories are foreign text and not named in here.
+
+        >>> ShareBound.of(None, {Outcome.MATCH: 5}).sentence()
+        '5 of 5 random samples are clean: at most 45.1 % of such inputs may fail, at 95 % confidence; 2,990 more clean samples (2,995 in all) would make it 0.1 %'
+        """
+        if not self.trials:
+            return "no random sample was compared, so nothing is known about other inputs"
+        clean = self.trials - self.failures
+        sure = f"at {percent(self.confidence)} confidence"
+        told = f"{clean:,} of {self.trials:,} random samples are clean: at most {percent(self.bound)} of such inputs may fail, {sure}"
+        if self.waived:
+            told += f"; without the {self.waived:,} waived ones at most {percent(self.unwaived_bound)}"
+        more = self.needed(goal)
+        if not more:
+            return told
+        return f"{told}; {more:,} more clean samples ({self.trials + more:,} in all) would make it {percent(goal)}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the bound as plain JSON values."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def percent(share: float) -> str:
+    """Return a share in per cent, in at most three significant digits, rounded up.
+
+    >>> percent(0.4507), percent(0.00099975), percent(1.0), percent(0.95)
+    ('45.1 %', '0.1 %', '100 %', '95 %')
+    """
+    exact = Decimal(repr(float(share))) * 100
+    if exact:
+        exact = exact.quantize(Decimal(1).scaleb(exact.adjusted() + 1 - _DIGITS), rounding=ROUND_CEILING)
+    return f"{exact.normalize() + 0:f} %"
