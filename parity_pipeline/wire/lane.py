@@ -234,4 +234,5 @@ class Lane:
 
 def _observation(kept: Mapping[str, Any]) -> WireObservation:
     """Return the observation that an earlier run kept as JSON, its lists as tuples again."""
-    return WireObservation(**{name: tuple(value) if isinstance(value, list) else value for name, value in kept.items()})
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in kept.items()}
+    return WireObservation(**values)
