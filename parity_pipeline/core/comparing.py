@@ -12,24 +12,14 @@ from numpy.typing import NDArray
 
 from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.fetching import FetchedRows, SampleBlock
-from parity_pipeline.core.limits import COSINE_THRESHOLD, HEAD_CHARACTERS, NORM_RATIO_TOLERANCE
+from parity_pipeline.core.grading import Thresholds, failing
+from parity_pipeline.core.limits import HEAD_CHARACTERS
 from parity_pipeline.core.metrics import Float64, Matrix32, measure_rows
 from parity_pipeline.core.outcomes import Outcome, RowStatus, Side
 
+__all__ = ["BOTH", "ComparedRows", "Thresholds", "compare"]
+
 BOTH = "both"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thresholds:
-    """What a sample has to reach.
-
-    Attributes:
-        cosine: Smallest cosine similarity of a match, in (0, 1].
-        norm_ratio: Largest |candidate norm / legacy norm - 1| at which norms agree; warns only.
-    """
-
-    cosine: float = COSINE_THRESHOLD
-    norm_ratio: float = NORM_RATIO_TOLERANCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,9 +96,8 @@ def compare(samples: SampleBlock, legacy: FetchedRows, candidate: FetchedRows, t
             msg = f"the {side} rows are not the samples of the set from ordinal {samples.start} on"
             raise MetricInputError(msg, remedy=f"Materialize {side}/embeddings again.")
     measured = _Measured.of(legacy, candidate)
-    verdicts = [_outcome(row, legacy, candidate, measured, thresholds) for row in range(len(samples))]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = measured.candidate_norm / measured.legacy_norm
+    off = failing(thresholds, measured)
+    verdicts = [_outcome(row, legacy, candidate, measured, off=bool(off[row])) for row in range(len(samples))]
     return ComparedRows(
         start=samples.start,
         ids=samples.ids,
@@ -121,7 +110,7 @@ def compare(samples: SampleBlock, legacy: FetchedRows, candidate: FetchedRows, t
         cosine=measured.cosine,
         legacy_norm=measured.legacy_norm,
         candidate_norm=measured.candidate_norm,
-        norm_ratio=ratio,
+        norm_ratio=measured.norm_ratio,
         max_abs_delta=measured.max_abs_delta,
         max_abs_delta_unit=measured.max_abs_delta_unit,
         identical=measured.identical,
@@ -161,6 +150,11 @@ class _Measured:
         result._fill_pairs(legacy, candidate)
         result._fill_norms(legacy, candidate)
         return result
+
+    @property
+    def norm_ratio(self) -> Float64:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return self.candidate_norm / self.legacy_norm
 
     def _fill_pairs(self, legacy: FetchedRows, candidate: FetchedRows) -> None:
         paired = (self.legacy_dimension == self.candidate_dimension) & (self.legacy_dimension > 0)
@@ -219,7 +213,7 @@ _REFUSED = {
 
 
 def _outcome(
-    row: int, legacy: FetchedRows, candidate: FetchedRows, measured: _Measured, thresholds: Thresholds
+    row: int, legacy: FetchedRows, candidate: FetchedRows, measured: _Measured, *, off: bool
 ) -> tuple[Outcome, str | None]:
     """Return the outcome of one row and the side it is about. The order of the questions is the order of certainty."""
     statuses = (legacy.status[row], candidate.status[row])
@@ -237,5 +231,4 @@ def _outcome(
         return Outcome.NON_FINITE, odd
     if zero := _who(*(norm == 0.0 for norm in norms)):
         return Outcome.ZERO_NORM, zero
-    # `>=` and not `<`: a NaN that came this far must not match.
-    return (Outcome.MATCH if measured.cosine[row] >= thresholds.cosine else Outcome.MISMATCH), None
+    return (Outcome.MISMATCH if off else Outcome.MATCH), None

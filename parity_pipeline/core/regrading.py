@@ -5,7 +5,8 @@ Here belongs what judging stored dates again needs. Comparing vectors belongs to
 
 from dataclasses import replace
 
-from parity_pipeline.core.comparing import ComparedRows, Thresholds
+from parity_pipeline.core.comparing import ComparedRows
+from parity_pipeline.core.grading import Thresholds, failing
 from parity_pipeline.core.outcomes import Outcome
 
 _GRADED = (Outcome.MATCH, Outcome.MISMATCH)
@@ -14,10 +15,10 @@ _GRADED = (Outcome.MATCH, Outcome.MISMATCH)
 def regrade(rows: ComparedRows, thresholds: Thresholds) -> ComparedRows:
     """Return the rows with match and mismatch decided by `thresholds`; every other outcome stays.
 
-    A row without a cosine does not match, whatever it was called before.
+    A row without a measure that has a limit does not match, whatever it was called before.
     """
     outcomes = [
-        (Outcome.MATCH if cosine >= thresholds.cosine else Outcome.MISMATCH) if outcome in _GRADED else outcome
-        for outcome, cosine in zip(rows.outcomes, rows.cosine, strict=True)
+        (Outcome.MISMATCH if off else Outcome.MATCH) if outcome in _GRADED else outcome
+        for outcome, off in zip(rows.outcomes, failing(thresholds, rows).tolist(), strict=True)
     ]
     return replace(rows, outcomes=outcomes)
