@@ -13,6 +13,8 @@ from zoneinfo import available_timezones
 from pydantic import Field, field_validator, model_validator
 
 from parity_pipeline.core.comparing import Thresholds
+from parity_pipeline.core.errors import SampleSourceError
+from parity_pipeline.core.hazards.corpus import chosen_sets
 from parity_pipeline.core.limits import COSINE_THRESHOLD, NORM_RATIO_TOLERANCE
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.slugs import slug
@@ -50,15 +52,33 @@ class DialectSettings(Strict):
 
 
 class SampleSettings(Strict):
-    """One source of samples: a file, a folder, or a folder with a sub-folder a date."""
+    """One source of samples: a file, a folder, a folder with a sub-folder a date, or built-in hazard sets."""
 
-    path: Path
+    path: Path | None = None
+    hazards: list[str] = []
     category: str = ""
     format: Literal["text", "jsonl", "csv", "parquet"] | None = None
     per_date: bool = False
     sample: Positive | None = None
     seed: int = 0
     required: bool = True
+
+    @field_validator("hazards")
+    @classmethod
+    def _known_sets(cls, value: list[str]) -> list[str]:
+        try:
+            chosen_sets(value)
+        except SampleSourceError as error:
+            raise ValueError(f"{error.problem}. {error.remedy}") from None
+        return value
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if (self.path is None) == (not self.hazards):
+            raise ValueError("name a path or hazards, exactly one of them, for each source")
+        if self.hazards and (idle := sorted(self.model_fields_set - {"path", "hazards"})):
+            raise ValueError(f"{', '.join(idle)} says something about files; hazards are read from none, leave it out")
+        return self
 
 
 class ScheduleSettings(Strict):
@@ -157,7 +177,8 @@ class Settings(Strict):
         """Return the sample sources with absolute paths."""
         return tuple(
             SourceSpec(
-                path=self.path(source.path),
+                path=None if source.path is None else self.path(source.path),
+                hazards=tuple(source.hazards),
                 category=source.category,
                 format=source.format,
                 per_date=source.per_date,

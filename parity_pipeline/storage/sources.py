@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from parity_pipeline.core.errors import SampleSourceError
-from parity_pipeline.core.hazards.corpus import hazard_samples
+from parity_pipeline.core.hazards.corpus import CORPUS_VERSION, hazard_samples
 from parity_pipeline.core.samples import Sample, as_drawn, draw
 from parity_pipeline.storage.source_formats import FORMAT_OF_SUFFIX, READERS
 
@@ -46,8 +46,8 @@ class SourceSpec:
 
     @property
     def name(self) -> str:
-        """Return what a reader knows the source by: the file's or folder's name, or `hazards`."""
-        return "hazards" if self.hazards else _path(self).name
+        """Return what a reader knows the source by: the file's or folder's name, or `hazards:` and the version."""
+        return f"hazards:{CORPUS_VERSION}" if self.hazards else _path(self).name
 
 
 def read_sources(specs: Sequence[SourceSpec], date: str) -> Iterator[Sample]:
@@ -61,11 +61,22 @@ def read_sources(specs: Sequence[SourceSpec], date: str) -> Iterator[Sample]:
         date: Partition date, YYYY-MM-DD.
 
     Raises:
-        SampleSourceError: A source is missing, empty of files, or unreadable; names file and line.
+        SampleSourceError: A source is missing, empty of files, or unreadable; names file and line. Or a hazard set is
+            unknown, or a source has neither or both of path and hazards.
     """
+    before = 0
     for spec in specs:
-        samples = _read_one(spec, date)
-        yield from samples if spec.sample is None else as_drawn(draw(samples, spec.sample, f"{spec.seed}:{date}"))
+        for sample in _read_chosen(spec, date, before):
+            yield sample
+            before += 1
+
+
+def _read_chosen(spec: SourceSpec, date: str, before: int) -> Iterator[Sample]:
+    """Read what one source gives for a date, behind so many samples of other sources."""
+    if spec.hazards and spec.path is None:
+        return hazard_samples(spec.hazards, salt=date, before=before)
+    samples = _read_one(spec, date)
+    return samples if spec.sample is None else as_drawn(draw(samples, spec.sample, f"{spec.seed}:{date}"))
 
 
 def absent_sources(specs: Sequence[SourceSpec], date: str) -> list[str]:

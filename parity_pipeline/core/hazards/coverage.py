@@ -1,0 +1,95 @@
+"""Which of the documented cases a run exercised, and what the others need.
+
+Here belongs the count that a report shows as "exercised N of 34". The cases themselves are in `cases`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+from typing import Final
+
+from parity_pipeline.core.errors import ParityError
+from parity_pipeline.core.hazards.cases import CASES, Case
+from parity_pipeline.core.hazards.corpus import ALL, CATEGORY_PREFIX, hazard_probes
+from parity_pipeline.core.hazards.experiments import EXPERIMENTS
+
+_NO_SAMPLE: Final = "needs a sample"
+
+
+@dataclass(frozen=True, slots=True)
+class MissingCase:
+    """A case that was not exercised.
+
+    Attributes:
+        number: Its number.
+        title: Its title.
+        why: What it needs, such as "needs the retrieve probe".
+    """
+
+    number: int
+    title: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaseCoverage:
+    """What a run exercised of the documented cases.
+
+    Attributes:
+        exercised: Numbers of the cases that would have shown, ascending.
+        missing: The others, ascending.
+    """
+
+    exercised: tuple[int, ...]
+    missing: tuple[MissingCase, ...]
+
+    @property
+    def total(self) -> int:
+        """Return how many cases there are."""
+        return len(self.exercised) + len(self.missing)
+
+
+@cache
+def sets_by_case() -> Mapping[int, tuple[str, ...]]:
+    """Return the names of the hazard sets whose probes carry each case, in the order of `SETS`; only cases with some."""
+    found: dict[int, dict[str, None]] = {}
+    for probe in hazard_probes((ALL,), salt=""):
+        for number in probe.cases:
+            found.setdefault(number, {})[probe.set_name] = None
+    return MappingProxyType({number: tuple(names) for number, names in sorted(found.items())})
+
+
+def cases_exercised(categories: Iterable[str], experiments: Iterable[str] = ()) -> CaseCoverage:
+    """Tell which cases a run exercised: would have shown had the gateways had them.
+
+    Args:
+        categories: Categories of the sample set that both sides were asked for; those that begin with `hazard/` name
+            a set, and sets that this version does not know count as any other text. None at all exercise nothing.
+        experiments: Names of `EXPERIMENTS` that ran to their end.
+
+    Raises:
+        ParityError: An experiment's name is unknown.
+    """
+    given, ran = frozenset(categories), frozenset(experiments)
+    if unknown := sorted(ran - EXPERIMENTS.keys()):
+        remedy = f"Name some of {', '.join(EXPERIMENTS)}."
+        raise ParityError(f"there is no experiment {', '.join(map(repr, unknown))}", remedy=remedy)
+    reasons = {case: _lacks(case, given, ran) for case in CASES}
+    return CaseCoverage(
+        exercised=tuple(case.number for case, why in reasons.items() if not why),
+        missing=tuple(MissingCase(case.number, case.title, why) for case, why in reasons.items() if why),
+    )
+
+
+def _lacks(case: Case, categories: frozenset[str], experiments: frozenset[str]) -> str:
+    """Return what a case needs that is not there; "" when it was exercised."""
+    if case.every_text:
+        return "" if categories else _NO_SAMPLE
+    if case.experiments:
+        wanted = " or ".join(EXPERIMENTS[name] for name in case.experiments)
+        return "" if experiments.intersection(case.experiments) else f"needs {wanted}"
+    sets = sets_by_case()[case.number]
+    if any(f"{CATEGORY_PREFIX}{name}" in categories for name in sets):
+        return ""
+    return f"needs hazard set {' or '.join(sets)}"
