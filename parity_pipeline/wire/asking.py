@@ -182,7 +182,7 @@ class Asker:
             kind = kind_of_status(reply.status)
             words = server_words(reply.body, content_type)
             if kind == "redirect":
-                words = f"it redirects to {reply.headers.get('location', 'nowhere')}, which is not followed"
+                words = f"it redirects to {_without_query(reply.headers.get('location', ''))}, which is not followed"
             raise self._trouble(reply, kind, words)
         try:
             return self._decoder.decode(reply.body, texts)
@@ -249,6 +249,11 @@ class Asker:
                 await self.send(self.shape.body([encode_text(CANARY_TEXT)]), f"{self._run}-canary", 1)
             except Trouble as again:
                 raise unusable(self._config, self._asked, again) from None
+
+
+def _without_query(location: str) -> str:
+    """Return the target of a redirect without what may be a ticket in its query."""
+    return location.partition("?")[0].partition("#")[0] or "nowhere"
 
 
 def _piece(batch: Batch, reply: Reply, decoded: Decoded) -> Piece:

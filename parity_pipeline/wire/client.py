@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+import httpcore
 import httpx
 
 from parity_pipeline.core.errors import GatewayError
@@ -86,6 +87,11 @@ _KINDS: Final[tuple[tuple[type[Exception], str], ...]] = (
 )
 
 
+_READ_BYTES: Final = 128 * 1024
+"""Bytes taken from the socket at once. httpcore's own 64 kB costs a fifth more processor time for an answer of 0.5 MB
+(nine rounds of the event loop); 256 kB costs more again, since the allocator maps and unmaps memory for each read."""
+
+
 def transport_for(config: SideConfig) -> httpx.AsyncHTTPTransport:
     """Return a transport for one side: HTTP/1.1, verified TLS, as many connections as requests in flight.
 
@@ -101,6 +107,8 @@ def transport_for(config: SideConfig) -> httpx.AsyncHTTPTransport:
         problem = f"the CA bundle or client certificate cannot be used ({type(error).__name__})"
         remedy = f"Check that {files} are readable PEM files, the certificate with its key."
         raise GatewayError(problem, place=config.base_url, remedy=remedy) from None
+    # There is no parameter for it; it is one number for the process, and harmless to other users of httpcore.
+    setattr(httpcore.AsyncHTTP11Connection, "READ_NUM_BYTES", _READ_BYTES)  # noqa: B010 - declared as the literal 65536
     limits = httpx.Limits(max_connections=config.concurrency, max_keepalive_connections=config.concurrency)
     try:
         return httpx.AsyncHTTPTransport(

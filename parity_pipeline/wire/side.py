@@ -108,7 +108,9 @@ class SideConfig:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Return the values that no message may hold, longest first."""
-        found = {value for value in (self.bearer_token, self.proxy, *self.headers.values()) if value and len(value) > 3}
+        values = [value for value in (self.bearer_token, self.proxy, *self.headers.values()) if value]
+        words = [word for value in values for word in value.split() if len(word) > 7]  # the token of `Bearer token`
+        found = {value for value in (*values, *words) if len(value) > 3}
         return tuple(sorted(found, key=len, reverse=True))
 
     def without_secrets(self, text: str) -> str:

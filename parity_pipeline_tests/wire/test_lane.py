@@ -145,7 +145,7 @@ def test_rates_are_capped() -> None:
         (httpx.Response(404, json={"error": "model not found"}), "knows no model 'm'"),
         (httpx.Response(400, json={"detail": "unknown model"}), "refuses even a plain text"),
         (httpx.Response(503), "answers only with errors"),
-        (httpx.Response(302, headers={"location": "http://else.test/x"}), "http://else.test/x"),
+        (httpx.Response(302, headers={"location": "http://else.test/x?ticket=1"}), "http://else.test/x,"),
         (httpx.Response(200, json={"vectors": [[1.0]]}), "the fields vectors"),
         (httpx.Response(200, html="<html><title>Sign&nbsp;in</title>"), "Sign in"),
     ],
