@@ -65,6 +65,15 @@ def with_value(place: str, value: Any) -> dict[str, Any]:
         ("dialects.mine", {"path": "x"}, "dialects.mine.path"),
         ("first_date", "yesterday", "first_date"),
         ("owners", ["nobody"], "owners"),
+        ("samples", [{}], "samples.0.*name a path or hazards, exactly one"),
+        ("samples", [{"path": "a.txt", "hazards": ["sql"]}], "name a path or hazards, exactly one"),
+        ("samples", [{"hazards": []}], "samples.0.hazards.*no hazard set is named"),
+        ("samples", [{"hazards": ["sqll"]}], "samples.0.hazards.*no hazard set 'sqll'.*all, blanks, case-pairs"),
+        (
+            "samples",
+            [{"hazards": ["sql"], "sample": 5, "category": "x"}],
+            "category, sample says something about files",
+        ),
     ],
 )
 def test_a_fault_names_its_key(tmp_path: Path, place: str, value: Any, words: str) -> None:
@@ -106,6 +115,14 @@ def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     found = load(written(tmp_path / "deep", with_value("data_dir", "../elsewhere")), {})
     assert found.layout().data_dir == tmp_path / "elsewhere"
     assert found.sources()[0].path == tmp_path / "deep" / "seed.txt"
+
+
+def test_hazards_are_a_source_without_a_path(tmp_path: Path) -> None:
+    """Hazard sets go on by name, beside a file or alone; the file's folder has no part in them."""
+    found = load(written(tmp_path, with_value("samples", [{"path": "seed.txt"}, {"hazards": ["all"]}])), {})
+    file, hazards = found.sources()
+    assert (file.path, file.hazards) == (tmp_path / "seed.txt", ())
+    assert (hazards.path, hazards.hazards) == (None, ("all",))
 
 
 def test_a_token_comes_from_its_variable_and_shows_nowhere(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from parity_pipeline.core.errors import SampleSourceError
+from parity_pipeline.storage.sample_sets import SampleSetFile, write_sample_set
 from parity_pipeline.storage.sources import SourceSpec, absent_sources, read_sources
 from parity_pipeline_tests.storage.records import DATE, make_samples, store_samples
 
@@ -110,3 +111,49 @@ def test_a_draw_is_the_same_each_time_and_another_for_another_seed(tmp_path: Pat
     assert len(set(drawn)) == 20
     assert drawn == sorted(drawn, key=lambda text: int(text.split()[1]))
     assert drawn != _texts(SourceSpec(path=folder, per_date=True, sample=20, seed=8))
+
+
+def test_hazards_are_a_source_beside_files(tmp_path: Path) -> None:
+    """Hazard sets follow the samples before them, and their salted texts go by the date alone."""
+    (tmp_path / "a.txt").write_text("1\n2\n")
+    specs = (SourceSpec(path=tmp_path / "a.txt"), SourceSpec(hazards=("salted", "sql")))
+    found = list(read_sources(specs, DATE))
+    assert [sample.category for sample in found] == ["a"] * 2 + ["hazard/sql"] * 8 + ["hazard/salted"] * 16
+    assert {sample.source.rsplit(":", 1)[0] for sample in found[2:]} == {"hazards:1:sql", "hazards:1:salted"}
+    assert found == list(read_sources(specs, DATE))
+    another = list(read_sources(specs, "2026-05-02"))
+    assert another[:10] == found[:10]
+    assert not {sample.text for sample in another[10:]} & {sample.text for sample in found[10:]}
+    assert absent_sources(specs, DATE) == []
+
+
+def test_blank_hazards_come_to_their_slots_behind_other_samples(tmp_path: Path) -> None:
+    """The first blank text begins a request of 32, however many samples go before."""
+    (tmp_path / "a.txt").write_text("".join(f"{number}\n" for number in range(37)))
+    found = _texts(SourceSpec(path=tmp_path / "a.txt"), SourceSpec(hazards=("blanks", "case-pairs", "sql")))
+    assert found.index("") == 64
+
+
+def test_a_source_is_a_path_or_hazards(tmp_path: Path) -> None:
+    """Neither, both, or an unknown set is refused in words."""
+    for spec in (SourceSpec(), SourceSpec(path=tmp_path, hazards=("sql",))):
+        with pytest.raises(SampleSourceError, match="a path or hazards"):
+            _texts(spec)
+    with pytest.raises(SampleSourceError, match="no hazard set 'sqll'"):
+        _texts(SourceSpec(hazards=("sqll",)))
+
+
+def test_a_source_has_a_name_for_readers(tmp_path: Path) -> None:
+    """The file's name, or `hazards` with the version of the corpus."""
+    assert SourceSpec(path=tmp_path / "a.txt").name == "a.txt"
+    assert SourceSpec(hazards=("all",)).name == "hazards:1"
+
+
+def test_surrogate_hazards_survive_storing(tmp_path: Path) -> None:
+    """Every text of the corpus is read back from a stored set exactly as it was."""
+    texts = _texts(SourceSpec(hazards=("all",)))
+    write_sample_set(
+        tmp_path / "set.parquet", read_sources([SourceSpec(hazards=("all",))], DATE), sources=["hazards:1"]
+    )
+    stored = [text for block in SampleSetFile(tmp_path / "set.parquet").blocks() for text in block.texts]
+    assert stored == texts
