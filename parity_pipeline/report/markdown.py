@@ -10,7 +10,7 @@ from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report.escape import clipped, code, fenced, prose
 from parity_pipeline.report.numbers import NOTHING
 from parity_pipeline.report.rows import RowView
-from parity_pipeline.report.sides import SideView
+from parity_pipeline.report.sides import LATENCIES, SideView
 from parity_pipeline.report.tables import drift_cell, sentence, table
 from parity_pipeline.report.view import ReportView, view_of
 
@@ -68,6 +68,13 @@ def _facts(view: ReportView) -> list[str]:
         ("server headers", _listed(legacy.headers), _listed(candidate.headers)),
         ("fetched", prose(legacy.fetched or NOTHING), prose(candidate.fetched or NOTHING)),
     ]
+    if any((*legacy.latency, *candidate.latency)):
+        name = f"latency {' / '.join(LATENCIES)}, ms"
+        rows.append((name, _latency(legacy), _latency(candidate)))
+    if legacy.errors or candidate.errors:
+        rows.append(("requests without vectors", _listed(legacy.errors), _listed(candidate.errors)))
+    if legacy.tokens or candidate.tokens:
+        rows.append(("tokens, as reported", _listed(legacy.tokens), _listed(candidate.tokens)))
     if legacy.stopped_early or candidate.stopped_early:
         rows.append(("gave up", _known(legacy.stopped_early), _known(candidate.stopped_early)))
     return [
@@ -79,6 +86,10 @@ def _facts(view: ReportView) -> list[str]:
         "",
         *table(("", "Legacy", "Candidate"), rows),
     ]
+
+
+def _latency(side: SideView) -> str:
+    return " / ".join(one or NOTHING for one in side.latency)
 
 
 def _known(text: str) -> str:

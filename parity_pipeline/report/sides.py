@@ -12,6 +12,9 @@ from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
 
+LATENCIES: Final = ("p50", "p95", "p99", "max")
+"""Latency percentiles that a report sets side by side."""
+
 _DEFAULT_INITIALS: Final = {Side.LEGACY: "L", Side.CANDIDATE: "C"}
 
 
@@ -28,6 +31,10 @@ class SideView:
         headers: Response headers as `name: value`.
         fetched: When, and with how many requests.
         stopped_early: Why the lane gave up; "" where it did not.
+        latency: Latency of the requests that brought vectors in milliseconds, in the order of `LATENCIES`; "" where it
+            is not known.
+        errors: Requests that brought none, by kind.
+        tokens: Token usage as the side reported it.
     """
 
     role: Side
@@ -40,6 +47,9 @@ class SideView:
     headers: tuple[str, ...]
     fetched: str
     stopped_early: str
+    latency: tuple[str, ...] = ("",) * 4
+    errors: tuple[str, ...] = ()
+    tokens: tuple[str, ...] = ()
 
 
 def sides_of(verdict: Verdict) -> tuple[SideView, SideView]:
@@ -74,7 +84,19 @@ def _side(side: Side, record: Mapping[str, Any], initial: str) -> SideView:
         headers=tuple(f"{name}: {value}" for name, value in sorted(headers.items())),
         fetched=_fetched(record),
         stopped_early=_text(record, "stopped_early"),
+        latency=tuple(_milliseconds((record.get("latency_ms") or {}).get(name)) for name in LATENCIES),
+        errors=_counted(record, "errors_by_kind"),
+        tokens=_counted(record, "usage"),
     )
+
+
+def _milliseconds(value: float | None) -> str:
+    return "" if value is None else f"{value:,.1f}"
+
+
+def _counted(record: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    counts: Mapping[str, int] = record.get(key) or {}
+    return tuple(f"{numbers.count(int(count))} {name}" for name, count in sorted(counts.items()) if count)
 
 
 def _text(record: Mapping[str, Any], key: str) -> str:

@@ -55,7 +55,7 @@ class FakeSide:
         """Fetch through the real engine, without a socket and without waiting."""
         return fetch_lane(
             self.config, model, samples, sink, staging=staging, progress=progress, total=total,
-            transport=httpx.ASGITransport(self.app), clock=lambda: CLOCK, sleep=no_wait,
+            transport=httpx.ASGITransport(self.app), clock=lambda: CLOCK, now=lambda: 0.0, sleep=no_wait,
         )  # fmt: skip
 
 

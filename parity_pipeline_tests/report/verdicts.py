@@ -108,6 +108,7 @@ def provenance(side: Side, *, model: str = V2, samples: int = 5, date: str = DAT
         fetched_to=f"{date}T06:00:{'11' if rust else '12'}.500000+00:00",
         requests=1,
         retries=0,
+        latency_ms={"p50": 21.4, "p95": 33.04, "p99": 40.9, "max": 1203.6} if rust else {"p50": 18.0, "max": 25.25},
         status_counts={status.value: samples if status is RowStatus.OK else 0 for status in RowStatus},
         observation=observation,
     )
@@ -201,6 +202,8 @@ def mixed() -> Verdict:
         status_counts=counts,
         requests=12,
         retries=9,
+        errors_by_kind={"timeout": 3, "HTTP 503": 6},
+        usage={"prompt_tokens": 1234567},
     )
     return verdict_of(rows, sides=(provenance(Side.LEGACY, samples=len(rows)), candidate))
 
