@@ -15,7 +15,7 @@ import dagster as dg
 
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.defs.assets import build_assets
-from parity_pipeline.defs.automation import build_automation
+from parity_pipeline.defs.automation import JOB_NAME, build_automation
 from parity_pipeline.defs.checks import build_checks
 from parity_pipeline.defs.io_managers import ArtifactIOManager
 from parity_pipeline.defs.lanes import embeddings_asset
@@ -73,6 +73,12 @@ def _executor(settings: Settings) -> dg.ExecutorDefinition:
     if settings.executor == "in_process":
         return dg.in_process_executor
     return dg.multiprocess_executor.configured({"start_method": {"forkserver": {"preload_modules": PRELOADED}}})
+
+
+def whole_job() -> dg.JobDefinition:
+    """Return the job of `defs`, for processes that have to load it again by name."""
+    settings = load(find_file(None, os.environ, Path.cwd()), os.environ)
+    return build_definitions(settings).resolve_job_def(JOB_NAME)
 
 
 @dg.definitions

@@ -6,23 +6,26 @@ Here belongs what `parity run` and `parity backfill` do. What they print belongs
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from parity_pipeline.core.errors import ParityError, SettingsError
+from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.outcomes import Decision, Side
 from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.definitions import whole_job
 from parity_pipeline.defs.automation import JOB_NAME
 from parity_pipeline.defs.partitions import make_key
 from parity_pipeline.settings import Settings
+from parity_pipeline.settings_file import CONFIG_VARIABLE
 from parity_pipeline.storage.verdicts import read_verdict
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Run configuration that keeps Dagster's event log out of the terminal; the instance still stores it."""
+
+PARTITION_TAG = "dagster/partition"
+"""Tag by which Dagster knows a run's partition."""
 
 EXIT_PASS, EXIT_FAIL, EXIT_INCONCLUSIVE = 0, 1, 2
 
@@ -53,45 +56,6 @@ def exit_code(results: Iterable[Ran]) -> int:
         return EXIT_FAIL
     passed = bool(decisions) and all(decision is Decision.PASS for decision in decisions)
     return EXIT_PASS if passed else EXIT_INCONCLUSIVE
-
-
-def today(settings: Settings, now: datetime) -> date:
-    """Return the day it is at `now`, an aware datetime, in the time zone of the settings."""
-    return now.astimezone(ZoneInfo(settings.timezone)).date()
-
-
-def dates_between(settings: Settings, first: date, last: date, current: date) -> list[str]:
-    """Return the ISO 8601 dates from `first` to `last`, both included.
-
-    Raises:
-        SettingsError: They are in the wrong order, before the first date of the settings, or in the future.
-    """
-    if first > last:
-        raise SettingsError(f"{first} is after {last}", place="--from/--to", remedy="Swap them.")
-    if first < settings.first_date:
-        raise SettingsError(
-            f"{first} is before the first date, {settings.first_date}",
-            place="date",
-            remedy="Choose a later date, or set first_date in parity.yaml.",
-        )
-    if last > current:
-        raise SettingsError(f"{last} is in the future; today is {current}", place="date", remedy="Choose a past date.")
-    return [(first + timedelta(days=day)).isoformat() for day in range((last - first).days + 1)]
-
-
-def chosen_models(settings: Settings, names: Sequence[str]) -> list[str]:
-    """Return the models to run: those named, or all.
-
-    Raises:
-        SettingsError: A name is none of the settings' models.
-    """
-    if unknown := [name for name in names if name not in settings.models]:
-        raise SettingsError(
-            f"{', '.join(unknown)} is not among the models {', '.join(settings.models)}",
-            place="--model",
-            remedy="Choose one of them, or add it to models in parity.yaml.",
-        )
-    return list(names) or list(settings.models)
 
 
 def selection_for(side: Side | None, *, redraw: bool, snapshot: bool) -> list[dg.AssetKey]:
@@ -142,29 +106,65 @@ def run_partitions(
     With `redraw` false, a partition keeps the samples it has; one that has none draws them. With `side`, that lane
     alone is fetched again and the other one's file stays.
     """
-    job = definitions.resolve_job_def(JOB_NAME)
     layout = settings.layout()
+    execute = _forked if settings.executor == "forkserver" and settings.file else _in_process
     for day, model in pairs:
-        result = job.execute_in_process(
-            partition_key=make_key(day, model),
-            asset_selection=selection_for(side, redraw=redraw, snapshot=layout.samples(day, model).exists()),
-            instance=instance,
-            run_config=QUIET,
-            raise_on_error=False,
-        )
-        judged = result.success or _materialized(result, "verdict")
-        verdict = read_verdict(layout.verdict(day, model)) if judged else None
-        yield Ran(date=day, model=model, run_id=result.run_id, verdict=verdict, failures=tuple(_failures(result)))
+        selection = selection_for(side, redraw=redraw, snapshot=layout.samples(day, model).exists())
+        outcome = execute(definitions, instance, make_key(day, model), selection, settings.file)
+        verdict = read_verdict(layout.verdict(day, model)) if outcome.judged else None
+        yield Ran(date=day, model=model, run_id=outcome.run_id, verdict=verdict, failures=outcome.failures)
 
 
-def _materialized(result: dg.ExecuteInProcessResult, name: str) -> bool:
-    events = result.get_asset_materialization_events()
-    return any(event.asset_key == dg.AssetKey(name) for event in events)
+@dataclass(frozen=True, kw_only=True)
+class _Outcome:
+    """What Dagster said of one run."""
+
+    run_id: str
+    judged: bool
+    failures: tuple[str, ...]
+
+    @classmethod
+    def of(cls, run_id: str, events: Sequence[dg.DagsterEvent]) -> "_Outcome":
+        judged = any(event.is_step_materialization and event.asset_key == dg.AssetKey("verdict") for event in events)
+        return cls(run_id=run_id, judged=judged, failures=tuple(_failures(events)))
 
 
-def _failures(result: dg.ExecuteInProcessResult) -> Iterator[str]:
+def _in_process(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    key: dg.MultiPartitionKey,
+    selection: list[dg.AssetKey],
+    _file: Path | None,
+) -> _Outcome:
+    """Run in this process, one step after the other."""
+    job = definitions.resolve_job_def(JOB_NAME)
+    result = job.execute_in_process(
+        partition_key=key, asset_selection=selection, instance=instance, run_config=QUIET, raise_on_error=False
+    )
+    return _Outcome.of(result.run_id, result.all_events)
+
+
+def _forked(
+    _definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    key: dg.MultiPartitionKey,
+    selection: list[dg.AssetKey],
+    file: Path | None,
+) -> _Outcome:
+    """Run each step in a process of its own, both lanes at the same time; those processes load the file again."""
+    os.environ[CONFIG_VARIABLE] = str(file)
+    tags = {PARTITION_TAG: str(key)}
+    tags |= {f"{PARTITION_TAG}/{dimension}": value for dimension, value in key.keys_by_dimension.items()}
+    job = dg.reconstructable(whole_job)
+    with dg.execute_job(job, instance, run_config=QUIET, tags=tags, asset_selection=selection) as result:
+        return _Outcome.of(result.run_id, result.all_events)
+
+
+def _failures(events: Sequence[dg.DagsterEvent]) -> Iterator[str]:
     """Yield the message of each step that failed, without a stack trace: the run's page in the UI has it."""
-    for event in result.filter_events(lambda event: event.is_step_failure):
+    for event in events:
+        if not event.is_step_failure:
+            continue
         data = event.step_failure_data
         described = data.user_failure_data.description if data.user_failure_data else None
         error = data.error.cause if data.error and data.error.cause else data.error

@@ -96,9 +96,10 @@ class Sides(Strict):
 
 
 class Settings(Strict):
-    """All settings. Relative paths are relative to `root`, the folder of the file they came from."""
+    """All settings. Relative paths are relative to `root`, the folder of `file`, from which they came."""
 
     root: Path = Field(default=Path(), exclude=True)
+    file: Path | None = Field(default=None, exclude=True)
     first_date: date
     timezone: str = "UTC"
     data_dir: Path = Path("data")

@@ -90,8 +90,11 @@ def validate(content: Mapping[str, Any], path: Path) -> Settings:
     Raises:
         SettingsError: A key or value is not usable; every fault is named.
     """
+    if taken := {"root", "file"} & set(content):
+        faults = [f"{name}: this key is not known; check its spelling" for name in sorted(taken)]
+        raise SettingsError("not usable", place=str(path), faults=faults, remedy="docs/settings.md lists every key.")
     try:
-        return Settings.model_validate({**content, "root": path.parent})
+        return Settings.model_validate({**content, "root": path.parent, "file": path})
     except ValidationError as error:
         faults = [_fault(dict(one), content) for one in error.errors(include_url=False)]
         raise SettingsError(
