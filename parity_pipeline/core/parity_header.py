@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from parity_pipeline.core.comparing import Thresholds
 from parity_pipeline.core.errors import ArtifactError
+from parity_pipeline.core.grading import Thresholds
 from parity_pipeline.core.numerals import cosine_text, limit_text
-from parity_pipeline.core.outcomes import Outcome
+from parity_pipeline.core.outcomes import Measure
 from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.tally import Tally
 from parity_pipeline.core.verdict import counts_by_name
@@ -30,6 +30,7 @@ class ParityHeader:
         worst_cosine: Smallest cosine; None where none was measured.
         worst_sample: Id of that sample.
         norms_differ: Compared samples whose norm ratio leaves the tolerance.
+        off: Compared samples beyond the limit of each measure that has one.
     """
 
     sample_set: Mapping[str, Any]
@@ -41,6 +42,7 @@ class ParityHeader:
     worst_cosine: float | None
     worst_sample: str | None
     norms_differ: int
+    off: Mapping[str, int]
 
     @classmethod
     def of(
@@ -62,11 +64,13 @@ class ParityHeader:
             worst_cosine=worst.cosine if worst else None,
             worst_sample=worst.id if worst else None,
             norms_differ=tally.norms_differ,
+            off={measure.value: found.off for measure, found in tally.measures.items()},
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return the header as plain JSON values."""
-        return asdict(self) | {"sides": [side.to_json() for side in self.sides]}
+        sides = [side.to_json() for side in self.sides]
+        return asdict(self) | {"sides": sides, "thresholds": self.thresholds.to_json(), "off": dict(self.off)}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any], place: str) -> Self:
@@ -77,7 +81,7 @@ class ParityHeader:
         """
         try:
             legacy, candidate = (Provenance.from_json(side, place) for side in value["sides"])
-            thresholds = Thresholds(**value["thresholds"])
+            thresholds = Thresholds.from_json(value["thresholds"])
             plain: dict[str, Any] = {**value, "sides": (legacy, candidate), "thresholds": thresholds}
             return cls(**plain)
         except (KeyError, TypeError, ValueError) as error:
@@ -95,12 +99,11 @@ def cosine_faults(header: ParityHeader) -> tuple[str, ...]:
         return tuple(header.pairing_faults)
     if not header.compared:
         return ("no sample was compared",)
-    below = header.counts[Outcome.MISMATCH]
-    matched = header.counts[Outcome.MATCH]
-    if below or matched != header.compared:
+    below = header.off.get(Measure.COSINE, header.compared)
+    if below:
         limit = header.thresholds.cosine
         worst = "unknown" if header.worst_cosine is None else cosine_text(header.worst_cosine, limit)
-        return (f"{header.compared - matched}/{header.compared} compared samples < {limit_text(limit)}, worst {worst}",)
+        return (f"{below}/{header.compared} compared samples < {limit_text(limit)}, worst {worst}",)
     return ()
 
 

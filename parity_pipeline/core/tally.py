@@ -1,85 +1,76 @@
 """Take in compared blocks one after another and keep what a verdict needs: counts, worst rows, norms.
 
 Here belongs the running account of a whole sample set, whose size does not grow with the set. What the account means
-belongs to `verdict`.
+belongs to `judging`.
 """
 
-import heapq
 import math
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
-from parity_pipeline.core.comparing import BOTH, ComparedRows, Thresholds
+from parity_pipeline.core.comparing import BOTH, ComparedRows
 from parity_pipeline.core.drift import NormRange
 from parity_pipeline.core.errors import MetricInputError
-from parity_pipeline.core.limits import REPORT_ROWS
-from parity_pipeline.core.outcomes import Outcome
+from parity_pipeline.core.floor import Floors
+from parity_pipeline.core.grading import Thresholds, beyond, failing, values_of
+from parity_pipeline.core.judged_rows import DIFFERENT, GRADED, SEVERITY, JudgedRow, WorstRows, row_of
+from parity_pipeline.core.metrics import Float64
+from parity_pipeline.core.outcomes import Measure, Outcome, Severity
+from parity_pipeline.core.waivers import WaiverAccount
 
-DIFFERENT = (
-    Outcome.DIMENSION_MISMATCH,
-    Outcome.MISMATCH,
-    Outcome.NON_FINITE,
-    Outcome.ZERO_NORM,
-    Outcome.REFUSED_BY_CANDIDATE,
-    Outcome.REFUSED_BY_LEGACY,
-)
-SEVERITY = (*DIFFERENT, Outcome.MISSING, Outcome.REFUSED_BY_BOTH, Outcome.MATCH)
+__all__ = ["DIFFERENT", "MUTUAL", "SEVERITY", "JudgedRow", "MeasureTally", "Tally", "row_of"]
+
 MUTUAL = (Outcome.NON_FINITE, Outcome.ZERO_NORM)
 """Outcomes that prove a difference when one side shows them, and nothing when both do."""
 
-_GRADED = (Outcome.MATCH, Outcome.MISMATCH)
+Flags = NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedRow:
-    """One sample as a report shows it. Measures are None where nothing was measured."""
+@dataclass(slots=True)
+class MeasureTally:
+    """What the compared samples came to in one measure. Worst values are NaN where there is none.
 
-    ordinal: int
-    id: str
-    category: str
-    head: str
-    outcome: str
-    side: str | None
-    legacy_dimension: int
-    candidate_dimension: int
-    cosine: float | None
-    legacy_norm: float | None
-    candidate_norm: float | None
-    norm_ratio: float | None
-    max_abs_delta: float | None
-    max_abs_delta_unit: float | None
-    identical: bool
-    legacy_error: str | None
-    candidate_error: str | None
+    Attributes:
+        off: Samples beyond the limit.
+        failing: Those of them that are excused neither by a waiver nor by noise.
+        worst: The worst value of all.
+        worst_sample: Id of its sample, the first one in the set.
+        unwaived_worst: The worst value of the samples that no waiver covers.
+    """
+
+    off: int = 0
+    failing: int = 0
+    worst: float = math.nan
+    worst_sample: str | None = None
+    unwaived_worst: float = math.nan
+
+    def add(self, measure: Measure, rows: ComparedRows, off: Flags, excused: Flags, waived: Flags) -> None:
+        """Take in the compared rows of a block; `off`, `excused` and `waived` are flags of its rows."""
+        values, compared = values_of(measure, rows), np.isfinite(rows.cosine)
+        self.off += int((off & compared).sum())
+        self.failing += int((off & compared & ~excused).sum())
+        if compared.any():
+            at = _worst_at(measure, values, compared)
+            if math.isnan(self.worst) or _worse(measure, float(values[at]), self.worst):
+                self.worst, self.worst_sample = float(values[at]), rows.ids[at]
+        if (compared & ~waived).any():
+            value = float(values[_worst_at(measure, values, compared & ~waived)])
+            if math.isnan(self.unwaived_worst) or _worse(measure, value, self.unwaived_worst):
+                self.unwaived_worst = value
 
 
-def _number(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+def _worst_at(measure: Measure, values: Float64, among: Flags) -> int:
+    candidates = np.flatnonzero(among)
+    chosen = values[candidates]
+    return int(candidates[chosen.argmin() if measure is Measure.COSINE else chosen.argmax()])
 
 
-def row_of(rows: ComparedRows, index: int) -> JudgedRow:
-    """Return one row of a compared block in the form that reports and JSON use."""
-    return JudgedRow(
-        ordinal=rows.start + index,
-        id=rows.ids[index],
-        category=rows.categories[index],
-        head=rows.heads[index],
-        outcome=rows.outcomes[index].value,
-        side=rows.sides[index],
-        legacy_dimension=int(rows.legacy_dimension[index]),
-        candidate_dimension=int(rows.candidate_dimension[index]),
-        cosine=_number(rows.cosine[index]),
-        legacy_norm=_number(rows.legacy_norm[index]),
-        candidate_norm=_number(rows.candidate_norm[index]),
-        norm_ratio=_number(rows.norm_ratio[index]),
-        max_abs_delta=_number(rows.max_abs_delta[index]),
-        max_abs_delta_unit=_number(rows.max_abs_delta_unit[index]),
-        identical=bool(rows.identical[index]),
-        legacy_error=rows.legacy_errors[index],
-        candidate_error=rows.candidate_errors[index],
-    )
+def _worse(measure: Measure, value: float, than: float) -> bool:
+    return value < than if measure is Measure.COSINE else value > than
 
 
 @dataclass(slots=True)
@@ -88,28 +79,48 @@ class Tally:
 
     Attributes:
         thresholds: What the outcomes were graded against.
-        counts: Samples of each outcome.
+        floors: How noisy each side is by itself.
+        waivers: The waivers of this model and date, and what they took.
+        counts: Samples of each outcome, excused ones included.
         mutual: Those of `non_finite` and `zero_norm` in which both sides showed it.
-        by_category: The same counts a category.
+        waived: Samples of each outcome that a waiver took.
+        waived_mutual: Those of `mutual` that a waiver took.
+        within_noise: Mismatches no further off than the legacy side's own noise explains, waived ones left out.
+        by_category: The counts a category.
+        drawn: Random draws of each outcome a category; a text counts as often as it was drawn.
+        drawn_waived: Those that a waiver took, a category.
+        drawn_texts: Samples that came from a random draw.
+        measures: What each measure that has a limit came to.
         identical: Compared samples whose two vectors are equal as float32.
-        norms_differ: Matched or mismatched samples whose norm ratio leaves the tolerance.
         cosine_sum: Sum of all cosines, for the mean; the same to the last bit however the set was cut into blocks.
-        misgraded: Samples whose outcome contradicts their cosine under `thresholds`: they were graded against others.
+        norm_ratios: Smallest and largest norm ratio of the compared samples; infinite where there is none.
+        misgraded: Samples whose outcome contradicts their measures under `thresholds`: they were graded against others.
     """
 
     thresholds: Thresholds
+    floors: Floors = field(default_factory=Floors)
+    waivers: WaiverAccount = field(default_factory=WaiverAccount)
     counts: Counter[Outcome] = field(default_factory=Counter[Outcome])
     mutual: Counter[Outcome] = field(default_factory=Counter[Outcome])
+    waived: Counter[Outcome] = field(default_factory=Counter[Outcome])
+    waived_mutual: Counter[Outcome] = field(default_factory=Counter[Outcome])
+    within_noise: int = 0
     by_category: dict[str, Counter[Outcome]] = field(default_factory=dict[str, Counter[Outcome]])
+    drawn: dict[str, Counter[Outcome]] = field(default_factory=dict[str, Counter[Outcome]])
+    drawn_waived: Counter[str] = field(default_factory=Counter[str])
+    drawn_texts: int = 0
+    measures: dict[Measure, MeasureTally] = field(default_factory=dict[Measure, MeasureTally])
     identical: int = 0
-    norms_differ: int = 0
     misgraded: int = 0
     cosine_sum: float = 0.0
-    _worst: dict[Outcome, list[tuple[float, int, JudgedRow]]] = field(
-        default_factory=dict[Outcome, list[tuple[float, int, JudgedRow]]]
-    )
+    norm_ratios: tuple[float, float] = (math.inf, -math.inf)
+    _worst: WorstRows = field(default_factory=WorstRows)
     _low: tuple[float, float] = (math.inf, math.inf)
     _high: tuple[float, float] = (-math.inf, -math.inf)
+
+    def __post_init__(self) -> None:
+        """Name every measure that has a limit, so that one without a compared sample is seen too."""
+        self.measures = {measure: MeasureTally() for measure in self.thresholds.limits()}
 
     @property
     def samples(self) -> int:
@@ -119,7 +130,18 @@ class Tally:
     @property
     def compared(self) -> int:
         """Return the number of samples that have a cosine."""
-        return sum(self.counts[outcome] for outcome in _GRADED)
+        return sum(self.counts[outcome] for outcome in GRADED)
+
+    @property
+    def norms_differ(self) -> int:
+        """Return the number of compared samples whose norm ratio leaves the tolerance."""
+        return self.measures[Measure.NORM_RATIO].off
+
+    def different(self, outcome: Outcome) -> int:
+        """Return how many samples of an outcome prove a difference that nothing excuses."""
+        noise = self.within_noise if outcome is Outcome.MISMATCH else 0
+        mutual = self.mutual[outcome] - self.waived_mutual[outcome]
+        return self.counts[outcome] - self.waived[outcome] - mutual - noise
 
     def add(self, rows: ComparedRows) -> None:
         """Take in the next block.
@@ -130,32 +152,61 @@ class Tally:
         if rows.start != self.samples:
             problem = f"a block that starts at ordinal {rows.start} does not follow {self.samples} samples"
             raise MetricInputError(problem, remedy="Materialize parity again.")
-        for index, outcome in enumerate(rows.outcomes):
-            self.counts[outcome] += 1
-            self.by_category.setdefault(rows.categories[index], Counter())[outcome] += 1
-            if outcome in MUTUAL and rows.sides[index] == BOTH:
-                self.mutual[outcome] += 1
-            self._keep_worst(rows, index, outcome)
+        off = beyond(self.thresholds, rows)
+        waivers = self._waivers_of(rows, off)
+        waived = np.array([waiver is not None for waiver in waivers], np.bool_)
+        noise = self._noise_of(rows, off) & ~waived
+        for index in range(len(rows)):
+            self._count(rows, index, waivers[index])
+            self._worst.offer(rows, index, waiver=waivers[index], within_noise=bool(noise[index]))
+        self.within_noise += int(noise.sum())
+        for measure, tally in self.measures.items():
+            tally.add(measure, rows, off[measure], waived | noise, waived)
+        self._measure(rows)
+        self._widen(rows)
+
+    def _waivers_of(self, rows: ComparedRows, off: Mapping[Measure, Flags]) -> Sequence[str | None]:
+        fails = {measure: off[measure] for measure in off if self.thresholds.severity(measure) is Severity.FAIL}
+        return [
+            self.waivers.take(rows, index, {measure: bool(flags[index]) for measure, flags in fails.items()})
+            if self.waivers.concerned
+            else None
+            for index in range(len(rows))
+        ]
+
+    def _noise_of(self, rows: ComparedRows, off: Mapping[Measure, Flags]) -> Flags:
+        """Tell which mismatches are below the cosine threshold alone and explained by the legacy side's noise."""
+        fails = [
+            off[one] for one in off if one is not Measure.COSINE and self.thresholds.severity(one) is Severity.FAIL
+        ]
+        mismatch = np.array([outcome is Outcome.MISMATCH for outcome in rows.outcomes], np.bool_)
+        explained = mismatch & self.floors.explains(rows.cosine)
+        return explained & ~np.logical_or.reduce(fails) if fails else explained
+
+    def _count(self, rows: ComparedRows, index: int, waiver: str | None) -> None:
+        outcome, category, drawn = rows.outcomes[index], rows.categories[index], int(rows.drawn[index])
+        mutual = outcome in MUTUAL and rows.sides[index] == BOTH
+        self.counts[outcome] += 1
+        self.by_category.setdefault(category, Counter())[outcome] += 1
+        if mutual:
+            self.mutual[outcome] += 1
+        if waiver is not None:
+            self.waived[outcome] += 1
+            self.waived_mutual[outcome] += int(mutual)
+        if drawn:
+            self.drawn.setdefault(category, Counter())[outcome] += drawn
+            self.drawn_texts += 1
+            self.drawn_waived[category] += drawn if waiver is not None else 0
+
+    def _measure(self, rows: ComparedRows) -> None:
         measured = np.isfinite(rows.cosine)
         self.identical += int(rows.identical[measured].sum())
         # One addition after the other and not numpy's pairwise sum, whose last bit depends on the size of the block.
         self.cosine_sum = float(np.add.accumulate(np.append(self.cosine_sum, rows.cosine[measured]))[-1])
         matched = np.array([outcome is Outcome.MATCH for outcome in rows.outcomes], np.bool_)
-        graded = np.array([outcome in _GRADED for outcome in rows.outcomes], np.bool_)
-        self.misgraded += int(((matched != (rows.cosine >= self.thresholds.cosine)) | (graded != measured)).sum())
-        self.norms_differ += int((~(np.abs(rows.norm_ratio[measured] - 1.0) <= self.thresholds.norm_ratio)).sum())
-        self._widen(rows)
-
-    def _keep_worst(self, rows: ComparedRows, index: int, outcome: Outcome) -> None:
-        """Keep the REPORT_ROWS worst rows of each outcome: smallest cosine first, then smallest ordinal."""
-        cosine = rows.cosine[index]
-        badness = -float(cosine) if math.isfinite(cosine) else math.inf
-        heap = self._worst.setdefault(outcome, [])
-        entry_key = (badness, -(rows.start + index))
-        if len(heap) < REPORT_ROWS:
-            heapq.heappush(heap, (*entry_key, row_of(rows, index)))
-        elif entry_key > heap[0][:2]:
-            heapq.heapreplace(heap, (*entry_key, row_of(rows, index)))
+        graded = np.array([outcome in GRADED for outcome in rows.outcomes], np.bool_)
+        wrong = graded & (matched == failing(self.thresholds, rows))
+        self.misgraded += int((wrong | (graded != measured)).sum())
 
     def _widen(self, rows: ComparedRows) -> None:
         for place, norms in enumerate((rows.legacy_norm, rows.candidate_norm)):
@@ -164,6 +215,10 @@ class Tally:
                 low, high = list(self._low), list(self._high)
                 low[place], high[place] = min(low[place], float(real.min())), max(high[place], float(real.max()))
                 self._low, self._high = (low[0], low[1]), (high[0], high[1])
+        ratios = rows.norm_ratio[np.isfinite(rows.cosine) & np.isfinite(rows.norm_ratio)]
+        if len(ratios):
+            low, high = self.norm_ratios
+            self.norm_ratios = (min(low, float(ratios.min())), max(high, float(ratios.max())))
 
     def norms(self) -> tuple[NormRange, NormRange]:
         """Return the range of norms of the legacy and of the candidate side."""
@@ -174,25 +229,13 @@ class Tally:
         return ranges[0], ranges[1]
 
     def worst_cosine(self) -> JudgedRow | None:
-        """Return the sample with the smallest cosine; None where none was measured."""
-        measured = [entry for outcome in _GRADED for entry in self._worst.get(outcome, [])]
-        return max(measured, key=lambda entry: entry[:2])[2] if measured else None
+        """Return the sample with the smallest cosine, excused or not; None where none was measured."""
+        return self._worst.worst_cosine()
 
     def shown_rows(self) -> tuple[JudgedRow, ...]:
         """Return at most REPORT_ROWS rows: all in their order, or, of a larger set, the worst of each outcome first.
 
-        Each outcome gets its share in turn, so that a thousand refusals do not hide the one mismatch.
+        Each outcome gets its share in turn, so that a thousand refusals do not hide the one mismatch. What a waiver or
+        noise excuses comes behind what does not.
         """
-        queues = [
-            sorted(self._worst.get(outcome, []), key=lambda entry: (-entry[0], -entry[1])) for outcome in SEVERITY
-        ]
-        if self.samples <= REPORT_ROWS:
-            return tuple(sorted((row for queue in queues for *_, row in queue), key=lambda row: row.ordinal))
-        chosen: list[list[JudgedRow]] = [[] for _ in queues]
-        left = REPORT_ROWS
-        while left and any(len(kept) < len(queue) for kept, queue in zip(chosen, queues, strict=True)):
-            for kept, queue in zip(chosen, queues, strict=True):
-                if left and len(kept) < len(queue):
-                    kept.append(queue[len(kept)][2])
-                    left -= 1
-        return tuple(row for kept in chosen for row in kept)
+        return self._worst.shown(self.samples)

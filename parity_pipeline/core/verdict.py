@@ -1,16 +1,16 @@
-"""Judge a compared sample set: decide, and say why.
+"""The record of a verdict, with all that a report, a check and a summary need.
 
-Here belongs the one function that decides, and the record of its decision. Asset checks, reports and the ledger only
-repeat what is said here. Counting and finding the worst belongs to `tally`, whose names can be imported from here too.
+Here belong the fields and their stored version. Deciding belongs to `judging` and counting to `tally`, whose names can
+be imported from here too.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from parity_pipeline.core.numerals import cosine_text, limit_text
+from parity_pipeline.core.judging import Circumstances, judge
 from parity_pipeline.core.outcomes import Decision, Outcome
-from parity_pipeline.core.tally import DIFFERENT, JudgedRow, Tally, row_of
+from parity_pipeline.core.tally import JudgedRow, Tally, row_of
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -23,98 +23,11 @@ __all__ = [
     "row_of",
 ]
 
-SCHEMA_VERSION = 1
-"""Version of the verdict's JSON form; raised when a reader of the old form would misread the new one."""
+SCHEMA_VERSION = 2
+"""Version of the verdict's JSON form; raised when a reader of the old form would misread the new one.
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Circumstances:
-    """What is known beside the rows.
-
-    Attributes:
-        expected: Samples in the stored set.
-        pairing_faults: Reasons why the two batches may not be paired.
-        doubts: Reasons why even equal vectors prove nothing, such as an echoed model that was not asked for.
-    """
-
-    expected: int
-    pairing_faults: Sequence[str] = ()
-    doubts: Sequence[str] = ()
-
-
-def judge(tally: Tally, circumstances: Circumstances) -> tuple[Decision, tuple[str, ...]]:
-    """Decide, and say why, worst reason first.
-
-    FAIL when any sample proves a difference. INCONCLUSIVE when the batches may not be paired, the counts do not add
-    up, the outcomes were graded against other thresholds, nothing was compared, a sample has no evidence, or there is
-    a doubt. PASS only when nothing of that holds; samples that both sides refuse are then named as a remark.
-    A difference outweighs missing evidence; batches that may not be paired outweigh everything.
-    """
-    if circumstances.pairing_faults:
-        return Decision.INCONCLUSIVE, tuple(circumstances.pairing_faults)
-    if tally.samples != circumstances.expected:
-        lost = f"the counts do not add up: {tally.samples} of {circumstances.expected} samples have an outcome"
-        return Decision.INCONCLUSIVE, (lost,)
-    if tally.misgraded:
-        stale = (
-            f"{tally.misgraded}/{tally.samples} samples were graded against other thresholds: materialize parity again"
-        )
-        return Decision.INCONCLUSIVE, (stale,)
-    different = _difference_reasons(tally)
-    unproven = [*_no_evidence_reasons(tally), *circumstances.doubts]
-    if different:
-        return Decision.FAIL, (*different, *unproven)
-    if unproven:
-        return Decision.INCONCLUSIVE, tuple(unproven)
-    reached = f"{tally.compared}/{tally.compared} samples ≥ {limit_text(tally.thresholds.cosine)}"
-    return Decision.PASS, (reached, *_remarks(tally))
-
-
-def _remarks(tally: Tally) -> list[str]:
-    """Return what a reader of a PASS has to know: a text that both sides refuse is parity, but was not compared."""
-    count = tally.counts[Outcome.REFUSED_BY_BOTH]
-    return [f"{count}/{tally.samples} samples are refused by both sides"] if count else []
-
-
-_WORDS: Mapping[Outcome, str] = {
-    Outcome.DIMENSION_MISMATCH: "have vectors of different dimensions",
-    Outcome.NON_FINITE: "hold NaN or infinity on one side alone",
-    Outcome.ZERO_NORM: "are zero vectors on one side alone",
-    Outcome.REFUSED_BY_CANDIDATE: "are refused by the candidate and answered by the legacy side",
-    Outcome.REFUSED_BY_LEGACY: "are refused by the legacy side and answered by the candidate",
-}
-
-
-def _difference_reasons(tally: Tally) -> list[str]:
-    """Return a reason for each outcome that proves a difference."""
-    reasons: list[str] = []
-    limit = tally.thresholds.cosine
-    for outcome in DIFFERENT:
-        count = tally.counts[outcome] - tally.mutual[outcome]
-        if not count:
-            continue
-        if outcome is Outcome.MISMATCH:
-            worst = tally.worst_cosine()
-            low = f", the worst {cosine_text(worst.cosine, limit)}" if worst and worst.cosine is not None else ""
-            reasons.append(f"{count}/{tally.compared} compared samples < {limit_text(limit)}{low}")
-        else:
-            reasons.append(f"{count}/{tally.samples} samples {_WORDS[outcome]}")
-    return reasons
-
-
-def _no_evidence_reasons(tally: Tally) -> list[str]:
-    """Return a reason for each group of samples that proves nothing."""
-    reasons: list[str] = []
-    if tally.counts[Outcome.MISSING]:
-        reasons.append(
-            f"{tally.counts[Outcome.MISSING]}/{tally.samples} samples have no usable answer from one side or both"
-        )
-    for outcome, words in ((Outcome.NON_FINITE, "hold NaN or infinity"), (Outcome.ZERO_NORM, "are zero vectors")):
-        if tally.mutual[outcome]:
-            reasons.append(f"{tally.mutual[outcome]}/{tally.samples} samples {words} on both sides")
-    if not tally.compared:
-        reasons.append("no sample was compared")
-    return reasons
+2: a pass may be one with waivers, so that samples counted as mismatches no longer rule a pass out.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +39,7 @@ class Verdict:
         endpoint: What was probed; `embed`.
         date: Partition date, ISO 8601.
         model: Model name.
-        decision: `PASS`, `FAIL` or `INCONCLUSIVE`.
+        decision: `PASS`, `PASS WITH WAIVERS`, `FAIL` or `INCONCLUSIVE`.
         reasons: Why, worst first.
         thresholds: Limit a measure.
         samples: Size of the sample set.
@@ -145,6 +58,21 @@ class Verdict:
         sides: The provenance of each side, as plain values.
         sample_set: `{"hash", "samples", "duplicates_dropped", "sources"}`.
         package_version: Version that judged.
+        severities: `fail` or `warn`, a measure that has a limit.
+        measures: A measure that has a limit: `{"limit", "off", "failing", "worst", "worst_sample", "passing_limit"}`.
+            `passing_limit` is text, the limit at which no sample without a waiver would have left it; None where none
+            did, or where none can be named.
+        norm_ratios: Smallest and largest norm ratio of all compared samples, None where there is none.
+        apart: Samples counted apart, each once: `matched`, `different`, `waived`, `within_noise`, `without_evidence`,
+            `refused_by_both`.
+        drawn: `{"texts", "draws"}`: samples that came from a random draw, and how often they were drawn.
+        drawn_by_category: Random draws of each outcome that are not 0, a category.
+        confidence: What the random samples prove, `ShareBound` as plain values with its `sentence`; the one of all
+            together, category None, comes first.
+        required_bound: Share of inputs that at most may fail; None where no proof was asked for.
+        floors: The noise floor of each side, `NoiseFloor` as plain values, None where none was measured.
+        findings: What else a person has to see to, in words: waivers, and sides that contradict themselves.
+        waived: Samples that each waiver took, by its id.
     """
 
     endpoint: str
@@ -168,6 +96,17 @@ class Verdict:
     sides: Mapping[str, Mapping[str, Any]]
     sample_set: Mapping[str, Any]
     package_version: str
+    severities: Mapping[str, str] = field(default_factory=dict[str, str])
+    measures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    norm_ratios: Sequence[float | None] = (None, None)
+    apart: Mapping[str, int] = field(default_factory=dict[str, int])
+    drawn: Mapping[str, int] = field(default_factory=dict[str, int])
+    drawn_by_category: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
+    confidence: Sequence[Mapping[str, Any]] = ()
+    required_bound: float | None = None
+    floors: Mapping[str, Mapping[str, Any] | None] = field(default_factory=dict[str, Mapping[str, Any] | None])
+    findings: Sequence[str] = ()
+    waived: Mapping[str, int] = field(default_factory=dict[str, int])
     schema: int = SCHEMA_VERSION
 
 

@@ -16,7 +16,23 @@ from parity_pipeline.core.verdict import SCHEMA_VERSION, Verdict
 from parity_pipeline.storage.atomic import publish_text
 
 _REMEDY: Final = "Materialize verdict again."
-_TUPLES: Final = ("reasons", "rows", "drift")
+_TUPLES: Final = ("reasons", "rows", "drift", "norm_ratios", "confidence", "findings")
+_SINCE_2: Final = frozenset(
+    {
+        "severities",
+        "measures",
+        "norm_ratios",
+        "apart",
+        "drawn",
+        "drawn_by_category",
+        "confidence",
+        "required_bound",
+        "floors",
+        "findings",
+        "waived",
+    }
+)
+"""Fields that verdicts of schema 1 do not have. They are read with the defaults of `Verdict`, which claim nothing."""
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "endpoint": (str,),
     "date": (str,),
@@ -39,6 +55,17 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "sides": (dict,),
     "sample_set": (dict,),
     "package_version": (str,),
+    "severities": (dict,),
+    "measures": (dict,),
+    "norm_ratios": (list,),
+    "apart": (dict,),
+    "drawn": (dict,),
+    "drawn_by_category": (dict,),
+    "confidence": (list,),
+    "required_bound": (float, int, type(None)),
+    "floors": (dict,),
+    "findings": (list,),
+    "waived": (dict,),
     "schema": (int,),
 }
 
@@ -61,7 +88,8 @@ def _plain(value: object) -> Any:
 def verdict_from_json(value: Mapping[str, Any], place: str) -> Verdict:
     """Return the verdict that `verdict_to_json` gave.
 
-    `reasons`, `rows` and `drift` come back as tuples, every other array as a list.
+    `reasons`, `rows`, `drift`, `norm_ratios`, `confidence` and `findings` come back as tuples, every other array as a
+    list. A verdict of schema 1 comes back as one of `SCHEMA_VERSION` in which what it did not know is empty.
 
     Args:
         value: JSON values.
@@ -70,18 +98,20 @@ def verdict_from_json(value: Mapping[str, Any], place: str) -> Verdict:
     Raises:
         ArtifactError: Another schema version, a missing or unknown field, or a field of the wrong type.
     """
-    if value.get("schema") != SCHEMA_VERSION:
-        problem = f"this verdict has schema {value.get('schema')!r}, this parity_pipeline reads {SCHEMA_VERSION}"
+    schema = value.get("schema")
+    if isinstance(schema, bool) or schema not in (1, SCHEMA_VERSION):
+        problem = f"this verdict has schema {schema!r}, this parity_pipeline reads 1 and {SCHEMA_VERSION}"
         raise ArtifactError(problem, place=place, remedy=_REMEDY)
-    if odd := set(value) ^ set(_TYPES):
+    types = {name: one for name, one in _TYPES.items() if schema != 1 or name not in _SINCE_2}
+    if odd := set(value) ^ set(types):
         problem = f"this verdict has missing or unknown fields: {', '.join(sorted(map(repr, odd)))}"
         raise ArtifactError(problem, place=place, remedy=_REMEDY)
-    wrong = [name for name, types in _TYPES.items() if isinstance(value[name], bool) or type(value[name]) not in types]
+    wrong = [name for name, one in types.items() if isinstance(value[name], bool) or type(value[name]) not in one]
     if wrong or value["decision"] not in set(Decision):
         problem = f"this verdict has fields of the wrong type: {', '.join(wrong or ['decision'])}"
         raise ArtifactError(problem, place=place, remedy=_REMEDY)
     plain: dict[str, Any] = {name: tuple(held) if name in _TUPLES else held for name, held in value.items()}
-    plain["decision"] = Decision(value["decision"])
+    plain |= {"decision": Decision(value["decision"]), "schema": SCHEMA_VERSION}
     return Verdict(**plain)
 
 

@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import MISSING
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,9 @@ import pytest
 
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.outcomes import Decision
-from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.verdict import SCHEMA_VERSION, Verdict
 from parity_pipeline.storage.verdicts import (
+    _SINCE_2,
     _TYPES,
     read_verdict,
     verdict_from_json,
@@ -52,7 +54,10 @@ def test_every_field_of_a_verdict_has_a_type() -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"schema": 2}, "schema 2, this parity_pipeline reads 1"),
+        ({"schema": 3}, "schema 3, this parity_pipeline reads 1 and 2"),
+        ({"schema": True}, "schema True"),
+        ({"schema": 1}, "unknown fields: 'apart'"),
+        ({"findings": {}}, "wrong type: findings"),
         ({"schema": None}, "schema None"),
         ({"more": 1}, "unknown fields: 'more'"),
         ({"decision": "MAYBE"}, "wrong type: decision"),
@@ -91,3 +96,37 @@ def test_numbers_of_json_stay_numbers(tmp_path: Path) -> None:
     value = {**verdict_to_json(make_verdict()), "worst_cosine": 1}
     (tmp_path / "v.json").write_text(json.dumps(value))
     assert read_verdict(tmp_path / "v.json").worst_cosine == 1.0
+
+
+FIRST_SCHEMA = (
+    '{"by_category":{"seed":{"match":5}},"compared":5,"counts":{"match":5},"date":"2026-04-30","decision":"PASS",'
+    '"drift":[],"endpoint":"embed","identical":0,"mean_cosine":1.0,"model":"m","norms":{"legacy":[1.0,1.0]},'
+    '"norms_differ":5,"package_version":"0.1.0","reasons":["5/5"],"rows":[],"sample_set":{"hash":"ab"},"samples":5,'
+    '"schema":1,"sides":{},"thresholds":{"cosine":0.5},"worst_cosine":1.0,"worst_sample":"a"}'
+)
+"""A verdict as the first schema stored it."""
+
+
+def test_a_verdict_of_the_first_schema_is_read() -> None:
+    """What it did not know comes back empty, what it said comes back as it was, and it is stored anew as it is read."""
+    found = verdict_from_json(json.loads(FIRST_SCHEMA), "v.json")
+    assert (found.decision, found.samples, found.thresholds) == (Decision.PASS, 5, {"cosine": 0.5})
+    assert (found.confidence, found.floors, found.waived, found.norm_ratios) == ((), {}, {}, (None, None))
+    assert found.schema == SCHEMA_VERSION
+    assert verdict_from_json(verdict_to_json(found), "v.json") == found
+
+
+def test_what_the_first_schema_lacks_has_a_default() -> None:
+    """Every later field has a default, and no field of the first schema needs one."""
+    known = set(json.loads(FIRST_SCHEMA))
+    assert known == set(_TYPES) - _SINCE_2
+    for name in _SINCE_2:
+        one = Verdict.__dataclass_fields__[name]
+        assert one.default is not MISSING or one.default_factory is not MISSING
+
+
+def test_a_pass_with_waivers_comes_back(tmp_path: Path) -> None:
+    """The word of the decision is stored as people read it."""
+    write_verdict(tmp_path / "v.json", make_verdict(decision=Decision.PASS_WITH_WAIVERS, waived={"W-1": 2}))
+    assert '"PASS WITH WAIVERS"' in (tmp_path / "v.json").read_text()
+    assert read_verdict(tmp_path / "v.json").decision is Decision.PASS_WITH_WAIVERS
