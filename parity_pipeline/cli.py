@@ -15,11 +15,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from parity_pipeline.choosing import chosen_models, dates_between, today
 from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.report.escape import visible
 from parity_pipeline.settings import Settings
 from parity_pipeline.settings_file import CONFIG_VARIABLE, find_file, load
+from parity_pipeline.stopping import Stopping
 
 EXPECTED_WARNINGS = (
     "Specifying a partitions_def on an AssetCheckSpec",  # a preview part of Dagster, whose version is pinned for it
@@ -29,6 +31,7 @@ EXPECTED_WARNINGS = (
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 output = Console(highlight=False)
+stopping = Stopping()
 
 Config = Annotated[
     Path | None,
@@ -44,9 +47,10 @@ Day = Annotated[
 
 
 def main() -> None:
-    """Run the command; a ParityError becomes one message and exit code 2."""
+    """Run the command; a ParityError becomes one message and exit code 2, a signal to stop exit code 130."""
     for message in EXPECTED_WARNINGS:
         warnings.filterwarnings("ignore", message=message)
+    stopping.install()
     try:
         app()
     except ParityError as error:
@@ -67,8 +71,6 @@ def _settings(config: Path | None) -> Settings:
 @app.command()
 def run(config: Config = None, day: Day = None, models: Models = None, *, as_json: AsJson = False) -> None:
     """Judge one date: services up, samples, both lanes, verdict, report, services down."""
-    from parity_pipeline.running import chosen_models, dates_between, today
-
     settings = _settings(config)
     current = today(settings, datetime.now(UTC))
     chosen = day.date() if day else current
@@ -90,8 +92,6 @@ def backfill(
     as_json: AsJson = False,
 ) -> None:
     """Judge past dates again, with the samples they had."""
-    from parity_pipeline.running import chosen_models, dates_between, today
-
     settings = _settings(config)
     days = dates_between(settings, first.date(), last.date(), today(settings, datetime.now(UTC)))
     pairs = [(one, model) for one in days for model in chosen_models(settings, models or [])]
@@ -119,7 +119,8 @@ def _run(
         progress_bar(errors) as watch,
     ):
         definitions = build_definitions(settings, overrides={"probe": build_probe(settings, watch=watch)})
-        results = list(run_partitions(settings, definitions, instance, pairs, side=side, redraw=redraw))
+        partitions = run_partitions(settings, definitions, instance, pairs, side=side, redraw=redraw)
+        results = list(stopping.heeded(partitions))
     code = exit_code(results)
     if as_json:
         typer.echo(results_json(results, settings.layout(), code))
@@ -202,6 +203,4 @@ def demo(
 
 def today_of(settings: Settings) -> str:
     """Return today's ISO 8601 date in the time zone of the settings."""
-    from parity_pipeline.running import today
-
     return today(settings, datetime.now(UTC)).isoformat()
