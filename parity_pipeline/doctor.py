@@ -98,8 +98,9 @@ def _side(settings: Settings, side: Side, environ: Mapping[str, str], ask: Probe
         for check in result.checks:
             if (check.name, check.detail) not in seen:
                 seen.add((check.name, check.detail))
+                where = f"{config.url}: " if check.ok is False else ""
                 yield Finding(
-                    subject=f"{side} {check.name}", good=bool(check.ok), text=check.detail, remedy=check.remedy
+                    subject=f"{side} {check.name}", good=bool(check.ok), text=where + check.detail, remedy=check.remedy
                 )
         if stated and result.observation:
             found = result.observation.default_model
