@@ -1,0 +1,45 @@
+"""`parity backfill`: what is fetched again, and what stays as it was."""
+
+from pathlib import Path
+
+from parity_pipeline.storage.sample_sets import SampleSetFile
+from parity_pipeline_tests.fakes.gateways import hash_gateway
+from parity_pipeline_tests.fakes.serving import serve
+from parity_pipeline_tests.system.project import DAY, NEXT_DAY, SAMPLES, Project, side
+
+MODEL = "fake-32"
+
+
+def texts_of(path: Path) -> list[str]:
+    """Return the texts of a stored sample set."""
+    return [text for block in SampleSetFile(path).blocks() for text in block.texts]
+
+
+def test_one_lane_again_then_all_then_redrawn(tmp_path: Path) -> None:
+    """The lane that is named is fetched again with the old samples; a date without samples draws, --redraw draws anew."""
+    legacy, candidate = hash_gateway("rust"), hash_gateway("go")
+    with serve(legacy.app) as left, serve(candidate.app) as right:
+        project = Project(tmp_path, side(left, "rust"), side(right, "go"))
+        assert project.parity("run", "--date", DAY).code == 0
+        layout = project.settings().layout()
+        kept = [layout.samples(DAY, MODEL), layout.embeddings("legacy", DAY, MODEL)]
+        before = [(path.read_bytes(), path.stat().st_mtime_ns) for path in kept]
+        asked, answered = legacy.requests, candidate.requests
+        project.write_samples("a later text")
+
+        one_day = ("--from", DAY, "--to", DAY)
+        told = project.parity("backfill", *one_day, "--side", "candidate", "--model", MODEL, "--json")
+        assert (told.code, told.decisions()) == (0, ["PASS"])
+        assert [(path.read_bytes(), path.stat().st_mtime_ns) for path in kept] == before
+        assert legacy.requests == asked
+        assert candidate.requests > answered
+
+        told = project.parity("backfill", "--from", DAY, "--to", NEXT_DAY)
+        assert (told.code, told.out.count("PASS")) == (0, 2)
+        assert texts_of(layout.samples(DAY, MODEL)) == list(SAMPLES)
+        assert texts_of(layout.samples(NEXT_DAY, MODEL)) == ["a later text"]
+        assert legacy.requests > asked
+
+        assert project.parity("backfill", *one_day, "--redraw").code == 0
+        assert texts_of(layout.samples(DAY, MODEL)) == ["a later text"]
+    assert len(layout.ledger.read_bytes().splitlines()) == 5
