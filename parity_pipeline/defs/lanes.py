@@ -46,7 +46,9 @@ class Fetch:
         """Stream all answers into a file under a temporary name and return it with where it came from."""
         survey = Survey()
         with ExitStack() as held:
-            staging = held.enter_context(SegmentStaging(self._staging_folder(samples)))
+            staging = held.enter_context(
+                SegmentStaging(self._staging_folder(samples), keep_hours=self.probe.staging_hours)
+            )
             with EmbeddingsWriter(temporary) as writer:
 
                 def sink(rows: FetchedRows) -> None:
@@ -60,7 +62,9 @@ class Fetch:
                 writer.finish(provenance)
             # Kept locked until the file is published: what is staged is all there is until then.
             locked = held.pop_all()
-        return Product(temporary=temporary, published=staging.discard, released=locked.close), provenance
+        # What a lane that gave up has is kept for the next run, which goes on from there.
+        published = _keep if result.stopped_early else staging.discard
+        return Product(temporary=temporary, published=published, released=locked.close), provenance
 
     def _staging_folder(self, samples: SampleSetFile) -> Path:
         config = self.gateway.config
@@ -102,6 +106,10 @@ class Fetch:
             usage=result.tokens,
             doubts=result.doubts,
         )
+
+
+def _keep() -> None:
+    """Leave the staging as it is."""
 
 
 def embeddings_asset(side: Side, partitions: dg.PartitionsDefinition, owners: list[str]) -> dg.AssetsDefinition:

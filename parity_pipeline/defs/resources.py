@@ -13,6 +13,7 @@ from parity_pipeline.core.comparing import Thresholds
 from parity_pipeline.core.fetching import FetchedRows, SampleBlock, Staging
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.sources import SourceSpec
+from parity_pipeline.storage.staging import STAGING_HOURS
 from parity_pipeline.wire.engine import LaneResult, fetch_lane
 from parity_pipeline.wire.progress import Progress
 from parity_pipeline.wire.side import SideConfig
@@ -79,6 +80,7 @@ class Probe:
         thresholds: What a sample has to reach.
         package_version: Version that is running.
         now: The clock; aware datetimes in UTC.
+        staging_hours: Age in hours beyond which what an unfinished fetch left is fetched afresh; 0 for always.
         watch: Called with the lane's name and its progress, for a person who waits; None where nobody does.
     """
 
@@ -87,6 +89,7 @@ class Probe:
     thresholds: Thresholds
     package_version: str
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    staging_hours: float = STAGING_HOURS
     watch: Callable[[str, Progress], None] | None = None
 
     def paced(self, seconds: float) -> Callable[[], bool]:

@@ -6,7 +6,7 @@ Here belongs what `policy` says, carried out. Which batches there are and where 
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
 from typing import Final
@@ -166,7 +166,7 @@ class Asker:
             seconds = min(self._config.timeouts.total, max(around.seconds_left(), 0.001))
             reply = await around.client.send(body, request_id, seconds=seconds)
             self.counts.http_answers += 1
-            decoded = self._read(reply, texts)
+            decoded = self._without_secrets(self._read(reply, texts))
         except Trouble as trouble:
             self._note(trouble)
             raise
@@ -175,6 +175,14 @@ class Asker:
         around.gate.answered(reply.latency_ms / texts)
         self._on_answer(reply, decoded)
         return reply, decoded
+
+    def _without_secrets(self, decoded: Decoded) -> Decoded:
+        """Blot secrets out of the names in an answer: a server may repeat what it was sent anywhere."""
+        if not self._config.secrets:
+            return decoded
+        hide = self._config.without_secrets
+        usage = {hide(name): count for name, count in decoded.usage.items()}
+        return replace(decoded, model=hide(decoded.model), usage=usage)
 
     def _read(self, reply: Reply, texts: int) -> Decoded:
         content_type = reply.headers.get("content-type", "")

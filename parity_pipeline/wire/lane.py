@@ -162,8 +162,15 @@ class Lane:
         self._to = self._stamp()
         if self._observation is None:
             dimension = decoded.vectors.shape[1]
-            self._observation = observe(self._config.dialect, self._asker.shape.fields, reply.body, dimension)
-            self._software = software(reply.headers)
+            hide = self._config.without_secrets
+            seen = observe(self._config.dialect, self._asker.shape.fields, reply.body, dimension)
+            self._observation = replace(
+                seen,
+                response_fields=tuple(map(hide, seen.response_fields)),
+                unknown_fields=tuple(map(hide, seen.unknown_fields)),
+                usage_fields=tuple(map(hide, seen.usage_fields)),
+            )
+            self._software = {name: hide(value) for name, value in software(reply.headers).items()}
 
     def _wants_default_model(self) -> bool:
         known = self._observation is not None and self._observation.default_model == NOT_OBSERVED

@@ -68,7 +68,6 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[
                 "candidate": {**side, "label": "New", "base_url": new, "dialect": "go"},
             },
         }
-        content["sides"]["legacy"]["services"] = []
         text = yaml.safe_dump(content).replace(KEY, "KEY_GOES_HERE")
         (tmp_path / "parity.yaml").write_text(text, "utf-8")
         loaded = load(tmp_path / "parity.yaml", {"PARITY__SIDES__LEGACY__HEADERS": f"{{x-api-key: {KEY}}}",
