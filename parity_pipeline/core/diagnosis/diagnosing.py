@@ -1,0 +1,112 @@
+"""Name the causes of a failing comparison: the finders in their order, and what they come to together.
+
+Here belongs the one function that the rest of the product calls. What each cause looks like belongs to the modules
+beside this one.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from parity_pipeline.core.diagnosis.added import find_added
+from parity_pipeline.core.diagnosis.answers import find_answers
+from parity_pipeline.core.diagnosis.asking import Purse, find_by_asking, find_circumstances
+from parity_pipeline.core.diagnosis.axes import find_axes
+from parity_pipeline.core.diagnosis.behaviour import find_behaviour
+from parity_pipeline.core.diagnosis.cutting import find_cut
+from parity_pipeline.core.diagnosis.models import find_known_model, find_other_space
+from parity_pipeline.core.diagnosis.norms import find_norms
+from parity_pipeline.core.diagnosis.order import find_order
+from parity_pipeline.core.diagnosis.precision import find_precision
+from parity_pipeline.core.diagnosis.records import (
+    IDS_LISTED,
+    CauseName,
+    Confidence,
+    Diagnosis,
+    Experiment,
+    Inquiry,
+    Rows,
+    Subject,
+)
+from parity_pipeline.core.diagnosis.scene import Finder, Finding, Mask, Scene, indices
+from parity_pipeline.core.diagnosis.texts import find_texts
+from parity_pipeline.core.diagnosis.together import fold_twins, merged, without_rows
+from parity_pipeline.core.diagnosis.twins import find_twins
+from parity_pipeline.core.diagnosis.widths import find_widths
+
+_STORED: Final[tuple[Finder, ...]] = (find_answers, find_known_model, find_widths, find_order, find_axes)
+"""Finders whose causes one change of the stored vectors proves, from the surest to the least sure."""
+
+
+def diagnose(subject: Subject, experiments: Sequence[Experiment] = (), inquiry: Inquiry | None = None) -> Diagnosis:
+    """Return what explains the failing samples of a comparison.
+
+    Args:
+        subject: The samples and what both sides made of them.
+        experiments: What trying each side against itself showed.
+        inquiry: How the sides may be asked for more; None for never.
+
+    Returns:
+        Causes with evidence; failing samples that no cause explains are listed as such. A sample that does not fail is
+        never counted in a cause.
+
+    Raises:
+        MetricInputError: The rows of a side are not the samples of the subject.
+    """
+    scene = Scene(subject)
+    waiting: Mask = scene.failing.copy()
+    found: list[Finding] = []
+    for find in _STORED:
+        _take(waiting, found, find(scene, waiting))
+    behaviour = find_behaviour(scene, waiting, experiments)
+    remarks = [*find_norms(scene), *(one for one in behaviour if not len(one.rows))]
+    _take(waiting, found, [one for one in behaviour if len(one.rows)])
+    purse = Purse(inquiry or Inquiry(requests=0))
+    _take(waiting, found, find_circumstances(scene, waiting, purse))
+    _take(waiting, found, find_precision(scene, waiting))
+    likely = fold_twins(find_texts(scene, waiting), find_twins(scene, waiting))
+    proven = _asked(scene, waiting, likely, purse)
+    _take(waiting, found, [*proven, *without_rows(likely, proven)])
+    for find in (find_added, find_other_space):
+        _take(waiting, found, find(scene, waiting))
+    unexplained = indices(waiting)
+    return Diagnosis(
+        causes=tuple(scene.tell(finding) for finding in merged(found)),
+        remarks=tuple(scene.tell(finding) for finding in remarks),
+        failing=int(scene.failing.sum()),
+        explained=int(scene.failing.sum()) - len(unexplained),
+        unexplained=tuple(scene.ids[row] for row in unexplained[:IDS_LISTED]),
+        requests_used=purse.used,
+    )
+
+
+def _asked(scene: Scene, waiting: Mask, likely: Sequence[Finding], purse: Purse) -> list[Finding]:
+    """Ask about the rows that nothing proves yet: where a text is cut, if lengths hint at it, and which edit restores."""
+    left = waiting.copy()
+    for finding in likely:
+        if finding.confidence is Confidence.PROVEN:
+            left[finding.rows] = False
+    cut = next((finding for finding in likely if finding.name is CauseName.TRUNCATION), None)
+    proven = find_cut(scene, left & _mask(scene, cut.rows), purse) if cut else []
+    for finding in proven:
+        left[finding.rows] = False
+    if cut and proven:
+        left[cut.rows] = False
+    proven += find_by_asking(scene, left, purse)
+    for finding in proven:
+        left[finding.rows] = False
+    return proven if cut else [*proven, *find_cut(scene, left, purse)]
+
+
+def _mask(scene: Scene, rows: Rows) -> Mask:
+    mask = np.zeros(scene.size, np.bool_)
+    mask[rows] = True
+    return mask
+
+
+def _take(waiting: Mask, found: list[Finding], findings: Sequence[Finding]) -> None:
+    """Keep findings, and let the rows that they explain wait no longer."""
+    for finding in findings:
+        found.append(finding)
+        waiting[finding.rows] = False

@@ -1,0 +1,143 @@
+"""Small differences on all rows: rounding of vectors or weights, or another version of the runtime.
+
+Here belongs telling the tail of a general noise from samples that differ for a reason of their own. What the noise of a
+side against itself is belongs to experiments, see `behaviour`.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Rows
+from parity_pipeline.core.diagnosis.scene import Finding, Mask, Scene, indices, stored_matrix, unit_rows
+from parity_pipeline.core.metrics import Float64, Matrix32
+
+FEWEST: Final = 8
+"""Measured samples below which nothing is said about a general noise."""
+
+TAIL: Final = 8.0
+"""How many times the lower quartile of 1 - cosine a sample may be and still be the noise's own tail.
+
+Between an 8-bit and a 32-bit server the quartile was 3.6e-4, the worst such sample 1.9e-3, and the next cause began at
+2.7e-2.
+"""
+
+WIDEST_SPREAD: Final = 8.0
+"""Largest ratio of the ninth to the first decile of 1 - cosine at which the differences of all rows are one noise."""
+
+DIRECTED: Final = 0.35
+"""Share of the residuals' power in one direction from which on they are no rounding: recorded roundings had at most
+0.14, a prefix before every text 0.99."""
+
+LARGEST: Final = 0.3
+"""Largest lower quartile of 1 - cosine that is still called noise: an int8 server with runtime ranges had 0.05."""
+
+_BANDS: Final[tuple[tuple[float, str], ...]] = (
+    (1.5e-5, "of the size of float16 or of float32 sums in another order"),
+    (1.5e-4, "of the size of bfloat16 arithmetic (recorded: 5e-5, worst 1.3e-4)"),
+    (3e-3, "of the size of 8-bit weights (recorded for q8_0: 4.5e-4, worst 1.9e-3)"),
+    (
+        LARGEST,
+        "larger than 8-bit weights give: int8 arithmetic with ranges set at run time, 4-bit weights, another version, or a side that is not steady",
+    ),
+)
+"""Upper end of the median 1 - cosine, and what it is the size of. Recorded on 200 texts and six servers."""
+
+_GRID_TOLERANCE: Final = 2e-3
+"""Largest distance of an element from its grid, in steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Noise:
+    """The general difference of the rows: quartile and median of 1 - cosine, and the largest that it explains."""
+
+    median: float
+    limit: float
+
+
+def find_precision(scene: Scene, waiting: Mask) -> list[Finding]:
+    """Return "precision" where the failing samples are the tail of a difference that all samples have."""
+    measured = indices(scene.passing | (scene.low & waiting))
+    rows = indices(waiting & scene.low)
+    if len(measured) < FEWEST or not len(rows) or not scene.same_width:
+        return []
+    noise = _general_noise(scene, measured)
+    if noise is None:
+        return []
+    rows = rows[1.0 - scene.cosine[rows] <= noise.limit]
+    if not len(rows) or not _undirected(scene, rows):
+        return []
+    size = next((said for limit, said in _BANDS if noise.median <= limit), _BANDS[-1][1])
+    grids = _grids(scene, rows)
+    words = (
+        f"{len(rows)} failing samples (1 - cosine {_span(1.0 - scene.cosine[rows])}) are the tail of a difference that all "
+        f"{len(measured)} samples have: median {noise.median:.2g}, {size}{grids}"
+    )
+    confidence = Confidence.LIKELY if noise.median <= _BANDS[-2][0] else Confidence.POSSIBLE
+    evidence = scene.evidence(rows.tolist(), lambda _: f"median 1 - cosine of all samples {noise.median:.2g}")
+    return [Finding(CauseName.PRECISION, words, confidence, rows, evidence)]
+
+
+def _general_noise(scene: Scene, measured: Rows) -> _Noise | None:
+    """Return the noise that the bulk of the samples shares; None where the bulk agrees or differs too unevenly."""
+    lost = np.sort(1.0 - scene.cosine[measured])
+    quartile = float(np.quantile(lost, 0.25))
+    limit = TAIL * quartile
+    within = lost[lost <= limit]
+    low, high = np.quantile(within, [0.1, 0.9])
+    shared = len(within) >= 0.6 * len(lost)
+    if limit <= 1.0 - scene.threshold or quartile > LARGEST or not shared or high > WIDEST_SPREAD * low:
+        return None
+    return _Noise(median=float(np.median(within)), limit=limit)
+
+
+def _undirected(scene: Scene, rows: Rows) -> bool:
+    """Say whether the residuals point anywhere: those of a prefix, an offset or another pooling share a direction."""
+    return common_direction(scene.legacy[rows[:1000]], scene.candidate[rows[:1000]]) < DIRECTED
+
+
+def common_direction(legacy: Matrix32, candidate: Matrix32) -> float:
+    """Return the share, in [0, 1], of the residuals' power in one direction; 0 for fewer than `FEWEST` distinct rows.
+
+    A residual is what is left of a candidate's unit vector beside the legacy's direction, made a unit vector itself.
+    """
+    wide = legacy.astype(np.float64), candidate.astype(np.float64)
+    along = np.einsum("ij,ij->i", *wide)[:, None]
+    # Equal texts and equal vectors would count one residual several times.
+    residuals = np.unique(unit_rows(wide[1] - along * wide[0]).round(5), axis=0).astype(np.float64)
+    if len(residuals) < FEWEST:
+        return 0.0
+    # Of few rows one direction always holds a share of one in their number; that share says nothing.
+    power = np.linalg.svd(residuals, compute_uv=False) ** 2
+    return float(max(0.0, power[0] / power.sum() - 1.0 / len(residuals)))
+
+
+def _span(lost: Float64) -> str:
+    return f"{lost.min():.2g} to {lost.max():.2g}"
+
+
+def _grids(scene: Scene, rows: Rows) -> str:
+    """Return words on the number format that a side's stored numbers betray; "" where they betray none."""
+    sides = (("legacy", scene.subject.legacy), ("candidate", scene.subject.candidate))
+    told = [(side, grid_of(stored_matrix(vectors)[rows[:50]])) for side, vectors in sides]
+    return "".join(f"; the {side} side's numbers lie on a grid of {grid}" for side, grid in told if grid)
+
+
+def grid_of(matrix: Matrix32) -> str:
+    """Return which coarse number format all rows are written in: "int4", "int8", "bfloat16", "float16" or "".
+
+    Args:
+        matrix: float32, shape (rows, dimensions), as the vectors came.
+    """
+    if not matrix.size:
+        return ""
+    steps = np.abs(matrix).max(axis=1)
+    for levels, name in ((7, "int4"), (127, "int8")):
+        scaled = matrix / np.where(steps > 0, steps, 1.0)[:, None] * levels
+        if float(np.abs(scaled - np.round(scaled)).max()) <= _GRID_TOLERANCE * levels / 8:
+            return name
+    if not (matrix.astype("<f4").view("<u4") & 0xFFFF).any():
+        return "bfloat16"
+    with np.errstate(over="ignore"):
+        return "float16" if (matrix.astype(np.float16).astype(np.float32) == matrix).all() else ""
