@@ -95,19 +95,31 @@ def lost_rows(status_counts: Mapping[str, int]) -> int:
     return sum(int(count) for status, count in status_counts.items() if status in _LOST)
 
 
-def how_sure(verdict: Verdict) -> tuple[Sentence, ...]:
-    """Return, in plain words, what the number of samples does not prove."""
-    if not verdict.compared:
-        return (("No sample was compared, so this report is evidence of nothing about the vectors.",),)
-    several = numbers.things(verdict.compared, "compared sample")
-    sentences: list[Sentence] = [
-        (
+def _reach(verdict: Verdict) -> Sentence:
+    """Return which texts the samples speak for: random draws speak for their source, hand-picked ones for themselves."""
+    several, drawn = numbers.things(verdict.compared, "compared sample"), verdict.drawn.get("texts", 0)
+    if not drawn:
+        return (
             (
                 f"This speaks for {several} and for no other text. Hand-picked samples prove little: they find gross faults "
                 "such as a wrong model, pooling or tokenizer, and can miss what only some of the real traffic shows."
             ),
         )
-    ]
+    picked = verdict.samples - drawn
+    whose = (
+        f"{numbers.count(drawn)} of {numbers.things(verdict.samples, 'sample')} were drawn at random from their source"
+    )
+    rest = f"; the {numbers.count(picked)} hand-picked ones speak for themselves alone" if picked else ""
+    return (
+        f"{whose} and speak for its other texts too{rest}. Of the random draws: {verdict.confidence[0]['sentence']}.",
+    )
+
+
+def how_sure(verdict: Verdict) -> tuple[Sentence, ...]:
+    """Return, in plain words, what the number of samples does not prove."""
+    if not verdict.compared:
+        return (("No sample was compared, so this report is evidence of nothing about the vectors.",),)
+    sentences: list[Sentence] = [_reach(verdict)]
     threshold = verdict.thresholds.get("cosine")
     if verdict.decision == Decision.PASS and threshold is not None and 0 < threshold < 1:
         error = math.sqrt(2 * (1 - threshold))

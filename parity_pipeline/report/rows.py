@@ -1,4 +1,4 @@
-"""The sample rows of a report: one a sample, what the sides said, and the range of their norm ratios.
+"""The sample rows of a report: one a sample, and what the sides said.
 
 Here belongs what is read out of the verdict's rows. Text from samples and servers stays raw.
 """
@@ -95,9 +95,3 @@ def errors_of(rows: Sequence[Mapping[str, Any]]) -> tuple[ErrorView, ...]:
             if message is not None:
                 found.setdefault((side, str(message)), []).append(_position(row))
     return tuple(ErrorView(side=side, numbers=tuple(at), message=message) for (side, message), at in found.items())
-
-
-def ratio_range(rows: Sequence[Mapping[str, Any]]) -> tuple[str, str] | None:
-    """Return the smallest and largest norm ratio of the rows that have a cosine; None where there is none."""
-    ratios = [float(row["norm_ratio"]) for row in rows if row["norm_ratio"] is not None and row["cosine"] is not None]
-    return (numbers.measure(min(ratios)), numbers.measure(max(ratios))) if ratios else None

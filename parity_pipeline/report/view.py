@@ -16,7 +16,7 @@ from parity_pipeline.report import numbers
 from parity_pipeline.report.advice import flip_advice, how_sure
 from parity_pipeline.report.commands import backfill_command, run_command
 from parity_pipeline.report.phrases import Sentence, Verbatim
-from parity_pipeline.report.rows import ErrorView, RowView, errors_of, ratio_range, rows_of, words_of
+from parity_pipeline.report.rows import ErrorView, RowView, errors_of, rows_of, words_of
 from parity_pipeline.report.sides import SideView, newest_answer, sides_of
 
 _WORST_FIRST = (
@@ -253,10 +253,9 @@ def _norms(verdict: Verdict) -> tuple[str, ...]:
             f"{numbers.count(verdict.norms_differ)} of {numbers.things(verdict.compared, 'norm ratio')} "
             f"(candidate / legacy) {'leaves' if verdict.norms_differ == 1 else 'leave'} the tolerance{limit}."
         )
-    ratios = ratio_range(verdict.rows)
-    if ratios:
-        whose = "" if len(verdict.rows) >= verdict.samples else " among the rows shown"
-        sentences.append(f"The ratio runs from {ratios[0]} to {ratios[1]}{whose}.")
+    low, high = verdict.norm_ratios
+    if low is not None and high is not None:
+        sentences.append(f"The ratio runs from {numbers.measure(low)} to {numbers.measure(high)}.")
     return tuple(sentences)
 
 

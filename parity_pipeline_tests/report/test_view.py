@@ -134,3 +134,22 @@ def test_the_threshold_of_the_verdict_is_used() -> None:
     view = view_of(verdict_of([replace(SEED[0], cosine=0.99900049)], thresholds=Thresholds(cosine=0.9990004)))
     assert view.rows[0].cosine == "0.9990004"
     assert view.headline == "1/1 samples ≥ 0.9990004"
+
+
+def test_a_random_draw_is_not_called_hand_picked() -> None:
+    """Samples drawn at random speak for their source with the stated bound, and hand-picked ones for themselves."""
+    drawn = _said(view_of(verdict_of([*SEED[:3], *(replace(row, drawn=1) for row in SEED[3:])])).how_sure)
+    assert "2 of 5 samples were drawn at random from their source" in drawn
+    assert "the 3 hand-picked ones speak for themselves alone" in drawn
+    assert "2 of 2 random samples are clean: at most 77.7 % of such inputs may fail, at 95 % confidence" in drawn
+    every = _said(view_of(verdict_of([replace(row, drawn=1) for row in SEED])).how_sure)
+    assert "hand-picked" not in every.lower()
+    assert "Hand-picked samples prove little" in _said(view_of(verdict_of(SEED)).how_sure)
+
+
+def test_the_range_of_ratios_is_that_of_all_samples() -> None:
+    """The range holds for samples beyond the table too; a verdict that does not know it says nothing of it."""
+    rows = [*SEED, *(Row(text=f"fine {place}", norms=(1.0, 2.0 + place)) for place in range(60))]
+    verdict = verdict_of(rows)
+    assert "The ratio runs from 2.000000 to 61.000000." in view_of(verdict).norms
+    assert "runs from" not in " ".join(view_of(replace(verdict, norm_ratios=(None, None))).norms)

@@ -40,6 +40,7 @@ class Row:
     delta_unit: float = 3.1e-8
     identical: bool = False
     errors: tuple[str | None, str | None] = (None, None)
+    drawn: int = 0
 
 
 def unmeasured(text: str, outcome: Outcome, side: str | None, **more: Any) -> Row:
@@ -72,6 +73,7 @@ def compared(rows: Sequence[Row]) -> ComparedRows:
         identical=np.array([row.identical for row in rows], np.bool_),
         legacy_errors=[row.errors[0] for row in rows],
         candidate_errors=[row.errors[1] for row in rows],
+        drawn=np.array([row.drawn for row in rows], np.int32),
     )
 
 
