@@ -174,7 +174,7 @@ class WaiverAccount:
         ]
         late = [
             f"waiver {waiver.id!r} expired on {waiver.expires.isoformat()} and waives nothing; "
-            f"{self.lapsed[waiver.id]} samples would need it (owner {waiver.owner})"
+            f"samples that would need it: {self.lapsed[waiver.id]} (owner {waiver.owner})"
             for waiver in self.expired
         ]
         idle = [

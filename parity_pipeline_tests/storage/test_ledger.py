@@ -1,3 +1,4 @@
+import json
 import multiprocessing
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.outcomes import Decision
 from parity_pipeline.storage.ledger import TORN_MARK, append, entries, newest
 from parity_pipeline_tests.storage.records import make_verdict
+from parity_pipeline_tests.storage.test_verdicts import FIRST_SCHEMA
 
 WHEN = "2026-04-30T01:02:03Z"
 
@@ -123,3 +125,15 @@ def test_the_lock_lies_beside_the_ledger_under_a_hidden_name(tmp_path: Path) -> 
     """The folder is tracked by git; what is not a result is hidden there."""
     _append(tmp_path / "ledger.jsonl")
     assert {path.name for path in tmp_path.iterdir()} <= {"ledger.jsonl", ".ledger.lock"}
+
+
+def test_entries_of_the_first_schema_stay_readable(tmp_path: Path) -> None:
+    """A ledger begun before waivers and floors is read with those appended since, in order."""
+    path = tmp_path / "ledger.jsonl"
+    old = {name: value for name, value in json.loads(FIRST_SCHEMA).items() if name != "rows"}
+    path.write_text(json.dumps({"recorded_at": WHEN, "run_id": "old", "verdict": old}) + "\n")
+    _append(path, "new", decision=Decision.PASS_WITH_WAIVERS)
+    assert [(entry.run_id, entry.verdict.decision) for entry in entries(path)] == [
+        ("old", Decision.PASS),
+        ("new", Decision.PASS_WITH_WAIVERS),
+    ]
