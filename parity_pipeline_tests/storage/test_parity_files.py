@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from parity_pipeline.core.errors import ArtifactError
-from parity_pipeline.storage.parity_files import ParityFile, ParityWriter
+from parity_pipeline.storage.parity_files import KIND, ParityFile, ParityWriter
 from parity_pipeline_tests.storage.records import as_plain, make_compared
 
 
@@ -42,3 +43,15 @@ def test_a_gap_is_refused(tmp_path: Path) -> None:
         with pytest.raises(ArtifactError, match="where 5 comes next"):
             writer.add(make_compared(6, 5))
     assert not (tmp_path / "draft").exists()
+
+
+def test_rows_that_do_not_tell_drawn_from_picked_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of the first schema is not read as if nothing had been drawn; the remedy is to materialize parity."""
+    path = tmp_path / "p.parquet"
+    with monkeypatch.context() as patched:
+        patched.setattr("parity_pipeline.storage.parity_files.KIND", replace(KIND, version=1))
+        with ParityWriter(path) as writer:
+            writer.add(make_compared(0, 2))
+            writer.finish({})
+    with pytest.raises(ArtifactError, match=r"schema version 1, this parity_pipeline reads 2\. Materialize parity"):
+        _ = ParityFile(path).header
