@@ -58,7 +58,17 @@ class Surroundings:
 REAL: Final = Surroundings()
 
 
-def up(specs: Sequence[ServiceSpec], state_dir: Path, *, around: Surroundings = REAL) -> list[ServiceStatus]:
+def nothing() -> None:
+    """Do nothing while services start."""
+
+
+def up(
+    specs: Sequence[ServiceSpec],
+    state_dir: Path,
+    *,
+    around: Surroundings = REAL,
+    meanwhile: Callable[[], None] = nothing,
+) -> list[ServiceStatus]:
     """Start what does not answer yet, and return when everything answers.
 
     What answers its health URL already is left alone. A process of ours that runs without answering is replaced.
@@ -68,6 +78,7 @@ def up(specs: Sequence[ServiceSpec], state_dir: Path, *, around: Surroundings = 
         specs: Services with different names.
         state_dir: Folder for logs, state files and the lock; made where missing.
         around: The outside world.
+        meanwhile: Called once, after the last process was started and before any is waited for.
 
     Returns:
         One status a service, in the given order, all healthy.
@@ -83,6 +94,7 @@ def up(specs: Sequence[ServiceSpec], state_dir: Path, *, around: Surroundings = 
         try:
             for spec in (spec for spec in specs if not statuses[spec.name].healthy):
                 started.append((spec, _start(spec, folder, around)))  # noqa: PERF401 - one at a time: see `except`
+            meanwhile()
             _wait_for(started, folder, around)
         except BaseException:  # also on Ctrl-C: nothing that was started is left behind
             for _, record in reversed(started):
@@ -127,10 +139,17 @@ def down(specs: Sequence[ServiceSpec] | None, state_dir: Path, *, around: Surrou
 
 @contextmanager
 def running(
-    specs: Sequence[ServiceSpec], state_dir: Path, *, around: Surroundings = REAL
+    specs: Sequence[ServiceSpec],
+    state_dir: Path,
+    *,
+    around: Surroundings = REAL,
+    meanwhile: Callable[[], None] = nothing,
 ) -> Generator[list[ServiceStatus]]:
-    """Have services up inside a `with` block, and stop exactly what this block started, whatever happens in it."""
-    statuses = up(specs, state_dir, around=around)
+    """Have services up inside a `with` block, and stop exactly what this block started, whatever happens in it.
+
+    `meanwhile` is called while they start, as `up` says.
+    """
+    statuses = up(specs, state_dir, around=around, meanwhile=meanwhile)
     folder = StateFolder(state_dir)
     mine = [record for told in statuses if told.started and (record := folder.load(told.name))]
     try:

@@ -33,6 +33,23 @@ def test_up_status_down(tmp_path: Path, state: Path) -> None:
     assert down(specs, state) == []
 
 
+def test_other_work_is_done_while_services_start(tmp_path: Path, state: Path) -> None:
+    """`meanwhile` is called once, when every process has been started, also where there is none; its error stops all."""
+    specs = [server(tmp_path, "one"), server(tmp_path, "two")]
+    seen: list[list[bool]] = []
+    up(specs, state, meanwhile=lambda: seen.append([StateFolder(state).load(one.name) is not None for one in specs]))
+    up(specs, state, meanwhile=lambda: seen.append([]))
+    assert seen == [[True, True], []]
+    down(None, state)
+
+    def fail() -> None:
+        raise ServiceError("no")
+
+    with pytest.raises(ServiceError, match="no"):
+        up(specs, state, meanwhile=fail)
+    assert not any(one.healthy for one in status(specs, state))
+
+
 def test_what_answers_already_is_left_alone_and_never_stopped(tmp_path: Path, state: Path) -> None:
     """A service that somebody else runs is used, and outlives `down`."""
     spec = server(tmp_path)
