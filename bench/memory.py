@@ -19,9 +19,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PARITY = str(Path(sys.executable).with_name("parity"))
-WORDS = (
-    "forklift operator warehouse nurse welder driver night shift Aurora Joliet certified picker packer loader".split()
-)
+WORDS = [
+    "forklift",
+    "operator",
+    "warehouse",
+    "nurse",
+    "welder",
+    "driver",
+    "night",
+    "shift",
+    "Aurora",
+    "Joliet",
+    "certified",
+    "picker",
+    "packer",
+    "loader",
+]
 MODEL = "wordllama-256"
 
 

@@ -122,5 +122,5 @@ def test_a_signal_in_the_middle_leaves_nothing_behind(folder: Path, number: sign
     assert child.returncode == 130
     assert "PASS" not in out
     assert not answers(health(port))
-    assert not list((folder / ".parity").glob("*.json"))
+    assert not list((folder / ".parity" / "services").iterdir())
     assert not project.settings().layout().ledger.exists()
