@@ -185,13 +185,13 @@ class WaiverAccount:
         return (*over, *late, *idle)
 
 
-def account_for(waivers: Sequence[Waiver], *, model: str, date_: date, today: date) -> WaiverAccount:
+def account_for(waivers: Sequence[Waiver], *, model: str, day: date, today: date) -> WaiverAccount:
     """Return an empty account of the waivers that are about a model and date.
 
     Args:
         waivers: All waivers, in the order of the settings.
         model: The model.
-        date_: The date of the probe.
+        day: The date of the probe.
         today: The day on which the verdict is given; a waiver holds up to and including its `expires`.
 
     Raises:
@@ -199,7 +199,7 @@ def account_for(waivers: Sequence[Waiver], *, model: str, date_: date, today: da
     """
     if faults := waiver_faults(waivers):
         raise SettingsError("these waivers cannot be used", place="waivers", faults=faults)
-    about = [waiver for waiver in waivers if waiver.concerns(model, date_)]
+    about = [waiver for waiver in waivers if waiver.concerns(model, day)]
     return WaiverAccount(
         holding=tuple(waiver for waiver in about if today <= waiver.expires),
         expired=tuple(waiver for waiver in about if today > waiver.expires),

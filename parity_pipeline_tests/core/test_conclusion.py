@@ -159,7 +159,7 @@ def test_floors_and_findings_travel() -> None:
     tally = Tally(
         Thresholds(),
         floors=Floors(legacy=noisy),
-        waivers=account_for([late], model="m", date_=DAY, today=DAY),
+        waivers=account_for([late], model="m", day=DAY, today=DAY),
     )
     verdict = concluded([MATCH], tally=tally)
     assert verdict.floors["candidate"] is None
@@ -172,17 +172,18 @@ def test_floors_and_findings_travel() -> None:
 def test_a_waived_sample_counts_in_the_bound_and_not_against_the_required_one() -> None:
     """The share below the threshold stays as measured; what was asked for is the share that no waiver covers."""
     waiver = Waiver(id="W", owner="o", reason="r", expires=DAY, max_samples=1, outcomes=(Outcome.MISMATCH,))
-    tally = Tally(Thresholds(), waivers=account_for([waiver], model="m", date_=DAY, today=DAY))
-    verdict = concluded([MISMATCH, *[MATCH] * 59], drawn=[1] * 60, tally=tally, required_bound=0.05)
+    tally = Tally(Thresholds(), waivers=account_for([waiver], model="m", day=DAY, today=DAY))
+    near: tuple[Row, Row] = (ONE, [1.5, 2.0])
+    verdict = concluded([near, *[MATCH] * 59], drawn=[1] * 60, tally=tally, required_bound=0.05)
     assert (verdict.decision, verdict.waived) == (Decision.PASS_WITH_WAIVERS, {"W": 1})
     assert verdict.confidence[0]["bound"] == upper_bound(1, 60)
-    assert verdict.measures["cosine"]["passing_limit"] is None
+    assert (verdict.measures["cosine"]["worst"], verdict.measures["cosine"]["passing_limit"]) == (0.6, None)
 
 
 def test_a_refused_pairing_claims_nothing() -> None:
     """Batches that were not paired have no bound, no range and no idle waiver, and still a whole record."""
     waiver = Waiver(id="W", owner="o", reason="r", expires=DAY, max_samples=1, outcomes=(Outcome.MISMATCH,))
-    tally = Tally(Thresholds(), waivers=account_for([waiver], model="m", date_=DAY, today=DAY))
+    tally = Tally(Thresholds(), waivers=account_for([waiver], model="m", day=DAY, today=DAY))
     verdict = concluded([], tally=tally, faults=("a fault",))
     assert (verdict.decision, verdict.findings, verdict.schema) == (Decision.INCONCLUSIVE, (), SCHEMA_VERSION)
     assert verdict.thresholds == {"cosine": verdict.measures["cosine"]["limit"], "norm_ratio": 0.001}

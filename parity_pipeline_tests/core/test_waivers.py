@@ -45,7 +45,7 @@ def tallied(
 ) -> Tally:
     """Return the tally of some pairs under waivers, cut into blocks."""
     thresholds = more.pop("thresholds", Thresholds())
-    account = account_for(waivers, model=more.pop("model", "m"), date_=DAY, today=more.pop("today", DAY))
+    account = account_for(waivers, model=more.pop("model", "m"), day=DAY, today=more.pop("today", DAY))
     tally = Tally(thresholds, waivers=account, **more)
     names = list(categories or ["seed"] * len(pairs))
     edges = [0, *sorted(min(cut, len(pairs)) for cut in cuts), len(pairs)]
@@ -198,7 +198,9 @@ def test_a_measure_waived_hides_no_other_measure() -> None:
     cosine = replace(PLAIN, outcomes=(), measures={Measure.COSINE: 0.5})
     both = replace(cosine, measures={Measure.COSINE: 0.5, Measure.NORM_RATIO: 2.0})
     assert decision_on(tallied(pairs, [cosine], thresholds=thresholds)) is Decision.FAIL
+    less = replace(cosine, measures={Measure.COSINE: 0.5, Measure.NORM_RATIO: 0.9})
     assert decision_on(tallied(pairs, [both], thresholds=thresholds)) is Decision.PASS_WITH_WAIVERS
+    assert decision_on(tallied(pairs, [less], thresholds=thresholds)) is Decision.FAIL
 
 
 @pytest.mark.parametrize(
@@ -275,7 +277,7 @@ def test_odd_waivers_are_refused(change: dict[str, Any], says: str) -> None:
     odd = replace(PLAIN, **change)
     assert says in "; ".join(waiver_faults([odd]))
     with pytest.raises(SettingsError, match="these waivers cannot be used"):
-        account_for([odd], model="m", date_=DAY, today=DAY)
+        account_for([odd], model="m", day=DAY, today=DAY)
 
 
 def test_two_waivers_of_one_id_are_refused() -> None:
