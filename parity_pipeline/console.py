@@ -25,6 +25,7 @@ from parity_pipeline.wire.progress import Progress as LaneProgress
 COULD_NOT_RUN = "COULD NOT RUN"
 _STYLES = {
     Decision.PASS.value: "bold green",
+    Decision.PASS_WITH_WAIVERS.value: "bold green",
     Decision.FAIL.value: "bold red",
     Decision.INCONCLUSIVE.value: "bold yellow",
     COULD_NOT_RUN: "bold yellow",
@@ -63,7 +64,8 @@ def _worst(one: Ran) -> str:
 
 
 def _why(one: Ran) -> Sequence[str]:
-    return (*(one.verdict.reasons if one.verdict else ()), *one.failures)
+    found = (*one.verdict.reasons, *one.verdict.findings) if one.verdict else ()
+    return (*found, *one.failures)
 
 
 def results_json(results: Sequence[Ran], layout: Layout, exit_code: int) -> str:

@@ -63,6 +63,8 @@ def build_probe(settings: Settings, **changes: Any) -> Probe:
         "layout": settings.layout(),
         "sources": settings.sources(),
         "thresholds": settings.limits(),
+        "waivers": settings.all_waivers(),
+        "required_bound": settings.required_bound,
         "package_version": version("parity_pipeline"),
         "now": lambda: datetime.now(UTC),
     }

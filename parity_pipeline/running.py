@@ -12,7 +12,7 @@ from pathlib import Path
 import dagster as dg
 
 from parity_pipeline.core.errors import ParityError
-from parity_pipeline.core.outcomes import Decision, Side
+from parity_pipeline.core.outcomes import PASSING, Decision, Side
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.definitions import whole_job
 from parity_pipeline.defs.automation import JOB_NAME
@@ -54,7 +54,7 @@ def exit_code(results: Iterable[Ran]) -> int:
     decisions = [one.verdict.decision if one.verdict else Decision.INCONCLUSIVE for one in results]
     if Decision.FAIL in decisions:
         return EXIT_FAIL
-    passed = bool(decisions) and all(decision is Decision.PASS for decision in decisions)
+    passed = bool(decisions) and all(decision in PASSING for decision in decisions)
     return EXIT_PASS if passed else EXIT_INCONCLUSIVE
 
 

@@ -12,13 +12,14 @@ from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
-from parity_pipeline.core.comparing import Thresholds
 from parity_pipeline.core.errors import SampleSourceError
+from parity_pipeline.core.grading import Thresholds
 from parity_pipeline.core.hazards.corpus import chosen_sets
-from parity_pipeline.core.limits import COSINE_THRESHOLD, NORM_RATIO_TOLERANCE
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.slugs import slug
+from parity_pipeline.core.waivers import Waiver, waiver_faults
 from parity_pipeline.services.spec import ServiceSpec
+from parity_pipeline.settings_judging import ThresholdSettings, WaiverSettings
 from parity_pipeline.settings_side import Name, Positive, SideSettings, Strict
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.sources import SourceSpec
@@ -26,13 +27,6 @@ from parity_pipeline.wire.dialects import BUILT_IN, Dialect
 from parity_pipeline.wire.side import SideConfig
 
 _BUILT_IN: Final = {row.name: row for row in BUILT_IN}
-
-
-class ThresholdSettings(Strict):
-    """What a sample has to reach."""
-
-    cosine: float = Field(default=COSINE_THRESHOLD, gt=0, le=1)
-    norm_ratio: float = Field(default=NORM_RATIO_TOLERANCE, gt=0)
 
 
 class DialectSettings(Strict):
@@ -109,6 +103,8 @@ class Settings(Strict):
     models: Annotated[list[Name], Field(min_length=1)]
     samples: Annotated[list[SampleSettings], Field(min_length=1)]
     thresholds: ThresholdSettings = ThresholdSettings()
+    required_bound: Annotated[float, Field(gt=0, lt=1)] | None = None
+    waivers: list[WaiverSettings] = []
     sides: Sides
     dialects: dict[str, DialectSettings] = {}
     schedule: ScheduleSettings = ScheduleSettings()
@@ -135,6 +131,13 @@ class Settings(Strict):
                 same = "is named twice" if twin == name else f"and {twin!r} would share a file on some file systems"
                 raise ValueError(f"{name!r} {same}; keep one of them")
             names[folded] = name
+        return value
+
+    @field_validator("waivers")
+    @classmethod
+    def _usable(cls, value: list[WaiverSettings]) -> list[WaiverSettings]:
+        if faults := waiver_faults([one.waiver() for one in value]):
+            raise ValueError("; ".join(faults))
         return value
 
     @field_validator("dialects")
@@ -172,7 +175,11 @@ class Settings(Strict):
 
     def limits(self) -> Thresholds:
         """Return the thresholds as the core takes them."""
-        return Thresholds(cosine=self.thresholds.cosine, norm_ratio=self.thresholds.norm_ratio)
+        return self.thresholds.limits()
+
+    def all_waivers(self) -> tuple[Waiver, ...]:
+        """Return the waivers as the core takes them."""
+        return tuple(one.waiver() for one in self.waivers)
 
     def sources(self) -> tuple[SourceSpec, ...]:
         """Return the sample sources with absolute paths."""

@@ -5,6 +5,7 @@ word is never renamed, only added.
 """
 
 from enum import StrEnum
+from typing import Final
 
 
 class Side(StrEnum):
@@ -49,6 +50,10 @@ class Decision(StrEnum):
     INCONCLUSIVE = "INCONCLUSIVE"
     PASS_WITH_WAIVERS = "PASS WITH WAIVERS"  # noqa: S105 - likewise
     """Every difference is an expected one, covered by a waiver that holds."""
+
+
+PASSING: Final = (Decision.PASS, Decision.PASS_WITH_WAIVERS)
+"""Verdicts under which what was probed may be flipped."""
 
 
 class Measure(StrEnum):

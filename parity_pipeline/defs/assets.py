@@ -5,13 +5,10 @@ Here belong short bodies: load, call the core, hand over the product with its me
 
 import dagster as dg
 
-from parity_pipeline.core.conclusion import conclude
-from parity_pipeline.core.parity_header import ParityHeader
-from parity_pipeline.core.regrading import regrade
-from parity_pipeline.core.tally import Tally
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.defs.failures import explained
 from parity_pipeline.defs.io_managers import Product, draft_for
+from parity_pipeline.defs.judging import judge_rows
 from parity_pipeline.defs.metadata import (
     parity_definition,
     parity_metadata,
@@ -32,8 +29,6 @@ from parity_pipeline.storage.parity_files import ParityFile
 from parity_pipeline.storage.sample_sets import SampleSetFile, write_sample_set
 from parity_pipeline.storage.sources import read_sources
 from parity_pipeline.storage.verdicts import write_verdict
-
-ENDPOINT = "embed"
 
 
 def build_assets(partitions: dg.PartitionsDefinition, owners: list[str]) -> list[dg.AssetsDefinition]:
@@ -97,13 +92,7 @@ def build_assets(partitions: dg.PartitionsDefinition, owners: list[str]) -> list
         """PASS, FAIL or INCONCLUSIVE with reasons, stored as JSON and added to the ledger."""
         day, model = split_key(context.partition_key)
         with explained():
-            tally = Tally(probe.thresholds)
-            for rows in parity.blocks():
-                tally.add(regrade(rows, probe.thresholds))
-            header = ParityHeader.from_json(parity.header, str(parity.path))
-            judged = conclude(tally, endpoint=ENDPOINT, date=day, model=model, sides=header.sides,
-                              sample_set=header.sample_set, pairing_faults=header.pairing_faults,
-                              package_version=probe.package_version)  # fmt: skip
+            judged = judge_rows(parity, probe, day, model)
             temporary = draft_for(probe.layout, context)
             write_verdict(temporary, judged)
 

@@ -4,12 +4,12 @@ Here belongs the step from the core's faults to Dagster's results. A check decid
 the core says of the stored record. None blocks: the report of a failing date matters most (docs/adr/0004).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
 from parity_pipeline.core.numerals import limit_text
-from parity_pipeline.core.outcomes import Decision, Outcome, Side
+from parity_pipeline.core.outcomes import PASSING, Outcome, Side
 from parity_pipeline.core.parity_header import ParityHeader, cosine_faults, norm_faults
 from parity_pipeline.core.samples import SetHash, corpus_faults
 from parity_pipeline.core.survey import completeness_faults, vector_faults
@@ -23,41 +23,84 @@ Check = dg.AssetChecksDefinition
 
 
 def _result(
+    asset: Sequence[str],
+    name: str,
     faults: Sequence[str],
     good: str,
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
     **numbers: float | None,
 ) -> dg.AssetCheckResult:
     """Return a check's result; numbers that are known are plotted over the partitions."""
-    text = "; ".join(prose(fault) for fault in faults) or good
-    known = {name.replace("_", " "): number for name, number in numbers.items() if number is not None}
-    return dg.AssetCheckResult(passed=not faults, severity=severity, description=text, metadata=known)
+    return dg.AssetCheckResult(
+        asset_key=dg.AssetKey(asset),
+        check_name=name,
+        passed=not faults,
+        severity=severity,
+        description="; ".join(prose(fault) for fault in faults) or good,
+        metadata={name.replace("_", " "): number for name, number in numbers.items() if number is not None},
+    )
 
 
-def _lane_checks(side: Side, partitions: dg.PartitionsDefinition) -> list[Check]:
-    asset = dg.AssetKey([side.value, "embeddings"])
+def _specs(asset: Sequence[str], partitions: dg.PartitionsDefinition, **names: str) -> list[dg.AssetCheckSpec]:
+    """Return the specifications of an asset's checks, by name with their description."""
+    return [
+        dg.AssetCheckSpec(name, asset=dg.AssetKey(asset), description=words, partitions_def=partitions)
+        for name, words in names.items()
+    ]
 
-    @dg.asset_check(asset=asset, name="fetch_complete", partitions_def=partitions)
-    def fetch_complete(batch: EmbeddingsFile) -> dg.AssetCheckResult:
-        """Every sample has a vector or a definite refusal."""
+
+def _lane_checks(side: Side, partitions: dg.PartitionsDefinition) -> Check:
+    asset = (side.value, "embeddings")
+    specs = _specs(
+        asset,
+        partitions,
+        fetch_complete="Every sample has a vector or a definite refusal.",
+        vectors_finite_one_dimension="All vectors are finite, not zero, and of one dimension.",
+    )
+
+    @dg.multi_asset_check(
+        name=f"{side.value}_embeddings_checks", specs=specs, ins={"batch": dg.AssetIn(key=dg.AssetKey(asset))}
+    )
+    def lane(batch: EmbeddingsFile) -> Iterator[dg.AssetCheckResult]:
         provenance = batch.provenance
         faults = completeness_faults(dict(provenance.status_counts), provenance.samples)
         if batch.rows != provenance.samples:
             faults = (*faults, f"the file holds {batch.rows} rows")
-        return _result(faults, f"{provenance.samples} of {provenance.samples} samples answered")
-
-    @dg.asset_check(asset=asset, name="vectors_finite_one_dimension", partitions_def=partitions)
-    def vectors_finite(batch: EmbeddingsFile) -> dg.AssetCheckResult:
-        """All vectors are finite, not zero, and of one dimension."""
-        provenance = batch.provenance
+        good = f"{provenance.samples} of {provenance.samples} samples answered"
+        yield _result(asset, "fetch_complete", faults, good, vectors=provenance.ok_rows)
         faults = vector_faults(dict(provenance.survey), provenance.ok_rows)
-        return _result(faults, f"{provenance.ok_rows} finite vectors of one dimension")
+        good = f"{provenance.ok_rows} finite vectors of one dimension"
+        yield _result(asset, "vectors_finite_one_dimension", faults, good)
 
-    return [fetch_complete, vectors_finite]
+    return lane
+
+
+def _parity_checks(partitions: dg.PartitionsDefinition) -> Check:
+    asset = ("parity",)
+    specs = _specs(
+        asset,
+        partitions,
+        cosine_at_threshold="Every compared sample reaches the cosine threshold.",
+        norms_agree="The L2 norms of both sides agree; a difference is harmless under cosine and no failure.",
+    )
+
+    @dg.multi_asset_check(name="parity_checks", specs=specs, ins={"parity": dg.AssetIn(key=dg.AssetKey(asset))})
+    def compared(parity: ParityFile) -> Iterator[dg.AssetCheckResult]:
+        header = ParityHeader.from_json(parity.header, str(parity.path))
+        good = f"{header.compared}/{header.compared} ≥ {limit_text(header.thresholds.cosine)}"
+        below = header.counts[Outcome.MISMATCH]
+        faults, worst = cosine_faults(header), header.worst_cosine
+        yield _result(asset, "cosine_at_threshold", faults, good, worst_cosine=worst, below=below)
+        warn = dg.AssetCheckSeverity.WARN
+        yield _result(
+            asset, "norms_agree", norm_faults(header), "all norms agree", warn, norms_differ=header.norms_differ
+        )
+
+    return compared
 
 
 def build_checks(partitions: dg.PartitionsDefinition) -> list[Check]:
-    """Return all asset checks."""
+    """Return all asset checks; those of one asset share a step, since each step costs a run a tenth of a second."""
 
     @dg.asset_check(asset="samples", partitions_def=partitions)
     def corpus_sane(samples: SampleSetFile) -> dg.AssetCheckResult:
@@ -68,30 +111,15 @@ def build_checks(partitions: dg.PartitionsDefinition) -> list[Check]:
             for identity, category in zip(block.ids, block.categories, strict=True):
                 found.add(identity, category)
         faults = corpus_faults(stated=header.samples, stated_hash=header.hash, found=found, blank=blank)
-        return _result(faults, f"{header.samples} distinct samples, {blank} of them blank")
-
-    @dg.asset_check(asset="parity", partitions_def=partitions)
-    def cosine_at_threshold(parity: ParityFile) -> dg.AssetCheckResult:
-        """Every compared sample reaches the cosine threshold."""
-        header = ParityHeader.from_json(parity.header, str(parity.path))
-        good = f"{header.compared}/{header.compared} ≥ {limit_text(header.thresholds.cosine)}"
-        return _result(
-            cosine_faults(header), good, worst_cosine=header.worst_cosine, below=header.counts[Outcome.MISMATCH]
-        )
-
-    @dg.asset_check(asset="parity", partitions_def=partitions)
-    def norms_agree(parity: ParityFile) -> dg.AssetCheckResult:
-        """The L2 norms of both sides agree; a difference is harmless under cosine and no failure."""
-        header = ParityHeader.from_json(parity.header, str(parity.path))
-        return _result(
-            norm_faults(header), "all norms agree", dg.AssetCheckSeverity.WARN, norms_differ=header.norms_differ
-        )
+        good = f"{header.samples} distinct samples, {blank} of them blank"
+        return _result(("samples",), "corpus_sane", faults, good, samples=header.samples)
 
     @dg.asset_check(asset="verdict", partitions_def=partitions)
     def verdict_is_pass(verdict: Verdict) -> dg.AssetCheckResult:
-        """The verdict on this date and model is PASS."""
-        faults = () if verdict.decision is Decision.PASS else (verdict.decision.value, *verdict.reasons)
-        return _result(faults, "; ".join(verdict.reasons))
+        """The verdict on this date and model is PASS, with waivers or without."""
+        faults = () if verdict.decision in PASSING else (verdict.decision.value, *verdict.reasons)
+        good = "; ".join((verdict.decision.value, *verdict.reasons))
+        return _result(("verdict",), "verdict_is_pass", faults, good, worst_cosine=verdict.worst_cosine)
 
-    lanes = [check for side in Side for check in _lane_checks(side, partitions)]
-    return [corpus_sane, *lanes, cosine_at_threshold, norms_agree, verdict_is_pass]
+    lanes = [_lane_checks(side, partitions) for side in Side]
+    return [corpus_sane, *lanes, _parity_checks(partitions), verdict_is_pass]

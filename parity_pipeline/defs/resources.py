@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from parity_pipeline.core.comparing import Thresholds
 from parity_pipeline.core.fetching import FetchedRows, SampleBlock, Staging
+from parity_pipeline.core.grading import Thresholds
+from parity_pipeline.core.waivers import Waiver
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.sources import SourceSpec
 from parity_pipeline.storage.staging import STAGING_HOURS
@@ -78,6 +79,8 @@ class Probe:
         layout: Where data and reports lie.
         sources: Where samples come from.
         thresholds: What a sample has to reach.
+        waivers: Expected differences, in the order of the settings.
+        required_bound: Share of inputs, in (0, 1), that at most may fail, to be proved; None asks for no proof.
         package_version: Version that is running.
         now: The clock; aware datetimes in UTC.
         staging_hours: Age in hours beyond which what an unfinished fetch left is fetched afresh; 0 for always.
@@ -88,6 +91,8 @@ class Probe:
     sources: Sequence[SourceSpec]
     thresholds: Thresholds
     package_version: str
+    waivers: Sequence[Waiver] = ()
+    required_bound: float | None = None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     staging_hours: float = STAGING_HOURS
     watch: Callable[[str, Progress], None] | None = None

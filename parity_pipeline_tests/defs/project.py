@@ -70,6 +70,7 @@ class Project:
         models: Models of the settings.
         samples: Lines of the sample file.
         thresholds: Of the settings.
+        more: Further settings.
         instance: Where Dagster keeps its events.
     """
 
@@ -79,6 +80,7 @@ class Project:
     models: Sequence[str] = (MODEL,)
     samples: Sequence[str] = SAMPLES
     thresholds: dict[str, float] = field(default_factory=dict[str, float])
+    more: dict[str, Any] = field(default_factory=dict[str, Any])
     instance: dg.DagsterInstance = field(init=False)
 
     def __post_init__(self) -> None:
@@ -94,6 +96,7 @@ class Project:
             "models": list(self.models),
             "samples": [{"path": "samples.txt", "category": "seed"}],
             "thresholds": self.thresholds,
+            **self.more,
             "sides": {
                 "legacy": {**side, "label": "Old gateway"},
                 "candidate": {**side, "label": "New gateway", "dialect": "go"},

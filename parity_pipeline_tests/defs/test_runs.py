@@ -174,3 +174,38 @@ def test_no_samples_is_a_clear_failure(tmp_path: Path) -> None:
     assert not result.success
     assert [event.step_key for event in result.filter_events(lambda event: event.is_step_failure)] == ["samples"]
     assert dg.AssetKey("verdict") not in {event.asset_key for event in result.get_asset_materialization_events()}
+
+
+def test_a_waiver_turns_an_expected_refusal_into_a_pass_with_waivers(tmp_path: Path) -> None:
+    """A refusal that someone answers for passes by name; without the waiver, or after its day, it fails."""
+    waiver = {
+        "id": "GW-1",
+        "owner": "ann@example.com",
+        "reason": "the candidate refuses pipes",
+        "outcomes": ["refused_by_candidate"],
+        "max_samples": 1,
+    }
+    project = a_project(tmp_path, candidate=hash_gateway("go", refused=("a | b",)))
+    layout = project.settings().layout()
+    found: list[Decision] = []
+    for waivers in ([], [{**waiver, "expires": "2026-05-01"}], [{**waiver, "expires": "2026-04-30"}]):
+        project.more = {"waivers": waivers}
+        result = project.run()
+        assert result.success
+        found.append(read_verdict(layout.verdict(DAY, MODEL)).decision)
+        assert checks_of(result)["verdict:verdict_is_pass"] is (found[-1] is Decision.PASS_WITH_WAIVERS)
+    assert found == [Decision.FAIL, Decision.PASS_WITH_WAIVERS, Decision.FAIL]
+    assert "GW-1" in read_verdict(layout.verdict(DAY, MODEL)).findings[0]
+
+
+def test_a_required_bound_needs_random_samples(tmp_path: Path) -> None:
+    """Hand-picked texts prove no share of the traffic: with a bound required they are INCONCLUSIVE."""
+    project = a_project(tmp_path, more={"required_bound": 0.5})
+    assert project.run().success
+    layout = project.settings().layout()
+    assert read_verdict(layout.verdict(DAY, MODEL)).decision is Decision.INCONCLUSIVE
+    project.samples = tuple(f"text {number}" for number in range(20))
+    project.more["samples"] = [{"path": "samples.txt", "sample": 10, "seed": 1}]
+    assert project.run().success
+    verdict = read_verdict(layout.verdict(DAY, MODEL))
+    assert (verdict.decision, verdict.drawn["draws"]) == (Decision.PASS, 10)

@@ -10,6 +10,14 @@ from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.settings_file import find_file, load
 
+WAIVER = {
+    "id": "W",
+    "owner": "ann@example.com",
+    "reason": "known",
+    "expires": "2026-12-31",
+    "max_samples": 3,
+    "outcomes": ["refused_by_candidate"],
+}
 ROOT = Path(__file__).parents[2]
 TOKEN = "tok-3b1f-never-shown"  # noqa: S105 - a planted one
 
@@ -65,6 +73,11 @@ def with_value(place: str, value: Any) -> dict[str, Any]:
         ("dialects.mine", {"path": "x"}, "dialects.mine.path"),
         ("first_date", "yesterday", "first_date"),
         ("owners", ["nobody"], "owners"),
+        ("required_bound", 1.0, "required_bound"),
+        ("thresholds.warn_only", ["cosine", "norm_ratio"], "thresholds"),
+        ("waivers", [{"id": "W"}], "waivers.0.owner"),
+        ("waivers", [{**WAIVER, "outcomes": ["match"]}], "agree"),
+        ("waivers", [WAIVER, WAIVER], "own id"),
         ("samples", [{}], "samples.0.*name a path or hazards, exactly one"),
         ("samples", [{"path": "a.txt", "hazards": ["sql"]}], "name a path or hazards, exactly one"),
         ("samples", [{"hazards": []}], "samples.0.hazards.*no hazard set is named"),

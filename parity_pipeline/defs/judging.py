@@ -1,0 +1,51 @@
+"""Judge a stored comparison under the thresholds and waivers of now.
+
+Here belongs the step between the reader of a parity file and the core's verdict. The judgement itself is the core's.
+"""
+
+from datetime import date
+from typing import Final
+
+from parity_pipeline.core.conclusion import conclude
+from parity_pipeline.core.floor import Floors
+from parity_pipeline.core.parity_header import ParityHeader
+from parity_pipeline.core.regrading import regrade
+from parity_pipeline.core.tally import Tally
+from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.waivers import account_for
+from parity_pipeline.defs.resources import Probe
+from parity_pipeline.storage.parity_files import ParityFile
+
+ENDPOINT: Final = "embed"
+"""What this pipeline probes, as verdicts name it."""
+
+NO_FLOORS: Final = Floors()
+
+
+def judge_rows(parity: ParityFile, probe: Probe, day: str, model: str, floors: Floors = NO_FLOORS) -> Verdict:
+    """Return the verdict on the rows of a parity file.
+
+    Args:
+        parity: The comparison; its rows are graded again, against the thresholds of the probe.
+        probe: Thresholds, waivers and the proof asked for.
+        day: Partition date, ISO 8601.
+        model: Model name.
+        floors: How noisy each side is by itself.
+    """
+    today = probe.now().date()
+    waivers = account_for(probe.waivers, model=model, day=date.fromisoformat(day), today=today)
+    tally = Tally(probe.thresholds, floors=floors, waivers=waivers)
+    for rows in parity.blocks():
+        tally.add(regrade(rows, probe.thresholds))
+    header = ParityHeader.from_json(parity.header, str(parity.path))
+    return conclude(
+        tally,
+        endpoint=ENDPOINT,
+        date=day,
+        model=model,
+        sides=header.sides,
+        sample_set=header.sample_set,
+        pairing_faults=header.pairing_faults,
+        package_version=probe.package_version,
+        required_bound=probe.required_bound,
+    )
