@@ -41,6 +41,9 @@ _CELL: Final = 0.06
 _BLOCK: Final = 4096
 """Rows that are widened at a time: 4,096 x 768 float64 take 25 MB."""
 
+_PARTS: Final = 8
+"""Vectors of the other side that a group is compared with: it bounds the work on one huge group."""
+
 NO_GROUP: Final = -1
 
 Labels = NDArray[np.int32]
@@ -248,7 +251,7 @@ def _scanned(labels: Labels, ids: Sequence[str]) -> CollisionScan:
 
 
 def _collision(members: NDArray[np.intp], ids: Sequence[str], apart: int = 1) -> Collision:
-    distinct = list(dict.fromkeys(ids[row] for row in members.tolist()))
+    distinct: list[str] = list(dict.fromkeys(str(ids[row]) for row in members.tolist()))
     return Collision(ids=tuple(distinct[:MEMBERS_LISTED]), size=len(distinct), apart=apart)
 
 
@@ -257,10 +260,10 @@ def _largest(found: Sequence[Collision]) -> tuple[Collision, ...]:
 
 
 def _parts(other: Matrix32, norms: NDArray[np.float64], members: NDArray[np.intp], apart: float) -> list[int]:
-    """Return the sizes of the parts that the other side tells a group apart into, at most `MEMBERS_LISTED` + 1 parts."""
+    """Return the sizes of the parts that the other side tells a group apart into, the first `_PARTS` exactly, what is left as one each."""
     sizes: list[int] = []
     left = members
-    while len(left) and len(sizes) < MEMBERS_LISTED:
+    while len(left) and len(sizes) < _PARTS:
         near = _gaps(other, norms, np.full(len(left), left[0]), left) < apart
         sizes.append(int(near.sum()))
         left = left[~near]

@@ -27,7 +27,7 @@ def find_added(scene: Scene, waiting: Mask) -> list[Finding]:
     share = common_direction(scene.legacy[picked], scene.candidate[picked])
     if share < ONE_DIRECTION:
         return []
-    lengths = np.array([len(scene.texts[row]) for row in rows], np.float64)
+    lengths = np.array([len(scene.text_of(row)) for row in rows], np.float64)
     short = lengths <= np.median(lengths)
     lost = 1.0 - scene.cosine[rows]
     words = (
@@ -35,5 +35,5 @@ def find_added(scene: Scene, waiting: Mask) -> list[Finding]:
         f"median 1 - cosine {np.median(lost[short]):.2g} on the shorter half, {np.median(lost[~short] if (~short).any() else lost):.2g} "
         "on the longer"
     )
-    evidence = scene.evidence(rows.tolist(), lambda row: f"{len(scene.texts[row])} characters")
+    evidence = scene.evidence(rows.tolist(), lambda row: f"{len(scene.text_of(row))} characters")
     return [Finding(CauseName.PREFIX, words, Confidence.LIKELY, rows, evidence)]

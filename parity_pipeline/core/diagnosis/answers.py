@@ -41,6 +41,7 @@ def _finding(scene: Scene, outcome: Outcome, side: str, rows: list[int]) -> Find
         return _refused(scene, _REFUSERS[outcome], rows)
     if outcome is Outcome.MISSING:
         words = f"{len(rows)} of {scene.size} samples have no usable answer from {_who(side)}{_kinds(scene, rows)}"
+        words += _places(scene, rows)
         return _stated(scene, CauseName.NO_ANSWER, words, rows)
     if outcome is Outcome.NON_FINITE:
         return _stated(scene, CauseName.NON_FINITE, _non_finite_words(scene, side, rows), rows)
@@ -60,8 +61,8 @@ def _refused(scene: Scene, side: Side, rows: list[int]) -> Finding:
     words = f"{len(rows)} of {scene.size} texts are refused by the {side} side and answered by the {other} side"
     words += _kinds(scene, rows)
     answered = scene.passing | scene.low
-    shortest = min(len(scene.texts[row]) for row in rows)
-    longest = max((len(scene.texts[row]) for row in indices(answered)), default=0)
+    shortest = min(len(scene.text_of(row)) for row in rows)
+    longest = max((len(scene.text_of(row)) for row in indices(answered)), default=0)
     if 0 < longest < shortest and len(rows) > 1:
         words += f"; each has {shortest} characters or more, and no answered text has more than {longest}"
         return _stated(scene, CauseName.REFUSED_OVER_LENGTH, words, rows)
@@ -92,6 +93,17 @@ def _errors(scene: Scene, rows: list[int]) -> Counter[str]:
 def _kinds(scene: Scene, rows: list[int]) -> str:
     kinds = _errors(scene, rows).most_common(_KINDS_LISTED)
     return f" ({', '.join(f'{kind} {count}' for kind, count in kinds)})" if kinds else ""
+
+
+def _places(scene: Scene, rows: list[int]) -> str:
+    """Return where in their requests the rows stand, if all behind one place or all at one; "" otherwise."""
+    size = scene.subject.batch_size
+    places = scene.ordinals[rows] % max(1, size)
+    others = np.setdiff1d(np.arange(scene.size), rows)
+    before = int(places.min())
+    if len(rows) > 1 and before > 0 and not (scene.ordinals[others] % max(1, size) >= before).any():
+        return f"; they are all that stand behind place {before} of a request of {size}"
+    return ""
 
 
 def _who(side: str) -> str:

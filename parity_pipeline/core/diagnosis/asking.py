@@ -81,10 +81,6 @@ def _prefixing(prefix: str) -> Callable[[str], str]:
     return lambda text: prefix + text
 
 
-def _both(first: Edit, second: Edit) -> Callable[[str], str]:
-    return lambda text: second.apply(first.apply(text))
-
-
 _SINGLE: Final[tuple[tuple[Edit, ...], ...]] = tuple(
     (edit,)
     for edit in (*EDITS, *(Edit(CauseName.PREFIX, f"{one!r} is put in front", _prefixing(one)) for one in PREFIXES))
@@ -121,7 +117,7 @@ def find_by_asking(scene: Scene, waiting: Mask, purse: Purse) -> list[Finding]:
 
 def _examples(scene: Scene, left: Mask, tried: set[int]) -> list[int]:
     """Return up to two waiting rows of middle length that were not asked about: a middle one shows most edits."""
-    rows = sorted((row for row in indices(left).tolist() if row not in tried), key=lambda row: len(scene.texts[row]))
+    rows = sorted((row for row in indices(left).tolist() if row not in tried), key=lambda row: len(scene.text_of(row)))
     return sorted({rows[len(rows) // 3], rows[2 * len(rows) // 3]}) if rows else []
 
 
@@ -137,8 +133,8 @@ def _winner(scene: Scene, suspect: Suspect, examples: list[int], purse: Purse) -
         asked: dict[str, tuple[int, tuple[Edit, ...]]] = {}
         for row in rows:
             for edits in choice:
-                changed = _applied(edits, scene.texts[row])
-                if changed != scene.texts[row] and changed.strip():
+                changed = _applied(edits, scene.text_of(row))
+                if changed != scene.text_of(row) and changed.strip():
                     asked.setdefault(changed, (row, edits))
         if not asked or not purse.can_ask(suspect.other):
             continue
@@ -151,9 +147,9 @@ def _winner(scene: Scene, suspect: Suspect, examples: list[int], purse: Purse) -
 
 def _verified(scene: Scene, suspect: Suspect, edits: tuple[Edit, ...], left: Mask, purse: Purse) -> list[Finding]:
     """Ask for the edited text of all waiting rows that it changes, as far as one request goes."""
-    rows = [row for row in indices(left).tolist() if _applied(edits, scene.texts[row]) != scene.texts[row]]
+    rows = [row for row in indices(left).tolist() if _applied(edits, scene.text_of(row)) != scene.text_of(row)]
     picked = rows if len(rows) <= purse.texts else rows[:: -(-len(rows) // purse.texts)]
-    answers = purse.ask(suspect.other, [_applied(edits, scene.texts[row]) for row in picked])
+    answers = purse.ask(suspect.other, [_applied(edits, scene.text_of(row)) for row in picked])
     after = np.array(
         [
             0.0 if vector is None else pair_cosine(suspect.vectors[row], vector)
@@ -193,11 +189,11 @@ def find_circumstances(scene: Scene, waiting: Mask, purse: Purse) -> list[Findin
         for row in picked:
             if not purse.can_ask(suspect.side):
                 break
-            vector = purse.ask(suspect.side, [scene.texts[row]])[0]
+            vector = purse.ask(suspect.side, [scene.text_of(row)])[0]
             after.append(0.0 if vector is None else pair_cosine(truth[row], vector))
-            if after[-1] < scene.threshold:
+            if after[-1] < scene.near:
                 break
-        good = [row for row, cosine in zip(picked, after, strict=False) if cosine >= scene.threshold]
+        good = [row for row, cosine in zip(picked, after, strict=False) if cosine >= scene.near]
         if good and len(good) == len(after):
             return [_circumstance(scene, suspect, rows, good, after)]
     return []

@@ -28,8 +28,15 @@ _GENERAL: Final = tuple(_MEANING)
 """Which experiment is believed first: one that needs least to go wrong contains those after it."""
 
 
-def find_behaviour(scene: Scene, waiting: Mask, experiments: Sequence[Experiment]) -> list[Finding]:
+def find_behaviour(scene: Scene, waiting: Mask, alike: Mask, experiments: Sequence[Experiment]) -> list[Finding]:
     """Return a cause for each experiment in which a side strayed from itself by more than the threshold allows.
+
+    Args:
+        scene: The comparison.
+        waiting: Rows that wait for a cause; those that changed in the experiment itself are explained.
+        alike: Those of them that no property of theirs sets apart; they are explained where they fail by no more than
+            the experiment's worst.
+        experiments: What was tried.
 
     A side that repeats of one request already change is called not deterministic, and the other experiments on it,
     which repeats spoil as well, are left out unless they strayed ten times as far.
@@ -44,17 +51,17 @@ def find_behaviour(scene: Scene, waiting: Mask, experiments: Sequence[Experiment
             continue
         if one.name is ExperimentName.REPEATS:
             noisy[one.side] = one.worst
-        told[one.side, name] = _told(scene, waiting, one)
+        told[one.side, name] = _told(scene, waiting, alike, one)
     return list(told.values())
 
 
-def _told(scene: Scene, waiting: Mask, one: Experiment) -> Finding:
+def _told(scene: Scene, waiting: Mask, alike: Mask, one: Experiment) -> Finding:
     name, meaning = _MEANING[one.name]
     listed = np.isin(np.array(scene.ids, dtype=np.str_), np.array(list(one.affected), dtype=np.str_))
     with np.errstate(invalid="ignore"):
         of_its_size = 1.0 - scene.cosine <= _SAME_SIZE * one.worst
     named = waiting & listed
-    rows = indices(waiting & (listed | (scene.low & of_its_size)))
+    rows = indices(named | (alike & scene.low & of_its_size))
     at = f" at {one.size_at_worst}" if one.size_at_worst else ""
     words = (
         f"the {one.side} side {meaning}: 1 - cosine of a text against itself up to {one.worst:.2g}{at}; "

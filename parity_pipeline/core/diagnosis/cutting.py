@@ -11,20 +11,17 @@ from parity_pipeline.core.diagnosis.asking import Purse, Suspect
 from parity_pipeline.core.diagnosis.records import CauseName, Confidence
 from parity_pipeline.core.diagnosis.scene import Finding, Mask, Scene, indices, pair_cosine
 
-UNCHANGED: Final = 1e-5
-"""Largest 1 - cosine of two beginnings that a side is taken to read as the same tokens; recorded noise was 5e-7."""
-
-_PROBES: Final = 32
-"""Beginnings of one request: three requests find the character among 30,000."""
+_HOPELESS: Final = 0.5
+"""Cosine of the best of some 60 beginnings below which no closer look is taken."""
 
 _SHORTEST: Final = 8
 """Characters below which a text is not searched."""
 
 
 def find_cut(scene: Scene, waiting: Mask, purse: Purse) -> list[Finding]:
-    """Return "text cut" where editing the tail of a failing text changes nothing on one side and the head restores it."""
-    rows = sorted(indices(waiting & scene.low).tolist(), key=lambda row: -len(scene.texts[row]))
-    if not rows or not scene.same_width or len(scene.texts[rows[0]]) < _SHORTEST:
+    """Return "text cut" where a beginning of a failing text alone, asked of the other side, gives the very same vector."""
+    rows = sorted(indices(waiting & scene.low).tolist(), key=lambda row: -len(scene.text_of(row)))
+    if not rows or not scene.same_width or len(scene.text_of(rows[0])) < _SHORTEST:
         return []
     example = rows[0]
     for suspect in Suspect.both(scene):
@@ -37,33 +34,33 @@ def find_cut(scene: Scene, waiting: Mask, purse: Purse) -> list[Finding]:
 
 
 def _limit(scene: Scene, suspect: Suspect, row: int, purse: Purse) -> int | None:
-    """Return the fewest characters of the text that give the suspect's vector of all of it; None where all count."""
-    text = scene.texts[row]
-    low, high = 0, len(text)  # the beginning of `low` characters differs, that of `high` does not
-    probes = min(_PROBES, purse.texts)
-    while high - low > 1:
-        if not purse.can_ask(suspect.side):
-            return None
-        cuts = np.unique(np.linspace(low, high, probes + 2).astype(np.intp)[1:-1])
+    """Return the number of characters whose vector by the other side is the suspect's of the whole text; None for none.
+
+    The cosine rises up to the limit and falls behind it, so each request looks closer around the best of the last one.
+    """
+    text = scene.text_of(row)
+    low, high = 0, len(text.rstrip())
+    best, cosine = 0, 0.0
+    while high - low > 1 and purse.can_ask(suspect.other):
+        cuts = np.unique(np.linspace(low, high, purse.texts + 2).astype(np.intp)[1:-1])
         cuts = cuts[(cuts > low) & (cuts < high)]
-        answers = purse.ask(suspect.side, [text[:cut] for cut in cuts.tolist()])
-        same = [
-            cut
-            for cut, vector in zip(cuts.tolist(), answers, strict=True)
-            if vector is not None and 1.0 - pair_cosine(suspect.vectors[row], vector) <= UNCHANGED
-        ]
-        if high == len(text) and not same:
-            return None
-        high = min(same, default=high)
-        low = max((cut for cut in cuts.tolist() if cut < high), default=low)
-    return high
+        answers = purse.ask(suspect.other, [text[:cut] for cut in cuts.tolist()])
+        near = [0.0 if one is None else pair_cosine(suspect.vectors[row], one) for one in answers]
+        place = int(np.argmax(near))
+        if near[place] > cosine:
+            best, cosine = int(cuts[place]), near[place]
+        step = int(np.diff(cuts, prepend=low).max())
+        if step <= 1 or cosine <= _HOPELESS:
+            break
+        low, high = max(low, best - step), min(high, best + step)
+    return best if cosine >= scene.near else None
 
 
 def _proven(scene: Scene, suspect: Suspect, limit: int, rows: list[int], purse: Purse) -> Finding | None:
     """Ask the other side for the beginnings of all failing texts that are longer, as far as one request goes."""
-    longer = [row for row in rows if len(scene.texts[row]) > limit]
+    longer = [row for row in rows if len(scene.text_of(row)) > limit]
     picked = longer[: purse.texts]
-    answers = purse.ask(suspect.other, [scene.texts[row][:limit] for row in picked])
+    answers = purse.ask(suspect.other, [scene.text_of(row)[:limit] for row in picked])
     after = np.array(
         [
             0.0 if vector is None else pair_cosine(suspect.vectors[row], vector)
@@ -76,10 +73,10 @@ def _proven(scene: Scene, suspect: Suspect, limit: int, rows: list[int], purse: 
         return None
     everywhere = len(restored) > 1 and len(restored) >= 0.95 * len(picked)
     explained = longer if everywhere and len(longer) > len(picked) else restored
-    head = scene.texts[rows[0]][:limit]
+    head = scene.text_of(rows[0])[:limit]
     where = f"{limit} characters"
     if not everywhere:
-        where += f" ({len(head.split())} words) of sample {scene.ids[rows[0]]}"
+        where += f" ({len(head.split())} words) of sample {scene.id_of(rows[0])}"
     words = (
         f"the {suspect.side} side reads no more than {where}: asked for the beginnings alone, the {suspect.other} side gives "
         f"its vector for {len(restored)} of {len(picked)} failing samples asked about"

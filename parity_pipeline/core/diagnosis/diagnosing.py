@@ -31,7 +31,7 @@ from parity_pipeline.core.diagnosis.records import (
 )
 from parity_pipeline.core.diagnosis.scene import Finder, Finding, Mask, Scene, indices
 from parity_pipeline.core.diagnosis.texts import find_texts
-from parity_pipeline.core.diagnosis.together import fold_twins, merged, without_rows
+from parity_pipeline.core.diagnosis.together import fold_twins, merged, with_moved_rows, without_rows
 from parity_pipeline.core.diagnosis.twins import find_twins
 from parity_pipeline.core.diagnosis.widths import find_widths
 
@@ -59,7 +59,8 @@ def diagnose(subject: Subject, experiments: Sequence[Experiment] = (), inquiry: 
     found: list[Finding] = []
     for find in _STORED:
         _take(waiting, found, find(scene, waiting))
-    behaviour = find_behaviour(scene, waiting, experiments)
+    alike = _mask(scene, _rows_of(find_precision(scene, waiting)))
+    behaviour = with_moved_rows(find_behaviour(scene, waiting, alike, experiments), found)
     remarks = [*find_norms(scene), *(one for one in behaviour if not len(one.rows))]
     _take(waiting, found, [one for one in behaviour if len(one.rows)])
     purse = Purse(inquiry or Inquiry(requests=0))
@@ -68,6 +69,7 @@ def diagnose(subject: Subject, experiments: Sequence[Experiment] = (), inquiry: 
     likely = fold_twins(find_texts(scene, waiting), find_twins(scene, waiting))
     proven = _asked(scene, waiting, likely, purse)
     _take(waiting, found, [*proven, *without_rows(likely, proven)])
+    _take(waiting, found, [one for one in find_behaviour(scene, waiting, waiting, experiments) if len(one.rows)])
     for find in (find_added, find_other_space):
         _take(waiting, found, find(scene, waiting))
     unexplained = indices(waiting)
@@ -76,7 +78,7 @@ def diagnose(subject: Subject, experiments: Sequence[Experiment] = (), inquiry: 
         remarks=tuple(scene.tell(finding) for finding in remarks),
         failing=int(scene.failing.sum()),
         explained=int(scene.failing.sum()) - len(unexplained),
-        unexplained=tuple(scene.ids[row] for row in unexplained[:IDS_LISTED]),
+        unexplained=tuple(scene.id_of(row) for row in unexplained[:IDS_LISTED].tolist()),
         requests_used=purse.used,
     )
 
@@ -97,6 +99,10 @@ def _asked(scene: Scene, waiting: Mask, likely: Sequence[Finding], purse: Purse)
     for finding in proven:
         left[finding.rows] = False
     return proven if cut else [*proven, *find_cut(scene, left, purse)]
+
+
+def _rows_of(findings: Sequence[Finding]) -> Rows:
+    return np.concatenate([np.empty(0, np.intp), *(finding.rows for finding in findings)])
 
 
 def _mask(scene: Scene, rows: Rows) -> Mask:

@@ -38,13 +38,13 @@ def strip_accents(text: str) -> str:
 
 
 def skeleton(text: str) -> tuple[str, ...]:
-    """Return what no edit changes: the words without case, accents, punctuation and order.
+    """Return what no edit changes: the words without case, accents, punctuation, order and number.
 
     >>> skeleton("Résumé, please!") == skeleton("please RESUME")
     True
     """
     plain = strip_accents(unicodedata.normalize("NFKC", text)).casefold()
-    return tuple(sorted(_PUNCTUATION.sub(" ", plain).split()))
+    return tuple(sorted(set(_PUNCTUATION.sub(" ", plain).split())))
 
 
 def _form(name: str) -> Callable[[str], str]:

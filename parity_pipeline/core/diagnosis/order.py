@@ -63,7 +63,7 @@ def _steady(scene: Scene, rows: Rows, nearest: _Moved) -> _Moved:
     """Keep the rows that hold another's vector; where most moved by one step, equal vectors and twins are read so too."""
     real = np.array(
         [
-            cosine >= scene.threshold and not are_twins(scene.texts[row], scene.texts[source])
+            cosine >= scene.near and not are_twins(scene.text_of(row), scene.text_of(source))
             for row, source, cosine in zip(rows.tolist(), nearest.sources.tolist(), nearest.after.tolist(), strict=True)
         ],
         np.bool_,
@@ -108,7 +108,7 @@ def _named(scene: Scene, moved: _Moved) -> Finding:
     name, words = shift or (CauseName.PERMUTED_ROWS, _permutation(scene, moved))
     sources = dict(zip(moved.rows.tolist(), moved.sources.tolist(), strict=True))
     evidence = scene.evidence(
-        moved.rows.tolist(), lambda row: f"the {Side.LEGACY} vector of sample {scene.ids[sources[row]]}", moved.after
+        moved.rows.tolist(), lambda row: f"the {Side.LEGACY} vector of sample {scene.id_of(sources[row])}", moved.after
     )
     return Finding(name, words, Confidence.PROVEN, moved.rows, evidence)
 
@@ -136,7 +136,7 @@ def _starts_at_blank(scene: Scene, rows: Rows) -> bool:
     """Say whether in each request with moved rows the first of them is blank, or follows one that is."""
     batches = scene.ordinals[rows] // max(1, scene.subject.batch_size)
     firsts = [int(rows[batches == batch][0]) for batch in np.unique(batches)]
-    blank = [any(not scene.texts[near].strip() for near in range(max(0, row - 1), row + 1)) for row in firsts]
+    blank = [any(not scene.text_of(near).strip() for near in range(max(0, row - 1), row + 1)) for row in firsts]
     return bool(np.mean(blank) > 0.5)
 
 

@@ -78,6 +78,14 @@ class Scene:
         self.low: Mask = outcomes == Outcome.MISMATCH.value
         self.passing: Mask = outcomes == Outcome.MATCH.value
 
+    def text_of(self, row: int) -> str:
+        """Return the text of a row."""
+        return self.texts[row]
+
+    def id_of(self, row: int) -> str:
+        """Return the sample id of a row."""
+        return self.ids[row]
+
     @cached_property
     def legacy(self) -> Matrix32:
         """The legacy side's unit vectors, float32, shape (rows, its usual dimension); zeros where there is none."""
@@ -138,7 +146,7 @@ class Scene:
             words=finding.words,
             confidence=finding.confidence,
             count=len(finding.rows),
-            samples=tuple(self.ids[row] for row in finding.rows[:IDS_LISTED]),
+            samples=tuple(self.id_of(row) for row in finding.rows[:IDS_LISTED].tolist()),
             evidence=tuple(finding.evidence[:EVIDENCE_LISTED]),
             cases=finding.cases or CASES[finding.name],
         )

@@ -128,8 +128,8 @@ def _lengths(scene: Scene, left: Rows, passing: Rows) -> list[_Split]:
 
 def _limit_words(scene: Scene, measure: Measure, limit: int, passing: Rows) -> str:
     """Return the limit with its boundary: the longest passing text below it, and the other measure of the same text."""
-    below = [row for row in passing.tolist() if measure.of(scene.texts[row]) < limit]
-    longest = max((measure.of(scene.texts[row]) for row in below), default=0)
+    below = [row for row in passing.tolist() if measure.of(scene.text_of(row)) < limit]
+    longest = max((measure.of(scene.text_of(row)) for row in below), default=0)
     return f"texts of {limit} {measure.unit} or more (the longest passing text below has {longest}, so the limit is between)"
 
 

@@ -55,6 +55,18 @@ def fold_twins(likely: Sequence[Finding], twins: Sequence[Finding]) -> list[Find
     return [*alone, *without_rows(kept, alone)]
 
 
+UNDER_LOAD: Final = frozenset({CauseName.CONCURRENCY, CauseName.EQUAL_LENGTH})
+"""Behaviours that put right vectors on wrong rows (cases 3 and 4)."""
+
+
+def with_moved_rows(behaviour: Sequence[Finding], found: Sequence[Finding]) -> list[Finding]:
+    """Return the findings, those of a side under load with the permuted rows where they explain none of their own."""
+    moved = next((one.rows for one in found if one.name is CauseName.PERMUTED_ROWS), None)
+    if moved is None:
+        return list(behaviour)
+    return [replace(one, rows=moved) if one.name in UNDER_LOAD and not len(one.rows) else one for one in behaviour]
+
+
 def _within(twin: Finding, one: Finding) -> bool:
     return twin.name is not one.name and len(twin.rows) < len(one.rows) and bool(np.isin(twin.rows, one.rows).all())
 

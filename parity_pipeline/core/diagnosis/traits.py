@@ -80,7 +80,7 @@ TRAITS: Final[tuple[Trait, ...]] = (
     Trait(CauseName.SPECIAL_TOKENS, "a special token such as [SEP] written out", lambda t: bool(_BRACKETED.search(t))),
     Trait(CauseName.SPECIAL_TOKENS, "a special token such as </s> written out", lambda t: bool(_ANGLED.search(t))),
     Trait(CauseName.TOKENIZER, f"a word of more than {LONG_WORD} characters", lambda t: longest_word(t) > LONG_WORD),
-    Trait(CauseName.NEWLINE, "a line break inside", lambda text: bool(re.search(r"[\r\n]", text.strip()))),
+    Trait(CauseName.NEWLINE, "a line break", lambda text: bool(text.strip()) and bool(re.search(r"[\r\n]", text))),
     Trait(CauseName.TRIM, "white space at an end", lambda text: bool(text.strip()) and text != text.strip()),
     Trait(CauseName.UNICODE_FORM, "characters that are not composed (NFC)", lambda text: not _composed(text)),
     *(Trait(CauseName.TOKENIZER, f"{name} letters", _script(signs)) for name, signs in _SCRIPTS),

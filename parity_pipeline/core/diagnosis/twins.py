@@ -29,7 +29,7 @@ def find_twins(scene: Scene, waiting: Mask) -> list[Finding]:
         return []
     places: dict[str, int] = {}
     for row in indices(scene.passing | scene.low).tolist():
-        places.setdefault(scene.texts[row], row)
+        places.setdefault(scene.text_of(row), row)
     rows: dict[tuple[Side, Edit], dict[int, Evidence]] = {}
     for row in indices(waiting & scene.low).tolist():
         for side in (Side.CANDIDATE, Side.LEGACY):
@@ -55,11 +55,11 @@ def _twin(scene: Scene, row: int, side: Side, places: dict[str, int]) -> tuple[E
     """Return the slightest edit that leads from a row to a sample whose vector on the other side is the row's."""
     mine, other = (scene.candidate, scene.legacy) if side is Side.CANDIDATE else (scene.legacy, scene.candidate)
     for edit in EDITS:
-        twin = places.get(edit.apply(scene.texts[row]), row)
+        twin = places.get(edit.apply(scene.text_of(row)), row)
         if twin == row:
             continue
         after = pair_cosine(mine[row], other[twin])
         if after >= scene.near:
-            tried = f"the other side's vector of its twin {scene.ids[twin]}: {edit.words}"
-            return edit, Evidence(sample=scene.ids[row], tried=tried, before=float(scene.cosine[row]), after=after)
+            tried = f"the other side's vector of its twin {scene.id_of(twin)}: {edit.words}"
+            return edit, Evidence(sample=scene.id_of(row), tried=tried, before=float(scene.cosine[row]), after=after)
     return None

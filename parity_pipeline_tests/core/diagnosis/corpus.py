@@ -6,11 +6,54 @@ Here belongs making texts. What spoils their vectors stands in `spoiling`.
 import random
 import unicodedata
 
-WORDS = (
-    "forklift operator night shift Aurora needs certified worker résumé available Friday invoice pallet harbour vaccine "
-    "melody café engine Über naïve parcel copper audit window train compiler signal river ticket garden mirror señor "
-    "quartz lantern budget Monday kernel glacier orchid battery permit tunnel warehouse driver safety badge"
-).split()
+WORDS = [
+    "forklift",
+    "operator",
+    "night",
+    "shift",
+    "Aurora",
+    "needs",
+    "certified",
+    "worker",
+    "résumé",
+    "available",
+    "Friday",
+    "invoice",
+    "pallet",
+    "harbour",
+    "vaccine",
+    "melody",
+    "café",
+    "engine",
+    "Über",
+    "naïve",
+    "parcel",
+    "copper",
+    "audit",
+    "window",
+    "train",
+    "compiler",
+    "signal",
+    "river",
+    "ticket",
+    "garden",
+    "mirror",
+    "señor",
+    "quartz",
+    "lantern",
+    "budget",
+    "Monday",
+    "kernel",
+    "glacier",
+    "orchid",
+    "battery",
+    "permit",
+    "tunnel",
+    "warehouse",
+    "driver",
+    "safety",
+    "badge",
+]
 ENDS = (".", "!", "?", "", "", ";")
 SIGNS = ("😀", "—", "(OSHA)", "12%", "пример", "例文", "한국어", "naïve")
 
@@ -48,13 +91,15 @@ def corpus(size: int = 500, seed: int = 1, *, twins: bool = True, blanks: int = 
         twins: Whether one in ten is an edited form of another.
         blanks: How many are only white space, all different.
     """
-    generator = random.Random(seed)
+    generator = random.Random(seed)  # noqa: S311 - a reproducible corpus, nothing secret
     texts: dict[str, None] = {" " * (place + 1): None for place in range(blanks)}
     while len(texts) < size:
         text = shaped(generator, sentence(generator, min(60, 1 + int(generator.expovariate(1 / 9)))))
         texts[text] = None
         if twins and generator.random() < 0.1:
-            edited = generator.choice((text.lower(), text.strip(), text.replace("\n", " "), unicodedata.normalize("NFC", text)))
+            edited = generator.choice(
+                (text.lower(), text.strip(), text.replace("\n", " "), unicodedata.normalize("NFC", text))
+            )
             texts[edited] = None
     mixed = list(texts)[:size]
     generator.shuffle(mixed)

@@ -41,7 +41,10 @@ def narrow(texts: Sequence[str]) -> NDArray[np.float32]:
 
 def hashed(texts: Sequence[str], width: int = 96, salt: str = "") -> NDArray[np.float32]:
     """Return unit vectors that only the text decides, in no relation to its meaning."""
-    rows = [np.random.default_rng(list((salt + text).encode("utf-8", "surrogatepass"))).standard_normal(width) for text in texts]
+    rows = [
+        np.random.default_rng(list((salt + text).encode("utf-8", "surrogatepass"))).standard_normal(width)
+        for text in texts
+    ]
     matrix = np.array(rows, np.float32)
     return matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
 
@@ -90,7 +93,9 @@ class SpoiltSide:
         texts = list(call.texts)
         for fault in self.faults:
             if fault.text:
-                texts = [fault.text(text, self.scope) if hit else text for text, hit in zip(texts, call.hits, strict=True)]
+                texts = [
+                    fault.text(text, self.scope) if hit else text for text, hit in zip(texts, call.hits, strict=True)
+                ]
         rows: list[list[float]] = self.embed(texts).tolist()
         if any(fault.model for fault in self.faults):
             others = self.other(texts).tolist()
@@ -99,7 +104,9 @@ class SpoiltSide:
 
     def fetch(self, texts: Sequence[str], batch: int = BATCH, in_flight: int = 1) -> FetchedRows:
         """Return the rows of a set, asked in batches."""
-        rows = [row for start in range(0, len(texts), batch) for row in self.answer(texts[start : start + batch], in_flight)]
+        rows = [
+            row for start in range(0, len(texts), batch) for row in self.answer(texts[start : start + batch], in_flight)
+        ]
         return fetched(samples_of(texts), rows)
 
     def ask(self) -> Ask:
@@ -113,7 +120,9 @@ def _vector(row: Sequence[float | None]) -> Row:
     return RowStatus.MALFORMED if not row else [float("nan") if value is None else value for value in row]
 
 
-def subject(texts: Sequence[str], candidate: SpoiltSide, legacy: SpoiltSide | None = None, in_flight: int = 1) -> Subject:
+def subject(
+    texts: Sequence[str], candidate: SpoiltSide, legacy: SpoiltSide | None = None, in_flight: int = 1
+) -> Subject:
     """Return the comparison of a side with the true one."""
     true = legacy or SpoiltSide(candidate.embed)
     return Subject(
@@ -158,7 +167,9 @@ def _after_long(side: SpoiltSide) -> SpoiltSide:
     return _later(side, ["long " * 200])
 
 
-def _experiment(name: ExperimentName, one: FetchedRows, two: FetchedRows, size: int, texts: Sequence[str]) -> Experiment:
+def _experiment(
+    name: ExperimentName, one: FetchedRows, two: FetchedRows, size: int, texts: Sequence[str]
+) -> Experiment:
     ids = samples_of(texts).ids
     usable = (one.dimensions() == two.dimensions()) & (one.dimensions() > 0)
     lost = np.zeros(len(ids))
@@ -167,5 +178,5 @@ def _experiment(name: ExperimentName, one: FetchedRows, two: FetchedRows, size: 
         right = two.values[two.offsets[row] : two.offsets[row + 1]].astype(np.float64)
         size_of = np.linalg.norm(left) * np.linalg.norm(right)
         lost[row] = 1 - left @ right / size_of if np.isfinite(size_of) and size_of > 0 else 0.0
-    affected = [ids[row] for row in np.flatnonzero(lost > 1e-3)]
+    affected = [ids[row] for row in np.flatnonzero(lost > 1e-3).tolist()]
     return Experiment(side=Side.CANDIDATE, name=name, worst=float(lost.max()), size_at_worst=size, affected=affected)
