@@ -6,18 +6,22 @@ Here belongs the composition of the record that everything later reads. The deci
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from parity_pipeline.core.drift import catalogue
 from parity_pipeline.core.grading import passing_text, within
+from parity_pipeline.core.hazards.coverage import cases_exercised
 from parity_pipeline.core.judging import share_bounds
 from parity_pipeline.core.limits import BOUND_GOAL
 from parity_pipeline.core.outcomes import Measure, Outcome, Side
 from parity_pipeline.core.provenance import Provenance, echo_fault
 from parity_pipeline.core.tally import DIFFERENT, MUTUAL, MeasureTally, Tally
 from parity_pipeline.core.verdict import Circumstances, Verdict, counts_by_name, judge
+
+
+NOTHING: Final[Mapping[str, Any]] = {}
 
 
 def doubts_of(sides: Iterable[Provenance]) -> tuple[str, ...]:
@@ -43,6 +47,9 @@ def conclude(
     pairing_faults: Sequence[str],
     package_version: str,
     required_bound: float | None = None,
+    diagnosis: Mapping[str, Any] = NOTHING,
+    stability: Mapping[str, Mapping[str, Any]] = NOTHING,
+    experiments: Sequence[str] = (),
 ) -> Verdict:
     """Judge a tally and return the whole verdict.
 
@@ -56,6 +63,9 @@ def conclude(
         pairing_faults: Why the batches may not be paired; empty where they were.
         package_version: Version that judges.
         required_bound: Share of inputs, in (0, 1), that at most may fail; None asks for no proof.
+        diagnosis: What explains the failing samples, as plain values; empty where none was made.
+        stability: What trying each side against itself showed, by side and as plain values.
+        experiments: Names of the stability experiments that ran on both sides, for the coverage.
     """
     legacy, candidate = sides
     circumstances = Circumstances(
@@ -109,7 +119,16 @@ def conclude(
             *tally.floors.instability(tally.thresholds.cosine),
         ),
         waived={name: count for name, count in sorted(tally.waivers.taken.items()) if count},
+        diagnosis=dict(diagnosis),
+        stability=dict(stability),
+        coverage=_coverage(tally, experiments),
     )
+
+
+def _coverage(tally: Tally, experiments: Sequence[str]) -> dict[str, Any]:
+    found = cases_exercised(tally.by_category, experiments)
+    missing = [{"number": one.number, "title": one.title, "why": one.why} for one in found.missing]
+    return {"exercised": list(found.exercised), "missing": missing, "total": found.total}
 
 
 def counted_apart(tally: Tally) -> dict[str, int]:

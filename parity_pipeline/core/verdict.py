@@ -73,6 +73,12 @@ class Verdict:
         floors: The noise floor of each side, `NoiseFloor` as plain values, None where none was measured.
         findings: What else a person has to see to, in words: waivers, and sides that contradict themselves.
         waived: Samples that each waiver took, by its id.
+        diagnosis: What explains the failing samples, `diagnosis.records.Diagnosis` as plain values, with the collisions
+            that one side alone has under `collisions`; empty where none was made.
+        stability: What asking each side the same texts in different ways showed, by side and as plain values; a side
+            that was not tried is not named.
+        coverage: Documented failure modes that this run would have shown: `{"exercised": [1, …], "missing": [{"number",
+            "title", "why"}, …], "total"}`; empty in a verdict of an earlier version.
     """
 
     endpoint: str
@@ -107,6 +113,9 @@ class Verdict:
     floors: Mapping[str, Mapping[str, Any] | None] = field(default_factory=dict[str, Mapping[str, Any] | None])
     findings: Sequence[str] = ()
     waived: Mapping[str, int] = field(default_factory=dict[str, int])
+    diagnosis: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    stability: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    coverage: Mapping[str, Any] = field(default_factory=dict[str, Any])
     schema: int = SCHEMA_VERSION
 
 

@@ -30,6 +30,9 @@ _SINCE_2: Final = frozenset(
         "floors",
         "findings",
         "waived",
+        "diagnosis",
+        "stability",
+        "coverage",
     }
 )
 """Fields that verdicts of schema 1 do not have. They are read with the defaults of `Verdict`, which claim nothing."""
@@ -66,6 +69,9 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "floors": (dict,),
     "findings": (list,),
     "waived": (dict,),
+    "diagnosis": (dict,),
+    "stability": (dict,),
+    "coverage": (dict,),
     "schema": (int,),
 }
 
