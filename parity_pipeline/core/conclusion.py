@@ -20,7 +20,6 @@ from parity_pipeline.core.provenance import Provenance, echo_fault
 from parity_pipeline.core.tally import DIFFERENT, MUTUAL, MeasureTally, Tally
 from parity_pipeline.core.verdict import Circumstances, Verdict, counts_by_name, judge
 
-
 NOTHING: Final[Mapping[str, Any]] = {}
 
 
