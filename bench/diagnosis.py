@@ -24,7 +24,7 @@ STEADY = {N.CIRCUMSTANCES, N.BATCH_SIZE, N.CONCURRENCY, N.HISTORY, N.STALE_CACHE
 
 RIGHT: Mapping[str, set[CauseName]] = {
     "permute": MOVED,
-    "large-batch": {N.BATCH_SIZE},
+    "large-batch": {N.BATCH_SIZE, N.CIRCUMSTANCES},
     "swap-under-load": MOVED,
     "history": {N.HISTORY},
     "unsteady": {N.NOT_DETERMINISTIC},
