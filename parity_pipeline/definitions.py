@@ -17,6 +17,7 @@ from parity_pipeline.core.outcomes import Side
 from parity_pipeline.defs.assets import build_assets
 from parity_pipeline.defs.automation import JOB_NAME, build_automation
 from parity_pipeline.defs.checks import build_checks
+from parity_pipeline.defs.diagnosing import diagnosis_asset
 from parity_pipeline.defs.io_managers import ArtifactIOManager
 from parity_pipeline.defs.lanes import embeddings_asset
 from parity_pipeline.defs.partitions import make_partitions
@@ -49,7 +50,7 @@ def build_definitions(
         **(overrides or {}),
     }
     data = dg.Definitions(
-        assets=[*build_assets(partitions, settings.owners), *lanes],
+        assets=[*build_assets(partitions, settings.owners), diagnosis_asset(partitions, settings.owners), *lanes],
         asset_checks=build_checks(partitions),
         resources=resources,
         executor=_executor(settings),
@@ -63,6 +64,7 @@ def build_probe(settings: Settings, **changes: Any) -> Probe:
         "layout": settings.layout(),
         "sources": settings.sources(),
         "thresholds": settings.limits(),
+        "models": settings.models,
         "waivers": settings.all_waivers(),
         "required_bound": settings.required_bound,
         "package_version": version("parity_pipeline"),

@@ -68,7 +68,10 @@ def selection_for(side: Side | None, *, redraw: bool, snapshot: bool) -> list[dg
     """
     samples = [] if snapshot and not redraw else [["samples"]]
     lanes = [[lane.value, "embeddings"] for lane in Side if side in (None, lane)]
-    return [dg.AssetKey(path) for path in (*samples, *lanes, ["parity"], ["verdict"], ["report"], ["summary"])]
+    return [
+        dg.AssetKey(path)
+        for path in (*samples, *lanes, ["parity"], ["diagnosis"], ["verdict"], ["report"], ["summary"])
+    ]
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:

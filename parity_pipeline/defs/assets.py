@@ -80,6 +80,7 @@ def build_assets(partitions: dg.PartitionsDefinition, owners: list[str]) -> list
         )
 
     @dg.asset(
+        deps=["diagnosis"],
         partitions_def=partitions,
         group_name="verdicts",
         kinds={"python", "json"},

@@ -48,6 +48,7 @@ def path_of(layout: Layout, asset_key: dg.AssetKey, partition: str | None) -> Pa
     return {
         "samples": layout.samples,
         "parity": layout.parity,
+        "diagnosis": layout.diagnosis,
         "verdict": layout.verdict,
         "report": layout.report,
     }[name](day, model)

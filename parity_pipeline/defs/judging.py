@@ -13,7 +13,9 @@ from parity_pipeline.core.regrading import regrade
 from parity_pipeline.core.tally import Tally
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.waivers import account_for
+from parity_pipeline.defs.diagnosing import identity_of
 from parity_pipeline.defs.resources import Probe
+from parity_pipeline.storage.diagnosis_files import read_diagnosis
 from parity_pipeline.storage.parity_files import ParityFile
 
 ENDPOINT: Final = "embed"
@@ -38,6 +40,7 @@ def judge_rows(parity: ParityFile, probe: Probe, day: str, model: str, floors: F
     for rows in parity.blocks():
         tally.add(regrade(rows, probe.thresholds))
     header = ParityHeader.from_json(parity.header, str(parity.path))
+    diagnosis = read_diagnosis(probe.layout.diagnosis(day, model), identity=identity_of(header))
     return conclude(
         tally,
         endpoint=ENDPOINT,
@@ -48,4 +51,5 @@ def judge_rows(parity: ParityFile, probe: Probe, day: str, model: str, floors: F
         pairing_faults=header.pairing_faults,
         package_version=probe.package_version,
         required_bound=probe.required_bound,
+        diagnosis=diagnosis,
     )

@@ -136,3 +136,18 @@ def summary_metadata(verdicts: Sequence[Verdict], text: str, path: Path) -> Meta
         "summary": dg.MetadataValue.md("\n".join(text.splitlines()[:_SUMMARY_ROWS])),
         "path": dg.MetadataValue.path(str(path)),
     }
+
+
+def diagnosis_metadata(found: Mapping[str, Any]) -> Metadata:
+    """Return the causes that were found, in words."""
+    causes = [
+        f"- **{prose(str(one['name']))}** ({one['confidence']}): {prose(one['words'])}"
+        for one in found.get("causes", ())
+    ]
+    return {
+        "failing": int(found.get("failing", 0)),
+        "explained": int(found.get("explained", 0)),
+        "causes": dg.MetadataValue.md("\n".join(causes) or "none"),
+        "requests used": int(found.get("requests_used", 0)),
+        "samples looked at": int(found.get("looked_at", 0)),
+    }

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from parity_pipeline.core.fetching import FetchedRows, SampleBlock, Staging
 from parity_pipeline.core.grading import Thresholds
 from parity_pipeline.core.waivers import Waiver
@@ -16,6 +19,7 @@ from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.sources import SourceSpec
 from parity_pipeline.storage.staging import STAGING_HOURS
 from parity_pipeline.wire.engine import LaneResult, fetch_lane
+from parity_pipeline.wire.few import ask_few
 from parity_pipeline.wire.progress import Progress
 from parity_pipeline.wire.side import SideConfig
 
@@ -39,6 +43,10 @@ class Gateway(Protocol):
         total: int,
     ) -> LaneResult:
         """Fetch the vectors of all samples in order; `wire.engine.fetch_lane` says more."""
+        ...
+
+    def ask(self, model: str, texts: Sequence[str]) -> Sequence[NDArray[np.float32] | None]:
+        """Return a vector a text, None where there is none; for a few texts, out of the lane."""
         ...
 
 
@@ -70,6 +78,10 @@ class HttpGateway:
         """Fetch the vectors of all samples in order."""
         return fetch_lane(self.config, model, samples, sink, staging=staging, progress=progress, total=total)
 
+    def ask(self, model: str, texts: Sequence[str]) -> Sequence[NDArray[np.float32] | None]:
+        """Return a vector a text, None where there is none; for a few texts, out of the lane."""
+        return ask_few(self.config, model, texts)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
@@ -79,6 +91,7 @@ class Probe:
         layout: Where data and reports lie.
         sources: Where samples come from.
         thresholds: What a sample has to reach.
+        models: All models of the settings.
         waivers: Expected differences, in the order of the settings.
         required_bound: Share of inputs, in (0, 1), that at most may fail, to be proved; None asks for no proof.
         package_version: Version that is running.
@@ -91,6 +104,7 @@ class Probe:
     sources: Sequence[SourceSpec]
     thresholds: Thresholds
     package_version: str
+    models: Sequence[str] = ()
     waivers: Sequence[Waiver] = ()
     required_bound: float | None = None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)

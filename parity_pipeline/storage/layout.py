@@ -54,6 +54,10 @@ class Layout:
         """Return the compared rows of one date and model."""
         return self.data_dir / "parity" / _partition(date, model) / "parity.parquet"
 
+    def diagnosis(self, date: str, model: str) -> Path:
+        """Return the file of the diagnosis."""
+        return self.data_dir / "diagnoses" / _partition(date, model) / "diagnosis.json"
+
     def verdict(self, date: str, model: str) -> Path:
         """Return the stored verdict of one date and model."""
         return self.data_dir / "verdicts" / _partition(date, model) / "verdict.json"

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 import dagster as dg
 import httpx
+import numpy as np
+from numpy.typing import NDArray
 
 from parity_pipeline.core.fetching import FetchedRows, SampleBlock, Staging
 from parity_pipeline.core.outcomes import Side
@@ -21,6 +23,7 @@ from parity_pipeline.running import QUIET
 from parity_pipeline.settings import Settings
 from parity_pipeline.settings_file import validate
 from parity_pipeline.wire.engine import LaneResult, fetch_lane
+from parity_pipeline.wire.few import ask_few
 from parity_pipeline.wire.progress import Progress
 from parity_pipeline.wire.side import SideConfig
 from parity_pipeline_tests.fakes.gateways import Gateway
@@ -57,6 +60,10 @@ class FakeSide:
             self.config, model, samples, sink, staging=staging, progress=progress, total=total,
             transport=httpx.ASGITransport(self.app), clock=lambda: CLOCK, now=lambda: 0.0, sleep=no_wait,
         )  # fmt: skip
+
+    def ask(self, model: str, texts: Sequence[str]) -> Sequence[NDArray[np.float32] | None]:
+        """Ask for a few texts, likewise."""
+        return ask_few(self.config, model, texts, transport=httpx.ASGITransport(self.app))
 
 
 @dataclass

@@ -35,7 +35,8 @@ def test_the_graph_is_the_documented_one(definitions: dg.Definitions) -> None:
         "legacy/embeddings": ["samples"],
         "candidate/embeddings": ["samples"],
         "parity": ["candidate/embeddings", "legacy/embeddings", "samples"],
-        "verdict": ["parity"],
+        "diagnosis": ["candidate/embeddings", "legacy/embeddings", "parity", "samples"],
+        "verdict": ["diagnosis", "parity"],
         "report": ["verdict"],
         "summary": ["verdict"],
     }
@@ -113,5 +114,5 @@ def test_the_definitions_load_as_a_code_location_does(definitions: dg.Definition
 def test_a_job_for_each_lane_leaves_the_other_and_the_samples_alone(definitions: dg.Definitions, side: Side) -> None:
     """`candidate_again` holds its own lane and what is downstream, so that a backfill of it is one choice in the UI."""
     keys = definitions.resolve_job_def(again_name(side)).asset_layer.selected_asset_keys
-    expected = {f"{side}/embeddings", "parity", "verdict", "report", "summary"}
+    expected = {f"{side}/embeddings", "parity", "diagnosis", "verdict", "report", "summary"}
     assert {key.to_user_string() for key in keys} == expected

@@ -209,3 +209,32 @@ def test_a_required_bound_needs_random_samples(tmp_path: Path) -> None:
     assert project.run().success
     verdict = read_verdict(layout.verdict(DAY, MODEL))
     assert (verdict.decision, verdict.drawn["draws"]) == (Decision.PASS, 10)
+
+
+def test_a_failing_date_names_its_cause(tmp_path: Path) -> None:
+    """Rows that come permuted are named as such in the verdict, with the samples; a passing date asks nothing more."""
+    candidate = hash_gateway("go")
+    project = a_project(tmp_path, candidate=candidate, samples=tuple(f"text number {number}" for number in range(40)))
+    assert project.run().success
+    layout = project.settings().layout()
+    asked = candidate.requests
+    assert asked == 3
+    assert read_verdict(layout.verdict(DAY, MODEL)).diagnosis["causes"] == []
+    straight = candidate.embed
+    swapped = {"text number 4": "text number 7", "text number 7": "text number 4"}
+    candidate.embed = lambda text, model: straight(swapped.get(text, text), model)
+    assert project.run().success
+    diagnosis = read_verdict(layout.verdict(DAY, MODEL)).diagnosis
+    assert [cause["name"] for cause in diagnosis["causes"]] == ["rows permuted"]
+    assert (diagnosis["failing"], diagnosis["explained"]) == (2, 2)
+
+
+def test_a_diagnosis_of_other_batches_is_not_believed(tmp_path: Path) -> None:
+    """Judging a newer comparison with the diagnosis of an older one leaves the cause open."""
+    project = a_project(tmp_path, candidate=hash_gateway("go", noise=0.5))
+    assert project.run().success
+    layout = project.settings().layout()
+    assert read_verdict(layout.verdict(DAY, MODEL)).diagnosis
+    project.samples = ("other texts", "than before")
+    assert project.run("samples", "legacy/embeddings", "candidate/embeddings", "parity", "verdict").success
+    assert read_verdict(layout.verdict(DAY, MODEL)).diagnosis == {}

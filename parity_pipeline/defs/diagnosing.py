@@ -1,0 +1,194 @@
+"""The asset `diagnosis`: why samples of a date and model fail, with evidence.
+
+Here belongs the step from the stored lanes to the core's diagnosis, and the few requests it may send. A gateway that
+does not answer leaves causes open and fails nothing.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import dagster as dg
+import numpy as np
+
+from parity_pipeline.core.collisions import one_sided, scan
+from parity_pipeline.core.diagnosis.diagnosing import diagnose
+from parity_pipeline.core.diagnosis.records import Experiment, Inquiry, Subject, Vector
+from parity_pipeline.core.errors import ParityError
+from parity_pipeline.core.fetching import FetchedRows
+from parity_pipeline.core.metrics import Matrix32
+from parity_pipeline.core.outcomes import Outcome, Side
+from parity_pipeline.core.parity_header import ParityHeader
+from parity_pipeline.core.regrading import regrade
+from parity_pipeline.core.selecting import FailingRows, PickedSamples, chosen_rows, matrix_of, picked_rows
+from parity_pipeline.defs.failures import explained
+from parity_pipeline.defs.io_managers import Product, draft_for
+from parity_pipeline.defs.metadata import diagnosis_metadata
+from parity_pipeline.defs.partitions import split_key
+from parity_pipeline.defs.resources import Gateway, Probe
+from parity_pipeline.storage.diagnosis_files import write_diagnosis
+from parity_pipeline.storage.embeddings import EmbeddingsFile
+from parity_pipeline.storage.parity_files import ParityFile
+from parity_pipeline.storage.sample_sets import SampleSetFile
+
+ROWS: Final = 4000
+"""Largest number of samples that a diagnosis holds in memory, failing and passing ones together."""
+
+REQUESTS: Final = 12
+"""Largest number of extra requests to both sides together. A date without a failing sample sends none."""
+
+KNOWN_TEXTS: Final = 16
+"""Failing texts that are asked of the other models, to recognise one of them."""
+
+_AGREEING: Final = (Outcome.MATCH, Outcome.REFUSED_BY_BOTH)
+
+
+def identity_of(header: ParityHeader) -> dict[str, str]:
+    """Return what a diagnosis of this comparison was made from: the sample set, and when both lanes were fetched."""
+    legacy, candidate = header.sides
+    return {
+        "sample_set": str(header.sample_set["hash"]),
+        "legacy_fetched": legacy.fetched_to,
+        "candidate_fetched": candidate.fetched_to,
+    }
+
+
+def diagnosis_asset(partitions: dg.PartitionsDefinition, owners: list[str]) -> dg.AssetsDefinition:
+    """Return the asset `diagnosis`."""
+
+    @dg.asset(
+        ins={
+            "legacy": dg.AssetIn(key=["legacy", "embeddings"]),
+            "candidate": dg.AssetIn(key=["candidate", "embeddings"]),
+        },
+        required_resource_keys={"probe", "legacy_gateway", "candidate_gateway"},
+        partitions_def=partitions,
+        group_name="verdicts",
+        kinds={"python", "json"},
+        owners=owners,
+        io_manager_key="artifacts",
+    )
+    def diagnosis(
+        context: dg.AssetExecutionContext,
+        samples: SampleSetFile,
+        legacy: EmbeddingsFile,
+        candidate: EmbeddingsFile,
+        parity: ParityFile,
+    ) -> dg.Output[Product]:
+        """Why samples fail: causes in words with evidence, and collisions that one side alone has."""
+        probe: Probe = context.resources.probe
+        _, model = split_key(context.partition_key)
+        gateways = {side: getattr(context.resources, f"{side.value}_gateway") for side in Side}
+        with explained():
+            work = Work(samples=samples, lanes=(legacy, candidate), parity=parity, probe=probe, model=model)
+            found = work.diagnosed(gateways)
+            temporary = draft_for(probe.layout, context)
+            header = ParityHeader.from_json(parity.header, str(parity.path))
+            write_diagnosis(temporary, found, identity=identity_of(header))
+        return dg.Output(Product(temporary=temporary), metadata=diagnosis_metadata(found))
+
+    return diagnosis
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """One diagnosis: what is stored of a date and model, and under which thresholds it is looked at."""
+
+    samples: SampleSetFile
+    lanes: tuple[EmbeddingsFile, EmbeddingsFile]
+    parity: ParityFile
+    probe: Probe
+    model: str
+    experiments: Sequence[Experiment] = ()
+
+    def diagnosed(self, gateways: Mapping[Side, Gateway]) -> dict[str, Any]:
+        """Return the diagnosis as plain values; empty where the lanes were not paired."""
+        failing = FailingRows(ROWS // 2)
+        for rows in self.parity.blocks():
+            for index, outcome in enumerate(regrade(rows, self.probe.thresholds).outcomes):
+                if outcome not in _AGREEING:
+                    failing.add(rows.start + index)
+        if not self.parity.rows:
+            return {}
+        batch = max(1, gateways[Side.LEGACY].config.batch_texts)
+        chosen = chosen_rows(failing.ordinals, self.parity.rows, batch=batch, limit=ROWS)
+        picked = PickedSamples(chosen)
+        for block in self.samples.blocks():
+            picked.add(block)
+        legacy, candidate = (picked_rows(chosen, lane.blocks()) for lane in self.lanes)
+        subject = Subject(
+            samples=picked.block(),
+            legacy=legacy,
+            candidate=candidate,
+            thresholds=self.probe.thresholds,
+            batch_size=batch,
+            ordinals=[int(ordinal) for ordinal in chosen],
+            known=self._known(picked, chosen, failing.ordinals, gateways) if failing.seen else {},
+        )
+        inquiry = Inquiry(
+            legacy=asking(gateways[Side.LEGACY], self.model),
+            candidate=asking(gateways[Side.CANDIDATE], self.model),
+            requests=REQUESTS,
+            texts=batch,
+        )
+        result = diagnose(subject, self.experiments, inquiry if failing.seen else None)
+        return asdict(result) | {
+            "failing": failing.seen,
+            "failing_looked_at": result.failing,
+            "looked_at": len(chosen),
+            "collisions": collisions_of(legacy, candidate),
+        }
+
+    def _known(
+        self,
+        picked: PickedSamples,
+        chosen: np.ndarray[Any, Any],
+        failing: Sequence[int],
+        gateways: Mapping[Side, Gateway],
+    ) -> dict[str, Matrix32]:
+        """Return what the other models of either side give for some failing texts, to recognise a wrong model."""
+        rows = [int(row) for row in np.searchsorted(chosen, failing[:KNOWN_TEXTS])]
+        texts = [picked.texts[row] for row in rows]
+        known: dict[str, Matrix32] = {}
+        for other in self.probe.models:
+            for side in Side if other != self.model else ():
+                vectors = asking(gateways[side], other)(texts)
+                dimension = max((len(vector) for vector in vectors if vector is not None), default=0)
+                if not dimension:
+                    continue
+                matrix = np.zeros((len(picked.ids), dimension), np.float32)
+                for row, vector in zip(rows, vectors, strict=True):
+                    if vector is not None and len(vector) == dimension:
+                        matrix[row] = vector
+                known[f"{other} of the {side} side"] = matrix
+        return known
+
+
+def asking(gateway: Gateway, model: str) -> Callable[[Sequence[str]], Sequence[Vector | None]]:
+    """Return a function that asks a side for texts; None for what is refused, all None where it cannot be used."""
+
+    def ask(texts: Sequence[str]) -> Sequence[Vector | None]:
+        try:
+            return gateway.ask(model, texts)
+        except ParityError:
+            return [None] * len(texts)
+
+    return ask
+
+
+def collisions_of(legacy: FetchedRows, candidate: FetchedRows) -> list[dict[str, Any]]:
+    """Return the collisions that one side alone has, of the rows that both sides answered in their usual dimension."""
+    widths = [int(np.bincount(rows.dimensions()).argmax()) if len(rows) else 0 for rows in (legacy, candidate)]
+    if not all(widths):
+        return []
+    matrices = [matrix_of(rows, width) for rows, width in zip((legacy, candidate), widths, strict=True)]
+    both = np.flatnonzero(np.all([np.any(matrix, axis=1) for matrix in matrices], axis=0))
+    if not len(both):
+        return []
+    ids = [legacy.ids[int(row)] for row in both]
+    old, new = (matrix[both] for matrix in matrices)
+    found = (
+        one_sided(Side.LEGACY, scan(old, ids), new, ids),
+        one_sided(Side.CANDIDATE, scan(new, ids), old, ids),
+    )
+    return [asdict(one) for one in found if one.groups]
