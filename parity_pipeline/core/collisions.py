@@ -10,8 +10,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.metrics import Matrix32
@@ -228,6 +226,11 @@ def _gaps(
 
 def _joined(labels: Labels, left: NDArray[np.intp], right: NDArray[np.intp]) -> Labels:
     """Return the labels after the groups of each pair became one."""
+    if not len(left):
+        return labels
+    from scipy.sparse import coo_array  # noqa: PLC0415 - takes long to import, and most sets have no pair to join
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+
     count = int(labels.max()) + 1
     graph = coo_array((np.ones(len(left), np.int8), (labels[left], labels[right])), shape=(count, count))
     return connected_components(graph, directed=False)[1][labels].astype(np.int32)

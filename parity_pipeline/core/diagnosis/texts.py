@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.stats import hypergeom
 
 from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Rows
 from parity_pipeline.core.diagnosis.scene import Finding, Mask, Scene, indices
@@ -135,6 +134,8 @@ def _limit_words(scene: Scene, measure: Measure, limit: int, passing: Rows) -> s
 
 def _chance(failing: int, fine: int, all_failing: int, all_fine: int) -> float:
     """Return the probability of `failing` or more failing ones among `failing + fine` drawn blindly."""
+    from scipy.stats import hypergeom  # noqa: PLC0415 - takes a second to import, and most dates have nothing to explain
+
     return float(hypergeom.sf(failing - 1, all_failing + all_fine, all_failing, failing + fine))
 
 
