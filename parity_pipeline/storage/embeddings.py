@@ -78,6 +78,14 @@ class EmbeddingsWriter:
         if len(rows):
             self._writer.add(_batch(rows))
 
+    def flush(self) -> None:
+        """End the row group here, whatever it holds.
+
+        Raises:
+            ArtifactError: The disk or folder does not take it.
+        """
+        self._writer.flush()
+
     def finish(self, provenance: Provenance) -> None:
         """Write what is left and the provenance, and close the file, which is then ready to be published.
 

@@ -11,17 +11,16 @@ from datetime import datetime
 from random import Random
 from typing import Final
 
-import numpy as np
 import tenacity
 
-from parity_pipeline.core.fetching import FetchedRows, Piece
-from parity_pipeline.core.limits import ERROR_CHARACTERS
+from parity_pipeline.core.fetching import Piece
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.wire.client import Client, Reply, Trouble
 from parity_pipeline.wire.decode import Decoded, Decoder
 from parity_pipeline.wire.encode import Batch, RequestShape, encode_text
 from parity_pipeline.wire.malformed import MalformedAnswer
 from parity_pipeline.wire.pacing import Gate, Pacer
+from parity_pipeline.wire.pieces import ended, not_asked, piece_of
 from parity_pipeline.wire.policy import Rule, Then, kind_of_status, rule_of
 from parity_pipeline.wire.side import SideConfig
 from parity_pipeline.wire.unusable import unusable
@@ -125,7 +124,7 @@ class Asker:
                     middle = (len(part) + 1) // 2
                     waiting += [part.part(middle, len(part)), part.part(0, middle)]
                 else:
-                    yield _ended(part, rule, trouble)
+                    yield ended(part, rule, trouble)
 
     async def _ask(self, batch: Batch) -> Piece:
         """Return the rows of a batch, after as many attempts as its troubles are worth.
@@ -142,7 +141,7 @@ class Asker:
             self.counts.retries += attempt > 1
             request_id = f"{self._run}-{batch.start}-{len(batch)}-{attempt}"
             reply, decoded = await self.send(body, request_id, len(batch))
-            return _piece(batch, reply, decoded)
+            return piece_of(batch, reply, decoded)
 
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(self._worth_retrying),
@@ -153,22 +152,30 @@ class Asker:
         )
         return await retrying(once)
 
-    async def send(self, body: bytes, request_id: str, texts: int) -> tuple[Reply, Decoded]:
+    async def send(self, body: bytes, request_id: str, texts: int, *, counted: bool = True) -> tuple[Reply, Decoded]:
         """Send a body once and read its answer.
+
+        Args:
+            body: The request body.
+            request_id: Its id.
+            texts: Texts in it.
+            counted: Whether an answer without vectors is a trouble of the lane.
 
         Raises:
             Trouble: There are no vectors in what came.
         """
         around = self._around
-        await around.pacer.turn(texts)
-        self.counts.requests += 1
         try:
-            seconds = min(self._config.timeouts.total, max(around.seconds_left(), 0.001))
-            reply = await around.client.send(body, request_id, seconds=seconds)
+            async with around.gate:
+                await around.pacer.turn(texts)
+                self.counts.requests += 1
+                seconds = min(self._config.timeouts.total, max(around.seconds_left(), 0.001))
+                reply = await around.client.send(body, request_id, seconds=seconds)
             self.counts.http_answers += 1
+            await asyncio.sleep(0)  # the next request leaves before this answer is read
             decoded = self._without_secrets(self._read(reply, texts))
         except Trouble as trouble:
-            self._note(trouble)
+            self._note(trouble, counted=counted)
             raise
         self.counts.answered += 1
         self.counts.tokens.update(decoded.usage)
@@ -212,8 +219,9 @@ class Asker:
             request_id=reply.request_id,
         )
 
-    def _note(self, trouble: Trouble) -> None:
-        self.counts.troubles[trouble.kind] += 1
+    def _note(self, trouble: Trouble, *, counted: bool) -> None:
+        if counted:
+            self.counts.troubles[trouble.kind] += 1
         if trouble.http_status in (429, 503):
             self._around.gate.overloaded()
         if trouble.retry_after:
@@ -262,39 +270,3 @@ class Asker:
 def _without_query(location: str) -> str:
     """Return the target of a redirect without what may be a ticket in its query."""
     return location.partition("?")[0].partition("#")[0] or "nowhere"
-
-
-def _piece(batch: Batch, reply: Reply, decoded: Decoded) -> Piece:
-    rows, dimension = decoded.vectors.shape
-    return Piece(
-        FetchedRows(
-            start=batch.start,
-            ids=batch.ids,
-            values=np.ascontiguousarray(decoded.vectors).reshape(-1),
-            offsets=np.arange(rows + 1, dtype=np.int32) * np.int32(dimension),
-            status=[RowStatus.OK] * rows,
-            http_status=[reply.status] * rows,
-            errors=[None] * rows,
-            request_ids=[reply.request_id] * rows,
-            latency_ms=[reply.latency_ms] * rows,
-        ),
-        decoded.model,
-    )
-
-
-def _ended(batch: Batch, rule: Rule, trouble: Trouble) -> Piece:
-    rows = FetchedRows.without_vectors(
-        batch.as_block(),
-        rule.ends_as,
-        str(trouble)[:ERROR_CHARACTERS],
-        http_status=trouble.http_status,
-        request_id=trouble.request_id,
-        latency_ms=trouble.latency_ms,
-    )
-    return Piece(rows)
-
-
-def not_asked(batch: Batch, reason: str) -> Piece:
-    """Return rows for samples that a stopped lane no longer asks for."""
-    error = f"not asked: {reason}"[:ERROR_CHARACTERS]
-    return Piece(FetchedRows.without_vectors(batch.as_block(), RowStatus.FAILED, error))

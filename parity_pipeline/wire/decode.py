@@ -20,6 +20,7 @@ from parity_pipeline.wire.paths import FieldPath, describe_fields, is_array
 
 Matrix = NDArray[Any]
 _OPEN = ord("[")
+_MOST_TOKENS = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,12 @@ class Decoder:
             return {}
         usage = self._usage.find(document)
         members = usage.items() if hasattr(usage, "items") else [(self._usage.outer[-1], usage)]
-        return {str(key): value for key, value in members if type(value) is int and value >= 0}
+        return {str(key): int(value) for key, value in members if _is_count(value)}
+
+
+def _is_count(value: Any) -> bool:
+    """Return whether a value is a number of tokens; Cohere documents its counts as numbers that may have a point."""
+    return type(value) in (int, float) and 0 <= value < _MOST_TOKENS and value == int(value)
 
 
 def _wrong_count(asked: int, came: int) -> MalformedAnswer:

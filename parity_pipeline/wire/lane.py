@@ -6,26 +6,30 @@ Here belongs the running of a lane. How one batch is settled belongs to `asking`
 import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
 from parity_pipeline.core.drift import NOT_OBSERVED, WireObservation
 from parity_pipeline.core.fetching import Piece, SampleBlock, Staging
 from parity_pipeline.core.outcomes import RowStatus
-from parity_pipeline.wire.asking import CANARY_TEXT, Asker, Surroundings, not_asked
+from parity_pipeline.wire.asking import CANARY_TEXT, Asker, Surroundings
 from parity_pipeline.wire.client import Client, Reply, Trouble
 from parity_pipeline.wire.decode import Decoded
 from parity_pipeline.wire.encode import Batch, RequestShape, encode_text, plan
 from parity_pipeline.wire.observe import observe, software
 from parity_pipeline.wire.pacing import Gate, Pacer
+from parity_pipeline.wire.pieces import not_asked
 from parity_pipeline.wire.progress import Progress, ProgressTeller
 from parity_pipeline.wire.shelf import Shelf, Sink
 from parity_pipeline.wire.side import SideConfig
 from parity_pipeline.wire.words import one_line
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +74,9 @@ class Lane:
         )
         self._asker = Asker(config, model, around, self._on_answer)
         self._shelf = Shelf(sink, staging, window=4 * config.concurrency + 8)
+        # As many batches again are read, staged and written while `concurrency` requests are in flight.
+        self._hands = asyncio.Semaphore(2 * config.concurrency)
+        self._disk = ThreadPoolExecutor(1, "lane-disk")
         self._recent: deque[tuple[int, int]] = deque(maxlen=max(1, config.stop_window))
         self._teller = ProgressTeller(config.side, progress, total, parts.now)
         before = dict(staging.recall()) if staging is not None else {}
@@ -90,32 +97,41 @@ class Lane:
             GatewayError: The side cannot be used at all, among what else `fetch_lane` says.
         """
         self._from = self._from or self._stamp()
-        limit = 1 if self._config.dialect.one_text else self._config.batch_texts
-        overhead = self._asker.shape.overhead
-        async with asyncio.TaskGroup() as tasks:
-            for batch in plan(samples, texts=limit, size=self._config.batch_bytes, overhead=overhead):
-                for part in self._missing(batch):
-                    await self._shelf.room()
-                    await self._gate.enter()
-                    self._check_deadline()
-                    if self._asker.stopped:
-                        self._gate.leave()
-                        self._place(not_asked(part, self._asker.stopped))
-                    else:
-                        tasks.create_task(self._settle(part))
-        if self._wants_default_model():
-            await self._ask_default_model()
-        self._remember()
+        with self._disk:
+            async with asyncio.TaskGroup() as tasks:
+                await self._start_all(samples, tasks)
+            if self._wants_default_model():
+                await self._ask_default_model()
+            await self._remember()
         self._tell(finished=True)
 
-    def _missing(self, batch: Batch) -> Iterator[Batch]:
-        """Yield the parts of a batch that no earlier run settled; note those that one did."""
-        if self._staging is None:
-            yield batch
-            return
+    async def _start_all(self, samples: Iterable[SampleBlock], tasks: asyncio.TaskGroup) -> None:
+        limit = 1 if self._config.dialect.one_text else self._config.batch_texts
+        overhead = self._asker.shape.overhead
+        for batch in plan(samples, texts=limit, size=self._config.batch_bytes, overhead=overhead):
+            parts = [batch] if self._staging is None else await self._on_disk(self._missing, batch)
+            for part in parts:
+                await self._shelf.room()
+                await self._hands.acquire()
+                self._check_deadline()
+                if self._asker.stopped:
+                    self._hands.release()
+                    await self._place(not_asked(part, self._asker.stopped))
+                else:
+                    tasks.create_task(self._settle(part))
+
+    async def _on_disk(self, call: Callable[..., T], *arguments: Any) -> T:
+        """Call what may wait for a disk in the one thread that does, so that a slow disk stalls no request."""
+        return await asyncio.get_running_loop().run_in_executor(self._disk, call, *arguments)
+
+    def _missing(self, batch: Batch) -> list[Batch]:
+        """Return the parts of a batch that no earlier run settled; note those that one did."""
+        return list(self._unsettled(batch, self._staging)) if self._staging else [batch]
+
+    def _unsettled(self, batch: Batch, staging: Staging) -> Iterator[Batch]:
         first, index = 0, 0
         while index < len(batch):
-            count = self._staging.count_at(batch.start + index)
+            count = staging.count_at(batch.start + index)
             if not count or index + count > len(batch):
                 index += 1
                 continue
@@ -132,16 +148,17 @@ class Lane:
             failed = 0
             async for piece in self._asker.settle(batch):
                 failed += sum(status is RowStatus.FAILED for status in piece.rows.status)
-                self._place(piece)
+                await self._place(piece)
         finally:
-            self._gate.leave()
+            self._hands.release()
         self._recent.append((len(batch), failed))
         self._check_share()
 
-    def _place(self, piece: Piece) -> None:
-        self._shelf.place(piece)
+    async def _place(self, piece: Piece) -> None:
+        await self._on_disk(self._shelf.place, piece)
+        self._shelf.note_room()
         if self._teller.due():
-            self._remember()
+            await self._remember()
             self._tell()
 
     def _check_share(self) -> None:
@@ -181,7 +198,7 @@ class Lane:
         """Learn which model answers a request that names none; that it is refused is an answer too."""
         body = RequestShape(self._config.dialect, None).body([encode_text(CANARY_TEXT)])
         try:
-            _, decoded = await self._asker.send(body, "default-model", 1)
+            _, decoded = await self._asker.send(body, "default-model", 1, counted=False)
             found = one_line(decoded.model) or "not named"
         except Trouble as trouble:
             found = f"refused (HTTP {trouble.http_status})" if trouble.http_status else NOT_OBSERVED
@@ -195,7 +212,7 @@ class Lane:
         counts = self._asker.counts
         self._teller.tell(self._shelf.settled, self._shelf.kept, counts.retries, counts.troubles, finished=finished)
 
-    def _remember(self) -> None:
+    async def _remember(self) -> None:
         if self._staging is None:
             return
         facts = self.facts()
@@ -203,7 +220,7 @@ class Lane:
         kept = ("server_headers", "fetched_from", "fetched_to", "requests", "retries", "tokens")
         malformed = self._asker.counts.malformed_batches + self._malformed_before
         told = {"observation": observation, "malformed_batches": malformed, **{name: facts[name] for name in kept}}
-        self._staging.remember(told)
+        await self._on_disk(self._staging.remember, told)
 
     def _doubts(self) -> tuple[str, ...]:
         """Return what a person should know though the rows are right: answers to batches that held no usable whole."""

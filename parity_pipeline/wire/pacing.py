@@ -58,15 +58,19 @@ class Gate:
         self._good = 0
         self._calm_until = 0.0
 
-    async def enter(self) -> None:
+    async def __aenter__(self) -> None:
         """Wait for a place."""
         while self._in_flight >= self.limit:
             waiter = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
-            await waiter
+            try:
+                await waiter
+            except asyncio.CancelledError:
+                self._wake()
+                raise
         self._in_flight += 1
 
-    def leave(self) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Give the place back."""
         self._in_flight -= 1
         self._wake()

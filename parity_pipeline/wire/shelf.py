@@ -66,7 +66,6 @@ class Shelf:
             self._drain()
         else:
             self._early[start] = None if self._staging is not None else piece
-        self._note_room()
 
     def keep(self, start: int, count: int) -> None:
         """Take note of a piece that an earlier run settled and the staging holds."""
@@ -74,7 +73,6 @@ class Shelf:
         self.kept += count
         self._early[start] = None
         self._drain()
-        self._note_room()
 
     def _drain(self) -> None:
         while self._cursor in self._early:
@@ -95,7 +93,8 @@ class Shelf:
                 self.latency.add(rows.latency_ms[0])
         self._sink(rows)
 
-    def _note_room(self) -> None:
+    def note_room(self) -> None:
+        """Let `room` go on, or hold it; to be called in the thread of the loop after pieces were placed."""
         if self._staging is None and len(self._early) >= self._window:
             self._room.clear()
         else:

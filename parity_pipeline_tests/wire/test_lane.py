@@ -179,8 +179,9 @@ def test_what_the_wire_showed_is_told() -> None:
     assert seen.models_echoed == {"m": 95}
     assert seen.fetched_from == "2026-04-30T12:00:00.000+00:00"
     refused = FakeSide(lambda _texts, number: httpx.Response(400) if number == 11 else None)
-    default = fetch(refused, TEXTS, side(ask_default_model=True)).result.observation.default_model
-    assert default == "refused (HTTP 400)"
+    without = fetch(refused, TEXTS, side(ask_default_model=True)).result
+    assert without.observation.default_model == "refused (HTTP 400)"
+    assert without.errors_by_kind == {}
 
 
 def test_no_secret_leaves() -> None:

@@ -1,0 +1,122 @@
+"""The servers that the benchmarks fetch from: nginx with a canned answer, and a gateway that takes its time.
+
+Here belongs starting and ending them. What is measured belongs to the benchmark that uses them.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Generator
+from pathlib import Path
+
+import numpy as np
+
+TEXTS, WIDTH = 32, 768
+SLOW_SECONDS = 0.05
+
+_NGINX = """
+daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log crit;
+events {{ worker_connections 256; }}
+http {{
+  access_log off; keepalive_requests 100000000; default_type application/json; tcp_nodelay on;
+  client_body_temp_path {folder}/1; proxy_temp_path {folder}/2; fastcgi_temp_path {folder}/3;
+  uwsgi_temp_path {folder}/4; scgi_temp_path {folder}/5;
+  server {{
+    listen 127.0.0.1:{port};
+    location = /ai/embed {{ error_page 405 =200 /body.json; return 405; }}
+    location = /one/embed {{ error_page 405 =200 /one.json; return 405; }}
+    location / {{ root {folder}; }}
+  }}
+}}
+"""
+
+
+def canned(rows: int) -> bytes:
+    """Return an answer of the rust dialect with unit vectors in float64 digits."""
+    vectors = np.random.default_rng(0).normal(size=(rows, WIDTH))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return json.dumps({"embeddings": vectors.tolist(), "model": "m", "dimensions": WIDTH}).encode()
+
+
+def program(name: str) -> str | None:
+    """Return where a program is, also where it is not on the path of users; None where it is not installed."""
+    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+
+
+def wrk(url: str, folder: Path, connections: int) -> float | None:
+    """Return the requests a second that wrk gets out of an address, bodies thrown away; None without wrk."""
+    found = program("wrk")
+    if found is None:
+        print("wrk is not installed (Debian package wrk): the raw limit is left out")
+        return None
+    script = folder / "post.lua"
+    script.write_text('wrk.method="POST"; wrk.body="{}"')
+    command = [found, "-t1", f"-c{connections}", "-d3", "-s", str(script), f"{url}/ai/embed"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 - found on the path
+    return next(float(line.split()[1]) for line in said.splitlines() if line.startswith("Requests/sec"))
+
+
+@contextlib.contextmanager
+def nginx(folder: Path) -> Generator[str]:
+    """Run nginx with the canned answers, and yield its address."""
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+    (folder / "body.json").write_bytes(canned(TEXTS))
+    (folder / "one.json").write_bytes(canned(1))
+    (folder / "nginx.conf").write_text(_NGINX.format(folder=folder, port=port))
+    command = [program("nginx") or "nginx", "-c", str(folder / "nginx.conf")]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:  # noqa: S603 - a bench starts its own server
+        try:
+            while True:
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                    break
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+
+
+def serve_slowly() -> None:
+    """Serve the canned answer after a wait, until killed; print the port. A thread a connection is the least work."""
+    body = canned(TEXTS)
+    answer = f"HTTP/1.1 200 OK\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
+
+    def serve(connection: socket.socket) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        asked = b""
+        with contextlib.suppress(ConnectionError), connection:
+            while part := connection.recv(65536):
+                asked += part
+                head, _, rest = asked.partition(b"\r\n\r\n")
+                length = next(
+                    (line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), b""
+                )
+                if length and len(rest) >= int(length[15:]):
+                    asked = b""
+                    time.sleep(SLOW_SECONDS)
+                    connection.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        print(listener.getsockname()[1], flush=True)
+        while True:
+            threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+
+
+@contextlib.contextmanager
+def slow_gateway() -> Generator[str]:
+    """Run a server that takes 50 ms a batch in a process of its own, and yield its address."""
+    command = [sys.executable, __file__]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603 - itself
+        try:
+            yield f"http://127.0.0.1:{server.stdout.readline().strip() if server.stdout else ''}"
+        finally:
+            server.terminate()
+
+
+if __name__ == "__main__":
+    serve_slowly()
