@@ -50,6 +50,10 @@ class Layout:
         """Return the vectors of one side (`legacy` or `candidate`), date and model."""
         return self.data_dir / "embeddings" / f"side={slug(side)}" / _partition(date, model) / "embeddings.parquet"
 
+    def stability(self, side: str, date: str, model: str) -> Path:
+        """Return what trying one side against itself came to on one date, for one model."""
+        return self.data_dir / "stability" / f"side={slug(side)}" / _partition(date, model) / "stability.json"
+
     def parity(self, date: str, model: str) -> Path:
         """Return the compared rows of one date and model."""
         return self.data_dir / "parity" / _partition(date, model) / "parity.parquet"

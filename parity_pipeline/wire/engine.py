@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random, SystemRandom
+from typing import TypeVar
 
 import httpx
 
@@ -21,6 +22,8 @@ from parity_pipeline.wire.lane import Lane, LaneParts
 from parity_pipeline.wire.pacing import Latency
 from parity_pipeline.wire.progress import Progress
 from parity_pipeline.wire.side import SideConfig
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,13 +123,13 @@ def fetch_lane(
             await lane.run(samples)
         return LaneResult(**lane.facts(), seconds=now() - began)
 
-    return _run_anywhere(run)
+    return run_anywhere(run)
 
 
-def _run_anywhere(run: Callable[[], Awaitable[LaneResult]]) -> LaneResult:
+def run_anywhere(run: Callable[[], Awaitable[Result]]) -> Result:
     """Run a coroutine to its end, in a thread of its own where this one already has a loop."""
 
-    def start() -> LaneResult:
+    def start() -> Result:
         return asyncio.run(_as_coroutine(run))
 
     try:
@@ -137,11 +140,11 @@ def _run_anywhere(run: Callable[[], Awaitable[LaneResult]]) -> LaneResult:
         return _unwrapped(pool.submit(start).result)
 
 
-async def _as_coroutine(run: Callable[[], Awaitable[LaneResult]]) -> LaneResult:
+async def _as_coroutine(run: Callable[[], Awaitable[Result]]) -> Result:
     return await run()
 
 
-def _unwrapped(call: Callable[[], LaneResult]) -> LaneResult:
+def _unwrapped(call: Callable[[], Result]) -> Result:
     """Return the result, or raise the one exception that ended it: a task group wraps what its tasks raise."""
     try:
         return call()

@@ -1,0 +1,272 @@
+"""The records of trying a side against itself: what is asked, what came, what it showed.
+
+Here belong frozen records. Which requests are sent belongs to `plan`, reading the answers to `observing`, what they come
+to belongs to `findings`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from parity_pipeline.core.floor import NoiseFloor
+from parity_pipeline.core.metrics import Matrix32
+from parity_pipeline.core.outcomes import RowStatus, Side
+
+Texts = tuple[str, ...]
+"""The texts of one request, in the order they are sent."""
+
+IDS_LISTED: Final = 50
+"""Ids that one list of a record holds at most; counts say how many there are."""
+
+WORDS_LISTED: Final = 12
+"""Faults that one experiment lists at most."""
+
+TRIED: Final = (
+    "repeats",
+    "batch-sizes",
+    "shuffled",
+    "concurrency",
+    "equal-length-load",
+    "canaries",
+    "salted",
+)
+"""The experiments of `core.hazards.experiments` that are made here, in the order in which they are told."""
+
+OF_THE_FLOOR: Final = frozenset({"repeats", "batch-sizes", "shuffled", "concurrency", "equal-length-load"})
+"""Experiments whose worst pair makes the noise floor: what the circumstances of one fetch do to a vector, that is being
+asked again, with whom, in which order and at what load. Two fetches differ by that at random, so it explains a
+difference. `canaries` and `salted` show a state that a side is in, after a long text or of a cache: it stays for a
+whole fetch, is no noise, and would excuse a candidate for what the legacy side is stuck with. Each is a finding."""
+
+
+class Against(StrEnum):
+    """What an answer is held against."""
+
+    ALONE = "alone"
+    """Each text's answer when it was asked alone."""
+    SAME = "same"
+    """The answer to the very same request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One use of an answer.
+
+    Attributes:
+        experiment: A name of `TRIED`.
+        label: How it reads, such as `batch of 32`.
+        level: Batch size, requests in flight or number of the repeat; 0 where that means nothing.
+        against: What its rows are held against.
+    """
+
+    experiment: str
+    label: str
+    level: int
+    against: Against
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Requests that are sent together; the next step begins when all are answered.
+
+    Attributes:
+        experiment: A name of `TRIED` they are sent for; "" for the answers alone, which most of them need.
+        requests: The requests, each with its texts in order.
+        at_once: Requests in flight at the same time.
+        keep: Later answers are held against these, in place of those kept before.
+        compared: What these answers are held against; compared before they are kept.
+    """
+
+    experiment: str
+    requests: tuple[Texts, ...]
+    at_once: int = 1
+    keep: bool = False
+    compared: tuple[Comparison, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back for one request.
+
+    Attributes:
+        status: OK with vectors; else REFUSED, FAILED or MALFORMED for the request as a whole.
+        vectors: float32, shape (texts, dimensions); None where the status is not OK.
+        words: Why there are none, with the server's own words; "" where there are.
+    """
+
+    status: RowStatus
+    vectors: Matrix32 | None = None
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How much a side is asked for this.
+
+    Attributes:
+        texts: Texts of the sample set to try, at most.
+        requests: Requests to one side, at most, retries included.
+    """
+
+    texts: int = 8
+    requests: int = 60
+
+
+class FaultKind(StrEnum):
+    """What goes wrong beside a distance. The spelling is stored, so a name is never changed, only added."""
+
+    SWAPPED = "rows swapped"
+    """A row equals the answer of another text of its request."""
+    MIXED = "requests mixed"
+    """A row equals the answer of a text of another request."""
+    REFUSED = "refused in company"
+    """A request is refused although each of its texts was answered before."""
+    MALFORMED = "malformed in company"
+    """A request is answered without one vector a text although each of its texts was answered before."""
+    NO_DIRECTION = "no direction"
+    """A row is zero or holds NaN although the text's other answer is neither."""
+    DIMENSION = "another dimension"
+    """A row has another width than the text's other answer."""
+    OTHER_SPACE = "another model's vectors"
+    """A fixed text lies far from the same text with a new ending, while two such endings lie close together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Something that went wrong in an experiment beside a distance.
+
+    Attributes:
+        kind: What.
+        label: In which part of the experiment it was first seen.
+        words: What was found, a clause without a full stop. It may hold a server's words, so a page has to escape it.
+        count: Rows, or requests where rows mean nothing.
+        samples: Ids of the first texts.
+        cases: Numbers of documented failure modes it may be.
+    """
+
+    kind: FaultKind
+    label: str
+    words: str
+    count: int
+    samples: tuple[str, ...]
+    cases: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """What one experiment came to.
+
+    Attributes:
+        name: A name of `TRIED`.
+        worst: Largest 1 - cosine of two answers for one text, in [0, 2]; None where no two were compared.
+        label: The part of the experiment it was seen in; "" where all are equal or none was compared.
+        level: Batch size, requests in flight or number of the repeat there; 0 where that means nothing.
+        worst_sample: Id of its text; None likewise.
+        by_label: Largest 1 - cosine of each part.
+        identical: Compared rows that are the same float32 numbers.
+        rows: Compared rows.
+        affected: Ids of the first texts below the threshold.
+        affected_texts: How many there are.
+        faults: What went wrong beside.
+        permutation: For each row of a permuted request the position of the text whose vector it holds; empty where no
+            whole request was permuted.
+        requests: Requests sent for it.
+        left_out: What of it was not tried or not answered, and why.
+    """
+
+    name: str
+    worst: float | None
+    label: str = ""
+    level: int = 0
+    worst_sample: str | None = None
+    by_label: Mapping[str, float]
+    identical: int = 0
+    rows: int = 0
+    affected: tuple[str, ...] = ()
+    affected_texts: int = 0
+    faults: tuple[Fault, ...] = ()
+    permutation: tuple[int, ...] = ()
+    requests: int = 0
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def bit_identical(self) -> bool:
+        """Return whether rows were compared and every one was the same float32 numbers."""
+        return self.rows > 0 and self.identical == self.rows
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is wrong with a side, told once.
+
+    Attributes:
+        experiment: The name of `TRIED` that needs least to go wrong for it.
+        words: What it does, a sentence without a full stop. It may hold a server's words.
+    """
+
+    experiment: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stability:
+    """What trying one side against itself came to.
+
+    Attributes:
+        side: The side.
+        threshold: Cosine below which a text counts as affected.
+        experiments: One a name of `TRIED`, in that order.
+        floor: The noise floor; None where nothing of it was measured.
+        findings: What is wrong with the side; empty for a stable one.
+        notes: What was not tried or not answered, and why.
+        texts: Id of each text asked, to where it came from: `sample`, `canary`, `equal-length` or `salted`.
+        requests: Requests sent.
+    """
+
+    side: Side
+    threshold: float
+    experiments: Sequence[Tried]
+    floor: NoiseFloor | None
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+    texts: Mapping[str, str]
+    requests: int
+
+    @property
+    def completed(self) -> tuple[str, ...]:
+        """Return the names of the experiments in which rows were compared: those that a run has exercised."""
+        return tuple(one.name for one in self.experiments if one.rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a side's stability comes from.
+
+    Attributes:
+        date: Partition date, ISO 8601.
+        model: Model of the partition.
+        url: Address that was asked.
+        sample_set_hash: Content hash of the set whose texts were tried.
+        settings_hash: `SideConfig.settings_hash`: what shaped the requests.
+        package_version: Version of parity_pipeline.
+        first: Time of the first request, ISO 8601 in UTC.
+        last: Time of the last answer, ISO 8601 in UTC.
+    """
+
+    date: str
+    model: str
+    url: str
+    sample_set_hash: str
+    settings_hash: str
+    package_version: str
+    first: str
+    last: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StabilityRecord:
+    """What is stored of one side, date and model."""
+
+    origin: Origin
+    stability: Stability
