@@ -9,14 +9,18 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from parity_pipeline.core.numerals import cosine_text
-from parity_pipeline.core.outcomes import Decision, Outcome
+from parity_pipeline.core.outcomes import PASSING, Decision, Outcome
+from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.report.causes import first_cause
 from parity_pipeline.report.escape import visible
+from parity_pipeline.report.numbers import things
 from parity_pipeline.running import Ran
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.verdicts import verdict_to_json
@@ -31,24 +35,35 @@ _STYLES = {
     COULD_NOT_RUN: "bold yellow",
 }
 
+_REASONS = 2
+"""Reasons against a pass that the table shows where no cause says more; the report has them all."""
+
+_MODEL_COLUMNS = 26
+_VERDICT_COLUMNS = 12
+"""Widths that leave the reasons half of 80 columns; `INCONCLUSIVE` is 12 long."""
+
 Watch = Callable[[str, LaneProgress], None]
 
 
 def verdict_table(results: Sequence[Ran]) -> Table:
-    """Return a row a partition: date, model, verdict, matched samples, worst cosine, reason."""
-    table = Table("date", "model", "verdict")
-    table.add_column("matched", justify="right")
-    table.add_column("worst cosine", justify="right")
-    table.add_column("why")
+    """Return a row a partition: date and model, verdict, matched samples and worst cosine, why; readable at 80 columns.
+
+    Why holds the first reasons, the first cause, waived samples, and how much more the report says; whatever kept a
+    partition from running is told in full.
+    """
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("date, model", overflow="fold", max_width=_MODEL_COLUMNS)
+    table.add_column("verdict", max_width=_VERDICT_COLUMNS)
+    table.add_column("matched,\nworst", justify="right", no_wrap=True)
+    table.add_column("why", overflow="fold")
     for one in results:
         decision = one.verdict.decision.value if one.verdict else COULD_NOT_RUN
         table.add_row(
-            one.date,
-            Text(visible(one.model)),
+            Text(f"{one.date}\n{visible(one.model)}"),
             Text(decision, style=_STYLES[decision]),
-            _matched(one),
-            _worst(one),
+            f"{_matched(one)}\n{_worst(one)}",
             Text("\n".join(visible(reason) for reason in _why(one))),
+            end_section=True,
         )
     return table
 
@@ -64,8 +79,22 @@ def _worst(one: Ran) -> str:
 
 
 def _why(one: Ran) -> Sequence[str]:
-    found = (*one.verdict.reasons, *one.verdict.findings) if one.verdict else ()
-    return (*found, *one.failures)
+    return (*(_of_the_verdict(one.verdict) if one.verdict else ()), *one.failures)
+
+
+def _of_the_verdict(verdict: Verdict) -> Sequence[str]:
+    """Return the first reasons, cause, waivers, and what else the report tells."""
+    # The reasons of a pass behind the first are remarks on what was waived or refused, which are counted here.
+    cause = first_cause(verdict)
+    shown = verdict.reasons[: 1 if cause or verdict.decision in PASSING else _REASONS]
+    told = [*shown, *([f"cause: {cause}"] if cause else [])]
+    if waived := verdict.apart.get("waived", 0):
+        told.append(f"{waived:,} waived")
+    findings = [finding for finding in verdict.findings if finding not in verdict.reasons]
+    more = [things(len(verdict.reasons) - len(shown), "more reason"), things(len(findings), "finding")]
+    if rest := [words for words in more if not words.startswith("0 ")]:
+        told.append(f"{' and '.join(rest)} in the report")
+    return told
 
 
 def results_json(results: Sequence[Ran], layout: Layout, exit_code: int) -> str:

@@ -1,13 +1,12 @@
-"""What a reader may conclude from a verdict: what to flip, what to do next, how sure to be.
+"""What a reader may conclude from a verdict: what to flip, what to do next.
 
-Here belong the sentences derived from decision, norms and counts. They never say more than the verdict does. Layout
-belongs to `markdown`.
+Here belong the sentences derived from decision, norms, waivers and counts. They never say more than the verdict does. How
+sure to be belongs to `sections.sureness`, layout to `markdown`.
 """
 
-import math
 from collections.abc import Mapping
 
-from parity_pipeline.core.outcomes import Decision, RowStatus, Side
+from parity_pipeline.core.outcomes import PASSING, Decision, RowStatus, Side
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
 from parity_pipeline.report.commands import backfill_command, run_command
@@ -20,17 +19,18 @@ def flip_advice(verdict: Verdict) -> tuple[Sentence, ...]:
     """Return what may be flipped next, one sentence a list item.
 
     PASS allows consumers that rank by cosine; those that rank by dot product or euclidean distance only where no norm
-    left its tolerance. FAIL and INCONCLUSIVE allow nothing.
+    left its tolerance. PASS WITH WAIVERS allows the same and names the differences that callers will meet. FAIL and
+    INCONCLUSIVE allow nothing.
     """
     if verdict.decision == Decision.FAIL:
         return (
             ("Nothing. Keep all embedding traffic of ", Verbatim(verdict.model), " on the legacy side."),
             (
-                "Find out why the samples below differ. When the candidate was changed, fetch and judge it again: ",
+                f"{_mend(verdict)} When the candidate was changed, fetch and judge it again: ",
                 Verbatim(backfill_command(verdict.date, verdict.model)),
             ),
         )
-    if verdict.decision != Decision.PASS:
+    if verdict.decision not in PASSING:
         return (
             ("Nothing. This is no verdict: it shows neither that the sides agree nor that they differ.",),
             *_towards_a_verdict(verdict),
@@ -40,21 +40,45 @@ def flip_advice(verdict: Verdict) -> tuple[Sentence, ...]:
         Verbatim(verdict.model),
         ". It says nothing about retrieval, other models or requests without a model.",
     )
-    return (*_by_norms(verdict), scope)
+    return (*_by_norms(verdict), *_waived(verdict), scope)
+
+
+def _mend(verdict: Verdict) -> str:
+    if verdict.diagnosis.get("causes"):
+        return "Mend the causes named above, one at a time."
+    return "Find out why the samples below differ."
+
+
+def _waived(verdict: Verdict) -> tuple[Sentence, ...]:
+    """Return the differences that callers will meet although this is a pass."""
+    count = int(verdict.apart.get("waived", 0))
+    if verdict.decision != Decision.PASS_WITH_WAIVERS or not count:
+        return ()
+    parts: list[str | Verbatim] = [f"Callers will meet {numbers.things(count, 'difference')} that waivers allow: "]
+    for place, (name, taken) in enumerate(sorted(verdict.waived.items())):
+        parts += [", " if place else "", Verbatim(name), f" ({numbers.things(taken, 'sample')})"]
+    parts.append(". Flip only while the owners of these waivers stand by them; the waived samples are marked below.")
+    return (tuple(parts),)
 
 
 def _by_norms(verdict: Verdict) -> tuple[Sentence, ...]:
+    but = " but the waived ones" if verdict.apart.get("waived") else ""
     if not verdict.norms_differ:
         return (
             (
                 (
                     "Consumers that rank by cosine similarity, dot product or euclidean distance may be flipped: directions "
-                    "and norms agree on every compared sample."
+                    f"and norms agree on every compared sample{but}."
                 ),
             ),
         )
     return (
-        ("Consumers that rank by cosine similarity may be flipped: directions agree, and cosine ignores norms.",),
+        (
+            (
+                "Consumers that rank by cosine similarity may be flipped: directions agree on every compared sample"
+                f"{but}, and cosine ignores norms."
+            ),
+        ),
         (
             (
                 "Dot-product and euclidean indexes must not mix the sides: norms differ, so candidate queries against "
@@ -93,42 +117,3 @@ def _towards_a_verdict(verdict: Verdict) -> tuple[Sentence, ...]:
 def lost_rows(status_counts: Mapping[str, int]) -> int:
     """Return how many rows of a side ended without a definite answer."""
     return sum(int(count) for status, count in status_counts.items() if status in _LOST)
-
-
-def _reach(verdict: Verdict) -> Sentence:
-    """Return which texts the samples speak for: random draws speak for their source, hand-picked ones for themselves."""
-    several, drawn = numbers.things(verdict.compared, "compared sample"), verdict.drawn.get("texts", 0)
-    if not drawn:
-        return (
-            (
-                f"This speaks for {several} and for no other text. Hand-picked samples prove little: they find gross faults "
-                "such as a wrong model, pooling or tokenizer, and can miss what only some of the real traffic shows."
-            ),
-        )
-    picked = verdict.samples - drawn
-    whose = (
-        f"{numbers.count(drawn)} of {numbers.things(verdict.samples, 'sample')} were drawn at random from their source"
-    )
-    rest = f"; the {numbers.count(picked)} hand-picked ones speak for themselves alone" if picked else ""
-    return (
-        f"{whose} and speak for its other texts too{rest}. Of the random draws: {verdict.confidence[0]['sentence']}.",
-    )
-
-
-def how_sure(verdict: Verdict) -> tuple[Sentence, ...]:
-    """Return, in plain words, what the number of samples does not prove."""
-    if not verdict.compared:
-        return (("No sample was compared, so this report is evidence of nothing about the vectors.",),)
-    sentences: list[Sentence] = [_reach(verdict)]
-    threshold = verdict.thresholds.get("cosine")
-    if verdict.decision == Decision.PASS and threshold is not None and 0 < threshold < 1:
-        error = math.sqrt(2 * (1 - threshold))
-        sentences.append(
-            (
-                (
-                    f"A cosine of {numbers.limit(threshold)} still allows two unit vectors to lie {error:.4f} apart, which "
-                    "can reorder near ties. Vector parity is no proof of equal rankings."
-                ),
-            )
-        )
-    return tuple(sentences)

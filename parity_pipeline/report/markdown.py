@@ -1,6 +1,7 @@
 """The dated report as Markdown.
 
-Here belongs layout alone: order of the sections, headings, tables, escaping. What is said comes from `view`.
+Here belong the order of the sections, judgement first and evidence after it, and the layout of the evidence, whose facts
+come from `view`. The sections that judge belong to `sections`.
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,13 @@ from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report.escape import clipped, code, fenced, prose
 from parity_pipeline.report.numbers import NOTHING
 from parity_pipeline.report.rows import RowView
+from parity_pipeline.report.sections.counts import counts
+from parity_pipeline.report.sections.coverage import collisions, coverage
+from parity_pipeline.report.sections.measures import measures
+from parity_pipeline.report.sections.noise import noise
+from parity_pipeline.report.sections.opening import findings, opening
+from parity_pipeline.report.sections.sureness import sureness
+from parity_pipeline.report.sections.why import remarks, why
 from parity_pipeline.report.sides import LATENCIES, SideView
 from parity_pipeline.report.tables import drift_cell, sentence, table
 from parity_pipeline.report.view import ReportView, view_of
@@ -28,29 +36,25 @@ def render_report(verdict: Verdict, *, reproduce: Sequence[str] = ()) -> str:
     """
     view = view_of(verdict, reproduce)
     sections = (
-        _verdict(view),
+        opening(verdict),
+        why(verdict),
+        findings(verdict),
         _flip(view),
+        counts(verdict),
+        measures(verdict),
+        sureness(verdict),
+        noise(verdict),
+        coverage(verdict),
+        remarks(verdict),
+        collisions(verdict),
         _facts(view),
         _samples(view),
         _errors(view),
-        _outcomes(view),
-        _numbers(view),
-        _how_sure(view),
         _drift(view),
         _sample_set(view),
         _reproduce(view),
     )
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
-
-
-def _verdict(view: ReportView) -> list[str]:
-    title = f"# {prose(view.endpoint.capitalize())} parity — {prose(view.timestamp)}"
-    lines = [title, "", f"**{prose(view.decision)}** — {prose(view.headline)}"]
-    if view.not_compared:
-        lines += ["", prose(view.not_compared)]
-    if view.reasons:
-        lines += ["", "Why, worst reason first:", "", *(f"- {prose(reason)}" for reason in view.reasons)]
-    return lines
 
 
 def _flip(view: ReportView) -> list[str]:
@@ -150,30 +154,6 @@ def _errors(view: ReportView) -> list[str]:
         for error in view.errors
     ]
     return ["## What the sides said in place of vectors", "", *table(("Side", "Samples #", "Message"), rows)]
-
-
-def _outcomes(view: ReportView) -> list[str]:
-    counts = [(prose(name), count) for name, count in view.outcomes]
-    lines = ["## Outcomes", "", *table(("Outcome", "Samples"), counts, right=(1,))]
-    if view.categories:
-        rows = [(code(name), count, prose(words)) for name, count, words in view.categories]
-        lines += ["", *table(("Category", "Samples", "Outcomes"), rows, right=(1,))]
-    return lines
-
-
-def _numbers(view: ReportView) -> list[str]:
-    return [
-        "## Cosines and norms",
-        "",
-        f"- {prose(view.cosines)}",
-        f"- {prose(view.passing_limit)}",
-        f"- Identical as float32: {prose(view.identical)}.",
-        *(f"- {prose(norm)}" for norm in view.norms),
-    ]
-
-
-def _how_sure(view: ReportView) -> list[str]:
-    return ["## How sure is this?", "", " ".join(sentence(parts) for parts in view.how_sure)]
 
 
 def _drift(view: ReportView) -> list[str]:

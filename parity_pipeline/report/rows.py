@@ -21,6 +21,7 @@ class RowView:
     Attributes:
         number: Position in the set, from 1 on.
         dimensions: Of the legacy and of the candidate vector; `—` where none came.
+        outcome: The outcome in words, and what excuses it; raw, since a waiver's id is foreign.
     """
 
     number: str
@@ -69,7 +70,7 @@ def _row(row: Mapping[str, Any], threshold: float | None) -> RowView:
         candidate_norm=numbers.measure(row["candidate_norm"]),
         delta=numbers.measure(row["max_abs_delta"]),
         delta_unit=numbers.measure(row["max_abs_delta_unit"]),
-        outcome=_outcome(str(row["outcome"]), row["side"]),
+        outcome=_outcome(row),
     )
 
 
@@ -81,9 +82,13 @@ def _dimension(value: int) -> str:
     return str(value) if value else numbers.NOTHING
 
 
-def _outcome(outcome: str, side: str | None) -> str:
+def _outcome(row: Mapping[str, Any]) -> str:
+    outcome, side, waiver = str(row["outcome"]), row["side"], row.get("waiver")
     words = words_of(outcome)
-    return f"{words} ({side})" if side and outcome in _NEEDS_SIDE else words
+    told = f"{words} ({side})" if side and outcome in _NEEDS_SIDE else words
+    if waiver is not None:
+        return f"{told}, waived: {waiver}"
+    return f"{told}, within the noise" if row.get("within_noise") else told
 
 
 def errors_of(rows: Sequence[Mapping[str, Any]]) -> tuple[ErrorView, ...]:

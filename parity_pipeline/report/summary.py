@@ -9,17 +9,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from urllib.parse import quote
 
-from parity_pipeline.core.outcomes import Decision
+from parity_pipeline.core.outcomes import PASSING, Decision
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
 from parity_pipeline.report.catalogue import CatalogueRow, catalogue_of
+from parity_pipeline.report.causes import first_cause
 from parity_pipeline.report.escape import code, prose
 from parity_pipeline.report.names import report_name
 from parity_pipeline.report.sides import newest_answer
 from parity_pipeline.report.tables import drift_cell, table
 from parity_pipeline.report.view import matched, set_size
 
-_HEAD = ("Date", "Model", "Endpoint", "Verdict", "Matched / samples", "Worst cosine", "Report")
+_HEAD = ("Date", "Model", "Endpoint", "Verdict", "Matched / samples", "Waived", "Worst cosine", "First cause", "Report")
 _DRIFT_HEAD = ("Field", "Legacy", "Candidate", "Same?", "First seen", "Last seen", "Models")
 
 
@@ -35,7 +36,7 @@ def render_summary(verdicts: Sequence[Verdict]) -> str:
     rows = _one_each(verdicts)
     lines = ["# Parity summary", "", prose(_overview(rows))]
     if rows:
-        lines += ["", "## Verdicts, newest first", "", *table(_HEAD, map(_row, rows), right=(4, 5))]
+        lines += ["", "## Verdicts, newest first", "", *table(_HEAD, map(_row, rows), right=(4, 5, 6))]
     for endpoint in sorted({verdict.endpoint for verdict in rows}):
         lines += ["", *_drift(endpoint, [verdict for verdict in rows if verdict.endpoint == endpoint])]
     return "\n".join(lines) + "\n"
@@ -72,9 +73,11 @@ def _row(verdict: Verdict) -> Sequence[str]:
         prose(verdict.date),
         code(verdict.model),
         prose(verdict.endpoint),
-        decision if verdict.decision == Decision.PASS else f"**{decision}**",
+        decision if verdict.decision in PASSING else f"**{decision}**",
         f"{numbers.count(matched(verdict))} / {numbers.count(set_size(verdict))}",
+        numbers.count(int(verdict.apart.get("waived", 0))),
         numbers.cosine(verdict.worst_cosine, threshold),
+        prose(first_cause(verdict) or numbers.NOTHING),
         # A browser decodes the target once, and the file's own name holds percent signs.
         f"[report]({quote(name)})",
     )

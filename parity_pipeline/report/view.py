@@ -1,26 +1,26 @@
-"""The facts of one report, derived from a verdict once, for every layout.
+"""The evidence of one report: sides, rows, drift, sample set, commands, derived from a verdict once.
 
-Here belong choice, derivation and number formats. Text from samples, servers and settings stays raw in here: each
-layout escapes it for its own medium. Words of advice belong to `advice`.
+Here belong choice, derivation and number formats. Text from samples, servers and settings stays raw in here: the
+layout escapes it. Words of advice belong to `advice`, what judges the evidence to `sections`.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from parity_pipeline.core.drift import NormRange
 from parity_pipeline.core.limits import REPORT_ROWS
-from parity_pipeline.core.outcomes import Decision, Outcome, Side
+from parity_pipeline.core.outcomes import Outcome
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
-from parity_pipeline.report.advice import flip_advice, how_sure
+from parity_pipeline.report.advice import flip_advice
 from parity_pipeline.report.commands import backfill_command, run_command
 from parity_pipeline.report.phrases import Sentence, Verbatim
-from parity_pipeline.report.rows import ErrorView, RowView, errors_of, rows_of, words_of
-from parity_pipeline.report.sides import SideView, newest_answer, sides_of
+from parity_pipeline.report.rows import ErrorView, RowView, errors_of, rows_of
+from parity_pipeline.report.sides import SideView, sides_of
 
 _WORST_FIRST = (
-    "differences first, then missing answers, refusals by both and matches; within an outcome the smallest cosine first"
+    "differences first, then missing answers, what a waiver or noise excuses, refusals by both and matches; within an "
+    "outcome the smallest cosine first"
 )
 """The order of `core.tally.Tally.shown_rows` for a set that is larger than the table."""
 
@@ -40,41 +40,20 @@ class ReportView:
     """What a report shows. Numbers are formatted, foreign text is raw.
 
     Attributes:
-        timestamp: Time of the newest answer, such as `2026-04-30 06:00:12 UTC`; the date where no answer is known.
-        headline: What follows the decision in the verdict line.
-        reasons: Why, worst first; empty where the headline says it all.
-        not_compared: How many samples of a PASS were left out of it; empty where none was.
         forced: Why the model is forced.
         shown: How many rows of how many are shown, and in what order.
-        outcomes: Outcome and count, those that are not 0, then one entry that names the others.
-        categories: Category, samples, and its outcomes in words.
-        norms: What the two sides' norms are, and how many ratios leave the tolerance.
-        passing_limit: At which threshold this date would have passed.
-        identical: How many pairs are equal as float32.
     """
 
     date: str
     endpoint: str
     model: str
-    timestamp: str
-    decision: str
-    headline: str
-    reasons: tuple[str, ...]
-    not_compared: str
     legacy: SideView
     candidate: SideView
     forced: Sentence
     rows: tuple[RowView, ...]
     shown: str
     errors: tuple[ErrorView, ...]
-    outcomes: tuple[tuple[str, str], ...]
-    categories: tuple[tuple[str, str, str], ...]
-    cosines: str
-    passing_limit: str
-    identical: str
-    norms: tuple[str, ...]
     flip: tuple[Sentence, ...]
-    how_sure: tuple[Sentence, ...]
     drift: tuple[DriftView, ...]
     sample_hash: str
     sample_facts: str
@@ -97,25 +76,13 @@ def view_of(verdict: Verdict, reproduce: Sequence[str] = ()) -> ReportView:
         date=verdict.date,
         endpoint=verdict.endpoint,
         model=verdict.model,
-        timestamp=newest_answer(verdict.sides) or verdict.date,
-        decision=str(verdict.decision),
-        headline=_headline(verdict),
-        reasons=() if verdict.decision == Decision.PASS else tuple(verdict.reasons),
-        not_compared=_not_compared(verdict),
         legacy=legacy,
         candidate=candidate,
         forced=_forced(verdict.drift),
         rows=rows,
         shown=_shown(verdict, len(rows)),
         errors=errors_of(verdict.rows[:REPORT_ROWS]),
-        outcomes=_outcomes(verdict.counts),
-        categories=tuple(_category(name, counts) for name, counts in sorted(verdict.by_category.items())),
-        cosines=_cosines(verdict),
-        passing_limit=_passing_limit(verdict),
-        identical=f"{numbers.count(verdict.identical)} of {numbers.things(verdict.compared, 'compared pair')}",
-        norms=_norms(verdict),
         flip=flip_advice(verdict),
-        how_sure=how_sure(verdict),
         drift=drift_of(verdict.drift),
         sample_hash=str(verdict.sample_set.get("hash") or ""),
         sample_facts=_sample_facts(verdict.sample_set),
@@ -150,24 +117,6 @@ def drift_of(rows: Sequence[Mapping[str, Any]]) -> tuple[DriftView, ...]:
     )
 
 
-def _headline(verdict: Verdict) -> str:
-    if verdict.decision == Decision.PASS:
-        return "; ".join(verdict.reasons)
-    if verdict.decision != Decision.FAIL:
-        return "neither a pass nor a fail"
-    threshold = numbers.limit(verdict.thresholds.get("cosine"))
-    return f"{numbers.count(matched(verdict))}/{numbers.count(verdict.samples)} samples ≥ {threshold}"
-
-
-def _not_compared(verdict: Verdict) -> str:
-    left_out = verdict.samples - verdict.compared
-    if verdict.decision != Decision.PASS or not left_out:
-        return ""
-    alike = verdict.counts.get(Outcome.REFUSED_BY_BOTH, 0)
-    refused = f", {numbers.count(alike)} of them refused by both sides alike" if alike else ""
-    return f"{numbers.things(left_out, 'sample')} of {numbers.count(verdict.samples)} could not be compared{refused}."
-
-
 def _forced(drift: Sequence[Mapping[str, Any]]) -> Sentence:
     row = next((row for row in drift if row["field"] == "default model"), None)
     if row is None or row["same"] is None:
@@ -199,69 +148,6 @@ def _shown(verdict: Verdict, shown: int) -> str:
     if shown >= verdict.samples:
         return f"All {numbers.things(verdict.samples, 'sample')}, in the order of the set."
     return f"{numbers.count(shown)} of {numbers.things(verdict.samples, 'sample')}: {_WORST_FIRST}."
-
-
-def _outcomes(counts: Mapping[str, int]) -> tuple[tuple[str, str], ...]:
-    known = [outcome.value for outcome in Outcome]
-    names = [*known, *sorted(set(counts) - set(known))]
-    present = [(words_of(name), numbers.count(counts[name])) for name in names if counts.get(name)]
-    absent = ", ".join(words_of(name) for name in names if not counts.get(name))
-    return (*present, (absent, numbers.count(0))) if absent else tuple(present)
-
-
-def _category(name: str, counts: Mapping[str, int]) -> tuple[str, str, str]:
-    words = ", ".join(f"{numbers.count(number)} {words_of(outcome)}" for outcome, number in sorted(counts.items()))
-    return name, numbers.count(sum(counts.values())), words
-
-
-def _cosines(verdict: Verdict) -> str:
-    if verdict.worst_cosine is None:
-        return "No cosine was measured."
-    threshold = verdict.thresholds.get("cosine")
-    worst, mean = numbers.cosine(verdict.worst_cosine, threshold), numbers.cosine(verdict.mean_cosine)
-    return f"Worst {worst}, mean {mean}, threshold {numbers.limit(threshold)}."
-
-
-def _passing_limit(verdict: Verdict) -> str:
-    if verdict.worst_cosine is None:
-        return "No threshold can be named at which this date would have passed: no cosine was measured."
-    if verdict.worst_cosine <= 0:
-        return "No threshold above 0 would have let this date pass."
-    limit = numbers.passing_limit(verdict.worst_cosine)
-    if verdict.decision == Decision.PASS:
-        return f"This date would have passed at any threshold up to {limit}."
-    if verdict.decision == Decision.FAIL and _differs_by_cosine_alone(verdict):
-        return f"This date would have passed at a threshold of {limit} or lower."
-    rest = "other reasons against a pass would remain"
-    return f"At a threshold of {limit} or lower no compared sample would be a mismatch, but {rest}."
-
-
-def _differs_by_cosine_alone(verdict: Verdict) -> bool:
-    """Tell whether another threshold would change the verdict: no other outcome, and no doubt, stands against it."""
-    harmless = (Outcome.MATCH, Outcome.MISMATCH, Outcome.REFUSED_BY_BOTH)
-    others = sum(count for name, count in verdict.counts.items() if name not in harmless)
-    return not others and len(verdict.reasons) == 1
-
-
-def _norms(verdict: Verdict) -> tuple[str, ...]:
-    described = [f"{side}: {_norm_range(verdict.norms.get(side.value))}" for side in Side]
-    sentences = [f"L2 norms, {'; '.join(described)}."]
-    if verdict.compared:
-        tolerance = verdict.thresholds.get("norm_ratio")
-        limit = f" of {tolerance:g}" if tolerance is not None else ""
-        sentences.append(
-            f"{numbers.count(verdict.norms_differ)} of {numbers.things(verdict.compared, 'norm ratio')} "
-            f"(candidate / legacy) {'leaves' if verdict.norms_differ == 1 else 'leave'} the tolerance{limit}."
-        )
-    low, high = verdict.norm_ratios
-    if low is not None and high is not None:
-        sentences.append(f"The ratio runs from {numbers.measure(low)} to {numbers.measure(high)}.")
-    return tuple(sentences)
-
-
-def _norm_range(span: Sequence[float | None] | None) -> str:
-    low, high = (None, None) if span is None else span
-    return NormRange(low=low, high=high).describe()
 
 
 def _sample_facts(sample_set: Mapping[str, Any]) -> str:

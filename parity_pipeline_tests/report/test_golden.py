@@ -14,6 +14,7 @@ import pytest
 
 from parity_pipeline.report.markdown import render_report
 from parity_pipeline.report.summary import render_summary
+from parity_pipeline_tests.report.measured import measured_pass, two_causes, waived_pass
 from parity_pipeline_tests.report.verdicts import SEED, V1, mixed, unpaired, verdict_of
 
 _GOLDEN = Path(__file__).parent.parent / "golden"
@@ -37,6 +38,21 @@ def test_the_report_of_a_fail() -> None:
     _expect("report_fail.md", render_report(mixed()))
 
 
+def test_the_report_of_a_measured_pass() -> None:
+    """Random draws give a bound a category, and both sides' noise stands side by side."""
+    _expect("report_pass_measured.md", render_report(measured_pass()))
+
+
+def test_the_report_of_a_pass_with_waivers() -> None:
+    """What may be flipped comes with the waived differences, and each waived sample is marked."""
+    _expect("report_pass_with_waivers.md", render_report(waived_pass()))
+
+
+def test_the_report_of_two_causes() -> None:
+    """Two causes are told as two with their evidence, beside an honest unknown, waivers and an unstable side."""
+    _expect("report_fail_causes.md", render_report(two_causes()))
+
+
 def test_the_report_of_an_inconclusive_pairing() -> None:
     """Batches that may not be paired give a report without rows that says what to do."""
     _expect("report_inconclusive.md", render_report(unpaired()))
@@ -50,6 +66,8 @@ def test_the_summary() -> None:
         verdict_of(SEED, model="org/model:tag|x", date="2026-05-01"),
         replace(mixed(), date="2026-05-02"),
         replace(unpaired(), date="2026-05-03"),
+        replace(waived_pass(), date="2026-05-04"),
+        replace(two_causes(), date="2026-05-05"),
     ]
     random.Random(7).shuffle(verdicts)  # noqa: S311 - any fixed order but the sorted one
     _expect("summary.md", render_summary(verdicts))

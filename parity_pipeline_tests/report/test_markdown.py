@@ -12,11 +12,13 @@ from parity_pipeline_tests.report.verdicts import HOSTILE, SEED, Row, mixed, unp
 
 _HEADINGS = [
     "What may be flipped next",
+    "Counts",
+    "Measures",
+    "How sure is this?",
+    "Noise of each side",
+    "Coverage",
     "What was compared",
     "Samples",
-    "Outcomes",
-    "Cosines and norms",
-    "How sure is this?",
     "Drift notes",
     "Sample set",
     "How to reproduce",
@@ -75,10 +77,22 @@ def test_the_words_of_a_refusal_are_shown_once() -> None:
 def test_a_report_without_anything_is_still_one() -> None:
     """Provenance, drift, norms, counts and sample set may all be missing where pairing was refused."""
     bare = replace(
-        unpaired(), sides={}, drift=[], norms={}, counts={}, by_category={}, sample_set={}, thresholds={}, reasons=["x"]
+        unpaired(),
+        sides={},
+        drift=[],
+        norms={},
+        counts={},
+        by_category={},
+        sample_set={},
+        thresholds={},
+        measures={},
+        coverage={},
+        apart={},
+        floors={},
+        reasons=["x"],
     )
     report = render_report(bare)
-    assert _headings(report)[1:] == _HEADINGS
+    assert _headings(report)[1:] == [heading for heading in _HEADINGS if heading != "Coverage"]
     assert "**INCONCLUSIVE**" in report
     assert "None" not in report
     half = replace(bare, sides={"legacy": {}, "candidate": {"label": "Go", "status_counts": {"failed": 2}}})

@@ -11,6 +11,7 @@ from markdown_it import MarkdownIt
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report.names import report_name
 from parity_pipeline.report.summary import render_summary
+from parity_pipeline_tests.report.measured import two_causes, waived_pass
 from parity_pipeline_tests.report.verdicts import SEED, V1, V2, mixed, unpaired, verdict_of
 
 _VERDICTS = (
@@ -112,3 +113,15 @@ def test_what_nobody_showed_is_no_observation() -> None:
     """A date on which neither side answered adds no row."""
     summary = render_summary([_with_drift(verdict_of(SEED), ("URL", "not observed", "not observed"))])
     assert "Nothing was observed." in summary
+
+
+def test_waivers_and_the_first_cause_are_columns() -> None:
+    """A pass with waivers is named as such with their number, and a failure with its first cause."""
+    rows = _rows(
+        render_summary([waived_pass(), replace(two_causes(), date="2026-05-01"), verdict_of(SEED, model=V1)]), "2026"
+    )
+    assert [(row[3], row[5], row[7]) for row in rows] == [
+        ("**FAIL**", "2", "rows permuted (proven, 14), 1 more, 4 unknown"),
+        ("PASS", "0", "—"),
+        ("PASS WITH WAIVERS", "3", "precision (proven, 2), 1 more"),
+    ]

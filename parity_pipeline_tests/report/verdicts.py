@@ -13,12 +13,14 @@ import numpy as np
 from parity_pipeline.core.comparing import ComparedRows, Thresholds
 from parity_pipeline.core.conclusion import conclude
 from parity_pipeline.core.drift import WireObservation
+from parity_pipeline.core.floor import Floors
 from parity_pipeline.core.limits import HEAD_CHARACTERS
 from parity_pipeline.core.outcomes import Decision, Outcome, RowStatus, Side
 from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.samples import sample_id
 from parity_pipeline.core.tally import Tally
 from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.waivers import WaiverAccount
 
 V1, V2 = "nomic-embed-text", "nomic-embed-text-v2-moe"
 DATE = "2026-04-30"
@@ -126,9 +128,15 @@ def verdict_of(
     faults: Sequence[str] = (),
     sides: tuple[Provenance, Provenance] | None = None,
     samples: int | None = None,
+    floors: Floors | None = None,
+    waivers: WaiverAccount | None = None,
+    **concluding: Any,
 ) -> Verdict:
-    """Return the verdict of the real core on these rows, as it reads after a trip through JSON."""
-    tally = Tally(thresholds or Thresholds())
+    """Return the verdict of the real core on these rows, as it reads after a trip through JSON.
+
+    `concluding` goes to `conclude`: `required_bound`, `diagnosis`, `stability`, `experiments`.
+    """
+    tally = Tally(thresholds or Thresholds(), floors=floors or Floors(), waivers=waivers or WaiverAccount())
     if rows:
         tally.add(compared(rows))
     size = len(rows) if samples is None else samples
@@ -142,6 +150,7 @@ def verdict_of(
         sample_set={"hash": HASH, "samples": size, "duplicates_dropped": 1, "sources": ["data/samples/seed.txt"]},
         pairing_faults=faults,
         package_version="0.1.0",
+        **concluding,
     )
     return stored(verdict)
 

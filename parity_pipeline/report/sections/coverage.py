@@ -1,0 +1,86 @@
+"""What the run could not have shown: documented failure modes it did not exercise, and collisions of one side.
+
+Here belongs the layout of both. Which cases a run exercises belongs to `core.hazards.coverage`, the scan to
+`core.collisions`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from parity_pipeline.core.hazards.experiments import EXPERIMENTS
+from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.stability.records import TRIED
+from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.report import numbers
+from parity_pipeline.report.escape import prose
+from parity_pipeline.report.naming import Names, listed, names_of
+
+_SETS: Final = "needs hazard set"
+"""How the reasons begin that a source of the hazard corpus takes away."""
+
+_GROUPS: Final = 5
+_MEMBERS: Final = 6
+
+
+def coverage(verdict: Verdict) -> list[str]:
+    """Return how many documented failure modes would have shown, as Markdown; nothing where it is not known."""
+    found = verdict.coverage
+    if not found:
+        return []
+    exercised, missing = found.get("exercised") or (), found.get("missing") or ()
+    told = f"Exercised {len(exercised)} of {found.get('total', len(exercised) + len(missing))} documented failure modes"
+    which = f" ({_numbers(exercised)})" if exercised else ""
+    rest = f" Not exercised: {'; '.join(_reasons(missing, tried=bool(verdict.stability)))}." if missing else ""
+    return ["## Coverage", "", prose(f"{told}{which}; docs/failure-modes.md lists them.{rest}")]
+
+
+def _reasons(missing: Sequence[Mapping[str, Any]], *, tried: bool) -> list[str]:
+    """Return each reason once with the numbers it holds for.
+
+    All that a hazard set would show is one reason, and so is all that trying the sides against themselves would show
+    where none was tried.
+    """
+    grouped: dict[str, list[int]] = {}
+    for case in missing:
+        grouped.setdefault(_short(str(case["why"]), tried=tried), []).append(int(case["number"]))
+    return [f"{_numbers(cases)} {_plural(why, len(cases))}" for why, cases in grouped.items()]
+
+
+def _short(why: str, *, tried: bool) -> str:
+    if why.startswith(_SETS):
+        return "needs a hazard set in samples"
+    if not tried and any(EXPERIMENTS[name] in why for name in TRIED):
+        return "needs each side tried against itself"
+    return why
+
+
+def _plural(why: str, cases: int) -> str:
+    return why.replace("needs ", "need ", 1) if cases > 1 else why
+
+
+def _numbers(cases: Sequence[int]) -> str:
+    return ", ".join(str(case) for case in cases)
+
+
+def collisions(verdict: Verdict) -> list[str]:
+    """Return distinct texts that share a vector on one side alone, as Markdown; nothing where there are none."""
+    found: Sequence[Mapping[str, Any]] = verdict.diagnosis.get("collisions") or ()
+    names = names_of(verdict)
+    lines = [line for one in found if one.get("groups") for line in _side(one, names)]
+    return ["## Collisions on one side only", "", *lines] if lines else []
+
+
+def _side(one: Mapping[str, Any], names: Names) -> list[str]:
+    other = Side.CANDIDATE if str(one["side"]) == Side.LEGACY else Side.LEGACY
+    groups, listing = int(one["groups"]), one.get("listed") or ()
+    told = (
+        f"On the {one['side']} side alone: {numbers.things(groups, 'group')} of distinct texts with the same vector, "
+        f"{numbers.things(int(one['pairs']), 'pair')} that the {other} side tells apart."
+    )
+    lines = [f"- {prose(told)}", *(f"  - {_group(group, names)}" for group in listing[:_GROUPS])]
+    rest = groups - min(len(listing), _GROUPS)
+    return [*lines, f"  - {prose(numbers.things(rest, 'more group'))}"] if rest > 0 else lines
+
+
+def _group(group: Mapping[str, Any], names: Names) -> str:
+    return listed(group["ids"], names, count=int(group["size"]), most=_MEMBERS)

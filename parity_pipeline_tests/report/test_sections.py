@@ -1,0 +1,273 @@
+"""The sections that judge: causes, findings, counts, limits, sureness, noise, coverage. They claim no more than is known."""
+
+from dataclasses import asdict, replace
+from datetime import date
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from parity_pipeline.core.comparing import Thresholds
+from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Evidence
+from parity_pipeline.core.floor import Floors
+from parity_pipeline.core.outcomes import Decision, Measure, Outcome, Side
+from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.waivers import account_for
+from parity_pipeline.report.advice import flip_advice
+from parity_pipeline.report.causes import first_cause
+from parity_pipeline.report.markdown import render_report
+from parity_pipeline.report.sections.coverage import collisions, coverage
+from parity_pipeline.report.sections.measures import measures, passing_limit
+from parity_pipeline.report.sections.noise import noise
+from parity_pipeline.report.sections.opening import findings, headline
+from parity_pipeline.report.sections.sureness import how_sure, sureness
+from parity_pipeline.report.sections.why import remarks, why
+from parity_pipeline.report.tables import sentence
+from parity_pipeline_tests.report.measured import (
+    DAY,
+    cause,
+    diagnosis,
+    floor,
+    measured_pass,
+    stability,
+    tried,
+    two_causes,
+    waived_pass,
+    waiver,
+)
+from parity_pipeline_tests.report.verdicts import HOSTILE, SEED, V2, Row, mixed, unpaired, verdict_of
+
+_WRONG = Row(text="wrong", outcome=Outcome.MISMATCH, cosine=0.5)
+_SCHEMA_2 = (
+    ("severities", {}), ("measures", {}), ("norm_ratios", (None, None)), ("apart", {}), ("drawn", {}), ("drawn_by_category", {}),
+    ("confidence", ()), ("required_bound", None), ("floors", {}), ("findings", ()), ("waived", {}), ("diagnosis", {}),
+    ("stability", {}), ("coverage", {}),
+)  # fmt: skip
+
+
+def _old(verdict: Verdict) -> Verdict:
+    """Return a verdict as the first schema told it: without any later field, in rows too."""
+    rows = [{key: row[key] for key in row if key not in ("drawn", "waiver", "within_noise")} for row in verdict.rows]
+    return replace(verdict, rows=rows, schema=1, **dict(_SCHEMA_2))
+
+
+def _text(lines: list[str]) -> str:
+    return "\n".join(lines)
+
+
+def test_two_causes_are_told_as_two_with_their_evidence() -> None:
+    """Each cause has its own heading, words, samples by number and head, cases and table; the rest is called unknown."""
+    told = _text(why(two_causes()))
+    assert "### 1. rows permuted — proven, 14 samples, cases 1, 3" in told
+    assert "### 2. text cut — likely, 3 samples, case 10" in told
+    assert "Affected: #15 `long text 0`, #16 `long text 1`, #17 `long text 2`." in told
+    assert "| #1 `swapped 0` | the legacy vector of the next text of its request | 0.410000 | 0.999990 |" in told
+    assert "**Unknown**: 4 samples have no cause: #18 `nobody knows`, #19 `known` (waived)," in told
+
+
+def test_a_failure_without_a_cause_says_unknown() -> None:
+    """No cause is invented, and a sample beyond the table is named by its id."""
+    none = replace(verdict_of([*SEED, _WRONG]), diagnosis=diagnosis((), 1, ["far away"]))
+    told = _text(why(none))
+    assert "No cause found: 0 of 1 sample that differ are explained." in told
+    assert "1 sample has no cause: `" in told
+    assert first_cause(none) == "unknown (1)"
+
+
+def test_a_failure_that_nobody_diagnosed_says_so() -> None:
+    """A FAIL of an earlier version has no causes, and a pass needs none."""
+    assert "No diagnosis was made" in _text(why(mixed()))
+    assert why(verdict_of(SEED)) == []
+    assert why(unpaired()) == []
+    assert why(replace(verdict_of(SEED), diagnosis=diagnosis((), 0))) == []
+
+
+def test_a_diagnosis_of_a_part_says_so() -> None:
+    """A set larger than what was looked at is not told as explained in full, and overlapping causes as one count."""
+    causes = [cause(name, "x", ["wrong"]) for name in (CauseName.CASE, CauseName.ACCENTS)]
+    told = _text(why(replace(verdict_of([*SEED, _WRONG]), diagnosis=diagnosis(causes, 1, looked_at=4))))
+    assert "The diagnosis looked at 4 of 6 samples." in told
+    assert "A sample can have more than one cause." in told
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.text(alphabet=st.characters(exclude_categories=()), max_size=40) | st.sampled_from(HOSTILE))
+def test_no_foreign_word_changes_the_structure(text: str) -> None:
+    """Causes, evidence, waivers, faults, notes, findings and categories are text: the headings stay what they were."""
+    evidence = [Evidence(sample=text, tried=text, before=0.1)]
+    found = cause(CauseName.WRONG_MODEL, text, [text], evidence=evidence, confidence=Confidence.POSSIBLE)
+    plain = diagnosis([found], 2, [text], remarks=[found])
+    noted = {
+        "candidate": {**stability(Side.CANDIDATE, floor(Side.CANDIDATE, 0.0)), "notes": [text], "findings": [text]}
+    }
+    bound = {**measured_pass().confidence[0], "category": text}
+    verdict = replace(
+        two_causes(), diagnosis=plain, stability=noted, findings=[text], waived={text: 2}, confidence=[bound]
+    )
+    report = render_report(replace(verdict, reasons=[text]))
+    tokens = MarkdownIt("commonmark").enable("table").parse(report)
+    heads = [after.content for token, after in pairwise(tokens) if token.type == "heading_open"]
+    assert len(heads) == 16
+    assert heads[2].startswith("1. wrong model — possible")
+    assert "html_block" not in {token.type for token in tokens}
+    report.encode()
+
+
+def test_the_limits_of_several_measures_are_named_together() -> None:
+    """Where only limits stand against a date, all that would have to move are named; a doubt forbids it."""
+    limits = Thresholds(max_abs_delta_unit=0.01)
+    rows = [*SEED, replace(_WRONG, delta_unit=0.25)]
+    said = passing_limit(verdict_of(rows, thresholds=limits))
+    both = "a threshold of 0.500000 or lower and a limit of the largest difference, unit vectors of 0.25 or more"
+    assert said == f"This date would have passed at {both}."
+    noisy = Floors(legacy=floor(Side.LEGACY, 0.0), candidate=floor(Side.CANDIDATE, 0.3))
+    assert "other reasons" in passing_limit(verdict_of(rows, thresholds=limits, floors=noisy))
+
+
+def test_waivers_in_use_do_not_forbid_the_limit() -> None:
+    """A remark on waivers is no reason against a pass, so that the limit of the other sample is still named."""
+    rows = [*SEED, _WRONG, replace(_WRONG, text="known", cosine=0.2)]
+    account = account_for([waiver("W", head="known", outcomes=(Outcome.MISMATCH,))], model=V2, day=DAY, today=DAY)
+    verdict = verdict_of(rows, waivers=account)
+    assert passing_limit(verdict) == "This date would have passed at a threshold of 0.500000 or lower."
+    assert headline(verdict) == "5/7 samples ≥ 0.9990, 1 waived"
+    assert "| 2, 1 excused | 0.200000 (#7) | 0.500000 or lower |" in _text(measures(verdict))
+
+
+def test_a_pass_with_waivers_may_be_flipped_and_names_them() -> None:
+    """It is a pass for consumers, with every waived difference named by its waiver."""
+    verdict = waived_pass()
+    assert verdict.decision is Decision.PASS_WITH_WAIVERS
+    told = " ".join(sentence(parts) for parts in flip_advice(verdict))
+    assert "may be flipped: directions and norms agree on every compared sample but the waived ones" in told
+    assert (
+        "Callers will meet 3 differences that waivers allow: <code>EMB-17 &#124; half precision</code> (2 samples)"
+        in told
+    )
+    assert "Nothing." not in told
+    assert headline(verdict).startswith("5/7 samples ≥ 0.9990; 3/8 samples differ and are waived")
+    assert "need not move" in passing_limit(verdict)
+    assert "| mismatch, waived: EMB-17 &#124; half precision |" in render_report(verdict)
+
+
+def test_waived_refusals_leave_the_limit_of_the_others() -> None:
+    """Where no waived sample left a limit, the limit that would have passed is named with its waivers."""
+    refused = Row(text="no", outcome=Outcome.REFUSED_BY_CANDIDATE, side="candidate", cosine=float("nan"))
+    account = account_for(
+        [waiver("W", outcomes=(Outcome.REFUSED_BY_CANDIDATE,))], model=V2, day=DAY, today=date(2026, 5, 1)
+    )
+    said = passing_limit(verdict_of([*SEED, refused], waivers=account))
+    assert said == "This date would have passed at any threshold up to 0.999999, with the same 1 sample waived."
+
+
+def test_without_a_random_draw_no_share_is_stated() -> None:
+    """Hand-picked samples give no bound, and the reader learns how to get one."""
+    told = _text(sureness(verdict_of(SEED)))
+    assert "no share of the traffic can be stated" in told
+    assert "`samples: [{path: …, sample: 2995}]`: 2,995 clean ones show that at most 0.1 %" in told
+    assert "at 95 % confidence" not in told
+
+
+def test_each_category_with_random_draws_has_its_bound() -> None:
+    """The bound of all comes first, then one a category; with a single category it is told once."""
+    told = _text(sureness(measured_pass()))
+    assert "Random draws, all categories: 50 of 50" in told
+    assert "Category `traffic`: 40 of 40" in told
+    one = verdict_of([replace(row, drawn=1) for row in SEED], required_bound=0.02)
+    lines = [sentence(parts) for parts in how_sure(one)]
+    assert [line for line in lines if "5 of 5 random" in line] == [lines[1]]
+    assert "The settings ask for proof that at most 2 % of such inputs may fail." in lines
+
+
+def test_noise_is_the_worst_row_side_by_side() -> None:
+    """Each experiment shows its worst pair with where it was seen, and what went wrong beside stands below."""
+    told = _text(noise(two_causes()))
+    assert "| batch-sizes | 0.999999 (batch of 32) | 0.690000 (batch of 32); 1 text &lt; 0.9990 |" in told.replace(
+        "<", "&lt;"
+    )
+    assert "| concurrency | all 8 rows identical | 0.720000 (concurrency 8); 2 texts" in told
+    assert "candidate, concurrency, concurrency 8, cases 1, 3: rows swapped, 2 times" in told
+    assert "so it excuses no sample below the threshold of 0.9990" in told
+
+
+def test_noise_below_the_threshold_says_what_it_explains() -> None:
+    """Samples between the noise and the threshold prove nothing, and their number is told."""
+    rows = [*SEED, replace(_WRONG, cosine=0.995)]
+    verdict = verdict_of(rows, floors=Floors(legacy=floor(Side.LEGACY, 0.002)))
+    told = _text(noise(verdict))
+    assert "explains a cosine of 0.992008 or more: 1 sample between it and the threshold of 0.9990" in told
+    assert "| noise floor, worst cosine | 0.998000 (batch of 32); 8 texts, 60 requests | not measured |" in told
+    assert "mismatch, within the noise" in render_report(verdict)
+
+
+def test_noise_of_one_side_explains_nothing() -> None:
+    """Without the legacy side's floor nothing is put down to noise, and a side that was not tried says so."""
+    only = {"candidate": stability(Side.CANDIDATE, floor(Side.CANDIDATE, 0.0), tried("repeats", 1e-7, "repeat"))}
+    verdict = verdict_of(SEED, floors=Floors(candidate=floor(Side.CANDIDATE, 1e-7)), stability=only)
+    told = _text(noise(verdict))
+    assert "| repeats | not measured | 0.999999 (repeat) |" in told
+    assert "The noise floor of the legacy side was not measured" in told
+    assert "Not measured: neither side" in _text(noise(verdict_of(SEED)))
+
+
+def test_an_unreadable_floor_is_not_explained() -> None:
+    """A floor of another version costs one sentence and not the report."""
+    other = {"side": "legacy", "worst": 0.1, "samples": 1, "requests": 1}
+    assert "cannot be read" in _text(noise(replace(verdict_of(SEED), floors={"legacy": other, "candidate": None})))
+
+
+def test_findings_are_told_once() -> None:
+    """What stands among the reasons is not repeated, and a side's own findings name the side."""
+    told = findings(two_causes())
+    assert len([line for line in told if line.startswith("- ")]) == 3
+    assert told[-1] == "- candidate, against itself: a request of 32 texts gets other vectors than each text alone"
+    assert findings(verdict_of(SEED)) == []
+
+
+def test_coverage_names_every_case_once() -> None:
+    """Exercised and missing cases together are all documented ones, each number with what it needs."""
+    told = _text(coverage(measured_pass()))
+    assert "Exercised 14 of 34 documented failure modes (1, 2, 3," in told
+    assert "32, 33 need the retrieve probe; 34 needs the callers' thresholds." in told
+    numbers = [word.strip("(),;") for word in told.replace("2 MB", "").split()]
+    counted = sorted(int(word) for word in numbers if word.isdigit())
+    assert counted == sorted([*range(1, 35), 14, 34])
+    assert coverage(replace(verdict_of(SEED), coverage={})) == []
+
+
+def test_collisions_of_one_side_list_their_texts() -> None:
+    """The side, the number of pairs and the texts are told; nothing where no side has any of its own."""
+    told = _text(collisions(two_causes()))
+    assert "On the candidate side alone: 1 group of distinct texts with the same vector, 3 pairs" in told
+    assert "  - #15 `long text 0`, #16 `long text 1`, #17 `long text 2`" in told
+    assert collisions(verdict_of(SEED)) == []
+    many = [{"side": "legacy", "groups": 9, "pairs": 40, "listed": [{"ids": ["a"], "size": 3, "apart": 2}] * 9}]
+    more = _text(collisions(replace(verdict_of(SEED), diagnosis={"collisions": many})))
+    assert more.count("`a`, 2 more") == 5
+    assert more.endswith("  - 4 more groups")
+
+
+def test_remarks_fail_nothing() -> None:
+    """Norms that differ under equal directions are a remark of their own, never a cause."""
+    assert "normalisation (proven, case 7): 60 of 60 samples" in _text(remarks(two_causes()))
+    assert "normalisation" not in _text(why(two_causes()))
+    assert remarks(verdict_of(SEED)) == []
+
+
+@pytest.mark.parametrize("verdict", [verdict_of(SEED), verdict_of([*SEED, _WRONG]), mixed(), unpaired()])
+def test_a_verdict_of_the_first_schema_still_reads(verdict: Any) -> None:
+    """Without the later fields the report keeps what the others tell, and prints no None."""
+    old = render_report(_old(verdict))
+    assert "None" not in old
+    assert passing_limit(_old(verdict)).replace(" compared", "") == passing_limit(verdict).replace(" compared", "")
+    assert asdict(_old(verdict))["schema"] == 1
+
+
+def test_a_clean_pass_stays_short() -> None:
+    """Who approves five samples reads a page and a half: as many words as before the later sections, and a bit."""
+    lines = render_report(verdict_of(SEED)).splitlines()
+    assert len(lines) <= 100
+    assert Measure.COSINE in "\n".join(lines)
