@@ -42,8 +42,11 @@ fmt: $(INSTALLED) ## format, and mend what ruff can
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/ruff check --fix $(CODE)
 
-bench: $(INSTALLED) ## benchmarks, each with its comparison in the same run
+bench: $(INSTALLED) ## benchmarks, each with its comparison in the same run; nginx and wrk are used where they are installed
 	$(BIN)/python bench/fetch.py
+	$(BIN)/python bench/memory.py 10000 50000
+	$(BIN)/python bench/kills.py --kills 10 --samples 5000
+	$(BIN)/python bench/fuzz.py --bodies 100000
 
 lock: $(INSTALLED) ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-strip-extras --generate-hashes --all-extras \

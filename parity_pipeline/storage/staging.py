@@ -6,6 +6,9 @@ index of the pieces in it. The layout of a frame belongs to `staging_frames`.
 A piece is handed to the operating system before `put` returns, so a kill at any moment costs at most the piece being
 written; its torn frame is cut at the next opening. A power cut costs what the system had not written yet, at most some
 seconds.
+
+The lock is an empty file beside the folder and stays when the folder goes: a run that waits for it holds it open, and
+another that made it anew would hold a different file of the same name, so both would believe they are alone.
 """
 
 import contextlib

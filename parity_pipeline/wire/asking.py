@@ -31,6 +31,11 @@ CANARY_TEXT: Final = "which model answers here"
 _FREE_RETRIES: Final = 100
 """Retries a lane has before `retry_share` is looked at: a share of a few requests means nothing."""
 
+
+class LaneOverError(Trouble):
+    """A request that was not sent, for its lane stopped or came to its deadline while the request waited its turn."""
+
+
 OnAnswer = Callable[[Reply, Decoded], None]
 
 
@@ -116,6 +121,8 @@ class Asker:
                 continue
             try:
                 yield await self._ask(part)
+            except LaneOverError as over:
+                yield not_asked(part, over.detail)
             except Trouble as trouble:
                 rule = rule_of(trouble.kind)
                 await self._judge_side(rule, trouble)
@@ -168,12 +175,15 @@ class Asker:
         try:
             async with around.gate:
                 await around.pacer.turn(texts)
+                self._check_lane()
                 self.counts.requests += 1
                 seconds = min(self._config.timeouts.total, max(around.seconds_left(), 0.001))
                 reply = await around.client.send(body, request_id, seconds=seconds)
             self.counts.http_answers += 1
             await asyncio.sleep(0)  # the next request leaves before this answer is read
             decoded = self._without_secrets(self._read(reply, texts))
+        except LaneOverError:
+            raise
         except Trouble as trouble:
             self._note(trouble, counted=counted)
             raise
@@ -182,6 +192,15 @@ class Asker:
         around.gate.answered(reply.latency_ms / texts)
         self._on_answer(reply, decoded)
         return reply, decoded
+
+    def _check_lane(self) -> None:
+        """Send nothing more for a lane that is over.
+
+        Raises:
+            LaneOverError: It is.
+        """
+        if self.stopped or self._around.seconds_left() <= 0:
+            raise LaneOverError("deadline", self.stopped or "the lane's deadline has passed")
 
     def _without_secrets(self, decoded: Decoded) -> Decoded:
         """Blot secrets out of the names in an answer: a server may repeat what it was sent anywhere."""
@@ -229,7 +248,8 @@ class Asker:
 
     def _worth_retrying(self, error: BaseException) -> bool:
         allowed = max(_FREE_RETRIES, self._config.retry_share * self.counts.requests)
-        return isinstance(error, Trouble) and not self.stopped and self.counts.retries < allowed
+        passes = isinstance(error, Trouble) and not isinstance(error, LaneOverError)
+        return passes and not self.stopped and self.counts.retries < allowed
 
     def _stop(self, state: tenacity.RetryCallState) -> bool:
         trouble = state.outcome.exception() if state.outcome else None

@@ -65,6 +65,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _status(408, None, _GIVE_UP, _FAILED, "the server did not get the request in time; sending again may do"),
     _status(413, 1, _SPLIT, _REFUSED, "the body is too large; half of it may not be"),
     _status(422, 1, _SPLIT, _REFUSED, "a definite no, to one of the texts or to their number"),
+    _status(424, None, _SPLIT, _REFUSED, "text-embeddings-inference says so of a failed inference; treated as a 500"),
     _status(425, None, _GIVE_UP, _FAILED, "the server asks to send again later"),
     _status(429, None, _GIVE_UP, _FAILED, "too many requests; asking later is what the status means"),
     _status(500, None, _SPLIT, _REFUSED, "may pass; if it stays, a text that breaks the server is looked for"),

@@ -6,6 +6,7 @@ import httpx
 
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.storage.staging import SegmentStaging
+from parity_pipeline.wire.policy import rule_of
 from parity_pipeline_tests.wire.fake_side import FakeSide, fetch, side, vector_of, vectors_answer
 
 TEXTS = [f"text {number}" for number in range(4000)]
@@ -38,6 +39,11 @@ def test_a_moody_gateway_loses_nothing(tmp_path: Path) -> None:
         for text, status, vector, error in zip(
             TEXTS, got.column("status"), got.vectors(), got.column("errors"), strict=True
         ):
-            assert (vector, error) == (vector_of(text), None) if status is RowStatus.OK else (error and not vector)
+            if status is RowStatus.OK:
+                assert (vector, error) == (vector_of(text), None)
+            else:
+                assert vector == []
+                assert rule_of(error.partition(":")[0]).ends_as is status
         assert got.result.status_counts["ok"] >= 0.99 * len(TEXTS)
         assert not got.result.stopped_early
+        assert got.result.errors_by_kind.keys() == {"http_500", "http_429", "reset", "not_json", "wrong_count"}

@@ -10,7 +10,7 @@ TEXTS = [f"text {number}" for number in range(30)]
 POISON = "text 13"
 PLANTED = "planted-secret"
 
-RETRIED = (408, 425, 429, 500, 502, 503, 504)
+RETRIED = (408, 424, 425, 429, 500, 502, 503, 504)
 BISECTED = (400, 409, 413, 422)
 
 
@@ -44,9 +44,10 @@ def test_a_definite_no_is_pinned_on_its_text(status: int) -> None:
     assert [vector for vector in got.vectors() if vector] == [vector_of(text) for text in TEXTS if text != POISON]
 
 
-def test_a_500_that_stays_is_bisected_after_its_retries() -> None:
+@pytest.mark.parametrize("status", [424, 500])
+def test_a_500_that_stays_is_bisected_after_its_retries(status: int) -> None:
     """A text that breaks the server is found and is refused; it is retried before it is blamed."""
-    fake = FakeSide(lambda texts, _number: answers(500) if POISON in texts else None)
+    fake = FakeSide(lambda texts, _number: answers(status) if POISON in texts else None)
     got = fetch(fake, TEXTS, side(attempts=2))
     assert got.column("status").count(RowStatus.REFUSED) == 1
     assert fake.asked[POISON] == 2 * 4  # among ten, five and two texts, then alone
