@@ -13,8 +13,8 @@ from typing import Any, Final, cast
 import httpcore
 import httpx
 
-_EAGER_READS: Final = 16
-"""Reads in a row that found bytes waiting, after which other requests and deadlines get their turn."""
+_EAGER_SECONDS: Final = 0.01
+"""How long a connection may find bytes waiting at each read before other requests and deadlines get their turn."""
 
 
 class PlainStream(httpcore.AsyncNetworkStream):
@@ -23,7 +23,7 @@ class PlainStream(httpcore.AsyncNetworkStream):
     def __init__(self, connection: socket.socket) -> None:
         """Take a connected socket that does not block."""
         self._socket = connection
-        self._eager = 0
+        self._since = 0.0
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's interface
         """Return the bytes that came, at most `max_bytes`; none where the server has closed.
@@ -33,16 +33,16 @@ class PlainStream(httpcore.AsyncNetworkStream):
             httpcore.ReadError: The connection broke.
         """
         with _as_httpcore(httpcore.ReadTimeout, httpcore.ReadError):
-            self._eager += 1
-            if self._eager >= _EAGER_READS:
-                self._eager = 0
+            loop = asyncio.get_running_loop()
+            if loop.time() - self._since > _EAGER_SECONDS:
                 await asyncio.sleep(0)
+                self._since = loop.time()
             with suppress(BlockingIOError, InterruptedError):
                 return self._socket.recv(max_bytes)
-            self._eager = 0
-            loop = asyncio.get_running_loop()
             async with asyncio.timeout(timeout):
-                return await loop.sock_recv(self._socket, max_bytes)
+                received = await loop.sock_recv(self._socket, max_bytes)
+            self._since = loop.time()
+            return received
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's interface
         """Send all bytes.
@@ -53,12 +53,13 @@ class PlainStream(httpcore.AsyncNetworkStream):
         """
         if not buffer:  # httpcore ends each request with a write of nothing
             return
+        loop = asyncio.get_running_loop()
+        self._since = loop.time()
         with _as_httpcore(httpcore.WriteTimeout, httpcore.WriteError):
             sent = 0
             with suppress(BlockingIOError, InterruptedError):
                 sent = self._socket.send(buffer)
             if sent < len(buffer):
-                loop = asyncio.get_running_loop()
                 async with asyncio.timeout(timeout):
                     await loop.sock_sendall(self._socket, memoryview(buffer)[sent:])
 
