@@ -14,7 +14,7 @@ from parity_pipeline.core.diagnosis.records import Cause, CauseName, Confidence,
 from parity_pipeline.core.floor import Floors, NoiseFloor
 from parity_pipeline.core.outcomes import Measure, Outcome, Side
 from parity_pipeline.core.samples import sample_id
-from parity_pipeline.core.stability.records import Fault, FaultKind, Stability, Tried
+from parity_pipeline.core.stability.records import Fault, FaultKind, Finding, Stability, Tried
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.waivers import Waiver, account_for
 from parity_pipeline_tests.report.verdicts import DATE, SEED, V1, V2, Row, unmeasured, verdict_of
@@ -153,7 +153,9 @@ def two_causes() -> Verdict:
             new,
             batch,
             tried("concurrency", 0.28, "concurrency 8", affected_texts=2, faults=(fault,)),
-            findings=("a request of 32 texts gets other vectors than each text alone",),
+            findings=(
+                Finding("batch-sizes", "the candidate side changes with the size of a request: 1 - cosine up to 0.31"),
+            ),
         ),
     }
     return verdict_of(

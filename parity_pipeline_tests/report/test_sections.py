@@ -93,7 +93,7 @@ def test_a_diagnosis_of_a_part_says_so() -> None:
     assert "A sample can have more than one cause." in told
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(st.text(alphabet=st.characters(exclude_categories=()), max_size=40) | st.sampled_from(HOSTILE))
 def test_no_foreign_word_changes_the_structure(text: str) -> None:
     """Causes, evidence, waivers, faults, notes, findings and categories are text: the headings stay what they were."""
@@ -101,11 +101,15 @@ def test_no_foreign_word_changes_the_structure(text: str) -> None:
     found = cause(CauseName.WRONG_MODEL, text, [text], evidence=evidence, confidence=Confidence.POSSIBLE)
     plain = diagnosis([found], 2, [text], remarks=[found])
     noted = {
-        "candidate": {**stability(Side.CANDIDATE, floor(Side.CANDIDATE, 0.0)), "notes": [text], "findings": [text]}
+        "candidate": {
+            **stability(Side.CANDIDATE, floor(Side.CANDIDATE, 0.0)),
+            "notes": [text],
+            "findings": [{"experiment": "x", "words": text}],
+        }
     }
     bound = {**measured_pass().confidence[0], "category": text}
     verdict = replace(
-        two_causes(), diagnosis=plain, stability=noted, findings=[text], waived={text: 2}, confidence=[bound]
+        two_causes(), diagnosis=plain, stability=noted, findings=[f"found {text}"], waived={text: 2}, confidence=[bound]
     )
     report = render_report(replace(verdict, reasons=[text]))
     tokens = MarkdownIt("commonmark").enable("table").parse(report)
@@ -219,11 +223,21 @@ def test_an_unreadable_floor_is_not_explained() -> None:
     assert "cannot be read" in _text(noise(replace(verdict_of(SEED), floors={"legacy": other, "candidate": None})))
 
 
+def test_a_fault_among_the_findings_is_not_repeated() -> None:
+    """The words of a fault stand once in a report, with the findings where they are one."""
+    verdict = two_causes()
+    fault = next(one["faults"][0] for one in verdict.stability["candidate"]["experiments"] if one["faults"])
+    found = {"experiment": "concurrency", "words": f"the candidate side mixes requests: {fault['words']}"}
+    sides = {**verdict.stability, "candidate": {**verdict.stability["candidate"], "findings": [found]}}
+    for told in (verdict, replace(verdict, stability=sides)):
+        assert render_report(told).count("hold another text's vector") == 1
+
+
 def test_findings_are_told_once() -> None:
     """What stands among the reasons is not repeated, and a side's own findings name the side."""
     told = findings(two_causes())
     assert len([line for line in told if line.startswith("- ")]) == 3
-    assert told[-1] == "- candidate, against itself: a request of 32 texts gets other vectors than each text alone"
+    assert told[-1] == "- the candidate side changes with the size of a request: 1 - cosine up to 0.31"
     assert findings(verdict_of(SEED)) == []
 
 

@@ -14,6 +14,7 @@ from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
 from parity_pipeline.report.causes import documented
 from parity_pipeline.report.escape import prose
+from parity_pipeline.report.sections.opening import stability_findings
 from parity_pipeline.report.tables import table
 
 _UNKNOWN: Final = "not measured"
@@ -36,7 +37,11 @@ def noise(verdict: Verdict) -> list[str]:
     rows = [("noise floor, worst cosine", *(prose(_floor(floors[side], limit)) for side in Side))]
     rows += _rows(tried, limit)
     lines += table(("Worst pair of answers for one text", "Legacy", "Candidate"), rows)
-    told = [prose(explained(verdict)), *(_fault(side, fault) for side in Side for fault in _faults(tried[side]))]
+    told = [prose(explained(verdict))]
+    for side in Side:
+        findings = " ".join(stability_findings(verdict, side))
+        # A fault that is among the findings stands above already, with the same words.
+        told += [_fault(side, name, one) for name, one in _faults(tried[side]) if str(one["words"]) not in findings]
     notes = [note for side in Side for note in _notes(side, verdict.stability.get(side.value) or {})]
     return [*lines, "", *(f"- {one}" for one in (*told, *notes))]
 
@@ -69,7 +74,7 @@ def _experiment(tried: Mapping[str, Any] | None, limit: float | None) -> str:
     if affected := _affected(tried):
         told.append(f"{numbers.things(affected, 'text')} < {numbers.limit(limit)}")
     if faults := len(tried.get("faults") or ()):
-        told.append(f"{numbers.things(faults, 'fault')}, see below")
+        told.append(f"{numbers.things(faults, 'fault')}")
     return "; ".join(told)
 
 
@@ -94,8 +99,7 @@ def _faults(tried: _Tried) -> list[tuple[str, Mapping[str, Any]]]:
     return [(name, fault) for name, one in tried.items() for fault in one.get("faults") or ()]
 
 
-def _fault(side: Side, found: tuple[str, Mapping[str, Any]]) -> str:
-    name, fault = found
+def _fault(side: Side, name: str, fault: Mapping[str, Any]) -> str:
     cases = documented(fault.get("cases"))
     where = ", ".join(part for part in (str(side), name, str(fault.get("label") or ""), cases) if part)
     return prose(f"{where}: {fault['kind']}, {numbers.count(int(fault.get('count') or 0))} times; {fault['words']}.")
@@ -103,7 +107,7 @@ def _fault(side: Side, found: tuple[str, Mapping[str, Any]]) -> str:
 
 def _notes(side: Side, stability: Mapping[str, Any]) -> list[str]:
     notes: Sequence[str] = stability.get("notes") or ()
-    shown = [prose(f"{side}, not tried: {note}.") for note in notes[:_NOTES]]
+    shown = [prose(f"{side}: {note}.") for note in notes[:_NOTES]]
     rest = len(notes) - len(shown)
     return [*shown, *([prose(f"{side}: {numbers.things(rest, 'more note')}.")] if rest > 0 else [])]
 

@@ -55,15 +55,14 @@ def not_compared(verdict: Verdict) -> str:
 
 def findings(verdict: Verdict) -> list[str]:
     """Return what else a person has to see to, as Markdown; nothing where there is nothing."""
-    every = dict.fromkeys([*map(str, verdict.findings), *_of_the_sides(verdict)])
+    of_the_sides = (words for side in Side for words in stability_findings(verdict, side))
+    every = dict.fromkeys([*map(str, verdict.findings), *of_the_sides])
     # The verdict's reasons stand above already.
     told = [finding for finding in every if finding not in verdict.reasons]
     return ["## Findings", "", *(f"- {prose(finding)}" for finding in told)] if told else []
 
 
-def _of_the_sides(verdict: Verdict) -> list[str]:
-    return [
-        f"{side}, against itself: {finding}"
-        for side in Side
-        for finding in (verdict.stability.get(side.value) or {}).get("findings") or ()
-    ]
+def stability_findings(verdict: Verdict, side: Side) -> tuple[str, ...]:
+    """Return what trying a side against itself found wrong, in clauses that name the side; raw text."""
+    found = (verdict.stability.get(side.value) or {}).get("findings") or ()
+    return tuple(str(one["words"]) for one in found)
