@@ -16,12 +16,12 @@ import dagster as dg
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.defs.assets import build_assets
 from parity_pipeline.defs.automation import JOB_NAME, build_automation
-from parity_pipeline.defs.checks import build_checks
 from parity_pipeline.defs.diagnosing import diagnosis_asset
 from parity_pipeline.defs.io_managers import ArtifactIOManager
 from parity_pipeline.defs.lanes import embeddings_asset
 from parity_pipeline.defs.partitions import make_partitions
 from parity_pipeline.defs.resources import HttpGateway, Probe
+from parity_pipeline.defs.stability import stability_asset
 from parity_pipeline.settings import Settings
 from parity_pipeline.settings_file import find_file, load
 
@@ -43,6 +43,8 @@ def build_definitions(
     source = os.environ if environ is None else environ
     partitions = make_partitions(settings.first_date, settings.timezone, settings.models)
     lanes = [embeddings_asset(side, partitions, settings.owners) for side in Side]
+    tried = tuple(Side) if settings.stability.enabled else ()
+    lanes += [stability_asset(side, partitions, settings.owners) for side in tried]
     resources: dict[str, Any] = {
         "probe": build_probe(settings),
         "artifacts": ArtifactIOManager(settings.layout()),
@@ -50,12 +52,18 @@ def build_definitions(
         **(overrides or {}),
     }
     data = dg.Definitions(
-        assets=[*build_assets(partitions, settings.owners), diagnosis_asset(partitions, settings.owners), *lanes],
-        asset_checks=build_checks(partitions),
+        assets=[
+            *build_assets(partitions, settings.owners),
+            diagnosis_asset(partitions, settings.owners, stability=settings.stability.enabled),
+            *lanes,
+        ],
         resources=resources,
         executor=_executor(settings),
     )
-    return dg.Definitions.merge(data, build_automation(settings.schedule.hour, settings.schedule.minute))
+    automation = build_automation(
+        settings.schedule.hour, settings.schedule.minute, stability=settings.stability.enabled
+    )
+    return dg.Definitions.merge(data, automation)
 
 
 def build_probe(settings: Settings, **changes: Any) -> Probe:
@@ -64,6 +72,7 @@ def build_probe(settings: Settings, **changes: Any) -> Probe:
         "layout": settings.layout(),
         "sources": settings.sources(),
         "thresholds": settings.limits(),
+        "stability": settings.stability.budget(),
         "models": settings.models,
         "waivers": settings.all_waivers(),
         "required_bound": settings.required_bound,

@@ -58,16 +58,18 @@ def exit_code(results: Iterable[Ran]) -> int:
     return EXIT_PASS if passed else EXIT_INCONCLUSIVE
 
 
-def selection_for(side: Side | None, *, redraw: bool, snapshot: bool) -> list[dg.AssetKey]:
+def selection_for(side: Side | None, *, redraw: bool, snapshot: bool, stability: bool) -> list[dg.AssetKey]:
     """Return the assets of one partition to materialize.
 
     Args:
         side: Fetch this lane alone again; both where None.
         redraw: Draw the samples again.
         snapshot: The partition has a stored sample set.
+        stability: Each lane that is fetched is tried against itself as well.
     """
     samples = [] if snapshot and not redraw else [["samples"]]
-    lanes = [[lane.value, "embeddings"] for lane in Side if side in (None, lane)]
+    of_a_lane = ("embeddings", "stability") if stability else ("embeddings",)
+    lanes = [[lane.value, name] for lane in Side if side in (None, lane) for name in of_a_lane]
     return [
         dg.AssetKey(path)
         for path in (*samples, *lanes, ["parity"], ["diagnosis"], ["verdict"], ["report"], ["summary"])
@@ -112,7 +114,8 @@ def run_partitions(
     layout = settings.layout()
     execute = _forked if settings.executor == "forkserver" and settings.file else _in_process
     for day, model in pairs:
-        selection = selection_for(side, redraw=redraw, snapshot=layout.samples(day, model).exists())
+        snapshot = layout.samples(day, model).exists()
+        selection = selection_for(side, redraw=redraw, snapshot=snapshot, stability=settings.stability.enabled)
         outcome = execute(definitions, instance, make_key(day, model), selection, settings.file)
         verdict = read_verdict(layout.verdict(day, model)) if outcome.judged else None
         yield Ran(date=day, model=model, run_id=outcome.run_id, verdict=verdict, failures=outcome.failures)

@@ -17,6 +17,7 @@ from parity_pipeline.core.grading import Thresholds
 from parity_pipeline.core.hazards.corpus import chosen_sets
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.slugs import slug
+from parity_pipeline.core.stability.records import Budget
 from parity_pipeline.core.waivers import Waiver, waiver_faults
 from parity_pipeline.services.spec import ServiceSpec
 from parity_pipeline.settings_judging import ThresholdSettings, WaiverSettings
@@ -82,6 +83,18 @@ class ScheduleSettings(Strict):
     minute: int = Field(default=0, ge=0, le=59)
 
 
+class StabilitySettings(Strict):
+    """Whether and how much each side is tried against itself."""
+
+    enabled: bool = True
+    texts: Annotated[int, Field(ge=1, le=1000)] = Budget().texts
+    requests: Annotated[int, Field(ge=20, le=10_000)] = Budget().requests
+
+    def budget(self) -> Budget:
+        """Return the budget as the core takes it."""
+        return Budget(texts=self.texts, requests=self.requests)
+
+
 class Sides(Strict):
     """The two sides, by their part."""
 
@@ -107,6 +120,7 @@ class Settings(Strict):
     waivers: list[WaiverSettings] = []
     sides: Sides
     dialects: dict[str, DialectSettings] = {}
+    stability: StabilitySettings = StabilitySettings()
     schedule: ScheduleSettings = ScheduleSettings()
     owners: Annotated[list[Annotated[str, Field(pattern=r"^(team:.+|[^@\s]+@[^@\s]+)$")]], Field(min_length=1)] = [
         "team:embedding-cutover"

@@ -3,9 +3,12 @@
 Here belong short bodies: load, call the core, hand over the product with its metadata.
 """
 
+from collections.abc import Iterator
+
 import dagster as dg
 
 from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.defs.checks import PARITY, SAMPLES, VERDICT, check_parity, check_samples, check_verdict, specs
 from parity_pipeline.defs.failures import explained
 from parity_pipeline.defs.io_managers import Product, draft_for
 from parity_pipeline.defs.judging import judge_rows
@@ -30,6 +33,9 @@ from parity_pipeline.storage.sample_sets import SampleSetFile, write_sample_set
 from parity_pipeline.storage.sources import read_sources
 from parity_pipeline.storage.verdicts import write_verdict
 
+Yields = Iterator[dg.Output[Product] | dg.AssetCheckResult]
+"""What an asset with checks yields: its product, then what the checks say of the published file."""
+
 
 def build_assets(partitions: dg.PartitionsDefinition, owners: list[str]) -> list[dg.AssetsDefinition]:
     """Return the five assets; all but `summary` have the given partitions."""
@@ -41,15 +47,17 @@ def build_assets(partitions: dg.PartitionsDefinition, owners: list[str]) -> list
         owners=owners,
         io_manager_key="artifacts",
         metadata=samples_definition(),
+        check_specs=specs(("samples",), partitions, SAMPLES),
     )
-    def samples(context: dg.AssetExecutionContext, probe: dg.ResourceParam[Probe]) -> dg.Output[Product]:
+    def samples(context: dg.AssetExecutionContext, probe: dg.ResourceParam[Probe]) -> Yields:
         """The probe set of this date and model, drawn from the sample sources and stored with its content hash."""
-        day, _ = split_key(context.partition_key)
+        day, model = split_key(context.partition_key)
         with explained():
             temporary = draft_for(probe.layout, context)
             sources = [spec.name for spec in probe.sources]
             header = write_sample_set(temporary, read_sources(probe.sources, day), sources=sources)
-        return dg.Output(Product(temporary=temporary), metadata=samples_metadata(header))
+        yield dg.Output(Product(temporary=temporary), metadata=samples_metadata(header))
+        yield from check_samples(SampleSetFile(probe.layout.samples(day, model)))
 
     @dg.asset(
         ins={
@@ -62,6 +70,7 @@ def build_assets(partitions: dg.PartitionsDefinition, owners: list[str]) -> list
         owners=owners,
         io_manager_key="artifacts",
         metadata=parity_definition(),
+        check_specs=specs(("parity",), partitions, PARITY),
     )
     def parity(
         context: dg.AssetExecutionContext,
@@ -69,15 +78,14 @@ def build_assets(partitions: dg.PartitionsDefinition, owners: list[str]) -> list
         legacy: EmbeddingsFile,
         candidate: EmbeddingsFile,
         probe: dg.ResourceParam[Probe],
-    ) -> dg.Output[Product]:
+    ) -> Yields:
         """Each sample's measures and outcome: cosine similarity, norms, differences, refusals."""
+        path = probe.layout.parity(*split_key(context.partition_key))
         with explained():
             temporary = draft_for(probe.layout, context)
             header = pair_to(temporary, samples, legacy, candidate, probe.thresholds)
-        return dg.Output(
-            Product(temporary=temporary),
-            metadata=parity_metadata(header, probe.layout.parity(*split_key(context.partition_key))),
-        )
+        yield dg.Output(Product(temporary=temporary), metadata=parity_metadata(header, path))
+        yield from check_parity(ParityFile(path))
 
     @dg.asset(
         deps=["diagnosis"],
@@ -86,10 +94,9 @@ def build_assets(partitions: dg.PartitionsDefinition, owners: list[str]) -> list
         kinds={"python", "json"},
         owners=owners,
         io_manager_key="artifacts",
+        check_specs=specs(("verdict",), partitions, VERDICT),
     )
-    def verdict(
-        context: dg.AssetExecutionContext, parity: ParityFile, probe: dg.ResourceParam[Probe]
-    ) -> dg.Output[Product]:
+    def verdict(context: dg.AssetExecutionContext, parity: ParityFile, probe: dg.ResourceParam[Probe]) -> Yields:
         """PASS, FAIL or INCONCLUSIVE with reasons, stored as JSON and added to the ledger."""
         day, model = split_key(context.partition_key)
         with explained():
@@ -101,10 +108,11 @@ def build_assets(partitions: dg.PartitionsDefinition, owners: list[str]) -> list
             ledger.append(probe.layout.ledger, judged, recorded_at=probe.now().isoformat(timespec="seconds"),
                           run_id=context.run.run_id)  # fmt: skip
 
-        return dg.Output(
+        yield dg.Output(
             Product(temporary=temporary, published=record),
             metadata=verdict_metadata(judged, probe.layout.verdict(day, model)),
         )
+        yield from check_verdict(judged)
 
     @dg.asset(
         partitions_def=partitions,

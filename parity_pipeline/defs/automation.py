@@ -18,13 +18,16 @@ def again_name(side: Side) -> str:
     return f"{side.value}_again"
 
 
-def build_automation(hour: int, minute: int) -> dg.Definitions:
+def build_automation(hour: int, minute: int, *, stability: bool) -> dg.Definitions:
     """Return the jobs, and the schedule that runs the first once a day and model, for the day that has begun.
 
     Args:
         hour: Hour of the day, 0 to 23, in the time zone of the partitions.
         minute: Minute of that hour.
+        stability: Whether there are stability assets, which belong to fetching a lane again: another gateway is another
+            noise floor.
     """
+    of_a_lane = ("embeddings", "stability") if stability else ("embeddings",)
     whole = dg.define_asset_job(
         JOB_NAME,
         selection=dg.AssetSelection.all(),
@@ -33,7 +36,7 @@ def build_automation(hour: int, minute: int) -> dg.Definitions:
     again = [
         dg.define_asset_job(
             again_name(side),
-            selection=dg.AssetSelection.assets([side.value, "embeddings"]).downstream(),
+            selection=dg.AssetSelection.assets(*([side.value, name] for name in of_a_lane)).downstream(),
             description=(
                 f"Fetch the {side.value} lane again and judge, with the samples and the other lane as they were: "
                 f"for a backfill of past dates after that gateway changed."

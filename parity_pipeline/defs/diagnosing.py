@@ -24,6 +24,7 @@ from parity_pipeline.core.selecting import FailingRows, PickedSamples, chosen_ro
 from parity_pipeline.defs.failures import explained
 from parity_pipeline.defs.io_managers import Product, draft_for
 from parity_pipeline.defs.metadata import diagnosis_metadata
+from parity_pipeline.defs.noise import noise_of
 from parity_pipeline.defs.partitions import split_key
 from parity_pipeline.defs.resources import Gateway, Probe
 from parity_pipeline.storage.diagnosis_files import write_diagnosis
@@ -53,10 +54,17 @@ def identity_of(header: ParityHeader) -> dict[str, str]:
     }
 
 
-def diagnosis_asset(partitions: dg.PartitionsDefinition, owners: list[str]) -> dg.AssetsDefinition:
-    """Return the asset `diagnosis`."""
+def diagnosis_asset(partitions: dg.PartitionsDefinition, owners: list[str], *, stability: bool) -> dg.AssetsDefinition:
+    """Return the asset `diagnosis`.
+
+    Args:
+        partitions: Its partitions.
+        owners: Its owners.
+        stability: Whether there are stability assets, which then come first.
+    """
 
     @dg.asset(
+        deps=[dg.AssetKey([side.value, "stability"]) for side in Side] if stability else [],
         ins={
             "legacy": dg.AssetIn(key=["legacy", "embeddings"]),
             "candidate": dg.AssetIn(key=["candidate", "embeddings"]),
@@ -77,13 +85,20 @@ def diagnosis_asset(partitions: dg.PartitionsDefinition, owners: list[str]) -> d
     ) -> dg.Output[Product]:
         """Why samples fail: causes in words with evidence, and collisions that one side alone has."""
         probe: Probe = context.resources.probe
-        _, model = split_key(context.partition_key)
+        day, model = split_key(context.partition_key)
         gateways = {side: getattr(context.resources, f"{side.value}_gateway") for side in Side}
         with explained():
-            work = Work(samples=samples, lanes=(legacy, candidate), parity=parity, probe=probe, model=model)
+            header = ParityHeader.from_json(parity.header, str(parity.path))
+            work = Work(
+                samples=samples,
+                lanes=(legacy, candidate),
+                parity=parity,
+                probe=probe,
+                model=model,
+                experiments=noise_of(probe, header, day, model).experiments(),
+            )
             found = work.diagnosed(gateways)
             temporary = draft_for(probe.layout, context)
-            header = ParityHeader.from_json(parity.header, str(parity.path))
             write_diagnosis(temporary, found, identity=identity_of(header))
         return dg.Output(Product(temporary=temporary), metadata=diagnosis_metadata(found))
 

@@ -19,6 +19,7 @@ from parity_pipeline.storage.embeddings import EmbeddingsFile
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.parity_files import ParityFile
 from parity_pipeline.storage.sample_sets import SampleSetFile
+from parity_pipeline.storage.stability_files import read_stability
 from parity_pipeline.storage.verdicts import read_verdict
 
 
@@ -43,8 +44,9 @@ def path_of(layout: Layout, asset_key: dg.AssetKey, partition: str | None) -> Pa
     if name == "summary":
         return layout.summary
     day, model = split_key(partition or "")
-    if name == "embeddings":
-        return layout.embeddings(Side(prefix[0]), day, model)
+    if prefix:
+        of_a_side = {"embeddings": layout.embeddings, "stability": layout.stability}
+        return of_a_side[name](Side(prefix[0]), day, model)
     return {
         "samples": layout.samples,
         "parity": layout.parity,
@@ -63,6 +65,7 @@ def draft_for(layout: Layout, context: dg.AssetExecutionContext) -> Path:
 _READERS: dict[str, Callable[[Path], Any]] = {
     "samples": SampleSetFile,
     "embeddings": EmbeddingsFile,
+    "stability": read_stability,
     "parity": ParityFile,
     "verdict": read_verdict,
 }

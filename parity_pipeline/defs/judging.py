@@ -3,17 +3,18 @@
 Here belongs the step between the reader of a parity file and the core's verdict. The judgement itself is the core's.
 """
 
+from dataclasses import replace
 from datetime import date
 from typing import Final
 
 from parity_pipeline.core.conclusion import conclude
-from parity_pipeline.core.floor import Floors
 from parity_pipeline.core.parity_header import ParityHeader
 from parity_pipeline.core.regrading import regrade
 from parity_pipeline.core.tally import Tally
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.waivers import account_for
 from parity_pipeline.defs.diagnosing import identity_of
+from parity_pipeline.defs.noise import noise_of
 from parity_pipeline.defs.resources import Probe
 from parity_pipeline.storage.diagnosis_files import read_diagnosis
 from parity_pipeline.storage.parity_files import ParityFile
@@ -21,10 +22,8 @@ from parity_pipeline.storage.parity_files import ParityFile
 ENDPOINT: Final = "embed"
 """What this pipeline probes, as verdicts name it."""
 
-NO_FLOORS: Final = Floors()
 
-
-def judge_rows(parity: ParityFile, probe: Probe, day: str, model: str, floors: Floors = NO_FLOORS) -> Verdict:
+def judge_rows(parity: ParityFile, probe: Probe, day: str, model: str) -> Verdict:
     """Return the verdict on the rows of a parity file.
 
     Args:
@@ -32,16 +31,16 @@ def judge_rows(parity: ParityFile, probe: Probe, day: str, model: str, floors: F
         probe: Thresholds, waivers and the proof asked for.
         day: Partition date, ISO 8601.
         model: Model name.
-        floors: How noisy each side is by itself.
     """
     today = probe.now().date()
     waivers = account_for(probe.waivers, model=model, day=date.fromisoformat(day), today=today)
-    tally = Tally(probe.thresholds, floors=floors, waivers=waivers)
+    header = ParityHeader.from_json(parity.header, str(parity.path))
+    noise = noise_of(probe, header, day, model)
+    tally = Tally(probe.thresholds, floors=noise.floors(), waivers=waivers)
     for rows in parity.blocks():
         tally.add(regrade(rows, probe.thresholds))
-    header = ParityHeader.from_json(parity.header, str(parity.path))
     diagnosis = read_diagnosis(probe.layout.diagnosis(day, model), identity=identity_of(header))
-    return conclude(
+    verdict = conclude(
         tally,
         endpoint=ENDPOINT,
         date=day,
@@ -52,4 +51,7 @@ def judge_rows(parity: ParityFile, probe: Probe, day: str, model: str, floors: F
         package_version=probe.package_version,
         required_bound=probe.required_bound,
         diagnosis=diagnosis,
+        stability=noise.plain(),
+        experiments=noise.completed(),
     )
+    return replace(verdict, findings=(*verdict.findings, *noise.findings()))

@@ -4,7 +4,7 @@ Here belongs the asset and the step that streams a gateway's answers into a file
 `wire`, how rows are stored to `storage`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,12 +16,13 @@ from parity_pipeline.core.fetching import FetchedRows
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.survey import Survey
+from parity_pipeline.defs.checks import LANE, check_lane, specs
 from parity_pipeline.defs.failures import explained
 from parity_pipeline.defs.io_managers import Product, draft_for
 from parity_pipeline.defs.metadata import embeddings_definition, embeddings_metadata
 from parity_pipeline.defs.partitions import split_key
 from parity_pipeline.defs.resources import Gateway, Probe
-from parity_pipeline.storage.embeddings import EmbeddingsWriter
+from parity_pipeline.storage.embeddings import EmbeddingsFile, EmbeddingsWriter
 from parity_pipeline.storage.sample_sets import SampleSetFile
 from parity_pipeline.storage.staging import SegmentStaging, staging_folder
 from parity_pipeline.wire.engine import LaneResult
@@ -128,8 +129,11 @@ def embeddings_asset(side: Side, partitions: dg.PartitionsDefinition, owners: li
         io_manager_key="artifacts",
         description=f"The vectors that the {side.value} side gives for the samples of this date and model.",
         metadata=embeddings_definition(),
+        check_specs=specs((side.value, "embeddings"), partitions, LANE),
     )
-    def embeddings(context: dg.AssetExecutionContext, samples: SampleSetFile) -> dg.Output[Product]:
+    def embeddings(
+        context: dg.AssetExecutionContext, samples: SampleSetFile
+    ) -> Iterator[dg.Output[Product] | dg.AssetCheckResult]:
         probe: Probe = context.resources.probe
         day, model = split_key(context.partition_key)
         lane = Fetch(gateway=getattr(context.resources, gateway_key), probe=probe, date=day, model=model)
@@ -145,6 +149,7 @@ def embeddings_asset(side: Side, partitions: dg.PartitionsDefinition, owners: li
         with explained():
             product, provenance = lane.to(draft_for(probe.layout, context), samples, tell)
         path = probe.layout.embeddings(side, day, model)
-        return dg.Output(product, metadata=embeddings_metadata(provenance, path))
+        yield dg.Output(product, metadata=embeddings_metadata(provenance, path))
+        yield from check_lane(EmbeddingsFile(path))
 
     return embeddings

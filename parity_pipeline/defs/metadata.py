@@ -13,6 +13,7 @@ import dagster as dg
 from parity_pipeline.core.numerals import cosine_text
 from parity_pipeline.core.parity_header import ParityHeader
 from parity_pipeline.core.provenance import Provenance
+from parity_pipeline.core.stability.records import StabilityRecord, Tried
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report.escape import prose
 from parity_pipeline.storage.embeddings import KIND as EMBEDDINGS
@@ -89,6 +90,38 @@ def embeddings_metadata(provenance: Provenance, path: Path) -> Metadata:
         facts["stopped early"] = provenance.stopped_early
     facts |= {f"latency {name} (ms)": round(float(value), 3) for name, value in provenance.latency_ms.items()}
     return facts
+
+
+def stability_metadata(record: StabilityRecord, path: Path) -> Metadata:
+    """Return what a person wants to know of one side against itself."""
+    found = record.stability
+    facts: dict[str, Any] = {
+        "experiments": dg.MetadataValue.md("\n".join([*_EXPERIMENTS_HEAD, *map(_tried, found.experiments)])),
+        "requests": found.requests,
+        "texts": len(found.texts),
+        "sample set": record.origin.sample_set_hash,
+        "path": dg.MetadataValue.path(str(path)),
+    }
+    if found.floor is not None:
+        facts["noise floor, 1 - cosine"] = found.floor.worst
+        facts["noise floor seen in"] = found.floor.worst_experiment or "all answers are equal"
+    if found.findings:
+        facts["findings"] = dg.MetadataValue.md("\n".join(f"- {prose(one.words)}" for one in found.findings))
+    if found.notes:
+        facts["not tried or not answered"] = dg.MetadataValue.md("\n".join(f"- {prose(one)}" for one in found.notes))
+    return facts
+
+
+_EXPERIMENTS_HEAD = (
+    "| experiment | worst 1 - cosine | where | rows | bit for bit the same | requests |",
+    "|---|---|---|---|---|---|",
+)
+
+
+def _tried(one: Tried) -> str:
+    worst = "not compared" if one.worst is None else f"{one.worst:.2g}"
+    cells = (one.name, worst, one.label, f"{one.rows:,}", f"{one.identical:,}", f"{one.requests:,}")
+    return f"| {' | '.join(map(prose, cells))} |"
 
 
 def parity_metadata(header: ParityHeader, path: Path) -> Metadata:

@@ -4,24 +4,28 @@ Here belong the records that the composition root fills and that tests replace b
 environment or a clock on its own.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from parity_pipeline.core.fetching import FetchedRows, SampleBlock, Staging
 from parity_pipeline.core.grading import Thresholds
+from parity_pipeline.core.stability.records import Answer, Budget, Step
 from parity_pipeline.core.waivers import Waiver
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.sources import SourceSpec
 from parity_pipeline.storage.staging import STAGING_HOURS
 from parity_pipeline.wire.engine import LaneResult, fetch_lane
+from parity_pipeline.wire.experiments import Conducted, run_experiments
 from parity_pipeline.wire.few import ask_few
 from parity_pipeline.wire.progress import Progress
 from parity_pipeline.wire.side import SideConfig
+
+Result = TypeVar("Result")
 
 
 class Gateway(Protocol):
@@ -43,6 +47,12 @@ class Gateway(Protocol):
         total: int,
     ) -> LaneResult:
         """Fetch the vectors of all samples in order; `wire.engine.fetch_lane` says more."""
+        ...
+
+    def try_out(
+        self, model: str, dialogue: Generator[Step, Sequence[Answer], Result], *, most: int
+    ) -> Conducted[Result]:
+        """Send the requests that a dialogue asks for; `wire.experiments.run_experiments` says more."""
         ...
 
     def ask(self, model: str, texts: Sequence[str]) -> Sequence[NDArray[np.float32] | None]:
@@ -78,6 +88,12 @@ class HttpGateway:
         """Fetch the vectors of all samples in order."""
         return fetch_lane(self.config, model, samples, sink, staging=staging, progress=progress, total=total)
 
+    def try_out(
+        self, model: str, dialogue: Generator[Step, Sequence[Answer], Result], *, most: int
+    ) -> Conducted[Result]:
+        """Send the requests that a dialogue asks for."""
+        return run_experiments(self.config, model, dialogue, most=most)
+
     def ask(self, model: str, texts: Sequence[str]) -> Sequence[NDArray[np.float32] | None]:
         """Return a vector a text, None where there is none; for a few texts, out of the lane."""
         return ask_few(self.config, model, texts)
@@ -97,6 +113,7 @@ class Probe:
         package_version: Version that is running.
         now: The clock; aware datetimes in UTC.
         staging_hours: Age in hours beyond which what an unfinished fetch left is fetched afresh; 0 for always.
+        stability: How much a side is asked to be tried against itself.
         watch: Called with the lane's name and its progress, for a person who waits; None where nobody does.
     """
 
@@ -109,6 +126,7 @@ class Probe:
     required_bound: float | None = None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     staging_hours: float = STAGING_HOURS
+    stability: Budget = field(default_factory=Budget)
     watch: Callable[[str, Progress], None] | None = None
 
     def paced(self, seconds: float) -> Callable[[], bool]:

@@ -3,11 +3,11 @@
 Here belong the settings, the fake sides and the one call that materializes. No socket and no Dagster home is used.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import dagster as dg
 import httpx
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from parity_pipeline.core.fetching import FetchedRows, SampleBlock, Staging
 from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.stability.records import Answer, Step
 from parity_pipeline.definitions import build_definitions, build_probe
 from parity_pipeline.defs.automation import JOB_NAME
 from parity_pipeline.defs.partitions import make_key
@@ -23,6 +24,7 @@ from parity_pipeline.running import QUIET
 from parity_pipeline.settings import Settings
 from parity_pipeline.settings_file import validate
 from parity_pipeline.wire.engine import LaneResult, fetch_lane
+from parity_pipeline.wire.experiments import Conducted, run_experiments
 from parity_pipeline.wire.few import ask_few
 from parity_pipeline.wire.progress import Progress
 from parity_pipeline.wire.side import SideConfig
@@ -32,6 +34,9 @@ DAY: Final = "2026-05-01"
 MODEL: Final = "fake-32"
 CLOCK: Final = datetime(2026, 5, 1, 6, 0, tzinfo=UTC)
 SAMPLES: Final = ("hello", "forklift operator", "résumé: 12 yrs", "a | b", "")
+
+
+Result = TypeVar("Result")
 
 
 async def no_wait(_seconds: float) -> None:
@@ -58,6 +63,15 @@ class FakeSide:
         """Fetch through the real engine, without a socket and without waiting."""
         return fetch_lane(
             self.config, model, samples, sink, staging=staging, progress=progress, total=total,
+            transport=httpx.ASGITransport(self.app), clock=lambda: CLOCK, now=lambda: 0.0, sleep=no_wait,
+        )  # fmt: skip
+
+    def try_out(
+        self, model: str, dialogue: Generator[Step, Sequence[Answer], Result], *, most: int
+    ) -> Conducted[Result]:
+        """Try the side against itself through the real sender."""
+        return run_experiments(
+            self.config, model, dialogue, most=most,
             transport=httpx.ASGITransport(self.app), clock=lambda: CLOCK, now=lambda: 0.0, sleep=no_wait,
         )  # fmt: skip
 

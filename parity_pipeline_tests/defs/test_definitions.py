@@ -34,8 +34,17 @@ def test_the_graph_is_the_documented_one(definitions: dg.Definitions) -> None:
         "samples": [],
         "legacy/embeddings": ["samples"],
         "candidate/embeddings": ["samples"],
+        "legacy/stability": ["samples"],
+        "candidate/stability": ["samples"],
         "parity": ["candidate/embeddings", "legacy/embeddings", "samples"],
-        "diagnosis": ["candidate/embeddings", "legacy/embeddings", "parity", "samples"],
+        "diagnosis": [
+            "candidate/embeddings",
+            "candidate/stability",
+            "legacy/embeddings",
+            "legacy/stability",
+            "parity",
+            "samples",
+        ],
         "verdict": ["diagnosis", "parity"],
         "report": ["verdict"],
         "summary": ["verdict"],
@@ -55,9 +64,13 @@ def test_every_asset_but_the_summary_has_the_partitions(definitions: dg.Definiti
 
 def test_checks_have_the_partitions_of_their_asset(definitions: dg.Definitions) -> None:
     """A check without partitions would load every partition of its asset."""
-    checks = [check for check in definitions.asset_checks or () if isinstance(check, dg.AssetChecksDefinition)]
-    specs = [spec for check in checks for spec in check.check_specs]
-    assert len(specs) == 8
+    specs = [
+        spec
+        for one in (*(definitions.assets or ()), *(definitions.asset_checks or ()))
+        if isinstance(one, dg.AssetsDefinition)
+        for spec in one.check_specs
+    ]
+    assert len(specs) == 10
     assert all(spec.partitions_def is not None for spec in specs)
     assert not any(spec.blocking for spec in specs)
 
@@ -114,5 +127,5 @@ def test_the_definitions_load_as_a_code_location_does(definitions: dg.Definition
 def test_a_job_for_each_lane_leaves_the_other_and_the_samples_alone(definitions: dg.Definitions, side: Side) -> None:
     """`candidate_again` holds its own lane and what is downstream, so that a backfill of it is one choice in the UI."""
     keys = definitions.resolve_job_def(again_name(side)).asset_layer.selected_asset_keys
-    expected = {f"{side}/embeddings", "parity", "diagnosis", "verdict", "report", "summary"}
+    expected = {f"{side}/embeddings", f"{side}/stability", "parity", "diagnosis", "verdict", "report", "summary"}
     assert {key.to_user_string() for key in keys} == expected

@@ -19,6 +19,8 @@ ALL_CHECKS = {
     "legacy/embeddings:vectors_finite_one_dimension",
     "candidate/embeddings:fetch_complete",
     "candidate/embeddings:vectors_finite_one_dimension",
+    "legacy/stability:stable",
+    "candidate/stability:stable",
     "parity:cosine_at_threshold",
     "parity:norms_agree",
     "verdict:verdict_is_pass",
@@ -73,7 +75,7 @@ def test_a_side_that_is_down_fails_alone(tmp_path: Path, down: str, up: str) -> 
     layout = project.settings().layout()
     assert not result.success
     failures = result.filter_events(lambda event: event.is_step_failure)
-    assert [event.step_key for event in failures] == [f"{down}__embeddings"]
+    assert [event.step_key for event in failures] == [f"{down}__embeddings", f"{down}__stability"]
     data = failures[0].step_failure_data.user_failure_data
     assert data is not None
     assert data.description is not None
@@ -215,6 +217,7 @@ def test_a_failing_date_names_its_cause(tmp_path: Path) -> None:
     """Rows that come permuted are named as such in the verdict, with the samples; a passing date asks nothing more."""
     candidate = hash_gateway("go")
     project = a_project(tmp_path, candidate=candidate, samples=tuple(f"text number {number}" for number in range(40)))
+    project.more["stability"] = {"enabled": False}
     assert project.run().success
     layout = project.settings().layout()
     asked = candidate.requests

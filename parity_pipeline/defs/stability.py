@@ -1,0 +1,98 @@
+"""Each side against itself: one stability asset a side, and its check.
+
+Here belongs the asset, the check and the step to metadata. What is asked and what it comes to belongs to
+`core.stability`, how it is asked to `wire.experiments`.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import dagster as dg
+
+from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.stability.findings import conclude, stable_faults
+from parity_pipeline.core.stability.material import ROWS_LOOKED_AT, Limits, chosen_texts
+from parity_pipeline.core.stability.observing import conduct
+from parity_pipeline.core.stability.plan import make_plan
+from parity_pipeline.core.stability.records import Origin, StabilityRecord
+from parity_pipeline.defs.checks import Results, result, specs
+from parity_pipeline.defs.failures import explained
+from parity_pipeline.defs.io_managers import Product, draft_for
+from parity_pipeline.defs.metadata import stability_metadata
+from parity_pipeline.defs.partitions import split_key
+from parity_pipeline.defs.resources import Gateway, Probe
+from parity_pipeline.storage.sample_sets import SampleSetFile
+from parity_pipeline.storage.stability_files import read_stability, write_stability
+
+STABILITY: Final = {
+    "stable": "The side gives a text the same vector whenever and however it is asked, to the cosine threshold."
+}
+
+
+def try_out(gateway: Gateway, probe: Probe, samples: SampleSetFile, day: str, model: str) -> StabilityRecord:
+    """Ask one side the same texts in different ways and return what that showed."""
+    config, header, budget = gateway.config, samples.header, probe.stability
+    limits = Limits(
+        batch_texts=1 if config.dialect.one_text else config.batch_texts,
+        batch_bytes=config.batch_bytes,
+        concurrency=config.concurrency,
+    )
+    first_rows = (text for block in samples.blocks(stop=min(header.samples, ROWS_LOOKED_AT)) for text in block.texts)
+    texts = chosen_texts(first_rows, budget.texts, seed=header.hash)
+    salt = f"{probe.now().isoformat()} {config.side} {day} {model}"
+    plan = make_plan(texts, salt=salt, limits=limits, budget=budget)
+    asked = gateway.try_out(model, conduct(plan, probe.thresholds.cosine), most=budget.requests)
+    origin = Origin(
+        date=day,
+        model=model,
+        url=config.url,
+        sample_set_hash=header.hash,
+        settings_hash=config.settings_hash(model),
+        package_version=probe.package_version,
+        first=asked.first,
+        last=asked.last,
+    )
+    return StabilityRecord(origin=origin, stability=conclude(plan, asked.result, config.side, requests=asked.requests))
+
+
+def stability_asset(side: Side, partitions: dg.PartitionsDefinition, owners: list[str]) -> dg.AssetsDefinition:
+    """Return the stability asset of one side."""
+    gateway_key = f"{side.value}_gateway"
+
+    @dg.asset(
+        key=[side.value, "stability"],
+        ins={"samples": dg.AssetIn(key=["samples"])},
+        required_resource_keys={"probe", gateway_key},
+        partitions_def=partitions,
+        group_name=side.value,
+        kinds={"python", "json"},
+        owners=owners,
+        pool=f"gateway_{side.value}",
+        io_manager_key="artifacts",
+        description=f"The {side.value} side against itself: repeats, batches, load, history, caches; its noise floor.",
+        check_specs=specs((side.value, "stability"), partitions, STABILITY),
+    )
+    def stability(
+        context: dg.AssetExecutionContext, samples: SampleSetFile
+    ) -> Iterator[dg.Output[Product] | dg.AssetCheckResult]:
+        probe: Probe = context.resources.probe
+        day, model = split_key(context.partition_key)
+        with explained():
+            temporary = draft_for(probe.layout, context)
+            record = try_out(getattr(context.resources, gateway_key), probe, samples, day, model)
+            write_stability(temporary, record)
+        path = probe.layout.stability(side, day, model)
+        yield dg.Output(Product(temporary=temporary), metadata=stability_metadata(record, path))
+        yield from check_stability(read_stability(path), probe.thresholds.cosine)
+
+    return stability
+
+
+def check_stability(record: StabilityRecord, threshold: float) -> Results:
+    """Repeat the findings and the noise floor. It warns: what an unstable side means for a date is the verdict's to say."""
+    found = record.stability
+    good = f"{found.requests} requests, none of {len(found.completed)} experiments found anything"
+    worst = None if found.floor is None else found.floor.worst
+    warn = dg.AssetCheckSeverity.WARN
+    faults = stable_faults(found, threshold)
+    yield result("stable", faults, good, warn, noise_floor=worst, findings=len(found.findings))
