@@ -21,6 +21,7 @@ from parity_pipeline.core.stability.records import (
     OF_THE_FLOOR,
     TRIED,
     WORDS_LISTED,
+    FaultKind,
     Finding,
     Stability,
     Tried,
@@ -71,7 +72,9 @@ def conclude(plan: Plan, seen: Seen, side: Side, *, requests: int) -> Stability:
         side: The side.
         requests: Requests sent, retries included.
     """
-    if fault := foreign_fault(plan.material.endings, seen.known):
+    moved = any(kind in (FaultKind.SWAPPED, FaultKind.MIXED) for _, kind in seen.faults)
+    # where rows change places a canary's vector is that of another text, which says nothing about its model
+    if not moved and (fault := foreign_fault(plan.material.endings, seen.known)):
         seen.faults["salted", fault.kind] = fault
     experiments = tuple(_tried(name, plan, seen) for name in TRIED)
     floor = _floor(seen, side, requests)
