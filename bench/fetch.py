@@ -143,7 +143,7 @@ def bench_canned(samples: int, rounds: int) -> None:
             print(f"  {'wrk, bodies thrown away':46} {raw * TEXTS:9.0f} vectors/s wall")
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
         fetch(url, 3200, folder)  # first use of each library is no part of a rate
-        few = samples // 8
+        few = samples // 4
         found = best_of(
             rounds,
             {
@@ -152,7 +152,7 @@ def bench_canned(samples: int, rounds: int) -> None:
                     few,
                     lambda: plain_client_to_parquet(url, few, folder / "plain.parquet"),
                 ),
-                "one text a request, urllib + json": (few // 8, lambda: plain_loop(url, few // 8)),
+                "one text a request, urllib + json": (few // 16, lambda: plain_loop(url, few // 16)),
                 "http": (samples, lambda: answers(url, samples, decoded=False)),
                 "decoded": (samples, lambda: answers(url, samples, decoded=True)),
                 "engine": (samples, lambda: fetch_lane(side(url), "m", blocks(samples), throw_away)),
