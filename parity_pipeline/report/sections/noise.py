@@ -84,7 +84,7 @@ def _worst(tried: Mapping[str, Any], limit: float | None) -> str:
         return _UNKNOWN
     rows = int(tried.get("rows") or 0)
     if rows and int(tried.get("identical") or 0) == rows:
-        return f"all {numbers.things(rows, 'row')} identical"
+        return "identical"
     level = f"at {tried['size_at_worst']}" if tried.get("size_at_worst") else ""
     where = str(tried.get("label") or level)
     return numbers.cosine(1.0 - worst, limit) + (f" ({where})" if where else "")

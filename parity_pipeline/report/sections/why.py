@@ -42,9 +42,9 @@ def why(verdict: Verdict) -> list[str]:
 
 def _overview(verdict: Verdict, causes: Sequence[Mapping[str, Any]]) -> str:
     diagnosis = verdict.diagnosis
-    failing = numbers.things(int(diagnosis["failing"]), "sample")
+    failing = numbers.things(int(diagnosis["failing"]), "differing sample")
     found = f"{numbers.things(len(causes), 'cause')} found" if causes else "No cause found"
-    told = [f"{found}: {numbers.count(int(diagnosis.get('explained') or 0))} of {failing} that differ are explained."]
+    told = [f"{found}: {numbers.count(int(diagnosis.get('explained') or 0))} of {failing} explained."]
     if sum(int(cause["count"]) for cause in causes) > int(diagnosis.get("explained") or 0):
         told.append("A sample can have more than one cause.")
     levels = dict.fromkeys(str(cause["confidence"]) for cause in causes)
