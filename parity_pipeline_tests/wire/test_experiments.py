@@ -162,6 +162,7 @@ def test_a_trouble_that_may_pass_is_tried_once_more_as_the_server_asks() -> None
     ran = send(httpx.MockTransport(never), asking(PAIR, PAIR), time=always)
     assert [answer.status for answer in ran.result] == [RowStatus.OK, RowStatus.FAILED]
     assert "http_503" in ran.result[1].words
+    assert ran.requests == 3
 
 
 @pytest.mark.parametrize("level", [1, 2, 4])

@@ -157,6 +157,18 @@ def test_one_row_of_one_text_is_not_lost_in_the_others() -> None:
     assert (one.affected, one.level, one.worst_sample) == ((sample_id(victim),), 2, sample_id(victim))
 
 
+def test_a_text_that_strays_once_is_not_made_good_by_later_answers() -> None:
+    """The worst answer of a text counts, though every later one of the same size is right."""
+    once = iter([True])
+
+    def spoil(_step: Step, request: Texts, rows: Rows) -> Rows:
+        return strayed(rows) if len(request) == 32 and next(once, False) else rows
+
+    one = experiment(tried(spoil), "batch-sizes")
+    assert one.affected_texts == len(SAMPLES)
+    assert one.level == 32
+
+
 def test_permuted_rows_are_named_with_their_order() -> None:
     """Rows that hold each other's vectors are told as swapped, with the whole order and case 1."""
     stability = tried(lambda _step, _request, rows: np.roll(rows, -1, axis=0))
