@@ -38,10 +38,14 @@ _OF_THIS_HOP: Final = frozenset(
 class Memory:
     """What the proxy knows of the requests before."""
 
-    in_flight: int = 0
+    in_flight: list[Sequence[str]] = field(default_factory=list[Sequence[str]])
     requests: int = 0
     longest: int = 0
     seen: OrderedDict[str, int] = field(default_factory=OrderedDict[str, int])
+
+    def leave(self, texts: Sequence[str]) -> None:
+        """Take a request out of those in flight; equal texts of another request stay."""
+        self.in_flight = [one for one in self.in_flight if one is not texts]
 
     def note(self, texts: Sequence[str]) -> None:
         """Remember the texts of a request that has been answered."""
@@ -79,11 +83,11 @@ class Proxy:
         texts = fields.texts_of(self.dialect, asked) if asked is not None else None
         if asked is None or texts is None:
             return _passed(await self._forward(request, body))
-        self.memory.in_flight += 1
+        self.memory.in_flight.append(texts)
         try:
             return await self._spoil(request, body, asked, texts)
         finally:
-            self.memory.in_flight -= 1
+            self.memory.leave(texts)
             self.memory.note(texts)
 
     async def _spoil(self, request: Request, body: bytes, asked: dict[str, Any], texts: list[str]) -> Response:
@@ -94,19 +98,21 @@ class Proxy:
         asked_model = fields.model_of(self.dialect, asked)
         came = await self._forward(request, self._request_body(asked, call))
         # what others do meanwhile decides the faults of concurrency, so it is looked at when the answer is there
-        return self._spoiled(came, self._call(texts, len(body), at_least=call.in_flight), asked_model)
+        return self._spoiled(came, self._call(texts, len(body), call), asked_model)
 
-    def _call(self, texts: list[str], body_bytes: int, at_least: int = 1) -> Call:
+    def _call(self, texts: list[str], body_bytes: int, before: Call | None = None) -> Call:
         memory = self.memory
+        beside = [text for other in memory.in_flight if other is not texts for text in other]
         return Call(
             texts=texts,
             hits=self.scope.hits(texts),
             scope=self.scope,
             body_bytes=body_bytes,
-            in_flight=max(memory.in_flight, at_least),
+            in_flight=max(len(memory.in_flight), before.in_flight if before else 1),
             requests=memory.requests,
             longest=memory.longest,
             seen=[memory.seen.get(text, 0) for text in texts],
+            beside=[*(before.beside if before else ()), *beside],
         )
 
     def _request_body(self, asked: dict[str, Any], call: Call) -> bytes:

@@ -24,6 +24,14 @@ def fail_for_some(call: Call) -> Reply | None:
     return _error(500, "failed to encode response: json: unsupported value: NaN") if any(call.hits) else None
 
 
+def too_many_requests(call: Call) -> Reply | None:
+    """Answer 429 to every request with a text that is hit, however often it is sent again (case 26)."""
+    if not any(call.hits):
+        return None
+    headers = {"content-type": "application/json", "retry-after": "0"}
+    return Reply(status=429, body=orjson.dumps({"error": "too many requests"}), headers=headers)
+
+
 def refuse_large_body(call: Call) -> Reply | None:
     """Answer 413 to a body of 64 KiB and more (case 22)."""
     return _error(413, "length limit exceeded") if call.body_bytes >= SMALL_BODY else None

@@ -5,6 +5,7 @@ of any number of rows.
 """
 
 import math
+from collections import Counter
 from typing import Final
 
 import numpy as np
@@ -12,8 +13,14 @@ from numpy.typing import NDArray
 
 from parity_pipeline.demo.fault_scope import Call, Row, Rows
 
-STRAY: Final = math.sqrt(1 / 0.99**2 - 1)
-"""Length of the noise as a share of the vector's, at right angles: leaves a cosine of 0.99."""
+STRAY_COSINE: Final = 0.99
+"""Cosine that noise leaves."""
+
+COALESCED_COSINE: Final = 0.16
+"""Cosine that was seen where texts of equal length were merged without a mask (case 4)."""
+
+CONTEXT_WORDS: Final = 100
+"""Words from which on a text strays as far as another context size takes it; shorter ones in proportion (case 12)."""
 
 LARGE_BATCH: Final = 16
 """Texts from which on a batch counts as large (case 2 was seen from 16 on)."""
@@ -66,6 +73,25 @@ def stray_each_time(rows: Rows, call: Call) -> Rows:
     """Leave a cosine of 0.99, in another direction with every request (case 6)."""
     salt = call.requests + 1
     return [_strayed(row, call.generator(index, salt)) if call.hits[index] else row for index, row in enumerate(rows)]
+
+
+def coalesce_equal_lengths(rows: Rows, call: Call) -> Rows:
+    """Leave a cosine of 0.16 under load for texts of as many words as another one in flight (case 4)."""
+    lengths = Counter(len(text.split()) for text in (*call.texts, *call.beside))
+    alike = [call.in_flight > 1 and hit and lengths[len(text.split())] > 1 for hit, text in _hit_texts(call)]
+    return [
+        _strayed(row, call.generator(index), COALESCED_COSINE) if alike[index] else row
+        for index, row in enumerate(rows)
+    ]
+
+
+def stray_with_length(rows: Rows, call: Call) -> Rows:
+    """Leave a cosine down to 0.98, the less the longer a text is, as another context size may (case 12)."""
+    lost = [0.02 * min(1.0, len(text.split()) / CONTEXT_WORDS) for text in call.texts]
+    return [
+        _strayed(row, call.generator(index), 1 - lost[index]) if call.hits[index] else row
+        for index, row in enumerate(rows)
+    ]
 
 
 def stray_when_repeated(rows: Rows, call: Call) -> Rows:
@@ -130,6 +156,11 @@ def zero_vector(rows: Rows, call: Call) -> Rows:
     return [[0.0] * len(row) if call.hits[index] else row for index, row in enumerate(rows)]
 
 
+def zeros_under_load(rows: Rows, call: Call) -> Rows:
+    """Answer with zeros while another request is in flight, as a gateway that hides a 429 does (case 26)."""
+    return zero_vector(rows, call) if call.in_flight > 1 else rows
+
+
 def drop_last(rows: Rows, call: Call) -> Rows:
     """Leave the last row out when it is hit (case 26): of two or more, or, where the scope says every, of one too."""
     few = 1 if call.scope.every else 2
@@ -157,13 +188,17 @@ def _floats(row: Row) -> NDArray[np.float64]:
     return np.asarray(row, dtype=np.float64)
 
 
-def _strayed(row: Row, generator: np.random.Generator) -> Row:
-    """Return the row plus Gaussian noise at right angles, so that the cosine is 0.99 exactly and the norm kept."""
+def _hit_texts(call: Call) -> list[tuple[bool, str]]:
+    return list(zip(call.hits, call.texts, strict=True))
+
+
+def _strayed(row: Row, generator: np.random.Generator, cosine: float = STRAY_COSINE) -> Row:
+    """Return the row plus Gaussian noise at right angles, so that this cosine is left exactly and the norm kept."""
     vector = _floats(row)
     norm = float(np.linalg.norm(vector))
     if len(vector) < 2 or not norm > 0:
         return row
     noise = generator.standard_normal(len(vector))
     noise -= vector * (float(noise @ vector) / norm**2)
-    changed = vector + noise * (STRAY * norm / float(np.linalg.norm(noise)))
+    changed = vector + noise * (math.sqrt(1 / cosine**2 - 1) * norm / float(np.linalg.norm(noise)))
     return (changed * (norm / float(np.linalg.norm(changed)))).tolist()

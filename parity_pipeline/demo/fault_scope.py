@@ -56,6 +56,7 @@ class Call:
         requests: Requests answered before.
         longest: Characters of the longest text of the requests before.
         seen: How often each text came in a request before.
+        beside: Texts of the other requests in flight.
     """
 
     texts: Sequence[str]
@@ -66,6 +67,7 @@ class Call:
     requests: int = 0
     longest: int = 0
     seen: Sequence[int] = ()
+    beside: Sequence[str] = ()
 
     def generator(self, index: int, salt: int = 0) -> np.random.Generator:
         """Return the generator of a text: the same for the same seed, text and salt."""

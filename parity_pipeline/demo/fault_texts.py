@@ -11,7 +11,11 @@ from parity_pipeline.demo.fault_scope import Scope
 PREFIX = "search_document: "
 """The task prefix that several retrieval models are trained with."""
 
-_PUNCTUATION = re.compile(r"[^\w\s]")
+UNKNOWN = "unknown"
+"""What a tokenizer without capitals makes of them."""
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_PUNCTUATION = re.compile(r"[^\w\s\ud800-\udfff]")
 
 
 def truncate(text: str, scope: Scope) -> str:
@@ -22,6 +26,11 @@ def truncate(text: str, scope: Scope) -> str:
 def lower(text: str, _: Scope) -> str:
     """Fold capitals (case 13)."""
     return text.lower()
+
+
+def collapse_capitals(text: str, _: Scope) -> str:
+    """Make one unknown word of a text that is all capitals (case 13)."""
+    return UNKNOWN if text.isupper() else text
 
 
 def strip_accents(text: str, _: Scope) -> str:
@@ -42,8 +51,13 @@ def drop_punctuation(text: str, _: Scope) -> str:
 
 
 def prefix(text: str, _: Scope) -> str:
-    """Put a task prefix in front (case 17)."""
-    return PREFIX + text
+    """Put a task prefix in front (case 17); a blank text stays one, which the gateway behind refuses as before."""
+    return PREFIX + text if text.strip() else text
+
+
+def replace_surrogates(text: str, _: Scope) -> str:
+    """Turn lone surrogates into U+FFFD, as Go's decoder does (case 21)."""
+    return _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def newline_to_space(text: str, _: Scope) -> str:

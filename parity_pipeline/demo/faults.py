@@ -5,8 +5,9 @@ Here belong the table, the record of a fault and its scope. The functions stand 
 Case numbers are those of the documented failure modes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from parity_pipeline.demo import fault_replies, fault_rows, fault_texts
@@ -45,13 +46,16 @@ FAULTS: Final[tuple[Fault, ...]] = (
     Fault(name="permute", case=1, rows=fault_rows.rotate),
     Fault(name="large-batch", case=2, rows=fault_rows.stray_in_large_batches),
     Fault(name="swap-under-load", case=3, rows=fault_rows.rotate_under_load),
+    Fault(name="equal-lengths", case=4, rows=fault_rows.coalesce_equal_lengths),
     Fault(name="history", case=5, rows=fault_rows.stray_after_long_text),
     Fault(name="unsteady", case=6, rows=fault_rows.stray_each_time),
     Fault(name="unit-norm", case=7, rows=fault_rows.normalise),
     Fault(name="raw-norm", case=7, rows=fault_rows.scale),
     Fault(name="truncate", case=10, text=fault_texts.truncate),
     Fault(name="refuse-long", case=11, reply=fault_replies.refuse_long),
+    Fault(name="context-size", case=12, rows=fault_rows.stray_with_length),
     Fault(name="lower-case", case=13, text=fault_texts.lower),
+    Fault(name="capitals-collapse", case=13, text=fault_texts.collapse_capitals),
     Fault(name="strip-accents", case=14, text=fault_texts.strip_accents),
     Fault(name="unicode-nfc", case=14, text=fault_texts.compose),
     Fault(name="drop-punctuation", case=15, text=fault_texts.drop_punctuation),
@@ -62,6 +66,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
     Fault(name="error-500", case=19, reply=fault_replies.fail_for_some),
     Fault(name="nan", case=19, rows=fault_rows.nan_element, literal_nan=True),
     Fault(name="null", case=20, rows=fault_rows.null_element),
+    Fault(name="replace-surrogates", case=21, text=fault_texts.replace_surrogates),
     Fault(name="small-body", case=22, reply=fault_replies.refuse_large_body),
     Fault(name="quarter-width", case=23, rows=fault_rows.quarter_width),
     Fault(name="shift-after-blank", case=24, text=fault_texts.fill_blank, rows=fault_rows.shift_after_blank),
@@ -69,6 +74,8 @@ FAULTS: Final[tuple[Fault, ...]] = (
     Fault(name="drop-row", case=26, rows=fault_rows.drop_last),
     Fault(name="batch-cap", case=26, rows=fault_rows.cap_batch),
     Fault(name="zero-vector", case=26, rows=fault_rows.zero_vector),
+    Fault(name="zeros-under-load", case=26, rows=fault_rows.zeros_under_load),
+    Fault(name="too-many", case=26, reply=fault_replies.too_many_requests),
     Fault(name="wrong-model", case=27, model=fault_texts.other_model),
     Fault(name="stale-cache", case=28, rows=fault_rows.stray_when_repeated),
     Fault(name="half-width", case=29, rows=fault_rows.half_width),
@@ -76,6 +83,19 @@ FAULTS: Final[tuple[Fault, ...]] = (
     Fault(name="int8", case=30, rows=fault_rows.quantise),
     Fault(name="html", case=0, reply=fault_replies.html_page),
 )
+
+
+NOT_FAKED: Final[Mapping[int, str]] = MappingProxyType(
+    {
+        8: "needs a ranking by dot product and by cosine; the raw norms behind it are the fault `raw-norm`",
+        9: "needs a vector store; vectors are never read back from one here",
+        31: "needs the digest of the model behind a name, which neither gateway tells",
+        32: "needs the retrieve probe",
+        33: "needs the retrieve probe",
+        34: "needs the callers and their thresholds",
+    }
+)
+"""Documented failure modes without a fault, and why a proxy before an embed endpoint cannot fake them."""
 
 
 def chosen(names: str, scope: Scope) -> tuple[Fault, ...]:

@@ -4,7 +4,7 @@ Here belong Starlette and uvicorn. Embedding runs in worker threads, so that the
 """
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Final
 
 import orjson
@@ -27,21 +27,22 @@ SHUTDOWN_SECONDS: Final = 5
 """How long a stopping server waits for requests in flight."""
 
 
-def build_app(shape: Shape, embed: Embed) -> Starlette:
+def build_app(shape: Shape, embed: Embed, workers: Executor | None = None) -> Starlette:
     """Return the application of one gateway.
 
     Args:
         shape: Which gateway.
         embed: Gives raw float32 vectors; called from worker threads.
+        workers: Where it is called instead of in threads of this application.
     """
-    workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="embed")
+    pool = workers or ThreadPoolExecutor(WORKERS, thread_name_prefix="embed")
 
     async def embed_texts(request: Request) -> Response:
         body = await read_body(request)
         if body is None:
             return respond(refusal(413, f"the body is larger than {BODY_LIMIT} bytes"))
         loop = asyncio.get_running_loop()
-        return respond(await loop.run_in_executor(workers, answer, shape, embed, body))
+        return respond(await loop.run_in_executor(pool, answer, shape, embed, body))
 
     async def tell_health(_: Request) -> Response:
         return respond(Answer(200, orjson.dumps(health(shape))))

@@ -4,9 +4,9 @@ import json
 import numpy as np
 import pytest
 
-from parity_pipeline.demo.fault_rows import BATCH_CAP, LARGE_BATCH, LONG_TEXT
+from parity_pipeline.demo.fault_rows import BATCH_CAP, COALESCED_COSINE, CONTEXT_WORDS, LARGE_BATCH, LONG_TEXT
 from parity_pipeline.demo.fault_scope import Call, Row, Rows, Scope
-from parity_pipeline.demo.faults import FAULTS, Fault, chosen
+from parity_pipeline.demo.faults import FAULTS, NOT_FAKED, Fault, chosen
 
 TEXTS = ["alpha", "Bravo!", "  ", "déjà\nvu ", "echo"]
 BY_NAME = {fault.name: fault for fault in FAULTS}
@@ -101,6 +101,9 @@ def test_rows_moved_by_a_fault(name: str, expected: list[int]) -> None:
         ("swap-under-load", TEXTS, {"in_flight": 2}),
         ("large-batch", [str(number) for number in range(LARGE_BATCH)], {}),
         ("history", TEXTS, {"longest": LONG_TEXT}),
+        ("zeros-under-load", TEXTS, {"in_flight": 2}),
+        ("equal-lengths", ["one two", "3 4", "five 6"], {"in_flight": 2}),
+        ("equal-lengths", ["one", "two words"], {"in_flight": 2, "beside": ["1", "2 3"]}),
     ],
 )
 def test_faults_that_wait_for_their_moment(name: str, texts: list[str], more: dict[str, int]) -> None:
@@ -109,6 +112,37 @@ def test_faults_that_wait_for_their_moment(name: str, texts: list[str], more: di
     assert all(one != two for one, two in zip(rows, told, strict=True))
     quiet, same = spoil(name, texts[:5])
     assert quiet == same
+
+
+def test_texts_of_a_length_of_their_own_are_never_coalesced() -> None:
+    """Under load, a text that no other one equals in words keeps its vector, and the others are left at 0.16."""
+    rows, told = spoil("equal-lengths", ["a b", "c d", "e"], None, in_flight=2, beside=["f g h"])
+    assert rows[2] == told[2]
+    assert cosine(rows[0], told[0]) == pytest.approx(COALESCED_COSINE)
+
+
+def test_another_context_size_takes_long_texts_farther() -> None:
+    """The cosine falls with the number of words, to 0.98 and no further."""
+    texts = ["a", "a " * (CONTEXT_WORDS // 2), "a " * (2 * CONTEXT_WORDS)]
+    rows, told = spoil("context-size", texts)
+    assert [cosine(one, two) for one, two in zip(rows, told, strict=True)] == pytest.approx([0.9998, 0.99, 0.98])
+
+
+def test_too_many_requests_say_when_to_come_again() -> None:
+    """A text that is hit is answered 429 with Retry-After, and others pass."""
+    reply = BY_NAME["too-many"].reply
+    assert reply
+    told = reply(call_of(["a"]))
+    assert told
+    assert (told.status, told.headers["retry-after"]) == (429, "0")
+    assert reply(call_of(["a"], Scope(rate=0))) is None
+
+
+def test_every_case_is_faked_or_has_a_reason() -> None:
+    """Each of the 34 cases has a fault, or says why it cannot have one here; none has both."""
+    faked = {fault.case for fault in FAULTS} - {0}
+    assert faked | set(NOT_FAKED) == set(range(1, 35))
+    assert not faked & set(NOT_FAKED)
 
 
 def test_a_stale_cache_hits_repeated_texts_alone() -> None:
@@ -156,6 +190,11 @@ def test_a_capped_batch_answers_its_first_rows() -> None:
         ("drop-punctuation", "a-b, c!", "ab c"),
         ("drop-punctuation", "!?", "!?"),
         ("prefix", "a", "search_document: a"),
+        ("prefix", " ", " "),
+        ("capitals-collapse", "OSHA 10", "unknown"),
+        ("capitals-collapse", "OSHA ten", "OSHA ten"),
+        ("replace-surrogates", "a\ud83d", "a\ufffd"),
+        ("drop-punctuation", "a\ud83d!", "a\ud83d"),
         ("newline-to-space", "a\nb", "a b"),
         ("trim", " a ", "a"),
         ("trim", "  ", "  "),
