@@ -62,8 +62,18 @@ def main() -> None:
 
 
 def visible_lines(text: str) -> str:
-    """Return a message whose lines stay lines and whose other control characters can be seen."""
-    return "\n".join(visible(line) if line else line for line in text.splitlines())
+    r"""Return a message whose lines stay lines and keep their indentation, and whose other control characters can be seen.
+
+    >>> print(visible_lines("not usable\n  - a\x1b"))
+    not usable
+      - a⟨U+001B⟩
+    """
+    return "\n".join(_indented(line) for line in text.splitlines())
+
+
+def _indented(line: str) -> str:
+    content = line.lstrip(" ")
+    return line[: len(line) - len(content)] + (visible(content) if content else "")
 
 
 def _settings(config: Path | None) -> Settings:

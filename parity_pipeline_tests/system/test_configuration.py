@@ -41,3 +41,19 @@ def test_the_workspace_loads(tmp_path: Path) -> None:
         check=False,
     )
     assert told.returncode == 0, told.stderr
+
+
+def test_a_refused_settings_file_lists_its_faults_indented(tmp_path: Path) -> None:
+    """Each fault is a line of its own, indented by spaces and not by signs that stand for spaces."""
+    file = tmp_path / "parity.yaml"
+    file.write_text("modles: [x]\n", encoding="utf-8")
+    told = subprocess.run(
+        [str(Path(sys.executable).with_name("parity")), "doctor", "--config", str(file)],
+        env=environment(COLUMNS="200"),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert told.returncode == 2
+    assert "\n  - modles: this key is not known" in told.stderr
