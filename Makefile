@@ -53,4 +53,4 @@ lock: $(INSTALLED) ## write requirements.lock anew from pyproject.toml
 	  --no-annotate --no-emit-index-url --custom-compile-command 'make lock' pyproject.toml -o requirements.lock
 
 clean: ## remove what runs have made, but for reports
-	rm -rf .parity data/samplesets data/embeddings data/parity data/verdicts data/staging
+	rm -rf .parity data/samplesets data/embeddings data/parity data/stability data/diagnoses data/verdicts data/staging

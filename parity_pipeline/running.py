@@ -132,7 +132,8 @@ class _Outcome:
     @classmethod
     def of(cls, run_id: str, events: Sequence[dg.DagsterEvent]) -> "_Outcome":
         judged = any(event.is_step_materialization and event.asset_key == dg.AssetKey("verdict") for event in events)
-        return cls(run_id=run_id, judged=judged, failures=tuple(_failures(events)))
+        # a side that is down fails all its steps with the same words
+        return cls(run_id=run_id, judged=judged, failures=tuple(dict.fromkeys(_failures(events))))
 
 
 def _in_process(

@@ -63,7 +63,7 @@ def test_an_echo_of_another_model_is_inconclusive(tmp_path: Path) -> None:
 
 
 def test_a_side_that_is_down_leaves_the_other_lane(tmp_path: Path) -> None:
-    """Exit 2 with the address and what to do; the lane that could be fetched stays on disk."""
+    """Exit 2 with the address and what to do, told once; the lane that could be fetched stays on disk."""
     port = free_ports(1)[0]
     with serve(hash_gateway("rust").app) as left:
         project = Project(tmp_path, side(left, "rust"), side(f"http://127.0.0.1:{port}", "go"))
@@ -71,6 +71,7 @@ def test_a_side_that_is_down_leaves_the_other_lane(tmp_path: Path) -> None:
     layout = project.settings().layout()
     assert told.code == 2
     assert f"127.0.0.1:{port}" in told.out
+    assert told.out.count("listens.") == 1
     assert "COULD NOT RUN" in told.out or "INCONCLUSIVE" in told.out
     assert layout.embeddings("legacy", DAY, "fake-32").exists()
     assert "PASS" not in told.out
