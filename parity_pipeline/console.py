@@ -39,8 +39,7 @@ _REASONS = 2
 """Reasons against a pass that the table shows where no cause says more; the report has them all."""
 
 _MODEL_COLUMNS = 26
-_VERDICT_COLUMNS = 12
-"""Widths that leave the reasons half of 80 columns; `INCONCLUSIVE` is 12 long."""
+"""Width that leaves the reasons nearly half of 80 columns."""
 
 Watch = Callable[[str, LaneProgress], None]
 
@@ -53,7 +52,7 @@ def verdict_table(results: Sequence[Ran]) -> Table:
     """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("date, model", overflow="fold", max_width=_MODEL_COLUMNS)
-    table.add_column("verdict", max_width=_VERDICT_COLUMNS)
+    table.add_column("verdict", no_wrap=True)
     table.add_column("matched,\nworst", justify="right", no_wrap=True)
     table.add_column("why", overflow="fold")
     for one in results:

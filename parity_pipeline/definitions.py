@@ -29,6 +29,10 @@ PRELOADED: Final = ["parity_pipeline.definitions"]
 """Modules that the forkserver imports once, so that each step does not pay for them again."""
 
 
+TOGETHER: Final = 4
+"""Steps that the forkserver runs at the same time: both lanes and both stabilities, which wait for their gateways."""
+
+
 def build_definitions(
     settings: Settings, *, overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None
 ) -> dg.Definitions:
@@ -85,7 +89,9 @@ def build_probe(settings: Settings, **changes: Any) -> Probe:
 def _executor(settings: Settings) -> dg.ExecutorDefinition:
     if settings.executor == "in_process":
         return dg.in_process_executor
-    return dg.multiprocess_executor.configured({"start_method": {"forkserver": {"preload_modules": PRELOADED}}})
+    return dg.multiprocess_executor.configured(
+        {"max_concurrent": TOGETHER, "start_method": {"forkserver": {"preload_modules": PRELOADED}}}
+    )
 
 
 def whole_job() -> dg.JobDefinition:

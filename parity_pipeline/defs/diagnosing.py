@@ -97,12 +97,21 @@ def diagnosis_asset(partitions: dg.PartitionsDefinition, owners: list[str], *, s
                 model=model,
                 experiments=noise_of(probe, header, day, model).experiments(),
             )
-            found = work.diagnosed(gateways)
+            found = _found(work, gateways, context)
             temporary = draft_for(probe.layout, context)
             write_diagnosis(temporary, found, identity=identity_of(header))
         return dg.Output(Product(temporary=temporary), metadata=diagnosis_metadata(found))
 
     return diagnosis
+
+
+def _found(work: "Work", gateways: Mapping[Side, Gateway], context: dg.AssetExecutionContext) -> dict[str, Any]:
+    """Return the diagnosis; empty, and told in the log, where the search itself broke."""
+    try:
+        return work.diagnosed(gateways)
+    except Exception:
+        context.log.exception("the search for a cause broke; the verdict is given without one")
+        return {}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,26 +6,16 @@ judging and diagnosing take. Trying a side is the asset of `stability`.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any
 
-from parity_pipeline.core.diagnosis.records import Experiment, ExperimentName
+from parity_pipeline.core.diagnosis.records import Experiment
 from parity_pipeline.core.floor import Floors
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.parity_header import ParityHeader
+from parity_pipeline.core.stability.findings import for_diagnosis
 from parity_pipeline.core.stability.records import Stability
 from parity_pipeline.defs.resources import Probe
 from parity_pipeline.storage.stability_files import read_stability
-
-EXPERIMENTS: Final[Mapping[str, ExperimentName]] = {
-    "repeats": ExperimentName.REPEATS,
-    "batch-sizes": ExperimentName.ALONE_VS_BATCH,
-    "shuffled": ExperimentName.SHUFFLED,
-    "concurrency": ExperimentName.CONCURRENCY,
-    "equal-length-load": ExperimentName.EQUAL_LENGTH_LOAD,
-    "canaries": ExperimentName.CANARIES,
-    "salted": ExperimentName.SALTED_VS_REPEATED,
-}
-"""The experiments of a stability as a diagnosis calls them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,19 +30,8 @@ class Noise:
         return Floors(legacy=found.get("legacy"), candidate=found.get("candidate"))
 
     def experiments(self) -> tuple[Experiment, ...]:
-        """Return the experiments that compared anything."""
-        return tuple(
-            Experiment(
-                side=side,
-                name=EXPERIMENTS[tried.name],
-                worst=tried.worst,
-                size_at_worst=tried.level,
-                affected=tried.affected,
-            )
-            for side, stability in self.sides.items()
-            for tried in stability.experiments
-            if tried.worst is not None and tried.name in EXPERIMENTS
-        )
+        """Return the experiments that found something."""
+        return tuple(experiment for stability in self.sides.values() for experiment in for_diagnosis(stability))
 
     def completed(self) -> tuple[str, ...]:
         """Return the names of the experiments that ran to their end on both sides."""
@@ -60,10 +39,8 @@ class Noise:
         return tuple(sorted(set.intersection(*ended))) if len(ended) == len(Side) else ()
 
     def findings(self) -> tuple[str, ...]:
-        """Return what the experiments found, in words that name the side."""
-        return tuple(
-            f"{side}: {finding.words}" for side, stability in self.sides.items() for finding in stability.findings
-        )
+        """Return what the experiments found, in words."""
+        return tuple(finding.words for stability in self.sides.values() for finding in stability.findings)
 
     def plain(self) -> dict[str, Any]:
         """Return the stability of each side as plain values."""

@@ -9,8 +9,9 @@ from typing import Final
 
 import dagster as dg
 
+from parity_pipeline.core.errors import GatewayError
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.core.stability.findings import conclude, stable_faults
+from parity_pipeline.core.stability.findings import conclude, stable_faults, untried
 from parity_pipeline.core.stability.material import ROWS_LOOKED_AT, Limits, chosen_texts
 from parity_pipeline.core.stability.observing import conduct
 from parity_pipeline.core.stability.plan import make_plan
@@ -41,7 +42,15 @@ def try_out(gateway: Gateway, probe: Probe, samples: SampleSetFile, day: str, mo
     texts = chosen_texts(first_rows, budget.texts, seed=header.hash)
     salt = f"{probe.now().isoformat()} {config.side} {day} {model}"
     plan = make_plan(texts, salt=salt, limits=limits, budget=budget)
-    asked = gateway.try_out(model, conduct(plan, probe.thresholds.cosine), most=budget.requests)
+    try:
+        asked = gateway.try_out(model, conduct(plan, probe.thresholds.cosine), most=budget.requests)
+    except GatewayError as error:
+        # A side that cannot be tried has no floor, and says so. It must not cost the date its verdict.
+        asked = None
+        tried = untried(config.side, probe.thresholds.cosine, str(error))
+    else:
+        tried = conclude(plan, asked.result, config.side, requests=asked.requests)
+    now = probe.now().isoformat()
     origin = Origin(
         date=day,
         model=model,
@@ -49,10 +58,10 @@ def try_out(gateway: Gateway, probe: Probe, samples: SampleSetFile, day: str, mo
         sample_set_hash=header.hash,
         settings_hash=config.settings_hash(model),
         package_version=probe.package_version,
-        first=asked.first,
-        last=asked.last,
+        first=asked.first if asked else now,
+        last=asked.last if asked else now,
     )
-    return StabilityRecord(origin=origin, stability=conclude(plan, asked.result, config.side, requests=asked.requests))
+    return StabilityRecord(origin=origin, stability=tried)
 
 
 def stability_asset(side: Side, partitions: dg.PartitionsDefinition, owners: list[str]) -> dg.AssetsDefinition:

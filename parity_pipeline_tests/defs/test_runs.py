@@ -7,11 +7,13 @@ import dagster as dg
 import pytest
 
 from parity_pipeline.core.outcomes import Decision
+from parity_pipeline.defs import diagnosing
 from parity_pipeline.storage.embeddings import EmbeddingsFile
 from parity_pipeline.storage.ledger import entries
 from parity_pipeline.storage.verdicts import read_verdict
 from parity_pipeline_tests.defs.project import DAY, MODEL, SAMPLES, Project, checks_of
-from parity_pipeline_tests.fakes.gateways import hash_gateway
+from parity_pipeline_tests.fakes.gateways import RefusalError, hash_gateway
+from parity_pipeline_tests.fakes.shapes import Vector
 
 ALL_CHECKS = {
     "samples:corpus_sane",
@@ -75,7 +77,7 @@ def test_a_side_that_is_down_fails_alone(tmp_path: Path, down: str, up: str) -> 
     layout = project.settings().layout()
     assert not result.success
     failures = result.filter_events(lambda event: event.is_step_failure)
-    assert [event.step_key for event in failures] == [f"{down}__embeddings", f"{down}__stability"]
+    assert [event.step_key for event in failures] == [f"{down}__embeddings"]
     data = failures[0].step_failure_data.user_failure_data
     assert data is not None
     assert data.description is not None
@@ -241,3 +243,35 @@ def test_a_diagnosis_of_other_batches_is_not_believed(tmp_path: Path) -> None:
     project.samples = ("other texts", "than before")
     assert project.run("samples", "legacy/embeddings", "candidate/embeddings", "parity", "verdict").success
     assert read_verdict(layout.verdict(DAY, MODEL)).diagnosis == {}
+
+
+@pytest.mark.parametrize("untried", ["legacy", "candidate"])
+def test_a_side_that_cannot_be_tried_still_gets_its_verdict(tmp_path: Path, untried: str) -> None:
+    """A gateway that refuses the texts of the stability experiments has no floor, and the date its verdict."""
+    sides = {"legacy": hash_gateway("rust"), "candidate": hash_gateway("go")}
+    straight = sides[untried].embed
+
+    def known_only(text: str, model: str) -> Vector:
+        if text not in SAMPLES:
+            raise RefusalError(400, "unknown text")
+        return straight(text, model)
+
+    sides[untried].embed = known_only
+    project = a_project(tmp_path, **sides)
+    result = project.run()
+    assert result.success
+    verdict = read_verdict(project.settings().layout().verdict(DAY, MODEL))
+    assert verdict.decision is Decision.PASS
+
+
+def test_a_diagnosis_that_breaks_does_not_cost_the_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault in the diagnosis itself leaves the cause open; the FAIL and its report come all the same."""
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(diagnosing, "diagnose", broken)
+    project = a_project(tmp_path, candidate=hash_gateway("go", noise=0.5))
+    assert project.run().success
+    verdict = read_verdict(project.settings().layout().verdict(DAY, MODEL))
+    assert (verdict.decision, verdict.diagnosis) == (Decision.FAIL, {})

@@ -180,12 +180,20 @@ def _stray_words(one: Tried, threshold: float) -> str:
     return f"1 - cosine up to {one.worst:.2g} ({one.label}), {texts} < {limit_text(threshold)}"
 
 
+def untried(side: Side, threshold: float, why: str) -> Stability:
+    """Return the stability of a side that could not be tried: no experiments, no floor, and why as a note."""
+    return Stability(
+        side=side, threshold=threshold, experiments=(), floor=None, findings=(), notes=(why,), texts={}, requests=0
+    )
+
+
 def stable_faults(stability: Stability, threshold: float) -> tuple[str, ...]:
     """Return why a side is not stable under a threshold; empty when it is. A floor that is not known is a reason."""
     floor = stability.floor
     faults = [finding.words for finding in stability.findings]
     if floor is None:
         faults.insert(0, f"no noise floor of the {stability.side} side was measured")
+        faults += stability.notes if not stability.experiments else ()
     elif not floor.cosine >= threshold and not faults:
         faults.insert(0, f"the {stability.side} side's noise floor is below {limit_text(threshold)}")
     return tuple(faults)
