@@ -69,6 +69,8 @@ def _rolled(scene: Scene, rows: Rows) -> Finding | None:
         turned = np.roll(mirrored, shift, axis=1)
         after = row_cosines(legacy, turned)
         sign = "" if np.median(after) > 0 else " and negated"
+        if not (shift or said or sign):
+            continue  # elements in their place are no change, and rounding alone lifts a row over the threshold
         after = np.abs(after)
         count = int((after >= scene.threshold).sum())
         if count > best[0]:

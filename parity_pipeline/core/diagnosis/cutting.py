@@ -14,6 +14,9 @@ from parity_pipeline.core.diagnosis.scene import Finding, Mask, Scene, indices, 
 _HOPELESS: Final = 0.5
 """Cosine of the best of some 60 beginnings below which no closer look is taken."""
 
+_TOPS: Final = 3
+"""Best cuts so far around which the last request looks."""
+
 _SHORTEST: Final = 8
 """Characters below which a text is not searched."""
 
@@ -36,24 +39,35 @@ def find_cut(scene: Scene, waiting: Mask, purse: Purse) -> list[Finding]:
 def _limit(scene: Scene, suspect: Suspect, row: int, purse: Purse) -> int | None:
     """Return the number of characters whose vector by the other side is the suspect's of the whole text; None for none.
 
-    The cosine rises up to the limit and falls behind it, so each request looks closer around the best of the last one.
+    By and large the cosine rises up to the limit and falls behind it, so each request looks closer around the best of
+    those before. From cut to cut it goes up and down, so the last one looks around the best few.
     """
     text = scene.text_of(row)
-    low, high = 0, len(text.rstrip())
-    best, cosine = 0, 0.0
-    while high - low > 1 and purse.can_ask(suspect.other):
-        cuts = np.unique(np.linspace(low, high, purse.texts + 2).astype(np.intp)[1:-1])
-        cuts = cuts[(cuts > low) & (cuts < high)]
-        answers = purse.ask(suspect.other, [text[:cut] for cut in cuts.tolist()])
-        near = [0.0 if one is None else pair_cosine(suspect.vectors[row], one) for one in answers]
-        place = int(np.argmax(near))
-        if near[place] > cosine:
-            best, cosine = int(cuts[place]), near[place]
-        step = int(np.diff(cuts, prepend=low).max())
-        if step <= 1 or cosine <= _HOPELESS:
+    end = step = len(text.rstrip())
+    near: dict[int, float] = {}
+    while step > 1 and purse.can_ask(suspect.other):
+        cuts, step = _closer(near, step, end, purse.texts)
+        if not cuts:
             break
-        low, high = max(low, best - step), min(high, best + step)
-    return best if cosine >= scene.near else None
+        answers = purse.ask(suspect.other, [text[:cut] for cut in cuts])
+        for cut, one in zip(cuts, answers, strict=True):
+            near[cut] = 0.0 if one is None else pair_cosine(suspect.vectors[row], one)
+        if max(near.values()) <= _HOPELESS:
+            break
+    best = max(near, key=lambda cut: near[cut], default=0)
+    return best if near.get(best, 0.0) >= scene.near else None
+
+
+def _closer(near: dict[int, float], step: int, end: int, most: int) -> tuple[list[int], int]:
+    """Return the next cuts to ask for, and the largest distance between two of them and those asked before."""
+    ranked = sorted(near, key=lambda cut: -near[cut])
+    if near and 2 * step <= most:
+        beside = (cut for top in ranked[:_TOPS] for cut in range(top - step + 1, top + step))
+        return list(dict.fromkeys(cut for cut in beside if 0 < cut < end and cut not in near))[:most], 1
+    low, high = (max(0, ranked[0] - step), min(end, ranked[0] + step)) if near else (0, end)
+    cuts = np.unique(np.linspace(low, high, most + 2).astype(np.intp)[1:-1])
+    cuts = cuts[(cuts > low) & (cuts < high)]
+    return cuts.tolist(), int(np.diff(cuts, prepend=low).max(initial=1))
 
 
 def _proven(scene: Scene, suspect: Suspect, limit: int, rows: list[int], purse: Purse) -> Finding | None:

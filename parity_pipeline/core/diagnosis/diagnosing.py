@@ -18,7 +18,7 @@ from parity_pipeline.core.diagnosis.cutting import find_cut
 from parity_pipeline.core.diagnosis.models import find_known_model, find_other_space
 from parity_pipeline.core.diagnosis.norms import find_norms
 from parity_pipeline.core.diagnosis.order import find_order
-from parity_pipeline.core.diagnosis.precision import find_precision
+from parity_pipeline.core.diagnosis.precision import find_grids, find_precision
 from parity_pipeline.core.diagnosis.records import (
     IDS_LISTED,
     CauseName,
@@ -61,7 +61,7 @@ def diagnose(subject: Subject, experiments: Sequence[Experiment] = (), inquiry: 
         _take(waiting, found, find(scene, waiting))
     alike = _mask(scene, _rows_of(find_precision(scene, waiting)))
     behaviour = with_moved_rows(find_behaviour(scene, waiting, alike, experiments), found)
-    remarks = [*find_norms(scene), *(one for one in behaviour if not len(one.rows))]
+    remarks = [*find_norms(scene), *find_grids(scene), *(one for one in behaviour if not len(one.rows))]
     _take(waiting, found, [one for one in behaviour if len(one.rows)])
     purse = Purse(inquiry or Inquiry(requests=0))
     _take(waiting, found, find_circumstances(scene, waiting, purse))

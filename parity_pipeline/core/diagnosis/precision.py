@@ -44,6 +44,9 @@ _BANDS: Final[tuple[tuple[float, str], ...]] = (
 )
 """Upper end of the median 1 - cosine, and what it is the size of. Recorded on 200 texts and six servers."""
 
+WIDE: Final = 32
+"""Elements of a vector from which on it lies on a grid by intent: one does so by chance with probability 0.004 ** 31."""
+
 _GRID_TOLERANCE: Final = 2e-3
 """Largest distance of an element from its grid, in steps."""
 
@@ -122,6 +125,32 @@ def _grids(scene: Scene, rows: Rows) -> str:
     sides = (("legacy", scene.subject.legacy), ("candidate", scene.subject.candidate))
     told = [(side, grid_of(stored_matrix(vectors)[rows[:50]])) for side, vectors in sides]
     return "".join(f"; the {side} side's numbers lie on a grid of {grid}" for side, grid in told if grid)
+
+
+def find_grids(scene: Scene) -> list[Finding]:
+    """Return a remark where one side alone writes numbers on the coarse grid of 8-bit integers or fewer, row by row.
+
+    A cosine hardly shows it, and a row of `WIDE` elements never lies on such a grid by chance.
+    """
+    sides = (("legacy", scene.subject.legacy), ("candidate", scene.subject.candidate))
+    on = {side: _on_grid(stored_matrix(vectors)) for side, vectors in sides}
+    found: list[Finding] = []
+    for side, other in (("legacy", "candidate"), ("candidate", "legacy")):
+        rows = indices(on[side] & ~on[other] & scene.passing)
+        if len(rows):
+            words = f"the {side} side's numbers of {len(rows)} samples that pass lie on a grid of 8-bit integers, the {other} side's do not"
+            evidence = scene.evidence(rows.tolist(), lambda _: "as stored")
+            found.append(Finding(CauseName.PRECISION, words, Confidence.LIKELY, rows, evidence))
+    return found
+
+
+def _on_grid(matrix: Matrix32) -> Mask:
+    """Say of each row whether its elements are whole multiples of a 127th of the largest one."""
+    if matrix.shape[1] < WIDE:
+        return np.zeros(len(matrix), np.bool_)
+    steps = np.abs(matrix).max(axis=1).astype(np.float64)
+    scaled = matrix / np.where(steps > 0, steps, 1.0)[:, None] * 127
+    return (steps > 0) & (np.abs(scaled - np.round(scaled)).max(axis=1) <= _GRID_TOLERANCE)
 
 
 def grid_of(matrix: Matrix32) -> str:

@@ -85,6 +85,7 @@ TRAITS: Final[tuple[Trait, ...]] = (
     Trait(CauseName.UNICODE_FORM, "characters that are not composed (NFC)", lambda text: not _composed(text)),
     *(Trait(CauseName.TOKENIZER, f"{name} letters", _script(signs)) for name, signs in _SCRIPTS),
     Trait(CauseName.EMOJI, "an emoji", lambda text: bool(_EMOJI.search(text))),
+    Trait(CauseName.CASE, "capital letters alone", str.isupper),
     Trait(CauseName.ACCENTS, "letters with accents", lambda text: strip_accents(text) != text),
     Trait(CauseName.CASE, "capital letters", lambda text: text.lower() != text),
     Trait(CauseName.PUNCTUATION, "punctuation", lambda text: bool(_PUNCTUATION.search(text))),
