@@ -47,6 +47,16 @@ def skeleton(text: str) -> tuple[str, ...]:
     return tuple(sorted(set(_PUNCTUATION.sub(" ", plain).split())))
 
 
+def letters(text: str) -> str:
+    """Return what is left without white space and punctuation, in one case and without accents; may be empty.
+
+    >>> letters("1.000 pallets") == letters("1000 Pallets")
+    True
+    """
+    plain = strip_accents(unicodedata.normalize("NFKC", text)).casefold()
+    return _SPACES.sub("", _PUNCTUATION.sub("", plain))
+
+
 def _form(name: str) -> Callable[[str], str]:
     def apply(text: str) -> str:
         return unicodedata.normalize(name, text)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - a name of the table below

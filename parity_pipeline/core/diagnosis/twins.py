@@ -6,21 +6,21 @@ of text B, and B is A lower-cased, trimmed or otherwise edited.
 
 import numpy as np
 
-from parity_pipeline.core.diagnosis.edits import EDITS, Edit, skeleton
+from parity_pipeline.core.diagnosis.edits import EDITS, Edit, letters, skeleton
 from parity_pipeline.core.diagnosis.records import Confidence, Evidence
 from parity_pipeline.core.diagnosis.scene import Finding, Mask, Scene, counted, indices, pair_cosine
 from parity_pipeline.core.outcomes import Side
 
 
 def are_twins(one: str, other: str) -> bool:
-    """Say whether two texts have the same words but for case, accents, signs and order, or one is the start of the other.
+    """Say whether two texts have the same words or letters but for case, accents and signs, or one is the other's start.
 
-    >>> are_twins("Hello ", "hello "), are_twins("Hello", "Goodbye")
-    (True, False)
+    >>> are_twins("Hello ", "hello "), are_twins("1.5 t", "15 t"), are_twins("Hello", "Goodbye")
+    (True, True, False)
     """
     if one and other and (one.startswith(other) or other.startswith(one)):
         return True
-    return skeleton(one) == skeleton(other)
+    return skeleton(one) == skeleton(other) or letters(one) == letters(other) != ""
 
 
 def find_twins(scene: Scene, waiting: Mask) -> list[Finding]:

@@ -68,3 +68,10 @@ def test_where_a_lone_text_is_cut_is_found_among_many_good_beginnings() -> None:
     found = diagnose(subject(texts, side), inquiry=inquiry(side))
     assert {cause.name for cause in found.causes} == {N.TRUNCATION}
     assert "200 characters" in found.causes[0].words
+
+
+def test_a_number_without_its_point_is_no_other_row() -> None:
+    """Where dropping a point makes one sample of another, punctuation is named and no permutation."""
+    texts = [*TEXTS, "1.000 pallets", "1000 pallets", "1e-10 volts", "1e10 volts"]
+    found = diagnose(subject(texts, spoilt("drop-punctuation")))
+    assert {cause.name for cause in found.causes} == {N.PUNCTUATION}
