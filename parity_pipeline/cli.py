@@ -224,6 +224,22 @@ def demo(
     _run(settings, [(day, model) for model in settings.models])
 
 
+@app.command()
+def faults(
+    page: Annotated[Path, typer.Option("--page", help="Where the table is written.")] = Path("docs/faults.md"),
+) -> None:
+    """Run every fault the demo can fake in process, and write what is said of it. Exit 0 when all are detected, else 1."""
+    from parity_pipeline.demo.matrix import Matrix
+    from parity_pipeline.demo.matrix_table import document, summary, told
+    from parity_pipeline.storage.atomic import publish_text
+
+    lines = Matrix().lines(tell=lambda line: output.print(told(line), markup=False, soft_wrap=True))
+    publish_text(page, document(lines))
+    output.print(f"{summary(lines)}\nwrote {visible(str(page))}", markup=False, soft_wrap=True)
+    if not all(line.detected for line in lines):
+        raise typer.Exit(1)
+
+
 def today_of(settings: Settings) -> str:
     """Return today's ISO 8601 date in the time zone of the settings."""
     return today(settings, datetime.now(UTC)).isoformat()

@@ -1,0 +1,100 @@
+"""Which texts of a set a trial hits: all of them, or one that its fault can do something to.
+
+Here belongs the choice of a fault's scope, made from what the fault does to texts and never from what came of it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from parity_pipeline.core.fetching import SampleBlock
+from parity_pipeline.core.limits import COSINE_THRESHOLD
+from parity_pipeline.core.metrics import measure_rows
+from parity_pipeline.demo.fault_rows import CONTEXT_WORDS, LONG_TEXT
+from parity_pipeline.demo.fault_scope import Scope
+from parity_pipeline.demo.faults import FAULTS, Fault
+from parity_pipeline.demo.matrix_expected import EXPECTED, Trial
+from parity_pipeline.demo.matrix_sides import BATCH, MODEL, OTHER_MODEL, embedder
+
+CHARACTERS: Final = 200
+"""Where `truncate` cuts and from which length on `refuse-long` refuses."""
+
+SEEDS: Final = 20_000
+"""Seeds among which one is looked for."""
+
+_FAULT: Final = {fault.name: fault for fault in FAULTS}
+
+
+def scope_for(trial: Trial, block: SampleBlock, seed: int) -> Scope:
+    """Return the scope of a trial: the first seed at which the rate hits texts that the fault can change.
+
+    Raises:
+        ValueError: There is none among `SEEDS`: the set holds no such text.
+    """
+    scope = Scope(seed=seed, rate=trial.rate, every=True, other_models=(OTHER_MODEL,), characters=CHARACTERS)
+    if not trial.lone:
+        return scope
+    fault = trial.faults[0]
+    open_to = [touched(_FAULT[fault], place, block, scope) for place in range(len(block))]
+    rows = EXPECTED[fault].rows
+    for one in range(seed, seed + SEEDS):
+        hits = replace(scope, seed=one).hits(block.texts)
+        places = [place for place, hit in enumerate(hits) if hit and open_to[place]]
+        if _most_together(places) == rows == len(places) and (rows == 1 or not _refused_with(places[0], block)):
+            return replace(scope, seed=one)
+    msg = f"no seed makes {fault!r} hit {rows} of {len(block)} texts"
+    raise ValueError(msg)
+
+
+def _most_together(places: Sequence[int]) -> int:
+    """Return the largest number of places within one request."""
+    return max((sum(other // BATCH == place // BATCH for other in places) for place in places), default=0)
+
+
+def touched(fault: Fault, place: int, block: SampleBlock, scope: Scope) -> bool:
+    """Tell whether a fault that hits a text changes anything that is answered for it, or for its neighbours."""
+    text = block.texts[place]
+    if fault.name == "shift-after-blank":
+        return not text.strip() and (place + 1) % BATCH != 0 and _refused_with(place, block) == 1
+    if fault.name == "replace-surrogates":
+        return _has_surrogate(text)
+    if not text.strip() or _has_surrogate(text):
+        return False
+    if fault.text:
+        return _moves(text, fault.text(text, scope))
+    return _in_question(fault, place, block, scope)
+
+
+def _in_question(fault: Fault, place: int, block: SampleBlock, scope: Scope) -> bool:
+    text = block.texts[place]
+    if fault.name == "refuse-long":
+        return len(text) > scope.characters
+    if fault.name == "context-size":
+        return len(text.split()) >= CONTEXT_WORDS // 10  # shorter ones stay within the threshold
+    if fault.name == "drop-row":
+        return (place + 1) % BATCH == 0
+    if fault.name == "history":
+        return len(text) < LONG_TEXT and any(len(one) >= LONG_TEXT for one in block.texts[: place // BATCH * BATCH])
+    if fault.name == "equal-lengths":
+        start = place // BATCH * BATCH
+        lengths = [len(one.split()) for one in block.texts[start : start + BATCH]]
+        return lengths.count(len(text.split())) > 1
+    return True
+
+
+def _refused_with(place: int, block: SampleBlock) -> int:
+    """Return how many texts of a request are refused: any of them has the request asked again in halves."""
+    start = place // BATCH * BATCH
+    return sum(not text.strip() or _has_surrogate(text) for text in block.texts[start : start + BATCH])
+
+
+def _has_surrogate(text: str) -> bool:
+    return any("\ud800" <= sign <= "\udfff" for sign in text)
+
+
+def _moves(text: str, changed: str) -> bool:
+    """Tell whether the model gives a changed text another direction."""
+    if changed == text:
+        return False
+    vectors = embedder().embed(MODEL, [text, changed])
+    return not float(measure_rows(vectors[:1], vectors[1:]).cosine[0]) >= COSINE_THRESHOLD
