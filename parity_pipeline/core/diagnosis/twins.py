@@ -13,12 +13,13 @@ from parity_pipeline.core.outcomes import Side
 
 
 def are_twins(one: str, other: str) -> bool:
-    """Say whether two texts have the same words or letters but for case, accents and signs, or one is the other's start.
+    """Say whether two texts have the same words or letters but for case, accents and signs, or one begins or ends the other.
 
     >>> are_twins("Hello ", "hello "), are_twins("1.5 t", "15 t"), are_twins("Hello", "Goodbye")
     (True, True, False)
     """
-    if one and other and (one.startswith(other) or other.startswith(one)):
+    short, long = sorted((one, other), key=len)
+    if short and (long.startswith(short) or long.endswith(short)):
         return True
     return skeleton(one) == skeleton(other) or letters(one) == letters(other) != ""
 

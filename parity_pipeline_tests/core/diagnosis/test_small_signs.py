@@ -75,3 +75,11 @@ def test_a_number_without_its_point_is_no_other_row() -> None:
     texts = [*TEXTS, "1.000 pallets", "1000 pallets", "1e-10 volts", "1e10 volts"]
     found = diagnose(subject(texts, spoilt("drop-punctuation")))
     assert {cause.name for cause in found.causes} == {N.PUNCTUATION}
+
+
+def test_a_sample_that_is_another_with_the_prefix_is_no_other_row() -> None:
+    """Where the set holds a text both plain and with the task prefix, a prefix is named and no permutation."""
+    texts = [*TEXTS, "how tall is a pallet", "search_document: how tall is a pallet"]
+    side = spoilt("prefix")
+    found = diagnose(subject(texts, side), inquiry=inquiry(side))
+    assert {cause.name for cause in found.causes} == {N.PREFIX}
