@@ -21,7 +21,7 @@ _INTRODUCTION: Final = f"""\
 # What each fault looks like from outside
 
 Every fault that the demo can fake, put before one of its gateways, and what the product says of it: `parity faults` writes this page.
-Nothing in it is typed in by hand, and a test holds rows of it against the code.
+Nothing in its tables is typed in by hand, and a test holds rows of them against the code.
 
 - **How it is run.** The demo's two gateways and the fault proxy in one process, asked through the real engine; the real comparison and
   judgement under the default threshold; each side tried against itself; the real diagnosis with at most 12 extra requests.
@@ -34,6 +34,9 @@ Nothing in it is typed in by hand, and a test holds rows of it against the code.
 - **Named rightly** goes by a table that was written before the first run (`parity_pipeline/demo/matrix_expected.py`): each fault has to
   be named and no other cause, but for circumstances of a side that depends on them and for norms that changed along. Where one
   row strayed for no reason in its text, naming nothing is right.
+- **Held out?** Each first look at a seed was followed by mending what it showed, so the honest shares are those of the first looks: seed 20270
+  named 60 of 82 rightly and detected 79, some of its faults changing nothing or two things at once; seed 31415 73 and 81; seed 27182, the one
+  of this page, 74 and 82. The table below is what the code says of that last seed now.
 - **Samples needed** is the smallest of {", ".join(map(str, SIZES))} samples at which a reader sees anything that the same sides do not show without the
   fault: another verdict, a cause or a remark, an unstable side, or requests that fail.
 """
