@@ -17,7 +17,6 @@ from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.definitions import whole_job
 from parity_pipeline.defs.automation import JOB_NAME
 from parity_pipeline.defs.partitions import make_key
-from parity_pipeline.defs.slots import give_back, process_tag
 from parity_pipeline.settings import Settings
 from parity_pipeline.settings_file import CONFIG_VARIABLE
 from parity_pipeline.storage.verdicts import read_verdict
@@ -115,7 +114,6 @@ def run_partitions(
     layout = settings.layout()
     execute = _forked if settings.executor == "forkserver" and settings.file else _in_process
     for day, model in pairs:
-        give_back(instance)
         snapshot = layout.samples(day, model).exists()
         selection = selection_for(side, redraw=redraw, snapshot=snapshot, stability=settings.stability.enabled)
         outcome = execute(definitions, instance, make_key(day, model), selection, settings.file)
@@ -153,7 +151,6 @@ def _in_process(
         instance=instance,
         run_config=QUIET,
         raise_on_error=False,
-        tags=process_tag(),
     )
     return _Outcome.of(result.run_id, result.all_events)
 
@@ -167,7 +164,7 @@ def _forked(
 ) -> _Outcome:
     """Run each step in a process of its own, both lanes at the same time; those processes load the file again."""
     os.environ[CONFIG_VARIABLE] = str(file)
-    tags = {PARTITION_TAG: str(key), **process_tag()}
+    tags = {PARTITION_TAG: str(key)}
     tags |= {f"{PARTITION_TAG}/{dimension}": value for dimension, value in key.keys_by_dimension.items()}
     job = dg.reconstructable(whole_job)
     with dg.execute_job(job, instance, run_config=QUIET, tags=tags, asset_selection=selection) as result:
