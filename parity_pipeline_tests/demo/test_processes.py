@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 import httpx
 import pytest
-import stamina
+import tenacity
 
 from parity_pipeline.demo.__main__ import main
 from parity_pipeline.demo.commands import demo_command
@@ -25,7 +25,12 @@ def process(command: list[str], health_url: str) -> Generator[subprocess.Popen[b
     """Run one process of the demo until it answers; end it afterwards."""
     with subprocess.Popen(command, stderr=subprocess.PIPE) as child:
         try:
-            for attempt in stamina.retry_context(on=httpx.TransportError, attempts=None, timeout=30, wait_initial=0.05):
+            for attempt in tenacity.Retrying(
+                retry=tenacity.retry_if_exception_type(httpx.TransportError),
+                stop=tenacity.stop_after_delay(30),
+                wait=tenacity.wait_fixed(0.05),
+                reraise=True,
+            ):
                 with attempt:
                     assert child.poll() is None
                     httpx.get(health_url, trust_env=False).raise_for_status()
