@@ -204,7 +204,7 @@ def test_no_path_of_a_machine() -> None:
     assert not [name_of(path) for path in tracked_files() if str(ROOT).encode() + b"/" in path.read_bytes()]
 
 
-@pytest.mark.parametrize("text", [b"see /home/ann/x", b'"/root/.cache"', b"=/work/main", b"/Users/ann"])
+@pytest.mark.parametrize("text", [b"see /home/ann/x", b'"/root/.cache"', b"=/workspace/app", b"/Users/ann"])
 def test_a_path_of_a_machine_is_recognised(text: bytes) -> None:
     """The search for machine paths finds the usual ones."""
     assert MACHINE_PATH.search(text)
