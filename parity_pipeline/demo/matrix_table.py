@@ -39,6 +39,8 @@ Nothing in its tables is typed in by hand, and a test holds rows of them against
   of this page, 74 and 82. The table below is what the code says of that last seed now.
 - **Samples needed** is the smallest of {", ".join(map(str, SIZES))} samples at which a reader sees anything that the same sides do not show without the
   fault: another verdict, a cause or a remark, an unstable side, or requests that fail.
+- **Load.** `equal-lengths` in one row shows only where its request meets another of the same length in flight. Of three whole runs two had it and one
+  missed it, with 81 of 82 detected and exit code 1.
 """
 
 
