@@ -7,10 +7,9 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.defs.checks import PARITY, SAMPLES, VERDICT, check_parity, check_samples, check_verdict, specs
 from parity_pipeline.defs.failures import explained
-from parity_pipeline.defs.io_managers import Product, draft_for
+from parity_pipeline.defs.io_managers import LANE_NAMES, LANES, Product, draft_for, stored
 from parity_pipeline.defs.judging import judge_rows
 from parity_pipeline.defs.metadata import (
     parity_definition,
@@ -27,7 +26,6 @@ from parity_pipeline.defs.resources import Probe
 from parity_pipeline.report.markdown import render_report
 from parity_pipeline.report.summary import render_summary
 from parity_pipeline.storage import ledger
-from parity_pipeline.storage.embeddings import EmbeddingsFile
 from parity_pipeline.storage.parity_files import ParityFile
 from parity_pipeline.storage.sample_sets import SampleSetFile, write_sample_set
 from parity_pipeline.storage.sources import read_sources
@@ -60,10 +58,7 @@ def build_assets(partitions: dg.PartitionsDefinition, owners: list[str]) -> list
         yield from check_samples(SampleSetFile(probe.layout.samples(day, model)))
 
     @dg.asset(
-        ins={
-            "legacy": dg.AssetIn(key=["legacy", "embeddings"]),
-            "candidate": dg.AssetIn(key=["candidate", "embeddings"]),
-        },
+        deps=[samples, *LANES],
         partitions_def=partitions,
         group_name="verdicts",
         kinds={"python", "parquet"},
@@ -72,23 +67,19 @@ def build_assets(partitions: dg.PartitionsDefinition, owners: list[str]) -> list
         metadata=parity_definition(),
         check_specs=specs(("parity",), partitions, PARITY),
     )
-    def parity(
-        context: dg.AssetExecutionContext,
-        samples: SampleSetFile,
-        legacy: EmbeddingsFile,
-        candidate: EmbeddingsFile,
-        probe: dg.ResourceParam[Probe],
-    ) -> Yields:
+    def parity(context: dg.AssetExecutionContext, probe: dg.ResourceParam[Probe]) -> Yields:
         """Each sample's measures and outcome: cosine similarity, norms, differences, refusals."""
         path = probe.layout.parity(*split_key(context.partition_key))
         with explained():
             temporary = draft_for(probe.layout, context)
-            header = pair_to(temporary, samples, legacy, candidate, probe.thresholds)
+            stored_samples = stored(probe.layout, "samples", context.partition_key)
+            legacy, candidate = (stored(probe.layout, name, context.partition_key) for name in LANE_NAMES)
+            header = pair_to(temporary, stored_samples, legacy, candidate, probe.thresholds)
         yield dg.Output(Product(temporary=temporary), metadata=parity_metadata(header, path))
         yield from check_parity(ParityFile(path))
 
     @dg.asset(
-        deps=["diagnosis"],
+        deps=[parity, "diagnosis"],
         partitions_def=partitions,
         group_name="verdicts",
         kinds={"python", "json"},
@@ -96,11 +87,11 @@ def build_assets(partitions: dg.PartitionsDefinition, owners: list[str]) -> list
         io_manager_key="artifacts",
         check_specs=specs(("verdict",), partitions, VERDICT),
     )
-    def verdict(context: dg.AssetExecutionContext, parity: ParityFile, probe: dg.ResourceParam[Probe]) -> Yields:
+    def verdict(context: dg.AssetExecutionContext, probe: dg.ResourceParam[Probe]) -> Yields:
         """PASS, FAIL or INCONCLUSIVE with reasons, stored as JSON and added to the ledger."""
         day, model = split_key(context.partition_key)
         with explained():
-            judged = judge_rows(parity, probe, day, model)
+            judged = judge_rows(stored(probe.layout, "parity", context.partition_key), probe, day, model)
             temporary = draft_for(probe.layout, context)
             write_verdict(temporary, judged)
 
@@ -115,22 +106,22 @@ def build_assets(partitions: dg.PartitionsDefinition, owners: list[str]) -> list
         yield from check_verdict(judged)
 
     @dg.asset(
+        deps=[verdict],
         partitions_def=partitions,
         group_name="verdicts",
         kinds={"python", "markdown"},
         owners=owners,
         io_manager_key="artifacts",
     )
-    def report(
-        context: dg.AssetExecutionContext, verdict: Verdict, probe: dg.ResourceParam[Probe]
-    ) -> dg.Output[Product]:
+    def report(context: dg.AssetExecutionContext, probe: dg.ResourceParam[Probe]) -> dg.Output[Product]:
         """The dated Markdown report that an approver reads and signs."""
         with explained():
-            text = render_report(verdict)
+            judged = stored(probe.layout, "verdict", context.partition_key)
+            text = render_report(judged)
             temporary = draft_for(probe.layout, context)
             temporary.write_text(text, "utf-8", newline="\n")
-            path = probe.layout.report(verdict.date, verdict.model)
-        return dg.Output(Product(temporary=temporary), metadata=report_metadata(verdict, text, path))
+            path = probe.layout.report(judged.date, judged.model)
+        return dg.Output(Product(temporary=temporary), metadata=report_metadata(judged, text, path))
 
     @dg.asset(
         deps=[verdict],

@@ -22,7 +22,7 @@ from parity_pipeline.core.parity_header import ParityHeader
 from parity_pipeline.core.regrading import regrade
 from parity_pipeline.core.selecting import FailingRows, PickedSamples, chosen_rows, matrix_of, picked_rows
 from parity_pipeline.defs.failures import explained
-from parity_pipeline.defs.io_managers import Product, draft_for
+from parity_pipeline.defs.io_managers import LANE_NAMES, LANES, Product, draft_for, stored
 from parity_pipeline.defs.metadata import diagnosis_metadata
 from parity_pipeline.defs.noise import noise_of
 from parity_pipeline.defs.partitions import split_key
@@ -64,11 +64,7 @@ def diagnosis_asset(partitions: dg.PartitionsDefinition, owners: list[str], *, s
     """
 
     @dg.asset(
-        deps=[dg.AssetKey([side.value, "stability"]) for side in Side] if stability else [],
-        ins={
-            "legacy": dg.AssetIn(key=["legacy", "embeddings"]),
-            "candidate": dg.AssetIn(key=["candidate", "embeddings"]),
-        },
+        deps=["samples", *LANES, "parity", *(dg.AssetKey([side.value, "stability"]) for side in Side if stability)],
         required_resource_keys={"probe", "legacy_gateway", "candidate_gateway"},
         partitions_def=partitions,
         group_name="verdicts",
@@ -76,22 +72,18 @@ def diagnosis_asset(partitions: dg.PartitionsDefinition, owners: list[str], *, s
         owners=owners,
         io_manager_key="artifacts",
     )
-    def diagnosis(
-        context: dg.AssetExecutionContext,
-        samples: SampleSetFile,
-        legacy: EmbeddingsFile,
-        candidate: EmbeddingsFile,
-        parity: ParityFile,
-    ) -> dg.Output[Product]:
+    def diagnosis(context: dg.AssetExecutionContext) -> dg.Output[Product]:
         """Why samples fail: causes in words with evidence, and collisions that one side alone has."""
         probe: Probe = context.resources.probe
         day, model = split_key(context.partition_key)
         gateways = {side: getattr(context.resources, f"{side.value}_gateway") for side in Side}
         with explained():
+            parity: ParityFile = stored(probe.layout, "parity", context.partition_key)
+            samples, *lanes = (stored(probe.layout, name, context.partition_key) for name in ("samples", *LANE_NAMES))
             header = ParityHeader.from_json(parity.header, str(parity.path))
             work = Work(
                 samples=samples,
-                lanes=(legacy, candidate),
+                lanes=(lanes[0], lanes[1]),
                 parity=parity,
                 probe=probe,
                 model=model,

@@ -6,7 +6,7 @@ Here belongs which asset lies at which path. Vectors never pass through Dagster 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import dagster as dg
 
@@ -21,6 +21,11 @@ from parity_pipeline.storage.parity_files import ParityFile
 from parity_pipeline.storage.sample_sets import SampleSetFile
 from parity_pipeline.storage.stability_files import read_stability
 from parity_pipeline.storage.verdicts import read_verdict
+
+LANE_NAMES: Final = tuple(f"{side.value}/embeddings" for side in Side)
+"""The two lanes as `stored` takes them, the legacy one first."""
+
+LANES: Final = tuple(dg.AssetKey(name.split("/")) for name in LANE_NAMES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +76,30 @@ _READERS: dict[str, Callable[[Path], Any]] = {
 }
 
 
+def stored(layout: Layout, asset: str, partition: str) -> Any:
+    """Return a reader of an asset's file of a partition.
+
+    Assets read what they depend on with this and not as inputs of Dagster's: each input is two more events of a run.
+
+    Args:
+        layout: Where files lie.
+        asset: The asset's key, its parts joined by `/`.
+        partition: The partition key.
+
+    Raises:
+        ArtifactError: It was not materialized.
+    """
+    key = dg.AssetKey(asset.split("/"))
+    path = path_of(layout, key, partition)
+    if not path.exists():
+        raise ArtifactError(
+            f"{asset} was not materialized for {partition}",
+            place=str(path),
+            remedy=f"Materialize {asset} for that partition first, or the whole job with `parity run`.",
+        )
+    return _READERS[key.path[-1]](path)
+
+
 class ArtifactIOManager(dg.IOManager):
     """Publish products by renaming, load them as lazy readers."""
 
@@ -95,15 +124,4 @@ class ArtifactIOManager(dg.IOManager):
             Failure: It was not materialized, or cannot be read.
         """
         with explained():
-            return self._read(context)
-
-    def _read(self, context: dg.InputContext) -> Any:
-        path = path_of(self._layout, context.asset_key, context.partition_key)
-        if not path.exists():
-            name = context.asset_key.to_user_string()
-            raise ArtifactError(
-                f"{name} was not materialized for {context.partition_key}",
-                place=str(path),
-                remedy=f"Materialize {name} for that partition first, or the whole job with `parity run`.",
-            )
-        return _READERS[context.asset_key.path[-1]](path)
+            return stored(self._layout, context.asset_key.to_user_string(), context.partition_key)

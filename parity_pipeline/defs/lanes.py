@@ -18,7 +18,7 @@ from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.survey import Survey
 from parity_pipeline.defs.checks import LANE, check_lane, specs
 from parity_pipeline.defs.failures import explained
-from parity_pipeline.defs.io_managers import Product, draft_for
+from parity_pipeline.defs.io_managers import Product, draft_for, stored
 from parity_pipeline.defs.metadata import embeddings_definition, embeddings_metadata
 from parity_pipeline.defs.partitions import split_key
 from parity_pipeline.defs.resources import Gateway, Probe
@@ -119,7 +119,7 @@ def embeddings_asset(side: Side, partitions: dg.PartitionsDefinition, owners: li
 
     @dg.asset(
         key=[side.value, "embeddings"],
-        ins={"samples": dg.AssetIn(key=["samples"])},
+        deps=["samples"],
         required_resource_keys={"probe", gateway_key},
         partitions_def=partitions,
         group_name=side.value,
@@ -131,9 +131,7 @@ def embeddings_asset(side: Side, partitions: dg.PartitionsDefinition, owners: li
         metadata=embeddings_definition(),
         check_specs=specs((side.value, "embeddings"), partitions, LANE),
     )
-    def embeddings(
-        context: dg.AssetExecutionContext, samples: SampleSetFile
-    ) -> Iterator[dg.Output[Product] | dg.AssetCheckResult]:
+    def embeddings(context: dg.AssetExecutionContext) -> Iterator[dg.Output[Product] | dg.AssetCheckResult]:
         probe: Probe = context.resources.probe
         day, model = split_key(context.partition_key)
         lane = Fetch(gateway=getattr(context.resources, gateway_key), probe=probe, date=day, model=model)
@@ -147,6 +145,7 @@ def embeddings_asset(side: Side, partitions: dg.PartitionsDefinition, owners: li
                 probe.watch(f"{side.value} {day} {model}", progress)
 
         with explained():
+            samples = stored(probe.layout, "samples", context.partition_key)
             product, provenance = lane.to(draft_for(probe.layout, context), samples, tell)
         path = probe.layout.embeddings(side, day, model)
         yield dg.Output(product, metadata=embeddings_metadata(provenance, path))

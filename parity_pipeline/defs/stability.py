@@ -18,7 +18,7 @@ from parity_pipeline.core.stability.plan import make_plan
 from parity_pipeline.core.stability.records import Origin, StabilityRecord
 from parity_pipeline.defs.checks import Results, result, specs
 from parity_pipeline.defs.failures import explained
-from parity_pipeline.defs.io_managers import Product, draft_for
+from parity_pipeline.defs.io_managers import Product, draft_for, stored
 from parity_pipeline.defs.metadata import stability_metadata
 from parity_pipeline.defs.partitions import split_key
 from parity_pipeline.defs.resources import Gateway, Probe
@@ -70,7 +70,7 @@ def stability_asset(side: Side, partitions: dg.PartitionsDefinition, owners: lis
 
     @dg.asset(
         key=[side.value, "stability"],
-        ins={"samples": dg.AssetIn(key=["samples"])},
+        deps=["samples"],
         required_resource_keys={"probe", gateway_key},
         partitions_def=partitions,
         group_name=side.value,
@@ -81,13 +81,12 @@ def stability_asset(side: Side, partitions: dg.PartitionsDefinition, owners: lis
         description=f"The {side.value} side against itself: repeats, batches, load, history, caches; its noise floor.",
         check_specs=specs((side.value, "stability"), partitions, STABILITY),
     )
-    def stability(
-        context: dg.AssetExecutionContext, samples: SampleSetFile
-    ) -> Iterator[dg.Output[Product] | dg.AssetCheckResult]:
+    def stability(context: dg.AssetExecutionContext) -> Iterator[dg.Output[Product] | dg.AssetCheckResult]:
         probe: Probe = context.resources.probe
         day, model = split_key(context.partition_key)
         with explained():
             temporary = draft_for(probe.layout, context)
+            samples = stored(probe.layout, "samples", context.partition_key)
             record = try_out(getattr(context.resources, gateway_key), probe, samples, day, model)
             write_stability(temporary, record)
         path = probe.layout.stability(side, day, model)
