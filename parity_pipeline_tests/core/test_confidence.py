@@ -18,7 +18,8 @@ def test_the_bound_is_scipys(pair: tuple[int, int], confidence: float) -> None:
     """The bound equals scipy's exact one-sided interval of the binomial test."""
     failures, trials = pair
     exact = stats.binomtest(failures, trials, alternative="less").proportion_ci(confidence, method="exact")
-    assert math.isclose(upper_bound(failures, trials, confidence), exact.high, rel_tol=1e-9)
+    # scipy searches for its root: at 0 of 2,343 and 0.5 it is 1.0e-9 off the closed form, which is what stands here.
+    assert math.isclose(upper_bound(failures, trials, confidence), exact.high, rel_tol=1e-8)
 
 
 @pytest.mark.parametrize("share", [0.0005, 0.001, 0.01, 0.05, 0.3, 0.9])
