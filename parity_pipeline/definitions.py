@@ -17,7 +17,6 @@ from parity_pipeline.core.outcomes import Side
 from parity_pipeline.defs.assets import build_assets
 from parity_pipeline.defs.automation import JOB_NAME, build_automation
 from parity_pipeline.defs.diagnosing import diagnosis_asset
-from parity_pipeline.defs.io_managers import ArtifactIOManager
 from parity_pipeline.defs.lanes import embeddings_asset
 from parity_pipeline.defs.partitions import make_partitions
 from parity_pipeline.defs.resources import HttpGateway, Probe
@@ -40,8 +39,7 @@ def build_definitions(
 
     Args:
         settings: What to build for.
-        overrides: Resources by name that replace the real ones: `probe`, `legacy_gateway`, `candidate_gateway`,
-            `artifacts`.
+        overrides: Resources by name that replace the real ones: `probe`, `legacy_gateway`, `candidate_gateway`.
         environ: Where tokens are looked up when a gateway is first asked; `os.environ` where None.
     """
     source = os.environ if environ is None else environ
@@ -51,7 +49,6 @@ def build_definitions(
     lanes += [stability_asset(side, partitions, settings.owners) for side in tried]
     resources: dict[str, Any] = {
         "probe": build_probe(settings),
-        "artifacts": ArtifactIOManager(settings.layout()),
         **{f"{side}_gateway": HttpGateway(lambda side=side: settings.side_config(side, source)) for side in Side},
         **(overrides or {}),
     }

@@ -6,17 +6,17 @@ Here belongs what `parity run` and `parity backfill` do. What they print belongs
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
+from uuid import uuid4
 
 import dagster as dg
 
-from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.outcomes import PASSING, Decision, Side
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.definitions import whole_job
 from parity_pipeline.defs.automation import JOB_NAME
 from parity_pipeline.defs.partitions import make_key
+from parity_pipeline.instance import run_log, shared_logs
 from parity_pipeline.settings import Settings
 from parity_pipeline.settings_file import CONFIG_VARIABLE
 from parity_pipeline.storage.verdicts import read_verdict
@@ -76,27 +76,6 @@ def selection_for(side: Side | None, *, redraw: bool, snapshot: bool, stability:
     ]
 
 
-def open_instance(settings: Settings) -> dg.DagsterInstance:
-    """Return the Dagster instance that the UI uses: that of `DAGSTER_HOME`, else of `dagster_home` in the settings.
-
-    A home that has no `dagster.yaml` gets ours.
-
-    Raises:
-        ParityError: The folder cannot be made or read.
-    """
-    home = Path(os.environ.get("DAGSTER_HOME") or settings.path(settings.dagster_home)).resolve()
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        if not (home / "dagster.yaml").exists():
-            template = files("parity_pipeline.defs").joinpath("dagster.yaml").read_text("utf-8")
-            (home / "dagster.yaml").write_text(template, "utf-8")
-    except OSError as error:
-        raise ParityError(
-            f"Dagster's folder is not writable: {error.strerror}", place=str(home), remedy="Set DAGSTER_HOME elsewhere."
-        ) from error
-    return dg.DagsterInstance.from_config(str(home))
-
-
 def run_partitions(
     settings: Settings,
     definitions: dg.Definitions,
@@ -113,12 +92,13 @@ def run_partitions(
     """
     layout = settings.layout()
     execute = _forked if settings.executor == "forkserver" and settings.file else _in_process
-    for day, model in pairs:
-        snapshot = layout.samples(day, model).exists()
-        selection = selection_for(side, redraw=redraw, snapshot=snapshot, stability=settings.stability.enabled)
-        outcome = execute(definitions, instance, make_key(day, model), selection, settings.file)
-        verdict = read_verdict(layout.verdict(day, model)) if outcome.judged else None
-        yield Ran(date=day, model=model, run_id=outcome.run_id, verdict=verdict, failures=outcome.failures)
+    with shared_logs(instance):
+        for day, model in pairs:
+            snapshot = layout.samples(day, model).exists()
+            selection = selection_for(side, redraw=redraw, snapshot=snapshot, stability=settings.stability.enabled)
+            outcome = execute(definitions, instance, make_key(day, model), selection, settings.file)
+            verdict = read_verdict(layout.verdict(day, model)) if outcome.judged else None
+            yield Ran(date=day, model=model, run_id=outcome.run_id, verdict=verdict, failures=outcome.failures)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,13 +125,16 @@ def _in_process(
 ) -> _Outcome:
     """Run in this process, one step after the other."""
     job = definitions.resolve_job_def(JOB_NAME)
-    result = job.execute_in_process(
-        partition_key=key,
-        asset_selection=selection,
-        instance=instance,
-        run_config=QUIET,
-        raise_on_error=False,
-    )
+    run_id = str(uuid4())
+    with run_log(instance, run_id):
+        result = job.execute_in_process(
+            partition_key=key,
+            asset_selection=selection,
+            instance=instance,
+            run_config=QUIET,
+            raise_on_error=False,
+            run_id=run_id,
+        )
     return _Outcome.of(result.run_id, result.all_events)
 
 

@@ -1,15 +1,14 @@
 """The assets beside the two lanes: samples, parity, verdict, report and summary.
 
-Here belong short bodies: load, call the core, hand over the product with its metadata.
+Here belong short bodies: load, call the core, publish the file, and tell Dagster of it.
 """
-
-from collections.abc import Iterator
 
 import dagster as dg
 
+from parity_pipeline.core.outcomes import Side
+from parity_pipeline.defs.artifacts import LANES, Made, stored
 from parity_pipeline.defs.checks import PARITY, SAMPLES, VERDICT, check_parity, check_samples, check_verdict, specs
 from parity_pipeline.defs.failures import explained
-from parity_pipeline.defs.io_managers import LANE_NAMES, LANES, Product, draft_for, stored
 from parity_pipeline.defs.judging import judge_rows
 from parity_pipeline.defs.metadata import (
     parity_definition,
@@ -26,13 +25,12 @@ from parity_pipeline.defs.resources import Probe
 from parity_pipeline.report.markdown import render_report
 from parity_pipeline.report.summary import render_summary
 from parity_pipeline.storage import ledger
+from parity_pipeline.storage.atomic import publish_text, publishing
+from parity_pipeline.storage.embeddings import EmbeddingsFile
 from parity_pipeline.storage.parity_files import ParityFile
 from parity_pipeline.storage.sample_sets import SampleSetFile, write_sample_set
 from parity_pipeline.storage.sources import read_sources
-from parity_pipeline.storage.verdicts import write_verdict
-
-Yields = Iterator[dg.Output[Product] | dg.AssetCheckResult]
-"""What an asset with checks yields: its product, then what the checks say of the published file."""
+from parity_pipeline.storage.verdicts import read_verdict, write_verdict
 
 
 def build_assets(partitions: dg.PartitionsDefinition, owners: list[str]) -> list[dg.AssetsDefinition]:
@@ -43,19 +41,19 @@ def build_assets(partitions: dg.PartitionsDefinition, owners: list[str]) -> list
         group_name="probe",
         kinds={"python", "parquet"},
         owners=owners,
-        io_manager_key="artifacts",
         metadata=samples_definition(),
         check_specs=specs(("samples",), partitions, SAMPLES),
     )
-    def samples(context: dg.AssetExecutionContext, probe: dg.ResourceParam[Probe]) -> Yields:
+    def samples(context: dg.AssetExecutionContext, probe: dg.ResourceParam[Probe]) -> Made:
         """The probe set of this date and model, drawn from the sample sources and stored with its content hash."""
         day, model = split_key(context.partition_key)
+        path = probe.layout.samples(day, model)
         with explained():
-            temporary = draft_for(probe.layout, context)
-            sources = [spec.name for spec in probe.sources]
-            header = write_sample_set(temporary, read_sources(probe.sources, day), sources=sources)
-        yield dg.Output(Product(temporary=temporary), metadata=samples_metadata(header))
-        yield from check_samples(SampleSetFile(probe.layout.samples(day, model)))
+            with publishing(path) as draft:
+                sources = [spec.name for spec in probe.sources]
+                header = write_sample_set(draft, read_sources(probe.sources, day), sources=sources)
+            checked = list(check_samples(SampleSetFile(path)))
+        return Made(metadata=samples_metadata(header), check_results=checked)
 
     @dg.asset(
         deps=[samples, *LANES],
@@ -63,20 +61,20 @@ def build_assets(partitions: dg.PartitionsDefinition, owners: list[str]) -> list
         group_name="verdicts",
         kinds={"python", "parquet"},
         owners=owners,
-        io_manager_key="artifacts",
         metadata=parity_definition(),
         check_specs=specs(("parity",), partitions, PARITY),
     )
-    def parity(context: dg.AssetExecutionContext, probe: dg.ResourceParam[Probe]) -> Yields:
+    def parity(context: dg.AssetExecutionContext, probe: dg.ResourceParam[Probe]) -> Made:
         """Each sample's measures and outcome: cosine similarity, norms, differences, refusals."""
-        path = probe.layout.parity(*split_key(context.partition_key))
+        day, model = split_key(context.partition_key)
+        path = probe.layout.parity(day, model)
         with explained():
-            temporary = draft_for(probe.layout, context)
-            stored_samples = stored(probe.layout, "samples", context.partition_key)
-            legacy, candidate = (stored(probe.layout, name, context.partition_key) for name in LANE_NAMES)
-            header = pair_to(temporary, stored_samples, legacy, candidate, probe.thresholds)
-        yield dg.Output(Product(temporary=temporary), metadata=parity_metadata(header, path))
-        yield from check_parity(ParityFile(path))
+            drawn = stored(probe.layout.samples(day, model), SampleSetFile)
+            legacy, candidate = (stored(probe.layout.embeddings(side, day, model), EmbeddingsFile) for side in Side)
+            with publishing(path) as draft:
+                header = pair_to(draft, drawn, legacy, candidate, probe.thresholds)
+            checked = list(check_parity(ParityFile(path)))
+        return Made(metadata=parity_metadata(header, path), check_results=checked)
 
     @dg.asset(
         deps=[parity, "diagnosis"],
@@ -84,26 +82,19 @@ def build_assets(partitions: dg.PartitionsDefinition, owners: list[str]) -> list
         group_name="verdicts",
         kinds={"python", "json"},
         owners=owners,
-        io_manager_key="artifacts",
         check_specs=specs(("verdict",), partitions, VERDICT),
     )
-    def verdict(context: dg.AssetExecutionContext, probe: dg.ResourceParam[Probe]) -> Yields:
+    def verdict(context: dg.AssetExecutionContext, probe: dg.ResourceParam[Probe]) -> Made:
         """PASS, FAIL or INCONCLUSIVE with reasons, stored as JSON and added to the ledger."""
         day, model = split_key(context.partition_key)
+        path = probe.layout.verdict(day, model)
         with explained():
-            judged = judge_rows(stored(probe.layout, "parity", context.partition_key), probe, day, model)
-            temporary = draft_for(probe.layout, context)
-            write_verdict(temporary, judged)
-
-        def record() -> None:
-            ledger.append(probe.layout.ledger, judged, recorded_at=probe.now().isoformat(timespec="seconds"),
-                          run_id=context.run.run_id)  # fmt: skip
-
-        yield dg.Output(
-            Product(temporary=temporary, published=record),
-            metadata=verdict_metadata(judged, probe.layout.verdict(day, model)),
-        )
-        yield from check_verdict(judged)
+            judged = judge_rows(stored(probe.layout.parity(day, model), ParityFile), probe, day, model)
+            with publishing(path) as draft:
+                write_verdict(draft, judged)
+            recorded_at = probe.now().isoformat(timespec="seconds")
+            ledger.append(probe.layout.ledger, judged, recorded_at=recorded_at, run_id=context.run.run_id)
+        return Made(metadata=verdict_metadata(judged, path), check_results=list(check_verdict(judged)))
 
     @dg.asset(
         deps=[verdict],
@@ -111,32 +102,29 @@ def build_assets(partitions: dg.PartitionsDefinition, owners: list[str]) -> list
         group_name="verdicts",
         kinds={"python", "markdown"},
         owners=owners,
-        io_manager_key="artifacts",
     )
-    def report(context: dg.AssetExecutionContext, probe: dg.ResourceParam[Probe]) -> dg.Output[Product]:
+    def report(context: dg.AssetExecutionContext, probe: dg.ResourceParam[Probe]) -> Made:
         """The dated Markdown report that an approver reads and signs."""
+        day, model = split_key(context.partition_key)
+        path = probe.layout.report(day, model)
         with explained():
-            judged = stored(probe.layout, "verdict", context.partition_key)
+            judged = stored(probe.layout.verdict(day, model), read_verdict)
             text = render_report(judged)
-            temporary = draft_for(probe.layout, context)
-            temporary.write_text(text, "utf-8", newline="\n")
-            path = probe.layout.report(judged.date, judged.model)
-        return dg.Output(Product(temporary=temporary), metadata=report_metadata(judged, text, path))
+            publish_text(path, text)
+        return Made(metadata=report_metadata(judged, text, path))
 
     @dg.asset(
         deps=[verdict],
         group_name="verdicts",
         kinds={"python", "markdown"},
         owners=owners,
-        io_manager_key="artifacts",
     )
-    def summary(context: dg.AssetExecutionContext, probe: dg.ResourceParam[Probe]) -> dg.Output[Product]:
+    def summary(probe: dg.ResourceParam[Probe]) -> Made:
         """One row per endpoint, model and date, and the drift catalogue, from the newest ledger entries."""
         with explained():
             verdicts = ledger.newest(probe.layout.ledger)
             text = render_summary(verdicts)
-            temporary = draft_for(probe.layout, context)
-            temporary.write_text(text, "utf-8", newline="\n")
-        return dg.Output(Product(temporary=temporary), metadata=summary_metadata(verdicts, text, probe.layout.summary))
+            publish_text(probe.layout.summary, text)
+        return Made(metadata=summary_metadata(verdicts, text, probe.layout.summary))
 
     return [samples, parity, verdict, report, summary]

@@ -21,12 +21,13 @@ from parity_pipeline.core.outcomes import Outcome, Side
 from parity_pipeline.core.parity_header import ParityHeader
 from parity_pipeline.core.regrading import regrade
 from parity_pipeline.core.selecting import FailingRows, PickedSamples, chosen_rows, matrix_of, picked_rows
+from parity_pipeline.defs.artifacts import LANES, Made, stored
 from parity_pipeline.defs.failures import explained
-from parity_pipeline.defs.io_managers import LANE_NAMES, LANES, Product, draft_for, stored
 from parity_pipeline.defs.metadata import diagnosis_metadata
 from parity_pipeline.defs.noise import noise_of
 from parity_pipeline.defs.partitions import split_key
 from parity_pipeline.defs.resources import Gateway, Probe
+from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.diagnosis_files import write_diagnosis
 from parity_pipeline.storage.embeddings import EmbeddingsFile
 from parity_pipeline.storage.parity_files import ParityFile
@@ -70,29 +71,28 @@ def diagnosis_asset(partitions: dg.PartitionsDefinition, owners: list[str], *, s
         group_name="verdicts",
         kinds={"python", "json"},
         owners=owners,
-        io_manager_key="artifacts",
     )
-    def diagnosis(context: dg.AssetExecutionContext) -> dg.Output[Product]:
+    def diagnosis(context: dg.AssetExecutionContext) -> Made:
         """Why samples fail: causes in words with evidence, and collisions that one side alone has."""
         probe: Probe = context.resources.probe
         day, model = split_key(context.partition_key)
         gateways = {side: getattr(context.resources, f"{side.value}_gateway") for side in Side}
         with explained():
-            parity: ParityFile = stored(probe.layout, "parity", context.partition_key)
-            samples, *lanes = (stored(probe.layout, name, context.partition_key) for name in ("samples", *LANE_NAMES))
+            parity = stored(probe.layout.parity(day, model), ParityFile)
+            legacy, candidate = (stored(probe.layout.embeddings(side, day, model), EmbeddingsFile) for side in Side)
             header = ParityHeader.from_json(parity.header, str(parity.path))
             work = Work(
-                samples=samples,
-                lanes=(lanes[0], lanes[1]),
+                samples=stored(probe.layout.samples(day, model), SampleSetFile),
+                lanes=(legacy, candidate),
                 parity=parity,
                 probe=probe,
                 model=model,
                 experiments=noise_of(probe, header, day, model).experiments(),
             )
             found = _found(work, gateways, context)
-            temporary = draft_for(probe.layout, context)
-            write_diagnosis(temporary, found, identity=identity_of(header))
-        return dg.Output(Product(temporary=temporary), metadata=diagnosis_metadata(found))
+            with publishing(probe.layout.diagnosis(day, model)) as draft:
+                write_diagnosis(draft, found, identity=identity_of(header))
+        return Made(metadata=diagnosis_metadata(found))
 
     return diagnosis
 

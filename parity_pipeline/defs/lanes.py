@@ -4,8 +4,7 @@ Here belongs the asset and the step that streams a gateway's answers into a file
 `wire`, how rows are stored to `storage`.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -16,12 +15,13 @@ from parity_pipeline.core.fetching import FetchedRows
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.survey import Survey
+from parity_pipeline.defs.artifacts import Made, stored
 from parity_pipeline.defs.checks import LANE, check_lane, specs
 from parity_pipeline.defs.failures import explained
-from parity_pipeline.defs.io_managers import Product, draft_for, stored
 from parity_pipeline.defs.metadata import embeddings_definition, embeddings_metadata
 from parity_pipeline.defs.partitions import split_key
 from parity_pipeline.defs.resources import Gateway, Probe
+from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.embeddings import EmbeddingsFile, EmbeddingsWriter
 from parity_pipeline.storage.sample_sets import SampleSetFile
 from parity_pipeline.storage.staging import SegmentStaging, staging_folder
@@ -41,16 +41,15 @@ class Fetch:
     date: str
     model: str
 
-    def to(
-        self, temporary: Path, samples: SampleSetFile, tell: Callable[[Progress], None]
-    ) -> tuple[Product, Provenance]:
-        """Stream all answers into a file under a temporary name and return it with where it came from."""
+    def to(self, final: Path, samples: SampleSetFile, tell: Callable[[Progress], None]) -> Provenance:
+        """Stream all answers into a file, publish it, and return where it came from.
+
+        What is staged stays locked until the file is published, since it is all there is until then. What a lane that
+        gave up has fetched stays staged for the next run, which goes on from there.
+        """
         survey = Survey()
-        with ExitStack() as held:
-            staging = held.enter_context(
-                SegmentStaging(self._staging_folder(samples), keep_hours=self.probe.staging_hours)
-            )
-            with EmbeddingsWriter(temporary) as writer:
+        with SegmentStaging(self._staging_folder(samples), keep_hours=self.probe.staging_hours) as staging:
+            with publishing(final) as draft, EmbeddingsWriter(draft) as writer:
 
                 def sink(rows: FetchedRows) -> None:
                     survey.add(rows)
@@ -61,11 +60,9 @@ class Fetch:
                 )
                 provenance = self._provenance(samples, survey, result)
                 writer.finish(provenance)
-            # Kept locked until the file is published: what is staged is all there is until then.
-            locked = held.pop_all()
-        # What a lane that gave up has is kept for the next run, which goes on from there.
-        published = _keep if result.stopped_early else staging.discard
-        return Product(temporary=temporary, published=published, released=locked.close), provenance
+            if not result.stopped_early:
+                staging.discard()
+        return provenance
 
     def _staging_folder(self, samples: SampleSetFile) -> Path:
         config = self.gateway.config
@@ -109,10 +106,6 @@ class Fetch:
         )
 
 
-def _keep() -> None:
-    """Leave the staging as it is."""
-
-
 def embeddings_asset(side: Side, partitions: dg.PartitionsDefinition, owners: list[str]) -> dg.AssetsDefinition:
     """Return the embeddings asset of one side."""
     gateway_key = f"{side.value}_gateway"
@@ -126,12 +119,11 @@ def embeddings_asset(side: Side, partitions: dg.PartitionsDefinition, owners: li
         kinds={"python", "parquet"},
         owners=owners,
         pool=f"gateway_{side.value}",
-        io_manager_key="artifacts",
         description=f"The vectors that the {side.value} side gives for the samples of this date and model.",
         metadata=embeddings_definition(),
         check_specs=specs((side.value, "embeddings"), partitions, LANE),
     )
-    def embeddings(context: dg.AssetExecutionContext) -> Iterator[dg.Output[Product] | dg.AssetCheckResult]:
+    def embeddings(context: dg.AssetExecutionContext) -> Made:
         probe: Probe = context.resources.probe
         day, model = split_key(context.partition_key)
         lane = Fetch(gateway=getattr(context.resources, gateway_key), probe=probe, date=day, model=model)
@@ -144,11 +136,10 @@ def embeddings_asset(side: Side, partitions: dg.PartitionsDefinition, owners: li
             if probe.watch:
                 probe.watch(f"{side.value} {day} {model}", progress)
 
-        with explained():
-            samples = stored(probe.layout, "samples", context.partition_key)
-            product, provenance = lane.to(draft_for(probe.layout, context), samples, tell)
         path = probe.layout.embeddings(side, day, model)
-        yield dg.Output(product, metadata=embeddings_metadata(provenance, path))
-        yield from check_lane(EmbeddingsFile(path))
+        with explained():
+            provenance = lane.to(path, stored(probe.layout.samples(day, model), SampleSetFile), tell)
+            checked = list(check_lane(EmbeddingsFile(path)))
+        return Made(metadata=embeddings_metadata(provenance, path), check_results=checked)
 
     return embeddings

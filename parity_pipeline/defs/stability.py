@@ -4,7 +4,6 @@ Here belongs the asset, the check and the step to metadata. What is asked and wh
 `core.stability`, how it is asked to `wire.experiments`.
 """
 
-from collections.abc import Iterator
 from typing import Final
 
 import dagster as dg
@@ -16,12 +15,13 @@ from parity_pipeline.core.stability.material import ROWS_LOOKED_AT, Limits, chos
 from parity_pipeline.core.stability.observing import conduct
 from parity_pipeline.core.stability.plan import make_plan
 from parity_pipeline.core.stability.records import Origin, StabilityRecord
+from parity_pipeline.defs.artifacts import Made, stored
 from parity_pipeline.defs.checks import Results, result, specs
 from parity_pipeline.defs.failures import explained
-from parity_pipeline.defs.io_managers import Product, draft_for, stored
 from parity_pipeline.defs.metadata import stability_metadata
 from parity_pipeline.defs.partitions import split_key
 from parity_pipeline.defs.resources import Gateway, Probe
+from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.sample_sets import SampleSetFile
 from parity_pipeline.storage.stability_files import read_stability, write_stability
 
@@ -77,21 +77,20 @@ def stability_asset(side: Side, partitions: dg.PartitionsDefinition, owners: lis
         kinds={"python", "json"},
         owners=owners,
         pool=f"gateway_{side.value}",
-        io_manager_key="artifacts",
         description=f"The {side.value} side against itself: repeats, batches, load, history, caches; its noise floor.",
         check_specs=specs((side.value, "stability"), partitions, STABILITY),
     )
-    def stability(context: dg.AssetExecutionContext) -> Iterator[dg.Output[Product] | dg.AssetCheckResult]:
+    def stability(context: dg.AssetExecutionContext) -> Made:
         probe: Probe = context.resources.probe
         day, model = split_key(context.partition_key)
-        with explained():
-            temporary = draft_for(probe.layout, context)
-            samples = stored(probe.layout, "samples", context.partition_key)
-            record = try_out(getattr(context.resources, gateway_key), probe, samples, day, model)
-            write_stability(temporary, record)
         path = probe.layout.stability(side, day, model)
-        yield dg.Output(Product(temporary=temporary), metadata=stability_metadata(record, path))
-        yield from check_stability(read_stability(path), probe.thresholds.cosine)
+        with explained():
+            samples = stored(probe.layout.samples(day, model), SampleSetFile)
+            record = try_out(getattr(context.resources, gateway_key), probe, samples, day, model)
+            with publishing(path) as draft:
+                write_stability(draft, record)
+            checked = list(check_stability(read_stability(path), probe.thresholds.cosine))
+        return Made(metadata=stability_metadata(record, path), check_results=checked)
 
     return stability
 

@@ -93,6 +93,20 @@ def publish(temporary: Path, final: Path) -> None:
         sync(final.parent)
 
 
+@contextmanager
+def publishing(final: Path) -> Generator[Path]:
+    """Give the body a draft to write, and put it in its place when the body ends without an error.
+
+    A body that fails leaves its draft, hidden, until this process has ended and `final` is next written.
+
+    Raises:
+        ArtifactError: The disk or folder does not take it; what was at `final` is unchanged.
+    """
+    temporary = draft_path(final)
+    yield temporary
+    publish(temporary, final)
+
+
 def discard(temporary: Path) -> None:
     """Remove a draft; one that is not there is no error."""
     with suppress(OSError):

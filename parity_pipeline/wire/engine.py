@@ -127,10 +127,20 @@ def fetch_lane(
 
 
 def run_anywhere(run: Callable[[], Awaitable[Result]]) -> Result:
-    """Run a coroutine to its end, in a thread of its own where this one already has a loop."""
+    """Run a coroutine to its end, in a thread of its own where this one already has a loop.
+
+    The task itself returns nothing: putting back the handler of Ctrl-C, asyncio asks for the `repr` of the task, and so
+    of its result. For some megabytes of vectors that took longer than asking for them.
+    """
 
     def start() -> Result:
-        return asyncio.run(_as_coroutine(run))
+        results: list[Result] = []
+
+        async def keep() -> None:
+            results.append(await run())
+
+        asyncio.run(keep())
+        return results[0]
 
     try:
         asyncio.get_running_loop()
@@ -138,10 +148,6 @@ def run_anywhere(run: Callable[[], Awaitable[Result]]) -> Result:
         return _unwrapped(start)
     with ThreadPoolExecutor(1, "fetch-lane") as pool:
         return _unwrapped(pool.submit(start).result)
-
-
-async def _as_coroutine(run: Callable[[], Awaitable[Result]]) -> Result:
-    return await run()
 
 
 def _unwrapped(call: Callable[[], Result]) -> Result:

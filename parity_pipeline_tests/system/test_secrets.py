@@ -13,7 +13,8 @@ from parity_pipeline.console import results_json, verdict_table
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.definitions import build_definitions
 from parity_pipeline.doctor import examine
-from parity_pipeline.running import open_instance, run_partitions
+from parity_pipeline.instance import open_instance
+from parity_pipeline.running import run_partitions
 from parity_pipeline.settings import Settings
 from parity_pipeline.settings_file import load
 from parity_pipeline_tests.fakes.gateways import hash_gateway
