@@ -4,9 +4,10 @@ Here belongs the HTTP of it: forward, apply the faults, remember what stateful f
 is in the table of `faults`.
 """
 
+import asyncio
 import json
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -27,6 +28,13 @@ UPSTREAM_SECONDS: Final = 60.0
 
 REMEMBERED_TEXTS: Final = 100_000
 """Texts whose repetition is noticed; the oldest are forgotten."""
+
+COMPANY_LOOKS: Final = 30
+"""How often a request is looked at for company at most, before a fault of load takes it to be alone."""
+
+COMPANY_SECONDS: Final = 0.001
+"""Seconds between two looks. A model takes longer over a request than a client takes to send the next one; a gateway
+that answers at once would leave it to the scheduler whether two requests of one client ever meet."""
 
 _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _OF_THIS_HOP: Final = frozenset(
@@ -67,6 +75,7 @@ class Proxy:
         faults: What goes wrong, in this order.
         scope: For which texts.
         memory: What came before.
+        sleep: Waits.
     """
 
     client: httpx.AsyncClient
@@ -74,6 +83,7 @@ class Proxy:
     faults: tuple[Fault, ...]
     scope: Scope
     memory: Memory = field(default_factory=Memory)
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def pass_on(self, request: Request) -> Response:
         """Answer one request: the embed endpoint with faults, anything else as it is."""
@@ -97,8 +107,17 @@ class Proxy:
                 return Response(reply.body, reply.status, dict(reply.headers))
         asked_model = fields.model_of(self.dialect, asked)
         came = await self._forward(request, self._request_body(asked, call))
+        if any(fault.in_company for fault in self.faults):
+            await self._wait_for_company(call)
         # what others do meanwhile decides the faults of concurrency, so it is looked at when the answer is there
         return self._spoiled(came, self._call(texts, len(body), call), asked_model)
+
+    async def _wait_for_company(self, call: Call) -> None:
+        """Hold an answer until another request is in flight, for some 30 ms at most."""
+        looks = 0
+        while call.in_flight == len(self.memory.in_flight) == 1 and looks < COMPANY_LOOKS:
+            await self.sleep(COMPANY_SECONDS)
+            looks += 1
 
     def _call(self, texts: list[str], body_bytes: int, before: Call | None = None) -> Call:
         memory = self.memory
@@ -158,6 +177,7 @@ def build_proxy(
     scope: Scope,
     *,
     transport: httpx.AsyncBaseTransport | None = None,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Starlette:
     """Return the proxy as an application.
 
@@ -167,9 +187,10 @@ def build_proxy(
         faults: What goes wrong.
         scope: For which texts.
         transport: Another way to reach the gateway behind than the network.
+        sleep: Waits.
     """
     client = httpx.AsyncClient(base_url=upstream, timeout=UPSTREAM_SECONDS, trust_env=False, transport=transport)
-    proxy = Proxy(client, dialect, faults, scope)
+    proxy = Proxy(client, dialect, faults, scope, sleep=sleep)
     return Starlette(routes=[Route("/{path:path}", proxy.pass_on, methods=_METHODS)])
 
 

@@ -31,6 +31,7 @@ class Fault:
         rows: Vectors answered -> vectors passed on.
         reply: An answer given without asking the gateway behind, or None to ask it.
         literal_nan: NaN is written as `NaN`, which is no JSON; otherwise as null.
+        in_company: It shows only while another request is in flight, so a request is held a moment to be met by one.
     """
 
     name: str
@@ -40,13 +41,14 @@ class Fault:
     rows: RowsFunction | None = None
     reply: ReplyFunction | None = None
     literal_nan: bool = False
+    in_company: bool = False
 
 
 FAULTS: Final[tuple[Fault, ...]] = (
     Fault(name="permute", case=1, rows=fault_rows.rotate),
     Fault(name="large-batch", case=2, rows=fault_rows.stray_in_large_batches),
-    Fault(name="swap-under-load", case=3, rows=fault_rows.rotate_under_load),
-    Fault(name="equal-lengths", case=4, rows=fault_rows.coalesce_equal_lengths),
+    Fault(name="swap-under-load", case=3, rows=fault_rows.rotate_under_load, in_company=True),
+    Fault(name="equal-lengths", case=4, rows=fault_rows.coalesce_equal_lengths, in_company=True),
     Fault(name="history", case=5, rows=fault_rows.stray_after_long_text),
     Fault(name="unsteady", case=6, rows=fault_rows.stray_each_time),
     Fault(name="unit-norm", case=7, rows=fault_rows.normalise),
@@ -74,7 +76,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
     Fault(name="drop-row", case=26, rows=fault_rows.drop_last),
     Fault(name="batch-cap", case=26, rows=fault_rows.cap_batch),
     Fault(name="zero-vector", case=26, rows=fault_rows.zero_vector),
-    Fault(name="zeros-under-load", case=26, rows=fault_rows.zeros_under_load),
+    Fault(name="zeros-under-load", case=26, rows=fault_rows.zeros_under_load, in_company=True),
     Fault(name="too-many", case=26, reply=fault_replies.too_many_requests),
     Fault(name="wrong-model", case=27, model=fault_texts.other_model),
     Fault(name="stale-cache", case=28, rows=fault_rows.stray_when_repeated),

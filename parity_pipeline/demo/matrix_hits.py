@@ -67,6 +67,8 @@ def touched(fault: Fault, place: int, block: SampleBlock, scope: Scope) -> bool:
 
 def _in_question(fault: Fault, place: int, block: SampleBlock, scope: Scope) -> bool:
     text = block.texts[place]
+    if fault.in_company and not _in_company(place, block):
+        return False
     if fault.name == "refuse-long":
         return len(text) > scope.characters
     if fault.name == "context-size":
@@ -80,6 +82,11 @@ def _in_question(fault: Fault, place: int, block: SampleBlock, scope: Scope) -> 
         lengths = [len(one.split()) for one in block.texts[start : start + BATCH]]
         return lengths.count(len(text.split())) > 1
     return True
+
+
+def _in_company(place: int, block: SampleBlock) -> bool:
+    """Tell whether a text's request has a later one beside it: it is not the last one, and is not asked again in halves."""
+    return place // BATCH < (len(block) - 1) // BATCH and not _refused_with(place, block)
 
 
 def _refused_with(place: int, block: SampleBlock) -> int:

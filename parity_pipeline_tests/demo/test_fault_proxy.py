@@ -1,3 +1,4 @@
+import asyncio
 import json
 import math
 from typing import Any
@@ -11,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from parity_pipeline.demo.fault_proxy import Memory, build_proxy
+from parity_pipeline.demo.fault_proxy import COMPANY_LOOKS, COMPANY_SECONDS, Memory, build_proxy
 from parity_pipeline.demo.fault_scope import Scope
 from parity_pipeline.demo.faults import chosen
 from parity_pipeline.wire.dialects import BUILT_IN, Dialect
@@ -103,6 +104,53 @@ def test_requests_at_the_same_time_are_noticed() -> None:
     assert embed(app).json()["vectors"] == true
     both = ask_all(app, [("POST", "/v1/embed", {"json": {"texts": TEXTS, "model": "wordllama-256"}})] * 2)
     assert all(told.json()["vectors"] == [*true[1:], true[0]] for told in both)
+
+
+def test_a_fault_of_load_holds_a_request_until_it_has_company() -> None:
+    """A request of which another comes a moment later is spoiled; one that nothing joins is let go after so many looks."""
+    looks: list[float] = []
+    later: list[asyncio.Task[httpx.Response]] = []
+    body = {"texts": TEXTS, "model": "wordllama-256"}
+
+    async def sleep(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == COMPANY_LOOKS + 3:
+            later.append(asyncio.create_task(client.post("/v1/embed", json=body)))
+        await asyncio.sleep(0)
+
+    known = Scope()
+    behind = httpx.ASGITransport(candidate())
+    app = build_proxy(BASE, DIALECTS["go"], chosen("swap-under-load", known), known, transport=behind, sleep=sleep)
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE)
+
+    async def both() -> tuple[list[Any], list[Any]]:
+        alone = (await client.post("/v1/embed", json=body)).json()["vectors"]
+        assert looks == [COMPANY_SECONDS] * COMPANY_LOOKS
+        return alone, (await client.post("/v1/embed", json=body)).json()["vectors"]
+
+    async def run() -> tuple[list[Any], list[Any]]:
+        async with client:
+            told = await both()
+            await asyncio.gather(*later)
+        return told
+
+    alone, joined = asyncio.run(run())
+    assert joined == [*alone[1:], alone[0]]
+    assert COMPANY_LOOKS + 3 <= len(looks) < 2 * COMPANY_LOOKS
+
+
+@pytest.mark.parametrize("fault", ["noise", "permute", "history"])
+def test_other_faults_hold_nothing(fault: str) -> None:
+    """Only what shows under load waits for it."""
+
+    async def never(seconds: float) -> None:
+        msg = f"waited {seconds} s"
+        raise AssertionError(msg)
+
+    known = Scope()
+    behind = httpx.ASGITransport(candidate())
+    app = build_proxy(BASE, DIALECTS["go"], chosen(fault, known), known, transport=behind, sleep=never)
+    assert embed(app).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -41,13 +41,19 @@ class Unhurried(httpx.AsyncBaseTransport):
         return await self._inner.handle_async_request(request)
 
 
+async def at_once(_: float) -> None:
+    """Wait for no longer than others need to have their turn."""
+    await asyncio.sleep(0)
+
+
 def through(fault: str, scope: Scope = WHOLE, *, texts: int = 8, requests: int = 60) -> Stability:
     """Try a clean gateway behind a proxy with a fault; an empty name for none."""
     gateway = hash_gateway("rust")
     app = gateway.app
     if fault:
         faults = chosen(fault, scope)
-        app = build_proxy("http://behind.test", gateway.dialect, faults, scope, transport=Unhurried(gateway.app))
+        behind = Unhurried(gateway.app)
+        app = build_proxy("http://behind.test", gateway.dialect, faults, scope, transport=behind, sleep=at_once)
     config = side(batch_texts=32, concurrency=4)
     limits = Limits(batch_texts=32, batch_bytes=config.batch_bytes, concurrency=4)
     samples = [f"pallet {number} goes to gate {number * 7}" for number in range(texts)]
