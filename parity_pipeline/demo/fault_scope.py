@@ -1,10 +1,12 @@
 """What a fault is told: its scope, and the call it may spoil.
 
 Here belong plain records and the one rule which texts are hit. Everything is a function of the seed and the text, so
-that a fault hits the same texts again in another batch, order or run.
+that a fault hits the same texts again in another batch, order or run. Texts of the same letters and digits are hit
+alike: what is wrong with a text on a real server is rarely cured by a blank behind it, so it must not be here.
 """
 
 import hashlib
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +25,7 @@ class Scope:
 
     Attributes:
         seed: Decides which texts a rate hits, and the noise.
-        rate: Share of texts that are hit, 0 to 1; chosen by text, not by chance.
+        rate: Share of texts that are hit, 0 to 1; chosen by their letters and digits, not by chance.
         position: Only this row of a request is hit, counted from 0 or, negative, from the end; None for every row.
         every: drop-row: also answers of a single text are one short.
         other_models: wrong-model: the first that was not asked for answers instead.
@@ -40,7 +42,7 @@ class Scope:
     def hits(self, texts: Sequence[str]) -> list[bool]:
         """Return for each text of a request whether it is hit."""
         places = range(len(texts)) if self.position is None else {self.position, self.position + len(texts)}
-        return [index in places and _share(self.seed, text) < self.rate for index, text in enumerate(texts)]
+        return [index in places and _share(self.seed, _kin(text)) < self.rate for index, text in enumerate(texts)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,11 @@ class Reply:
     status: int
     body: bytes
     headers: Mapping[str, str] = field(default_factory=lambda: {"content-type": "application/json"})
+
+
+def _kin(text: str) -> str:
+    """Return what a text shares with its other spellings: letters and digits without case and accents, if it has any."""
+    return "".join(sign for sign in unicodedata.normalize("NFKD", text).casefold() if sign.isalnum()) or text
 
 
 def _digest(seed: int, text: str) -> bytes:

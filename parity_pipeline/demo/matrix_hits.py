@@ -58,7 +58,7 @@ def touched(fault: Fault, place: int, block: SampleBlock, scope: Scope) -> bool:
         return not text.strip() and (place + 1) % BATCH != 0 and _refused_with(place, block) == 1
     if fault.name == "replace-surrogates":
         return _has_surrogate(text)
-    if not text.strip() or _has_surrogate(text):
+    if not text.strip() or _has_surrogate(text) or (fault.in_company and not _in_company(place, block)):
         return False
     if fault.text:
         return _moves(text, fault.text(text, scope))
@@ -67,8 +67,6 @@ def touched(fault: Fault, place: int, block: SampleBlock, scope: Scope) -> bool:
 
 def _in_question(fault: Fault, place: int, block: SampleBlock, scope: Scope) -> bool:
     text = block.texts[place]
-    if fault.in_company and not _in_company(place, block):
-        return False
     if fault.name == "refuse-long":
         return len(text) > scope.characters
     if fault.name == "context-size":

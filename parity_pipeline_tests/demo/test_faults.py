@@ -1,5 +1,6 @@
 import itertools
 import json
+import unicodedata
 
 import numpy as np
 import pytest
@@ -256,3 +257,13 @@ def test_unknown_and_incomplete_faults_are_named() -> None:
     with pytest.raises(ValueError, match="--other-model"):
         chosen("wrong-model", Scope())
     assert [fault.name for fault in chosen("noise, drop-row", Scope())] == ["noise", "drop-row"]
+
+
+def test_other_spellings_of_a_text_are_hit_with_it() -> None:
+    """Case, accents, signs and white space do not move a text out of scope; other letters may, and signs alone count whole."""
+    scope = Scope(rate=0.2)
+    for number in range(50):
+        text = f"Résumé no. {number}, please"
+        spellings = [text, f" {text}\n", text.upper(), text.replace(",", "!"), unicodedata.normalize("NFD", text)]
+        assert len(set(scope.hits([*spellings, f"resume NO {number} please"]))) == 1
+    assert 0 < sum(scope.hits([sign * 3 for sign in "!?.;:,-+*/=<>()[]{}#%&$@^~"])) < 26
