@@ -13,6 +13,7 @@ import numpy as np
 
 from parity_pipeline.core.collisions import one_sided, scan
 from parity_pipeline.core.diagnosis.diagnosing import diagnose
+from parity_pipeline.core.diagnosis.models import known_vectors
 from parity_pipeline.core.diagnosis.records import Experiment, Inquiry, Subject, Vector
 from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.fetching import FetchedRows
@@ -168,15 +169,9 @@ class Work:
         known: dict[str, Matrix32] = {}
         for other in self.probe.models:
             for side in Side if other != self.model else ():
-                vectors = asking(gateways[side], other)(texts)
-                dimension = max((len(vector) for vector in vectors if vector is not None), default=0)
-                if not dimension:
-                    continue
-                matrix = np.zeros((len(picked.ids), dimension), np.float32)
-                for row, vector in zip(rows, vectors, strict=True):
-                    if vector is not None and len(vector) == dimension:
-                        matrix[row] = vector
-                known[f"{other} of the {side} side"] = matrix
+                vectors = known_vectors(asking(gateways[side], other), texts, rows, len(picked.ids))
+                if vectors is not None:
+                    known[f"{other} of the {side} side"] = vectors
         return known
 
 

@@ -29,6 +29,9 @@ UPSTREAM_SECONDS: Final = 60.0
 REMEMBERED_TEXTS: Final = 100_000
 """Texts whose repetition is noticed; the oldest are forgotten."""
 
+FIRST_REFUSAL: Final = 400
+"""HTTP status from which on an answer is none."""
+
 COMPANY_LOOKS: Final = 30
 """How often a request is looked at for company at most, before a fault of load takes it to be alone."""
 
@@ -56,9 +59,9 @@ class Memory:
         self.in_flight = [one for one in self.in_flight if one is not texts]
 
     def note(self, texts: Sequence[str]) -> None:
-        """Remember the texts of a request that has been answered."""
+        """Remember a request and its texts; none where it was refused, for then no model and no cache saw them."""
         self.requests += 1
-        self.longest = max(self.longest, *map(len, texts))
+        self.longest = max(self.longest, *map(len, texts), 0)
         for text in texts:
             self.seen[text] = self.seen.get(text, 0) + 1
         while len(self.seen) > REMEMBERED_TEXTS:
@@ -94,11 +97,14 @@ class Proxy:
         if asked is None or texts is None:
             return _passed(await self._forward(request, body))
         self.memory.in_flight.append(texts)
+        answered = False
         try:
-            return await self._spoil(request, body, asked, texts)
+            told = await self._spoil(request, body, asked, texts)
+            answered = told.status_code < FIRST_REFUSAL
         finally:
             self.memory.leave(texts)
-            self.memory.note(texts)
+            self.memory.note(texts if answered else ())
+        return told
 
     async def _spoil(self, request: Request, body: bytes, asked: dict[str, Any], texts: list[str]) -> Response:
         call = self._call(texts, len(body))

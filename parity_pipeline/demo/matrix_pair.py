@@ -6,12 +6,12 @@ is of no concern here.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
-
-import numpy as np
 
 from parity_pipeline.core.comparing import compare
 from parity_pipeline.core.diagnosis.diagnosing import diagnose
+from parity_pipeline.core.diagnosis.models import known_vectors
 from parity_pipeline.core.diagnosis.records import CauseName, Diagnosis, Experiment, Inquiry, Subject
 from parity_pipeline.core.fetching import SampleBlock
 from parity_pipeline.core.floor import Floors
@@ -126,15 +126,11 @@ class Pair:
     def _known(self, block: SampleBlock, rows: Sequence[int]) -> Mapping[str, Matrix32]:
         """Return what the other model of either side gives for some failing texts."""
         known: dict[str, Matrix32] = {}
-        for side in (self.legacy, self.candidate) if rows else ():
-            vectors = side.ask([block.texts[row] for row in rows], OTHER_MODEL)
-            width = max((len(vector) for vector in vectors if vector is not None), default=0)
-            matrix = np.zeros((len(block), width), np.float32)
-            for row, vector in zip(rows, vectors, strict=True):
-                if vector is not None and len(vector) == width:
-                    matrix[row] = vector
-            if width:
-                known[f"{OTHER_MODEL} of the {side.config.side} side"] = matrix
+        for side in (self.legacy, self.candidate):
+            ask = partial(side.ask, model=OTHER_MODEL)
+            vectors = known_vectors(ask, [block.texts[row] for row in rows], rows, len(block))
+            if vectors is not None:
+                known[f"{OTHER_MODEL} of the {side.config.side} side"] = vectors
         return known
 
 

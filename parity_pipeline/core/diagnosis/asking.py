@@ -1,7 +1,7 @@
 """Counterfactuals by a few extra requests: which edit of a text restores the other side's vector.
 
 Here belong choosing what to ask and judging the answers. How a request is sent belongs to whoever gives the `Ask`;
-finding where a text is cut belongs to `cutting`.
+finding where a text is cut belongs to `cutting`, asking for the very same text again to `again`.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from parity_pipeline.core.diagnosis.edits import EDITS, PREFIXES, Edit
-from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Inquiry, Rows, Vector
+from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Inquiry, Vector
 from parity_pipeline.core.diagnosis.scene import Finding, Mask, Scene, indices, pair_cosine
 from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.metrics import Matrix32
@@ -33,11 +33,12 @@ class Purse:
         self._asks = {Side.LEGACY: inquiry.legacy, Side.CANDIDATE: inquiry.candidate}
         self.texts = inquiry.texts
         self.left = inquiry.requests
+        self.kept_back = 0
         self.used = 0
 
     def can_ask(self, side: Side) -> bool:
-        """Say whether a side may be asked once more."""
-        return self._asks[side] is not None and self.left > 0
+        """Say whether a side may be asked once more; the requests kept back are for what is tried last."""
+        return self._asks[side] is not None and self.left > self.kept_back
 
     def ask(self, side: Side, texts: Sequence[str]) -> list[Vector | None]:
         """Return a side's vectors of at most `texts` texts in one request; None where there is none.
@@ -46,7 +47,7 @@ class Purse:
         """
         ask = self._asks[side]
         kept = list(texts)[: self.texts]
-        if ask is None or self.left < 1 or not kept:
+        if ask is None or not self.can_ask(side) or not kept:
             return [None] * len(texts)
         self.left -= 1
         self.used += 1
@@ -175,34 +176,3 @@ def _verified(scene: Scene, suspect: Suspect, edits: tuple[Edit, ...], left: Mas
         )
         for edit in edits
     ]
-
-
-def find_circumstances(scene: Scene, waiting: Mask, purse: Purse) -> list[Finding]:
-    """Return "batch, load or history" where a side, asked for one failing text alone, gives the other side's vector."""
-    rows = indices(waiting & scene.low)
-    if not scene.same_width or not len(rows):
-        return []
-    picked = [int(rows[place]) for place in sorted({0, len(rows) // 2, len(rows) - 1})]
-    for suspect in Suspect.both(scene):
-        truth = scene.legacy if suspect.side is Side.CANDIDATE else scene.candidate
-        after: list[float] = []
-        for row in picked:
-            if not purse.can_ask(suspect.side):
-                break
-            vector = purse.ask(suspect.side, [scene.text_of(row)])[0]
-            after.append(0.0 if vector is None else pair_cosine(truth[row], vector))
-            if after[-1] < scene.near:
-                break
-        good = [row for row, cosine in zip(picked, after, strict=False) if cosine >= scene.near]
-        if good and len(good) == len(after):
-            return [_circumstance(scene, suspect, rows, good, after)]
-    return []
-
-
-def _circumstance(scene: Scene, suspect: Suspect, rows: Rows, good: list[int], after: list[float]) -> Finding:
-    words = (
-        f"the {suspect.side} side, asked for {len(good)} of {len(rows)} failing texts again, each alone, gave the "
-        f"{suspect.other} side's vector: what fails depends on the batch, the load or what came before"
-    )
-    evidence = scene.evidence(good, lambda _: f"{suspect.side} asked again, alone", np.array(after))
-    return Finding(CauseName.CIRCUMSTANCES, words, Confidence.LIKELY, rows, evidence)

@@ -10,10 +10,12 @@ from typing import Final
 import numpy as np
 
 from parity_pipeline.core.diagnosis.added import find_added
+from parity_pipeline.core.diagnosis.again import find_circumstances, find_history
 from parity_pipeline.core.diagnosis.answers import find_answers
-from parity_pipeline.core.diagnosis.asking import Purse, find_by_asking, find_circumstances
+from parity_pipeline.core.diagnosis.asking import Purse, find_by_asking
 from parity_pipeline.core.diagnosis.axes import find_axes
 from parity_pipeline.core.diagnosis.behaviour import find_behaviour
+from parity_pipeline.core.diagnosis.beneath import put_right
 from parity_pipeline.core.diagnosis.cutting import find_cut
 from parity_pipeline.core.diagnosis.models import find_known_model, find_other_space
 from parity_pipeline.core.diagnosis.norms import find_norms
@@ -29,13 +31,25 @@ from parity_pipeline.core.diagnosis.records import (
     Rows,
     Subject,
 )
+from parity_pipeline.core.diagnosis.respelt import REQUESTS as RESPELT
+from parity_pipeline.core.diagnosis.respelt import find_respelt
 from parity_pipeline.core.diagnosis.scene import Finder, Finding, Mask, Scene, indices
 from parity_pipeline.core.diagnosis.texts import find_texts
 from parity_pipeline.core.diagnosis.together import fold_twins, merged, with_moved_rows, without_rows
 from parity_pipeline.core.diagnosis.twins import find_twins
-from parity_pipeline.core.diagnosis.widths import find_widths
+from parity_pipeline.core.diagnosis.widths import find_beginnings, find_widths
 
-_STORED: Final[tuple[Finder, ...]] = (find_answers, find_known_model, find_widths, find_order, find_axes)
+
+def _find_dimensions(scene: Scene, waiting: Mask) -> list[Finding]:
+    """Return known models and vectors of other lengths.
+
+    A narrow model may be the beginning of a wide one. Rows that are both are told as both, for nothing tells them apart.
+    """
+    both = [*find_known_model(scene, waiting), *find_beginnings(scene, waiting)]
+    return [*both, *find_widths(scene, waiting & ~_mask(scene, _rows_of(both)))]
+
+
+_STORED: Final[tuple[Finder, ...]] = (find_answers, _find_dimensions, find_order, find_axes)
 """Finders whose causes one change of the stored vectors proves, from the surest to the least sure."""
 
 
@@ -64,14 +78,11 @@ def diagnose(subject: Subject, experiments: Sequence[Experiment] = (), inquiry: 
     remarks = [*find_norms(scene), *find_grids(scene), *(one for one in behaviour if not len(one.rows))]
     _take(waiting, found, [one for one in behaviour if len(one.rows)])
     purse = Purse(inquiry or Inquiry(requests=0))
+    if beneath := put_right(scene, found):
+        found.extend(_explained(*beneath, purse))
     _take(waiting, found, find_circumstances(scene, waiting, purse))
-    _take(waiting, found, find_precision(scene, waiting))
-    likely = fold_twins(find_texts(scene, waiting), find_twins(scene, waiting))
-    proven = _asked(scene, waiting, likely, purse)
-    _take(waiting, found, [*proven, *without_rows(likely, proven)])
-    _take(waiting, found, [one for one in find_behaviour(scene, waiting, waiting, experiments) if len(one.rows)])
-    for find in (find_added, find_other_space):
-        _take(waiting, found, find(scene, waiting))
+    _take(waiting, found, find_history(scene, waiting, purse))
+    found.extend(_explained(scene, waiting, purse, experiments))
     unexplained = indices(waiting)
     return Diagnosis(
         causes=tuple(scene.tell(finding) for finding in merged(found)),
@@ -81,6 +92,22 @@ def diagnose(subject: Subject, experiments: Sequence[Experiment] = (), inquiry: 
         unexplained=tuple(scene.id_of(row) for row in unexplained[:IDS_LISTED].tolist()),
         requests_used=purse.used,
     )
+
+
+def _explained(scene: Scene, rows: Mask, purse: Purse, experiments: Sequence[Experiment] = ()) -> list[Finding]:
+    """Return what explains rows beside their places and what a side did when asked again; those explained wait no longer."""
+    found: list[Finding] = []
+    _take(rows, found, find_precision(scene, rows))
+    likely = fold_twins(find_texts(scene, rows), find_twins(scene, rows))
+    purse.kept_back = RESPELT
+    proven = _asked(scene, rows, likely, purse)
+    purse.kept_back = 0
+    _take(rows, found, [*proven, *without_rows(likely, proven)])
+    _take(rows, found, [one for one in find_behaviour(scene, rows, rows, experiments) if len(one.rows)])
+    for find in (find_added, find_other_space):
+        _take(rows, found, find(scene, rows))
+    _take(rows, found, find_respelt(scene, rows, purse))
+    return found
 
 
 def _asked(scene: Scene, waiting: Mask, likely: Sequence[Finding], purse: Purse) -> list[Finding]:

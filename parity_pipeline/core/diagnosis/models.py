@@ -1,14 +1,15 @@
 """Vectors of another model: of one whose vectors are known, or of one that is not.
 
-Here belong the comparison with known models, and the last resort for whole spaces that have nothing in common. A
+Here belong asking known models, the comparison with them, and the last resort for whole spaces that have nothing in common. A
 rotated or otherwise related space belongs to `axes`.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
-from parity_pipeline.core.diagnosis.records import CauseName, Confidence
+from parity_pipeline.core.diagnosis.records import Ask, CauseName, Confidence
 from parity_pipeline.core.diagnosis.scene import (
     Finding,
     Mask,
@@ -30,6 +31,27 @@ FEW: Final = 8
 
 _COMPARED: Final = 400
 """Rows whose mutual similarities are compared, so that 80,000 pairs say whether two spaces see alike."""
+
+
+def known_vectors(ask: Ask, texts: Sequence[str], rows: Sequence[int], size: int) -> Matrix32 | None:
+    """Return what another model gives for some samples, as `Subject.known` takes it; None where it gives nothing.
+
+    Args:
+        ask: Asks that model of a side.
+        texts: The texts of those samples.
+        rows: Their rows among all samples, one a text.
+        size: Number of all samples.
+
+    Returns:
+        float32, shape (size, dimensions), the width being the widest answer's; zeros in all other rows.
+    """
+    vectors = ask(texts) if len(texts) else []
+    width = max((len(vector) for vector in vectors if vector is not None), default=0)
+    matrix = np.zeros((size, width), np.float32)
+    for row, vector in zip(rows, vectors, strict=True):
+        if vector is not None and len(vector) == width:
+            matrix[row] = vector
+    return matrix if width else None
 
 
 def find_known_model(scene: Scene, waiting: Mask) -> list[Finding]:

@@ -60,37 +60,54 @@ def _nearest(scene: Scene, rows: Rows) -> _Moved:
 
 
 def _steady(scene: Scene, rows: Rows, nearest: _Moved) -> _Moved:
-    """Keep the rows that hold another's vector; where most moved by one step, equal vectors and twins are read so too."""
-    real = np.array(
+    """Keep the rows that hold another's vector; where most moved by one step, twins and changed vectors are read so too.
+
+    Changed are vectors that something else was done to as well: they are nearest to that of the row a step further on,
+    though not equal to it.
+    """
+    strange = np.array(
         [
-            cosine >= scene.near and not are_twins(scene.text_of(row), scene.text_of(source))
-            for row, source, cosine in zip(rows.tolist(), nearest.sources.tolist(), nearest.after.tolist(), strict=True)
+            not are_twins(scene.text_of(row), scene.text_of(source))
+            for row, source in zip(rows.tolist(), nearest.sources.tolist(), strict=True)
         ],
         np.bool_,
     )
+    real = strange & (nearest.after >= scene.near)
     sources, after = nearest.sources.copy(), nearest.after.copy()
-    step = _common_step(scene, rows[real], sources[real])
+    step = _common_step(scene, rows[strange], sources[strange], len(rows))
+    whole = step is not None
+    if not whole:
+        step = _common_step(scene, rows[real], sources[real], int(real.sum()))
     if step is not None:
         expected = _stepped(scene, rows, step)
         cosines = row_cosines(scene.candidate[rows], scene.legacy[expected])
         fits = cosines >= scene.threshold
+        if whole:
+            fits |= strange & (nearest.sources == expected)
         sources, after, real = np.where(fits, expected, sources), np.where(fits, cosines, after), real | fits
     return _Moved(rows[real], sources[real], after[real])
 
 
-def _common_step(scene: Scene, rows: Rows, sources: Rows) -> int | None:
-    """Return by how many places most rows moved within their requests; None where no step is common."""
+def _common_step(scene: Scene, rows: Rows, sources: Rows, among: int) -> int | None:
+    """Return by how many places more than half of `among` rows moved within their requests; None for no such step."""
+    inside = scene.ordinals[sources] // _batch(scene) == scene.ordinals[rows] // _batch(scene)
+    rows, sources = rows[inside], sources[inside]
     if len(rows) < _STEADY:
         return None
     steps, counts = np.unique(
         (scene.ordinals[sources] - scene.ordinals[rows]) % _sizes(scene, rows), return_counts=True
     )
-    return int(steps[counts.argmax()]) if counts.max() > len(rows) / 2 else None
+    step = int(steps[counts.argmax()])
+    return step if step and counts.max() > among / 2 else None
+
+
+def _batch(scene: Scene) -> int:
+    return max(1, scene.subject.batch_size)
 
 
 def _stepped(scene: Scene, rows: Rows, step: int) -> Rows:
     """Return the rows that lie a step further on in the same request; a row itself where that one is not in the set."""
-    batch = max(1, scene.subject.batch_size)
+    batch = _batch(scene)
     first = scene.ordinals[rows] // batch * batch
     wanted = first + (scene.ordinals[rows] - first + step) % _sizes(scene, rows)
     place = np.minimum(np.searchsorted(scene.ordinals, wanted), scene.size - 1)
@@ -99,7 +116,7 @@ def _stepped(scene: Scene, rows: Rows, step: int) -> Rows:
 
 def _sizes(scene: Scene, rows: Rows) -> Rows:
     """Return how many texts the request of each row held."""
-    batch = max(1, scene.subject.batch_size)
+    batch = _batch(scene)
     return np.minimum(batch, int(scene.ordinals[-1]) + 1 - scene.ordinals[rows] // batch * batch)
 
 
@@ -110,7 +127,10 @@ def _named(scene: Scene, moved: _Moved) -> Finding:
     evidence = scene.evidence(
         moved.rows.tolist(), lambda row: f"the {Side.LEGACY} vector of sample {scene.id_of(sources[row])}", moved.after
     )
-    return Finding(name, words, Confidence.PROVEN, moved.rows, evidence)
+    changed = int((moved.after < scene.threshold).sum())
+    if changed:
+        words += f"; {changed} of them are nearest to that vector and differ from it as well"
+    return Finding(name, words, Confidence.PROVEN, moved.rows, evidence, sources=moved.sources)
 
 
 def _steps(scene: Scene, moved: _Moved) -> Rows:
@@ -134,7 +154,7 @@ def _shift_after_blank(scene: Scene, moved: _Moved) -> tuple[CauseName, str] | N
 
 def _starts_at_blank(scene: Scene, rows: Rows) -> bool:
     """Say whether in each request with moved rows the first of them is blank, or follows one that is."""
-    batches = scene.ordinals[rows] // max(1, scene.subject.batch_size)
+    batches = scene.ordinals[rows] // _batch(scene)
     firsts = [int(rows[batches == batch][0]) for batch in np.unique(batches)]
     blank = [any(not scene.text_of(near).strip() for near in range(max(0, row - 1), row + 1)) for row in firsts]
     return bool(np.mean(blank) > 0.5)

@@ -47,6 +47,7 @@ class Finding:
         rows: The rows it explains, ascending.
         evidence: Evidence rows.
         cases: Case numbers, where they are fewer than those of the name.
+        sources: For moved rows, the row whose vector each one holds; else None.
     """
 
     name: CauseName
@@ -55,6 +56,7 @@ class Finding:
     rows: Rows
     evidence: Sequence[Evidence] = ()
     cases: tuple[int, ...] = ()
+    sources: Rows | None = None
 
 
 class Scene:

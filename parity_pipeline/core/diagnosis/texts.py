@@ -91,7 +91,7 @@ def _traits(scene: Scene, having: Sequence[tuple[Trait, Mask]], left: Rows, pass
         moved = _moved(scene, passing, mask)
         fine = int(mask[passing].sum()) - moved
         if len(failing) and fine <= PASSING_SHARE * (len(failing) + fine):
-            chance = _chance(len(failing), fine, len(left), len(passing))
+            chance = chance_of(len(failing), fine, len(left), len(passing))
             splits.append(_Split(trait.cause, f"texts with {trait.words}", failing, fine, chance, moved))
     return splits
 
@@ -116,7 +116,7 @@ def _lengths(scene: Scene, left: Rows, passing: Rows) -> list[_Split]:
             failing, fine = left[lengths[left] >= limit], int((lengths[passing] >= limit).sum())
             if fine > PASSING_SHARE * (len(failing) + fine):
                 continue
-            chance = min(1.0, len(limits) * _chance(len(failing), fine, len(left), len(passing)))
+            chance = min(1.0, len(limits) * chance_of(len(failing), fine, len(left), len(passing)))
             if best is None or chance < best.chance:
                 words = _limit_words(scene, measure, limit, passing)
                 best = _Split(CauseName.TRUNCATION, words, failing, fine, chance)
@@ -132,7 +132,7 @@ def _limit_words(scene: Scene, measure: Measure, limit: int, passing: Rows) -> s
     return f"texts of {limit} {measure.unit} or more (the longest passing text below has {longest}, so the limit is between)"
 
 
-def _chance(failing: int, fine: int, all_failing: int, all_fine: int) -> float:
+def chance_of(failing: int, fine: int, all_failing: int, all_fine: int) -> float:
     """Return the probability of `failing` or more failing ones among `failing + fine` drawn blindly."""
     from scipy.stats import hypergeom  # noqa: PLC0415 - takes a second to import, and most dates have nothing to explain
 

@@ -40,16 +40,18 @@ _READINGS: Final[tuple[tuple[str, _Reading], ...]] = (
 )
 
 
+def find_beginnings(scene: Scene, waiting: Mask) -> list[Finding]:
+    """Return "dimensions cut" for rows of which one side's vector is the beginning of the other's."""
+    cut = {row: _prefix_cosine(*pair) for row, pair in _pairs(scene, waiting).items()}
+    rows = [row for row, cosine in cut.items() if cosine >= scene.threshold]
+    return [_cut(scene, rows, cut)] if rows else []
+
+
 def find_widths(scene: Scene, waiting: Mask) -> list[Finding]:
-    """Return causes of rows whose two vectors differ in length."""
-    rows = [row for row in indices(waiting).tolist() if scene.compared.outcomes[row] is Outcome.DIMENSION_MISMATCH]
-    pairs = {row: (vector_of(scene.subject.legacy, row), vector_of(scene.subject.candidate, row)) for row in rows}
-    cut = {row: _prefix_cosine(*pairs[row]) for row in rows}
+    """Return causes of rows whose two vectors differ in length and of which neither is the beginning of the other."""
+    pairs = _pairs(scene, waiting)
     found: list[Finding] = []
-    prefixes = [row for row in rows if cut[row] >= scene.threshold]
-    if prefixes:
-        found.append(_cut(scene, prefixes, cut))
-    left = [row for row in rows if cut[row] < scene.threshold]
+    left = [row for row, pair in pairs.items() if _prefix_cosine(*pair) < scene.threshold]
     for said, reading in _READINGS:
         read = {row: _read_cosine(reading, *pairs[row]) for row in left}
         same = [row for row in left if read[row] >= scene.threshold]
@@ -57,6 +59,12 @@ def find_widths(scene: Scene, waiting: Mask) -> list[Finding]:
             found.append(_reread(scene, same, said, read))
             left = [row for row in left if row not in set(same)]
     return [*found, _plain(scene, left)] if left else found
+
+
+def _pairs(scene: Scene, waiting: Mask) -> dict[int, tuple[Vector, Vector]]:
+    """Return both vectors of each waiting row whose dimensions differ."""
+    rows = [row for row in indices(waiting).tolist() if scene.compared.outcomes[row] is Outcome.DIMENSION_MISMATCH]
+    return {row: (vector_of(scene.subject.legacy, row), vector_of(scene.subject.candidate, row)) for row in rows}
 
 
 def _prefix_cosine(legacy: Vector, candidate: Vector) -> float:

@@ -22,11 +22,22 @@ def test_a_known_model_is_named() -> None:
     """Vectors of another model of the side are recognised on every row or on a single one."""
     for rate in (1.0, 0.02):
         side = SpoiltSide(real, (FAULT["wrong-model"],), Scope(rate=rate, other_models=("other",)), other=narrow)
-        given = dataclasses.replace(subject(TEXTS, side), known={"other (candidate)": narrow(TEXTS)})
+        side.other = hashed
+        given = dataclasses.replace(subject(TEXTS, side), known={"other (candidate)": hashed(TEXTS)})
         found = diagnose(given)
         assert [cause.name for cause in found.causes] == [CauseName.WRONG_MODEL]
         assert "'other (candidate)'" in found.causes[0].words
         assert found.explained == found.failing > 0
+
+
+def test_a_known_model_that_is_the_beginning_of_the_other_is_told_as_both() -> None:
+    """Where a cut vector and another model's are the same numbers, neither is kept back, on every row or on a few."""
+    for rate in (1.0, 0.02):
+        side = SpoiltSide(real, (FAULT["quarter-width"],), Scope(rate=rate))
+        given = dataclasses.replace(subject(TEXTS, side), known={"other (candidate)": narrow(TEXTS)})
+        found = diagnose(given)
+        assert {cause.name for cause in found.causes} == {CauseName.WRONG_MODEL, CauseName.TRUNCATED_DIMENSIONS}
+        assert {cause.count for cause in found.causes} == {found.failing} != {0}
 
 
 def test_every_cause_has_its_cases() -> None:
