@@ -6,6 +6,8 @@ Bodies are mutations of the golden answers of every dialect, and structures made
 Each is read by the decoder of one dialect in turn, with an alarm as its time limit. A body that is refused must be
 refused under a kind of the retry table; one that is accepted must hold exactly one vector a text, and, wherever Python's
 `json` reads the body too, exactly the numbers that stand in it.
+
+Before that, decoders that are broken on purpose read some bodies: a checker that notices none of them proves nothing.
 """
 
 import argparse
@@ -142,6 +144,68 @@ def is_wrong(dialect: Dialect, body: bytes, texts: int, decoded: Decoded) -> str
         return "" if np.array_equal(expected.astype(np.float32), vectors, equal_nan=True) else "other numbers"
 
 
+Decode = Callable[[bytes, int], Decoded]
+
+
+def crash(_body: bytes, _texts: int) -> Decoded:
+    """Raise what no decoder may raise."""
+    raise IndexError
+
+
+def hang(_body: bytes, _texts: int) -> Decoded:
+    """Go on for ever."""
+    while True:
+        pass
+
+
+def refuse(_body: bytes, _texts: int) -> Decoded:
+    """Refuse under a kind that is in no table."""
+    raise MalformedAnswer("no such kind", "")
+
+
+def nudged(answer: Decoded) -> Decoded:
+    """Return an answer with one number off by its last bit."""
+    vectors = answer.vectors.copy()
+    vectors[0, 0] = np.nextafter(vectors[0, 0], np.float32(np.inf))
+    return Decoded(vectors)
+
+
+def broken(decode: Decode) -> dict[str, Decode]:
+    """Return a decoder broken in each way that the checker is there to notice."""
+
+    def harmed(harm: Callable[[Decoded], Decoded]) -> Decode:
+        return lambda body, texts: harm(decode(body, texts))
+
+    def lenient(body: bytes, texts: int) -> Decoded:
+        try:
+            return decode(body, texts)
+        except MalformedAnswer:
+            return Decoded(np.ones((texts, 2), np.float32))
+
+    return {
+        "raises something else": crash,
+        "never ends": hang,
+        "refuses under a kind that nobody knows": refuse,
+        "takes what it cannot read": lenient,
+        "drops the last vector": harmed(lambda answer: Decoded(answer.vectors[:-1])),
+        "turns the vectors round": harmed(lambda answer: Decoded(answer.vectors[::-1])),
+        "is off by the last bit of one number": harmed(nudged),
+        "gives float64": harmed(lambda answer: Decoded(answer.vectors.astype(np.float64))),  # pyright: ignore[reportArgumentType]
+    }
+
+
+def missed(seed: int) -> list[str]:
+    """Return the broken decoders that the checker did not notice within 2,000 bodies."""
+    decoders = {dialect.name: broken(Decoder(dialect).decode) for dialect in BUILT_IN}
+    unseen = list(broken(Decoder(BUILT_IN[0]).decode))
+    for dialect, body, texts in bodies(2_000, seed):
+        for name in tuple(unseen):
+            signal.setitimer(signal.ITIMER_REAL, 0.2 if name == "never ends" else BODY_SECONDS)
+            if read(decoders[dialect.name][name], dialect, body, texts).startswith("FINDING"):
+                unseen.remove(name)
+    return unseen
+
+
 def on_alarm(*_: object) -> None:
     """End a body that takes too long."""
     raise HangError
@@ -152,7 +216,6 @@ def run(count: int, seed: int) -> int:
     decoders = {dialect.name: Decoder(dialect) for dialect in BUILT_IN}
     outcomes: Counter[str] = Counter()
     findings: list[tuple[str, str, bytes]] = []
-    signal.signal(signal.SIGALRM, on_alarm)
     slowest, began = 0.0, time.perf_counter()
     for dialect, body, texts in bodies(count, seed):
         signal.setitimer(signal.ITIMER_REAL, BODY_SECONDS)
@@ -174,7 +237,7 @@ def run(count: int, seed: int) -> int:
     return len(findings)
 
 
-def read(decode: Callable[[bytes, int], Decoded], dialect: Dialect, body: bytes, texts: int) -> str:
+def read(decode: Decode, dialect: Dialect, body: bytes, texts: int) -> str:
     """Return what came of one body in a few words; "FINDING: ..." where a decoder is at fault."""
     try:
         decoded = decode(body, texts)
@@ -197,6 +260,11 @@ def main() -> None:
     parser.add_argument("--bodies", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
+    signal.signal(signal.SIGALRM, on_alarm)
+    unseen = missed(asked.seed)
+    print(f"\ndecoders broken on purpose that were not noticed: {', '.join(unseen) or 'none'}")
+    if unseen:
+        raise SystemExit(1)
     raise SystemExit(1 if run(asked.bodies, asked.seed) else 0)
 
 

@@ -7,7 +7,7 @@ two sides' rows come to belongs to `core.comparing`.
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, cast
+from typing import Any, Final, Self, cast
 
 import numpy as np
 import pyarrow as pa
@@ -50,6 +50,9 @@ class EmbeddingsWriter:
 
     The row groups hold `rows_per_group` rows whatever the sizes of the blocks added, so that two runs with the same
     rows write the same layout. Memory holds one row group and one block.
+
+    Attributes:
+        rows: Rows added, which is the ordinal that comes next.
     """
 
     def __init__(self, temporary: Path, rows_per_group: int = 2048) -> None:
@@ -58,13 +61,12 @@ class EmbeddingsWriter:
         Raises:
             ArtifactError: The disk or folder does not take it.
         """
+        self.rows = 0
         self._temporary = temporary
         self._writer = TableWriter(temporary, KIND, rows_per_group)
-
-    @property
-    def rows(self) -> int:
-        """Return the number of rows added, which is the ordinal that comes next."""
-        return self._writer.rows
+        self._rows_per_group = rows_per_group
+        self._pending: list[FetchedRows] = []
+        self._held = 0
 
     def add(self, rows: FetchedRows) -> None:
         """Take in the next rows. Their arrays are not copied at once, so they may not be changed afterwards.
@@ -75,8 +77,12 @@ class EmbeddingsWriter:
         if rows.start != self.rows:
             problem = f"rows from ordinal {rows.start} on were given where {self.rows} comes next"
             raise ArtifactError(problem, place=str(self._temporary), remedy="Report this as a bug.")
+        self.rows += len(rows)
         if len(rows):
-            self._writer.add(_batch(rows))
+            self._pending.append(rows)
+            self._held += len(rows)
+        if self._held >= self._rows_per_group:
+            self._hand_on()
 
     def flush(self) -> None:
         """End the row group here, whatever it holds.
@@ -84,7 +90,14 @@ class EmbeddingsWriter:
         Raises:
             ArtifactError: The disk or folder does not take it.
         """
+        self._hand_on()
         self._writer.flush()
+
+    def _hand_on(self) -> None:
+        """Make columns of many blocks at once: of each alone, that takes longer than writing them."""
+        if self._pending:
+            self._writer.add(_batch(self._pending))
+        self._pending, self._held = [], 0
 
     def finish(self, provenance: Provenance) -> None:
         """Write what is left and the provenance, and close the file, which is then ready to be published.
@@ -92,6 +105,7 @@ class EmbeddingsWriter:
         Raises:
             ArtifactError: The disk or folder does not take it.
         """
+        self._hand_on()
         self._writer.finish(provenance.to_json())
 
     def __enter__(self) -> Self:
@@ -103,21 +117,31 @@ class EmbeddingsWriter:
         self._writer.__exit__(kind, error, trace)
 
 
-def _batch(rows: FetchedRows) -> Batch:
-    dimensions = rows.dimensions()
+def _batch(blocks: Sequence[FetchedRows]) -> Batch:
+    """Return the rows of consecutive blocks as columns."""
+    dimensions = np.concatenate([rows.dimensions() for rows in blocks])
+    offsets = np.zeros(len(dimensions) + 1, np.int32)
+    np.cumsum(dimensions, out=offsets[1:])
     vectors = pa.ListArray.from_arrays(
-        pa.array(rows.offsets, pa.int32()), pa.array(rows.values, pa.float32()), mask=pa.array(dimensions == 0)
+        pa.array(offsets),
+        pa.array(np.concatenate([rows.values for rows in blocks]), pa.float32()),
+        mask=pa.array(dimensions == 0),
     )
+
+    def column(name: str) -> list[Any]:
+        return [value for rows in blocks for value in getattr(rows, name)]
+
+    start = blocks[0].start
     columns = [
-        pa.array(np.arange(rows.start, rows.start + len(rows), dtype=np.int64)),
-        utf8(rows.ids),
+        pa.array(np.arange(start, start + len(dimensions), dtype=np.int64)),
+        utf8(column("ids")),
         vectors,
         pa.array(dimensions),
-        pa.array([status.value for status in rows.status], pa.string()),
-        pa.array(rows.http_status, pa.int16()),
-        utf8(rows.errors),
-        utf8(rows.request_ids),
-        pa.array(rows.latency_ms, pa.float32()),
+        pa.array([status.value for status in column("status")], pa.string()),
+        pa.array(column("http_status"), pa.int16()),
+        utf8(column("errors")),
+        utf8(column("request_ids")),
+        pa.array(column("latency_ms"), pa.float32()),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=KIND.schema)
 

@@ -109,7 +109,7 @@ class Lane:
         limit = 1 if self._config.dialect.one_text else self._config.batch_texts
         overhead = self._asker.shape.overhead
         for batch in plan(samples, texts=limit, size=self._config.batch_bytes, overhead=overhead):
-            parts = [batch] if self._staging is None else await self._on_disk(self._missing, batch)
+            parts = await self._on_disk(self._missing, batch) if self._is_kept(batch) else [batch]
             for part in parts:
                 await self._shelf.room()
                 await self._hands.acquire()
@@ -123,6 +123,11 @@ class Lane:
     async def _on_disk(self, call: Callable[..., T], *arguments: Any) -> T:
         """Call what may wait for a disk in the one thread that does, so that a slow disk stalls no request."""
         return await asyncio.get_running_loop().run_in_executor(self._disk, call, *arguments)
+
+    def _is_kept(self, batch: Batch) -> bool:
+        """Tell whether an earlier run settled any part of a batch."""
+        staging = self._staging
+        return staging is not None and any(staging.count_at(batch.start + index) for index in range(len(batch)))
 
     def _missing(self, batch: Batch) -> list[Batch]:
         """Return the parts of a batch that no earlier run settled; note those that one did."""

@@ -85,8 +85,11 @@ class Shelf:
     def _hand_on(self, piece: Piece) -> None:
         rows = piece.rows
         self._cursor = rows.start + len(rows)
-        self.status_counts.update(rows.status)
-        with_vectors = sum(status is RowStatus.OK for status in rows.status)
+        with_vectors = rows.status.count(RowStatus.OK)
+        if with_vectors == len(rows):
+            self.status_counts[RowStatus.OK] += with_vectors
+        else:
+            self.status_counts.update(rows.status)
         if with_vectors:
             self.models_echoed[piece.model_echo] += with_vectors
             if rows.latency_ms[0] is not None:
