@@ -3,8 +3,9 @@
 Here belongs the choice of a fault's scope, made from what the fault does to texts and never from what came of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Final
 
 from parity_pipeline.core.fetching import SampleBlock
@@ -21,6 +22,9 @@ CHARACTERS: Final = 200
 
 SEEDS: Final = 20_000
 """Seeds among which one is looked for."""
+
+IN_BETWEEN: Final = 8
+"""Requests behind a long one after which it is certainly answered: twice as many as are in flight at once."""
 
 _FAULT: Final = {fault.name: fault for fault in FAULTS}
 
@@ -66,20 +70,48 @@ def touched(fault: Fault, place: int, block: SampleBlock, scope: Scope) -> bool:
 
 
 def _in_question(fault: Fault, place: int, block: SampleBlock, scope: Scope) -> bool:
-    text = block.texts[place]
-    if fault.name == "refuse-long":
-        return len(text) > scope.characters
-    if fault.name == "context-size":
-        return len(text.split()) >= CONTEXT_WORDS // 10  # shorter ones stay within the threshold
-    if fault.name == "drop-row":
-        return (place + 1) % BATCH == 0
-    if fault.name == "history":
-        return len(text) < LONG_TEXT and any(len(one) >= LONG_TEXT for one in block.texts[: place // BATCH * BATCH])
-    if fault.name == "equal-lengths":
-        start = place // BATCH * BATCH
-        lengths = [len(one.split()) for one in block.texts[start : start + BATCH]]
-        return lengths.count(len(text.split())) > 1
-    return True
+    needs = _NEEDS.get(fault.name)
+    return needs is None or needs(place, block, scope)
+
+
+def _is_long(place: int, block: SampleBlock, scope: Scope) -> bool:
+    return len(block.texts[place]) > scope.characters
+
+
+def _strays_far(place: int, block: SampleBlock, _: Scope) -> bool:
+    return len(block.texts[place].split()) >= CONTEXT_WORDS // 10  # shorter ones stay within the threshold
+
+
+def _ends_request(place: int, _block: SampleBlock, _: Scope) -> bool:
+    return (place + 1) % BATCH == 0
+
+
+def _asked_at_once(place: int, block: SampleBlock, _: Scope) -> bool:
+    return not _refused_with(place, block)  # else it is asked for in halves, which are no large batches
+
+
+def _follows_long(place: int, block: SampleBlock, _: Scope) -> bool:
+    before = block.texts[: max(0, place // BATCH - IN_BETWEEN) * BATCH]
+    return len(block.texts[place]) < LONG_TEXT and any(len(one) >= LONG_TEXT for one in before)
+
+
+def _has_equal_beside(place: int, block: SampleBlock, _: Scope) -> bool:
+    start = place // BATCH * BATCH
+    lengths = [len(one.split()) for one in block.texts[start : start + BATCH]]
+    return lengths.count(len(block.texts[place].split())) > 1
+
+
+_NEEDS: Final[Mapping[str, Callable[[int, SampleBlock, Scope], bool]]] = MappingProxyType(
+    {
+        "refuse-long": _is_long,
+        "context-size": _strays_far,
+        "drop-row": _ends_request,
+        "large-batch": _asked_at_once,
+        "history": _follows_long,
+        "equal-lengths": _has_equal_beside,
+    }
+)
+"""What a fault that changes no text needs of the one that it hits, or of those around it."""
 
 
 def _in_company(place: int, block: SampleBlock) -> bool:

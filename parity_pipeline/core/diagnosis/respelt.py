@@ -1,7 +1,7 @@
 """The same text in other spellings, asked of both sides: on which of them the sides agree again.
 
-Here belong two readings of that. A spelling that changes nothing for a sound side and cures the other one shows an answer
-that hangs on the exact text, as one from a cache does. An edit that alone cures it shows which property it hangs on.
+Here belong two readings of that. A spelling that changes next to nothing for a sound side and cures the other one shows an
+answer that hangs on the exact text, as one from a cache does. An edit that alone cures it shows which property it hangs on.
 Which edit a side *makes* is settled by `asking`, and before.
 """
 
@@ -24,10 +24,11 @@ _EXAMPLES: Final = 2
 
 _NEUTRAL: Final[tuple[tuple[str, Callable[[str], str]], ...]] = (
     ("a blank behind it", lambda text: f"{text} "),
-    ("a blank before it", lambda text: f" {text}"),
     ("two blanks behind it", lambda text: f"{text}  "),
+    ("a line feed behind it", lambda text: f"{text}\n"),
 )
-"""Spellings that change nothing for many tokenizers; whether they do is seen on the other side."""
+"""Spellings that change next to nothing for many models, which is seen on the other side: it has to keep the threshold.
+`asking` sends none of them, for a cache may hold what was asked before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class _Spelling:
 def find_respelt(scene: Scene, waiting: Mask, purse: Purse) -> list[Finding]:
     """Return "stale cache", or the one property without which the sides agree, of one or two failing rows.
 
-    Nothing is said of a row unless a spelling that changes nothing for the sound side was answered by both.
+    Nothing is said of a row unless a spelling that changes next to nothing for the sound side was answered by both.
     """
     rows = indices(waiting & scene.low).tolist()
     if not rows or not scene.same_width or not all(purse.can_ask(side) for side in Side):
@@ -95,7 +96,7 @@ def _read(scene: Scene, row: int, spelt: Sequence[_Spelling]) -> Finding | None:
         neutral = [
             one
             for one in spelt
-            if one.words and one.edit is None and pair_cosine(truth[row], one.answers[suspect.other]) >= scene.near
+            if one.words and one.edit is None and pair_cosine(truth[row], one.answers[suspect.other]) >= scene.threshold
         ]
         if neutral and all(one.agree >= scene.near for one in neutral):
             return _of_a_cache(scene, suspect, row, neutral)
@@ -106,7 +107,7 @@ def _read(scene: Scene, row: int, spelt: Sequence[_Spelling]) -> Finding | None:
 def _of_a_cache(scene: Scene, suspect: Suspect, row: int, neutral: Sequence[_Spelling]) -> Finding:
     words = (
         f"the {suspect.side} side gives a failing text the {suspect.other} side's vector once it has {neutral[0].words}, which "
-        f"changes nothing for the {suspect.other} side: its answer hangs on the exact text, as one kept in a cache does"
+        f"changes next to nothing for the {suspect.other} side: its answer hangs on the exact text, as one kept in a cache does"
     )
     evidence = [_evidence(scene, row, one) for one in neutral]
     return Finding(CauseName.STALE_CACHE, words, Confidence.POSSIBLE, np.array([row], np.intp), evidence)
