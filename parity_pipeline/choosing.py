@@ -17,6 +17,19 @@ def today(settings: Settings, now: datetime) -> date:
     return now.astimezone(ZoneInfo(settings.timezone)).date()
 
 
+def calendar_date(text: str, option: str) -> date:
+    """Return the date that a person wrote as YYYY-MM-DD behind an option.
+
+    Raises:
+        SettingsError: It is none.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        remedy = "Write a day of the calendar as YYYY-MM-DD, such as 2026-05-04."
+        raise SettingsError(f"{text!r} is no date", place=option, remedy=remedy) from None
+
+
 def dates_between(settings: Settings, first: date, last: date, current: date) -> list[str]:
     """Return the ISO 8601 dates from `first` to `last`, both included.
 

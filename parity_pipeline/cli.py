@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from parity_pipeline.choosing import chosen_models, dates_between, today
+from parity_pipeline.choosing import calendar_date, chosen_models, dates_between, today
 from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.report.escape import visible
@@ -31,6 +31,8 @@ EXPECTED_WARNINGS = (
     "Parameter `include_sources` of function `AssetSelection.all`",  # Dagster's own call of its beta part
 )
 
+DATE_FORM = "YYYY-MM-DD"
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 output = Console(highlight=False)
@@ -38,14 +40,18 @@ stopping = Stopping()
 
 Config = Annotated[
     Path | None,
-    typer.Option("--config", help=f"Settings file; else {CONFIG_VARIABLE}, else parity.yaml here or above."),
+    typer.Option(
+        "--config", metavar="FILE", help=f"Settings file; else {CONFIG_VARIABLE}, else parity.yaml here or above."
+    ),
 ]
 Models = Annotated[
-    list[str] | None, typer.Option("--model", help="A model of the settings; repeat for several. Default: all.")
+    list[str] | None,
+    typer.Option("--model", metavar="NAME", help="A model of the settings; repeat for several. Default: all."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the verdicts as one JSON document instead of a table.")]
-Day = Annotated[
-    datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Date of the probe. Default: today.")
+Day = Annotated[str | None, typer.Option("--date", metavar=DATE_FORM, help="Date of the probe. Default: today.")]
+Afresh = Annotated[
+    bool, typer.Option("--afresh", help="Discard what unfinished fetches have left, as after a gateway was redeployed.")
 ]
 
 
@@ -82,19 +88,22 @@ def _settings(config: Path | None) -> Settings:
 
 
 @app.command()
-def run(config: Config = None, day: Day = None, models: Models = None, *, as_json: AsJson = False) -> None:
+def run(
+    config: Config = None, day: Day = None, models: Models = None, *, afresh: Afresh = False, as_json: AsJson = False
+) -> None:
     """Judge one date: services up, samples, both lanes, verdict, report, services down."""
     settings = _settings(config)
     current = today(settings, datetime.now(UTC))
-    chosen = day.date() if day else current
+    chosen = calendar_date(day, "--date") if day else current
     days = dates_between(settings, chosen, chosen, current)
-    _run(settings, [(one, model) for one in days for model in chosen_models(settings, models or [])], as_json=as_json)
+    pairs = [(one, model) for one in days for model in chosen_models(settings, models or [])]
+    _run(settings, pairs, afresh=afresh, as_json=as_json)
 
 
 @app.command()
 def backfill(
-    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First date.")],
-    last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last date, included.")],
+    first: Annotated[str, typer.Option("--from", metavar=DATE_FORM, help="First date.")],
+    last: Annotated[str, typer.Option("--to", metavar=DATE_FORM, help="Last date, included.")],
     config: Config = None,
     side: Annotated[
         Side | None, typer.Option("--side", help="Fetch this lane alone again; the other one's stays.")
@@ -102,13 +111,15 @@ def backfill(
     models: Models = None,
     *,
     redraw: Annotated[bool, typer.Option("--redraw", help="Draw the samples of each date again.")] = False,
+    afresh: Afresh = False,
     as_json: AsJson = False,
 ) -> None:
     """Judge past dates again, with the samples they had."""
     settings = _settings(config)
-    days = dates_between(settings, first.date(), last.date(), today(settings, datetime.now(UTC)))
+    begin, end = calendar_date(first, "--from"), calendar_date(last, "--to")
+    days = dates_between(settings, begin, end, today(settings, datetime.now(UTC)))
     pairs = [(one, model) for one in days for model in chosen_models(settings, models or [])]
-    _run(settings, pairs, side=side, redraw=redraw, as_json=as_json)
+    _run(settings, pairs, side=side, redraw=redraw, afresh=afresh, as_json=as_json)
 
 
 def _run(
@@ -117,6 +128,7 @@ def _run(
     *,
     side: Side | None = None,
     redraw: bool = True,
+    afresh: bool = False,
     as_json: bool = False,
 ) -> None:
     """Run partitions with services up, print what came of them, and exit with their code."""
@@ -133,7 +145,7 @@ def _run(
         with open_instance(settings) as instance, progress_bar(errors) as watch:
             _loaded()
             definitions = build_definitions(settings, overrides={"probe": build_probe(settings, watch=watch)})
-            partitions = run_partitions(settings, definitions, instance, pairs, side=side, redraw=redraw)
+            partitions = run_partitions(settings, definitions, instance, pairs, side=side, redraw=redraw, afresh=afresh)
             results = list(stopping.heeded(partitions))
     code = exit_code(results)
     if as_json:

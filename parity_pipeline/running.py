@@ -4,8 +4,9 @@ Here belongs what `parity run` and `parity backfill` do. What they print belongs
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,8 +18,10 @@ from parity_pipeline.definitions import whole_job
 from parity_pipeline.defs.automation import JOB_NAME
 from parity_pipeline.defs.partitions import make_key
 from parity_pipeline.instance import run_log, shared_logs
+from parity_pipeline.marking import at_work
 from parity_pipeline.settings import Settings
 from parity_pipeline.settings_file import CONFIG_VARIABLE
+from parity_pipeline.storage.staging import SegmentStaging, staging_folder
 from parity_pipeline.storage.verdicts import read_verdict
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -84,21 +87,57 @@ def run_partitions(
     *,
     side: Side | None = None,
     redraw: bool = True,
+    afresh: bool = False,
 ) -> Iterator[Ran]:
     """Run the job for each pair of date and model, one run a pair, and yield what became of it.
 
-    With `redraw` false, a partition keeps the samples it has; one that has none draws them. With `side`, that lane
-    alone is fetched again and the other one's file stays.
+    Args:
+        settings: Of the project.
+        definitions: Made for these settings.
+        instance: Where Dagster keeps its history.
+        pairs: ISO 8601 dates and model names.
+        side: Fetch this lane alone again; the other one's file stays.
+        redraw: Draw the samples again. Else a partition keeps those it has, and one that has none draws them.
+        afresh: Discard first what unfinished fetches of these lanes have left.
+
+    Raises:
+        ArtifactError: Another run has what is to be discarded; nothing was run.
     """
-    layout = settings.layout()
+    layout, pairs = settings.layout(), list(pairs)
+    if afresh:
+        discard_staged(layout.staging, pairs, (side,) if side else tuple(Side))
     execute = _forked if settings.executor == "forkserver" and settings.file else _in_process
-    with shared_logs(instance):
+    with shared_logs(instance), at_work(instance) as marks:
         for day, model in pairs:
             snapshot = layout.samples(day, model).exists()
             selection = selection_for(side, redraw=redraw, snapshot=snapshot, stability=settings.stability.enabled)
-            outcome = execute(definitions, instance, make_key(day, model), selection, settings.file)
+            work = _Work(key=make_key(day, model), selection=selection, marks=marks, file=settings.file)
+            outcome = execute(definitions, instance, work)
             verdict = read_verdict(layout.verdict(day, model)) if outcome.judged else None
             yield Ran(date=day, model=model, run_id=outcome.run_id, verdict=verdict, failures=outcome.failures)
+
+
+def discard_staged(root: Path, pairs: Iterable[tuple[str, str]], sides: Iterable[Side]) -> None:
+    """Discard what is staged for these dates, models and sides, of whatever sample set and request shape.
+
+    Raises:
+        ArtifactError: Another run is fetching one of them.
+    """
+    for (day, model), side in product(pairs, tuple(sides)):
+        any_set = staging_folder(root, side=side, model=model, date=day, sample_set_hash="", settings_hash="")
+        for folder in sorted(one for one in any_set.parent.glob("*") if one.is_dir()):
+            with SegmentStaging(folder) as staging:
+                staging.discard()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """One run to do: its partition, its assets, the marks of this process, the settings file."""
+
+    key: dg.MultiPartitionKey
+    selection: list[dg.AssetKey]
+    marks: Mapping[str, str]
+    file: Path | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,41 +155,30 @@ class _Outcome:
         return cls(run_id=run_id, judged=judged, failures=tuple(dict.fromkeys(_failures(events))))
 
 
-def _in_process(
-    definitions: dg.Definitions,
-    instance: dg.DagsterInstance,
-    key: dg.MultiPartitionKey,
-    selection: list[dg.AssetKey],
-    _file: Path | None,
-) -> _Outcome:
+def _in_process(definitions: dg.Definitions, instance: dg.DagsterInstance, work: _Work) -> _Outcome:
     """Run in this process, one step after the other."""
     job = definitions.resolve_job_def(JOB_NAME)
     run_id = str(uuid4())
     with run_log(instance, run_id):
         result = job.execute_in_process(
-            partition_key=key,
-            asset_selection=selection,
+            partition_key=work.key,
+            asset_selection=work.selection,
             instance=instance,
             run_config=QUIET,
+            tags=dict(work.marks),
             raise_on_error=False,
             run_id=run_id,
         )
     return _Outcome.of(result.run_id, result.all_events)
 
 
-def _forked(
-    _definitions: dg.Definitions,
-    instance: dg.DagsterInstance,
-    key: dg.MultiPartitionKey,
-    selection: list[dg.AssetKey],
-    file: Path | None,
-) -> _Outcome:
+def _forked(_definitions: dg.Definitions, instance: dg.DagsterInstance, work: _Work) -> _Outcome:
     """Run each step in a process of its own, both lanes at the same time; those processes load the file again."""
-    os.environ[CONFIG_VARIABLE] = str(file)
-    tags = {PARTITION_TAG: str(key)}
-    tags |= {f"{PARTITION_TAG}/{dimension}": value for dimension, value in key.keys_by_dimension.items()}
+    os.environ[CONFIG_VARIABLE] = str(work.file)
+    tags = {**work.marks, PARTITION_TAG: str(work.key)}
+    tags |= {f"{PARTITION_TAG}/{dimension}": value for dimension, value in work.key.keys_by_dimension.items()}
     job = dg.reconstructable(whole_job)
-    with dg.execute_job(job, instance, run_config=QUIET, tags=tags, asset_selection=selection) as result:
+    with dg.execute_job(job, instance, run_config=QUIET, tags=tags, asset_selection=work.selection) as result:
         return _Outcome.of(result.run_id, result.all_events)
 
 

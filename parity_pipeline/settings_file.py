@@ -50,6 +50,12 @@ def find_file(given: Path | None, environ: Mapping[str, str], folder: Path) -> P
     """
     named = given or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
     if named is not None:
+        if named.is_dir():
+            raise SettingsError(
+                "this is a folder and no settings file",
+                place=str(named),
+                remedy=f"Name the file in it, such as {named / DEFAULT_NAME}, with --config or {CONFIG_VARIABLE}.",
+            )
         if not named.is_file():
             raise SettingsError(
                 "there is no such settings file",

@@ -16,7 +16,10 @@ def texts_of(path: Path) -> list[str]:
 
 
 def test_one_lane_again_then_all_then_redrawn(tmp_path: Path) -> None:
-    """The lane that is named is fetched again with the old samples; a date without samples draws, --redraw draws anew."""
+    """The lane that is named is fetched again with the old samples; a date without samples draws.
+
+    `--redraw` draws anew, and `--afresh` discards what an unfinished fetch left.
+    """
     legacy, candidate = hash_gateway("rust"), hash_gateway("go")
     with serve(legacy.app) as left, serve(candidate.app) as right:
         project = Project(tmp_path, side(left, "rust"), side(right, "go"))
@@ -34,12 +37,16 @@ def test_one_lane_again_then_all_then_redrawn(tmp_path: Path) -> None:
         assert legacy.requests == asked
         assert candidate.requests > answered
 
+        staged = layout.staging / "candidate" / MODEL / NEXT_DAY / "left-by-a-run"
+        staged.mkdir(parents=True)
         told = project.parity("backfill", "--from", DAY, "--to", NEXT_DAY)
         assert (told.code, told.out.count("PASS")) == (0, 2)
         assert texts_of(layout.samples(DAY, MODEL)) == list(SAMPLES)
         assert texts_of(layout.samples(NEXT_DAY, MODEL)) == ["a later text"]
         assert legacy.requests > asked
+        assert staged.exists()
 
-        assert project.parity("backfill", *one_day, "--redraw").code == 0
+        assert project.parity("backfill", "--from", DAY, "--to", NEXT_DAY, "--redraw", "--afresh").code == 0
+        assert not staged.exists()
         assert texts_of(layout.samples(DAY, MODEL)) == ["a later text"]
-    assert len(layout.ledger.read_bytes().splitlines()) == 5
+    assert len(layout.ledger.read_bytes().splitlines()) == 6
