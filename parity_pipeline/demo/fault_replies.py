@@ -9,7 +9,7 @@ import orjson
 
 from parity_pipeline.demo.fault_scope import Call, Reply
 
-SMALL_BODY: Final = 16 * 1024
+SMALL_BODY: Final = 12 * 1024
 """Bytes from which on a body is refused (case 22)."""
 
 
@@ -33,7 +33,7 @@ def too_many_requests(call: Call) -> Reply | None:
 
 
 def refuse_large_body(call: Call) -> Reply | None:
-    """Answer 413 to a body of 16 KiB and more (case 22)."""
+    """Answer 413 to a body of 12 KiB and more (case 22)."""
     return _error(413, "length limit exceeded") if call.body_bytes >= SMALL_BODY else None
 
 

@@ -27,8 +27,14 @@ _NEUTRAL: Final[tuple[tuple[str, Callable[[str], str]], ...]] = (
     ("two blanks behind it", lambda text: f"{text}  "),
     ("a line feed behind it", lambda text: f"{text}\n"),
 )
-"""Spellings that change next to nothing for many models, which is seen on the other side: it has to keep the threshold.
-`asking` sends none of them, for a cache may hold what was asked before."""
+"""Spellings that change next to nothing for many models. `asking` sends none of them, for a cache may hold what was asked
+before."""
+
+_SLIGHT: Final = 0.2
+"""Largest share of a row's 1 - cosine that a spelling may change the sound side by and still be next to nothing."""
+
+_SLIGHT_AT_ALL: Final = 0.05
+"""Largest 1 - cosine of that, however far the row is off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +99,11 @@ def _read(scene: Scene, row: int, spelt: Sequence[_Spelling]) -> Finding | None:
     controlled = False
     for suspect in Suspect.both(scene):
         truth = scene.legacy if suspect.side is Side.CANDIDATE else scene.candidate
+        slight = min(scene.threshold, 1.0 - min(_SLIGHT_AT_ALL, _SLIGHT * (1.0 - float(scene.cosine[row]))))
         neutral = [
             one
             for one in spelt
-            if one.words and one.edit is None and pair_cosine(truth[row], one.answers[suspect.other]) >= scene.threshold
+            if one.words and one.edit is None and pair_cosine(truth[row], one.answers[suspect.other]) >= slight
         ]
         if neutral and all(one.agree >= scene.near for one in neutral):
             return _of_a_cache(scene, suspect, row, neutral)
