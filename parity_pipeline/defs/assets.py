@@ -53,7 +53,7 @@ def build_assets(partitions: dg.PartitionsDefinition, owners: list[str]) -> list
                 sources = [spec.name for spec in probe.sources]
                 header = write_sample_set(draft, read_sources(probe.sources, day), sources=sources)
             checked = list(check_samples(SampleSetFile(path)))
-        return Made(metadata=samples_metadata(header), check_results=checked)
+        return Made(metadata=samples_metadata(header, path), check_results=checked)
 
     @dg.asset(
         deps=[samples, *LANES],

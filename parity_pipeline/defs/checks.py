@@ -5,6 +5,7 @@ the core says of the stored record. None blocks: the report of a failing date ma
 the step of their asset, which yields them after its output (docs/adr/0008).
 """
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
@@ -39,10 +40,13 @@ def specs(
     asset: Sequence[str], partitions: dg.PartitionsDefinition, checks: Mapping[str, str]
 ) -> list[dg.AssetCheckSpec]:
     """Return the specifications of an asset's checks, given by name with their description."""
-    return [
-        dg.AssetCheckSpec(name, asset=dg.AssetKey(asset), description=words, partitions_def=partitions)
-        for name, words in checks.items()
-    ]
+    with warnings.catch_warnings():
+        # Dagster's version is pinned for this part, which is a preview; each of its processes would say so ten times.
+        warnings.filterwarnings("ignore", "Specifying a partitions_def on an AssetCheckSpec", dg.PreviewWarning)
+        return [
+            dg.AssetCheckSpec(name, asset=dg.AssetKey(asset), description=words, partitions_def=partitions)
+            for name, words in checks.items()
+        ]
 
 
 def result(
@@ -91,7 +95,9 @@ def check_parity(parity: ParityFile) -> Results:
     header = ParityHeader.from_json(parity.header, str(parity.path))
     good = f"{header.compared}/{header.compared} ≥ {limit_text(header.thresholds.cosine)}"
     below = header.counts[Outcome.MISMATCH]
-    yield result("cosine_at_threshold", cosine_faults(header), good, worst_cosine=header.worst_cosine, below=below)
+    yield result(
+        "cosine_at_threshold", cosine_faults(header), good, worst_cosine=header.worst_cosine, samples_below=below
+    )
     warn = dg.AssetCheckSeverity.WARN
     yield result("norms_agree", norm_faults(header), "all norms agree", warn, norms_differ=header.norms_differ)
 

@@ -4,47 +4,50 @@ Here belongs the step from plain records to Dagster's metadata values. Dagster r
 is a Python number already.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import dagster as dg
 
 from parity_pipeline.core.numerals import cosine_text
+from parity_pipeline.core.outcomes import Outcome
 from parity_pipeline.core.parity_header import ParityHeader
 from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.stability.records import StabilityRecord, Tried
 from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.defs.columns import table_schema
+from parity_pipeline.report.causes import first_cause, unknown_count
 from parity_pipeline.report.escape import prose
+from parity_pipeline.report.numbers import things
 from parity_pipeline.storage.embeddings import KIND as EMBEDDINGS
 from parity_pipeline.storage.parity_files import KIND as PARITY
 from parity_pipeline.storage.sample_sets import KIND as SAMPLES
 from parity_pipeline.storage.sample_sets import SampleSetHeader
-from parity_pipeline.storage.tables import TableKind
 
 Metadata = Mapping[str, Any]
 
-_SUMMARY_ROWS = 40
-"""Lines of the summary that the UI shows; the file holds all."""
+_SUMMARY_LINES: Final = 60
+"""Lines of the summary that the UI shows, each of which Dagster stores with every run; the file holds all."""
 
-
-def _columns(kind: TableKind) -> dg.TableSchema:
-    return dg.TableSchema(columns=[dg.TableColumn(name=field.name, type=str(field.type)) for field in kind.schema])
+_LINK: Final = re.compile(r"\[report\]\(([^()]*)\)")
+"""A link of the summary: relative to its folder, so that it leads nowhere from the UI."""
 
 
 def samples_definition() -> Metadata:
     """Return the columns of a sample-set file."""
-    return {"dagster/column_schema": _columns(SAMPLES)}
+    return {"dagster/column_schema": table_schema(SAMPLES)}
 
 
 def embeddings_definition() -> Metadata:
     """Return the columns of an embeddings file."""
-    return {"dagster/column_schema": _columns(EMBEDDINGS)}
+    return {"dagster/column_schema": table_schema(EMBEDDINGS)}
 
 
 def parity_definition() -> Metadata:
     """Return the columns of a parity file."""
-    return {"dagster/column_schema": _columns(PARITY)}
+    return {"dagster/column_schema": table_schema(PARITY)}
 
 
 def _table(rows: Sequence[tuple[str, str]], left: str, right: str) -> dg.MarkdownMetadataValue:
@@ -56,13 +59,14 @@ def _counts(counts: Mapping[str, int], left: str) -> dg.MarkdownMetadataValue:
     return _table([(name, f"{count:,}") for name, count in counts.items() if count], left, "count")
 
 
-def samples_metadata(header: SampleSetHeader) -> Metadata:
+def samples_metadata(header: SampleSetHeader, path: Path) -> Metadata:
     """Return what a person wants to know of a sample set."""
     return {
         "dagster/row_count": header.samples,
-        "content hash": header.hash,
-        "duplicates dropped": header.duplicates_dropped,
         "sources": ", ".join(prose(source) for source in header.sources),
+        "duplicates dropped": header.duplicates_dropped,
+        "content hash": header.hash,
+        "path": dg.MetadataValue.path(str(path)),
     }
 
 
@@ -95,21 +99,22 @@ def embeddings_metadata(provenance: Provenance, path: Path) -> Metadata:
 def stability_metadata(record: StabilityRecord, path: Path) -> Metadata:
     """Return what a person wants to know of one side against itself."""
     found = record.stability
-    facts: dict[str, Any] = {
-        "experiments": dg.MetadataValue.md("\n".join([*_EXPERIMENTS_HEAD, *map(_tried, found.experiments)])),
-        "requests": found.requests,
-        "texts": len(found.texts),
-        "sample set": record.origin.sample_set_hash,
-        "path": dg.MetadataValue.path(str(path)),
-    }
+    facts: dict[str, Any] = {}
     if found.floor is not None:
         facts["noise floor, 1 - cosine"] = found.floor.worst
         facts["noise floor seen in"] = found.floor.worst_experiment or "all answers are equal"
     if found.findings:
         facts["findings"] = dg.MetadataValue.md("\n".join(f"- {prose(one.words)}" for one in found.findings))
+    if found.experiments:
+        facts["experiments"] = dg.MetadataValue.md("\n".join([*_EXPERIMENTS_HEAD, *map(_tried, found.experiments)]))
     if found.notes:
         facts["not tried or not answered"] = dg.MetadataValue.md("\n".join(f"- {prose(one)}" for one in found.notes))
-    return facts
+    return facts | {
+        "requests": found.requests,
+        "texts": len(found.texts),
+        "sample set": record.origin.sample_set_hash,
+        "path": dg.MetadataValue.path(str(path)),
+    }
 
 
 _EXPERIMENTS_HEAD = (
@@ -120,7 +125,8 @@ _EXPERIMENTS_HEAD = (
 
 def _tried(one: Tried) -> str:
     worst = "not compared" if one.worst is None else f"{one.worst:.2g}"
-    cells = (one.name, worst, one.label, f"{one.rows:,}", f"{one.identical:,}", f"{one.requests:,}")
+    where = one.label or ("—" if one.worst is None else "all alike")
+    cells = (one.name, worst, where, f"{one.rows:,}", f"{one.identical:,}", f"{one.requests:,}")
     return f"| {' | '.join(map(prose, cells))} |"
 
 
@@ -139,18 +145,22 @@ def parity_metadata(header: ParityHeader, path: Path) -> Metadata:
 
 
 def verdict_metadata(verdict: Verdict, path: Path) -> Metadata:
-    """Return the verdict, its reasons and its worst cosine."""
+    """Return the verdict, its reasons and first cause, its worst cosine and its counts."""
     facts: dict[str, Any] = {
         "verdict": verdict.decision.value,
         "reasons": dg.MetadataValue.md("\n".join(f"- {prose(reason)}" for reason in verdict.reasons)),
-        "samples": verdict.samples,
-        "compared": verdict.compared,
-        "path": dg.MetadataValue.path(str(path)),
     }
+    if cause := first_cause(verdict):
+        facts["first cause"] = cause
     if verdict.worst_cosine is not None:
         facts["worst cosine"] = verdict.worst_cosine
         facts["worst cosine, as reported"] = cosine_text(verdict.worst_cosine, verdict.thresholds["cosine"])
-    return facts
+    return facts | {
+        "samples": verdict.samples,
+        "compared": verdict.compared,
+        "matched": verdict.counts.get(Outcome.MATCH, 0),
+        "path": dg.MetadataValue.path(str(path)),
+    }
 
 
 def report_metadata(verdict: Verdict, text: str, path: Path) -> Metadata:
@@ -166,9 +176,17 @@ def summary_metadata(verdicts: Sequence[Verdict], text: str, path: Path) -> Meta
     """Return how many verdicts the summary holds, its head, and where it lies."""
     return {
         "dagster/row_count": len(verdicts),
-        "summary": dg.MetadataValue.md("\n".join(text.splitlines()[:_SUMMARY_ROWS])),
+        "summary": dg.MetadataValue.md(_shown(text, path)),
         "path": dg.MetadataValue.path(str(path)),
     }
+
+
+def _shown(text: str, path: Path) -> str:
+    """Return the head of the summary, which says so where lines are left out."""
+    lines = _LINK.sub(r"`\1`", text).splitlines()
+    left_out = len(lines) - _SUMMARY_LINES
+    told = ["", f"{things(left_out, 'more line')} in `{path.name}`."] if left_out > 0 else []
+    return "\n".join([*lines[:_SUMMARY_LINES], *told])
 
 
 def diagnosis_metadata(found: Mapping[str, Any]) -> Metadata:
@@ -177,10 +195,13 @@ def diagnosis_metadata(found: Mapping[str, Any]) -> Metadata:
         f"- **{prose(str(one['name']))}** ({one['confidence']}): {prose(one['words'])}"
         for one in found.get("causes", ())
     ]
+    unknown = unknown_count(found)
+    if unknown:
+        causes.append(f"- **unknown**: no cause found for {things(unknown, 'sample')}")
     return {
-        "failing": int(found.get("failing", 0)),
-        "explained": int(found.get("explained", 0)),
-        "causes": dg.MetadataValue.md("\n".join(causes) or "none"),
-        "requests used": int(found.get("requests_used", 0)),
+        "causes": dg.MetadataValue.md("\n".join(causes) or "nothing to explain: no sample fails"),
+        "failing samples": int(found.get("failing", 0)),
+        "explained samples": int(found.get("explained", 0)),
         "samples looked at": int(found.get("looked_at", 0)),
+        "requests used": int(found.get("requests_used", 0)),
     }

@@ -37,6 +37,12 @@ def test_the_verdict_stands_right_below_the_title() -> None:
     assert lines[2] == "**PASS** — 5/5 samples ≥ 0.9990"
 
 
+def test_the_title_names_the_date_where_it_was_judged_later() -> None:
+    """A backfilled date is not taken for the day on which its answers were fetched."""
+    title = render_report(replace(verdict_of(SEED), date="2026-04-29")).splitlines()[0]
+    assert title == "# Embed parity for 2026-04-29 — 2026-04-30 06:00:12 UTC"
+
+
 def test_every_reason_is_named_on_top() -> None:
     """A FAIL lists all its reasons before anything else, not the first alone."""
     verdict = mixed()

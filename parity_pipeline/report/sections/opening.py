@@ -13,7 +13,9 @@ from parity_pipeline.report.sides import newest_answer
 def opening(verdict: Verdict) -> list[str]:
     """Return title, verdict line and reasons as Markdown."""
     moment = newest_answer(verdict.sides) or verdict.date
-    lines = [f"# {prose(verdict.endpoint.capitalize())} parity — {prose(moment)}", ""]
+    # A date that is judged later is named beside the time of its answers.
+    of_a_date = "" if moment.startswith(verdict.date) else f" for {prose(verdict.date)}"
+    lines = [f"# {prose(verdict.endpoint.capitalize())} parity{of_a_date} — {prose(moment)}", ""]
     lines.append(f"**{prose(str(verdict.decision))}** — {prose(headline(verdict))}")
     if told := not_compared(verdict):
         lines += ["", prose(told)]

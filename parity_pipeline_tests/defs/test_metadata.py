@@ -1,0 +1,72 @@
+"""What a person reads beside an asset in the UI."""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from parity_pipeline.defs.columns import WORDS, table_schema
+from parity_pipeline.defs.metadata import diagnosis_metadata, summary_metadata, verdict_metadata
+from parity_pipeline.storage.embeddings import KIND as EMBEDDINGS
+from parity_pipeline.storage.parity_files import KIND as PARITY
+from parity_pipeline.storage.sample_sets import KIND as SAMPLES
+from parity_pipeline.storage.tables import TableKind
+from parity_pipeline_tests.defs.project import Project
+from parity_pipeline_tests.fakes.gateways import hash_gateway
+from parity_pipeline_tests.report.verdicts import mixed
+
+PATH = Path("SUMMARY.md")
+
+
+def words(value: Any) -> str:
+    """Return the text of a Markdown value."""
+    assert isinstance(value, dg.MarkdownMetadataValue)
+    return value.md_str or ""
+
+
+@pytest.mark.parametrize("kind", [SAMPLES, EMBEDDINGS, PARITY], ids=lambda kind: kind.name)
+def test_every_column_is_described(kind: TableKind) -> None:
+    """The page of an asset says of each column what it holds, and of none that the file has not."""
+    assert list(WORDS[kind.name]) == list(kind.schema.names)
+    assert all(column.description for column in table_schema(kind).columns)
+
+
+def test_a_summary_that_is_cut_says_so_and_leads_nowhere() -> None:
+    """The head of a long summary names how much more the file has; its links, which are relative to a folder, are names."""
+    rows = "".join(f"| {row} | [report](embed_parity_{row}.md) |\n" for row in range(70))
+    shown = words(summary_metadata([], rows, PATH)["summary"])
+    assert shown.endswith("\n\n10 more lines in `SUMMARY.md`.")
+    assert "| 59 | `embed_parity_59.md` |" in shown
+    assert "](" not in shown
+    assert "more line" not in words(summary_metadata([], rows[:200], PATH)["summary"])
+
+
+def test_a_verdict_begins_with_what_decides() -> None:
+    """Verdict, reasons, cause and worst cosine stand above counts and path."""
+    names = list(verdict_metadata(mixed(), PATH))
+    assert names[:2] == ["verdict", "reasons"]
+    assert names[-4:] == ["samples", "compared", "matched", "path"]
+    assert "worst cosine" in names[2:-4]
+
+
+@pytest.mark.parametrize(
+    ("failing", "explained", "told"),
+    [(0, 0, "nothing to explain"), (3, 0, "no cause found for 3 samples"), (3, 2, "no cause found for 1 sample")],
+)
+def test_a_diagnosis_says_what_stays_unknown(failing: int, explained: int, told: str) -> None:
+    """That nothing failed and that nothing was found read differently."""
+    facts = diagnosis_metadata({"failing": failing, "explained": explained})
+    assert told in words(facts["causes"])
+    assert (facts["failing samples"], facts["explained samples"]) == (failing, explained)
+
+
+def test_a_side_that_was_not_tried_shows_why_and_no_empty_table(tmp_path: Path) -> None:
+    """Beside a dead side stands what it said, and no table without rows."""
+    project = Project(tmp_path, hash_gateway("rust"), None)
+    with project.instance:
+        result = project.run("samples", "candidate/stability")
+    events = {event.asset_key: event for event in result.get_asset_materialization_events()}
+    shown = events[dg.AssetKey(["candidate", "stability"])].materialization.metadata
+    assert "gateway.test/v1/embed: no connection" in words(shown["not tried or not answered"])
+    assert "experiments" not in shown
