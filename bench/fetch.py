@@ -178,7 +178,7 @@ def print_rates(found: Mapping[str, tuple[float, float]]) -> None:
 def print_breakdown(found: Mapping[str, tuple[float, float]]) -> None:
     """Print where the engine's processor time goes, each step by what it adds to the one before."""
     steps = {
-        "HTTP: httpcore, h11, the kernel's copies": "http",
+        "HTTP: sockets, h11, the kernel's copies": "http",
         "answers into arrays": "decoded",
         "plan, order, rows, counts": "engine",
         "Parquet": "engine to Parquet",

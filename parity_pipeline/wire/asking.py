@@ -4,9 +4,8 @@ Here belongs what `policy` says, carried out. Which batches there are and where 
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
 from typing import Final
@@ -16,6 +15,7 @@ import tenacity
 from parity_pipeline.core.fetching import Piece
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.wire.client import Client, Reply, Trouble
+from parity_pipeline.wire.counts import Counts
 from parity_pipeline.wire.decode import Decoded, Decoder
 from parity_pipeline.wire.encode import Batch, RequestShape, encode_text
 from parity_pipeline.wire.malformed import MalformedAnswer
@@ -37,29 +37,6 @@ class LaneOverError(Trouble):
 
 
 OnAnswer = Callable[[Reply, Decoded], None]
-
-
-@dataclass(slots=True)
-class Counts:
-    """What a lane sent and met.
-
-    Attributes:
-        requests: Requests sent, retries included.
-        retries: Requests sent again.
-        answered: Answers with vectors.
-        http_answers: Answers of any kind.
-        tokens: Tokens the side says it used, by its own field.
-        troubles: Attempts without vectors, by kind.
-        malformed_batches: Batches of several texts that stayed malformed and were asked again in halves.
-    """
-
-    requests: int = 0
-    retries: int = 0
-    answered: int = 0
-    http_answers: int = 0
-    tokens: Counter[str] = field(default_factory=Counter[str])
-    troubles: Counter[str] = field(default_factory=Counter[str])
-    malformed_batches: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

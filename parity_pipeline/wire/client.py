@@ -17,8 +17,8 @@ import httpcore
 import httpx
 
 from parity_pipeline.core.errors import GatewayError
+from parity_pipeline.wire.plain import PlainTransport
 from parity_pipeline.wire.side import SideConfig
-from parity_pipeline.wire.sockets import PlainTransport
 
 Now = Callable[[], float]
 
@@ -89,8 +89,8 @@ _KINDS: Final[tuple[tuple[type[Exception], str], ...]] = (
 
 
 _READ_BYTES: Final = 256 * 1024
-"""Most bytes taken from the socket at once: an answer of 0.5 MB then comes in three reads, where httpcore's own 64 kB takes
-nine. More saves little, and all that one read brings is parsed before a deadline can end it."""
+"""Most bytes of TLS or of a proxy taken at once: an answer of 0.5 MB then comes in three reads, where httpcore's own 64 kB
+takes nine. More saves little, and all that one read brings is parsed before a deadline can end it."""
 
 
 def transport_for(config: SideConfig) -> httpx.AsyncBaseTransport:
@@ -99,11 +99,11 @@ def transport_for(config: SideConfig) -> httpx.AsyncBaseTransport:
     Raises:
         GatewayError: The CA bundle, the client certificate or the proxy address cannot be used.
     """
-    # There is no parameter for it; it is one number for the process, and harmless to other users of httpcore.
-    setattr(httpcore.AsyncHTTP11Connection, "READ_NUM_BYTES", _READ_BYTES)  # noqa: B010 - declared as the literal 65536
     files = config.ca_bundle or config.client_cert
     if config.base_url.lower().startswith("http://") and config.proxy is None and not files:
         return PlainTransport(config.concurrency)
+    # There is no parameter for it; it is one number for the process, and harmless to other users of httpcore.
+    setattr(httpcore.AsyncHTTP11Connection, "READ_NUM_BYTES", _READ_BYTES)  # noqa: B010 - declared as the literal 65536
     try:
         context = ssl.create_default_context(cafile=str(config.ca_bundle) if config.ca_bundle else None)
         if config.client_cert:
@@ -192,14 +192,19 @@ class Client:
         stream = response.stream
         if not isinstance(stream, httpx.AsyncByteStream):
             raise Trouble("protocol_error", "an answer that cannot be read as it comes", request_id=request_id)
-        chunks, size = list[bytes](), 0
-        async for chunk in stream:
-            size += len(chunk)
-            if size > limit:
-                detail = f"more than {limit} bytes"
-                raise Trouble("too_large", detail, http_status=response.status_code, request_id=request_id)
-            chunks.append(chunk)
-        content = b"".join(chunks)
+        stated = response.headers.get("content-length", "")
+        chunks, size = list[bytes](), int(stated) if stated.isdecimal() else 0
+        if size <= limit:
+            size = 0
+            async for chunk in stream:
+                size += len(chunk)
+                if size > limit:
+                    break
+                chunks.append(chunk)
+        if size > limit:
+            detail = f"more than {limit} bytes"
+            raise Trouble("too_large", detail, http_status=response.status_code, request_id=request_id)
+        content = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         encoding = response.headers.get("content-encoding", "identity").strip().lower()
         if encoding in ("", "identity"):
             return content

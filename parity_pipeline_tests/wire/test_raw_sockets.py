@@ -120,6 +120,8 @@ CUT = gzip.compress(b"[1]" * 99, mtime=0)[:-9]
         (b"SSH-2.0-OpenSSH_9\r\n\r\n", "protocol_error", RowStatus.FAILED),
         (trickle, "deadline", RowStatus.FAILED),
         (endless, "too_large", RowStatus.MALFORMED),
+        (_http(b"", length=1_000_001), "too_large", RowStatus.MALFORMED),
+        (_http(b"", length=10**25), "protocol_error", RowStatus.FAILED),
         (_http(BOMB, "content-encoding: gzip"), "too_large", RowStatus.MALFORMED),
         (_http(b"\x1f\x8bbroken", "content-encoding: gzip"), "bad_encoding", RowStatus.MALFORMED),
         (_http(BOMB[:-9], "content-encoding: gzip"), "too_large", RowStatus.MALFORMED),
