@@ -160,7 +160,8 @@ class Lane:
         self._check_share()
 
     async def _place(self, piece: Piece) -> None:
-        await self._on_disk(self._shelf.place, piece)
+        # Shielded: what was answered is kept, also when the lane ends at the next answer.
+        await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._disk, self._shelf.place, piece))
         self._shelf.note_room()
         if self._teller.due():
             await self._remember()
