@@ -8,6 +8,7 @@ A command holds a lock for as long as it does runs, and its runs name the lock's
 a process that has ended, whatever ended it, and gives it to no process of the same id.
 """
 
+import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,13 +19,13 @@ import dagster as dg
 import filelock
 
 REPOSITORY_TAG: Final = ".dagster/repository"
-"""Tag by which Dagster's timeline and its pages of jobs find their runs; it sets it on runs that it launches itself."""
+"""Tag by which Dagster's page of a job finds its runs; it sets it on runs that it launches itself."""
 
 REPOSITORY: Final = "__repository__@parity_pipeline"
 """Dagster's name of the definitions, and the code location's name in `workspace.yaml`."""
 
 COMMAND_TAG: Final = "parity/command"
-"""Tag that names the lock file of the command that does the run."""
+"""Tag that names the lock file of the command that does the run: its process id and some digits more."""
 
 KILLED: Final = "The command that did this run was killed. What it had fetched is kept: run the date again."
 
@@ -41,7 +42,7 @@ def at_work(instance: dg.DagsterInstance) -> Generator[Mapping[str, str]]:
     folder = _folder(instance)
     folder.mkdir(parents=True, exist_ok=True)
     end_killed(instance)
-    path = folder / f"{uuid4().hex}{_SUFFIX}"
+    path = folder / f"{os.getpid()}-{uuid4().hex[:8]}{_SUFFIX}"
     with filelock.FileLock(path, thread_local=False):
         try:
             yield {REPOSITORY_TAG: REPOSITORY, COMMAND_TAG: path.stem}

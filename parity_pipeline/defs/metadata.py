@@ -125,8 +125,7 @@ _EXPERIMENTS_HEAD = (
 
 def _tried(one: Tried) -> str:
     worst = "not compared" if one.worst is None else f"{one.worst:.2g}"
-    where = one.label or ("—" if one.worst is None else "all alike")
-    cells = (one.name, worst, where, f"{one.rows:,}", f"{one.identical:,}", f"{one.requests:,}")
+    cells = (one.name, worst, one.label or "—", f"{one.rows:,}", f"{one.identical:,}", f"{one.requests:,}")
     return f"| {' | '.join(map(prose, cells))} |"
 
 

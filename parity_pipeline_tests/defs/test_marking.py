@@ -76,7 +76,7 @@ def test_a_run_without_a_lock_file_is_left_alone(project: Project) -> None:
 
 
 def test_runs_of_commands_stand_where_the_ui_looks_for_them(project: Project) -> None:
-    """A command's run has the tag that the UI's timeline and job pages filter by: repository and code location."""
+    """A command's run has the tag that the UI's page of a job filters by: repository and code location."""
     list(run_partitions(project.settings(), project.definitions(), project.instance, [(DAY, MODEL)]))
     location = yaml.safe_load(WORKSPACE.read_text("utf-8"))["load_from"][0]["python_module"]["location_name"]
     label = f"{project.definitions().get_repository_def().name}@{location}"
