@@ -97,6 +97,16 @@ def test_a_repeated_text_is_noticed() -> None:
     assert second != first
 
 
+def test_a_refused_request_leaves_no_history() -> None:
+    """No model saw the long text of a request that was refused, so short ones are answered as before; then one that was."""
+    app, long = proxy("history", candidate()), "long " * 200
+    true = embed(candidate(), ["a"]).json()["vectors"]
+    assert embed(app, [long, " "]).status_code == 400
+    assert embed(app, ["a"]).json()["vectors"] == true
+    assert embed(app, [long]).status_code == 200
+    assert embed(app, ["a"]).json()["vectors"] != true
+
+
 def test_requests_at_the_same_time_are_noticed() -> None:
     """Alone a batch is right; at the same time rows are swapped."""
     app = proxy("swap-under-load", candidate())

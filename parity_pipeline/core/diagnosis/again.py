@@ -123,7 +123,8 @@ def _passed(scene: Scene, waiting: Mask) -> Rows:
     requests = scene.ordinals // batch
     failing, passing = waiting & scene.low, scene.passing
     all_bad, all_fine = int(failing.sum()), int(passing.sum())
-    kinds = np.unique(requests)
+    kinds, sizes = np.unique(requests, return_counts=True)
+    kinds = kinds[sizes == batch]  # a request that is not here as a whole cannot be sent again as it was
     chances = [
         chance_of(int(passing[own].sum()), int(failing[own].sum()), all_fine, all_bad) * len(kinds)
         for own in (requests == kind for kind in kinds.tolist())

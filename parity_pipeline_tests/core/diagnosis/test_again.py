@@ -1,6 +1,7 @@
 """Causes that only asking again shows: history, chance, stale entries, one property; and what lies beneath moved rows."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -51,6 +52,14 @@ def test_a_side_that_a_long_text_changed_is_named(at_fault: Side) -> None:
     assert f"the {at_fault} side, sent again" in found.causes[0].words
     assert found.causes[0].evidence[0].after == pytest.approx(0.99, abs=1e-6)
     assert found.causes[0].confidence is Confidence.LIKELY
+
+
+def test_a_request_that_is_not_here_as_a_whole_is_not_sent_again() -> None:
+    """Of a large set a part is looked at; a part of a request would be another request, and proves nothing."""
+    texts = [*PLAIN[:40], "long " * 200, *PLAIN[40:]]
+    side = SpoiltSide(real, [FAULT["history"]])
+    given = replace(subject(texts, side), ordinals=[*range(0, 2 * len(texts), 2)])
+    assert N.HISTORY not in causes(diagnose(given, inquiry=inquiry(side)))
 
 
 def test_a_sorted_set_is_no_history() -> None:
