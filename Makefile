@@ -29,7 +29,8 @@ test: $(INSTALLED) ## run the tests
 
 dev: $(INSTALLED) ## Dagster UI on 127.0.0.1:3000 with the demo gateways up
 	$(BIN)/parity up
-	@trap '$(BIN)/parity down' EXIT; trap 'exit 130' INT TERM; $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p 3000
+	@trap '$(BIN)/parity down' EXIT; trap 'exit 130' INT TERM; \
+	  PYTHONWARNINGS='ignore:Function `dev_command` is superseded' $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p 3000
 
 check: $(INSTALLED) ## what CI runs: format, ruff, pyright, import-linter, definitions, tests
 	$(BIN)/ruff format --check $(CODE)

@@ -218,7 +218,8 @@ def status(config: Config = None) -> None:
     found = look(settings.services(), settings.path(settings.state_dir))
     for one in found:
         state = "answers" if one.healthy else "does not answer"
-        whose = f"ours, pid {one.pid}, log {one.log}" if one.ours else "not started by us"
+        strange = "not started by us" if one.healthy else "none of ours; `parity up` starts it"
+        whose = f"ours, pid {one.pid}, log {one.log}" if one.ours else strange
         output.print(f"{one.name}: {state}, {whose} ({one.health_url})", markup=False, soft_wrap=True)
     if not all(one.healthy for one in found):
         raise typer.Exit(2)

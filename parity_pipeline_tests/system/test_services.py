@@ -54,7 +54,7 @@ def test_up_run_down(folder: Path) -> None:
         assert answers(f"{url}/health")
         gone = project.parity("status")
     assert gone.code == 2
-    assert "demo-candidate: does not answer, not started by us" in gone.out
+    assert "demo-candidate: does not answer, none of ours; `parity up` starts it" in gone.out
 
 
 def test_a_run_brings_its_services_and_takes_them_down(folder: Path) -> None:
