@@ -63,7 +63,9 @@ def test_only_what_is_fetched_is_discarded(project: Project, left: list[Path]) -
     root = project.settings().layout().staging
     discard_staged(root, [("2026-05-02", MODEL), (DAY, "another")], tuple(Side))
     assert staged(project) == left
-    discard_staged(root, [(DAY, MODEL)], [Side.CANDIDATE])
+    list(run_partitions(
+        project.settings(), project.definitions(), project.instance, [(DAY, MODEL)], side=Side.CANDIDATE, afresh=True
+    ))  # fmt: skip
     assert [path.relative_to(root).parts[0] for path in staged(project)] == ["legacy"]
 
 

@@ -57,10 +57,10 @@ def test_the_run_of_a_killed_command_ends_when_the_next_command_begins(project: 
 
 
 def test_the_run_of_a_command_at_work_is_left_alone(project: Project) -> None:
-    """While its lock is held a command's run stays as it is, and so does the lock's file."""
-    left = unfinished(project, "busy")
+    """While its lock is held a command's run stays as it is, and so does the lock's file, whatever else is ended."""
+    left, killed = unfinished(project, "busy"), unfinished(project, "killed")
     with filelock.FileLock(lock_of(project, "busy")):
-        assert end_killed(project.instance) == []
+        assert end_killed(project.instance) == [killed]
     assert status(project, left) is STARTED
     assert lock_of(project, "busy").exists()
 
