@@ -26,6 +26,7 @@ from servers import SLOW_SECONDS, TEXTS, WIDTH, canned, nginx, program, slow_gat
 
 from parity_pipeline.core.fetching import FetchedRows, SampleBlock
 from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.survey import Survey
 from parity_pipeline.storage.embeddings import EmbeddingsWriter
 from parity_pipeline.storage.staging import SegmentStaging
 from parity_pipeline.wire.client import Client, transport_for
@@ -52,10 +53,16 @@ def side(url: str, concurrency: int = 4) -> SideConfig:
 
 
 def fetch(url: str, samples: int, folder: Path, *, staged: bool = True, concurrency: int = 4) -> LaneResult:
-    """Fetch through to Parquet, the last row group included; the provenance in the file's footer is left out."""
+    """Fetch through to Parquet as the embeddings asset does, less the provenance in the file's footer."""
     staging = SegmentStaging(folder / "staging") if staged else contextlib.nullcontext()
     with staging as kept, EmbeddingsWriter(folder / "rows.parquet") as writer:
-        result = fetch_lane(side(url, concurrency), "m", blocks(samples), writer.add, staging=kept)
+        survey = Survey()
+
+        def sink(rows: FetchedRows) -> None:
+            survey.add(rows)
+            writer.add(rows)
+
+        result = fetch_lane(side(url, concurrency), "m", blocks(samples), sink, staging=kept)
         writer.flush()
         if kept is not None:
             kept.discard()
@@ -181,7 +188,7 @@ def print_breakdown(found: Mapping[str, tuple[float, float]]) -> None:
         "HTTP: sockets, h11, the kernel's copies": "http",
         "answers into arrays": "decoded",
         "plan, order, rows, counts": "engine",
-        "Parquet": "engine to Parquet",
+        "survey and Parquet": "engine to Parquet",
         "staging": "engine to Parquet, staged",
     }
     print(f"  where the time of {TEXTS} vectors goes, in ms of processor time:")

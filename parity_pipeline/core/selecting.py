@@ -94,20 +94,37 @@ def picked_rows(chosen: Ordinals, blocks: Iterable[FetchedRows]) -> FetchedRows:
         chosen: Ordinals, ascending.
         blocks: All rows of the side, in order.
     """
-    parts = [(block, rows) for block in blocks if (rows := _rows_in(chosen, block.start, len(block)))]
-    lengths = [np.diff(block.offsets)[rows] for block, rows in parts]
-    offsets = np.concatenate([np.zeros(1, np.int32), np.cumsum(np.concatenate([*lengths, []]), dtype=np.int32)])
-    values = [block.values[block.offsets[row] : block.offsets[row + 1]].copy() for block, rows in parts for row in rows]
+    parts = [_part(block, rows) for block in blocks if (rows := _rows_in(chosen, block.start, len(block)))]
+    offsets = np.zeros(sum(len(part) for part in parts) + 1, np.int32)
+    np.cumsum(np.concatenate([np.empty(0, np.int32), *(part.dimensions() for part in parts)]), out=offsets[1:])
     return FetchedRows(
         start=0,
-        ids=[block.ids[row] for block, rows in parts for row in rows],
-        values=np.concatenate([np.empty(0, np.float32), *values]),
-        offsets=offsets.astype(np.int32),
-        status=[block.status[row] for block, rows in parts for row in rows],
-        http_status=[block.http_status[row] for block, rows in parts for row in rows],
-        errors=[block.errors[row] for block, rows in parts for row in rows],
-        request_ids=[block.request_ids[row] for block, rows in parts for row in rows],
-        latency_ms=[block.latency_ms[row] for block, rows in parts for row in rows],
+        ids=[one for part in parts for one in part.ids],
+        values=np.concatenate([np.empty(0, np.float32), *(part.values for part in parts)]),
+        offsets=offsets,
+        status=[one for part in parts for one in part.status],
+        http_status=[one for part in parts for one in part.http_status],
+        errors=[one for part in parts for one in part.errors],
+        request_ids=[one for part in parts for one in part.request_ids],
+        latency_ms=[one for part in parts for one in part.latency_ms],
+    )
+
+
+def _part(block: FetchedRows, rows: Sequence[int]) -> FetchedRows:
+    """Return some rows of a block, numbered from 0, copied: a view would keep the whole block in memory."""
+    offsets = np.zeros(len(rows) + 1, np.int32)
+    np.cumsum(block.dimensions()[rows], out=offsets[1:])
+    values = [block.values[block.offsets[row] : block.offsets[row + 1]] for row in rows]
+    return FetchedRows(
+        start=0,
+        ids=[block.ids[row] for row in rows],
+        values=np.concatenate(values),
+        offsets=offsets,
+        status=[block.status[row] for row in rows],
+        http_status=[block.http_status[row] for row in rows],
+        errors=[block.errors[row] for row in rows],
+        request_ids=[block.request_ids[row] for row in rows],
+        latency_ms=[block.latency_ms[row] for row in rows],
     )
 
 

@@ -1,9 +1,14 @@
 """Which rows a diagnosis looks at."""
 
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parity_pipeline.core.fetching import FetchedRows
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.core.selecting import FailingRows, PickedSamples, chosen_rows, matrix_of, picked_rows
 from parity_pipeline_tests.core.building import fetched, samples_of
@@ -57,3 +62,22 @@ def test_picked_rows_keep_their_vectors_and_texts() -> None:
     assert list(taken.ids) == list(picked.block().ids)
     assert matrix_of(taken, 3)[:, 0].tolist() == [1.0, 0.0, 9.0]
     assert picked_rows(np.array([], np.int64), [rows]).dimensions().tolist() == []
+
+
+def test_a_block_is_let_go_once_its_rows_are_picked() -> None:
+    """Memory holds the chosen rows and not the blocks that they came from: a row of each of them is chosen."""
+    alive: list[weakref.ref[Any]] = []
+
+    def blocks() -> Iterator[FetchedRows]:
+        for start in range(0, 50, 10):
+            assert sum(values() is not None for values in alive) <= 1
+            values = np.ones(30, np.float32)
+            alive.append(weakref.ref(values))
+            offsets = np.arange(0, 33, 3, dtype=np.int32)
+            columns = ([200] * 10, [None] * 10, ["r"] * 10, [1.0] * 10)
+            yield FetchedRows(start, ["id"] * 10, values, offsets, [RowStatus.OK] * 10, *columns)
+            del values
+
+    taken = picked_rows(np.arange(5, 50, 10), blocks())
+    assert taken.dimensions().tolist() == [3] * 5
+    assert all(values() is None for values in alive)
