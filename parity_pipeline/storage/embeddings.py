@@ -55,7 +55,7 @@ class EmbeddingsWriter:
         rows: Rows added, which is the ordinal that comes next.
     """
 
-    def __init__(self, temporary: Path, rows_per_group: int = 2048) -> None:
+    def __init__(self, temporary: Path, rows_per_group: int = 1024) -> None:
         """Open the file at a draft path.
 
         Raises:

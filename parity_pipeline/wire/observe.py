@@ -7,11 +7,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import simdjson
+
 from parity_pipeline.core.drift import NOT_OBSERVED, WireObservation
 from parity_pipeline.wire.careful import load_carefully
 from parity_pipeline.wire.dialects import Dialect
 from parity_pipeline.wire.malformed import MalformedAnswer
-from parity_pipeline.wire.paths import FieldPath
+from parity_pipeline.wire.paths import FieldPath, is_array, is_object
 from parity_pipeline.wire.words import one_line
 
 SERVER_HEADERS: Final = ("server", "via", "x-powered-by", "x-served-by", "x-model-version", "x-version")
@@ -34,10 +36,10 @@ def observe(
     """
     path = f"POST {dialect.path}"
     try:
-        document = load_carefully(body)
+        document = _document(body)
     except MalformedAnswer:
         return WireObservation(method_and_path=path, request_fields=tuple(request_fields), dimension=dimension)
-    members = document if isinstance(document, dict) else {_WHOLE_BODY: document}
+    members = document if is_object(document) else {_WHOLE_BODY: document}
     read = _fields_read(dialect)
     typed = {one_line(name)[:80]: f"{one_line(name)[:80]}: {_type(value)}" for name, value in members.items()}
     return WireObservation(
@@ -51,6 +53,18 @@ def observe(
     )
 
 
+def _document(body: bytes | bytearray) -> Any:
+    """Return what an answer holds, without making an object of each number where that can be helped.
+
+    Raises:
+        MalformedAnswer: It is no JSON.
+    """
+    try:
+        return simdjson.Parser().parse(body)
+    except (ValueError, RuntimeError):
+        return load_carefully(body)
+
+
 def _fields_read(dialect: Dialect) -> set[str]:
     paths = (dialect.vectors_field, dialect.model_echo_field, dialect.dimension_field, dialect.usage_field)
     roots = {FieldPath.parse(path).outer[:1] for path in paths if path is not None}
@@ -61,14 +75,14 @@ def _usage_fields(dialect: Dialect, document: Any) -> tuple[str, ...]:
     if dialect.usage_field is None:
         return ()
     usage = FieldPath.parse(dialect.usage_field).find(document)
-    if isinstance(usage, dict):
+    if is_object(usage):
         return tuple(sorted(one_line(str(name)) for name in usage))
     return (dialect.usage_field,) if isinstance(usage, int) else ()
 
 
 def _type(value: Any) -> str:
-    if isinstance(value, list):
-        return f"array of {_type(value[0])}" if value else "array"
+    if is_array(value):
+        return f"array of {_type(value[0])}" if len(value) else "array"
     names = {bool: "boolean", str: "string", int: "number", float: "number", type(None): "null"}
     return names.get(type(value), "object")
 
