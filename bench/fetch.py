@@ -4,8 +4,8 @@
 
 `decode`: ways to read one answer of 32 x 768 float64 digits. `canned`: a fixed answer from nginx through to Parquet,
 beside wrk's raw limit, a plain httpx + json client and the one-text-a-request loop, and where the engine's time goes.
-`slow`: a server that takes 50 ms a batch. Each row is the best of its rounds, the rounds of all rows taking turns, so
-that a busy moment of a shared machine hits all of them. nginx and wrk are needed for `canned`.
+`slow`: a server that takes 50 ms a batch. A rate is the best of its rounds. The rows take turns, and a ratio is the middle
+of the rounds' own, so that a busy moment of a shared machine hits both. nginx and wrk are needed for `canned`.
 """
 
 import argparse
@@ -13,10 +13,12 @@ import asyncio
 import contextlib
 import json
 import os
+import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -108,14 +110,30 @@ def timed(call: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - processor
 
 
-def best_of(rounds: int, ways: Mapping[str, tuple[int, Callable[[], object]]]) -> dict[str, tuple[float, float]]:
-    """Return the least wall and processor seconds a sample of each way, the ways taking turns."""
-    found: dict[str, tuple[float, float]] = {}
+@dataclass(frozen=True)
+class Times:
+    """Seconds a sample of one way, a figure for each round."""
+
+    wall: list[float] = field(default_factory=list[float])
+    processor: list[float] = field(default_factory=list[float])
+
+    def times(self, other: "Times") -> float:
+        """Return how many times the other way's processor time is this one's: the middle of the rounds.
+
+        Rows of one round ran right after one another. A machine that is twice as fast at one moment as at the next
+        spoils the ratio of two best rounds, and spares this one.
+        """
+        return statistics.median(theirs / own for theirs, own in zip(other.processor, self.processor, strict=True))
+
+
+def taking_turns(rounds: int, ways: Mapping[str, tuple[int, Callable[[], object]]]) -> dict[str, Times]:
+    """Return the seconds a sample of each way, the ways taking turns."""
+    found = {name: Times() for name in ways}
     for _ in range(rounds):
         for name, (samples, way) in ways.items():
             wall, processor = timed(way)
-            before = found.get(name, (float("inf"), float("inf")))
-            found[name] = (min(before[0], wall / samples), min(before[1], processor / samples))
+            found[name].wall.append(wall / samples)
+            found[name].processor.append(processor / samples)
     return found
 
 
@@ -133,8 +151,8 @@ def bench_decode() -> None:
         "simdjson into a buffer, strict (this engine)": lambda: decoder.decode(body, TEXTS),
     }
     print(f"\nReading one answer of {TEXTS} x {WIDTH} float64 digits, best of 40, processor time:")
-    for name, (_, processor) in best_of(40, {name: (1, way) for name, way in ways.items()}).items():
-        print(f"  {name:46} {processor * 1e3:8.2f} ms")
+    for name, times in taking_turns(40, {name: (1, way) for name, way in ways.items()}).items():
+        print(f"  {name:46} {min(times.processor) * 1e3:8.2f} ms")
 
 
 def bench_canned(samples: int, rounds: int) -> None:
@@ -151,7 +169,7 @@ def bench_canned(samples: int, rounds: int) -> None:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
         fetch(url, 3200, folder)  # first use of each library is no part of a rate
         few = samples // 4
-        found = best_of(
+        found = taking_turns(
             rounds,
             {
                 "plain httpx + json + lists + numpy": (few, lambda: plain_client(url, few)),
@@ -171,18 +189,18 @@ def bench_canned(samples: int, rounds: int) -> None:
         print_breakdown(found)
 
 
-def print_rates(found: Mapping[str, tuple[float, float]]) -> None:
-    """Print the rates and how they compare with the two plain clients."""
-    plain, whole = (one[1] for one in list(found.values())[:2])
+def print_rates(found: Mapping[str, Times]) -> None:
+    """Print the best rates, and the middle ratios to the two plain clients of the same round."""
+    plain, whole = list(found.values())[:2]
     print(f"  {'':46} {'wall':>9} {'processor':>11}  times plain, with Parquet")
-    for name, (wall, processor) in found.items():
+    for name, times in found.items():
         if name in ("http", "decoded", "engine"):
             continue
-        ratios = f"{plain / processor:5.1f}x {whole / processor:12.1f}x"
-        print(f"  {name:46} {1 / wall:7.0f}/s {1 / processor:9.0f}/s  {ratios}")
+        ratios = f"{times.times(plain):5.1f}x {times.times(whole):12.1f}x"
+        print(f"  {name:46} {1 / min(times.wall):7.0f}/s {1 / min(times.processor):9.0f}/s  {ratios}")
 
 
-def print_breakdown(found: Mapping[str, tuple[float, float]]) -> None:
+def print_breakdown(found: Mapping[str, Times]) -> None:
     """Print where the engine's processor time goes, each step by what it adds to the one before."""
     steps = {
         "HTTP: sockets, h11, the kernel's copies": "http",
@@ -192,9 +210,9 @@ def print_breakdown(found: Mapping[str, tuple[float, float]]) -> None:
         "staging": "engine to Parquet, staged",
     }
     print(f"  where the time of {TEXTS} vectors goes, in ms of processor time:")
-    before, whole = 0.0, found["engine to Parquet, staged"][1]
+    before, whole = 0.0, min(found["engine to Parquet, staged"].processor)
     for name, key in steps.items():
-        upto = found[key][1]
+        upto = min(found[key].processor)
         print(f"    {name:44} {(upto - before) * TEXTS * 1e3:6.2f} ms {(upto - before) / whole:7.1%}")
         before = upto
     print(f"    {'together':44} {whole * TEXTS * 1e3:6.2f} ms")
@@ -208,10 +226,8 @@ def bench_slow(samples: int, rounds: int) -> None:
         asked = -(-samples // TEXTS)
         # One more request goes alone at the end: which model answers where none is named.
         ideal = (-(-asked // 8) + 1) * SLOW_SECONDS
-        wall, processor = (
-            one * samples
-            for one in best_of(rounds, {"": (samples, lambda: fetch(url, samples, Path(name), concurrency=8))})[""]
-        )
+        times = taking_turns(rounds, {"": (samples, lambda: fetch(url, samples, Path(name), concurrency=8))})[""]
+        wall, processor = min(times.wall) * samples, min(times.processor) * samples
         print(f"  {asked} + 1 requests, ideal {ideal:.2f} s, took {wall:.2f} s: {ideal / wall:.1%} of the ideal rate")
         print(f"  {samples / wall:.0f} vectors/s, {processor / wall:.0%} of one core")
         raw = wrk(url, Path(name), 8)

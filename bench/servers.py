@@ -91,6 +91,7 @@ def serve_slowly() -> None:
         asked = b""
         with contextlib.suppress(ConnectionError), connection:
             while part := connection.recv(65536):
+                ready = time.perf_counter() + SLOW_SECONDS
                 asked += part
                 head, _, rest = asked.partition(b"\r\n\r\n")
                 length = next(
@@ -98,7 +99,7 @@ def serve_slowly() -> None:
                 )
                 if length and len(rest) >= int(length[15:]):
                     asked = b""
-                    time.sleep(SLOW_SECONDS)
+                    time.sleep(ready - time.perf_counter())
                     connection.sendall(answer)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
