@@ -39,12 +39,14 @@ class Survey:
 
     def add(self, rows: FetchedRows) -> None:
         """Take in the next block."""
-        self.status_counts.update(status.value for status in rows.status)
+        same = len(rows) > 0 and rows.status.count(rows.status[0]) == len(rows)
+        for status in rows.status[:1] if same else rows.status:
+            self.status_counts[status.value] += len(rows) if same else 1
         lengths = rows.dimensions()
-        for length, count in zip(*np.unique(lengths[lengths > 0], return_counts=True), strict=True):
-            known = int(length) in self.dimensions or len(self.dimensions) < DIMENSIONS_LISTED
-            self.dimensions[int(length) if known else -1] += int(count)
-        filled = np.flatnonzero(lengths > 0)
+        filled = np.flatnonzero(lengths)
+        for length, count in Counter(lengths[filled].tolist()).items():
+            known = length in self.dimensions or len(self.dimensions) < DIMENSIONS_LISTED
+            self.dimensions[length if known else -1] += count
         if not len(filled):
             return
         wide = rows.values.astype(np.float64)

@@ -81,8 +81,7 @@ class Decoder:
             raise _Unsure from None
         if isinstance(document, simdjson.Array) and len(document) != count and not self._vectors.outer:
             raise _wrong_count(count, len(document))
-        brackets = int(np.count_nonzero(np.frombuffer(body, np.uint8) == _OPEN))
-        return self._assemble(document, count, _FastMatrix(brackets))
+        return self._assemble(document, count, _FastMatrix(_brackets(body, most=count + 2)))
 
     def _assemble(self, document: Any, count: int, matrix_of: Callable[[Any], Matrix]) -> Decoded:
         found = self._vectors.find(document)
@@ -117,6 +116,14 @@ class Decoder:
         usage = self._usage.find(document)
         members = usage.items() if hasattr(usage, "items") else [(self._usage.outer[-1], usage)]
         return {str(key): int(value) for key, value in members if _is_count(value)}
+
+
+def _brackets(body: bytes | bytearray, most: int) -> int:
+    """Return how often `[` occurs in a body, `most` where it is more. Looking for each is faster than counting all."""
+    found, at = 0, body.find(_OPEN)
+    while at >= 0 and found < most:
+        found, at = found + 1, body.find(_OPEN, at + 1)
+    return found
 
 
 def _is_count(value: Any) -> bool:
@@ -167,7 +174,7 @@ class _FastMatrix:
     """Numbers from simdjson arrays through its buffers."""
 
     def __init__(self, brackets: int) -> None:
-        """Keep how often `[` occurs in the body."""
+        """Keep how often `[` occurs in the body, where that is no more than the vectors and their array need."""
         self._brackets = brackets
 
     def __call__(self, rows: Any) -> Matrix:
