@@ -20,9 +20,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import orjson
+from kills import provenance
 from plain import plain_client, plain_client_to_parquet, plain_loop
 from servers import SLOW_SECONDS, TEXTS, WIDTH, canned, nginx, program, slow_gateway, wrk
 
@@ -55,17 +57,18 @@ def side(url: str, concurrency: int = 4) -> SideConfig:
 
 
 def fetch(url: str, samples: int, folder: Path, *, staged: bool = True, concurrency: int = 4) -> LaneResult:
-    """Fetch through to Parquet as the embeddings asset does, less the provenance in the file's footer."""
+    """Fetch through to a finished Parquet file, as the embeddings asset does."""
+    config = side(url, concurrency)
     staging = SegmentStaging(folder / "staging") if staged else contextlib.nullcontext()
-    with staging as kept, EmbeddingsWriter(folder / "rows.parquet") as writer:
+    with staging as kept, EmbeddingsWriter(folder / f"{uuid4()}.parquet") as writer:
         survey = Survey()
 
         def sink(rows: FetchedRows) -> None:
             survey.add(rows)
             writer.add(rows)
 
-        result = fetch_lane(side(url, concurrency), "m", blocks(samples), sink, staging=kept)
-        writer.flush()
+        result = fetch_lane(config, "m", blocks(samples), sink, staging=kept)
+        writer.finish(provenance(config, samples, result))
         if kept is not None:
             kept.discard()
     return result
