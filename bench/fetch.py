@@ -243,13 +243,13 @@ def main() -> None:
     """Run what the command line names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", default=["decode", "slow", "canned"])
-    parser.add_argument("--samples", type=int, default=8_192)
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--samples", type=int, default=4_096)
+    parser.add_argument("--rounds", type=int, default=12)
     asked = parser.parse_args()
     print(f"load average {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors, Python {sys.version.split()[0]}")
     parts: dict[str, Callable[[], None]] = {
         "decode": bench_decode,
-        "slow": lambda: bench_slow(asked.samples, asked.rounds),
+        "slow": lambda: bench_slow(8 * asked.samples, max(1, asked.rounds // 3)),
         "canned": lambda: bench_canned(asked.samples, asked.rounds),  # last: it keeps to one core from then on
     }
     for part, run in parts.items():
