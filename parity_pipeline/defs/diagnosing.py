@@ -171,7 +171,7 @@ class Work:
             for side in Side if other != self.model else ():
                 vectors = known_vectors(asking(gateways[side], other), texts, rows, len(picked.ids))
                 if vectors is not None:
-                    known[f"{other} of the {side} side"] = vectors
+                    known[f"{other!r} of the {side} side"] = vectors
         return known
 
 

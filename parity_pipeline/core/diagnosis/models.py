@@ -73,8 +73,8 @@ def find_known_model(scene: Scene, waiting: Mask) -> list[Finding]:
 
 
 def _known(scene: Scene, side: Side, name: str, rows: list[int], after: Float64) -> Finding:
-    words = f"the {side} side's vectors of {len(rows)} samples are those of {name!r}"
-    evidence = scene.evidence(rows, lambda _: f"the vector of {name!r}", after)
+    words = f"the {side} side's vectors of {len(rows)} samples are those of {name}"
+    evidence = scene.evidence(rows, lambda _: f"the vector of {name}", after)
     return Finding(CauseName.WRONG_MODEL, words, Confidence.PROVEN, np.array(rows, np.intp), evidence)
 
 

@@ -185,7 +185,7 @@ class Subject:
         thresholds: Where a match ends.
         batch_size: Texts of one request as they were fetched, 1 or more; rows stand in the order they were sent.
         ordinals: Place of each row in the order they were sent, ascending; None for rows without gaps from 0.
-        known: Vectors of the same texts by other models of either side, by a name that says model and side; float32,
+        known: Vectors of the same texts by other models of either side, by words that name model and side; float32,
             shape (rows, dimensions); a row of zeros where there is none.
     """
 

@@ -23,10 +23,10 @@ def test_a_known_model_is_named() -> None:
     for rate in (1.0, 0.02):
         side = SpoiltSide(real, (FAULT["wrong-model"],), Scope(rate=rate, other_models=("other",)), other=narrow)
         side.other = hashed
-        given = dataclasses.replace(subject(TEXTS, side), known={"other (candidate)": hashed(TEXTS)})
+        given = dataclasses.replace(subject(TEXTS, side), known={"'other' of the candidate side": hashed(TEXTS)})
         found = diagnose(given)
         assert [cause.name for cause in found.causes] == [CauseName.WRONG_MODEL]
-        assert "'other (candidate)'" in found.causes[0].words
+        assert found.causes[0].words.endswith(" samples are those of 'other' of the candidate side")
         assert found.explained == found.failing > 0
 
 
