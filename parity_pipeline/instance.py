@@ -58,7 +58,10 @@ def shared_logs(instance: dg.DagsterInstance) -> Generator[None]:
     write-ahead log. A storage that is not of SQLite's files is left as it is.
     """
     index = _shard(instance, "index")
-    with _held([index, index.parent.parent / "runs.db"] if index else []), _one_engine_a_file():
+    if index is None:
+        yield
+        return
+    with _held([index, index.parent.parent / "runs.db"]), _one_engine_a_file():
         yield
 
 

@@ -15,8 +15,8 @@ from parity_pipeline.core.fetching import FetchedRows
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.survey import Survey
-from parity_pipeline.defs.artifacts import Made, stored
-from parity_pipeline.defs.checks import LANE, check_lane, specs
+from parity_pipeline.defs.artifacts import Made, asset_of_a_side, stored
+from parity_pipeline.defs.checks import LANE, check_lane
 from parity_pipeline.defs.failures import explained
 from parity_pipeline.defs.metadata import embeddings_definition, embeddings_metadata
 from parity_pipeline.defs.partitions import split_key
@@ -110,18 +110,15 @@ def embeddings_asset(side: Side, partitions: dg.PartitionsDefinition, owners: li
     """Return the embeddings asset of one side."""
     gateway_key = f"{side.value}_gateway"
 
-    @dg.asset(
-        key=[side.value, "embeddings"],
-        deps=["samples"],
-        required_resource_keys={"probe", gateway_key},
-        partitions_def=partitions,
-        group_name=side.value,
+    @asset_of_a_side(
+        side,
+        "embeddings",
+        partitions,
+        owners,
+        LANE,
         kinds={"python", "parquet"},
-        owners=owners,
-        pool=f"gateway_{side.value}",
         description=f"The vectors that the {side.value} side gives for the samples of this date and model.",
         metadata=embeddings_definition(),
-        check_specs=specs((side.value, "embeddings"), partitions, LANE),
     )
     def embeddings(context: dg.AssetExecutionContext) -> Made:
         probe: Probe = context.resources.probe

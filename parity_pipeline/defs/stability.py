@@ -15,8 +15,8 @@ from parity_pipeline.core.stability.material import ROWS_LOOKED_AT, Limits, chos
 from parity_pipeline.core.stability.observing import conduct
 from parity_pipeline.core.stability.plan import make_plan
 from parity_pipeline.core.stability.records import Origin, StabilityRecord
-from parity_pipeline.defs.artifacts import Made, stored
-from parity_pipeline.defs.checks import Results, result, specs
+from parity_pipeline.defs.artifacts import Made, asset_of_a_side, stored
+from parity_pipeline.defs.checks import Results, result
 from parity_pipeline.defs.failures import explained
 from parity_pipeline.defs.metadata import stability_metadata
 from parity_pipeline.defs.partitions import split_key
@@ -68,17 +68,14 @@ def stability_asset(side: Side, partitions: dg.PartitionsDefinition, owners: lis
     """Return the stability asset of one side."""
     gateway_key = f"{side.value}_gateway"
 
-    @dg.asset(
-        key=[side.value, "stability"],
-        deps=["samples"],
-        required_resource_keys={"probe", gateway_key},
-        partitions_def=partitions,
-        group_name=side.value,
+    @asset_of_a_side(
+        side,
+        "stability",
+        partitions,
+        owners,
+        STABILITY,
         kinds={"python", "json"},
-        owners=owners,
-        pool=f"gateway_{side.value}",
         description=f"The {side.value} side against itself: repeats, batches, load, history, caches; its noise floor.",
-        check_specs=specs((side.value, "stability"), partitions, STABILITY),
     )
     def stability(context: dg.AssetExecutionContext) -> Made:
         probe: Probe = context.resources.probe

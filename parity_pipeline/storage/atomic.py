@@ -15,7 +15,6 @@ import re
 import secrets
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -41,17 +40,6 @@ _REMEDIES: Final = {
     errno.EISDIR: "Move the folder that stands where a file is needed.",
     errno.ENAMETOOLONG: "Use a shorter folder or model name.",
 }
-
-
-@dataclass(frozen=True)
-class Draft:
-    """A finished file that is not yet published.
-
-    Attributes:
-        temporary: Where it lies, a path that `draft_path` gave.
-    """
-
-    temporary: Path
 
 
 @contextmanager
