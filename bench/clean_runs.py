@@ -13,18 +13,18 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
-from parity_pipeline.core.comparing import compare
-from parity_pipeline.core.fetching import SampleBlock
-from parity_pipeline.core.floor import Floors
-from parity_pipeline.core.grading import Thresholds
-from parity_pipeline.core.judging import Circumstances, judge
+from parity_pipeline.core.compare import compare
+from parity_pipeline.core.decision import DecisionInputs, decide
+from parity_pipeline.core.fetched_rows import SampleBlock
+from parity_pipeline.core.noise_floor import NoiseFloors
 from parity_pipeline.core.outcomes import Decision, Side
 from parity_pipeline.core.stability.records import Budget
 from parity_pipeline.core.tally import Tally
+from parity_pipeline.core.thresholds import Thresholds
+from parity_pipeline.demo.app import build_app
 from parity_pipeline.demo.fault_scope import Scope
-from parity_pipeline.demo.matrix_sides import SHAPES, AtOnce, InProcess, embedder, side_of
-from parity_pipeline.demo.matrix_texts import beginning, block_of, sample_set
-from parity_pipeline.demo.serving import build_app
+from parity_pipeline.faults.in_process_sides import SHAPES, AtOnce, InProcess, embedder, side_of
+from parity_pipeline.faults.texts import beginning, block_of, sample_set
 
 Matrix = NDArray[np.float32]
 
@@ -118,13 +118,13 @@ def judged(case: Case) -> tuple[Decision, tuple[str, ...]]:
     """Return the verdict on a run, with the noise floors of both sides, and its reasons."""
     block, sides = texts_of(case), sides_of(case)
     lanes = [side.fetch(block) for side in sides]
-    floors = Floors(
+    floors = NoiseFloors(
         **{str(side.config.side): side.tried(block.texts, Budget(texts=6, requests=40)).floor for side in sides}
     )
     tally = Tally(Thresholds(), floors=floors)
     tally.add(compare(block, lanes[0].rows, lanes[1].rows, tally.thresholds))
-    return judge(
-        tally, Circumstances(expected=len(block), doubts=[doubt for one in lanes for doubt in one.lane.doubts])
+    return decide(
+        tally, DecisionInputs(expected=len(block), doubts=[doubt for one in lanes for doubt in one.lane.doubts])
     )
 
 

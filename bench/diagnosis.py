@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from parity_pipeline.core.diagnosis.diagnosing import diagnose
-from parity_pipeline.core.diagnosis.records import CauseName, Diagnosis, Subject
-from parity_pipeline.core.diagnosis.scene import Scene
+from parity_pipeline.core.diagnosis.context import DiagnosisContext
+from parity_pipeline.core.diagnosis.diagnose import diagnose
+from parity_pipeline.core.diagnosis.records import CauseName, Diagnosis, DiagnosisInput
 from parity_pipeline.demo.fault_scope import Scope
-from parity_pipeline.demo.faults import FAULTS, Fault
+from parity_pipeline.demo.fault_table import FAULTS, Fault
 from parity_pipeline_tests.core.diagnosis.corpus import corpus
-from parity_pipeline_tests.core.diagnosis.spaces import SPACES
-from parity_pipeline_tests.core.diagnosis.spoiling import SpoiltSide, experiments, inquiry, narrow, real, subject
+from parity_pipeline_tests.core.diagnosis.faulty_sides import SpoiltSide, experiments, inquiry, narrow, real, subject
+from parity_pipeline_tests.core.diagnosis.vector_spaces import SPACES
 
 N = CauseName
 MOVED = {N.PERMUTED_ROWS}
@@ -113,7 +113,7 @@ def is_right(faults: Sequence[str], rate: float, diagnosis: Diagnosis) -> bool:
     return all(bool(named & one) or not one for one in wanted) and named <= allowed
 
 
-def spoilt(faults: Sequence[Fault], texts: Sequence[str], rate: float) -> tuple[SpoiltSide, Subject] | None:
+def spoilt(faults: Sequence[Fault], texts: Sequence[str], rate: float) -> tuple[SpoiltSide, DiagnosisInput] | None:
     """Return a spoilt side and its comparison, with the first seed at which a fault shows; None where none does."""
     quiet = {"raw-norm", "unit-norm", "int8"}
     for seed in range(200):
@@ -126,7 +126,7 @@ def spoilt(faults: Sequence[Fault], texts: Sequence[str], rate: float) -> tuple[
         given = subject(texts, side, in_flight=4 if faults[0].name in UNDER_LOAD else 1)
         if any(fault.model for fault in faults):
             given = dataclasses.replace(given, known={"wordllama-64 of the candidate": narrow(texts)})
-        if {fault.name for fault in faults} & quiet or Scene(given).failing.any():
+        if {fault.name for fault in faults} & quiet or DiagnosisContext(given).failing.any():
             return side, given
     return None
 

@@ -24,21 +24,21 @@ from uuid import uuid4
 
 import numpy as np
 import orjson
+from baseline_client import plain_client, plain_client_to_parquet, plain_loop
 from kills import provenance
-from plain import plain_client, plain_client_to_parquet, plain_loop
 from servers import SLOW_SECONDS, TEXTS, WIDTH, canned, nginx, program, slow_gateway, wrk
 
-from parity_pipeline.core.fetching import FetchedRows, SampleBlock
+from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.core.survey import Survey
-from parity_pipeline.storage.embeddings import EmbeddingsWriter
+from parity_pipeline.core.vector_stats import VectorStats
+from parity_pipeline.storage.embeddings_files import EmbeddingsWriter
 from parity_pipeline.storage.staging import SegmentStaging
 from parity_pipeline.wire.client import Client, transport_for
 from parity_pipeline.wire.decode import Decoder
 from parity_pipeline.wire.dialects import BUILT_IN
-from parity_pipeline.wire.encode import RequestShape, encode_text
-from parity_pipeline.wire.engine import LaneResult, fetch_lane
-from parity_pipeline.wire.side import SideConfig
+from parity_pipeline.wire.encode import RequestEncoder, encode_text
+from parity_pipeline.wire.fetch_lane import LaneResult, fetch_lane
+from parity_pipeline.wire.side_config import SideConfig
 
 RUST = BUILT_IN[0]
 
@@ -61,7 +61,7 @@ def fetch(url: str, samples: int, folder: Path, *, staged: bool = True, concurre
     config = side(url, concurrency)
     staging = SegmentStaging(folder / "staging") if staged else contextlib.nullcontext()
     with staging as kept, EmbeddingsWriter(folder / f"{uuid4()}.parquet") as writer:
-        survey = Survey()
+        survey = VectorStats()
 
         def sink(rows: FetchedRows) -> None:
             survey.add(rows)
@@ -87,7 +87,7 @@ def answers(url: str, samples: int, *, decoded: bool) -> None:
     async def run() -> None:
         transport = transport_for(config)
         client = Client(config, transport, time.monotonic)
-        shape = RequestShape(RUST, "m")
+        shape = RequestEncoder(RUST, "m")
         bodies = (
             shape.body([encode_text(text) for text in block.texts[at : at + TEXTS]])
             for block in todo

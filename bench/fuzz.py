@@ -25,8 +25,8 @@ import numpy as np
 
 from parity_pipeline.wire.decode import Decoded, Decoder
 from parity_pipeline.wire.dialects import BUILT_IN, Dialect
-from parity_pipeline.wire.malformed import MalformedAnswer
-from parity_pipeline.wire.policy import rule_of
+from parity_pipeline.wire.gateway_errors import MalformedResponse
+from parity_pipeline.wire.retry_policy import rule_of
 
 GOLDEN: Final = Path(__file__).parent.parent / "parity_pipeline_tests" / "golden" / "dialects"
 BODY_SECONDS: Final = 5
@@ -160,7 +160,7 @@ def hang(_body: bytes, _texts: int) -> Decoded:
 
 def refuse(_body: bytes, _texts: int) -> Decoded:
     """Refuse under a kind that is in no table."""
-    raise MalformedAnswer("no such kind", "")
+    raise MalformedResponse("no such kind", "")
 
 
 def nudged(answer: Decoded) -> Decoded:
@@ -179,7 +179,7 @@ def broken(decode: Decode) -> dict[str, Decode]:
     def lenient(body: bytes, texts: int) -> Decoded:
         try:
             return decode(body, texts)
-        except MalformedAnswer:
+        except MalformedResponse:
             return Decoded(np.ones((texts, 2), np.float32))
 
     return {
@@ -241,7 +241,7 @@ def read(decode: Decode, dialect: Dialect, body: bytes, texts: int) -> str:
     """Return what came of one body in a few words; "FINDING: ..." where a decoder is at fault."""
     try:
         decoded = decode(body, texts)
-    except MalformedAnswer as refused:
+    except MalformedResponse as refused:
         try:
             return f"refused: {rule_of(refused.kind).kind}"
         except KeyError:

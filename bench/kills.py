@@ -29,15 +29,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from parity_pipeline.core.fetching import SampleBlock
+from parity_pipeline.core.fetched_rows import SampleBlock
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.samples import sample_id
-from parity_pipeline.storage.embeddings import EmbeddingsWriter
+from parity_pipeline.storage.embeddings_files import EmbeddingsWriter
 from parity_pipeline.storage.staging import SegmentStaging
 from parity_pipeline.wire.dialects import BUILT_IN
-from parity_pipeline.wire.engine import LaneResult, fetch_lane
-from parity_pipeline.wire.side import SideConfig
+from parity_pipeline.wire.fetch_lane import LaneResult, fetch_lane
+from parity_pipeline.wire.side_config import SideConfig
 
 BATCH, CONCURRENCY, WIDTH, POISON = 8, 4, 64, 997
 IN_HAND = 2 * CONCURRENCY

@@ -20,16 +20,16 @@ from numpy.typing import NDArray
 
 from bench.rival_page import Line, Told, page
 from bench.rival_side import BATCH, MODEL, FaultySide, embedder, fetch, try_out
-from parity_pipeline.core.comparing import compare
+from parity_pipeline.core.compare import compare
+from parity_pipeline.core.decision import DecisionInputs, decide
 from parity_pipeline.core.errors import ParityError
-from parity_pipeline.core.floor import Floors
-from parity_pipeline.core.grading import Thresholds
 from parity_pipeline.core.hazards.corpus import ALL, hazard_samples
-from parity_pipeline.core.judging import Circumstances, judge
+from parity_pipeline.core.noise_floor import NoiseFloors
 from parity_pipeline.core.outcomes import PASSING, Side
 from parity_pipeline.core.tally import Tally
-from parity_pipeline.demo.faults import FAULTS, Fault
-from parity_pipeline_tests.core.building import samples_of
+from parity_pipeline.core.thresholds import Thresholds
+from parity_pipeline.demo.fault_table import FAULTS, Fault
+from parity_pipeline_tests.core.builders import samples_of
 
 TEXTS: Final = 200
 PLAIN: Final = 192
@@ -167,9 +167,9 @@ def ask_ours(fault: Fault | None, hit: frozenset[str] | None, texts: Sequence[st
         candidate = try_out(side, texts, thresholds.cosine, Side.CANDIDATE)
     except ParityError as error:
         return Told("exit 2", f"{error.problem[:80]} …", alarm=True, reached=bool(side.reached))
-    tally = Tally(thresholds, floors=Floors(legacy=legacy.floor, candidate=candidate.floor))
+    tally = Tally(thresholds, floors=NoiseFloors(legacy=legacy.floor, candidate=candidate.floor))
     tally.add(rows)
-    decision, reasons = judge(tally, Circumstances(expected=len(texts)))
+    decision, reasons = decide(tally, DecisionInputs(expected=len(texts)))
     alarm = decision not in PASSING
     told = [*(reasons if alarm else ()), *(finding.words for finding in candidate.findings)]
     if errors:

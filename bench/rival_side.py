@@ -16,21 +16,21 @@ from typing import Final
 import httpx
 import numpy as np
 
-from parity_pipeline.core.fetching import FetchedRows
+from parity_pipeline.core.fetched_rows import FetchedRows
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.core.stability.findings import conclude
-from parity_pipeline.core.stability.material import Limits, chosen_texts
-from parity_pipeline.core.stability.observing import conduct
+from parity_pipeline.core.stability.analysis import analyse
+from parity_pipeline.core.stability.observations import conduct
 from parity_pipeline.core.stability.plan import make_plan
+from parity_pipeline.core.stability.probe_texts import Limits, chosen_texts
 from parity_pipeline.core.stability.records import Budget, Stability
 from parity_pipeline.demo.fault_scope import Call, Reply, Rows, Scope
-from parity_pipeline.demo.faults import Fault
+from parity_pipeline.demo.fault_table import Fault
 from parity_pipeline.demo.models import Embedder
 from parity_pipeline.wire.dialects import BUILT_IN
-from parity_pipeline.wire.engine import fetch_lane
 from parity_pipeline.wire.experiments import run_experiments
-from parity_pipeline.wire.side import SideConfig
-from parity_pipeline_tests.core.building import samples_of
+from parity_pipeline.wire.fetch_lane import fetch_lane
+from parity_pipeline.wire.side_config import SideConfig
+from parity_pipeline_tests.core.builders import samples_of
 
 MODEL: Final = "wordllama-256"
 OTHER_MODEL: Final = "wordllama-64"
@@ -213,4 +213,4 @@ def try_out(side: FaultySide, texts: Sequence[str], threshold: float, which: Sid
         sleep=time.sleep,
         random=Random(1),  # noqa: S311 - likewise
     )
-    return conclude(plan, asked.result, which, requests=asked.requests)
+    return analyse(plan, asked.result, which, requests=asked.requests)

@@ -19,10 +19,10 @@ from parity_pipeline.defs.automation import JOB_NAME, build_automation
 from parity_pipeline.defs.diagnosing import diagnosis_asset
 from parity_pipeline.defs.lanes import embeddings_asset
 from parity_pipeline.defs.partitions import make_partitions
-from parity_pipeline.defs.resources import HttpGateway, Probe
+from parity_pipeline.defs.resources import HttpGateway, RunContext
 from parity_pipeline.defs.stability import stability_asset
-from parity_pipeline.settings import Settings
-from parity_pipeline.settings_file import find_file, load
+from parity_pipeline.settings.loading import find_file, load
+from parity_pipeline.settings.model import Settings
 
 PRELOADED: Final = ["parity_pipeline.definitions"]
 """Modules that the forkserver imports once, so that each step does not pay for them again."""
@@ -67,7 +67,7 @@ def build_definitions(
     return dg.Definitions.merge(data, automation)
 
 
-def build_probe(settings: Settings, **changes: Any) -> Probe:
+def build_probe(settings: Settings, **changes: Any) -> RunContext:
     """Return what the assets share, with some of its fields replaced."""
     facts: dict[str, Any] = {
         "layout": settings.layout(),
@@ -80,7 +80,7 @@ def build_probe(settings: Settings, **changes: Any) -> Probe:
         "package_version": version("parity_pipeline"),
         "now": lambda: datetime.now(UTC),
     }
-    return Probe(**(facts | changes))
+    return RunContext(**(facts | changes))
 
 
 def _executor(settings: Settings) -> dg.ExecutorDefinition:

@@ -9,7 +9,7 @@
     └── MetricInputError         arrays that a metric cannot compare
 
 Here belong exception types with their facts as fields. What goes wrong for one sample is no exception but a row with
-a status (`core.fetching`).
+a status (`core.fetched_rows`).
 """
 
 from collections.abc import Sequence

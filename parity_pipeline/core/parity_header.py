@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from parity_pipeline.core.errors import ArtifactError
-from parity_pipeline.core.grading import Thresholds
-from parity_pipeline.core.numerals import cosine_text, limit_text
+from parity_pipeline.core.number_format import cosine_text, limit_text
 from parity_pipeline.core.outcomes import Measure
 from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.tally import Tally
+from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline.core.verdict import counts_by_name
 
 

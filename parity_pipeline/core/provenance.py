@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final, Self, cast
 
-from parity_pipeline.core.drift import WireObservation
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.outcomes import RowStatus, Side
+from parity_pipeline.core.wire_drift import WireObservation
 
 NAMES_SHOWN: Final = 3
 """Names of other models that one message lists: a server may name a new one with each answer."""
@@ -44,7 +44,7 @@ class Provenance:
         status_counts: Rows of each `RowStatus`; sums to `samples`.
         observation: What the wire looked like.
         stopped_early: Why the lane gave up before its end; "" where it did not.
-        survey: What the vectors looked like, `core.survey.Survey.to_json`.
+        survey: What the vectors looked like, `core.vector_stats.Survey.to_json`.
         errors_by_kind: Requests that failed, a kind of failure, retried ones included.
         latency_ms: Percentiles of the requests' latency in milliseconds: `p50`, `p95`, `p99`, `max`.
         usage: Token usage as the side reported it, summed over the answers; empty where it reported none.

@@ -1,7 +1,7 @@
 """Take in compared blocks one after another and keep what a verdict needs: counts, worst rows, norms.
 
 Here belongs the running account of a whole sample set, whose size does not grow with the set. What the account means
-belongs to `judging`.
+belongs to `decision`.
 """
 
 import math
@@ -12,17 +12,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from parity_pipeline.core.comparing import BOTH, ComparedRows
-from parity_pipeline.core.drift import NormRange
+from parity_pipeline.core.compare import BOTH, ComparedRows
 from parity_pipeline.core.errors import MetricInputError
-from parity_pipeline.core.floor import Floors
-from parity_pipeline.core.grading import Thresholds, beyond, failing, values_of
-from parity_pipeline.core.judged_rows import DIFFERENT, GRADED, SEVERITY, JudgedRow, WorstRows, row_of
 from parity_pipeline.core.metrics import Float64
+from parity_pipeline.core.noise_floor import NoiseFloors
 from parity_pipeline.core.outcomes import Measure, Outcome, Severity
+from parity_pipeline.core.thresholds import Thresholds, beyond, failing, values_of
 from parity_pipeline.core.waivers import WaiverAccount
-
-__all__ = ["DIFFERENT", "MUTUAL", "SEVERITY", "JudgedRow", "MeasureTally", "Tally", "row_of"]
+from parity_pipeline.core.wire_drift import NormRange
+from parity_pipeline.core.worst_rows import GRADED, JudgedRow, WorstRows
 
 MUTUAL = (Outcome.NON_FINITE, Outcome.ZERO_NORM)
 """Outcomes that prove a difference when one side shows them, and nothing when both do."""
@@ -98,7 +96,7 @@ class Tally:
     """
 
     thresholds: Thresholds
-    floors: Floors = field(default_factory=Floors)
+    floors: NoiseFloors = field(default_factory=NoiseFloors)
     waivers: WaiverAccount = field(default_factory=WaiverAccount)
     counts: Counter[Outcome] = field(default_factory=Counter[Outcome])
     mutual: Counter[Outcome] = field(default_factory=Counter[Outcome])

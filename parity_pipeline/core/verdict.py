@@ -1,6 +1,6 @@
 """The record of a verdict, with all that a report, a check and a summary need.
 
-Here belong the fields and their stored version. Deciding belongs to `judging` and counting to `tally`, whose names can
+Here belong the fields and their stored version. Deciding belongs to `decision` and counting to `tally`, whose names can
 be imported from here too.
 """
 
@@ -8,20 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from parity_pipeline.core.judging import Circumstances, judge
 from parity_pipeline.core.outcomes import Decision, Outcome
-from parity_pipeline.core.tally import JudgedRow, Tally, row_of
-
-__all__ = [
-    "SCHEMA_VERSION",
-    "Circumstances",
-    "JudgedRow",
-    "Tally",
-    "Verdict",
-    "counts_by_name",
-    "judge",
-    "row_of",
-]
 
 SCHEMA_VERSION = 2
 """Version of the verdict's JSON form; raised when a reader of the old form would misread the new one.

@@ -17,10 +17,10 @@ from datetime import date
 from fnmatch import fnmatchcase
 from typing import Final
 
-from parity_pipeline.core.comparing import BOTH, ComparedRows
+from parity_pipeline.core.compare import BOTH, ComparedRows
 from parity_pipeline.core.errors import SettingsError
-from parity_pipeline.core.grading import values_of, within
 from parity_pipeline.core.outcomes import Measure, Outcome, Side
+from parity_pipeline.core.thresholds import values_of, within
 
 NEVER_WAIVED: Final = (Outcome.MATCH, Outcome.REFUSED_BY_BOTH)
 """Outcomes in which the sides agree: there is nothing to waive."""

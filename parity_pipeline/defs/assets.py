@@ -21,16 +21,16 @@ from parity_pipeline.defs.metadata import (
 )
 from parity_pipeline.defs.pairing import pair_to
 from parity_pipeline.defs.partitions import split_key
-from parity_pipeline.defs.resources import Probe
+from parity_pipeline.defs.resources import RunContext
 from parity_pipeline.report.markdown import render_report
 from parity_pipeline.report.summary import render_summary
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.atomic import publish_text, publishing
-from parity_pipeline.storage.embeddings import EmbeddingsFile
+from parity_pipeline.storage.embeddings_files import EmbeddingsFile
 from parity_pipeline.storage.parity_files import ParityFile
-from parity_pipeline.storage.sample_sets import SampleSetFile, write_sample_set
+from parity_pipeline.storage.sample_set_files import SampleSetFile, write_sample_set
 from parity_pipeline.storage.sources import read_sources
-from parity_pipeline.storage.verdicts import read_verdict, write_verdict
+from parity_pipeline.storage.verdict_files import read_verdict, write_verdict
 
 
 def build_assets(partitions: dg.PartitionsDefinition, owners: list[str]) -> list[dg.AssetsDefinition]:
@@ -44,7 +44,7 @@ def build_assets(partitions: dg.PartitionsDefinition, owners: list[str]) -> list
         metadata=samples_definition(),
         check_specs=specs(("samples",), partitions, SAMPLES),
     )
-    def samples(context: dg.AssetExecutionContext, probe: dg.ResourceParam[Probe]) -> Made:
+    def samples(context: dg.AssetExecutionContext, probe: dg.ResourceParam[RunContext]) -> Made:
         """The probe set of this date and model, drawn from the sample sources and stored with its content hash."""
         day, model = split_key(context.partition_key)
         path = probe.layout.samples(day, model)
@@ -64,7 +64,7 @@ def build_assets(partitions: dg.PartitionsDefinition, owners: list[str]) -> list
         metadata=parity_definition(),
         check_specs=specs(("parity",), partitions, PARITY),
     )
-    def parity(context: dg.AssetExecutionContext, probe: dg.ResourceParam[Probe]) -> Made:
+    def parity(context: dg.AssetExecutionContext, probe: dg.ResourceParam[RunContext]) -> Made:
         """Each sample's measures and outcome: cosine similarity, norms, differences, refusals."""
         day, model = split_key(context.partition_key)
         path = probe.layout.parity(day, model)
@@ -84,7 +84,7 @@ def build_assets(partitions: dg.PartitionsDefinition, owners: list[str]) -> list
         owners=owners,
         check_specs=specs(("verdict",), partitions, VERDICT),
     )
-    def verdict(context: dg.AssetExecutionContext, probe: dg.ResourceParam[Probe]) -> Made:
+    def verdict(context: dg.AssetExecutionContext, probe: dg.ResourceParam[RunContext]) -> Made:
         """PASS, FAIL or INCONCLUSIVE with reasons, stored as JSON and added to the ledger."""
         day, model = split_key(context.partition_key)
         path = probe.layout.verdict(day, model)
@@ -103,7 +103,7 @@ def build_assets(partitions: dg.PartitionsDefinition, owners: list[str]) -> list
         kinds={"python", "markdown"},
         owners=owners,
     )
-    def report(context: dg.AssetExecutionContext, probe: dg.ResourceParam[Probe]) -> Made:
+    def report(context: dg.AssetExecutionContext, probe: dg.ResourceParam[RunContext]) -> Made:
         """The dated Markdown report that an approver reads and signs."""
         day, model = split_key(context.partition_key)
         path = probe.layout.report(day, model)
@@ -119,7 +119,7 @@ def build_assets(partitions: dg.PartitionsDefinition, owners: list[str]) -> list
         kinds={"python", "markdown"},
         owners=owners,
     )
-    def summary(probe: dg.ResourceParam[Probe]) -> Made:
+    def summary(probe: dg.ResourceParam[RunContext]) -> Made:
         """One row per endpoint, model and date, and the drift catalogue, from the newest ledger entries."""
         with explained():
             verdicts = ledger.newest(probe.layout.ledger)

@@ -13,7 +13,7 @@ JOB_NAME: Final = "parity_run"
 SCHEDULE_NAME: Final = "parity_daily"
 
 
-def again_name(side: Side) -> str:
+def refetch_job(side: Side) -> str:
     """Return the name of the job that fetches one lane again."""
     return f"{side.value}_again"
 
@@ -35,7 +35,7 @@ def build_automation(hour: int, minute: int, *, stability: bool) -> dg.Definitio
     )
     again = [
         dg.define_asset_job(
-            again_name(side),
+            refetch_job(side),
             selection=dg.AssetSelection.assets(*([side.value, name] for name in of_a_lane)).downstream(),
             description=(
                 f"Fetch the {side.value} lane again and judge, with the samples and the other lane as they were: "

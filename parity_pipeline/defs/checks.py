@@ -11,16 +11,16 @@ from typing import Final
 
 import dagster as dg
 
-from parity_pipeline.core.numerals import limit_text
+from parity_pipeline.core.number_format import limit_text
 from parity_pipeline.core.outcomes import PASSING, Outcome
 from parity_pipeline.core.parity_header import ParityHeader, cosine_faults, norm_faults
 from parity_pipeline.core.samples import SetHash, corpus_faults
-from parity_pipeline.core.survey import completeness_faults, vector_faults
+from parity_pipeline.core.vector_stats import completeness_faults, vector_faults
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report.escape import prose
-from parity_pipeline.storage.embeddings import EmbeddingsFile
+from parity_pipeline.storage.embeddings_files import EmbeddingsFile
 from parity_pipeline.storage.parity_files import ParityFile
-from parity_pipeline.storage.sample_sets import SampleSetFile
+from parity_pipeline.storage.sample_set_files import SampleSetFile
 
 Results = Iterator[dg.AssetCheckResult]
 

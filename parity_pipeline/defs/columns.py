@@ -9,7 +9,7 @@ from typing import Final
 
 import dagster as dg
 
-from parity_pipeline.storage.tables import TableKind
+from parity_pipeline.storage.parquet_tables import TableKind
 
 _IDENTITY: Final = "Hash of the text, the same for each date, model and side."
 _ORDINAL: Final = "Place in the sample set, from 0."

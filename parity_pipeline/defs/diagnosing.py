@@ -12,27 +12,27 @@ import dagster as dg
 import numpy as np
 
 from parity_pipeline.core.collisions import one_sided, scan
-from parity_pipeline.core.diagnosis.diagnosing import diagnose
-from parity_pipeline.core.diagnosis.models import known_vectors
-from parity_pipeline.core.diagnosis.records import Experiment, Inquiry, Subject, Vector
+from parity_pipeline.core.compare import regrade
+from parity_pipeline.core.diagnosis.diagnose import diagnose
+from parity_pipeline.core.diagnosis.records import DiagnosisInput, Experiment, FollowUpQueries, Vector
+from parity_pipeline.core.diagnosis.wrong_model import known_vectors
+from parity_pipeline.core.diagnosis_sample import FailingRows, PickedSamples, chosen_rows, matrix_of, picked_rows
 from parity_pipeline.core.errors import ParityError
-from parity_pipeline.core.fetching import FetchedRows
+from parity_pipeline.core.fetched_rows import FetchedRows
 from parity_pipeline.core.metrics import Matrix32
 from parity_pipeline.core.outcomes import Outcome, Side
 from parity_pipeline.core.parity_header import ParityHeader
-from parity_pipeline.core.regrading import regrade
-from parity_pipeline.core.selecting import FailingRows, PickedSamples, chosen_rows, matrix_of, picked_rows
 from parity_pipeline.defs.artifacts import LANES, Made, stored
 from parity_pipeline.defs.failures import explained
 from parity_pipeline.defs.metadata import diagnosis_metadata
 from parity_pipeline.defs.noise import noise_of
 from parity_pipeline.defs.partitions import split_key
-from parity_pipeline.defs.resources import Gateway, Probe
+from parity_pipeline.defs.resources import Gateway, RunContext
 from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.diagnosis_files import write_diagnosis
-from parity_pipeline.storage.embeddings import EmbeddingsFile
+from parity_pipeline.storage.embeddings_files import EmbeddingsFile
 from parity_pipeline.storage.parity_files import ParityFile
-from parity_pipeline.storage.sample_sets import SampleSetFile
+from parity_pipeline.storage.sample_set_files import SampleSetFile
 
 ROWS: Final = 4000
 """Largest number of samples that a diagnosis holds in memory, failing and passing ones together."""
@@ -75,7 +75,7 @@ def diagnosis_asset(partitions: dg.PartitionsDefinition, owners: list[str], *, s
     )
     def diagnosis(context: dg.AssetExecutionContext) -> Made:
         """Why samples fail: causes in words with evidence, and collisions that one side alone has."""
-        probe: Probe = context.resources.probe
+        probe: RunContext = context.resources.probe
         day, model = split_key(context.partition_key)
         gateways = {side: getattr(context.resources, f"{side.value}_gateway") for side in Side}
         with explained():
@@ -114,7 +114,7 @@ class Work:
     samples: SampleSetFile
     lanes: tuple[EmbeddingsFile, EmbeddingsFile]
     parity: ParityFile
-    probe: Probe
+    probe: RunContext
     model: str
     experiments: Sequence[Experiment] = ()
 
@@ -133,7 +133,7 @@ class Work:
         for block in self.samples.blocks():
             picked.add(block)
         legacy, candidate = (picked_rows(chosen, lane.blocks()) for lane in self.lanes)
-        subject = Subject(
+        subject = DiagnosisInput(
             samples=picked.block(),
             legacy=legacy,
             candidate=candidate,
@@ -142,7 +142,7 @@ class Work:
             ordinals=[int(ordinal) for ordinal in chosen],
             known=self._known(picked, chosen, failing.ordinals, gateways) if failing.seen else {},
         )
-        inquiry = Inquiry(
+        inquiry = FollowUpQueries(
             legacy=asking(gateways[Side.LEGACY], self.model),
             candidate=asking(gateways[Side.CANDIDATE], self.model),
             requests=REQUESTS,

@@ -7,15 +7,15 @@ from dataclasses import replace
 from datetime import date
 from typing import Final
 
-from parity_pipeline.core.conclusion import conclude
+from parity_pipeline.core.compare import regrade
 from parity_pipeline.core.parity_header import ParityHeader
-from parity_pipeline.core.regrading import regrade
 from parity_pipeline.core.tally import Tally
 from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.verdict_builder import build_verdict
 from parity_pipeline.core.waivers import account_for
 from parity_pipeline.defs.diagnosing import identity_of
 from parity_pipeline.defs.noise import noise_of
-from parity_pipeline.defs.resources import Probe
+from parity_pipeline.defs.resources import RunContext
 from parity_pipeline.storage.diagnosis_files import read_diagnosis
 from parity_pipeline.storage.parity_files import ParityFile
 
@@ -23,7 +23,7 @@ ENDPOINT: Final = "embed"
 """What this pipeline probes, as verdicts name it."""
 
 
-def judge_rows(parity: ParityFile, probe: Probe, day: str, model: str) -> Verdict:
+def judge_rows(parity: ParityFile, probe: RunContext, day: str, model: str) -> Verdict:
     """Return the verdict on the rows of a parity file.
 
     Args:
@@ -40,7 +40,7 @@ def judge_rows(parity: ParityFile, probe: Probe, day: str, model: str) -> Verdic
     for rows in parity.blocks():
         tally.add(regrade(rows, probe.thresholds))
     diagnosis = read_diagnosis(probe.layout.diagnosis(day, model), identity=identity_of(header))
-    verdict = conclude(
+    verdict = build_verdict(
         tally,
         endpoint=ENDPOINT,
         date=day,

@@ -11,21 +11,21 @@ from typing import Final
 
 import dagster as dg
 
-from parity_pipeline.core.fetching import FetchedRows
+from parity_pipeline.core.fetched_rows import FetchedRows
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.provenance import Provenance
-from parity_pipeline.core.survey import Survey
+from parity_pipeline.core.vector_stats import VectorStats
 from parity_pipeline.defs.artifacts import Made, asset_of_a_side, stored
 from parity_pipeline.defs.checks import LANE, check_lane
 from parity_pipeline.defs.failures import explained
 from parity_pipeline.defs.metadata import embeddings_definition, embeddings_metadata
 from parity_pipeline.defs.partitions import split_key
-from parity_pipeline.defs.resources import Gateway, Probe
+from parity_pipeline.defs.resources import Gateway, RunContext
 from parity_pipeline.storage.atomic import publishing
-from parity_pipeline.storage.embeddings import EmbeddingsFile, EmbeddingsWriter
-from parity_pipeline.storage.sample_sets import SampleSetFile
+from parity_pipeline.storage.embeddings_files import EmbeddingsFile, EmbeddingsWriter
+from parity_pipeline.storage.sample_set_files import SampleSetFile
 from parity_pipeline.storage.staging import SegmentStaging, staging_folder
-from parity_pipeline.wire.engine import LaneResult
+from parity_pipeline.wire.fetch_lane import LaneResult
 from parity_pipeline.wire.progress import Progress
 
 LOG_SECONDS: Final = 5.0
@@ -37,7 +37,7 @@ class Fetch:
     """The fetch of one side, date and model into a file."""
 
     gateway: Gateway
-    probe: Probe
+    probe: RunContext
     date: str
     model: str
 
@@ -47,7 +47,7 @@ class Fetch:
         What is staged stays locked until the file is published, since it is all there is until then. What a lane that
         gave up has fetched stays staged for the next run, which goes on from there.
         """
-        survey = Survey()
+        survey = VectorStats()
         with SegmentStaging(self._staging_folder(samples), keep_hours=self.probe.staging_hours) as staging:
             with publishing(final) as draft, EmbeddingsWriter(draft) as writer:
 
@@ -75,7 +75,7 @@ class Fetch:
             settings_hash=config.settings_hash(self.model),
         )
 
-    def _provenance(self, samples: SampleSetFile, survey: Survey, result: LaneResult) -> Provenance:
+    def _provenance(self, samples: SampleSetFile, survey: VectorStats, result: LaneResult) -> Provenance:
         config = self.gateway.config
         return Provenance(
             side=config.side,
@@ -121,7 +121,7 @@ def embeddings_asset(side: Side, partitions: dg.PartitionsDefinition, owners: li
         metadata=embeddings_definition(),
     )
     def embeddings(context: dg.AssetExecutionContext) -> Made:
-        probe: Probe = context.resources.probe
+        probe: RunContext = context.resources.probe
         day, model = split_key(context.partition_key)
         lane = Fetch(gateway=getattr(context.resources, gateway_key), probe=probe, date=day, model=model)
 

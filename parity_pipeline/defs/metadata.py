@@ -11,20 +11,20 @@ from typing import Any, Final
 
 import dagster as dg
 
-from parity_pipeline.core.numerals import cosine_text
+from parity_pipeline.core.number_format import cosine_text
 from parity_pipeline.core.outcomes import Outcome
 from parity_pipeline.core.parity_header import ParityHeader
 from parity_pipeline.core.provenance import Provenance
-from parity_pipeline.core.stability.records import StabilityRecord, Tried
+from parity_pipeline.core.stability.records import ExperimentResult, StabilityRecord
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.defs.columns import table_schema
-from parity_pipeline.report.causes import first_cause, unknown_count
+from parity_pipeline.report.cause_summary import first_cause, unknown_count
 from parity_pipeline.report.escape import prose
 from parity_pipeline.report.numbers import things
-from parity_pipeline.storage.embeddings import KIND as EMBEDDINGS
+from parity_pipeline.storage.embeddings_files import KIND as EMBEDDINGS
 from parity_pipeline.storage.parity_files import KIND as PARITY
-from parity_pipeline.storage.sample_sets import KIND as SAMPLES
-from parity_pipeline.storage.sample_sets import SampleSetHeader
+from parity_pipeline.storage.sample_set_files import KIND as SAMPLES
+from parity_pipeline.storage.sample_set_files import SampleSetHeader
 
 Metadata = Mapping[str, Any]
 
@@ -123,7 +123,7 @@ _EXPERIMENTS_HEAD = (
 )
 
 
-def _tried(one: Tried) -> str:
+def _tried(one: ExperimentResult) -> str:
     worst = "not compared" if one.worst is None else f"{one.worst:.2g}"
     cells = (one.name, worst, one.label or "—", f"{one.rows:,}", f"{one.identical:,}", f"{one.requests:,}")
     return f"| {' | '.join(map(prose, cells))} |"

@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from parity_pipeline.core.diagnosis.records import Experiment
-from parity_pipeline.core.floor import Floors
+from parity_pipeline.core.noise_floor import NoiseFloors
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.parity_header import ParityHeader
-from parity_pipeline.core.stability.findings import for_diagnosis
+from parity_pipeline.core.stability.analysis import for_diagnosis
 from parity_pipeline.core.stability.records import Stability
-from parity_pipeline.defs.resources import Probe
+from parity_pipeline.defs.resources import RunContext
 from parity_pipeline.storage.stability_files import read_stability
 
 
@@ -24,10 +24,10 @@ class Noise:
 
     sides: Mapping[Side, Stability]
 
-    def floors(self) -> Floors:
+    def floors(self) -> NoiseFloors:
         """Return the noise floors; None for a side that was not tried, or whose experiments gave no evidence."""
         found = {side.value: stability.floor for side, stability in self.sides.items()}
-        return Floors(legacy=found.get("legacy"), candidate=found.get("candidate"))
+        return NoiseFloors(legacy=found.get("legacy"), candidate=found.get("candidate"))
 
     def experiments(self) -> tuple[Experiment, ...]:
         """Return the experiments that found something."""
@@ -50,7 +50,7 @@ class Noise:
         }
 
 
-def noise_of(probe: Probe, header: ParityHeader, day: str, model: str) -> Noise:
+def noise_of(probe: RunContext, header: ParityHeader, day: str, model: str) -> Noise:
     """Return the stored stability of the sides, where it was measured with the samples and settings of these batches.
 
     Args:

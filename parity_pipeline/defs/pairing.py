@@ -1,17 +1,18 @@
 """Pair the two stored lanes into one parity file, block by block.
 
-Here belongs the step between three readers and one writer. Comparing itself belongs to `core.comparing`.
+Here belongs the step between three readers and one writer. Comparing itself belongs to `core.compare`.
 """
 
 from pathlib import Path
 
-from parity_pipeline.core.comparing import Thresholds, compare
+from parity_pipeline.core.compare import compare
 from parity_pipeline.core.parity_header import ParityHeader
 from parity_pipeline.core.provenance import pairing_faults
 from parity_pipeline.core.tally import Tally
-from parity_pipeline.storage.embeddings import EmbeddingsFile, paired_blocks
+from parity_pipeline.core.thresholds import Thresholds
+from parity_pipeline.storage.embeddings_files import EmbeddingsFile, paired_blocks
 from parity_pipeline.storage.parity_files import ParityWriter
-from parity_pipeline.storage.sample_sets import SampleSetFile
+from parity_pipeline.storage.sample_set_files import SampleSetFile
 
 
 def pair_to(

@@ -12,18 +12,18 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from parity_pipeline.core.fetching import FetchedRows, SampleBlock, Staging
-from parity_pipeline.core.grading import Thresholds
-from parity_pipeline.core.stability.records import Answer, Budget, Step
+from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock, Staging
+from parity_pipeline.core.stability.records import Budget, Response, Step
+from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline.core.waivers import Waiver
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.sources import SourceSpec
 from parity_pipeline.storage.staging import STAGING_HOURS
-from parity_pipeline.wire.engine import LaneResult, fetch_lane
-from parity_pipeline.wire.experiments import Conducted, run_experiments
-from parity_pipeline.wire.few import ask_few
+from parity_pipeline.wire.adhoc import embed_texts
+from parity_pipeline.wire.experiments import ExperimentRun, run_experiments
+from parity_pipeline.wire.fetch_lane import LaneResult, fetch_lane
 from parity_pipeline.wire.progress import Progress
-from parity_pipeline.wire.side import SideConfig
+from parity_pipeline.wire.side_config import SideConfig
 
 Result = TypeVar("Result")
 
@@ -46,12 +46,12 @@ class Gateway(Protocol):
         progress: Callable[[Progress], None],
         total: int,
     ) -> LaneResult:
-        """Fetch the vectors of all samples in order; `wire.engine.fetch_lane` says more."""
+        """Fetch the vectors of all samples in order; `wire.fetch_lane.fetch_lane` says more."""
         ...
 
     def try_out(
-        self, model: str, dialogue: Generator[Step, Sequence[Answer], Result], *, most: int
-    ) -> Conducted[Result]:
+        self, model: str, dialogue: Generator[Step, Sequence[Response], Result], *, most: int
+    ) -> ExperimentRun[Result]:
         """Send the requests that a dialogue asks for; `wire.experiments.run_experiments` says more."""
         ...
 
@@ -89,18 +89,18 @@ class HttpGateway:
         return fetch_lane(self.config, model, samples, sink, staging=staging, progress=progress, total=total)
 
     def try_out(
-        self, model: str, dialogue: Generator[Step, Sequence[Answer], Result], *, most: int
-    ) -> Conducted[Result]:
+        self, model: str, dialogue: Generator[Step, Sequence[Response], Result], *, most: int
+    ) -> ExperimentRun[Result]:
         """Send the requests that a dialogue asks for."""
         return run_experiments(self.config, model, dialogue, most=most)
 
     def ask(self, model: str, texts: Sequence[str]) -> Sequence[NDArray[np.float32] | None]:
         """Return a vector a text, None where there is none; for a few texts, out of the lane."""
-        return ask_few(self.config, model, texts)
+        return embed_texts(self.config, model, texts)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Probe:
+class RunContext:
     """What every asset of one project shares.
 
     Attributes:

@@ -10,19 +10,19 @@ import dagster as dg
 
 from parity_pipeline.core.errors import GatewayError
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.core.stability.findings import conclude, stable_faults, untried
-from parity_pipeline.core.stability.material import ROWS_LOOKED_AT, Limits, chosen_texts
-from parity_pipeline.core.stability.observing import conduct
+from parity_pipeline.core.stability.analysis import analyse, not_measured, stable_faults
+from parity_pipeline.core.stability.observations import conduct
 from parity_pipeline.core.stability.plan import make_plan
+from parity_pipeline.core.stability.probe_texts import ROWS_LOOKED_AT, Limits, chosen_texts
 from parity_pipeline.core.stability.records import Origin, StabilityRecord
 from parity_pipeline.defs.artifacts import Made, asset_of_a_side, stored
 from parity_pipeline.defs.checks import Results, result
 from parity_pipeline.defs.failures import explained
 from parity_pipeline.defs.metadata import stability_metadata
 from parity_pipeline.defs.partitions import split_key
-from parity_pipeline.defs.resources import Gateway, Probe
+from parity_pipeline.defs.resources import Gateway, RunContext
 from parity_pipeline.storage.atomic import publishing
-from parity_pipeline.storage.sample_sets import SampleSetFile
+from parity_pipeline.storage.sample_set_files import SampleSetFile
 from parity_pipeline.storage.stability_files import read_stability, write_stability
 
 STABILITY: Final = {
@@ -30,7 +30,7 @@ STABILITY: Final = {
 }
 
 
-def try_out(gateway: Gateway, probe: Probe, samples: SampleSetFile, day: str, model: str) -> StabilityRecord:
+def try_out(gateway: Gateway, probe: RunContext, samples: SampleSetFile, day: str, model: str) -> StabilityRecord:
     """Ask one side the same texts in different ways and return what that showed."""
     config, header, budget = gateway.config, samples.header, probe.stability
     limits = Limits(
@@ -47,9 +47,9 @@ def try_out(gateway: Gateway, probe: Probe, samples: SampleSetFile, day: str, mo
     except GatewayError as error:
         # A side that cannot be tried has no floor, and says so. It must not cost the date its verdict.
         asked = None
-        tried = untried(config.side, probe.thresholds.cosine, str(error))
+        tried = not_measured(config.side, probe.thresholds.cosine, str(error))
     else:
-        tried = conclude(plan, asked.result, config.side, requests=asked.requests)
+        tried = analyse(plan, asked.result, config.side, requests=asked.requests)
     now = probe.now().isoformat()
     origin = Origin(
         date=day,
@@ -78,7 +78,7 @@ def stability_asset(side: Side, partitions: dg.PartitionsDefinition, owners: lis
         description=f"The {side.value} side against itself: repeats, batches, load, history, caches; its noise floor.",
     )
     def stability(context: dg.AssetExecutionContext) -> Made:
-        probe: Probe = context.resources.probe
+        probe: RunContext = context.resources.probe
         day, model = split_key(context.partition_key)
         path = probe.layout.stability(side, day, model)
         with explained():

@@ -9,7 +9,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from parity_pipeline.demo.commands import KINDS
+from parity_pipeline.demo.fault_settings import KINDS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_fault_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--upstream", required=True, help="base URL of the gateway behind")
     parser.add_argument("--dialect", default="go", help="built-in dialect of the gateway behind")
-    parser.add_argument("--fault", required=True, help="names of `demo/faults.py`, joined by commas")
+    parser.add_argument("--fault", required=True, help="names of `demo/fault_table.py`, joined by commas")
     parser.add_argument("--seed", type=int, default=0, help="decides which texts a rate hits, and the noise")
     parser.add_argument("--rate", type=float, default=1.0, help="share of texts that are hit, 0 to 1")
     parser.add_argument("--position", type=int, default=None, help="hit this row of each request alone; -1 is the last")
@@ -47,10 +47,9 @@ def _add_fault_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_gateway(options: argparse.Namespace) -> int:
-    from parity_pipeline.demo.cache import VectorCache  # noqa: PLC0415 - see the first paragraph
+    from parity_pipeline.demo.app import build_app, run_server  # noqa: PLC0415
     from parity_pipeline.demo.gateway import SHAPES  # noqa: PLC0415
-    from parity_pipeline.demo.models import Embedder  # noqa: PLC0415
-    from parity_pipeline.demo.serving import build_app, run_server  # noqa: PLC0415
+    from parity_pipeline.demo.models import Embedder, VectorCache  # noqa: PLC0415
 
     shape = SHAPES[options.kind]
     embedder = Embedder()
@@ -59,10 +58,10 @@ def _run_gateway(options: argparse.Namespace) -> int:
 
 
 def _run_fault(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    from parity_pipeline.demo.app import run_server  # noqa: PLC0415
     from parity_pipeline.demo.fault_proxy import build_proxy  # noqa: PLC0415 - see the first paragraph
     from parity_pipeline.demo.fault_scope import Scope  # noqa: PLC0415
-    from parity_pipeline.demo.faults import chosen  # noqa: PLC0415
-    from parity_pipeline.demo.serving import run_server  # noqa: PLC0415
+    from parity_pipeline.demo.fault_table import chosen  # noqa: PLC0415
     from parity_pipeline.wire.dialects import BUILT_IN  # noqa: PLC0415
 
     dialects = {dialect.name: dialect for dialect in BUILT_IN}

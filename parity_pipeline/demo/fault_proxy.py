@@ -18,9 +18,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from parity_pipeline.demo import fields
+from parity_pipeline.demo import json_fields
 from parity_pipeline.demo.fault_scope import Call, Scope
-from parity_pipeline.demo.faults import Fault
+from parity_pipeline.demo.fault_table import Fault
 from parity_pipeline.wire.dialects import Dialect
 
 UPSTREAM_SECONDS: Final = 60.0
@@ -93,7 +93,7 @@ class Proxy:
         body = await request.body()
         embed = request.method == "POST" and request.url.path == self.dialect.path
         asked = _json_object(body) if embed else None
-        texts = fields.texts_of(self.dialect, asked) if asked is not None else None
+        texts = json_fields.texts_of(self.dialect, asked) if asked is not None else None
         if asked is None or texts is None:
             return _passed(await self._forward(request, body))
         self.memory.in_flight.append(texts)
@@ -111,7 +111,7 @@ class Proxy:
         for fault in self.faults:
             if fault.reply and (reply := fault.reply(call)):
                 return Response(reply.body, reply.status, dict(reply.headers))
-        asked_model = fields.model_of(self.dialect, asked)
+        asked_model = json_fields.model_of(self.dialect, asked)
         came = await self._forward(request, self._request_body(asked, call))
         if any(fault.in_company for fault in self.faults):
             await self._wait_for_company(call)
@@ -142,13 +142,13 @@ class Proxy:
 
     def _request_body(self, asked: dict[str, Any], call: Call) -> bytes:
         texts = list(call.texts)
-        model = fields.model_of(self.dialect, asked)
+        model = json_fields.model_of(self.dialect, asked)
         for fault in self.faults:
             if change := fault.text:
                 texts = [change(text, self.scope) if hit else text for text, hit in zip(texts, call.hits, strict=True)]
             if fault.model and model is not None:
-                fields.put_model(self.dialect, asked, fault.model(model, self.scope))
-        fields.put_texts(self.dialect, asked, texts)
+                json_fields.put_model(self.dialect, asked, fault.model(model, self.scope))
+        json_fields.put_texts(self.dialect, asked, texts)
         return json.dumps(asked).encode()  # escapes lone surrogates as they came, which orjson refuses to write
 
     def _spoiled(self, came: httpx.Response, call: Call, asked_model: str | None) -> Response:
@@ -156,14 +156,14 @@ class Proxy:
             answer = orjson.loads(came.content)
         except ValueError:
             return _passed(came)
-        rows = fields.rows_of(self.dialect, answer)
+        rows = json_fields.rows_of(self.dialect, answer)
         if not came.is_success or rows is None or len(rows) > len(call.texts):
             return _passed(came)
         for fault in self.faults:
             rows = fault.rows(rows, call) if fault.rows else rows
             if fault.model and asked_model is not None:
-                fields.put_echo(self.dialect, answer, asked_model)
-        answer = fields.with_rows(self.dialect, answer, rows)
+                json_fields.put_echo(self.dialect, answer, asked_model)
+        answer = json_fields.with_rows(self.dialect, answer, rows)
         literal = any(fault.literal_nan for fault in self.faults)
         return _passed(came, json.dumps(answer).encode() if literal else orjson.dumps(answer))
 

@@ -1,7 +1,7 @@
 """The two demo gateways as data, and the answer of either to one request body.
 
 Here belongs what tells the two apart: path, field names, norm, number format, cache, default model, unicode manners.
-It knows bytes in and bytes out; the HTTP server around it is `serving`.
+It knows bytes in and bytes out; the HTTP server around it is `app`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,8 +13,8 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from parity_pipeline.demo.asking import RefusalError, read_request
 from parity_pipeline.demo.models import DIMENSIONS
+from parity_pipeline.demo.request_parser import RefusalError, read_request
 
 Vectors = NDArray[np.float32] | NDArray[np.float64]
 Embed = Callable[[str, Sequence[str]], NDArray[np.float32]]

@@ -4,9 +4,12 @@ Here belong the table of models and the arithmetic of a static model: look up on
 What a gateway makes of a raw vector (norm, number format, cache) belongs to `gateway`.
 """
 
+import hashlib
 import logging
 import os
-from collections.abc import Mapping, Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -68,3 +71,52 @@ def _mean_of(matrix: Matrix, ids: list[int]) -> Matrix:
     for start in range(0, len(ids), _TOKEN_BLOCK):
         total += matrix.take(ids[start : start + _TOKEN_BLOCK], axis=0).sum(axis=0, dtype=np.float64)
     return (total / len(ids)).astype(np.float32)
+
+
+CAPACITY: Final = 10_000
+"""Vectors kept: about 10 MB at 256 dimensions."""
+
+Key = tuple[str, bytes]
+
+
+class VectorCache:
+    """A bounded cache in front of an embedder; safe to use from several threads."""
+
+    def __init__(self, embed: Callable[[str, Sequence[str]], Matrix], capacity: int = CAPACITY) -> None:
+        """Keep at most `capacity` vectors of what `embed` returns."""
+        self._embed = embed
+        self._capacity = capacity
+        self._vectors: OrderedDict[Key, Matrix] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        """Return the number of vectors kept."""
+        return len(self._vectors)
+
+    def embed(self, model: str, texts: Sequence[str]) -> Matrix:
+        """Return float32 vectors of shape (len(texts), width), asking the model only for what is not kept."""
+        keys = [(model, hashlib.sha256(text.encode()).digest()) for text in texts]
+        found = self._look_up(keys)
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
+        if missing:
+            fresh = dict(zip(missing, self._embed(model, list(missing.values())), strict=True))
+            self._keep(fresh)
+            found.update(fresh)
+        return np.stack([found[key] for key in keys])
+
+    def _look_up(self, keys: Sequence[Key]) -> dict[Key, Matrix]:
+        found: dict[Key, Matrix] = {}
+        with self._lock:
+            for key in keys:
+                if (vector := self._vectors.get(key)) is not None:
+                    self._vectors.move_to_end(key)
+                    found[key] = vector
+        return found
+
+    def _keep(self, fresh: dict[Key, Matrix]) -> None:
+        with self._lock:
+            for key, vector in fresh.items():
+                self._vectors[key] = vector.copy()  # a row of a batch would keep the whole batch alive
+                self._vectors.move_to_end(key)
+            while len(self._vectors) > self._capacity:
+                self._vectors.popitem(last=False)

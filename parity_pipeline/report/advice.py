@@ -10,7 +10,7 @@ from parity_pipeline.core.outcomes import PASSING, Decision, RowStatus, Side
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
 from parity_pipeline.report.commands import backfill_command, run_command
-from parity_pipeline.report.phrases import Sentence, Verbatim
+from parity_pipeline.report.sentences import Sentence, Verbatim
 
 _LOST = (RowStatus.FAILED, RowStatus.MALFORMED)
 

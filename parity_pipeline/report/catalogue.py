@@ -1,17 +1,17 @@
 """The drift catalogue over all dates: what each side showed, from when to when, for which models.
 
-Here belongs the aggregation of the drift rows of many verdicts. What one date and model showed belongs to `core.drift`.
+Here belongs the aggregation of the drift rows of many verdicts. What one date and model showed belongs to `core.wire_drift`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from parity_pipeline.core.drift import NOT_OBSERVED
 from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.wire_drift import NOT_OBSERVED
 from parity_pipeline.report.view import drift_of
 
 _FIELDS = ("URL", "request fields", "response fields", "number format", "dimension", "L2 norm", "default model")
-"""The order that `core.drift.catalogue` gives its rows; fields it does not know come after, by name."""
+"""The order that `core.wire_drift.catalogue` gives its rows; fields it does not know come after, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class CatalogueRow:
 
 
 @dataclass(slots=True)
-class _Seen:
+class _Observed:
     dates: set[str] = field(default_factory=set[str])
     models: set[str] = field(default_factory=set[str])
 
@@ -51,14 +51,14 @@ def catalogue_of(verdicts: Sequence[Verdict]) -> tuple[CatalogueRow, ...]:
     Args:
         verdicts: Those of one endpoint, in any order.
     """
-    found: dict[tuple[str, str, str, str], _Seen] = {}
+    found: dict[tuple[str, str, str, str], _Observed] = {}
     everyone: dict[str, set[str]] = {}
     for verdict in verdicts:
         for row in drift_of(verdict.drift):
             if row.legacy == row.candidate == NOT_OBSERVED:
                 continue
             everyone.setdefault(row.field, set()).add(verdict.model)
-            seen = found.setdefault((row.field, row.legacy, row.candidate, row.same), _Seen())
+            seen = found.setdefault((row.field, row.legacy, row.candidate, row.same), _Observed())
             seen.dates.add(verdict.date)
             seen.models.add(verdict.model)
     rows = [

@@ -10,16 +10,15 @@ from parity_pipeline.core.limits import ERROR_CHARACTERS, HEAD_CHARACTERS
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report.escape import clipped, code, fenced, prose
 from parity_pipeline.report.numbers import NOTHING
-from parity_pipeline.report.rows import RowView
-from parity_pipeline.report.sections.counts import counts
+from parity_pipeline.report.row_view import RowView
+from parity_pipeline.report.sections.confidence import sureness
 from parity_pipeline.report.sections.coverage import collisions, coverage
+from parity_pipeline.report.sections.diagnosis import remarks, why
+from parity_pipeline.report.sections.headline import counts, findings, opening
 from parity_pipeline.report.sections.measures import measures
 from parity_pipeline.report.sections.noise import noise
-from parity_pipeline.report.sections.opening import findings, opening
-from parity_pipeline.report.sections.sureness import sureness
-from parity_pipeline.report.sections.why import remarks, why
-from parity_pipeline.report.sides import LATENCIES, SideView
-from parity_pipeline.report.tables import drift_cell, sentence, table
+from parity_pipeline.report.sentences import drift_cell, sentence, table
+from parity_pipeline.report.side_view import LATENCIES, SideView
 from parity_pipeline.report.view import ReportView, view_of
 
 

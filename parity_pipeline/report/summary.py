@@ -13,11 +13,11 @@ from parity_pipeline.core.outcomes import PASSING, Decision
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
 from parity_pipeline.report.catalogue import CatalogueRow, catalogue_of
-from parity_pipeline.report.causes import first_cause
+from parity_pipeline.report.cause_summary import first_cause
+from parity_pipeline.report.commands import report_name
 from parity_pipeline.report.escape import code, prose
-from parity_pipeline.report.names import report_name
-from parity_pipeline.report.sides import newest_answer
-from parity_pipeline.report.tables import drift_cell, table
+from parity_pipeline.report.sentences import drift_cell, table
+from parity_pipeline.report.side_view import newest_answer
 from parity_pipeline.report.view import matched, set_size
 
 _HEAD = ("Date", "Model", "Endpoint", "Verdict", "Matched / samples", "Waived", "Worst cosine", "First cause", "Report")

@@ -14,9 +14,9 @@ from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
 from parity_pipeline.report.advice import flip_advice
 from parity_pipeline.report.commands import backfill_command, run_command
-from parity_pipeline.report.phrases import Sentence, Verbatim
-from parity_pipeline.report.rows import ErrorView, RowView, errors_of, rows_of
-from parity_pipeline.report.sides import SideView, sides_of
+from parity_pipeline.report.row_view import ErrorView, RowView, errors_of, rows_of
+from parity_pipeline.report.sentences import Sentence, Verbatim
+from parity_pipeline.report.side_view import SideView, sides_of
 
 _WORST_FIRST = (
     "differences first, then missing answers, what a waiver or noise excuses, refusals by both and matches; within an "

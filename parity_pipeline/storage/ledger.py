@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.storage.atomic import sync, write_errors
-from parity_pipeline.storage.verdicts import verdict_from_json, verdict_text, verdict_to_json
+from parity_pipeline.storage.verdict_files import verdict_from_json, verdict_text, verdict_to_json
 
 TORN_MARK: Final = b" // torn: writing stopped here, this line does not count"
 _LOCK_SECONDS: Final = 60.0

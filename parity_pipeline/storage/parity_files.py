@@ -1,6 +1,6 @@
 """The stored comparison of one date and model: one row a sample, NaN stored as null.
 
-Here belong its columns, writer and reader. What the numbers mean belongs to `core.comparing`.
+Here belong its columns, writer and reader. What the numbers mean belongs to `core.compare`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,10 +11,10 @@ from typing import Any, Final, Self
 import numpy as np
 import pyarrow as pa
 
-from parity_pipeline.core.comparing import ComparedRows
+from parity_pipeline.core.compare import ComparedRows
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.outcomes import Outcome
-from parity_pipeline.storage.tables import StoredTable, TableKind, TableWriter, utf8
+from parity_pipeline.storage.parquet_tables import StoredTable, TableKind, TableWriter, utf8
 
 _REMEDY: Final = "Materialize parity again."
 _GROUP_ROWS: Final = 8192

@@ -23,7 +23,7 @@ _BATCH_ROWS: Final = 1024
 _MARK: Final = b"\xef\xbb\xbf"
 
 
-class Record(NamedTuple):
+class SourceRecord(NamedTuple):
     """One sample of a file.
 
     Attributes:
@@ -37,14 +37,14 @@ class Record(NamedTuple):
     category: str | None
 
 
-def read_text(path: Path) -> Iterator[Record]:
+def read_text(path: Path) -> Iterator[SourceRecord]:
     r"""Yield one sample a line. Lines end at `\n` or `\r\n` alone; the last newline begins no further sample."""
     for number, line in _lines(path):
         text = line.removesuffix("\n")
-        yield Record(number, text.removesuffix("\r") if len(text) < len(line) else text, None)
+        yield SourceRecord(number, text.removesuffix("\r") if len(text) < len(line) else text, None)
 
 
-def read_jsonl(path: Path) -> Iterator[Record]:
+def read_jsonl(path: Path) -> Iterator[SourceRecord]:
     r"""Yield one sample a line: an object with `text` and perhaps `category`, or a string. Blank lines are passed over.
 
     A lone surrogate written as an escape (`"\ud800"`) is kept in the text.
@@ -59,19 +59,19 @@ def read_jsonl(path: Path) -> Iterator[Record]:
         yield _json_record(path, number, value)
 
 
-def _json_record(path: Path, number: int, value: object) -> Record:
+def _json_record(path: Path, number: int, value: object) -> SourceRecord:
     if isinstance(value, str):
-        return Record(number, value, None)
+        return SourceRecord(number, value, None)
     fields = cast("Mapping[str, object]", value) if isinstance(value, dict) else {}
     if "text" not in fields:
         raise _missing(path, number, list(fields))
     text, category = fields["text"], fields.get("category")
     if not isinstance(text, str) or not isinstance(category, str | None):
         raise _fault(path, number, "`text` or `category` is not a string", "Write both as JSON strings.")
-    return Record(number, text, category)
+    return SourceRecord(number, text, category)
 
 
-def read_csv(path: Path) -> Iterator[Record]:
+def read_csv(path: Path) -> Iterator[SourceRecord]:
     """Yield one sample a record of a CSV file with a header. Blank lines are no records; write `""` for an empty text.
 
     A record with more or fewer fields than the header is refused: a comma without quotes would cut a text unseen.
@@ -90,7 +90,7 @@ def read_csv(path: Path) -> Iterator[Record]:
                 problem = f"this record has {len(row)} fields, the header {len(header)}"
                 raise _fault(path, begins, problem, "Quote texts that hold commas or newlines.")
             fields = dict(zip(header, row, strict=True))
-            yield Record(begins, fields["text"], fields.get("category"))
+            yield SourceRecord(begins, fields["text"], fields.get("category"))
         begins = reader.line_num + 1
     if header is None:
         raise _missing(path, 1, [])
@@ -107,7 +107,7 @@ def _csv_rows(path: Path, reader: Any) -> Iterator[list[str]]:
         yield row
 
 
-def read_parquet(path: Path) -> Iterator[Record]:
+def read_parquet(path: Path) -> Iterator[SourceRecord]:
     """Yield one sample a row of a Parquet file with a string column `text` and perhaps `category`."""
     try:
         with pq.ParquetFile(str(path)) as file:
@@ -123,7 +123,7 @@ def read_parquet(path: Path) -> Iterator[Record]:
         raise _fault(path, 0, f"this is no readable Parquet file ({_words(error)})", "Write it again.") from error
 
 
-def _batch_records(path: Path, first: int, batch: Any) -> Iterator[Record]:
+def _batch_records(path: Path, first: int, batch: Any) -> Iterator[SourceRecord]:
     try:
         texts, categories, exact = (_values(batch, name) for name in ("text", "category", SURROGATE_COLUMN))
     except UnicodeDecodeError as error:
@@ -132,7 +132,7 @@ def _batch_records(path: Path, first: int, batch: Any) -> Iterator[Record]:
     for row, (text, category, raw) in enumerate(zip(texts, categories, exact, strict=True), start=first):
         if text is None:
             raise _fault(path, row, "`text` is null", 'Write "" for an empty text, or drop that row.')
-        yield Record(row, raw.decode("utf-8", "surrogatepass") if raw is not None else text, category)
+        yield SourceRecord(row, raw.decode("utf-8", "surrogatepass") if raw is not None else text, category)
 
 
 def _values(batch: Any, name: str) -> list[Any]:
@@ -183,7 +183,7 @@ def _words(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-READERS: Final[Mapping[str, Callable[[Path], Iterator[Record]]]] = {
+READERS: Final[Mapping[str, Callable[[Path], Iterator[SourceRecord]]]] = {
     "text": read_text,
     "jsonl": read_jsonl,
     "csv": read_csv,

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 from parity_pipeline.core.errors import ArtifactError
-from parity_pipeline.core.floor import NoiseFloor
+from parity_pipeline.core.noise_floor import NoiseFloor
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.stability.records import (
-    Fault,
-    FaultKind,
+    Defect,
+    DefectKind,
+    ExperimentResult,
     Finding,
     Origin,
     Stability,
     StabilityRecord,
-    Tried,
 )
 from parity_pipeline.storage.atomic import publish_text
 
@@ -41,7 +41,7 @@ _OTHERS: Final[Mapping[str, tuple[type, ...]]] = {
     "texts": (dict,),
 }
 
-Record = TypeVar("Record", Fault, Finding, Tried, Origin, Stability)
+Record = TypeVar("Record", Defect, Finding, ExperimentResult, Origin, Stability)
 
 
 def write_stability(path: Path, record: StabilityRecord) -> None:
@@ -97,10 +97,10 @@ def _stability(value: object, place: str) -> Stability:
     )
 
 
-def _tried(value: object, place: str) -> Tried:
+def _tried(value: object, place: str) -> ExperimentResult:
     held = _mapping(value, place)
     return _built(
-        Tried,
+        ExperimentResult,
         held,
         place,
         affected=tuple(held.get("affected", ())),
@@ -110,10 +110,10 @@ def _tried(value: object, place: str) -> Tried:
     )
 
 
-def _fault(value: object, place: str) -> Fault:
+def _fault(value: object, place: str) -> Defect:
     held = _mapping(value, place)
     lists = {name: tuple(held.get(name, ())) for name in ("samples", "cases")}
-    return _built(Fault, held, place, kind=FaultKind(held.get("kind")), **lists)
+    return _built(Defect, held, place, kind=DefectKind(held.get("kind")), **lists)
 
 
 def _built(cls: type[Record], value: object, place: str, **made: Any) -> Record:

@@ -23,7 +23,7 @@ from typing import Any, BinaryIO, Final, Self
 import filelock
 
 from parity_pipeline.core.errors import ArtifactError
-from parity_pipeline.core.fetching import Piece
+from parity_pipeline.core.fetched_rows import Piece
 from parity_pipeline.core.outcomes import RowStatus, Side
 from parity_pipeline.core.slugs import slug
 from parity_pipeline.storage.staging_frames import PIECE, Frame, decode_piece, encode_facts, encode_piece, scan
@@ -47,7 +47,7 @@ def staging_folder(root: Path, *, side: Side, model: str, date: str, sample_set_
 
 
 class SegmentStaging:
-    """The staging of one lane in one folder; implements `core.fetching.Staging`. A context manager.
+    """The staging of one lane in one folder; implements `core.fetched_rows.Staging`. A context manager.
 
     Leaving the context keeps the files for the next run; `discard` removes them once the rows are published.
     """

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 
 from parity_pipeline.core.errors import ArtifactError
-from parity_pipeline.core.fetching import FetchedRows, Piece
+from parity_pipeline.core.fetched_rows import FetchedRows, Piece
 from parity_pipeline.core.outcomes import RowStatus
 
 PIECE: Final = 1

@@ -1,6 +1,6 @@
 """One request, one reply: httpx's transport with limits around it.
 
-Here belong sending, reading a body within limits, and the mapping of foreign exceptions to kinds of `policy`. It works
+Here belong sending, reading a body within limits, and the mapping of foreign exceptions to kinds of `retry_policy`. It works
 on httpx's transport and not on its client: what the client adds (redirects, cookies, netrc, proxies from the
 environment, a log line with the address) is what this product must not do. Retries belong to `lane`.
 """
@@ -18,12 +18,12 @@ import httpx
 
 from parity_pipeline.core.errors import GatewayError
 from parity_pipeline.wire.plain import PlainTransport
-from parity_pipeline.wire.side import SideConfig
+from parity_pipeline.wire.side_config import SideConfig
 
 Now = Callable[[], float]
 
 
-class Trouble(Exception):  # noqa: N818 - becomes a row or a retry; never shown as an exception
+class AttemptError(Exception):
     """One attempt that brought no vectors.
 
     Attributes:
@@ -56,7 +56,7 @@ class Trouble(Exception):  # noqa: N818 - becomes a row or a retry; never shown 
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class HttpResponse:
     """A whole answer.
 
     Attributes:
@@ -145,7 +145,7 @@ class Client:
             headers["authorization"] = f"Bearer {config.bearer_token}"
         self._headers = headers
 
-    async def send(self, body: bytes, request_id: str, *, seconds: float) -> Reply:
+    async def send(self, body: bytes, request_id: str, *, seconds: float) -> HttpResponse:
         """Send a body once and return the whole answer, whatever its status.
 
         Args:
@@ -171,27 +171,29 @@ class Client:
                     content = await self._read(response, request_id)
                 finally:
                     await response.aclose()
-        return Reply(response.status_code, response.headers, content, (self._now() - started) * 1000.0, request_id)
+        return HttpResponse(
+            response.status_code, response.headers, content, (self._now() - started) * 1000.0, request_id
+        )
 
     @contextmanager
     def _as_trouble(self, request_id: str, seconds: float) -> Generator[None]:
         try:
             yield
         except TimeoutError:
-            raise Trouble("deadline", f"no whole answer within {seconds:g} s", request_id=request_id) from None
+            raise AttemptError("deadline", f"no whole answer within {seconds:g} s", request_id=request_id) from None
         except httpx.TransportError as error:
             kind = next((kind for family, kind in _KINDS if isinstance(error, family)), "reset")
             text = str(error)
             if kind == "protocol_error" and ("without sending" in text or "incomplete" in text or "closed" in text):
                 kind = "truncated" if "body" in text else "reset"
             detail = self._config.without_secrets(text)[:200] or type(error).__name__
-            raise Trouble(kind, detail, request_id=request_id) from None
+            raise AttemptError(kind, detail, request_id=request_id) from None
 
     async def _read(self, response: httpx.Response, request_id: str) -> bytes:
         limit = self._config.response_bytes
         stream = response.stream
         if not isinstance(stream, httpx.AsyncByteStream):
-            raise Trouble("protocol_error", "an answer that cannot be read as it comes", request_id=request_id)
+            raise AttemptError("protocol_error", "an answer that cannot be read as it comes", request_id=request_id)
         stated = response.headers.get("content-length", "")
         chunks, size = list[bytes](), int(stated) if stated.isdecimal() else 0
         if size <= limit:
@@ -203,14 +205,14 @@ class Client:
                 chunks.append(chunk)
         if size > limit:
             detail = f"more than {limit} bytes"
-            raise Trouble("too_large", detail, http_status=response.status_code, request_id=request_id)
+            raise AttemptError("too_large", detail, http_status=response.status_code, request_id=request_id)
         content = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         encoding = response.headers.get("content-encoding", "identity").strip().lower()
         if encoding in ("", "identity"):
             return content
         try:
             return _decompressed(content, encoding, limit)
-        except Trouble as found:
+        except AttemptError as found:
             found.http_status, found.request_id = response.status_code, request_id
             raise
 
@@ -222,14 +224,14 @@ def _decompressed(data: bytes, encoding: str, limit: int) -> bytes:
         Trouble: Another encoding, broken or unfinished data, or more than the limit.
     """
     if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise Trouble("bad_encoding", f"content encoding {encoding[:40]!r}, which was not asked for")
+        raise AttemptError("bad_encoding", f"content encoding {encoding[:40]!r}, which was not asked for")
     engine = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
     try:
         plain = engine.decompress(data, limit + 1)
     except zlib.error as error:
-        raise Trouble("bad_encoding", f"broken {encoding}: {error}") from None
+        raise AttemptError("bad_encoding", f"broken {encoding}: {error}") from None
     if len(plain) > limit:
-        raise Trouble("too_large", f"more than {limit} bytes after decompression")
+        raise AttemptError("too_large", f"more than {limit} bytes after decompression")
     if not engine.eof:
-        raise Trouble("bad_encoding", f"{encoding} data that stop midway")
+        raise AttemptError("bad_encoding", f"{encoding} data that stop midway")
     return plain

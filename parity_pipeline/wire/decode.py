@@ -1,7 +1,7 @@
 """Answers to vectors: the bytes of a body straight into float32, or a named reason why not.
 
 Here belongs the strict reading of a 200. A fast path reads what nearly every answer looks like without making a Python
-object of a number; whatever it is not sure of goes to `careful`, which is slow and decides. Neither guesses: vectors
+object of a number; whatever it is not sure of goes to `json_fallback`, which is slow and decides. Neither guesses: vectors
 are taken only when it is certain which text each belongs to.
 """
 
@@ -13,10 +13,10 @@ import numpy as np
 import simdjson
 from numpy.typing import NDArray
 
-from parity_pipeline.wire.careful import load_carefully, vector_of, vector_of_base64
 from parity_pipeline.wire.dialects import Dialect
-from parity_pipeline.wire.malformed import MalformedAnswer
-from parity_pipeline.wire.paths import FieldPath, describe_fields, is_array
+from parity_pipeline.wire.gateway_errors import MalformedResponse
+from parity_pipeline.wire.json_fallback import load_carefully, vector_of, vector_of_base64
+from parity_pipeline.wire.json_path import FieldPath, describe_fields, is_array
 
 Matrix = NDArray[Any]
 _OPEN = ord("[")
@@ -68,10 +68,10 @@ class Decoder:
             return self._fast(body, count)
         except _Unsure:
             pass
-        except MalformedAnswer as found:
+        except MalformedResponse as found:
             reason = (found.kind, found.detail)
         if reason is not None:
-            raise MalformedAnswer(*reason)
+            raise MalformedResponse(*reason)
         return self._assemble(load_carefully(body), count, _careful_matrix)
 
     def _fast(self, body: bytes | bytearray, count: int) -> Decoded:
@@ -87,7 +87,7 @@ class Decoder:
         found = self._vectors.find(document)
         if not is_array(found):
             where = f"no array at {self._dialect.vectors_field!r}: {describe_fields(document)}"
-            raise MalformedAnswer("no_vectors_field", where)
+            raise MalformedResponse("no_vectors_field", where)
         single = self._dialect.one_text and not self._vectors.items and not (len(found) and is_array(found[0]))
         rows = [found] if single else found
         if len(rows) != count:
@@ -131,8 +131,8 @@ def _is_count(value: Any) -> bool:
     return type(value) in (int, float) and 0 <= value < _MOST_TOKENS and value == int(value)
 
 
-def _wrong_count(asked: int, came: int) -> MalformedAnswer:
-    return MalformedAnswer("wrong_count", f"{came} vectors for {asked} texts")
+def _wrong_count(asked: int, came: int) -> MalformedResponse:
+    return MalformedResponse("wrong_count", f"{came} vectors for {asked} texts")
 
 
 def _check_lengths(lengths: list[int]) -> int:
@@ -143,9 +143,9 @@ def _check_lengths(lengths: list[int]) -> int:
     """
     low, high = min(lengths), max(lengths)
     if low == 0:
-        raise MalformedAnswer("empty_vector", f"vector {lengths.index(0)} of {len(lengths)} is empty")
+        raise MalformedResponse("empty_vector", f"vector {lengths.index(0)} of {len(lengths)} is empty")
     if low != high:
-        raise MalformedAnswer("ragged", f"vectors of {low} to {high} numbers in one answer")
+        raise MalformedResponse("ragged", f"vectors of {low} to {high} numbers in one answer")
     return low
 
 
@@ -158,14 +158,14 @@ def _positions(order: FieldPath, items: list[Any]) -> NDArray[np.intp]:
     stated = [order.find_in(item) for item in items]
     if any(type(value) is not int for value in stated) or sorted(stated) != list(range(len(items))):
         shown = ", ".join(str(value)[:20] if isinstance(value, (int, float, str)) else "none" for value in stated[:8])
-        raise MalformedAnswer("bad_order", f"the positions of {len(items)} vectors are {shown}")
+        raise MalformedResponse("bad_order", f"the positions of {len(items)} vectors are {shown}")
     return np.argsort(np.array(stated, np.intp))
 
 
 def _careful_matrix(rows: Any) -> Matrix:
     for row in rows:
         if not isinstance(row, list):
-            raise MalformedAnswer("not_numbers", f"{type(row).__name__} where a vector was expected")
+            raise MalformedResponse("not_numbers", f"{type(row).__name__} where a vector was expected")
     _check_lengths([len(row) for row in rows])
     return np.stack([vector_of(row) for row in rows])
 

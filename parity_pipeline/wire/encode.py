@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from parity_pipeline.core.fetching import SampleBlock
+from parity_pipeline.core.fetched_rows import SampleBlock
 from parity_pipeline.wire.dialects import Dialect
 
 
@@ -50,7 +50,7 @@ def encode_text(text: str) -> bytes:
         return json.dumps(text).encode()
 
 
-class RequestShape:
+class RequestEncoder:
     """Builds request bodies for one dialect and model."""
 
     def __init__(self, dialect: Dialect, model: str | None) -> None:

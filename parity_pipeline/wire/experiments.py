@@ -1,7 +1,7 @@
 """Try a side against itself: send exactly the requests that a plan names, as many at once as it says.
 
 Here belongs one request as one call: the texts given, in the order given, never cut, merged or bisected; what comes back
-without vectors is an answer too. Which requests are sent belongs to `core.stability`. A fetch of rows belongs to `engine`.
+without vectors is an answer too. Which requests are sent belongs to `core.stability`. A fetch of rows belongs to `fetch_lane`.
 """
 
 import asyncio
@@ -16,16 +16,16 @@ import httpx
 
 from parity_pipeline.core.limits import ERROR_CHARACTERS
 from parity_pipeline.core.outcomes import RowStatus
-from parity_pipeline.core.stability.records import Answer, Step, Texts
-from parity_pipeline.wire.asking import CANARY_TEXT, Asker, Surroundings
-from parity_pipeline.wire.client import Client, Reply, Trouble, transport_for
+from parity_pipeline.core.stability.records import Response, Step, Texts
+from parity_pipeline.wire.batch_fetcher import CANARY_TEXT, BatchContext, BatchFetcher
+from parity_pipeline.wire.client import AttemptError, Client, HttpResponse, transport_for
 from parity_pipeline.wire.decode import Decoded
 from parity_pipeline.wire.encode import encode_text
-from parity_pipeline.wire.engine import run_anywhere, utc_now
-from parity_pipeline.wire.pacing import Gate, Pacer
-from parity_pipeline.wire.policy import Then, rule_of
-from parity_pipeline.wire.side import SideConfig
-from parity_pipeline.wire.unusable import unusable
+from parity_pipeline.wire.fetch_lane import run_anywhere, utc_now
+from parity_pipeline.wire.gateway_errors import unusable
+from parity_pipeline.wire.pacing import ConcurrencyLimiter, RateLimiter
+from parity_pipeline.wire.retry_policy import OnExhausted, rule_of
+from parity_pipeline.wire.side_config import SideConfig
 
 ATTEMPTS: Final = 2
 """Times one request is sent at most, the second time only for a trouble that may pass: an experiment that a single 503 spoils
@@ -35,7 +35,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conducted(Generic[Result]):
+class ExperimentRun(Generic[Result]):
     """What a dialogue came to.
 
     Attributes:
@@ -54,7 +54,7 @@ class Conducted(Generic[Result]):
 def run_experiments(
     config: SideConfig,
     model: str,
-    dialogue: Generator[Step, Sequence[Answer], Result],
+    dialogue: Generator[Step, Sequence[Response], Result],
     *,
     most: int,
     transport: httpx.AsyncBaseTransport | None = None,
@@ -62,7 +62,7 @@ def run_experiments(
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     random: Random | None = None,
-) -> Conducted[Result]:
+) -> ExperimentRun[Result]:
     """Send each step that a dialogue yields and send it the answers, until it returns.
 
     The side's caps on rates, its concurrency, its timeouts and its deadline hold as in a fetch. A request beyond `most` or
@@ -84,23 +84,23 @@ def run_experiments(
     """
     network = transport or transport_for(config)
     deadline = now() + config.lane_seconds if config.lane_seconds else float("inf")
-    around = Surroundings(
+    around = BatchContext(
         client=Client(config, network, now),
-        gate=Gate(config.concurrency, now, adaptive=False),
-        pacer=Pacer(config.requests_per_second, config.texts_per_second, now, sleep),
+        gate=ConcurrencyLimiter(config.concurrency, now, adaptive=False),
+        pacer=RateLimiter(config.requests_per_second, config.texts_per_second, now, sleep),
         sleep=sleep,
         clock=clock,
         seconds_left=lambda: deadline - now(),
         random=random or SystemRandom(),
     )
 
-    async def run() -> Conducted[Result]:
+    async def run() -> ExperimentRun[Result]:
         first = clock().isoformat(timespec="milliseconds")
         sender = _Sender(config, model, around, most)
         async with network:
             result = await sender.conduct(dialogue)
         last = clock().isoformat(timespec="milliseconds")
-        return Conducted(result=result, requests=sender.requests, first=first, last=last)
+        return ExperimentRun(result=result, requests=sender.requests, first=first, last=last)
 
     return run_anywhere(run)
 
@@ -108,16 +108,16 @@ def run_experiments(
 class _Sender:
     """Sends the requests of one dialogue."""
 
-    def __init__(self, config: SideConfig, model: str, around: Surroundings, most: int) -> None:
+    def __init__(self, config: SideConfig, model: str, around: BatchContext, most: int) -> None:
         self._config = config
         self._asked = config.asked_name(model)
         self._around = around
         self._most = most
-        self._asker = Asker(config, model, around, _unheard)
+        self._asker = BatchFetcher(config, model, around, _unheard)
         self._run = f"{around.random.getrandbits(32):08x}"
         self.requests = 0
 
-    async def conduct(self, dialogue: Generator[Step, Sequence[Answer], Result]) -> Result:
+    async def conduct(self, dialogue: Generator[Step, Sequence[Response], Result]) -> Result:
         try:
             step = next(dialogue)
             while True:
@@ -125,17 +125,17 @@ class _Sender:
         except StopIteration as end:
             return end.value
 
-    async def _answers(self, step: Step) -> list[Answer]:
+    async def _answers(self, step: Step) -> list[Response]:
         places = asyncio.Semaphore(min(step.at_once, self._config.concurrency))
         async with asyncio.TaskGroup() as tasks:
             asked = [tasks.create_task(self._in_place(request, places)) for request in step.requests]
         return [task.result() for task in asked]
 
-    async def _in_place(self, request: Texts, places: asyncio.Semaphore) -> Answer:
+    async def _in_place(self, request: Texts, places: asyncio.Semaphore) -> Response:
         async with places:
             return await self._answer(request)
 
-    async def _answer(self, request: Texts) -> Answer:
+    async def _answer(self, request: Texts) -> Response:
         """Return what came for a request.
 
         Raises:
@@ -146,14 +146,14 @@ class _Sender:
         while True:
             left -= 1
             if why := self._spent():
-                return Answer(status=RowStatus.FAILED, words=why)
+                return Response(status=RowStatus.FAILED, words=why)
             try:
-                return Answer(status=RowStatus.OK, vectors=(await self._send(body, len(request))).vectors)
-            except Trouble as trouble:
+                return Response(status=RowStatus.OK, vectors=(await self._send(body, len(request))).vectors)
+            except AttemptError as trouble:
                 rule = rule_of(trouble.kind)
                 if not left or rule.attempts is not None:
                     await self._judge_side(trouble)
-                    return Answer(status=rule.ends_as, words=str(trouble)[:ERROR_CHARACTERS])
+                    return Response(status=rule.ends_as, words=str(trouble)[:ERROR_CHARACTERS])
                 await self._wait(trouble)
 
     def _spent(self) -> str:
@@ -166,21 +166,21 @@ class _Sender:
         _, decoded = await self._asker.send(body, f"{self._run}-try-{self.requests}", texts)
         return decoded
 
-    async def _wait(self, trouble: Trouble) -> None:
+    async def _wait(self, trouble: AttemptError) -> None:
         asked = min(trouble.retry_after or 0.0, self._config.retry_seconds)
         own = self._around.random.uniform(0.5, 1.5) * self._config.backoff_seconds
         await self._around.sleep(max(0.0, min(max(asked, own), self._around.seconds_left())))
 
-    async def _judge_side(self, trouble: Trouble) -> None:
-        if rule_of(trouble.kind).then is Then.STOP:
+    async def _judge_side(self, trouble: AttemptError) -> None:
+        if rule_of(trouble.kind).then is OnExhausted.STOP:
             raise unusable(self._config, self._asked, trouble)
         if self._asker.counts.answered:
             return
         try:
             await self._send(self._asker.shape.body([encode_text(CANARY_TEXT)]), 1)
-        except Trouble as again:
+        except AttemptError as again:
             raise unusable(self._config, self._asked, again) from None
 
 
-def _unheard(_reply: Reply, _decoded: Decoded) -> None:
+def _unheard(_reply: HttpResponse, _decoded: Decoded) -> None:
     """Make nothing of an answer beside its vectors: what the wire looks like is told by a fetch."""

@@ -1,6 +1,6 @@
 """One lane from its first request to its last row: plan, ask, put in order, know when to stop.
 
-Here belongs the running of a lane. How one batch is settled belongs to `asking`, the order of rows to `shelf`.
+Here belongs the running of a lane. How one batch is settled belongs to `batch_fetcher`, the order of rows to `reorder_buffer`.
 """
 
 import asyncio
@@ -14,20 +14,19 @@ from typing import Any, TypeVar
 
 import httpx
 
-from parity_pipeline.core.drift import NOT_OBSERVED, WireObservation
-from parity_pipeline.core.fetching import Piece, SampleBlock, Staging
+from parity_pipeline.core.fetched_rows import Piece, SampleBlock, Staging
 from parity_pipeline.core.outcomes import RowStatus
-from parity_pipeline.wire.asking import CANARY_TEXT, Asker, Surroundings
-from parity_pipeline.wire.client import Client, Reply, Trouble
+from parity_pipeline.core.wire_drift import NOT_OBSERVED, WireObservation
+from parity_pipeline.wire.batch_fetcher import CANARY_TEXT, BatchContext, BatchFetcher, not_asked
+from parity_pipeline.wire.client import AttemptError, Client, HttpResponse
 from parity_pipeline.wire.decode import Decoded
-from parity_pipeline.wire.encode import Batch, RequestShape, encode_text, plan
-from parity_pipeline.wire.observe import observe, software
-from parity_pipeline.wire.pacing import Gate, Pacer
-from parity_pipeline.wire.pieces import not_asked
-from parity_pipeline.wire.progress import Progress, ProgressTeller
-from parity_pipeline.wire.shelf import Shelf, Sink
-from parity_pipeline.wire.side import SideConfig
-from parity_pipeline.wire.words import one_line
+from parity_pipeline.wire.encode import Batch, RequestEncoder, encode_text, plan
+from parity_pipeline.wire.error_text import one_line
+from parity_pipeline.wire.pacing import ConcurrencyLimiter, RateLimiter
+from parity_pipeline.wire.progress import Progress, ProgressReporter
+from parity_pipeline.wire.reorder_buffer import ReorderBuffer, Sink
+from parity_pipeline.wire.side_config import SideConfig
+from parity_pipeline.wire.wire_observation import observe, software
 
 T = TypeVar("T")
 
@@ -61,24 +60,24 @@ class Lane:
         self._config = config
         self._parts = parts
         self._staging = staging
-        self._gate = Gate(config.concurrency, parts.now, adaptive=config.adaptive)
+        self._gate = ConcurrencyLimiter(config.concurrency, parts.now, adaptive=config.adaptive)
         self._deadline = parts.now() + config.lane_seconds if config.lane_seconds else float("inf")
-        around = Surroundings(
+        around = BatchContext(
             client=Client(config, parts.transport, parts.now),
             gate=self._gate,
-            pacer=Pacer(config.requests_per_second, config.texts_per_second, parts.now, parts.sleep),
+            pacer=RateLimiter(config.requests_per_second, config.texts_per_second, parts.now, parts.sleep),
             sleep=parts.sleep,
             clock=parts.clock,
             seconds_left=lambda: self._deadline - parts.now(),
             random=parts.random,
         )
-        self._asker = Asker(config, model, around, self._on_answer)
-        self._shelf = Shelf(sink, staging, window=4 * config.concurrency + 8)
+        self._asker = BatchFetcher(config, model, around, self._on_answer)
+        self._shelf = ReorderBuffer(sink, staging, window=4 * config.concurrency + 8)
         # As many batches again are read, staged and written while `concurrency` requests are in flight.
         self._hands = asyncio.Semaphore(2 * config.concurrency)
         self._disk = ThreadPoolExecutor(1, "lane-disk")
         self._recent: deque[tuple[int, int]] = deque(maxlen=max(1, config.stop_window))
-        self._teller = ProgressTeller(config.side, progress, total, parts.now)
+        self._teller = ProgressReporter(config.side, progress, total, parts.now)
         before = dict(staging.recall()) if staging is not None else {}
         seen = before.get("observation")
         self._observation = _observation(seen) if seen else None
@@ -181,7 +180,7 @@ class Lane:
                 f"lane stopped early because its deadline of {self._config.lane_seconds:g} s has passed"
             )
 
-    def _on_answer(self, reply: Reply, decoded: Decoded) -> None:
+    def _on_answer(self, reply: HttpResponse, decoded: Decoded) -> None:
         self._to = self._stamp()
         if self._observation is None:
             dimension = decoded.vectors.shape[1]
@@ -202,11 +201,11 @@ class Lane:
 
     async def _ask_default_model(self) -> None:
         """Learn which model answers a request that names none; that it is refused is an answer too."""
-        body = RequestShape(self._config.dialect, None).body([encode_text(CANARY_TEXT)])
+        body = RequestEncoder(self._config.dialect, None).body([encode_text(CANARY_TEXT)])
         try:
             _, decoded = await self._asker.send(body, "default-model", 1, counted=False)
             found = one_line(decoded.model) or "not named"
-        except Trouble as trouble:
+        except AttemptError as trouble:
             found = f"refused (HTTP {trouble.http_status})" if trouble.http_status else NOT_OBSERVED
         if self._observation is not None:
             self._observation = replace(self._observation, default_model=found)

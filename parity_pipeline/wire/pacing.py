@@ -19,7 +19,7 @@ _CALM_SECONDS: Final = 1.0
 """One overload answers all requests in flight, and counts once."""
 
 
-class Pacer:
+class RateLimiter:
     """Spaces requests out so that neither requests nor texts a second exceed their caps, and holds all when asked."""
 
     def __init__(self, requests: float | None, texts: float | None, now: Now, sleep: Sleep) -> None:
@@ -43,7 +43,7 @@ class Pacer:
             await self._sleep(slot - now)
 
 
-class Gate:
+class ConcurrencyLimiter:
     """Bounds the requests in flight; finds the bound by itself where asked to."""
 
     def __init__(self, limit: int, now: Now, *, adaptive: bool) -> None:

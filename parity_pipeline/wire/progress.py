@@ -1,13 +1,38 @@
-"""How far a lane is: one record, told at most every few seconds.
+"""What a lane sent and met, as plain numbers.
 
-Here belong the record and its arithmetic. Drawing a bar belongs to `cli`, a log line to `defs`.
+Here belongs what is counted. What counts as what belongs to `batch_fetcher`.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from parity_pipeline.core.outcomes import Side
+
+
+@dataclass(slots=True)
+class LaneCounters:
+    """What a lane sent and met.
+
+    Attributes:
+        requests: Requests sent, retries included.
+        retries: Requests sent again.
+        answered: Answers with vectors.
+        http_answers: Answers of any kind.
+        tokens: Tokens the side says it used, by its own field.
+        troubles: Attempts without vectors, by kind.
+        malformed_batches: Batches of several texts that stayed malformed and were asked again in halves.
+    """
+
+    requests: int = 0
+    retries: int = 0
+    answered: int = 0
+    http_answers: int = 0
+    tokens: Counter[str] = field(default_factory=Counter[str])
+    troubles: Counter[str] = field(default_factory=Counter[str])
+    malformed_batches: int = 0
+
 
 PROGRESS_SECONDS: Final = 1.0
 """Seconds between two records, so that telling them costs nothing beside fetching."""
@@ -50,7 +75,7 @@ class Progress:
         )
 
 
-class ProgressTeller:
+class ProgressReporter:
     """Tells where a lane stands, not too often."""
 
     def __init__(

@@ -12,9 +12,9 @@ from parity_pipeline.core.errors import (
     ServiceError,
     SettingsError,
 )
-from parity_pipeline.core.fetching import FetchedRows
+from parity_pipeline.core.fetched_rows import FetchedRows
 from parity_pipeline.core.outcomes import RowStatus
-from parity_pipeline_tests.core.building import fetched, samples_of
+from parity_pipeline_tests.core.builders import fetched, samples_of
 
 KINDS = (SettingsError, SampleSourceError, ArtifactError, GatewayError, ServiceError, MetricInputError)
 

@@ -7,7 +7,7 @@ import pytest
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.provenance import Provenance, echo_fault, pairing_faults
-from parity_pipeline_tests.core.building import provenance
+from parity_pipeline_tests.core.builders import provenance
 
 HASH = "a" * 64
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from parity_pipeline.core.comparing import ComparedRows, Thresholds, compare
-from parity_pipeline.core.fetching import FetchedRows
+from parity_pipeline.core.compare import ComparedRows, compare
+from parity_pipeline.core.decision import DecisionInputs, decide
+from parity_pipeline.core.fetched_rows import FetchedRows
 from parity_pipeline.core.outcomes import Decision, Outcome, RowStatus
-from parity_pipeline.core.verdict import Circumstances, Tally, judge
-from parity_pipeline_tests.core.building import fetched, samples_of
+from parity_pipeline.core.tally import Tally
+from parity_pipeline.core.thresholds import Thresholds
+from parity_pipeline_tests.core.builders import fetched, samples_of
 from parity_pipeline_tests.fakes.replay_gateway import SERVERS, recorded_texts, recorded_vectors
 
 CORE = frozenset(
@@ -138,7 +140,7 @@ def test_decision_and_reasons(expected: Expected) -> None:
     """Only the pair without a mismatch or a one-sided refusal passes; the others fail with their counts named."""
     tally = Tally(Thresholds())
     tally.add(rows_of(expected))
-    decision, reasons = judge(tally, Circumstances(expected=200))
+    decision, reasons = decide(tally, DecisionInputs(expected=200))
     told = "; ".join(reasons)
     if expected.below:
         assert decision is Decision.FAIL

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parity_pipeline.core.comparing import Thresholds
-from parity_pipeline.core.conclusion import counted_apart
+from parity_pipeline.core.decision import DecisionInputs, decide
 from parity_pipeline.core.errors import SettingsError
-from parity_pipeline.core.floor import Floors, floor_of
-from parity_pipeline.core.judging import Circumstances, judge
+from parity_pipeline.core.noise_floor import NoiseFloors, floor_of
 from parity_pipeline.core.outcomes import Decision, Measure, Outcome, RowStatus, Side
 from parity_pipeline.core.samples import sample_id
 from parity_pipeline.core.tally import Tally
+from parity_pipeline.core.thresholds import Thresholds
+from parity_pipeline.core.verdict_builder import counted_apart
 from parity_pipeline.core.waivers import Waiver, account_for, waiver_faults
-from parity_pipeline_tests.core.building import Row, compared
+from parity_pipeline_tests.core.builders import Row, compared
 
 DAY = date(2026, 4, 30)
 ONE: Row = [1.0, 0.0]
@@ -56,7 +56,7 @@ def tallied(
 
 def decision_on(tally: Tally) -> Decision:
     """Return the decision on a whole tally."""
-    return judge(tally, Circumstances(expected=tally.samples))[0]
+    return decide(tally, DecisionInputs(expected=tally.samples))[0]
 
 
 @st.composite
@@ -145,7 +145,7 @@ def test_blocks_change_nothing(pairs: list[tuple[Row, Row]], waivers: list[Waive
 def test_every_difference_waived_is_a_pass_with_waivers() -> None:
     """Waived, matched and mismatched samples are counted apart, and the reason names each waiver with its count."""
     tally = tallied([MATCH, MATCH, MISMATCH, NEAR, BOTH_REFUSED], [PLAIN])
-    decision, reasons = judge(tally, Circumstances(expected=5))
+    decision, reasons = decide(tally, DecisionInputs(expected=5))
     assert decision is Decision.PASS_WITH_WAIVERS
     assert reasons == (
         "2/4 samples ≥ 0.9990",
@@ -211,12 +211,12 @@ def test_a_waiver_covers_no_doubt_and_no_lost_row(circumstances: dict[str, Any])
     """Pairing faults, counts that do not add up and doubts stay INCONCLUSIVE under any waiver."""
     every = replace(PLAIN, outcomes=tuple(set(Outcome) - {Outcome.MATCH, Outcome.REFUSED_BY_BOTH}))
     tally = tallied([MATCH, MISMATCH], [every])
-    assert judge(tally, Circumstances(**circumstances))[0] is Decision.INCONCLUSIVE
+    assert decide(tally, DecisionInputs(**circumstances))[0] is Decision.INCONCLUSIVE
 
 
 def test_a_waiver_covers_no_noise() -> None:
     """A legacy side that contradicts itself is INCONCLUSIVE, whatever is waived; a waived row is not noise as well."""
-    noisy = Floors(legacy=floor_of(Side.LEGACY, {"repeat": {"a": 0.9}}, requests=2))
+    noisy = NoiseFloors(legacy=floor_of(Side.LEGACY, {"repeat": {"a": 0.9}}, requests=2))
     tally = tallied([MATCH, NEAR], [PLAIN], floors=noisy)
     assert decision_on(tally) is Decision.INCONCLUSIVE
     assert (tally.waived.total(), tally.within_noise) == (1, 0)
@@ -226,7 +226,7 @@ def test_more_than_the_limit_fails_and_is_found() -> None:
     """The first samples up to the limit are waived, those beyond fail, and both numbers are told with the owner."""
     tally = tallied([MATCH, *[MISMATCH] * 5], [PLAIN])
     assert tally.different(Outcome.MISMATCH) == 2
-    assert "2/6 compared samples < 0.9990" in judge(tally, Circumstances(expected=6))[1][0]
+    assert "2/6 compared samples < 0.9990" in decide(tally, DecisionInputs(expected=6))[1][0]
     assert tally.waivers.findings(complete=True) == (
         "waiver 'W-1' is larger than its limit: 5 samples, 3 allowed; the 2 beyond are not waived (owner search)",
     )

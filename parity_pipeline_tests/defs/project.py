@@ -14,20 +14,20 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
-from parity_pipeline.core.fetching import FetchedRows, SampleBlock, Staging
+from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock, Staging
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.core.stability.records import Answer, Step
+from parity_pipeline.core.stability.records import Response, Step
 from parity_pipeline.definitions import build_definitions, build_probe
 from parity_pipeline.defs.automation import JOB_NAME
 from parity_pipeline.defs.partitions import make_key
-from parity_pipeline.running import QUIET
-from parity_pipeline.settings import Settings
-from parity_pipeline.settings_file import validate
-from parity_pipeline.wire.engine import LaneResult, fetch_lane
-from parity_pipeline.wire.experiments import Conducted, run_experiments
-from parity_pipeline.wire.few import ask_few
+from parity_pipeline.runs.runner import QUIET
+from parity_pipeline.settings.loading import validate
+from parity_pipeline.settings.model import Settings
+from parity_pipeline.wire.adhoc import embed_texts
+from parity_pipeline.wire.experiments import ExperimentRun, run_experiments
+from parity_pipeline.wire.fetch_lane import LaneResult, fetch_lane
 from parity_pipeline.wire.progress import Progress
-from parity_pipeline.wire.side import SideConfig
+from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline_tests.fakes.gateways import Gateway
 
 DAY: Final = "2026-05-01"
@@ -67,8 +67,8 @@ class FakeSide:
         )  # fmt: skip
 
     def try_out(
-        self, model: str, dialogue: Generator[Step, Sequence[Answer], Result], *, most: int
-    ) -> Conducted[Result]:
+        self, model: str, dialogue: Generator[Step, Sequence[Response], Result], *, most: int
+    ) -> ExperimentRun[Result]:
         """Try the side against itself through the real sender."""
         return run_experiments(
             self.config, model, dialogue, most=most,
@@ -77,7 +77,7 @@ class FakeSide:
 
     def ask(self, model: str, texts: Sequence[str]) -> Sequence[NDArray[np.float32] | None]:
         """Ask for a few texts, likewise."""
-        return ask_few(self.config, model, texts, transport=httpx.ASGITransport(self.app))
+        return embed_texts(self.config, model, texts, transport=httpx.ASGITransport(self.app))
 
 
 @dataclass

@@ -8,7 +8,7 @@ import pytest
 
 from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.defs.automation import JOB_NAME, SCHEDULE_NAME, again_name
+from parity_pipeline.defs.automation import JOB_NAME, SCHEDULE_NAME, refetch_job
 from parity_pipeline.defs.partitions import make_key, make_partitions, split_key
 from parity_pipeline_tests.defs.project import MODEL, Project
 from parity_pipeline_tests.fakes.gateways import hash_gateway
@@ -129,6 +129,6 @@ def test_the_definitions_load_as_a_code_location_does(definitions: dg.Definition
 @pytest.mark.parametrize("side", list(Side))
 def test_a_job_for_each_lane_leaves_the_other_and_the_samples_alone(definitions: dg.Definitions, side: Side) -> None:
     """`candidate_again` holds its own lane and what is downstream, so that a backfill of it is one choice in the UI."""
-    keys = definitions.resolve_job_def(again_name(side)).asset_layer.selected_asset_keys
+    keys = definitions.resolve_job_def(refetch_job(side)).asset_layer.selected_asset_keys
     expected = {f"{side}/embeddings", f"{side}/stability", "parity", "diagnosis", "verdict", "report", "summary"}
     assert {key.to_user_string() for key in keys} == expected

@@ -8,10 +8,10 @@ import pytest
 
 from parity_pipeline.defs.columns import WORDS, table_schema
 from parity_pipeline.defs.metadata import diagnosis_metadata, summary_metadata, verdict_metadata
-from parity_pipeline.storage.embeddings import KIND as EMBEDDINGS
+from parity_pipeline.storage.embeddings_files import KIND as EMBEDDINGS
 from parity_pipeline.storage.parity_files import KIND as PARITY
-from parity_pipeline.storage.sample_sets import KIND as SAMPLES
-from parity_pipeline.storage.tables import TableKind
+from parity_pipeline.storage.parquet_tables import TableKind
+from parity_pipeline.storage.sample_set_files import KIND as SAMPLES
 from parity_pipeline_tests.defs.project import Project
 from parity_pipeline_tests.fakes.gateways import hash_gateway
 from parity_pipeline_tests.report.verdicts import mixed

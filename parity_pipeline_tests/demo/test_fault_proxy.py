@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from parity_pipeline.demo.fault_proxy import COMPANY_LOOKS, COMPANY_SECONDS, Memory, build_proxy
 from parity_pipeline.demo.fault_scope import Scope
-from parity_pipeline.demo.faults import chosen
+from parity_pipeline.demo.fault_table import chosen
 from parity_pipeline.wire.dialects import BUILT_IN, Dialect
 from parity_pipeline_tests.demo.support import BASE, ask, ask_all, candidate, embedder, legacy
 

@@ -9,12 +9,12 @@ from datetime import date
 from typing import Any
 
 from parity_pipeline.core.collisions import Collision, OneSided
-from parity_pipeline.core.comparing import Thresholds
 from parity_pipeline.core.diagnosis.records import Cause, CauseName, Confidence, Diagnosis, Evidence
-from parity_pipeline.core.floor import Floors, NoiseFloor
+from parity_pipeline.core.noise_floor import NoiseFloor, NoiseFloors
 from parity_pipeline.core.outcomes import Measure, Outcome, Side
 from parity_pipeline.core.samples import sample_id
-from parity_pipeline.core.stability.records import Fault, FaultKind, Finding, Stability, Tried
+from parity_pipeline.core.stability.records import Defect, DefectKind, ExperimentResult, Finding, Stability
+from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.waivers import Waiver, account_for
 from parity_pipeline_tests.report.verdicts import DATE, SEED, V1, V2, Row, unmeasured, verdict_of
@@ -30,10 +30,13 @@ def floor(side: Side, worst: float, **by_experiment: float) -> NoiseFloor:
     return NoiseFloor(side=side, worst=worst, by_experiment=named, samples=8, requests=60, **where)
 
 
-def stability(side: Side, noise: NoiseFloor, *tried: Tried, **more: Any) -> dict[str, Any]:
+def stability(side: Side, noise: NoiseFloor, *tried: ExperimentResult, **more: Any) -> dict[str, Any]:
     """Return the plain form of a side's stability: the given experiments, all others without any difference."""
     given = {one.name: one for one in tried}
-    still = {name: Tried(name=name, worst=0.0, by_label={}, identical=8, rows=8, requests=8) for name in _EXPERIMENTS}
+    still = {
+        name: ExperimentResult(name=name, worst=0.0, by_label={}, identical=8, rows=8, requests=8)
+        for name in _EXPERIMENTS
+    }
     every = [given.get(name, still[name]) for name in _EXPERIMENTS]
     found = Stability(
         side=side,
@@ -48,9 +51,11 @@ def stability(side: Side, noise: NoiseFloor, *tried: Tried, **more: Any) -> dict
     return asdict(found)
 
 
-def tried(name: str, worst: float, label: str, **more: Any) -> Tried:
+def tried(name: str, worst: float, label: str, **more: Any) -> ExperimentResult:
     """Return an experiment of eight rows with this worst pair."""
-    return Tried(name=name, worst=worst, label=label, level=32, by_label={label: worst}, rows=8, requests=8, **more)
+    return ExperimentResult(
+        name=name, worst=worst, label=label, level=32, by_label={label: worst}, rows=8, requests=8, **more
+    )
 
 
 def cause(name: CauseName, words: str, samples: Sequence[str], **more: Any) -> Cause:
@@ -93,7 +98,7 @@ def measured_pass() -> Verdict:
     }
     return verdict_of(
         [*equal, *drawn, *ask, *probes],
-        floors=Floors(legacy=old, candidate=new),
+        floors=NoiseFloors(legacy=old, candidate=new),
         stability=sides,
         experiments=_EXPERIMENTS,
     )
@@ -137,8 +142,8 @@ def two_causes() -> Verdict:
     ]
     old, new = floor(Side.LEGACY, 2e-7), floor(Side.CANDIDATE, 0.31)
     words = "2 | of 8 rows hold another text's vector; **server**: <busy>"
-    fault = Fault(
-        kind=FaultKind.SWAPPED,
+    fault = Defect(
+        kind=DefectKind.SWAPPED,
         label="concurrency 8",
         words=words,
         count=2,
@@ -161,7 +166,7 @@ def two_causes() -> Verdict:
     return verdict_of(
         rows,
         thresholds=Thresholds(max_abs_delta_unit=0.05),
-        floors=Floors(legacy=old, candidate=new),
+        floors=NoiseFloors(legacy=old, candidate=new),
         waivers=account_for(waivers, model=V2, day=DAY, today=DAY),
         stability=sides,
         experiments=_EXPERIMENTS,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parity_pipeline.core.numerals import cosine_text, limit_text, passing_limit_text
+from parity_pipeline.core.number_format import cosine_text, limit_text, passing_limit_text
 from parity_pipeline.report import numbers
 
 _COSINES = st.floats(min_value=-1.0, max_value=1.0)

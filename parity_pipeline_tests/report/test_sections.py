@@ -10,22 +10,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from parity_pipeline.core.comparing import Thresholds
 from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Evidence
-from parity_pipeline.core.floor import Floors
+from parity_pipeline.core.noise_floor import NoiseFloors
 from parity_pipeline.core.outcomes import Decision, Measure, Outcome, Side
+from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.waivers import account_for
 from parity_pipeline.report.advice import flip_advice
-from parity_pipeline.report.causes import first_cause
+from parity_pipeline.report.cause_summary import first_cause
 from parity_pipeline.report.markdown import render_report
+from parity_pipeline.report.sections.confidence import how_sure, sureness
 from parity_pipeline.report.sections.coverage import collisions, coverage
+from parity_pipeline.report.sections.diagnosis import remarks, why
+from parity_pipeline.report.sections.headline import findings, headline
 from parity_pipeline.report.sections.measures import measures, passing_limit
 from parity_pipeline.report.sections.noise import noise
-from parity_pipeline.report.sections.opening import findings, headline
-from parity_pipeline.report.sections.sureness import how_sure, sureness
-from parity_pipeline.report.sections.why import remarks, why
-from parity_pipeline.report.tables import sentence
+from parity_pipeline.report.sentences import sentence
 from parity_pipeline_tests.report.measured import (
     DAY,
     cause,
@@ -127,7 +127,7 @@ def test_the_limits_of_several_measures_are_named_together() -> None:
     said = passing_limit(verdict_of(rows, thresholds=limits))
     both = "a threshold of 0.500000 or lower and a limit of the largest difference, unit vectors of 0.25 or more"
     assert said == f"This date would have passed at {both}."
-    noisy = Floors(legacy=floor(Side.LEGACY, 0.0), candidate=floor(Side.CANDIDATE, 0.3))
+    noisy = NoiseFloors(legacy=floor(Side.LEGACY, 0.0), candidate=floor(Side.CANDIDATE, 0.3))
     assert "other reasons" in passing_limit(verdict_of(rows, thresholds=limits, floors=noisy))
 
 
@@ -200,7 +200,7 @@ def test_noise_is_the_worst_row_side_by_side() -> None:
 def test_noise_below_the_threshold_says_what_it_explains() -> None:
     """Samples between the noise and the threshold prove nothing, and their number is told."""
     rows = [*SEED, replace(_WRONG, cosine=0.995)]
-    verdict = verdict_of(rows, floors=Floors(legacy=floor(Side.LEGACY, 0.002)))
+    verdict = verdict_of(rows, floors=NoiseFloors(legacy=floor(Side.LEGACY, 0.002)))
     told = _text(noise(verdict))
     assert "explains a cosine of 0.992008 or more: 1 sample between it and the threshold of 0.9990" in told
     assert "| noise floor, worst cosine | 0.998000 (batch of 32); 8 texts, 60 requests | not measured |" in told
@@ -210,7 +210,7 @@ def test_noise_below_the_threshold_says_what_it_explains() -> None:
 def test_noise_of_one_side_explains_nothing() -> None:
     """Without the legacy side's floor nothing is put down to noise, and a side that was not tried says so."""
     only = {"candidate": stability(Side.CANDIDATE, floor(Side.CANDIDATE, 0.0), tried("repeats", 1e-7, "repeat"))}
-    verdict = verdict_of(SEED, floors=Floors(candidate=floor(Side.CANDIDATE, 1e-7)), stability=only)
+    verdict = verdict_of(SEED, floors=NoiseFloors(candidate=floor(Side.CANDIDATE, 1e-7)), stability=only)
     told = _text(noise(verdict))
     assert "| repeats | not measured | 0.999999 (repeat) |" in told
     assert "The noise floor of the legacy side was not measured" in told

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from parity_pipeline.core.comparing import Thresholds
 from parity_pipeline.core.outcomes import Decision, Outcome, Side
+from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline.core.verdict import Verdict
-from parity_pipeline.report.phrases import Sentence, Verbatim
+from parity_pipeline.report.sections.confidence import how_sure
+from parity_pipeline.report.sections.headline import headline, not_compared, opening
 from parity_pipeline.report.sections.measures import norms, passing_limit
-from parity_pipeline.report.sections.opening import headline, not_compared, opening
-from parity_pipeline.report.sections.sureness import how_sure
+from parity_pipeline.report.sentences import Sentence, Verbatim
 from parity_pipeline.report.view import view_of
 from parity_pipeline_tests.report.verdicts import (
     SEED,

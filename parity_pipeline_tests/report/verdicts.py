@@ -10,17 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from parity_pipeline.core.comparing import ComparedRows, Thresholds
-from parity_pipeline.core.conclusion import conclude
-from parity_pipeline.core.drift import WireObservation
-from parity_pipeline.core.floor import Floors
+from parity_pipeline.core.compare import ComparedRows
 from parity_pipeline.core.limits import HEAD_CHARACTERS
+from parity_pipeline.core.noise_floor import NoiseFloors
 from parity_pipeline.core.outcomes import Decision, Outcome, RowStatus, Side
 from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.samples import sample_id
 from parity_pipeline.core.tally import Tally
+from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.verdict_builder import build_verdict
 from parity_pipeline.core.waivers import WaiverAccount
+from parity_pipeline.core.wire_drift import WireObservation
 
 V1, V2 = "nomic-embed-text", "nomic-embed-text-v2-moe"
 DATE = "2026-04-30"
@@ -128,20 +129,20 @@ def verdict_of(
     faults: Sequence[str] = (),
     sides: tuple[Provenance, Provenance] | None = None,
     samples: int | None = None,
-    floors: Floors | None = None,
+    floors: NoiseFloors | None = None,
     waivers: WaiverAccount | None = None,
     **concluding: Any,
 ) -> Verdict:
     """Return the verdict of the real core on these rows, as it reads after a trip through JSON.
 
-    `concluding` goes to `conclude`: `required_bound`, `diagnosis`, `stability`, `experiments`.
+    `concluding` goes to `build_verdict`: `required_bound`, `diagnosis`, `stability`, `experiments`.
     """
-    tally = Tally(thresholds or Thresholds(), floors=floors or Floors(), waivers=waivers or WaiverAccount())
+    tally = Tally(thresholds or Thresholds(), floors=floors or NoiseFloors(), waivers=waivers or WaiverAccount())
     if rows:
         tally.add(compared(rows))
     size = len(rows) if samples is None else samples
     legacy, candidate = (provenance(side, model=model, samples=size, date=date) for side in Side)
-    verdict = conclude(
+    verdict = build_verdict(
         tally,
         endpoint="embed",
         date=date,

@@ -8,7 +8,7 @@ import yaml
 
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.settings_file import find_file, load
+from parity_pipeline.settings.loading import find_file, load
 
 WAIVER = {
     "id": "W",

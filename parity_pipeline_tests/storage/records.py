@@ -11,16 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from parity_pipeline.core.comparing import ComparedRows, Thresholds, compare
-from parity_pipeline.core.drift import WireObservation
-from parity_pipeline.core.fetching import FetchedRows, SampleBlock
+from parity_pipeline.core.compare import ComparedRows, compare
+from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
 from parity_pipeline.core.outcomes import Decision, RowStatus, Side
 from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.samples import Sample, sample_id
+from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.wire_drift import WireObservation
 from parity_pipeline.storage.atomic import draft_path, publish
-from parity_pipeline.storage.embeddings import EmbeddingsFile, EmbeddingsWriter
-from parity_pipeline.storage.sample_sets import SampleSetFile, write_sample_set
+from parity_pipeline.storage.embeddings_files import EmbeddingsFile, EmbeddingsWriter
+from parity_pipeline.storage.sample_set_files import SampleSetFile, write_sample_set
 
 DATE = "2026-04-30"
 

@@ -8,7 +8,7 @@ from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.outcomes import Decision
 from parity_pipeline.storage.ledger import TORN_MARK, append, entries, newest
 from parity_pipeline_tests.storage.records import make_verdict
-from parity_pipeline_tests.storage.test_verdicts import FIRST_SCHEMA
+from parity_pipeline_tests.storage.test_verdict_files import FIRST_SCHEMA
 
 WHEN = "2026-04-30T01:02:03Z"
 

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from parity_pipeline.core.errors import SampleSourceError
-from parity_pipeline.storage.source_formats import Record, read_csv, read_jsonl, read_parquet, read_text
+from parity_pipeline.storage.source_formats import SourceRecord, read_csv, read_jsonl, read_parquet, read_text
 
 
 def _file(folder: Path, name: str, content: bytes) -> Path:
@@ -26,11 +26,11 @@ def test_text_lines_are_kept_as_they_are(tmp_path: Path) -> None:
 def test_a_last_line_without_newline_counts(tmp_path: Path) -> None:
     """The final newline is no further sample, and its absence loses none."""
     assert list(read_text(_file(tmp_path, "a.txt", b"\xef\xbb\xbfa\nb"))) == [
-        Record(1, "a", None),
-        Record(2, "b", None),
+        SourceRecord(1, "a", None),
+        SourceRecord(2, "b", None),
     ]
     assert list(read_text(_file(tmp_path, "b.txt", b""))) == []
-    assert list(read_text(_file(tmp_path, "c.txt", b"\n"))) == [Record(1, "", None)]
+    assert list(read_text(_file(tmp_path, "c.txt", b"\n"))) == [SourceRecord(1, "", None)]
 
 
 @pytest.mark.parametrize(("name", "reader"), [("a.txt", read_text), ("a.jsonl", read_jsonl), ("a.csv", read_csv)])
@@ -46,9 +46,9 @@ def test_jsonl_takes_objects_and_strings(tmp_path: Path) -> None:
     """Objects with text and category, bare strings, lone surrogates; blank lines are no samples."""
     content = b'{"text": "a", "category": "c", "more": 1}\n"b"\n\n{"text": "\\ud800", "category": null}\r\n'
     assert list(read_jsonl(_file(tmp_path, "a.jsonl", content))) == [
-        Record(1, "a", "c"),
-        Record(2, "b", None),
-        Record(4, "\ud800", None),
+        SourceRecord(1, "a", "c"),
+        SourceRecord(2, "b", None),
+        SourceRecord(4, "\ud800", None),
     ]
 
 
@@ -78,9 +78,9 @@ def test_csv_reads_quoted_newlines_and_long_fields(tmp_path: Path) -> None:
     long = "y" * 200_000
     content = f'\ufefftext,category\r\n"a,\nb",c\r\n\r\n{long},\r\n"",d\r\n'.encode()
     assert list(read_csv(_file(tmp_path, "a.csv", content))) == [
-        Record(2, "a,\nb", "c"),
-        Record(5, long, ""),
-        Record(6, "", "d"),
+        SourceRecord(2, "a,\nb", "c"),
+        SourceRecord(5, long, ""),
+        SourceRecord(6, "", "d"),
     ]
 
 
@@ -106,7 +106,11 @@ def test_parquet_string_columns_of_all_kinds_are_read(tmp_path: Path, kind: Any)
     """Row numbers run on over row groups, and a null category is none."""
     table = pa.table({"text": pa.array(["a", "", "c"]).cast(kind), "category": ["x", None, "z"], "n": [1, 2, 3]})
     pq.write_table(table, tmp_path / "a.parquet", row_group_size=2)
-    assert list(read_parquet(tmp_path / "a.parquet")) == [Record(1, "a", "x"), Record(2, "", None), Record(3, "c", "z")]
+    assert list(read_parquet(tmp_path / "a.parquet")) == [
+        SourceRecord(1, "a", "x"),
+        SourceRecord(2, "", None),
+        SourceRecord(3, "c", "z"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from parity_pipeline.core.errors import SampleSourceError
-from parity_pipeline.storage.sample_sets import SampleSetFile, write_sample_set
+from parity_pipeline.storage.sample_set_files import SampleSetFile, write_sample_set
 from parity_pipeline.storage.sources import SourceSpec, absent_sources, read_sources
 from parity_pipeline_tests.storage.records import DATE, make_samples, store_samples
 

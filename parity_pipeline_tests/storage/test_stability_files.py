@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from parity_pipeline.core.errors import ArtifactError
-from parity_pipeline.core.floor import floor_of
+from parity_pipeline.core.noise_floor import floor_of
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.stability.records import (
-    Fault,
-    FaultKind,
+    Defect,
+    DefectKind,
+    ExperimentResult,
     Finding,
     Origin,
     Stability,
     StabilityRecord,
-    Tried,
 )
 from parity_pipeline.storage.stability_files import read_stability, write_stability
 
@@ -48,10 +48,10 @@ def a_record(*, measured: bool = True) -> StabilityRecord:
         date="2026-05-01", model="m", url="http://side.test/embed", sample_set_hash="aa", settings_hash="bb",
         package_version="1", first="2026-05-01T06:00:00Z", last="2026-05-01T06:00:01Z",
     )  # fmt: skip
-    fault = Fault(
-        kind=FaultKind.SWAPPED, label="batch of 8", words="row 1 \u202e", count=2, samples=("s1", "s2"), cases=(1,)
+    fault = Defect(
+        kind=DefectKind.SWAPPED, label="batch of 8", words="row 1 \u202e", count=2, samples=("s1", "s2"), cases=(1,)
     )
-    one = Tried(
+    one = ExperimentResult(
         name="batch-sizes", worst=0.25, label="batch of 8", level=8, worst_sample="s1", by_label={"batch of 8": 0.25},
         identical=3, rows=8, affected=("s1", "s2"), affected_texts=2, faults=(fault,), permutation=(1, 0), requests=4,
         left_out=("batch of 64: more than batch_texts (32)",),
@@ -59,7 +59,7 @@ def a_record(*, measured: bool = True) -> StabilityRecord:
     stability = Stability(
         side=Side.CANDIDATE,
         threshold=0.999,
-        experiments=(one,) if measured else (Tried(name="repeats", worst=None, by_label={}),),
+        experiments=(one,) if measured else (ExperimentResult(name="repeats", worst=None, by_label={}),),
         floor=floor_of(Side.CANDIDATE, {"batch of 8": {"s1": 0.75}}, requests=4) if measured else None,
         findings=(Finding("batch-sizes", "rows swapped"),),
         notes=("note",),

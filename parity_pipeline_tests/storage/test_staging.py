@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parity_pipeline.core.errors import ArtifactError
-from parity_pipeline.core.fetching import FetchedRows, Piece
+from parity_pipeline.core.fetched_rows import FetchedRows, Piece
 from parity_pipeline.core.outcomes import RowStatus, Side
 from parity_pipeline.storage.staging import SegmentStaging, staging_folder
 from parity_pipeline.storage.staging_frames import decode_piece, encode_piece

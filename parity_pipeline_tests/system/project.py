@@ -15,8 +15,8 @@ from pathlib import Path
 from socket import create_server
 from typing import Any, Final
 
-from parity_pipeline.settings import Settings
-from parity_pipeline.settings_file import load
+from parity_pipeline.settings.loading import load
+from parity_pipeline.settings.model import Settings
 
 PARITY: Final = str(Path(sys.executable).with_name("parity"))
 ROOT: Final = Path(__file__).parents[2]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from parity_pipeline.storage.sample_sets import SampleSetFile
+from parity_pipeline.storage.sample_set_files import SampleSetFile
 from parity_pipeline_tests.fakes.gateways import hash_gateway
 from parity_pipeline_tests.fakes.serving import serve
 from parity_pipeline_tests.system.project import DAY, NEXT_DAY, SAMPLES, Project, side

@@ -9,8 +9,8 @@ import yaml
 
 from parity_pipeline.core.outcomes import Decision
 from parity_pipeline.definitions import build_definitions
-from parity_pipeline.running import run_partitions
-from parity_pipeline.settings_file import load
+from parity_pipeline.runs.runner import run_partitions
+from parity_pipeline.settings.loading import load
 from parity_pipeline_tests.fakes.gateways import Gateway, hash_gateway
 from parity_pipeline_tests.fakes.serving import serve
 

@@ -6,7 +6,7 @@ import dagster as dg
 import duckdb
 
 from parity_pipeline.definitions import build_definitions
-from parity_pipeline.running import exit_code, run_partitions
+from parity_pipeline.runs.runner import exit_code, run_partitions
 from parity_pipeline_tests.fakes.gateways import hash_gateway
 from parity_pipeline_tests.fakes.serving import serve
 from parity_pipeline_tests.system.project import DAY, NEXT_DAY, SAMPLES, Project, side

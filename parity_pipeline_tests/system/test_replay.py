@@ -13,7 +13,7 @@ import pytest
 from parity_pipeline.core.outcomes import Decision, Outcome
 from parity_pipeline.core.samples import sample_id
 from parity_pipeline.definitions import build_definitions
-from parity_pipeline.running import run_partitions
+from parity_pipeline.runs.runner import run_partitions
 from parity_pipeline.storage.parity_files import ParityFile
 from parity_pipeline_tests.core.test_real_vectors import CORE, EXPECTED, IDS, Expected
 from parity_pipeline_tests.fakes.replay_gateway import RECORDED_MODEL, recorded_texts, replay_gateway

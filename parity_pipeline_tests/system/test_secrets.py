@@ -9,14 +9,14 @@ import yaml
 from rich.console import Console
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from parity_pipeline.console import results_json, verdict_table
+from parity_pipeline.cli.console import results_json, verdict_table
+from parity_pipeline.cli.doctor import examine
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.definitions import build_definitions
-from parity_pipeline.doctor import examine
-from parity_pipeline.instance import open_instance
-from parity_pipeline.running import run_partitions
-from parity_pipeline.settings import Settings
-from parity_pipeline.settings_file import load
+from parity_pipeline.runs.instance import open_instance
+from parity_pipeline.runs.runner import run_partitions
+from parity_pipeline.settings.loading import load
+from parity_pipeline.settings.model import Settings
 from parity_pipeline_tests.fakes.gateways import hash_gateway
 from parity_pipeline_tests.fakes.serving import serve
 

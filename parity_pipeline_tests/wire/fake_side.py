@@ -14,12 +14,12 @@ from typing import Any
 import httpx
 import numpy as np
 
-from parity_pipeline.core.fetching import FetchedRows, SampleBlock
+from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.samples import sample_id
 from parity_pipeline.wire.dialects import BUILT_IN, Dialect
-from parity_pipeline.wire.engine import LaneResult, fetch_lane
-from parity_pipeline.wire.side import SideConfig
+from parity_pipeline.wire.fetch_lane import LaneResult, fetch_lane
+from parity_pipeline.wire.side_config import SideConfig
 
 DIALECTS = {dialect.name: dialect for dialect in BUILT_IN}
 NOON = datetime(2026, 4, 30, 12, tzinfo=UTC)

@@ -6,12 +6,12 @@ import httpx
 import pytest
 
 from parity_pipeline.core.outcomes import RowStatus
-from parity_pipeline.wire.engine import fetch_lane
-from parity_pipeline.wire.probe import probe
+from parity_pipeline.wire.connectivity import check_connectivity
+from parity_pipeline.wire.fetch_lane import fetch_lane
 from parity_pipeline_tests.wire.fake_side import DIALECTS, FakeSide, blocks, side
 
 if TYPE_CHECKING:
-    from parity_pipeline.core.fetching import FetchedRows
+    from parity_pipeline.core.fetched_rows import FetchedRows
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "dialects"
 
@@ -50,7 +50,7 @@ def test_each_dialect_refuses_the_others_answers(name: str) -> None:
         if (DIALECTS[name].vectors_field, other) == ("embeddings", "rust"):
             continue
         answer = httpx.Response(200, json=golden(other)["response"])
-        found = probe(side(name), "m", transport=httpx.MockTransport(lambda _request, a=answer: a))
+        found = check_connectivity(side(name), "m", transport=httpx.MockTransport(lambda _request, a=answer: a))
         assert [check.ok for check in found.checks] == [True, True, False, None]
 
 
@@ -69,7 +69,7 @@ def test_each_dialect_refuses_the_others_answers(name: str) -> None:
 def test_the_probe_says_what_does_not_hold(answer: httpx.Response | Exception, expected: list[bool | None]) -> None:
     """The doctor's four checks name the first that fails, with a remedy, and never raise."""
     fake = FakeSide(lambda _texts, _number: answer)
-    found = probe(side(), "m", transport=httpx.MockTransport(fake))
+    found = check_connectivity(side(), "m", transport=httpx.MockTransport(fake))
     assert [check.ok for check in found.checks] == expected
     assert all(bool(check.remedy) == (check.ok is False) for check in found.checks)
     assert found.ok == all(expected)

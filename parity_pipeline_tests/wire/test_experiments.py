@@ -11,15 +11,15 @@ import pytest
 from parity_pipeline.core.errors import GatewayError
 from parity_pipeline.core.outcomes import RowStatus, Side
 from parity_pipeline.core.samples import sample_id
-from parity_pipeline.core.stability.findings import conclude
-from parity_pipeline.core.stability.material import Limits
-from parity_pipeline.core.stability.observing import conduct
+from parity_pipeline.core.stability.analysis import analyse
+from parity_pipeline.core.stability.observations import conduct
 from parity_pipeline.core.stability.plan import make_plan
-from parity_pipeline.core.stability.records import Answer, Budget, FaultKind, Stability, Step, Tried
+from parity_pipeline.core.stability.probe_texts import Limits
+from parity_pipeline.core.stability.records import Budget, DefectKind, ExperimentResult, Response, Stability, Step
 from parity_pipeline.demo.fault_proxy import build_proxy
 from parity_pipeline.demo.fault_scope import Scope
-from parity_pipeline.demo.faults import chosen
-from parity_pipeline.wire.experiments import Conducted, run_experiments
+from parity_pipeline.demo.fault_table import chosen
+from parity_pipeline.wire.experiments import ExperimentRun, run_experiments
 from parity_pipeline_tests.fakes.gateways import hash_gateway
 from parity_pipeline_tests.wire.fake_side import NOON, FakeSide, Time, side, vectors_answer
 
@@ -59,12 +59,12 @@ def through(fault: str, scope: Scope = WHOLE, *, texts: int = 8, requests: int =
     samples = [f"pallet {number} goes to gate {number * 7}" for number in range(texts)]
     plan = make_plan(samples, salt="salt", limits=limits, budget=Budget(texts=texts, requests=requests))
     ran = send(httpx.ASGITransport(app), conduct(plan, 0.999), config=config, model="fake-32", most=requests)
-    return conclude(plan, ran.result, Side.LEGACY, requests=ran.requests)
+    return analyse(plan, ran.result, Side.LEGACY, requests=ran.requests)
 
 
 def send(
     transport: httpx.AsyncBaseTransport, dialogue: Any, *, time: Time | None = None, model: str = "m", **more: Any
-) -> Conducted[Any]:
+) -> ExperimentRun[Any]:
     """Run a dialogue on a clock that only sleeping moves."""
     time = time or Time()
     how: dict[str, Any] = {"config": side(), "most": 100, **more}
@@ -75,12 +75,12 @@ def send(
     )  # fmt: skip
 
 
-def asking(*requests: tuple[str, ...], at_once: int = 1) -> Generator[Step, Sequence[Answer], Sequence[Answer]]:
+def asking(*requests: tuple[str, ...], at_once: int = 1) -> Generator[Step, Sequence[Response], Sequence[Response]]:
     """Ask one step and return its answers."""
     return (yield Step(experiment="repeats", requests=requests, at_once=at_once))
 
 
-def of(stability: Stability, name: str) -> Tried:
+def of(stability: Stability, name: str) -> ExperimentResult:
     """Return one experiment."""
     return next(one for one in stability.experiments if one.name == name)
 
@@ -96,19 +96,19 @@ def test_a_clean_gateway_has_no_finding() -> None:
 
 
 FAULTS = [
-    ("permute", "batch-sizes", FaultKind.SWAPPED),
+    ("permute", "batch-sizes", DefectKind.SWAPPED),
     ("large-batch", "batch-sizes", None),
-    ("swap-under-load", "concurrency", FaultKind.SWAPPED),
+    ("swap-under-load", "concurrency", DefectKind.SWAPPED),
     ("history", "canaries", None),
     ("unsteady", "repeats", None),
     ("stale-cache", "salted", None),
-    ("batch-cap", "batch-sizes", FaultKind.MALFORMED),
-    ("drop-row", "batch-sizes", FaultKind.MALFORMED),
+    ("batch-cap", "batch-sizes", DefectKind.MALFORMED),
+    ("drop-row", "batch-sizes", DefectKind.MALFORMED),
 ]
 
 
 @pytest.mark.parametrize(("fault", "name", "kind"), FAULTS)
-def test_each_fault_shows_in_its_experiment_alone(fault: str, name: str, kind: FaultKind | None) -> None:
+def test_each_fault_shows_in_its_experiment_alone(fault: str, name: str, kind: DefectKind | None) -> None:
     """A fault of how a side behaves is one finding, of the right experiment and kind."""
     stability = through(fault)
     assert [finding.experiment for finding in stability.findings] == [name]

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from parity_pipeline.wire.decode import Decoder
-from parity_pipeline.wire.malformed import MalformedAnswer
-from parity_pipeline.wire.policy import rule_of
+from parity_pipeline.wire.gateway_errors import MalformedResponse
+from parity_pipeline.wire.retry_policy import rule_of
 from parity_pipeline_tests.wire.fake_side import DIALECTS
 
 RUST, OPENAI, LEGACY = DIALECTS["rust"], DIALECTS["openai"], DIALECTS["ollama-legacy"]
@@ -58,7 +58,7 @@ def item(index: object, vector: object = (1.0, 2.0)) -> dict[str, object]:
 def test_each_hostile_body_has_its_name(body: bytes, kind: str) -> None:
     """A 200 without exactly one vector a text is refused under the name of what is wrong with it."""
     decoder = Decoder(RUST)
-    with pytest.raises(MalformedAnswer) as caught:
+    with pytest.raises(MalformedResponse) as caught:
         decoder.decode(body, 2)
     assert caught.value.kind == kind
     assert rule_of(kind)
@@ -85,7 +85,7 @@ def test_each_hostile_body_has_its_name(body: bytes, kind: str) -> None:
 )
 def test_positions_must_be_a_permutation(items: list[object], kind: str) -> None:
     """Where vectors state their position, each position comes once; otherwise nothing is taken."""
-    with pytest.raises(MalformedAnswer) as caught:
+    with pytest.raises(MalformedResponse) as caught:
         Decoder(OPENAI).decode(json.dumps({"data": items}).encode(), 2)
     assert caught.value.kind == kind
 
@@ -134,7 +134,7 @@ def test_one_text_dialects_take_one_flat_vector() -> None:
     """The older Ollama endpoint answers with one flat array; two vectors for one text are refused."""
     assert Decoder(LEGACY).decode(b'{"embedding": [1, 2]}', 1).vectors.tolist() == [[1, 2]]
     for body, kind in ((b'{"embedding": [[1], [2]]}', "wrong_count"), (b'{"embedding": []}', "empty_vector")):
-        with pytest.raises(MalformedAnswer) as caught:
+        with pytest.raises(MalformedResponse) as caught:
             Decoder(LEGACY).decode(body, 1)
         assert caught.value.kind == kind
 
@@ -158,7 +158,7 @@ def test_no_body_is_half_believed(text: str, count: int, cut: int, name: str) ->
     for body in (text.encode(), text.encode()[: len(text) - cut]):
         try:
             found = decoder.decode(body, count)
-        except MalformedAnswer as refused:
+        except MalformedResponse as refused:
             rule_of(refused.kind)  # raises for a kind without a row
         else:
             assert found.vectors.dtype == np.float32
@@ -183,6 +183,6 @@ def test_both_paths_read_the_same_numbers(rows: list[list[float]]) -> None:
 def test_a_large_hostile_body_is_no_hang() -> None:
     """A body of many empty arrays is refused by its count before anything is made of it."""
     body = b'{"embeddings": [' + b"[]," * 1_000_000 + b"[]]}"
-    with pytest.raises(MalformedAnswer) as caught:
+    with pytest.raises(MalformedResponse) as caught:
         Decoder(RUST).decode(body, 2)
     assert caught.value.kind == "wrong_count"

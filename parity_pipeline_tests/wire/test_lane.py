@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from parity_pipeline.core.errors import ArtifactError, GatewayError
-from parity_pipeline.core.fetching import FetchedRows
+from parity_pipeline.core.fetched_rows import FetchedRows
 from parity_pipeline.core.outcomes import RowStatus
-from parity_pipeline.wire.engine import fetch_lane
+from parity_pipeline.wire.fetch_lane import fetch_lane
 from parity_pipeline_tests.wire.fake_side import FakeSide, Fetched, blocks, fetch, side, vector_of, vectors_answer
 
 if TYPE_CHECKING:
@@ -237,10 +237,10 @@ def test_an_empty_sample_set_is_no_request() -> None:
 
 def test_adaptive_concurrency_rises_and_falls() -> None:
     """The number in flight rises while latency is flat and is halved by an overload."""
-    from parity_pipeline.wire.pacing import Gate
+    from parity_pipeline.wire.pacing import ConcurrencyLimiter
 
     seconds = 0.0
-    gate = Gate(8, lambda: seconds, adaptive=True)
+    gate = ConcurrencyLimiter(8, lambda: seconds, adaptive=True)
     assert gate.limit == 2
     for _ in range(2 + 3 + 4 + 5 + 6 + 7 + 50):
         gate.answered(10.0)

@@ -6,7 +6,7 @@ import httpx
 
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.storage.staging import SegmentStaging
-from parity_pipeline.wire.policy import rule_of
+from parity_pipeline.wire.retry_policy import rule_of
 from parity_pipeline_tests.wire.fake_side import FakeSide, fetch, side, vector_of, vectors_answer
 
 TEXTS = [f"text {number}" for number in range(4000)]

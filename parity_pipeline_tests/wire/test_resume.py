@@ -122,7 +122,7 @@ FETCHER = """
 import sys
 from pathlib import Path
 from parity_pipeline.storage.staging import SegmentStaging
-from parity_pipeline.wire.engine import fetch_lane
+from parity_pipeline.wire.fetch_lane import fetch_lane
 from parity_pipeline_tests.wire.fake_side import blocks, side
 from parity_pipeline_tests.wire.test_resume import TEXTS
 config = side(base_url=sys.argv[1], batch_texts=4, concurrency=2)

@@ -3,7 +3,7 @@ import pytest
 
 from parity_pipeline.core.errors import GatewayError
 from parity_pipeline.core.outcomes import RowStatus
-from parity_pipeline.wire.policy import RULES, Then, kind_of_status, rule_of
+from parity_pipeline.wire.retry_policy import RULES, OnExhausted, kind_of_status, rule_of
 from parity_pipeline_tests.wire.fake_side import FakeSide, fetch, side, vector_of, vectors_answer
 
 TEXTS = [f"text {number}" for number in range(30)]
@@ -142,7 +142,7 @@ def test_the_table_has_one_row_a_kind_with_a_reason() -> None:
     for rule in RULES:
         assert rule.reason
         assert rule.ends_as is not RowStatus.OK
-        assert rule.then is not Then.SPLIT or rule.ends_as in (RowStatus.REFUSED, RowStatus.MALFORMED)
+        assert rule.then is not OnExhausted.SPLIT or rule.ends_as in (RowStatus.REFUSED, RowStatus.MALFORMED)
     for status in range(201, 600):
         assert rule_of(kind_of_status(status))
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from parity_pipeline.core.errors import GatewayError
-from parity_pipeline.wire.engine import run_anywhere
+from parity_pipeline.wire.fetch_lane import run_anywhere
 
 
 class Listening:

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from parity_pipeline.core.outcomes import RowStatus
-from parity_pipeline.wire.side import Timeouts
+from parity_pipeline.wire.side_config import Timeouts
 from parity_pipeline.wire.sockets import Connection, connect
 from parity_pipeline_tests.wire.test_raw_sockets import fetch
 

@@ -1,7 +1,7 @@
 """Small differences on all rows: rounding of vectors or weights, or another version of the runtime.
 
 Here belongs telling the tail of a general noise from samples that differ for a reason of their own. What the noise of a
-side against itself is belongs to experiments, see `behaviour`.
+side against itself is belongs to experiments, see `instability`.
 """
 
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 
+from parity_pipeline.core.diagnosis.context import DiagnosisContext, FoundCause, Mask, indices, stored_matrix, unit_rows
 from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Rows
-from parity_pipeline.core.diagnosis.scene import Finding, Mask, Scene, indices, stored_matrix, unit_rows
 from parity_pipeline.core.metrics import Float64, Matrix32
 
 FEWEST: Final = 8
@@ -59,7 +59,7 @@ class _Noise:
     limit: float
 
 
-def find_precision(scene: Scene, waiting: Mask) -> list[Finding]:
+def find_precision(scene: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
     """Return "precision" where the failing samples are the tail of a difference that all samples have."""
     measured = indices(scene.passing | (scene.low & waiting))
     rows = indices(waiting & scene.low)
@@ -79,10 +79,10 @@ def find_precision(scene: Scene, waiting: Mask) -> list[Finding]:
     )
     confidence = Confidence.LIKELY if noise.median <= _BANDS[-2][0] else Confidence.POSSIBLE
     evidence = scene.evidence(rows.tolist(), lambda _: f"median 1 - cosine of all samples {noise.median:.2g}")
-    return [Finding(CauseName.PRECISION, words, confidence, rows, evidence)]
+    return [FoundCause(CauseName.PRECISION, words, confidence, rows, evidence)]
 
 
-def _general_noise(scene: Scene, measured: Rows) -> _Noise | None:
+def _general_noise(scene: DiagnosisContext, measured: Rows) -> _Noise | None:
     """Return the noise that the bulk of the samples shares; None where the bulk agrees or differs too unevenly."""
     lost = np.sort(1.0 - scene.cosine[measured])
     quartile = float(np.quantile(lost, 0.25))
@@ -95,7 +95,7 @@ def _general_noise(scene: Scene, measured: Rows) -> _Noise | None:
     return _Noise(median=float(np.median(within)), limit=limit)
 
 
-def _undirected(scene: Scene, rows: Rows) -> bool:
+def _undirected(scene: DiagnosisContext, rows: Rows) -> bool:
     """Say whether the residuals point anywhere: those of a prefix, an offset or another pooling share a direction."""
     return common_direction(scene.legacy[rows[:1000]], scene.candidate[rows[:1000]]) < DIRECTED
 
@@ -120,27 +120,27 @@ def _span(lost: Float64) -> str:
     return f"{lost.min():.2g} to {lost.max():.2g}"
 
 
-def _grids(scene: Scene, rows: Rows) -> str:
+def _grids(scene: DiagnosisContext, rows: Rows) -> str:
     """Return words on the number format that a side's stored numbers betray; "" where they betray none."""
     sides = (("legacy", scene.subject.legacy), ("candidate", scene.subject.candidate))
     told = [(side, grid_of(stored_matrix(vectors)[rows[:50]])) for side, vectors in sides]
     return "".join(f"; the {side} side's numbers lie on a grid of {grid}" for side, grid in told if grid)
 
 
-def find_grids(scene: Scene) -> list[Finding]:
+def find_grids(scene: DiagnosisContext) -> list[FoundCause]:
     """Return a remark where one side alone writes numbers on the coarse grid of 8-bit integers or fewer, row by row.
 
     A cosine hardly shows it, and a row of `WIDE` elements never lies on such a grid by chance.
     """
     sides = (("legacy", scene.subject.legacy), ("candidate", scene.subject.candidate))
     on = {side: _on_grid(stored_matrix(vectors)) for side, vectors in sides}
-    found: list[Finding] = []
+    found: list[FoundCause] = []
     for side, other in (("legacy", "candidate"), ("candidate", "legacy")):
         rows = indices(on[side] & ~on[other] & scene.passing)
         if len(rows):
             words = f"the {side} side's numbers of {len(rows)} samples that pass lie on a grid of 8-bit integers, the {other} side's do not"
             evidence = scene.evidence(rows.tolist(), lambda _: "as stored")
-            found.append(Finding(CauseName.PRECISION, words, Confidence.LIKELY, rows, evidence))
+            found.append(FoundCause(CauseName.PRECISION, words, Confidence.LIKELY, rows, evidence))
     return found
 
 

@@ -1,7 +1,7 @@
 """The records of a diagnosis: what it is given and what it answers.
 
 Here belong frozen records and the names of the causes with their case numbers. Finding a cause belongs to the modules
-beside this one, one a family; `diagnosing` puts them in order.
+beside this one, one a family; `diagnose` puts them in order.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,10 +12,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from parity_pipeline.core.comparing import Thresholds
-from parity_pipeline.core.fetching import FetchedRows, SampleBlock
+from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
 from parity_pipeline.core.metrics import Matrix32
 from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.thresholds import Thresholds
 
 Vector = NDArray[np.float32]
 
@@ -156,7 +156,7 @@ class Experiment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Inquiry:
+class FollowUpQueries:
     """How a diagnosis may ask for more.
 
     Attributes:
@@ -173,7 +173,7 @@ class Inquiry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class DiagnosisInput:
     """The comparison to explain: all samples of a bounded set, or a bounded share of them.
 
     It is held in memory: 5,000 samples of 768 dimensions take about 150 MB while it is worked on.

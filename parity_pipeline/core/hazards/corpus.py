@@ -1,7 +1,7 @@
 """The hazard corpus: its version, its sets, and the samples they become.
 
 Here belong the choice of sets and the order in which they are sent. The texts stand in modules by kind, what the
-documented cases are in `cases`.
+documented cases are in `failure_modes`.
 
 Blanks are sent as whole requests of 32 with a blank in the first, the middle, the last and in all three slots. So they
 have to begin where a request begins: when other samples go before, short probes of other chosen sets fill up to the
@@ -15,14 +15,12 @@ from types import MappingProxyType
 from typing import Final
 
 from parity_pipeline.core.errors import SampleSourceError
+from parity_pipeline.core.hazards.case_and_accents import letters
+from parity_pipeline.core.hazards.hazard import Hazard
 from parity_pipeline.core.hazards.lengths import lengths
-from parity_pipeline.core.hazards.letters import letters
-from parity_pipeline.core.hazards.markup import markup
-from parity_pipeline.core.hazards.probe import HazardProbe
-from parity_pipeline.core.hazards.scripts import scripts
+from parity_pipeline.core.hazards.prefixes_and_canaries import wording
+from parity_pipeline.core.hazards.scripts_and_symbols import markup, scripts, symbols
 from parity_pipeline.core.hazards.spacing import SLOTS, blanks, spacing
-from parity_pipeline.core.hazards.symbols import symbols
-from parity_pipeline.core.hazards.wording import wording
 from parity_pipeline.core.samples import Sample
 
 CORPUS_VERSION: Final = "1"
@@ -79,7 +77,7 @@ def chosen_sets(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(SETS) if ALL in names else tuple(name for name in SETS if name in names)
 
 
-def hazard_probes(sets: Sequence[str], *, salt: str) -> tuple[HazardProbe, ...]:
+def hazards_in(sets: Sequence[str], *, salt: str) -> tuple[Hazard, ...]:
     """Return the probes of the named sets, in the order of `SETS`; no text comes twice.
 
     Args:
@@ -90,7 +88,7 @@ def hazard_probes(sets: Sequence[str], *, salt: str) -> tuple[HazardProbe, ...]:
         SampleSourceError: A name is unknown, or none is given.
     """
     wanted = chosen_sets(sets)
-    by_set: dict[str, list[HazardProbe]] = {name: [] for name in SETS}
+    by_set: dict[str, list[Hazard]] = {name: [] for name in SETS}
     for made in (blanks(), letters(), scripts(), symbols(), markup(), spacing(), wording(salt), lengths()):
         for probe in made:
             by_set[probe.set_name].append(probe)
@@ -102,13 +100,13 @@ def hazard_samples(sets: Sequence[str], *, salt: str, before: int = 0) -> Iterat
 
     Args:
         sets: Names of `SETS`, or `all`.
-        salt: As in `hazard_probes`.
+        salt: As in `hazards_in`.
         before: How many samples go before in the sample set, so that blanks come to their slots.
 
     Raises:
         SampleSourceError: A name is unknown, or none is given.
     """
-    probes = hazard_probes(sets, salt=salt)
+    probes = hazards_in(sets, salt=salt)
     block = sum(probe.set_name == "blanks" for probe in probes)
     lead = -before % SLOTS if block else 0
     for probe in (*probes[block : block + lead], *probes[:block], *probes[block + lead :]):

@@ -1,6 +1,7 @@
-"""Which of the documented cases a run exercised, and what the others need.
+"""The experiments that show what fetching each text once from both sides cannot, by name.
 
-Here belongs the count that a report shows as "exercised N of 34". The cases themselves are in `cases`.
+Here belong the names and what a run lacks without them; some are stability experiments, some need input that a person
+gives, some another endpoint. Which case wants which one is in `failure_modes`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,9 +11,30 @@ from types import MappingProxyType
 from typing import Final
 
 from parity_pipeline.core.errors import ParityError
-from parity_pipeline.core.hazards.cases import CASES, Case
-from parity_pipeline.core.hazards.corpus import ALL, CATEGORY_PREFIX, hazard_probes
-from parity_pipeline.core.hazards.experiments import EXPERIMENTS
+from parity_pipeline.core.hazards.corpus import ALL, CATEGORY_PREFIX, hazards_in
+from parity_pipeline.core.hazards.failure_modes import FAILURE_MODES, FailureMode
+
+EXPERIMENTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "repeats": "repeats of the same texts",
+        "batch-sizes": "the same texts in requests of several sizes",
+        "shuffled": "the same texts in another order",
+        "concurrency": "distinct texts in parallel against one at a time",
+        "equal-length-load": "texts of equal length together under load",
+        "canaries": "canaries at the start, in the middle and at the end",
+        "salted": "never-seen texts against repeated ones",
+        "cutover-index": "a ranking under dot product and under cosine",
+        "store": "vectors read back from a store, which are never judged here",
+        "context-sizes": "the same text with several context sizes asked for",
+        "large-bodies": "request bodies of more than 2 MB",
+        "reduced-dimensions": "requests that ask for fewer dimensions",
+        "earlier-dates": "the canaries' vectors of an earlier date",
+        "digests": "the digest of the model behind each side",
+        "retrieve": "the retrieve probe",
+        "caller-thresholds": "the callers' thresholds",
+    }
+)
+"""Every experiment by name, as it reads behind "needs"."""
 
 _NO_SAMPLE: Final = "needs a sample"
 
@@ -54,7 +76,7 @@ class CaseCoverage:
 def sets_by_case() -> Mapping[int, tuple[str, ...]]:
     """Return the names of the hazard sets whose probes carry each case, in the order of `SETS`; only cases with some."""
     found: dict[int, dict[str, None]] = {}
-    for probe in hazard_probes((ALL,), salt=""):
+    for probe in hazards_in((ALL,), salt=""):
         for number in probe.cases:
             found.setdefault(number, {})[probe.set_name] = None
     return MappingProxyType({number: tuple(names) for number, names in sorted(found.items())})
@@ -75,14 +97,14 @@ def cases_exercised(categories: Iterable[str], experiments: Iterable[str] = ()) 
     if unknown := sorted(ran - EXPERIMENTS.keys()):
         remedy = f"Name some of {', '.join(EXPERIMENTS)}."
         raise ParityError(f"there is no experiment {', '.join(map(repr, unknown))}", remedy=remedy)
-    reasons = {case: _lacks(case, given, ran) for case in CASES}
+    reasons = {case: _lacks(case, given, ran) for case in FAILURE_MODES}
     return CaseCoverage(
         exercised=tuple(case.number for case, why in reasons.items() if not why),
         missing=tuple(MissingCase(case.number, case.title, why) for case, why in reasons.items() if why),
     )
 
 
-def _lacks(case: Case, categories: frozenset[str], experiments: frozenset[str]) -> str:
+def _lacks(case: FailureMode, categories: frozenset[str], experiments: frozenset[str]) -> str:
     """Return what a case needs that is not there; "" when it was exercised."""
     if case.every_text:
         return "" if categories else _NO_SAMPLE

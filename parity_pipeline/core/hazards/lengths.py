@@ -8,7 +8,7 @@ tokens reaches its window two words earlier, so the ladder has rungs there too.
 import random
 from typing import Final
 
-from parity_pipeline.core.hazards.probe import HazardProbe, Relation, groups, singles
+from parity_pipeline.core.hazards.hazard import Hazard, Relation, groups, singles
 
 WINDOWS: Final = (256, 512, 2048, 8192)
 """Tokens that models take at most: MiniLM's servers 256, BERT and many servers 512, nomic 2048 or 8192."""
@@ -54,14 +54,14 @@ def _words() -> list[str]:
     return made
 
 
-def _ladder(words: list[str]) -> tuple[HazardProbe, ...]:
+def _ladder(words: list[str]) -> tuple[Hazard, ...]:
     around = {window + step for window in WINDOWS for step in (-3, -2, -1, 0, 1)}
     rungs = sorted({*_SHORT_RUNGS, *around, _PAST_ALL})
     texts = {f"words-{count:05}": " ".join(words[:count]) for count in rungs}
     return singles("length-ladder", (10, 11), texts, "so many common words; each rung is the head of the next")
 
 
-def _tail_edits(words: list[str]) -> tuple[HazardProbe, ...]:
+def _tail_edits(words: list[str]) -> tuple[Hazard, ...]:
     edited: dict[str, tuple[str, str]] = {}
     for count in _HEADS:
         head = " ".join(words[:count])
@@ -69,7 +69,7 @@ def _tail_edits(words: list[str]) -> tuple[HazardProbe, ...]:
     return groups("tail-edits", (10,), edited, Relation.MAY_EQUAL, "one head of so many words, two tails")
 
 
-def _equal_lengths() -> tuple[HazardProbe, ...]:
+def _equal_lengths() -> tuple[Hazard, ...]:
     pools = [subject.split() for subject in _SUBJECTS]
     made: dict[str, list[str]] = {}
     for count in _EQUAL:
@@ -80,7 +80,7 @@ def _equal_lengths() -> tuple[HazardProbe, ...]:
     return groups("equal-length", (2, 3, 4), made, Relation.MUST_DIFFER, "distinct texts of equally many common words")
 
 
-def lengths() -> tuple[HazardProbe, ...]:
+def lengths() -> tuple[Hazard, ...]:
     """Return the probes of this module."""
     words = _words()
     return (*_equal_lengths(), *_tail_edits(words), *_ladder(words))

@@ -6,7 +6,7 @@ of `SLOTS` texts. Where that block goes in a sample set belongs to `corpus`.
 
 from typing import Final
 
-from parity_pipeline.core.hazards.probe import HazardProbe, Relation, groups
+from parity_pipeline.core.hazards.hazard import Hazard, Relation, groups
 
 SLOTS: Final = 32
 """Texts of one request that the set `blanks` is laid out for: the default of the setting `batch_texts`."""
@@ -70,21 +70,21 @@ def _neighbour(number: int) -> str:
     return f"The {doer} {deed} {place}"
 
 
-def blanks() -> tuple[HazardProbe, ...]:
+def blanks() -> tuple[Hazard, ...]:
     """Return the set `blanks`: whole requests of `SLOTS` probes, to be sent in this order and begun at a request's start."""
-    made: list[HazardProbe] = []
+    made: list[Hazard] = []
     for number, block in enumerate(_BLOCKS):
         for slot in range(SLOTS):
             if slot in block:
                 made.append(_blank(block[slot], slot))
             else:
                 key, text = f"neighbour-{number + 1}-{slot:02}", _neighbour(number * SLOTS + slot)
-                made.append(HazardProbe(key=key, set_name="blanks", cases=(24,), text=text, note="beside a blank text"))
+                made.append(Hazard(key=key, set_name="blanks", cases=(24,), text=text, note="beside a blank text"))
     return tuple(made)
 
 
-def _blank(key: str, slot: int) -> HazardProbe:
-    return HazardProbe(
+def _blank(key: str, slot: int) -> Hazard:
+    return Hazard(
         key=key,
         set_name="blanks",
         cases=(19, 20, 24),
@@ -95,7 +95,7 @@ def _blank(key: str, slot: int) -> HazardProbe:
     )
 
 
-def spacing() -> tuple[HazardProbe, ...]:
+def spacing() -> tuple[Hazard, ...]:
     """Return the probes of this module but for the set `blanks`."""
     return (
         *groups("whitespace", (18,), _SPACED, Relation.MAY_EQUAL, "the same words, then with other white space"),

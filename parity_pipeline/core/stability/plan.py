@@ -1,6 +1,6 @@
 """The requests that try a side against itself, in their order: a plan as data.
 
-Here belongs which experiment sends what. The texts come from `material`, what is done with answers is in `observing`.
+Here belongs which experiment sends what. The texts come from `make_probe_texts`, what is done with answers is in `observations`.
 
     1  canaries twice, a long text, canaries again          what came before changes nothing
     2  each text alone, twice                               the second answers are what others are held against
@@ -23,8 +23,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from parity_pipeline.core.stability.material import Limits, Material, fits, material, pieces, spread
-from parity_pipeline.core.stability.records import TRIED, Against, Budget, Comparison, Step, Texts
+from parity_pipeline.core.stability.probe_texts import Limits, ProbeTexts, fits, make_probe_texts, pieces, spread
+from parity_pipeline.core.stability.records import TESTED, Budget, Comparison, Reference, Step, Texts
 
 BATCH_SIZES: Final = (2, 8, 32, 64)
 LEVELS: Final = (2, 4, 8)
@@ -34,7 +34,7 @@ _TWICE_FROM: Final = 16
 _FIRST_TO_GO: Final = ("equal-length-load", "shuffled", "salted", "canaries", "concurrency", "batch-sizes")
 """What is left out first when even one text takes more requests than the budget has."""
 
-_AGAIN: Final = Comparison("salted", "asked again", 0, Against.SAME)
+_AGAIN: Final = Comparison("salted", "asked again", 0, Reference.SAME)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class Plan:
     """
 
     steps: tuple[Step, ...]
-    material: Material
+    probe_texts: ProbeTexts
     left_out: Mapping[str, tuple[str, ...]]
     texts_left: int = 0
 
@@ -64,14 +64,14 @@ def make_plan(samples: Sequence[str], *, salt: str, limits: Limits, budget: Budg
 
     Args:
         samples: Distinct texts of the sample set; without one, the canaries stand in.
-        salt: As in `material`.
+        salt: As in `make_probe_texts`.
         limits: The side's own; sizes and levels beyond them are left out.
         budget: Largest number of texts and requests. One too small even for one text leaves experiments out.
     """
-    texts = list(samples)[: budget.texts] or list(material((), salt, limits).canaries)
+    texts = list(samples)[: budget.texts] or list(make_probe_texts((), salt, limits).canaries)
 
     def planned(count: int, without: Sequence[str] = ()) -> Plan:
-        return _Draft(material(texts[:count], salt, limits), limits, frozenset(without)).plan()
+        return _Draft(make_probe_texts(texts[:count], salt, limits), limits, frozenset(without)).plan()
 
     count = max(1, bisect_right(range(1, len(texts) + 1), budget.requests, key=lambda some: planned(some).requests))
     plan = planned(count)
@@ -85,7 +85,7 @@ def make_plan(samples: Sequence[str], *, salt: str, limits: Limits, budget: Budg
 class _Draft:
     """One plan in the making."""
 
-    def __init__(self, what: Material, limits: Limits, without: frozenset[str]) -> None:
+    def __init__(self, what: ProbeTexts, limits: Limits, without: frozenset[str]) -> None:
         """Take the texts, what a request may be, and the experiments that the budget has no room for."""
         self._what = what
         self._limits = limits
@@ -106,8 +106,8 @@ class _Draft:
             self._canaries_last(),
         )
         steps = tuple(step for part in parts for step in part if step.experiment not in self._without and step.requests)
-        left_out = {name: tuple(self._left_out[name]) for name in TRIED if name in self._left_out}
-        return Plan(steps=steps, material=self._what, left_out=left_out)
+        left_out = {name: tuple(self._left_out[name]) for name in TESTED if name in self._left_out}
+        return Plan(steps=steps, probe_texts=self._what, left_out=left_out)
 
     def _allowed(self, experiment: str, label: str, requests: Sequence[Texts]) -> tuple[Texts, ...]:
         kept = tuple(request for request in requests if fits(request, self._limits))
@@ -126,11 +126,11 @@ class _Draft:
         yield Step(experiment="canaries", requests=requests, keep=True)
         yield Step(experiment="canaries", requests=requests, keep=True, compared=(_AGAIN,))
         yield Step(experiment="canaries", requests=self._allowed("canaries", "long text", [(self._what.long,)]))
-        after = Comparison("canaries", "after a long text", 0, Against.SAME)
+        after = Comparison("canaries", "after a long text", 0, Reference.SAME)
         yield Step(experiment="canaries", requests=requests, compared=(after,))
 
     def _canaries_last(self) -> Iterator[Step]:
-        end = Comparison("canaries", "at the end", 0, Against.SAME)
+        end = Comparison("canaries", "at the end", 0, Reference.SAME)
         yield Step(experiment="canaries", requests=self._canaries(), compared=(end,))
 
     def _alone(self) -> Iterator[Step]:
@@ -139,7 +139,7 @@ class _Draft:
         yield Step(experiment="", requests=requests, keep=True, compared=(_AGAIN,))
 
     def _together(self, label: str = "") -> Comparison:
-        return Comparison("batch-sizes", label or f"batch of {self._widest}", self._widest, Against.ALONE)
+        return Comparison("batch-sizes", label or f"batch of {self._widest}", self._widest, Reference.ALONE)
 
     def _repeats(self) -> Iterator[Step]:
         requests = self._allowed("repeats", "all texts together", pieces(self._what.samples, self._widest))
@@ -147,7 +147,7 @@ class _Draft:
         if beside:
             yield Step(experiment="repeats", requests=requests, keep=True, compared=beside)
         for time in _REPEATS:
-            again = Comparison("repeats", "repeat", time, Against.SAME)
+            again = Comparison("repeats", "repeat", time, Reference.SAME)
             yield Step(experiment="repeats", requests=requests, compared=(again, *beside))
 
     def _batch_sizes(self) -> Iterator[Step]:
@@ -157,7 +157,7 @@ class _Draft:
                 self._leave("batch-sizes", f"{label}: more than batch_texts ({self._limits.batch_texts})")
             elif size != self._widest:
                 requests = self._allowed("batch-sizes", label, self._of_size(size))
-                one = Comparison("batch-sizes", label, size, Against.ALONE)
+                one = Comparison("batch-sizes", label, size, Reference.ALONE)
                 yield Step(experiment="batch-sizes", requests=requests, compared=(one,))
 
     def _of_size(self, size: int) -> tuple[Texts, ...]:
@@ -173,7 +173,7 @@ class _Draft:
         mixed = list(self._what.samples)
         random.Random(len(mixed)).shuffle(mixed)  # noqa: S311 - the same order each time, nothing secret
         orders = [*pieces(mixed, self._widest), *pieces(self._what.samples[::-1], self._widest)]
-        one = Comparison("shuffled", "shuffled", self._widest, Against.ALONE)
+        one = Comparison("shuffled", "shuffled", self._widest, Reference.ALONE)
         yield Step(experiment="shuffled", requests=self._allowed("shuffled", "shuffled", orders), compared=(one,))
 
     def _concurrency(self) -> Iterator[Step]:
@@ -183,7 +183,7 @@ class _Draft:
                 self._leave("concurrency", f"{label}: more than the side's concurrency ({self._limits.concurrency})")
                 continue
             requests = self._allowed("concurrency", label, self._groups(level))
-            one = Comparison("concurrency", label, level, Against.ALONE)
+            one = Comparison("concurrency", label, level, Reference.ALONE)
             yield Step(experiment="concurrency", requests=requests, at_once=level, compared=(one,))
 
     def _groups(self, level: int) -> list[Texts]:
@@ -204,14 +204,14 @@ class _Draft:
         texts = self._what.equal[: max(4, len(self._what.samples) // 2)]
         requests = tuple((text,) for text in texts)
         name, most = "equal-length-load", min(len(texts), self._limits.concurrency)
-        one = Comparison(name, "equal lengths under load", most, Against.ALONE)
+        one = Comparison(name, "equal lengths under load", most, Reference.ALONE)
         yield Step(experiment=name, requests=pieces(texts, min(len(texts), self._limits.batch_texts)))
         yield Step(experiment=name, requests=requests, keep=True)
         yield Step(experiment=name, requests=requests, at_once=most, compared=(one,))
 
     def _salted(self) -> Iterator[Step]:
         fresh = pieces(self._what.salted, min(len(self._what.salted), self._limits.batch_texts))
-        never = Comparison("salted", "never seen before", 0, Against.SAME)
+        never = Comparison("salted", "never seen before", 0, Reference.SAME)
         yield Step(experiment="salted", requests=fresh, keep=True)
         yield Step(experiment="salted", requests=fresh, compared=(never,))
         if "canaries" not in self._without:

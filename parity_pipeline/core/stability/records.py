@@ -1,7 +1,7 @@
 """The records of trying a side against itself: what is asked, what came, what it showed.
 
-Here belong frozen records. Which requests are sent belongs to `plan`, reading the answers to `observing`, what they come
-to belongs to `findings`.
+Here belong frozen records. Which requests are sent belongs to `plan`, reading the answers to `observations`, what they come
+to belongs to `analysis`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from parity_pipeline.core.floor import NoiseFloor
 from parity_pipeline.core.metrics import Matrix32
+from parity_pipeline.core.noise_floor import NoiseFloor
 from parity_pipeline.core.outcomes import RowStatus, Side
 
 Texts = tuple[str, ...]
@@ -22,7 +22,7 @@ IDS_LISTED: Final = 50
 WORDS_LISTED: Final = 12
 """Faults that one experiment lists at most."""
 
-TRIED: Final = (
+TESTED: Final = (
     "repeats",
     "batch-sizes",
     "shuffled",
@@ -31,7 +31,7 @@ TRIED: Final = (
     "canaries",
     "salted",
 )
-"""The experiments of `core.hazards.experiments` that are made here, in the order in which they are told."""
+"""The experiments of `core.hazards.coverage` that are made here, in the order in which they are told."""
 
 OF_THE_FLOOR: Final = frozenset({"repeats", "batch-sizes", "shuffled", "concurrency", "equal-length-load"})
 """Experiments whose worst pair makes the noise floor: what the circumstances of one fetch do to a vector, that is being
@@ -40,7 +40,7 @@ difference. `canaries` and `salted` show a state that a side is in, after a long
 whole fetch, is no noise, and would excuse a candidate for what the legacy side is stuck with. Each is a finding."""
 
 
-class Against(StrEnum):
+class Reference(StrEnum):
     """What an answer is held against."""
 
     ALONE = "alone"
@@ -54,7 +54,7 @@ class Comparison:
     """One use of an answer.
 
     Attributes:
-        experiment: A name of `TRIED`.
+        experiment: A name of `TESTED`.
         label: How it reads, such as `batch of 32`.
         level: Batch size, requests in flight or number of the repeat; 0 where that means nothing.
         against: What its rows are held against.
@@ -63,7 +63,7 @@ class Comparison:
     experiment: str
     label: str
     level: int
-    against: Against
+    against: Reference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ class Step:
     """Requests that are sent together; the next step begins when all are answered.
 
     Attributes:
-        experiment: A name of `TRIED` they are sent for; "" for the answers alone, which most of them need.
+        experiment: A name of `TESTED` they are sent for; "" for the answers alone, which most of them need.
         requests: The requests, each with its texts in order.
         at_once: Requests in flight at the same time.
         keep: Later answers are held against these, in place of those kept before.
@@ -86,7 +86,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Response:
     """What came back for one request.
 
     Attributes:
@@ -113,7 +113,7 @@ class Budget:
     requests: int = 60
 
 
-class FaultKind(StrEnum):
+class DefectKind(StrEnum):
     """What goes wrong beside a distance. The spelling is stored, so a name is never changed, only added."""
 
     SWAPPED = "rows swapped"
@@ -133,7 +133,7 @@ class FaultKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class Defect:
     """Something that went wrong in an experiment beside a distance.
 
     Attributes:
@@ -145,7 +145,7 @@ class Fault:
         cases: Numbers of documented failure modes it may be.
     """
 
-    kind: FaultKind
+    kind: DefectKind
     label: str
     words: str
     count: int
@@ -154,11 +154,11 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
+class ExperimentResult:
     """What one experiment came to.
 
     Attributes:
-        name: A name of `TRIED`.
+        name: A name of `TESTED`.
         worst: Largest 1 - cosine of two answers for one text, in [0, 2]; None where no two were compared.
         label: The part of the experiment it was seen in; "" where all are equal or none was compared.
         level: Batch size, requests in flight or number of the repeat there; 0 where that means nothing.
@@ -185,7 +185,7 @@ class Tried:
     rows: int = 0
     affected: tuple[str, ...] = ()
     affected_texts: int = 0
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[Defect, ...] = ()
     permutation: tuple[int, ...] = ()
     requests: int = 0
     left_out: tuple[str, ...] = ()
@@ -201,7 +201,7 @@ class Finding:
     """Something that is wrong with a side, told once.
 
     Attributes:
-        experiment: The name of `TRIED` that needs least to go wrong for it.
+        experiment: The name of `TESTED` that needs least to go wrong for it.
         words: What it does, a sentence without a full stop. It may hold a server's words.
     """
 
@@ -216,7 +216,7 @@ class Stability:
     Attributes:
         side: The side.
         threshold: Cosine below which a text counts as affected.
-        experiments: One a name of `TRIED`, in that order.
+        experiments: One a name of `TESTED`, in that order.
         floor: The noise floor; None where nothing of it was measured.
         findings: What is wrong with the side; empty for a stable one.
         notes: What was not tried or not answered, and why.
@@ -226,7 +226,7 @@ class Stability:
 
     side: Side
     threshold: float
-    experiments: Sequence[Tried]
+    experiments: Sequence[ExperimentResult]
     floor: NoiseFloor | None
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]

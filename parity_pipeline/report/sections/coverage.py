@@ -7,13 +7,13 @@ Here belongs the layout of both. Which cases a run exercises belongs to `core.ha
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from parity_pipeline.core.hazards.experiments import EXPERIMENTS
+from parity_pipeline.core.hazards.coverage import EXPERIMENTS
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.core.stability.records import TRIED
+from parity_pipeline.core.stability.records import TESTED
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
 from parity_pipeline.report.escape import prose
-from parity_pipeline.report.naming import Names, listed, names_of
+from parity_pipeline.report.row_view import Names, listed, names_of
 
 _SETS: Final = "needs hazard set"
 """How the reasons begin that a source of the hazard corpus takes away."""
@@ -49,7 +49,7 @@ def _reasons(missing: Sequence[Mapping[str, Any]], *, tried: bool) -> list[str]:
 def _short(why: str, *, tried: bool) -> str:
     if why.startswith(_SETS):
         return "needs a hazard set in samples"
-    if not tried and any(EXPERIMENTS[name] in why for name in TRIED):
+    if not tried and any(EXPERIMENTS[name] in why for name in TESTED):
         return "needs each side tried against itself"
     return why
 

@@ -1,20 +1,20 @@
 """What each measure came to, and the limits at which this date would have passed.
 
 Here belong the table of measures, norms among them, and the one sentence about other limits, which never promises more
-than a limit can change. Grading belongs to `core.grading`.
+than a limit can change. Grading belongs to `core.thresholds`.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from parity_pipeline.core.drift import NormRange
-from parity_pipeline.core.grading import passing_text
 from parity_pipeline.core.outcomes import PASSING, Decision, Measure, Outcome, Severity, Side
+from parity_pipeline.core.thresholds import passing_text
 from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.wire_drift import NormRange
 from parity_pipeline.report import numbers
 from parity_pipeline.report.escape import prose
-from parity_pipeline.report.naming import Names, named, names_of
-from parity_pipeline.report.tables import table
+from parity_pipeline.report.row_view import Names, named, names_of
+from parity_pipeline.report.sentences import table
 
 Found = Mapping[str, Mapping[str, Any]]
 

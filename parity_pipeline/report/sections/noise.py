@@ -1,21 +1,21 @@
 """How noisy each side is by itself, side by side: floors, stability experiments, what the noise explains.
 
 Here belongs the layout; the worst row of each experiment is shown and never a mean. What noise leads to belongs to
-`core.floor`.
+`core.noise_floor`.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from parity_pipeline.core.errors import ParityError
-from parity_pipeline.core.floor import Floors, NoiseFloor
+from parity_pipeline.core.noise_floor import NoiseFloor, NoiseFloors
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
-from parity_pipeline.report.causes import documented
+from parity_pipeline.report.cause_summary import documented
 from parity_pipeline.report.escape import prose
-from parity_pipeline.report.sections.opening import stability_findings
-from parity_pipeline.report.tables import table
+from parity_pipeline.report.sections.headline import stability_findings
+from parity_pipeline.report.sentences import table
 
 _UNKNOWN: Final = "not measured"
 _NOTES: Final = 6
@@ -118,7 +118,7 @@ def explained(verdict: Verdict) -> str:
     if not legacy or threshold is None:
         return "The noise floor of the legacy side was not measured, so none of the differences is put down to noise."
     try:
-        since = Floors(legacy=NoiseFloor.from_json(legacy, "the verdict")).explained_from
+        since = NoiseFloors(legacy=NoiseFloor.from_json(legacy, "the verdict")).explained_from
     except ParityError:
         return "The noise floor of the legacy side cannot be read, so what it explains is not known."
     told = f"The legacy side's own noise explains a cosine of {numbers.cosine(since, threshold)} or more"

@@ -1,6 +1,6 @@
 """Texts to spoil: varied, seeded, and with the twins that a probe set carries.
 
-Here belongs making texts. What spoils their vectors stands in `spoiling`.
+Here belongs making texts. What spoils their vectors stands in `faulty_sides`.
 """
 
 import random

@@ -2,14 +2,14 @@
 
 import pytest
 
-from parity_pipeline.core.diagnosis.diagnosing import diagnose
+from parity_pipeline.core.diagnosis.diagnose import diagnose
 from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Diagnosis
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.demo.fault_scope import Scope
-from parity_pipeline.demo.faults import FAULTS
+from parity_pipeline.demo.fault_table import FAULTS
 from parity_pipeline_tests.core.diagnosis.corpus import corpus
-from parity_pipeline_tests.core.diagnosis.spaces import SPACES, Space
-from parity_pipeline_tests.core.diagnosis.spoiling import SpoiltSide, experiments, inquiry, real, subject
+from parity_pipeline_tests.core.diagnosis.faulty_sides import SpoiltSide, experiments, inquiry, real, subject
+from parity_pipeline_tests.core.diagnosis.vector_spaces import SPACES, Space
 
 N = CauseName
 TEXTS = corpus(200)

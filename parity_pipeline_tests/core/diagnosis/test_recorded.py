@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 
-from parity_pipeline.core.diagnosis.diagnosing import diagnose
+from parity_pipeline.core.diagnosis.diagnose import diagnose
 from parity_pipeline.core.diagnosis.records import (
     CauseName,
     Confidence,
     Diagnosis,
+    DiagnosisInput,
     Experiment,
     ExperimentName,
-    Subject,
 )
-from parity_pipeline.core.fetching import FetchedRows
+from parity_pipeline.core.fetched_rows import FetchedRows
 from parity_pipeline.core.outcomes import RowStatus, Side
-from parity_pipeline_tests.core.building import fetched, samples_of
+from parity_pipeline_tests.core.builders import fetched, samples_of
 from parity_pipeline_tests.fakes.replay_gateway import recorded_texts, recorded_vectors
 
 TEXTS = recorded_texts()
@@ -30,7 +30,7 @@ def lane(server: str) -> FetchedRows:
 
 def diagnosis(legacy: str, candidate: str, *experiments: Experiment) -> Diagnosis:
     """Return the diagnosis of two recorded servers, stored vectors alone."""
-    return diagnose(Subject(samples=BLOCK, legacy=lane(legacy), candidate=lane(candidate)), experiments)
+    return diagnose(DiagnosisInput(samples=BLOCK, legacy=lane(legacy), candidate=lane(candidate)), experiments)
 
 
 def counts(found: Diagnosis) -> dict[CauseName, int]:

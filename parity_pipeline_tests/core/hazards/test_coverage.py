@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 
 from parity_pipeline.core.errors import ParityError
-from parity_pipeline.core.hazards.cases import CASES, Case
-from parity_pipeline.core.hazards.corpus import CATEGORY_PREFIX, SETS, hazard_probes
-from parity_pipeline.core.hazards.coverage import cases_exercised, sets_by_case
-from parity_pipeline.core.hazards.experiments import EXPERIMENTS
+from parity_pipeline.core.hazards.corpus import CATEGORY_PREFIX, SETS, hazards_in
+from parity_pipeline.core.hazards.coverage import EXPERIMENTS, cases_exercised, sets_by_case
+from parity_pipeline.core.hazards.failure_modes import FAILURE_MODES, FailureMode
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "failure-modes.md"
 ALL_SETS = [f"{CATEGORY_PREFIX}{name}" for name in SETS]
@@ -24,15 +23,15 @@ def why(number: int, *categories: str, experiments: tuple[str, ...] = ()) -> str
 
 def test_there_are_34_cases_in_order() -> None:
     """Each has its number, words for a reader, and experiments that exist."""
-    assert [case.number for case in CASES] == list(range(1, 35))
-    assert len({case.title for case in CASES}) == 34
-    assert all(case.happens and case.seen_by and not case.happens.endswith(".") for case in CASES)
-    assert {name for case in CASES for name in case.experiments} < set(EXPERIMENTS)
+    assert [case.number for case in FAILURE_MODES] == list(range(1, 35))
+    assert len({case.title for case in FAILURE_MODES}) == 34
+    assert all(case.happens and case.seen_by and not case.happens.endswith(".") for case in FAILURE_MODES)
+    assert {name for case in FAILURE_MODES for name in case.experiments} < set(EXPERIMENTS)
 
 
 def test_every_case_can_be_exercised() -> None:
     """A case is shown by any text, by an experiment or by a hazard set; none has no way to show."""
-    assert all(case.every_text or case.experiments or sets_by_case()[case.number] for case in CASES)
+    assert all(case.every_text or case.experiments or sets_by_case()[case.number] for case in FAILURE_MODES)
     assert not cases_exercised(ALL_SETS, EXPERIMENTS).missing
 
 
@@ -89,7 +88,7 @@ def test_an_unknown_experiment_is_refused() -> None:
         cases_exercised(["seed"], ["repeat"])
 
 
-def shown_by(case: Case) -> str:
+def shown_by(case: FailureMode) -> str:
     """Return what exercises a case, as the document says it."""
     sets = ", ".join(f"`{name}`" for name in sets_by_case().get(case.number, ()))
     if case.every_text:
@@ -104,9 +103,9 @@ def rows() -> list[str]:
     """Return the rows of the document's tables, in order."""
     cases = [
         f"| {case.number} | {case.title} | {case.happens} | {case.seen_by} | {shown_by(case)} | {case.source or '—'} |"
-        for case in CASES
+        for case in FAILURE_MODES
     ]
-    probes = hazard_probes(["all"], salt="")
+    probes = hazards_in(["all"], salt="")
     sets: list[str] = []
     for name, content in SETS.items():
         own = [probe for probe in probes if probe.set_name == name]

@@ -2,17 +2,17 @@
 
 import pytest
 
-from parity_pipeline.core.hazards.experiments import EXPERIMENTS
-from parity_pipeline.core.stability.material import Limits, chosen_texts, fits, pieces, spread
+from parity_pipeline.core.hazards.coverage import EXPERIMENTS
 from parity_pipeline.core.stability.plan import BATCH_SIZES, LEVELS, make_plan
-from parity_pipeline.core.stability.records import OF_THE_FLOOR, TRIED, Against, Budget
-from parity_pipeline_tests.core.stability.answering import AMPLE, LIMITS, SAMPLES, plan_of
+from parity_pipeline.core.stability.probe_texts import Limits, chosen_texts, fits, pieces, spread
+from parity_pipeline.core.stability.records import OF_THE_FLOOR, TESTED, Budget, Reference
+from parity_pipeline_tests.core.stability.scripted_side import AMPLE, LIMITS, SAMPLES, plan_of
 
 
 def test_experiments_are_called_as_the_documented_ones() -> None:
     """Every experiment that is made has a name of the one table, so that a run can say which cases it exercised."""
     names = {one.experiment for step in plan_of().steps for one in step.compared}
-    assert names == set(TRIED)
+    assert names == set(TESTED)
     assert names <= EXPERIMENTS.keys()
     assert names > OF_THE_FLOOR
 
@@ -24,14 +24,14 @@ def test_no_plan_is_larger_than_its_budget(requests: int, limits: Limits) -> Non
     plan = plan_of(limits=limits, budget=Budget(texts=8, requests=requests))
     assert 0 < plan.requests <= requests
     sent = {step.experiment for step in plan.steps}
-    assert all(name in sent or plan.left_out.get(name) for name in TRIED)
-    assert plan.texts_left == len(SAMPLES) - len(plan.material.samples)
+    assert all(name in sent or plan.left_out.get(name) for name in TESTED)
+    assert plan.texts_left == len(SAMPLES) - len(plan.probe_texts.samples)
 
 
 def test_the_default_budget_tries_eight_texts_in_every_experiment() -> None:
     """With the default batch and concurrency limits nothing but the sizes beyond them is left out."""
     plan = plan_of(limits=Limits(batch_texts=32, batch_bytes=10**6, concurrency=4), budget=Budget())
-    assert len(plan.material.samples) == 8
+    assert len(plan.probe_texts.samples) == 8
     assert dict(plan.left_out) == {
         "batch-sizes": ("batch of 64: more than batch_texts (32)",),
         "concurrency": ("concurrency 8: more than the side's concurrency (4)",),
@@ -60,9 +60,9 @@ def test_every_size_and_level_is_tried_with_distinct_texts() -> None:
 
 def test_a_first_answer_is_never_what_others_are_held_against() -> None:
     """Each text of the set is asked alone twice before anything is compared with its answer alone."""
-    asked = dict.fromkeys(plan_of().material.samples, 0)
+    asked = dict.fromkeys(plan_of().probe_texts.samples, 0)
     for step in plan_of().steps:
-        if any(one.against is Against.ALONE and one.experiment != "equal-length-load" for one in step.compared):
+        if any(one.against is Reference.ALONE and one.experiment != "equal-length-load" for one in step.compared):
             assert set(asked.values()) == {2}
             return
         for request in step.requests:
@@ -75,12 +75,12 @@ def test_few_texts_still_make_a_plan(samples: tuple[str, ...]) -> None:
     """One text, or none, is tried alone and among others."""
     plan = plan_of(samples)
     assert plan.requests
-    assert plan.material.samples
+    assert plan.probe_texts.samples
 
 
 def test_a_new_salt_gives_texts_that_were_never_sent() -> None:
     """Two plans share no salted text and no ending."""
-    one, two = (make_plan(SAMPLES, salt=salt, limits=LIMITS, budget=AMPLE).material for salt in "ab")
+    one, two = (make_plan(SAMPLES, salt=salt, limits=LIMITS, budget=AMPLE).probe_texts for salt in "ab")
     assert not set(one.salted) & set(two.salted)
     assert not set(one.endings[1]) & set(two.endings[1])
     assert not set(one.endings[1]) & set(one.endings[2])

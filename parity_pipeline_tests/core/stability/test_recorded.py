@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from parity_pipeline.core.outcomes import RowStatus
-from parity_pipeline.core.stability.findings import stable_faults
-from parity_pipeline.core.stability.material import Limits
-from parity_pipeline.core.stability.records import Answer, Stability, Step, Texts
-from parity_pipeline_tests.core.stability.answering import THRESHOLD, Rows, answers_to, experiment, found, plan_of
+from parity_pipeline.core.stability.analysis import stable_faults
+from parity_pipeline.core.stability.probe_texts import Limits
+from parity_pipeline.core.stability.records import Response, Stability, Step, Texts
+from parity_pipeline_tests.core.stability.scripted_side import THRESHOLD, Rows, answers_to, experiment, found, plan_of
 from parity_pipeline_tests.fakes.replay_gateway import RECORDED_DIMENSION, recorded_texts, recorded_vectors
 
-REFUSED = Answer(status=RowStatus.REFUSED, words="http_500: the input is too large to process")
+REFUSED = Response(status=RowStatus.REFUSED, words="http_500: the input is too large to process")
 
 
 def replayed(server: str) -> Stability:
@@ -19,7 +19,7 @@ def replayed(server: str) -> Stability:
     alone, batched = recorded_vectors(server), recorded_vectors(server, "batched")
     other = np.ones(RECORDED_DIMENSION, np.float32)
 
-    def answer(_step: Step, request: Texts, _rows: Rows) -> Rows | Answer:
+    def answer(_step: Step, request: Texts, _rows: Rows) -> Rows | Response:
         recording = alone if len(request) == 1 else batched
         rows = [recording[by_text[text]] if text in by_text else other for text in request]
         return REFUSED if any(row is None for row in rows) else np.array(rows, np.float32)

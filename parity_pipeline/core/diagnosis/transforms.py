@@ -1,0 +1,223 @@
+"""One change of coordinates for all rows: axes rolled, reversed, reordered or negated, an offset, a rotation.
+
+Here belong counterfactuals on the space itself. A change of coordinates is claimed only where it restores rows it was
+not fitted on, or where a single row already cannot be chance.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from parity_pipeline.core.diagnosis.context import (
+    EXACT,
+    DiagnosisContext,
+    FoundCause,
+    Mask,
+    indices,
+    row_cosines,
+    stored_matrix,
+    unit_rows,
+)
+from parity_pipeline.core.diagnosis.precision import common_direction
+from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Rows
+from parity_pipeline.core.limits import UNIT_NORM_TOLERANCE
+from parity_pipeline.core.metrics import Float64, Matrix32
+
+FITTED: Final = 4000
+"""Rows that a rotation is fitted and tried on."""
+
+WIDEST: Final = 1536
+"""Largest dimension for which a rotation is fitted: the decomposition takes three seconds there, and grows cubed."""
+
+NARROWEST: Final = 16
+"""Dimensions below which one row could match by chance under some order of its elements."""
+
+FEWEST: Final = 8
+"""Failing rows below which no offset and no rotation is fitted."""
+
+_SAME_ELEMENTS: Final = 1e-5
+"""Largest difference of sorted elements of unit vectors that hold the same numbers in another order.
+
+Two unrelated vectors of 256 dimensions differ by 1e-2 there, float32 rounding by 1e-7.
+"""
+
+
+def find_transform(scene: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
+    """Return changes of coordinates that restore failing rows."""
+    rows = indices(waiting & scene.low)
+    if not len(rows) or not scene.same_width or scene.legacy.shape[1] < NARROWEST:
+        return []
+    found: list[FoundCause] = []
+    for search in (_rolled, _reordered):
+        finding = search(scene, rows) if len(rows) else None
+        if finding:
+            found.append(finding)
+            rows = np.setdiff1d(rows, finding.rows)
+    whole = len(rows) >= max(FEWEST, 0.9 * int((scene.low | scene.passing).sum()))
+    finding = (_offset(scene, rows) or _rotation(scene, rows)) if whole else None
+    return [*found, finding] if finding else found
+
+
+def _finding(scene: DiagnosisContext, name: CauseName, words: str, rows: Rows, after: Float64) -> FoundCause:
+    """Return the finding on those rows whose cosine reaches the threshold after the change."""
+    kept = after >= scene.threshold
+    told = f"{int(kept.sum())} samples match once {words}"
+    evidence = scene.evidence(rows[kept].tolist(), lambda _: words, after[kept])
+    return FoundCause(name, told, Confidence.PROVEN, rows[kept], evidence)
+
+
+def _rolled(scene: DiagnosisContext, rows: Rows) -> FoundCause | None:
+    """Try every circular shift of the elements, their reverse and their negation; one row is enough."""
+    legacy = scene.legacy[rows[:FITTED]].astype(np.float64)
+    candidate = scene.candidate[rows[:FITTED]].astype(np.float64)
+    width = legacy.shape[1]
+    spectrum = np.fft.rfft(legacy, axis=1)
+    best: tuple[int, str, Float64] = (0, "", np.empty(0))
+    for said, mirrored in (("", candidate), (" and reversed", candidate[:, ::-1])):
+        match = np.fft.irfft(spectrum * np.conj(np.fft.rfft(mirrored, axis=1)), n=width, axis=1)
+        size = np.abs(match).mean(axis=0) if len(rows) >= FEWEST else np.abs(match).max(axis=0)
+        shift = int(size.argmax())
+        turned = np.roll(mirrored, shift, axis=1)
+        after = row_cosines(legacy, turned)
+        sign = "" if np.median(after) > 0 else " and negated"
+        if not (shift or said or sign):
+            continue  # elements in their place are no change, and rounding alone lifts a row over the threshold
+        after = np.abs(after)
+        count = int((after >= scene.threshold).sum())
+        if count > best[0]:
+            places = f"moved {shift} places on" if shift else "taken in place"
+            best = (count, f"the candidate's elements are {places}{said}{sign}", after)
+    count, words, after = best
+    return _finding(scene, CauseName.REORDERED_AXES, words, rows[:FITTED], after) if count else None
+
+
+def _reordered(scene: DiagnosisContext, rows: Rows) -> FoundCause | None:
+    """Try whether the candidate holds the legacy's numbers in another order, with or without their signs."""
+    legacy, candidate = np.abs(scene.legacy[rows[:FITTED]]), np.abs(scene.candidate[rows[:FITTED]])
+    gap = np.abs(np.sort(legacy, axis=1) - np.sort(candidate, axis=1)).max(axis=1)
+    first = int(gap.argmin())
+    if gap[first] > _SAME_ELEMENTS:
+        return None
+    source = np.empty(legacy.shape[1], np.intp)
+    source[np.argsort(legacy[first])] = np.argsort(candidate[first])
+    turned = scene.candidate[rows[:FITTED]][:, source]
+    signs = np.where(turned[first] * scene.legacy[rows[first]] < 0, np.float32(-1), np.float32(1))
+    after = row_cosines(scene.legacy[rows[:FITTED]], turned * signs)
+    negated = int((signs < 0).sum())
+    moved = int((source != np.arange(len(source))).sum())
+    words = f"the candidate's axes are put in another order ({moved} of {len(source)} moved, {negated} negated)"
+    return _finding(scene, CauseName.REORDERED_AXES, words, rows[:FITTED], after)
+
+
+def _halves(rows: Rows) -> tuple[Rows, Rows]:
+    return rows[::2], rows[1::2]
+
+
+def _offset(scene: DiagnosisContext, rows: Rows) -> FoundCause | None:
+    """Try whether the vectors as they came, or their unit vectors, differ by one constant vector."""
+    fitted, tried = _halves(rows)
+    stored = stored_matrix(scene.subject.legacy), stored_matrix(scene.subject.candidate)
+    for kind, (legacy, candidate) in (("", stored), (" of unit vectors", (scene.legacy, scene.candidate))):
+        offset = (candidate[fitted].astype(np.float64) - legacy[fitted]).mean(axis=0)
+        after = row_cosines(legacy[tried], candidate[tried] - offset)
+        if float((after >= scene.threshold).mean()) >= 0.9:
+            everywhere = row_cosines(legacy[rows], candidate[rows] - offset)
+            words = (
+                f"one constant offset{kind} of length {float(np.linalg.norm(offset)):.4g}, fitted on half of them, is taken "
+                "off the candidate's vectors"
+            )
+            return _finding(scene, CauseName.OFFSET, words, rows, everywhere)
+    return None
+
+
+def _rotation(scene: DiagnosisContext, rows: Rows) -> FoundCause | None:
+    """Try whether one rotation, fitted on half of the rows, restores the other half (orthogonal Procrustes).
+
+    Source: Schönemann, "A generalized solution of the orthogonal Procrustes problem", Psychometrika 31 (1966).
+    """
+    rows = rows[:FITTED]
+    fitted, tried = _halves(rows)
+    if scene.legacy.shape[1] > WIDEST:
+        return None
+    turn = _procrustes(scene.candidate[fitted], scene.legacy[fitted])
+    after = row_cosines(scene.legacy[tried], scene.candidate[tried] @ turn)
+    if float((after >= scene.threshold).mean()) < 0.9:
+        return None
+    everywhere = row_cosines(scene.legacy[rows], scene.candidate[rows] @ turn)
+    words = (
+        f"one rotation, fitted on {len(fitted)} of them, is applied to the candidate's vectors "
+        f"(it restores {int((after >= scene.threshold).sum())} of the {len(tried)} it was not fitted on)"
+    )
+    return _finding(scene, CauseName.ROTATED_SPACE, words, rows, everywhere)
+
+
+def _procrustes(source: Matrix32, target: Matrix32) -> Matrix32:
+    """Return the orthogonal matrix that turns the rows of `source` nearest to those of `target`."""
+    left, _, right = np.linalg.svd(unit_rows(source).astype(np.float64).T @ unit_rows(target).astype(np.float64))
+    return (left @ right).astype(np.float32)
+
+
+ONE_DIRECTION: Final = 0.7
+"""Share of the residuals' power in one direction from which on all rows got the same thing mixed in.
+
+A prefix before 184 texts of a static model had 0.99, roundings on real servers at most 0.14, another model 0.02.
+"""
+
+
+def find_shared_direction(scene: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
+    """Return "prefix" where the differences of the waiting rows share one direction."""
+    rows = indices(waiting & scene.low)
+    if len(rows) < FEWEST or not scene.same_width:
+        return []
+    picked = rows[:1000]
+    share = common_direction(scene.legacy[picked], scene.candidate[picked])
+    if share < ONE_DIRECTION:
+        return []
+    lengths = np.array([len(scene.text_of(row)) for row in rows], np.float64)
+    short = lengths <= np.median(lengths)
+    lost = 1.0 - scene.cosine[rows]
+    words = (
+        f"what differs on {len(rows)} samples lies {share:.0%} in one direction, as if one thing were put before each text: "
+        f"median 1 - cosine {np.median(lost[short]):.2g} on the shorter half, {np.median(lost[~short] if (~short).any() else lost):.2g} "
+        "on the longer"
+    )
+    evidence = scene.evidence(rows.tolist(), lambda row: f"{len(scene.text_of(row))} characters")
+    return [FoundCause(CauseName.PREFIX, words, Confidence.LIKELY, rows, evidence)]
+
+
+MOST: Final = 0.5
+"""Share of the passing samples from which on differing norms are a matter of the sides and not of single texts."""
+
+CONSTANT_SPREAD: Final = 1e-3
+"""Largest relative spread of the norm ratios at which the scale is called one constant factor."""
+
+
+def find_norms(scene: DiagnosisContext) -> list[FoundCause]:
+    """Return a remark where norms differ on rows whose direction agrees; empty otherwise."""
+    compared = scene.compared
+    with np.errstate(invalid="ignore"):
+        strays = np.abs(compared.norm_ratio - 1.0) > scene.subject.thresholds.norm_ratio
+    rows = indices(scene.passing & strays)
+    if len(rows) < MOST * int(scene.passing.sum()):
+        # A text that a side edited a little has another norm too, and another direction with it.
+        rows = rows[1.0 - scene.cosine[rows] <= EXACT]
+    if not len(rows):
+        return []
+    ratio = compared.norm_ratio[rows]
+    kinds = [_kind(norms[rows]) for norms in (compared.legacy_norm, compared.candidate_norm)]
+    constant = float(np.ptp(ratio)) <= CONSTANT_SPREAD * float(ratio.mean())
+    scale = f"one factor of {ratio.mean():.4g}" if constant else f"factors from {ratio.min():.4g} to {ratio.max():.4g}"
+    words = (
+        f"{len(rows)} of {int(scene.passing.sum())} samples of equal direction have norms that differ by {scale}: "
+        f"legacy {kinds[0]}, candidate {kinds[1]}"
+    )
+    evidence = scene.evidence(
+        rows.tolist(), lambda row: f"norms {compared.legacy_norm[row]:.6g} and {compared.candidate_norm[row]:.6g}"
+    )
+    return [FoundCause(CauseName.NORMALISATION, words, Confidence.PROVEN, rows, evidence)]
+
+
+def _kind(norms: Float64) -> str:
+    if float(np.abs(norms - 1.0).max()) <= UNIT_NORM_TOLERANCE:
+        return "unit vectors"
+    return f"raw, {norms.min():.4g} to {norms.max():.4g}"

@@ -1,0 +1,236 @@
+"""Carry out a plan: hand out its steps, take in the answers, hold them against each other.
+
+Here belongs the dialogue, a generator that yields steps and is sent their answers, so that it knows no network. What the
+observations come to belongs to `analysis`.
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+
+from parity_pipeline.core.metrics import Float64, Matrix32, measure_rows
+from parity_pipeline.core.outcomes import RowStatus
+from parity_pipeline.core.samples import sample_id
+from parity_pipeline.core.stability.misplaced_rows import MisplacedRow, misplaced_rows
+from parity_pipeline.core.stability.plan import Plan
+from parity_pipeline.core.stability.records import (
+    IDS_LISTED,
+    Comparison,
+    Defect,
+    DefectKind,
+    Reference,
+    Response,
+    Step,
+    Texts,
+)
+
+_CASES: Final = {
+    DefectKind.REFUSED: (26,),
+    DefectKind.MALFORMED: (25, 26),
+    DefectKind.NO_DIRECTION: (19, 26),
+    DefectKind.DIMENSION: (23, 27),
+}
+
+
+@dataclass(slots=True)
+class Part:
+    """What one part of an experiment showed.
+
+    Attributes:
+        level: Of its comparison.
+        cosines: Smallest cosine of each text, by id.
+        rows: Compared rows.
+        identical: Those that are the same float32 numbers.
+    """
+
+    level: int
+    cosines: dict[str, float] = field(default_factory=dict[str, float])
+    rows: int = 0
+    identical: int = 0
+
+
+@dataclass(slots=True)
+class Observations:
+    """All that the answers showed.
+
+    Attributes:
+        threshold: Cosine below which a row is looked at more closely.
+        parts: Experiment, then label, to its rows.
+        faults: Experiment and kind, to what went wrong; counts grow.
+        permutations: Experiment, to the first whole request that was permuted.
+        requests: Experiment, to the requests sent for it.
+        unanswered: Experiment, to what of it was not answered.
+        known: Request, to the vectors that later answers are held against.
+    """
+
+    threshold: float
+    parts: dict[str, dict[str, Part]] = field(default_factory=dict[str, dict[str, Part]])
+    faults: dict[tuple[str, DefectKind], Defect] = field(default_factory=dict[tuple[str, DefectKind], Defect])
+    permutations: dict[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
+    requests: dict[str, int] = field(default_factory=dict[str, int])
+    unanswered: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    known: dict[Texts, Matrix32] = field(default_factory=dict[Texts, Matrix32])
+    _answered: set[str] = field(default_factory=set[str])
+    _unusable: set[str] = field(default_factory=set[str])
+
+    def askable(self, step: Step) -> Step:
+        """Return a step without the texts that the side does not answer even alone, and what that leaves pointless."""
+        kept: list[Texts] = []
+        for request in step.requests:
+            left = tuple(text for text in request if text not in self._unusable)
+            if not left or len(left) < min(2, len(request)) or self._pointless(step, left):
+                continue
+            kept.append(left)
+        return replace(step, requests=tuple(dict.fromkeys(kept)) if step.keep else tuple(kept))
+
+    def _pointless(self, step: Step, request: Texts) -> bool:
+        """Tell whether all that an answer would be held against is missing; it may be kept for later all the same."""
+        first = step.keep or not step.compared
+        return not first and not any(self._reference(one, request) for one in step.compared)
+
+    def _reference(self, one: Comparison, request: Texts) -> bool:
+        if one.against is Reference.SAME:
+            return request in self.known
+        return any((text,) in self.known for text in request)
+
+    def take(self, step: Step, answers: Sequence[Response]) -> None:
+        """Take in the answers to the requests of a step, in their order."""
+        self.requests[step.experiment] = self.requests.get(step.experiment, 0) + len(answers)
+        for request, answer in zip(step.requests, answers, strict=True):
+            if answer.vectors is None:
+                self._take_trouble(step, request, answer)
+                continue
+            self._answered.update(request)
+            for one in step.compared:
+                self._compare(step, one, request, answer.vectors)
+            if step.keep:
+                self.known[request] = answer.vectors
+
+    def _take_trouble(self, step: Step, request: Texts, answer: Response) -> None:
+        """Note a request without vectors: a fault where it contradicts other answers, no evidence elsewhere.
+
+        A refusal contradicts when each text was answered before; an answer with status 200 and not one vector a text does
+        wherever there are several texts, since each of them is a plain one.
+        """
+        experiment, label = self._blamed(step, request)
+        before = self._answered.issuperset(request)
+        malformed = answer.status is RowStatus.MALFORMED and (before or len(request) > 1)
+        if malformed or (answer.status is RowStatus.REFUSED and before):
+            kind = DefectKind.MALFORMED if malformed else DefectKind.REFUSED
+            told = ", each answered before" if before else ""
+            words = f"{_texts(len(request))} in one request{told}: {answer.words}"
+            self._fault(experiment, kind, label, words, request)
+            return
+        self.unanswered.setdefault(experiment, []).append(f"{label}: {answer.words}")
+        if len(request) == 1 and not before:
+            self._unusable.update(request)
+
+    def _blamed(self, step: Step, request: Texts) -> tuple[str, str]:
+        """Return experiment and label that a request without vectors counts for.
+
+        Where its rows would have been held against texts alone, or it was never answered, being in company is what
+        differs; a text alone that is answered once and not again is a repeat that came out otherwise.
+        """
+        company = next((one for one in step.compared if one.against is Reference.ALONE), None)
+        if company is not None:
+            return company.experiment, company.label
+        if len(request) > 1 and request not in self.known:
+            return "batch-sizes", f"batch of {len(request)}"
+        return step.experiment or "repeats", step.compared[0].label if step.compared else "alone"
+
+    def _fault(
+        self, experiment: str, kind: DefectKind, label: str, words: str, texts: Texts, cases: tuple[int, ...] = ()
+    ) -> None:
+        ids = tuple(sample_id(text) for text in texts[:IDS_LISTED])
+        told = self.faults.get((experiment, kind))
+        if told is None:
+            told = Defect(kind=kind, label=label, words=words, count=0, samples=(), cases=cases or _CASES[kind])
+        of_requests = kind in (DefectKind.REFUSED, DefectKind.MALFORMED)
+        both = tuple(dict.fromkeys((*told.samples, *ids)))[:IDS_LISTED]
+        self.faults[experiment, kind] = replace(
+            told, count=told.count + (1 if of_requests else len(texts)), samples=both
+        )
+
+    def _compare(self, step: Step, one: Comparison, request: Texts, vectors: Matrix32) -> None:
+        rows, reference = self._references(one, request, vectors)
+        if not rows:
+            return
+        if reference.shape[1] != vectors.shape[1]:
+            words = f"{vectors.shape[1]} dimensions where {reference.shape[1]} came before"
+            self._fault(one.experiment, DefectKind.DIMENSION, one.label, words, tuple(request[row] for row in rows))
+            return
+        measured = measure_rows(reference, np.ascontiguousarray(vectors[rows]))
+        part = self.parts.setdefault(one.experiment, {}).setdefault(one.label, Part(one.level))
+        lost = tuple(
+            request[row]
+            for row, cosine, norm in zip(rows, measured.cosine, measured.legacy_norm, strict=True)
+            if np.isnan(cosine) and np.isfinite(norm) and norm > 0
+        )
+        if lost:
+            self._fault(one.experiment, DefectKind.NO_DIRECTION, one.label, "zero vectors, NaN or infinity", lost)
+        self._count(part, request, rows, measured.cosine, int(measured.identical.sum()))
+        if (measured.cosine < self.threshold).any():
+            self._strangers(step, one, request, vectors)
+
+    def _references(self, one: Comparison, request: Texts, vectors: Matrix32) -> tuple[list[int], Matrix32]:
+        if one.against is Reference.SAME and request in self.known:
+            return list(range(len(request))), self.known[request]
+        if one.against is Reference.SAME:
+            return [], vectors
+        rows = [row for row, text in enumerate(request) if (text,) in self.known]
+        found = [self.known[request[row],][0] for row in rows]
+        width = len(found[0]) if found else 0
+        kept = [(row, vector) for row, vector in zip(rows, found, strict=True) if len(vector) == width]
+        return [row for row, _ in kept], np.array([vector for _, vector in kept], np.float32)
+
+    def _count(self, part: Part, request: Texts, rows: list[int], cosines: Float64, identical: int) -> None:
+        for row, cosine in zip(rows, cosines.tolist(), strict=True):
+            if not np.isnan(cosine):
+                name = sample_id(request[row])
+                part.cosines[name] = min(cosine, part.cosines.get(name, 1.0))
+                part.rows += 1
+        part.identical += identical
+
+    def _strangers(self, step: Step, one: Comparison, request: Texts, vectors: Matrix32) -> None:
+        """Tell which rows hold the vector of another text, and a whole order where there is one."""
+        alone = {texts[0]: kept[0] for texts, kept in self.known.items() if len(texts) == 1}
+        if one.against is Reference.SAME and request in self.known:
+            alone |= dict(zip(request, self.known[request], strict=True))
+        found = misplaced_rows(request, vectors, alone, self.threshold)
+        if found.order:
+            self.permutations.setdefault(one.experiment, found.order)
+        for kind, some in ((DefectKind.SWAPPED, found.within), (DefectKind.MIXED, found.beyond)):
+            if some:
+                cases = (3,) if step.at_once > 1 or kind is DefectKind.MIXED else (1,)
+                texts = tuple(stranger.text for stranger in some)
+                self._fault(one.experiment, kind, one.label, _swap_words(some[0], len(request)), texts, cases)
+
+
+def _swap_words(stranger: MisplacedRow, size: int) -> str:
+    return (
+        f"row {stranger.row + 1} of {size}, text {sample_id(stranger.text)}, holds the vector of text "
+        f"{sample_id(stranger.holds)}: 1 - cosine {1 - stranger.cosine:.2g}, to its own {1 - stranger.own:.2g}"
+    )
+
+
+def _texts(count: int) -> str:
+    return "1 text" if count == 1 else f"{count} texts"
+
+
+Dialogue = Generator[Step, Sequence[Response], Observations]
+
+
+def conduct(plan: Plan, threshold: float) -> Dialogue:
+    """Yield the steps of a plan one after the other, take their answers, and return what they showed.
+
+    Args:
+        plan: The plan. Texts that the side does not answer alone are left out of its later requests.
+        threshold: Cosine below which a row is looked at more closely.
+    """
+    seen = Observations(threshold)
+    for step in plan.steps:
+        if (asked := seen.askable(step)).requests:
+            seen.take(asked, (yield asked))
+    return seen

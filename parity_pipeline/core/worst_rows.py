@@ -1,0 +1,145 @@
+"""One sample as reports show it, and the worst of each kind.
+
+Here belong the plain form of a compared row and a bounded choice of rows. Counting belongs to `tally`.
+"""
+
+import heapq
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from parity_pipeline.core.compare import ComparedRows
+from parity_pipeline.core.limits import REPORT_ROWS
+from parity_pipeline.core.outcomes import Outcome
+
+DIFFERENT = (
+    Outcome.DIMENSION_MISMATCH,
+    Outcome.MISMATCH,
+    Outcome.NON_FINITE,
+    Outcome.ZERO_NORM,
+    Outcome.REFUSED_BY_CANDIDATE,
+    Outcome.REFUSED_BY_LEGACY,
+)
+SEVERITY = (*DIFFERENT, Outcome.MISSING, Outcome.REFUSED_BY_BOTH, Outcome.MATCH)
+GRADED = (Outcome.MATCH, Outcome.MISMATCH)
+"""Outcomes of samples that were compared: they have a cosine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedRow:
+    """One sample as a report shows it. Measures are None where nothing was measured.
+
+    Attributes:
+        drawn: How often a random draw gave the text, 0 where it was picked.
+        waiver: Id of the waiver that covers the row; None where none does.
+        within_noise: Below the cosine threshold, and no further off than the legacy side's own noise explains.
+    """
+
+    ordinal: int
+    id: str
+    category: str
+    head: str
+    outcome: str
+    side: str | None
+    legacy_dimension: int
+    candidate_dimension: int
+    cosine: float | None
+    legacy_norm: float | None
+    candidate_norm: float | None
+    norm_ratio: float | None
+    max_abs_delta: float | None
+    max_abs_delta_unit: float | None
+    identical: bool
+    legacy_error: str | None
+    candidate_error: str | None
+    drawn: int = 0
+    waiver: str | None = None
+    within_noise: bool = False
+
+
+def row_of(rows: ComparedRows, index: int, *, waiver: str | None = None, within_noise: bool = False) -> JudgedRow:
+    """Return one row of a compared block in the form that reports and JSON use."""
+    return JudgedRow(
+        ordinal=rows.start + index,
+        id=rows.ids[index],
+        category=rows.categories[index],
+        head=rows.heads[index],
+        outcome=rows.outcomes[index].value,
+        side=rows.sides[index],
+        legacy_dimension=int(rows.legacy_dimension[index]),
+        candidate_dimension=int(rows.candidate_dimension[index]),
+        cosine=_number(rows.cosine[index]),
+        legacy_norm=_number(rows.legacy_norm[index]),
+        candidate_norm=_number(rows.candidate_norm[index]),
+        norm_ratio=_number(rows.norm_ratio[index]),
+        max_abs_delta=_number(rows.max_abs_delta[index]),
+        max_abs_delta_unit=_number(rows.max_abs_delta_unit[index]),
+        identical=bool(rows.identical[index]),
+        legacy_error=rows.legacy_errors[index],
+        candidate_error=rows.candidate_errors[index],
+        drawn=int(rows.drawn[index]),
+        waiver=waiver,
+        within_noise=within_noise,
+    )
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+_Entry = tuple[float, int, JudgedRow]
+_KINDS = (
+    *((outcome, False) for outcome in (*DIFFERENT, Outcome.MISSING)),
+    *((outcome, True) for outcome in (*DIFFERENT, Outcome.MISSING)),
+    (Outcome.REFUSED_BY_BOTH, False),
+    (Outcome.MATCH, False),
+)
+"""Outcome and whether it is excused, by a waiver or by noise, in the order of the table: what fails comes first."""
+
+
+@dataclass(slots=True)
+class WorstRows:
+    """The `limits.REPORT_ROWS` worst rows of each kind: smallest cosine first, then smallest ordinal."""
+
+    _heaps: dict[tuple[Outcome, bool], list[_Entry]] = field(default_factory=dict[tuple[Outcome, bool], list[_Entry]])
+
+    def offer(self, rows: ComparedRows, index: int, *, waiver: str | None, within_noise: bool) -> None:
+        """Keep a row if it is among the worst of its kind."""
+        cosine = rows.cosine[index]
+        badness = -float(cosine) if math.isfinite(cosine) else math.inf
+        heap = self._heaps.setdefault((rows.outcomes[index], waiver is not None or within_noise), [])
+        key = (badness, -(rows.start + index))
+        if len(heap) < REPORT_ROWS:
+            heapq.heappush(heap, (*key, row_of(rows, index, waiver=waiver, within_noise=within_noise)))
+        elif key > heap[0][:2]:
+            heapq.heapreplace(heap, (*key, row_of(rows, index, waiver=waiver, within_noise=within_noise)))
+
+    def worst_cosine(self) -> JudgedRow | None:
+        """Return the row with the smallest cosine of all, excused or not; None where none was measured."""
+        measured = [entry for (outcome, _), heap in self._heaps.items() if outcome in GRADED for entry in heap]
+        return max(measured, key=lambda entry: entry[:2])[2] if measured else None
+
+    def shown(self, samples: int) -> tuple[JudgedRow, ...]:
+        """Return at most `limits.REPORT_ROWS` rows of a set of so many samples.
+
+        All in their order where they fit; of a larger set the worst of each kind, each in its turn, so that a thousand
+        refusals do not hide the one mismatch.
+        """
+        queues = [self._queue(kind) for kind in _KINDS]
+        if samples <= REPORT_ROWS:
+            return tuple(sorted((row for queue in queues for row in queue), key=lambda row: row.ordinal))
+        return tuple(row for taken in _shares(queues, REPORT_ROWS) for row in taken)
+
+    def _queue(self, kind: tuple[Outcome, bool]) -> list[JudgedRow]:
+        return [row for *_, row in sorted(self._heaps.get(kind, []), key=lambda one: (-one[0], -one[1]))]
+
+
+def _shares(queues: Sequence[Sequence[JudgedRow]], room: int) -> list[Sequence[JudgedRow]]:
+    """Return the head of each queue, taken one by one in turn until the room is full."""
+    taken = [0] * len(queues)
+    while room and any(count < len(queue) for count, queue in zip(taken, queues, strict=True)):
+        for place, queue in enumerate(queues):
+            if room and taken[place] < len(queue):
+                taken[place] += 1
+                room -= 1
+    return [queue[:count] for count, queue in zip(taken, queues, strict=True)]

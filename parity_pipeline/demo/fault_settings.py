@@ -1,0 +1,94 @@
+"""The command line that starts one of the demo's processes.
+
+Here belongs the argument vector alone, for settings, tests and the `parity` command; `__main__` reads it.
+"""
+
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from parity_pipeline.core.errors import SettingsError
+from parity_pipeline.demo.fault_table import FAULTS
+from parity_pipeline.settings.model import Settings
+from parity_pipeline.settings.sides import ServiceSettings, SideSettings
+
+KINDS = ("legacy", "candidate", "fault")
+
+
+def demo_command(kind: str, port: int, *, host: str = "127.0.0.1", options: Sequence[str] = ()) -> list[str]:
+    """Return the argument vector of one demo process, run by this interpreter.
+
+    Args:
+        kind: `legacy`, `candidate` or `fault`.
+        port: TCP port to listen on.
+        host: Address to listen on.
+        options: Further arguments, such as `["--upstream", url, "--fault", "noise"]`.
+
+    >>> demo_command("legacy", 3100)[1:]
+    ['-m', 'parity_pipeline.demo', 'legacy', '--port', '3100', '--host', '127.0.0.1']
+    """
+    if kind not in KINDS:
+        msg = f"the demo has {', '.join(KINDS)}, not {kind!r}"
+        raise ValueError(msg)
+    return [sys.executable, "-m", "parity_pipeline.demo", kind, "--port", str(port), "--host", host, *options]
+
+
+HOST: Final = "127.0.0.1"
+
+
+def fault_settings(settings: Settings, fault: str) -> Settings:
+    """Return settings like the given ones for a run of the demo with a fault, or several joined by commas.
+
+    Raises:
+        SettingsError: There is no such fault.
+    """
+    known = [one.name for one in FAULTS]
+    if unknown := [name for name in fault.split(",") if name not in known]:
+        raise SettingsError(
+            f"there is no fault {', '.join(map(repr, unknown))}",
+            place="--fault",
+            remedy=f"Use one of {', '.join(known)}.",
+        )
+    legacy_port, candidate_port, fault_port = _free_ports(3)
+    others = [argument for model in settings.models for argument in ("--other-model", model)]
+    upstream = ["--upstream", f"http://{HOST}:{candidate_port}", "--dialect", "go", "--every"]
+    folder = Path(".parity") / "faults" / fault.replace(",", "+")
+    faulty = _side(f"Go-shaped demo gateway with fault {fault}", "go", fault_port, {
+        "fault-candidate": (candidate_port, demo_command("candidate", candidate_port)),
+        "fault-proxy": (fault_port, demo_command("fault", fault_port, options=[*upstream, "--fault", fault, *others])),
+    })  # fmt: skip
+    legacy = _side("Rust-shaped demo gateway", "rust", legacy_port, {
+        "fault-legacy": (legacy_port, demo_command("legacy", legacy_port)),
+    })  # fmt: skip
+    return settings.model_copy(
+        update={
+            "data_dir": folder / "data",
+            "reports_dir": folder / "reports",
+            "state_dir": folder / "state",
+            "dagster_home": folder / "dagster",
+            "sides": settings.sides.model_copy(update={"legacy": legacy, "candidate": faulty}),
+        }
+    )
+
+
+def _side(label: str, dialect: str, port: int, services: dict[str, tuple[int, list[str]]]) -> SideSettings:
+    return SideSettings(
+        label=label,
+        base_url=f"http://{HOST}:{port}",
+        dialect=dialect,
+        services=[
+            ServiceSettings(name=name, command=command, health_url=f"http://{HOST}:{its_port}/health")
+            for name, (its_port, command) in services.items()
+        ],
+    )
+
+
+def _free_ports(count: int) -> list[int]:
+    """Return different ports that were free a moment ago."""
+    sockets = [socket.create_server((HOST, 0)) for _ in range(count)]
+    ports = [int(one.getsockname()[1]) for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports

@@ -1,0 +1,101 @@
+"""How sure a reader may be: what the random samples prove, of all and a category, and what they do not.
+
+Here belongs the choice and layout of the bounds, whose sentences come with the verdict. Computing them belongs to
+`core.confidence`.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from parity_pipeline.core.confidence import clean_needed, percent
+from parity_pipeline.core.limits import BOUND_GOAL
+from parity_pipeline.core.outcomes import PASSING
+from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.report import numbers
+from parity_pipeline.report.sentences import Sentence, Verbatim, sentence
+
+_LEVEL: Final = 0.95
+"""Used where a verdict tells no level of its own."""
+
+
+def sureness(verdict: Verdict) -> list[str]:
+    """Return the section as Markdown, one list item a sentence."""
+    return ["## How sure is this?", "", *(f"- {sentence(parts)}" for parts in how_sure(verdict))]
+
+
+def how_sure(verdict: Verdict) -> tuple[Sentence, ...]:
+    """Return, in plain words, what the samples prove and what they do not."""
+    if not verdict.compared:
+        return (("No sample was compared, so this report is evidence of nothing about the vectors.",),)
+    bounds = [bound for bound in verdict.confidence if bound.get("trials")]
+    sentences = [_reach(verdict), *(_bounds(bounds) if bounds else [_no_draw(verdict)])]
+    if verdict.required_bound is not None:
+        sentences.append(
+            (f"The settings ask for proof that at most {percent(verdict.required_bound)} of such inputs may fail.",)
+        )
+    return (*sentences, *_rankings(verdict))
+
+
+def _reach(verdict: Verdict) -> Sentence:
+    """Return which texts the samples speak for: random draws speak for their source, hand-picked ones for themselves."""
+    several, drawn = numbers.things(verdict.compared, "compared sample"), verdict.drawn.get("texts", 0)
+    if not drawn:
+        return (
+            (
+                f"This speaks for {several} and for no other text. Hand-picked samples find gross faults such as a wrong "
+                "model, pooling or tokenizer, and can miss what only some of the real traffic shows."
+            ),
+        )
+    picked = verdict.samples - drawn
+    rest = f"; the {numbers.count(picked)} hand-picked ones speak for themselves alone" if picked else ""
+    whose = numbers.things(verdict.samples, "sample")
+    return (
+        f"{numbers.count(drawn)} of {whose} were drawn at random from their source and speak for its other texts too{rest}.",
+    )
+
+
+def _no_draw(verdict: Verdict) -> Sentence:
+    if verdict.drawn.get("texts"):
+        return ("None of the random samples was answered, so no share of the traffic can be stated.",)
+    goal = BOUND_GOAL if verdict.required_bound is None else verdict.required_bound
+    needed = clean_needed(goal, _LEVEL)
+    return (
+        (
+            "No sample was drawn at random, so no share of the traffic can be stated. To state one, give a source of real "
+            "traffic a random draw in the settings, such as "
+        ),
+        Verbatim(f"samples: [{{path: …, sample: {needed}}}]"),
+        f": {numbers.count(needed)} clean ones show that at most {percent(goal)} of such texts may fail.",
+    )
+
+
+def _bounds(bounds: Sequence[Mapping[str, Any]]) -> list[Sentence]:
+    """Return the bound of all together, then of each category where there are several."""
+    overall = [bound for bound in bounds if bound["category"] is None]
+    single = [bound for bound in bounds if bound["category"] is not None]
+    if overall and len(single) == 1:
+        return [("Random draws, all of the category ", Verbatim(str(single[0]["category"])), _told(overall[0]))]
+    return [
+        *(("Random draws, all categories", _told(bound)) for bound in overall),
+        *(("Category ", Verbatim(str(bound["category"])), _told(bound)) for bound in single),
+    ]
+
+
+def _told(bound: Mapping[str, Any]) -> str:
+    return f": {bound['sentence']}."
+
+
+def _rankings(verdict: Verdict) -> tuple[Sentence, ...]:
+    threshold = verdict.thresholds.get("cosine")
+    if verdict.decision not in PASSING or threshold is None or not 0 < threshold < 1:
+        return ()
+    error = math.sqrt(2 * (1 - threshold))
+    return (
+        (
+            (
+                f"A cosine of {numbers.limit(threshold)} still allows two unit vectors to lie {error:.4f} apart, which can "
+                "reorder near ties. Vector parity is no proof of equal rankings."
+            ),
+        ),
+    )

@@ -1,0 +1,152 @@
+"""Find and read the settings: one YAML file, then overrides from the environment.
+
+Here belong the search for the file, the merge and the words of validation errors. The form of the settings belongs
+to `model`.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, cast
+
+import yaml
+from pydantic import ValidationError
+
+from parity_pipeline.core.errors import SettingsError
+from parity_pipeline.settings.model import Settings
+
+CONFIG_VARIABLE: Final = "PARITY_CONFIG"
+"""Environment variable that names the settings file."""
+
+OVERRIDE_PREFIX: Final = "PARITY__"
+"""Prefix of overrides: `PARITY__SIDES__LEGACY__BASE_URL` sets `sides.legacy.base_url`. Values are YAML."""
+
+DEFAULT_NAME: Final = "parity.yaml"
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """Refuse a key that stands twice in one mapping, which YAML readers would silently let the last one win."""
+
+
+def _unique_mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: dict[Any, int] = {}
+    for key_node, _ in node.value:
+        key: Any = loader.construct_object(key_node, deep=True)  # pyright: ignore[reportUnknownMemberType] - no stubs
+        line = key_node.start_mark.line + 1
+        if isinstance(key, str | int | float | bool) and key in seen:
+            problem = f"the key {key!r} stands twice (lines {seen[key]} and {line})"
+            raise yaml.constructor.ConstructorError(problem=problem, problem_mark=key_node.start_mark)
+        seen[key] = line
+    return loader.construct_mapping(node, deep=True)
+
+
+_UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
+
+
+def find_file(given: Path | None, environ: Mapping[str, str], folder: Path) -> Path:
+    """Return the settings file: the given one, else that of `PARITY_CONFIG`, else `parity.yaml` in `folder` or above.
+
+    Raises:
+        SettingsError: There is none.
+    """
+    named = given or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
+    if named is not None:
+        if named.is_dir():
+            raise SettingsError(
+                "this is a folder and no settings file",
+                place=str(named),
+                remedy=f"Name the file in it, such as {named / DEFAULT_NAME}, with --config or {CONFIG_VARIABLE}.",
+            )
+        if not named.is_file():
+            raise SettingsError(
+                "there is no such settings file",
+                place=str(named),
+                remedy=f"Name an existing file with --config or {CONFIG_VARIABLE}.",
+            )
+        return named.resolve()
+    for place in (folder, *folder.parents):
+        if (place / DEFAULT_NAME).is_file():
+            return (place / DEFAULT_NAME).resolve()
+    raise SettingsError(
+        f"there is no {DEFAULT_NAME} here or in a folder above",
+        place=str(folder),
+        remedy=f"Change into the project's folder, or name the file with --config or {CONFIG_VARIABLE}.",
+    )
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Settings:
+    """Return the settings of a file with the environment's overrides.
+
+    Raises:
+        SettingsError: The file is not readable YAML, or a key or value is not usable; every fault is named.
+    """
+    try:
+        content: Any = yaml.load(path.read_text("utf-8"), _UniqueKeyLoader)  # noqa: S506 - a SafeLoader
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        remedy = "Mend the file; docs/settings.md shows its form."
+        raise SettingsError(f"cannot be read as YAML: {error}", place=str(path), remedy=remedy) from error
+    if not isinstance(content, dict):
+        raise SettingsError("holds no mapping of keys", place=str(path), remedy="docs/settings.md shows its form.")
+    merged = _merge(cast("dict[str, Any]", content), environ)
+    return validate(merged, path)
+
+
+def validate(content: Mapping[str, Any], path: Path) -> Settings:
+    """Return the settings that a mapping holds; `path` is the file that relative paths are relative to.
+
+    Raises:
+        SettingsError: A key or value is not usable; every fault is named.
+    """
+    if taken := {"root", "file"} & set(content):
+        faults = [f"{name}: this key is not known; check its spelling" for name in sorted(taken)]
+        raise SettingsError("not usable", place=str(path), faults=faults, remedy="docs/settings.md lists every key.")
+    try:
+        return Settings.model_validate({**content, "root": path.parent, "file": path})
+    except ValidationError as error:
+        faults = [_fault(dict(one), content) for one in error.errors(include_url=False)]
+        raise SettingsError(
+            "not usable", place=str(path), faults=faults, remedy="docs/settings.md lists every key."
+        ) from error
+
+
+def _merge(content: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    """Lay the environment's overrides over the file's content."""
+    for name in sorted(environ):
+        if not name.startswith(OVERRIDE_PREFIX):
+            continue
+        *folders, last = name.removeprefix(OVERRIDE_PREFIX).lower().split("__")
+        level: Any = content
+        for folder in folders:
+            level = level.setdefault(folder, {}) if isinstance(level, dict) else None
+        if not isinstance(level, dict):
+            raise SettingsError("overrides a key below one that holds no mapping", place=name, remedy="Unset it.")
+        try:
+            level[last] = yaml.safe_load(environ[name])
+        except yaml.YAMLError as error:
+            raise SettingsError("its value is not YAML", place=name, remedy="Put the value in quotes.") from error
+    return content
+
+
+_SECRET_KEYS: Final = ("headers", "env", "bearer_env")  # a person may have written the token itself
+
+
+def _fault(error: dict[str, Any], content: Mapping[str, Any]) -> str:
+    """Return one line: key, value where it may be shown, what is wrong."""
+    place = [str(part) for part in error["loc"]]
+    message = str(error["msg"]).removeprefix("Value error, ")
+    value: Any = content
+    for part in error["loc"]:
+        if isinstance(value, dict):
+            value = cast("dict[Any, Any]", value).get(part)
+        elif isinstance(value, list) and isinstance(part, int) and part < len(cast("list[Any]", value)):
+            value = cast("list[Any]", value)[part]
+        else:
+            value = None
+    shown = ""
+    hidden = any(part in _SECRET_KEYS for part in place) or "credentials" in message
+    if isinstance(value, str | int | float | bool) and not hidden and repr(value) not in message:
+        shown = f" (is {value!r})"
+    if error["type"] == "extra_forbidden":
+        message = "this key is not known; check its spelling"
+    elif error["type"] == "missing":
+        message = "this key is missing; add it"
+    return f"{'.'.join(place) or 'settings'}{shown}: {message}"

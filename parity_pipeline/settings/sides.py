@@ -1,0 +1,173 @@
+"""Settings of one side: where it is, how it is asked, how hard, and which processes it needs.
+
+Here belong the form of `sides.legacy` and `sides.candidate` and the step from it to `wire.side_config`. The rest of the file
+belongs to `model`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+from parity_pipeline.core.errors import SettingsError
+from parity_pipeline.core.outcomes import Side
+from parity_pipeline.wire.dialects import Dialect
+from parity_pipeline.wire.side_config import SideConfig, Timeouts
+
+Name = Annotated[str, Field(min_length=1)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Rate = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(ge=1)]
+
+_DEFAULTS: Final = {one.name: one.default for one in fields(SideConfig) if one.default is not MISSING}
+_PASSED_ON: Final = (
+    "label",
+    "base_url",
+    "model_names",
+    "batch_texts",
+    "batch_bytes",
+    "concurrency",
+    "adaptive",
+    "attempts",
+    "requests_per_second",
+    "texts_per_second",
+    "backoff_seconds",
+    "backoff_max_seconds",
+    "retry_seconds",
+    "retry_share",
+    "stop_share",
+    "stop_window",
+    "lane_seconds",
+    "response_bytes",
+    "ask_default_model",
+)
+"""Settings that the wire takes as they are, under the same name."""
+
+
+def _default(name: str) -> Any:
+    """Return the default that the wire gives a setting, so that it stands in one place."""
+    return _DEFAULTS[name]
+
+
+class Strict(BaseModel):
+    """Unknown keys are refused, so that a typing error is not silently a default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, protected_namespaces=())
+
+
+class TimeoutSettings(Strict):
+    """The timeouts of a request, in seconds."""
+
+    connect: Seconds = Timeouts().connect
+    read: Seconds = Timeouts().read
+    write: Seconds = Timeouts().write
+    pool: Seconds = Timeouts().pool
+    total: Seconds = Timeouts().total
+
+
+class ServiceSettings(Strict):
+    """A process that a side needs, started and stopped by `parity up` and `parity down`."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+    command: Annotated[list[Name], Field(min_length=1)]
+    cwd: Path = Path()
+    env: dict[str, SecretStr] = {}
+    health_url: Name
+    startup_timeout: Seconds = 30.0
+
+    @field_validator("health_url")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        return checked_url(value)
+
+
+class SideSettings(Strict):
+    """One of the two sides."""
+
+    label: Name
+    base_url: Name
+    dialect: Name
+    headers: dict[str, SecretStr] = {}
+    bearer_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    ca_bundle: Path | None = None
+    client_cert: Path | None = None
+    timeouts: TimeoutSettings = TimeoutSettings()
+    default_model: Name | None = None
+    model_names: dict[str, Name] = {}
+    proxy: SecretStr | None = None
+    batch_texts: Positive = _default("batch_texts")
+    batch_bytes: Positive = _default("batch_bytes")
+    concurrency: Annotated[int, Field(ge=1, le=1024)] = _default("concurrency")
+    adaptive: bool = _default("adaptive")
+    attempts: Annotated[int, Field(ge=1, le=20)] = _default("attempts")
+    requests_per_second: Rate | None = _default("requests_per_second")
+    texts_per_second: Rate | None = _default("texts_per_second")
+    backoff_seconds: Seconds = _default("backoff_seconds")
+    backoff_max_seconds: Seconds = _default("backoff_max_seconds")
+    retry_seconds: Annotated[float, Field(ge=0)] = _default("retry_seconds")
+    retry_share: Share = _default("retry_share")
+    stop_share: Share = _default("stop_share")
+    stop_window: Positive = _default("stop_window")
+    lane_seconds: Annotated[float, Field(gt=0)] | None = _default("lane_seconds")
+    response_bytes: Positive = _default("response_bytes")
+    ask_default_model: bool = _default("ask_default_model")
+    services: list[ServiceSettings] = []
+
+    @field_validator("base_url")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        return checked_url(value).rstrip("/")
+
+    def config(
+        self, side: Side, dialect: Dialect, environ: Mapping[str, str], resolve: Callable[[Path], Path]
+    ) -> SideConfig:
+        """Return this side as the wire asks it, its token taken from the environment.
+
+        Args:
+            side: Which lane this is.
+            dialect: The row that `dialect` names.
+            environ: Where the token is looked up.
+            resolve: Makes a path of the settings absolute.
+
+        Raises:
+            SettingsError: `bearer_env` names a variable that is not set, or is empty.
+        """
+        token = environ.get(self.bearer_env, "").strip() if self.bearer_env else None
+        if token == "":
+            raise SettingsError(
+                f"the environment variable {self.bearer_env} is not set",
+                place=f"sides.{side}.bearer_env",
+                remedy=f"Set {self.bearer_env} to the token of {self.label}, or remove the key.",
+            )
+        taken = {name: getattr(self, name) for name in _PASSED_ON}
+        return SideConfig(
+            side=side,
+            dialect=dialect,
+            headers={name: value.get_secret_value() for name, value in self.headers.items()},
+            bearer_token=token,
+            timeouts=Timeouts(**self.timeouts.model_dump()),
+            ca_bundle=resolve(self.ca_bundle) if self.ca_bundle else None,
+            client_cert=resolve(self.client_cert) if self.client_cert else None,
+            proxy=self.proxy.get_secret_value() if self.proxy else None,
+            **taken,
+        )
+
+
+def checked_url(value: str) -> str:
+    """Return an http or https URL without credentials, query or fragment; the message never repeats credentials."""
+    parts = urlsplit(value)
+    if parts.username or parts.password:
+        raise ValueError("holds credentials; name an environment variable in bearer_env instead")
+    try:
+        named = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        named = False
+    if not named:
+        raise ValueError(f"{value!r} is no address; write it as http://host:port or https://host")
+    if parts.query or parts.fragment:
+        raise ValueError(f"{value!r} has a query or a fragment; keep scheme, host, port and path only")
+    return value

@@ -1,0 +1,234 @@
+"""The stored vectors of one side, date and model, and reading both sides beside their samples.
+
+Here belong the columns, the writer, the reader and the zip by ordinal. What rows mean belongs to `core.fetched_rows`, what
+two sides' rows come to belongs to `core.compare`.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self, cast
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from parity_pipeline.core.errors import ArtifactError
+from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
+from parity_pipeline.core.outcomes import RowStatus
+from parity_pipeline.core.provenance import Provenance
+from parity_pipeline.storage.parquet_tables import Batch, StoredTable, Table, TableKind, TableWriter, utf8
+from parity_pipeline.storage.sample_set_files import SampleSetFile
+
+_REMEDY: Final = "Materialize that side's embeddings again."
+
+KIND: Final = TableKind(
+    name="embeddings",
+    version=1,
+    schema=pa.schema(
+        [
+            pa.field("ordinal", pa.int64(), nullable=False),
+            pa.field("sample_id", pa.string(), nullable=False),
+            pa.field("vector", pa.list_(pa.float32())),
+            pa.field("dimension", pa.int32(), nullable=False),
+            pa.field("status", pa.string(), nullable=False),
+            pa.field("http_status", pa.int16()),
+            pa.field("error", pa.string()),
+            pa.field("request_id", pa.string()),
+            pa.field("latency_ms", pa.float32()),
+        ]
+    ),
+    remedy=_REMEDY,
+    dense=("vector",),
+)
+
+_STATUS: Final = {status.value: status for status in RowStatus}
+
+
+class EmbeddingsWriter:
+    """Write one side's rows as they come, in ordinal order. A context manager: leaving without `finish` removes the file.
+
+    The row groups hold `rows_per_group` rows whatever the sizes of the blocks added, so that two runs with the same
+    rows write the same layout. Memory holds one row group and one block.
+
+    Attributes:
+        rows: Rows added, which is the ordinal that comes next.
+    """
+
+    def __init__(self, temporary: Path, rows_per_group: int = 1024) -> None:
+        """Open the file at a draft path.
+
+        Raises:
+            ArtifactError: The disk or folder does not take it.
+        """
+        self.rows = 0
+        self._temporary = temporary
+        self._writer = TableWriter(temporary, KIND, rows_per_group)
+        self._rows_per_group = rows_per_group
+        self._pending: list[FetchedRows] = []
+        self._held = 0
+
+    def add(self, rows: FetchedRows) -> None:
+        """Take in the next rows. Their arrays are not copied at once, so they may not be changed afterwards.
+
+        Raises:
+            ArtifactError: The rows leave a gap or overlap what was added, or the disk does not take them.
+        """
+        if rows.start != self.rows:
+            problem = f"rows from ordinal {rows.start} on were given where {self.rows} comes next"
+            raise ArtifactError(problem, place=str(self._temporary), remedy="Report this as a bug.")
+        self.rows += len(rows)
+        if len(rows):
+            self._pending.append(rows)
+            self._held += len(rows)
+        if self._held >= self._rows_per_group:
+            self._hand_on()
+
+    def flush(self) -> None:
+        """End the row group here, whatever it holds.
+
+        Raises:
+            ArtifactError: The disk or folder does not take it.
+        """
+        self._hand_on()
+        self._writer.flush()
+
+    def _hand_on(self) -> None:
+        """Make columns of many blocks at once: of each alone, that takes longer than writing them."""
+        if self._pending:
+            self._writer.add(_batch(self._pending))
+        self._pending, self._held = [], 0
+
+    def finish(self, provenance: Provenance) -> None:
+        """Write what is left and the provenance, and close the file, which is then ready to be published.
+
+        Raises:
+            ArtifactError: The disk or folder does not take it.
+        """
+        self._hand_on()
+        self._writer.finish(provenance.to_json())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.__exit__(kind, error, trace)
+
+
+def _batch(blocks: Sequence[FetchedRows]) -> Batch:
+    """Return the rows of consecutive blocks as columns."""
+    dimensions = np.concatenate([rows.dimensions() for rows in blocks])
+    offsets = np.zeros(len(dimensions) + 1, np.int32)
+    np.cumsum(dimensions, out=offsets[1:])
+    vectors = pa.ListArray.from_arrays(
+        pa.array(offsets),
+        pa.array(np.concatenate([rows.values for rows in blocks]), pa.float32()),
+        mask=pa.array(dimensions == 0),
+    )
+
+    def column(name: str) -> list[Any]:
+        return [value for rows in blocks for value in getattr(rows, name)]
+
+    start = blocks[0].start
+    columns = [
+        pa.array(np.arange(start, start + len(dimensions), dtype=np.int64)),
+        utf8(column("ids")),
+        vectors,
+        pa.array(dimensions),
+        pa.array([status.value for status in column("status")], pa.string()),
+        pa.array(column("http_status"), pa.int16()),
+        utf8(column("errors")),
+        utf8(column("request_ids")),
+        pa.array(column("latency_ms"), pa.float32()),
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=KIND.schema)
+
+
+class EmbeddingsFile:
+    """Read one side's rows. Everything raises ArtifactError when the file is missing, damaged or of another schema."""
+
+    def __init__(self, path: Path) -> None:
+        """Remember the path; nothing is opened yet."""
+        self.path = path
+        self._table = StoredTable(path, KIND)
+
+    @property
+    def exists(self) -> bool:
+        """Tell whether there is a file, usable or not."""
+        return self._table.exists
+
+    @property
+    def rows(self) -> int:
+        """Return the number of rows."""
+        return self._table.rows
+
+    @property
+    def provenance(self) -> Provenance:
+        """Return what produced the rows."""
+        try:
+            return Provenance.from_json(self._table.header, str(self.path))
+        except (TypeError, ValueError) as error:
+            problem = f"its provenance was written by another version of parity_pipeline ({error})"
+            raise ArtifactError(problem, place=str(self.path), remedy=_REMEDY) from error
+
+    def blocks(self, rows: int = 1024, stop: int | None = None) -> Iterator[FetchedRows]:
+        """Yield consecutive rows in blocks of `rows`, the last one shorter; `stop` ends before that ordinal.
+
+        Latencies come back as float32 numbers, all else exactly as it was added.
+        """
+        for start, table in self._table.blocks(rows, stop):
+            yield self._fetched(start, table)
+
+    def latency_ms(self) -> Iterator[NDArray[np.float32]]:
+        """Yield the milliseconds of all rows that an answer came for, float32, one array a row group."""
+        for group in self._table.groups(["latency_ms"]):
+            yield group.column("latency_ms").combine_chunks().drop_null().to_numpy(zero_copy_only=False)
+
+    def _fetched(self, start: int, table: Table) -> FetchedRows:
+        vectors = table.column("vector").combine_chunks()
+        offsets = np.zeros(table.num_rows + 1, np.int32)
+        np.cumsum(vectors.value_lengths().fill_null(0).to_numpy(), out=offsets[1:])
+        try:
+            status = [_STATUS[word] for word in table.column("status").to_pylist()]
+        except KeyError as error:
+            problem = f"it holds the row status {error}, which this parity_pipeline does not know"
+            raise ArtifactError(problem, place=str(self.path), remedy=_REMEDY) from error
+        return FetchedRows(
+            start=start,
+            ids=table.column("sample_id").to_pylist(),
+            values=vectors.flatten().to_numpy(zero_copy_only=False),
+            offsets=offsets,
+            status=status,
+            http_status=cast("Sequence[int | None]", table.column("http_status").to_pylist()),
+            errors=cast("Sequence[str | None]", table.column("error").to_pylist()),
+            request_ids=cast("Sequence[str | None]", table.column("request_id").to_pylist()),
+            latency_ms=cast("Sequence[float | None]", table.column("latency_ms").to_pylist()),
+        )
+
+
+def paired_blocks(
+    samples: SampleSetFile, legacy: EmbeddingsFile, candidate: EmbeddingsFile, rows: int = 1024
+) -> Iterator[tuple[SampleBlock, FetchedRows, FetchedRows]]:
+    """Yield the same samples of the set and of both sides, block by block, in order.
+
+    A side with fewer rows than the set ends all three early: the samples seen then do not add up to
+    `samples.header.samples`, which a verdict counts as INCONCLUSIVE.
+
+    Args:
+        samples: The sample set.
+        legacy: The legacy side's rows; whether they were fetched for this set is for the caller to see first.
+        candidate: The candidate's rows, likewise.
+        rows: Samples of each block but the last.
+
+    Raises:
+        ArtifactError: A file is unusable, or has rows beyond the set's.
+    """
+    expected = samples.header.samples
+    for side in (legacy, candidate):
+        if side.rows > expected:
+            problem = f"it holds {side.rows} rows for a set of {expected} samples"
+            raise ArtifactError(problem, place=str(side.path), remedy=_REMEDY)
+    stop = min(expected, legacy.rows, candidate.rows)
+    yield from zip(samples.blocks(rows, stop), legacy.blocks(rows, stop), candidate.blocks(rows, stop), strict=True)

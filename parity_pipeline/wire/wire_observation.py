@@ -1,0 +1,112 @@
+"""What a side's wire looks like: fields, types, number format, the software it names.
+
+Here belong observations made on one real answer for the drift catalogue. Nothing here decides about a row.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import simdjson
+
+from parity_pipeline.core.wire_drift import NOT_OBSERVED, WireObservation
+from parity_pipeline.wire.dialects import Dialect
+from parity_pipeline.wire.error_text import one_line
+from parity_pipeline.wire.gateway_errors import MalformedResponse
+from parity_pipeline.wire.json_fallback import load_carefully
+from parity_pipeline.wire.json_path import FieldPath, is_array, is_object
+
+SERVER_HEADERS: Final = ("server", "via", "x-powered-by", "x-served-by", "x-model-version", "x-version")
+_DIGITS_READ: Final = 262_144
+_FLOAT32_DIGITS: Final = 9
+_WHOLE_BODY: Final = "(whole answer)"
+_NUMBER = re.compile(rb"-?(\d+)(?:\.(\d+))?(?:[eE][+-]?\d+)?")
+
+
+def observe(
+    dialect: Dialect, request_fields: Sequence[str], body: bytes | bytearray, dimension: int
+) -> WireObservation:
+    """Return what one answer with vectors shows; the default model is left unobserved.
+
+    Args:
+        dialect: How the side was spoken to.
+        request_fields: Fields that were sent.
+        body: The answer.
+        dimension: Length of its vectors.
+    """
+    path = f"POST {dialect.path}"
+    try:
+        document = _document(body)
+    except MalformedResponse:
+        return WireObservation(method_and_path=path, request_fields=tuple(request_fields), dimension=dimension)
+    members = document if is_object(document) else {_WHOLE_BODY: document}
+    read = _fields_read(dialect)
+    typed = {one_line(name)[:80]: f"{one_line(name)[:80]}: {_type(value)}" for name, value in members.items()}
+    return WireObservation(
+        method_and_path=path,
+        request_fields=tuple(request_fields),
+        response_fields=tuple(sorted(typed.values())),
+        unknown_fields=tuple(sorted(text for name, text in typed.items() if name not in read)),
+        number_format="base64 of float32" if dialect.base64 else number_format(_vector_text(dialect, body)),
+        dimension=dimension,
+        usage_fields=_usage_fields(dialect, document),
+    )
+
+
+def _document(body: bytes | bytearray) -> Any:
+    """Return what an answer holds, without making an object of each number where that can be helped.
+
+    Raises:
+        MalformedAnswer: It is no JSON.
+    """
+    try:
+        return simdjson.Parser().parse(body)
+    except (ValueError, RuntimeError):
+        return load_carefully(body)
+
+
+def _fields_read(dialect: Dialect) -> set[str]:
+    paths = (dialect.vectors_field, dialect.model_echo_field, dialect.dimension_field, dialect.usage_field)
+    roots = {FieldPath.parse(path).outer[:1] for path in paths if path is not None}
+    return {root[0] if root else _WHOLE_BODY for root in roots}
+
+
+def _usage_fields(dialect: Dialect, document: Any) -> tuple[str, ...]:
+    if dialect.usage_field is None:
+        return ()
+    usage = FieldPath.parse(dialect.usage_field).find(document)
+    if is_object(usage):
+        return tuple(sorted(one_line(str(name)) for name in usage))
+    return (dialect.usage_field,) if isinstance(usage, int) else ()
+
+
+def _type(value: Any) -> str:
+    if is_array(value):
+        return f"array of {_type(value[0])}" if len(value) else "array"
+    names = {bool: "boolean", str: "string", int: "number", float: "number", type(None): "null"}
+    return names.get(type(value), "object")
+
+
+def _vector_text(dialect: Dialect, body: bytes | bytearray) -> bytes:
+    """Return the text of the first vector, found as the first array of the body that begins with a number."""
+    found = re.search(rb"\[\s*(-?\d[^\[\]\"{}]*)", body[:_DIGITS_READ]) if dialect else None
+    return found.group(1) if found else b""
+
+
+def number_format(text: bytes) -> str:
+    """Return with how many digits numbers are written: `float64 digits`, `float32 digits` or `integers`.
+
+    Nine significant digits tell any two float32 apart; a writer that uses more than that writes float64.
+    """
+    numbers = list(_NUMBER.finditer(text))
+    if not numbers:
+        return NOT_OBSERVED
+    if not any(match.group(2) or b"e" in match.group().lower() for match in numbers):
+        return "integers"
+    digits = max(len((match.group(1) + (match.group(2) or b"")).strip(b"0")) for match in numbers)
+    return "float64 digits" if digits > _FLOAT32_DIGITS else "float32 digits"
+
+
+def software(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the response headers that say what software answered."""
+    return {name: one_line(headers[name])[:200] for name in SERVER_HEADERS if name in headers}

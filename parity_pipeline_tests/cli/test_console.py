@@ -1,0 +1,84 @@
+"""The verdict table of the terminal: every fact of a row, at 80 columns, and nothing read as markup."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from parity_pipeline.cli.console import results_json, verdict_table
+from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.runs.runner import PartitionResult
+from parity_pipeline.storage.layout import Layout
+from parity_pipeline_tests.report.measured import measured_pass, two_causes, waived_pass
+from parity_pipeline_tests.report.verdicts import mixed, unpaired
+
+
+def _ran(verdict: Verdict | None, *failures: str, model: str = "nomic-embed-text-v2-moe") -> PartitionResult:
+    return PartitionResult(date="2026-04-30", model=model, run_id="r", verdict=verdict, failures=failures)
+
+
+def _lines(*results: PartitionResult, width: int = 80) -> list[str]:
+    console = Console(width=width, color_system=None)
+    with console.capture() as printed:
+        console.print(verdict_table(results))
+    return printed.get().splitlines()
+
+
+def _words(*results: PartitionResult, width: int = 80) -> str:
+    return " ".join(" ".join(_lines(*results, width=width)).split())
+
+
+@pytest.mark.parametrize("verdict", [measured_pass(), waived_pass(), two_causes(), mixed(), unpaired(), None])
+def test_the_table_fits_eighty_columns(verdict: Verdict | None) -> None:
+    """No line is wider than the terminal, none is cut, and a verdict takes few lines."""
+    lines = _lines(_ran(verdict, *([] if verdict else ["legacy/embeddings: could not connect"])))
+    assert max(map(len, lines)) <= 80
+    assert len(lines) <= 16
+    assert "…" not in "".join(lines)
+    assert "2026-04-30" in "".join(lines)
+
+
+def test_a_failure_shows_its_first_cause() -> None:
+    """The cause with its count, waived samples, and how much more the report says."""
+    told = _words(_ran(two_causes()), width=200)
+    assert "cause: rows permuted (proven, 14), 1 more, 4 unknown" in told
+    assert "2 waived" in told
+    assert "4 more reasons and 2 findings in the report" in told
+
+
+def test_a_failure_without_a_diagnosis_shows_two_reasons() -> None:
+    """Where no cause says more, two reasons do."""
+    told = _words(_ran(mixed()), width=200)
+    assert "13/59 compared samples < 0.9990" in told
+    assert "4 more reasons in the report" in told
+
+
+def test_waivers_are_counted_beside_the_verdict() -> None:
+    """A pass with waivers is never printed as a plain one."""
+    told = _words(_ran(waived_pass()), width=200)
+    assert "PASS WITH" in told
+    assert "WAIVERS" in told
+    assert "3 waived" in told
+    assert "1 finding in the report" in told
+
+
+def test_what_could_not_run_is_told_in_full() -> None:
+    """There is no report to look into, so every failure is printed, with markup shown as text."""
+    failures = ("legacy/embeddings: [bold]no[/bold]", "candidate/embeddings: gone", "third: \x1b[31mred")
+    told = _words(_ran(None, *failures, model="[red]m[/red]"))
+    assert "[bold]no[/bold]" in told
+    assert "candidate/embeddings: gone" in told
+    assert "[red]m[/red]" in told
+    assert "\x1b" not in told
+
+
+def test_the_json_document_holds_it_all(tmp_path: Path) -> None:
+    """Causes, waivers and coverage are in the machine's form, whatever the table leaves out."""
+    layout = Layout(data_dir=tmp_path, reports_dir=tmp_path)
+    told = json.loads(results_json([_ran(replace(two_causes(), date="2026-05-01"))], layout, 1))
+    verdict = told["results"][0]["verdict"]
+    assert [cause["name"] for cause in verdict["diagnosis"]["causes"]] == ["rows permuted", "text cut"]
+    assert verdict["waived"] == {"EMB-20": 1, "EMB-21": 1}
+    assert verdict["coverage"]["total"] == 34

@@ -1,0 +1,147 @@
+"""The matrix of faults: its page is true, its sets are what they say, and a wrong name counts as wrong."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import pytest
+from typer.testing import CliRunner
+
+from parity_pipeline.cli.main import app
+from parity_pipeline.core.diagnosis.records import CauseName
+from parity_pipeline.core.outcomes import Side
+from parity_pipeline.demo.fault_table import FAULTS
+from parity_pipeline.faults.expected_causes import EXPECTED, ONE_ROW, Trial, trials
+from parity_pipeline.faults.matrix import SEED, SIZES, Line, Matrix, is_right
+from parity_pipeline.faults.page import cells, document, summary
+from parity_pipeline.faults.pair import COULD_NOT_RUN, Judged
+from parity_pipeline.faults.texts import beginning, sample_set
+
+PAGE: Final = Path(__file__).parents[2] / "docs" / "faults.md"
+
+AGAIN: Final = (
+    Trial(faults=("permute",)),
+    Trial(faults=("lower-case",)),
+    Trial(faults=("raw-norm",)),
+    Trial(faults=("zero-vector",)),
+    Trial(faults=("error-500",)),
+    Trial(faults=("swap-under-load",)),
+    Trial(faults=("equal-lengths",), rate=ONE_ROW),
+    Trial(faults=("zeros-under-load",), rate=ONE_ROW),
+    Trial(faults=("history",)),
+    Trial(faults=("stale-cache",), rate=ONE_ROW),
+    Trial(faults=("capitals-collapse",), rate=ONE_ROW),
+    Trial(faults=("prefix", "permute")),
+    Trial(faults=("noise",), rate=ONE_ROW),
+    Trial(faults=("strip-accents",), rate=ONE_ROW),
+    Trial(faults=("null",), rate=ONE_ROW),
+    Trial(faults=("int8",), rate=ONE_ROW),
+    Trial(faults=("permute",), side=Side.LEGACY),
+)
+"""Rows that are run again: every kind of fault, rate and side. `parity faults` writes all of them anew."""
+
+
+@cache
+def matrix() -> Matrix:
+    """Return the one matrix."""
+    return Matrix()
+
+
+def table_of(page: str) -> list[str]:
+    """Return the rows of the page's table, without its head."""
+    part = page.partition("## The table")[2].partition("\n## ")[0]
+    return [row for row in part.splitlines() if row.startswith("| `")]
+
+
+def line_of(trial: Trial, *told: CauseName, verdict: str = "FAIL", message: str = "") -> Line:
+    """Return a row in which some causes are named."""
+    seen = Judged(verdict=verdict, told=frozenset(told), message=message)
+    return Line(trial=trial, seen=seen, named=told, needed=5, right=is_right(trial, seen, Judged(verdict="PASS")))
+
+
+@pytest.mark.parametrize("trial", AGAIN, ids=lambda one: f"{'+'.join(one.faults)}-{one.rate:.3f}-{one.side}")
+def test_the_page_says_what_comes_out(trial: Trial) -> None:
+    """A row that is run again reads as the page has it."""
+    assert f"| {' | '.join(cells(matrix().line(trial)))} |" in table_of(PAGE.read_text(encoding="utf-8"))
+
+
+def test_the_page_has_every_trial_and_the_share_of_its_own_table() -> None:
+    """No trial is left out, and the shares in bold are those of the rows below them."""
+    page = PAGE.read_text(encoding="utf-8")
+    rows = table_of(page)
+    assert len(rows) == len(trials())
+    right, missed = sum("| right |" in row for row in rows), sum("not detected" in row for row in rows)
+    assert f"Detected: {len(rows) - missed} of {len(rows)}" in page
+    assert f"Cause named rightly: {right} of {len(rows)}" in page
+    assert f"seed {SEED}" in page
+
+
+def test_every_fault_is_tried() -> None:
+    """Each fault has a row in the table of what counts as right, and no other name has."""
+    assert set(EXPECTED) == {fault.name for fault in FAULTS}
+
+
+def test_smaller_sets_begin_larger_ones_and_a_seed_decides_all() -> None:
+    """The first texts of a set of 500 are the set of 50, and another seed gives other texts."""
+    whole = sample_set(SEED, SIZES[-1])
+    assert len(set(whole.texts)) == len(whole) == SIZES[-1]
+    for size in SIZES[:-1]:
+        assert sample_set(SEED, size).texts == beginning(whole, size).texts
+    assert not set(sample_set(SEED + 1, 5).texts) & set(whole.texts)
+
+
+def test_a_clean_pair_passes() -> None:
+    """The sides without a fault PASS on the largest set, on which every row is judged."""
+    for alike in (False, True):
+        assert matrix().clean(SIZES[-1], alike=alike).verdict == "PASS"
+
+
+def test_one_wrong_name_beside_the_right_one_is_wrong() -> None:
+    """Right is only what names the fault and nothing else."""
+    trial = Trial(faults=("lower-case",))
+    assert line_of(trial, CauseName.CASE).right
+    assert line_of(trial, CauseName.CASE, CauseName.NORMALISATION).right
+    assert not line_of(trial, CauseName.CASE, CauseName.TRIM).right
+    assert not line_of(trial).right
+    both = replace(trial, faults=("strip-accents", "truncate"))
+    assert not line_of(both, CauseName.ACCENTS).right
+    assert line_of(Trial(faults=("noise",), rate=ONE_ROW)).right
+    assert not line_of(Trial(faults=("noise",), rate=ONE_ROW), CauseName.CASE).right
+
+
+def test_a_run_that_cannot_be_has_to_say_why() -> None:
+    """An error counts as a right name only where it holds the trouble."""
+    trial = Trial(faults=("error-500",))
+    assert line_of(trial, verdict=COULD_NOT_RUN, message="it answers with http_500").right
+    assert not line_of(trial, verdict=COULD_NOT_RUN, message="no").right
+
+
+def test_what_is_wrong_or_missed_is_listed() -> None:
+    """The page repeats each row that is not as it should be, and counts it."""
+    good = line_of(Trial(faults=("lower-case",)), CauseName.CASE)
+    missed = replace(line_of(Trial(faults=("trim",))), needed=None)
+    page = document([good, missed])
+    assert "- `trim` | 18" in page
+    assert "- `lower-case`" not in page
+    assert summary([good, missed]) == "**Detected: 1 of 2 (50%). Cause named rightly: 1 of 2 (50%).**"
+
+
+@pytest.mark.parametrize(("needed", "code"), [(5, 0), (None, 1)])
+def test_the_command_says_by_its_exit_code_whether_all_were_detected(
+    needed: int | None, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`parity faults` writes the page, prints each row, and exits 1 where a fault was missed."""
+    line = replace(line_of(Trial(faults=("lower-case",)), CauseName.CASE), needed=needed)
+
+    def lines(_: Matrix, tell: Callable[[Line], None]) -> list[Line]:
+        tell(line)
+        return [line]
+
+    monkeypatch.setattr(Matrix, "lines", lines)
+    page = tmp_path / "faults.md"
+    done = CliRunner().invoke(app, ["faults", "--page", str(page)])
+    assert done.exit_code == code
+    assert "lower-case | 13 | all | FAIL | case folded | right" in done.stdout
+    assert page.read_text(encoding="utf-8") == document([line])

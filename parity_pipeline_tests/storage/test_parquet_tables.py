@@ -1,0 +1,138 @@
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from parity_pipeline.core.errors import ArtifactError
+from parity_pipeline.storage.parquet_tables import METADATA_KEY, StoredTable, TableKind, TableWriter
+
+SCHEMA = pa.schema([pa.field("ordinal", pa.int64(), nullable=False), pa.field("word", pa.string())])
+KIND = TableKind(name="thing", version=3, schema=SCHEMA, remedy="Materialize thing again.")
+
+
+def _kind(**changes: Any) -> TableKind:
+    values: dict[str, Any] = {"name": "thing", "version": 3, "schema": SCHEMA, "remedy": KIND.remedy}
+    return TableKind(**{**values, **changes})
+
+
+def _batch(start: int, count: int) -> Any:
+    return pa.RecordBatch.from_arrays([list(range(start, start + count)), ["w" * 40] * count], schema=SCHEMA)
+
+
+def _write(path: Path, kind: TableKind = KIND, rows: int = 100, header: dict[str, Any] | None = None) -> StoredTable:
+    with TableWriter(path, kind, 30) as writer:
+        writer.add(pa.RecordBatch.from_arrays(list(_batch(0, rows).columns), schema=kind.schema))
+        writer.finish(header or {"a": [1, None, "\ud800"]})
+    return StoredTable(path, KIND)
+
+
+def test_the_header_and_the_rows_come_back(tmp_path: Path) -> None:
+    """The header is JSON in the metadata, lone surrogates included."""
+    table = _write(tmp_path / "a.parquet")
+    assert (table.header, table.rows, table.exists) == ({"a": [1, None, "\ud800"]}, 100, True)
+    assert [group.num_rows for group in table.groups()] == [30, 30, 30, 10]
+    assert [start for start, _ in table.blocks(40, stop=90)] == [0, 40, 80]
+    assert [block.num_rows for _, block in table.blocks(40, stop=90)] == [40, 40, 10]
+
+
+def test_leaving_without_finish_leaves_no_file(tmp_path: Path) -> None:
+    """An exception or a forgotten finish never leaves something that looks like a result."""
+    path = tmp_path / "a.parquet"
+    with TableWriter(path, KIND, 10) as writer:
+        writer.add(_batch(0, 25))
+        assert path.exists()
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        (_kind(version=2), "schema version 2, this parity_pipeline reads 3"),
+        (_kind(schema=pa.schema([("ordinal", pa.int64()), ("term", pa.string())])), "schema version"),
+        (_kind(name="other"), "not written by parity_pipeline as such a file"),
+    ],
+)
+def test_another_schema_or_kind_is_refused(tmp_path: Path, kind: TableKind, says: str) -> None:
+    """A file of another version is never read as if it were of this one."""
+    _write(tmp_path / "a.parquet", kind)
+    with pytest.raises(ArtifactError, match=says) as caught:
+        _ = StoredTable(tmp_path / "a.parquet", KIND).header
+    assert (caught.value.place, caught.value.remedy) == (str(tmp_path / "a.parquet"), KIND.remedy)
+
+
+@pytest.mark.parametrize("metadata", [None, b"", b"{", b"[]", b'{"kind": "thing"}', b"\xff"])
+def test_a_foreign_parquet_file_is_refused(tmp_path: Path, metadata: bytes | None) -> None:
+    """A Parquet file of somebody else is not taken for ours."""
+    schema = SCHEMA if metadata is None else SCHEMA.with_metadata({METADATA_KEY: metadata})
+    pq.write_table(_batch(0, 3).cast(schema).schema.empty_table(), tmp_path / "a.parquet")
+    with pytest.raises(ArtifactError, match="not written by parity_pipeline"):
+        _ = StoredTable(tmp_path / "a.parquet", KIND).rows
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """Missing is told apart from damaged."""
+    table = StoredTable(tmp_path / "a.parquet", KIND)
+    assert not table.exists
+    with pytest.raises(ArtifactError, match="is not there"):
+        _ = table.header
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.999])
+def test_a_truncated_file_is_refused(tmp_path: Path, share: float) -> None:
+    """A file cut anywhere is damaged, never shorter."""
+    path = tmp_path / "a.parquet"
+    _write(path)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    with pytest.raises(ArtifactError, match="damaged or no Parquet"):
+        _ = StoredTable(path, KIND).header
+
+
+def test_a_flipped_byte_is_seen(tmp_path: Path) -> None:
+    """Pages carry checksums: bit rot in the rows is damage, not another vector."""
+    path = tmp_path / "a.parquet"
+    table = _write(path, rows=3000)
+    content = bytearray(path.read_bytes())
+    chunk = pq.read_metadata(path).row_group(0).column(0)
+    content[chunk.dictionary_page_offset + chunk.total_compressed_size - 3] ^= 0x55
+    path.write_bytes(content)
+    with pytest.raises(ArtifactError, match="damaged in row group 0"):
+        list(table.groups())
+
+
+def test_a_file_replaced_after_its_header_was_read_is_refused(tmp_path: Path) -> None:
+    """The header of one file is never judged with the rows of another."""
+    path = tmp_path / "a.parquet"
+    table = _write(path)
+    assert table.rows == 100
+    _write(path, header={"b": 1})
+    with pytest.raises(ArtifactError, match="was replaced"):
+        list(table.groups())
+
+
+def test_rows_out_of_order_are_refused(tmp_path: Path) -> None:
+    """The ordinals in the file have to be the positions of its rows."""
+    with TableWriter(tmp_path / "a.parquet", KIND, 30) as writer:
+        writer.add(_batch(5, 10))
+        writer.finish({})
+    with pytest.raises(ArtifactError, match="out of order"):
+        list(StoredTable(tmp_path / "a.parquet", KIND).blocks(4))
+
+
+def test_a_full_disk_is_an_artifact_error_without_a_file(tmp_path: Path) -> None:
+    """A disk that fills up midway ends in an error with the remedy, and no half file stays."""
+    import resource
+
+    path = tmp_path / "a.parquet"
+    words = pa.array([f"{number:064x}" for number in range(40_000)])
+    batch = pa.RecordBatch.from_arrays([pa.array(range(40_000)), words], schema=SCHEMA)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, hard))
+    try:
+        with TableWriter(path, KIND, 1000) as writer, pytest.raises(ArtifactError, match="cannot write") as caught:
+            writer.add(batch)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.remedy
+    assert not path.exists()
