@@ -7,8 +7,8 @@ import pytest
 
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.defs.lanes import Fetch
 from parity_pipeline.runs.runner import discard_staged, run_partitions
+from parity_pipeline.steps import fetch_embeddings
 from parity_pipeline.storage.staging import SegmentStaging
 from parity_pipeline_tests.defs.project import DAY, MODEL, Project
 from parity_pipeline_tests.fakes.gateways import hash_gateway
@@ -31,7 +31,7 @@ def _left(project: Project, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         raise RuntimeError("stopped")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Fetch, "_provenance", stopped)
+        patch.setattr(fetch_embeddings, "_provenance", stopped)
         assert not project.run().success
     return staged(project)
 
