@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from importlib.abc import MetaPathFinder
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -268,10 +269,13 @@ def faults(
 ) -> None:
     """Run every fault the demo can fake in process, and write what is said of it. Exit 0 when all are detected, else 1."""
     from parity_pipeline.faults.matrix import Matrix
-    from parity_pipeline.faults.page import document, summary, told
+    from parity_pipeline.faults.page import document, summary, terminal_row
     from parity_pipeline.storage.atomic import publish_text
 
-    lines = Matrix().lines(tell=lambda line: output.print(told(line), markup=False, soft_wrap=True))
+    with TemporaryDirectory(prefix="parity-faults-") as folder:
+        lines = Matrix(Path(folder)).lines(
+            show=lambda line: output.print(terminal_row(line), markup=False, soft_wrap=True)
+        )
     publish_text(page, document(lines))
     output.print(f"{summary(lines)}\nwrote {visible(str(page))}", markup=False, soft_wrap=True)
     if not all(line.detected for line in lines):
