@@ -142,7 +142,8 @@ def _reasons(line: Line) -> Iterator[str]:
     if said:
         yield f"- `{line.fault}` ({line.rate})"
     for name, why in said:
-        yield from _wrapped(f"  - {name}: {why}", indent="    ")
+        quoted = why.replace("`", "'")
+        yield from _wrapped(f"  - {name}: `{quoted}`", indent="    ")
 
 
 def _differences(lines: Sequence[Line]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import pytest
@@ -22,8 +23,10 @@ ROOT: Final = Path(__file__).parents[2]
 FOLDERS: Final = ("parity_pipeline", "parity_pipeline_tests", "bench", "docs")
 DOCUMENTS: Final = ("*.md", "*.yaml", "Makefile", "pyproject.toml", "data/samples/*.md", "reports/cutover/README.md")
 SUFFIXES: Final = frozenset({".py", ".md", ".yaml"})
+GENERATED: Final = frozenset({"docs/faults.md", "docs/vs-embed-parity.md"})
+"""Pages that code writes. Their words are fixed there, and the page is then written again."""
 ONE_PER: Final = (
-    r"answers?|batch(?:es)?|bytes|columns?|entr(?:y|ies)|events?|faults?|files?|folders?|lines?|models?|ms|objects?|ones?"
+    r"batch(?:es)?|bytes|columns?|entr(?:y|ies)|events?|faults?|files?|folders?|lines?|models?|ms|objects?|ones?"
     r"|process|reports?|requests?|responses?|rows?|runs?|samples?|seeds?|seconds?|steps?|texts?|vectors?|verdicts?"
 )
 OF_MANY: Final = (
@@ -60,6 +63,121 @@ def compiled(phrase: str) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w)(?:{phrase})(?!\w)", re.IGNORECASE)
 
 
+MODULES: Final = MappingProxyType(
+    {
+        "parity_pipeline": {
+            "choosing": "partition_args",
+            "marking": "run_lock",
+            "stopping": "signals",
+            "running": "runner",
+        },
+        "parity_pipeline/core": {
+            "comparing": "compare",
+            "grading": "thresholds",
+            "judging": "decision",
+            "conclusion": "verdict_builder",
+            "judged_rows": "worst_rows",
+            "selecting": "diagnosis_sample",
+            "fetching": "fetched_rows",
+            "survey": "vector_stats",
+            "numerals": "number_format",
+            "floor": "noise_floor",
+            "drift": "wire_drift",
+            "doubts": "caveats",
+        },
+        "parity_pipeline/core/diagnosis": {
+            "scene": "context",
+            "again": "follow_up",
+            "beneath": "undo_permutation",
+            "added": "shared_direction",
+            "together": "merge",
+            "answers": "missing_vectors",
+            "asking": "counterfactuals",
+            "respelt": "text_variants",
+            "cutting": "truncation",
+            "widths": "dimensions",
+            "axes": "transforms",
+            "twins": "edited_pairs",
+            "texts": "text_split",
+            "traits": "text_predicates",
+            "behaviour": "instability",
+            "order": "permutation",
+            "models": "wrong_model",
+            "diagnosing": "diagnose",
+        },
+        "parity_pipeline/core/stability": {
+            "observing": "observations",
+            "material": "probe_texts",
+            "strangers": "misplaced_rows",
+            "endings": "stale_cache",
+            "findings": "analysis",
+        },
+        "parity_pipeline/core/hazards": {
+            "probe": "hazard",
+            "cases": "failure_modes",
+            "letters": "case_and_accents",
+            "wording": "prefixes_and_canaries",
+        },
+        "parity_pipeline/wire": {
+            "few": "adhoc",
+            "careful": "json_fallback",
+            "shelf": "reorder_buffer",
+            "words": "error_text",
+            "pieces": "row_builders",
+            "malformed": "malformed_response",
+            "counts": "lane_counters",
+            "unusable": "gateway_errors",
+            "asking": "batch_fetcher",
+            "engine": "fetch_lane",
+            "paths": "json_path",
+            "observe": "wire_observation",
+            "side": "side_config",
+            "probe": "connectivity",
+            "policy": "retry_policy",
+        },
+        "parity_pipeline/storage": {"staging_frames": "staging_format", "tables": "parquet_tables"},
+        "parity_pipeline/report": {
+            "naming": "sample_refs",
+            "phrases": "sentences",
+            "causes": "cause_summary",
+            "rows": "row_view",
+            "sides": "side_view",
+        },
+        "parity_pipeline/report/sections": {"sureness": "confidence", "why": "diagnosis", "opening": "headline"},
+        "parity_pipeline/defs": {
+            "lanes": "embeddings",
+            "artifacts": "asset_factory",
+            "failures": "dagster_errors",
+            "columns": "column_docs",
+        },
+        "parity_pipeline/services": {"bringing": "supervisor", "records": "state"},
+        "parity_pipeline/demo": {
+            "asking": "request_parser",
+            "fields": "json_fields",
+            "showing": "fault_settings",
+            "serving": "app",
+        },
+        "bench": {"plain": "baseline_client"},
+    }
+)
+"""Modules by folder whose name a stranger had to guess, and the better name. A module may also have been merged."""
+CLASSES: Final = MappingProxyType(
+    {
+        "Against": "Reference",
+        "Circumstances": "DecisionInputs",
+        "Gate": "ConcurrencyLimiter",
+        "Pacer": "RateLimiter",
+        "Ran": "PartitionResult",
+        "RequestShape": "RequestEncoder",
+        "Seen": "Observations",
+        "Surroundings": "Environment",
+        "Then": "OnExhausted",
+        "Tried": "ExperimentResult",
+    }
+)
+"""Classes likewise. Those that `RULES` finds by a word of their name are not repeated here."""
+
+
 RULES: Final = (
     Rule(r"(?:un)?told|tells?|telling", "report, show, list, say", "Each is told once.", "Each is listed once."),
     Rule(r"(?:un)?mend(?:s|ed|ing)?", "fix", "Mend the causes named above.", "Fix the causes above."),
@@ -85,7 +203,7 @@ RULES: Final = (
         "The candidate is not repeatable.",
     ),
     Rule(
-        r"(?<!there )(?<!it )(?:is|are|was|were|be|been) no (?!longer|better|different|earlier|fewer|higher|larger|later"
+        r"(?<!there )(?:is|are|was|were|be|been) no (?!longer|better|different|earlier|fewer|higher|larger|later"
         r"|less than|lower|more than|other than|smaller|wider|worse)\w+",
         "is not a …, is not valid …, must not be …",
         "This line is no JSON.",
@@ -100,7 +218,12 @@ RULES: Final = (
         "What comparing one sample came to.",
         "Result of comparing one sample.",
     ),
-    Rule(r"afresh", "again; --discard-staging", "Fetch the lane afresh.", "Discard what is staged and fetch again."),
+    Rule(
+        r"(?<!--)afresh",
+        "again; --discard-staging",
+        "Fetch the lane afresh.",
+        "Discard what is staged and fetch again.",
+    ),
     Rule(r"anew", "again", "The samples are drawn anew.", "The samples are drawn again."),
     Rule(r"none of ours", "not running", "The pid is none of ours.", "The service is not running."),
     Rule(
@@ -144,7 +267,7 @@ RULES: Final = (
         "Draw a whole verdict from a tally.",
         "Build the verdict record from the tally.",
     ),
-    Rule(r"both ends", "both sides", "Both ends agree.", "Both sides agree."),
+    Rule(r"both ends(?= (?:agree|are|differ|have|return))", "both sides", "Both ends agree.", "Both sides agree."),
     Rule(
         r"old (?:and|against|or) new|the (?:old|new) side",
         "legacy, candidate",
@@ -179,6 +302,7 @@ class Allowed:
 
 ALLOWED: Final = (
     Allowed("parity_pipeline_tests/architecture/test_vocabulary.py", ".*", "the table itself"),
+    Allowed("parity_pipeline/core/hazards/*.py", "scene", "a word of a sample text"),
     Allowed("docs/adr/0011-bodies-of-known-length.md", ".*", "history: another ADR supersedes it"),
 )
 
@@ -227,7 +351,20 @@ def all_of(path: Path) -> tuple[Offence, ...]:
         for rule in RULES
         for line, phrase in text.matches(rule)
     }
+    found |= dict.fromkeys(old_names(path))
     return tuple(sorted(found, key=lambda one: one.line))
+
+
+def old_names(path: Path) -> Iterator[Offence]:
+    """Yield the old names of a module and of its classes."""
+    name = name_of(path)
+    if path.suffix != ".py":
+        return
+    if better := MODULES.get(path.parent.relative_to(ROOT).as_posix(), {}).get(path.stem):
+        yield Offence(name, 1, f"module {path.stem}", better)
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ClassDef) and (better := CLASSES.get(node.name.lstrip("_"))):
+            yield Offence(name, node.lineno, f"class {node.name}", better)
 
 
 def allows(entry: Allowed, offence: Offence) -> bool:
@@ -259,7 +396,9 @@ def rooms() -> dict[str, tuple[Path, ...]]:
 
 
 def room_of(path: Path) -> str:
-    """Return the first two folders of a path."""
+    """Return the first two folders of a path; generated pages are a room of their own."""
+    if name_of(path) in GENERATED:
+        return "generated pages"
     parts = path.relative_to(ROOT).parent.parts[:2]
     return "/".join(parts) or "root"
 
@@ -369,7 +508,7 @@ def comment_blocks(comments: Iterator[tuple[int, str]]) -> Iterator[tuple[int, s
 
 def without_code(text: str) -> str:
     """Return Markdown with fenced and inline code and link targets blanked, line by line as it was."""
-    for pattern in (r"(?ms)^```.*?^```$", r"`[^`\n]+`", r"\]\([^)\s]*\)"):
+    for pattern in (r"(?ms)^```.*?^```$", r"`(?:[^`\n]|\n(?!\n))+`", r"\]\([^)\s]*\)"):
         text = re.sub(pattern, lambda match: "\n" * match.group().count("\n") or "…", text)
     return text
 
@@ -404,6 +543,7 @@ def test_the_better_sentence_is_left_alone(rule: Rule) -> None:
         "The retrieve probe and the embed probe of one date.",
         "Say which batch it was; one batch is one request.",
         "Retry-After may ask for more.",
+        "The old spelling, --afresh, still works.",
     ],
 )
 def test_plain_sentences_are_left_alone(sentence: str) -> None:
@@ -436,6 +576,20 @@ def test_offences_are_found_wherever_words_are(tmp_path: Path, monkeypatch: pyte
     ]
     assert [(one.line, one.phrase) for one in offences(page)] == [(4, "told"), (10, "Mend")]
     assert [(one.line, one.phrase) for one in offences(comments)] == [(1, "line a lane")]
+
+
+def test_old_names_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module or class under its old name is found, the same name elsewhere or in the plural is not."""
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    for folder in ("bench", "docs"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "plain.py").write_text("class Gate:\n    pass\n\n\nclass Gates:\n    pass\n")
+    found = [str(one) for one in offences(tmp_path / "bench/plain.py")]
+    assert found == [
+        "bench/plain.py:1: 'module plain' → baseline_client",
+        "bench/plain.py:1: 'class Gate' → ConcurrencyLimiter",
+    ]
+    assert [one.phrase for one in offences(tmp_path / "docs/plain.py")] == ["class Gate"]
 
 
 @pytest.mark.parametrize("entry", ALLOWED, ids=lambda entry: entry.path)

@@ -18,7 +18,7 @@ class Case:
         happens: What goes wrong, one sentence without a full stop.
         seen_by: How it shows, one sentence without a full stop.
         source: Public issue or pull request; "" where there is none.
-        every_text: Any text that both sides were asked for exercises it.
+        every_text: Any text that was sent to both sides exercises it.
         experiments: Names of `experiments.EXPERIMENTS`, any one of which exercises it. Where there are some, hazard sets with
             this case are their material and do not exercise it alone.
     """
@@ -52,7 +52,7 @@ CASES: Final[tuple[Case, ...]] = (
     Case(
         number=3,
         title="parallel requests mix",
-        happens="Requests in flight together spoil each other's vectors or swap them",
+        happens="Requests in flight together corrupt each other's vectors or swap them",
         seen_by="distinct texts at concurrency 2, 4 and 8 against each text requested alone",
         source="ollama#8713, llama.cpp#5655",
         experiments=("concurrency",),
@@ -100,7 +100,7 @@ CASES: Final[tuple[Case, ...]] = (
     Case(
         number=9,
         title="store rewrites vectors",
-        happens="A vector store normalises or rounds what is uploaded, so reading back is no evidence about a gateway",
+        happens="A vector store normalises or rounds what is uploaded, so reading back says nothing about a gateway",
         seen_by="nothing here reads a store: vectors are judged as they came from the gateways",
         source="qdrant#2573",
         experiments=("store",),
@@ -232,7 +232,7 @@ CASES: Final[tuple[Case, ...]] = (
     ),
     Case(
         number=27,
-        title="another model answers",
+        title="another model responds",
         happens="The requested model is missing and another one responds without saying so",
         seen_by="the model that a response names, and the vectors of fixed texts",
         source="LongMemory PR 174",
@@ -264,7 +264,7 @@ CASES: Final[tuple[Case, ...]] = (
     ),
     Case(
         number=31,
-        title="a tag is no identity",
+        title="a tag is not an identity",
         happens="Two spellings name one model, or one spelling names two (`:latest`, `:q4_0`)",
         seen_by="digests of the models, never their names",
         source="Ombre-Brain PR 58",
