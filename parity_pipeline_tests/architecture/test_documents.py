@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from parity_pipeline_tests.architecture.test_vocabulary import name_of, rooms, superseded, without_code
+from parity_pipeline_tests.architecture.test_vocabulary import name_of, rooms, superseded
 
 ROOT: Final = Path(__file__).parents[2]
 LONGEST: Final = 120
@@ -25,10 +25,14 @@ def excepted(path: Path) -> bool:
     return superseded(path) or any(fnmatch(name_of(path), pattern) for pattern in LONG_LINES)
 
 
+def without_fences(path: Path) -> str:
+    """Return the text of a document without its fenced code."""
+    return re.sub(r"(?ms)^```.*?^```$", "", path.read_text(encoding="utf-8"))
+
+
 def links(path: Path) -> Iterator[tuple[str, str]]:
     """Yield file and heading of each relative link of a document; the file is "" for a link within the document."""
-    text = re.sub(r"(?ms)^```.*?^```$", "", path.read_text(encoding="utf-8"))
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+    for target in re.findall(r"\]\(([^)\s]+)\)", without_fences(path)):
         if "://" not in target:
             file, _, heading = target.partition("#")
             yield file, heading
@@ -36,7 +40,7 @@ def links(path: Path) -> Iterator[tuple[str, str]]:
 
 def headings(path: Path) -> set[str]:
     """Return the anchors of a document's headings, as GitHub makes them."""
-    lines = without_code(path.read_text(encoding="utf-8")).splitlines()
+    lines = without_fences(path).splitlines()
     titles = [line.lstrip("#").strip().lower() for line in lines if re.match(r"#+ ", line)]
     return {re.sub(r"[^\w -]", "", title).replace(" ", "-") for title in titles}
 
