@@ -7,7 +7,7 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,16 +19,17 @@ class Passage:
     line: int
     text: str
 
-    def matches(self, pattern: re.Pattern[str]) -> Iterator[tuple[int, str]]:
-        """Yield the line and the phrase of each match; a line break counts as one blank."""
+    def matches(self, patterns: Iterable[re.Pattern[str]]) -> Iterator[tuple[re.Pattern[str], int, str]]:
+        """Yield each match with its pattern and its line; a line break counts as one blank."""
         starts: list[int] = []
         joined = ""
         for line in self.text.split("\n"):
             starts.append(len(joined))
             joined += " ".join(line.split()) + " "
-        for match in pattern.finditer(joined):
-            place = sum(start <= match.start() for start in starts) - 1
-            yield self.line + place, match.group()
+        for pattern in patterns:
+            for match in pattern.finditer(joined):
+                place = sum(start <= match.start() for start in starts) - 1
+                yield pattern, self.line + place, match.group()
 
 
 def passages(path: Path) -> Iterator[Passage]:
@@ -45,12 +46,12 @@ def passages(path: Path) -> Iterator[Passage]:
 
 def python_passages(text: str, *, strings: bool) -> Iterator[Passage]:
     """Yield the docstrings, comments and names of Python source, and its other strings where wanted."""
-    tree = ast.parse(text)
+    nodes = list(ast.walk(ast.parse(text)))
     yield from (Passage(line, comment) for line, comment in comment_blocks(python_comments(text)))
-    yield from (Passage(line, words_of(name)) for line, name in names_in(tree))
-    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
-    docstrings = {id(node) for node in docstrings_in(tree)}
-    for node in ast.walk(tree):
+    yield from (Passage(line, words_of(name)) for line, name in names_in(nodes))
+    parts = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+    docstrings = {id(node) for node in docstrings_in(nodes)}
+    for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in parts:
             if strings or id(node) in docstrings:
                 yield Passage(node.lineno, node.value)
@@ -63,16 +64,16 @@ def text_of(part: ast.expr) -> str:
     return str(part.value) if isinstance(part, ast.Constant) else "{}"
 
 
-def docstrings_in(tree: ast.Module) -> Iterator[ast.Constant]:
+def docstrings_in(nodes: Sequence[ast.AST]) -> Iterator[ast.Constant]:
     """Yield the strings that stand alone as a statement: docstrings, also those below a constant."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             yield node.value
 
 
-def names_in(tree: ast.Module) -> Iterator[tuple[int, str]]:
+def names_in(nodes: Sequence[ast.AST]) -> Iterator[tuple[int, str]]:
     """Yield every name that is defined: modules aside, functions, classes, arguments, variables and attributes."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.lineno, node.name
         elif isinstance(node, ast.arg):
@@ -84,7 +85,7 @@ def names_in(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 def words_of(name: str) -> str:
-    """Return the words of a name: `key_stands_twice` and `KeyStandsTwice` are both "key stands twice"."""
+    """Return the words of a name: `worst_row` and `WorstRow` are both "worst row"."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[_-]+", " ", name).strip().lower()
 
 

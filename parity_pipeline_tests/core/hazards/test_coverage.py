@@ -54,7 +54,7 @@ def test_any_text_exercises_what_any_text_shows() -> None:
     assert cases_exercised(["traffic"]).exercised == ANY_TEXT
 
 
-def test_what_is_missing_is_told_in_words() -> None:
+def test_missing_cases_name_their_reason() -> None:
     """The reason names the set, the experiment or the input that was not there."""
     assert why(24, "seed") == "needs hazard set blanks"
     assert why(10, "seed") == "needs hazard set tail-edits or length-ladder"
@@ -80,7 +80,7 @@ def test_material_of_an_experiment_exercises_nothing_alone() -> None:
 
 
 def test_a_set_of_another_version_counts_as_any_text() -> None:
-    """A stored sample set may name a set that is no more."""
+    """A stored sample set may name a set that no longer exists."""
     assert cases_exercised(["hazard/long-gone"]).exercised == ANY_TEXT
 
 
