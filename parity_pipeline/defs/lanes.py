@@ -48,7 +48,7 @@ class Fetch:
         gave up has fetched stays staged for the next run, which goes on from there.
         """
         survey = Survey()
-        with SegmentStaging(self._staging_folder(samples), keep_hours=self.probe.staging_hours) as staging:
+        with SegmentStaging(self._staging_folder(samples)) as staging:
             with publishing(final) as draft, EmbeddingsWriter(draft) as writer:
 
                 def sink(rows: FetchedRows) -> None:

@@ -18,7 +18,6 @@ from parity_pipeline.core.stability.records import Answer, Budget, Step
 from parity_pipeline.core.waivers import Waiver
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.sources import SourceSpec
-from parity_pipeline.storage.staging import STAGING_HOURS
 from parity_pipeline.wire.engine import LaneResult, fetch_lane
 from parity_pipeline.wire.experiments import Conducted, run_experiments
 from parity_pipeline.wire.few import ask_few
@@ -112,7 +111,6 @@ class Probe:
         required_bound: Share of inputs, in (0, 1), that at most may fail, to be proved; None asks for no proof.
         package_version: Version that is running.
         now: The clock; aware datetimes in UTC.
-        staging_hours: Age in hours beyond which what an unfinished fetch left is fetched afresh; 0 for always.
         stability: How much a side is asked to be tried against itself.
         watch: Called with the lane's name and its progress, for a person who waits; None where nobody does.
     """
@@ -125,7 +123,6 @@ class Probe:
     waivers: Sequence[Waiver] = ()
     required_bound: float | None = None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    staging_hours: float = STAGING_HOURS
     stability: Budget = field(default_factory=Budget)
     watch: Callable[[str, Progress], None] | None = None
 

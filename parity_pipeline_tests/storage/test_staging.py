@@ -1,6 +1,8 @@
 import json
 import os
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from functools import partial
@@ -14,8 +16,7 @@ from hypothesis import strategies as st
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.fetching import FetchedRows, Piece
 from parity_pipeline.core.outcomes import RowStatus, Side
-from parity_pipeline.storage.staging import SegmentStaging, staging_folder
-from parity_pipeline.storage.staging_frames import decode_piece, encode_piece
+from parity_pipeline.storage.staging import STAGING_HOURS, SegmentStaging, staging_folder
 
 
 def piece(start: int, rows: int = 3, *, status: RowStatus = RowStatus.OK, echo: str = "m") -> Piece:
@@ -77,51 +78,111 @@ def test_failed_rows_are_asked_again_by_the_next_run(tmp_path: Path) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(cut=st.integers(1, 900), junk=st.binary(max_size=40))
+@given(cut=st.integers(1, 100_000), junk=st.binary(max_size=40))
 def test_a_torn_tail_costs_only_itself(tmp_path_factory: pytest.TempPathFactory, cut: int, junk: bytes) -> None:
-    """Wherever a segment is cut, and whatever follows, the whole frames before are kept and writing goes on."""
-    folder = tmp_path_factory.mktemp("torn") / "a"
+    """Wherever the log of a killed run is cut, and whatever follows, the pieces before are kept and writing goes on."""
+    folder, killed = tmp_path_factory.mktemp("torn") / "a", tmp_path_factory.mktemp("killed") / "a"
+    sizes = list[int]()
     with SegmentStaging(folder) as staging:
+        log = folder / "staging.db-wal"
         for start in (0, 3, 6):
             staging.put(piece(start))
-    segment = folder / "pieces.seg"
-    whole = segment.read_bytes()
-    segment.write_bytes(whole[: max(0, len(whole) - cut)] + junk)
-    with SegmentStaging(folder) as staging:
+            sizes.append(log.stat().st_size)
+        shutil.copytree(folder, killed)
+    torn = killed / "staging.db-wal"
+    whole = torn.read_bytes()
+    left = max(0, len(whole) - cut)
+    torn.write_bytes(whole[:left] + junk)
+    with SegmentStaging(killed) as staging:
         kept = [start for start in (0, 3, 6) if staging.count_at(start)]
+        assert kept[: sum(size <= left for size in sizes)] == [0, 3, 6][: sum(size <= left for size in sizes)]
         assert kept == [0, 3, 6][: len(kept)]
-        assert len(kept) >= 3 - 1 - cut // (len(whole) // 3)
         for start in (0, 3, 6):
             staging.put(piece(start))
-    with SegmentStaging(folder) as staging:
+    with SegmentStaging(killed) as staging:
         assert all(same(staging.take(start), piece(start)) for start in (0, 3, 6))
 
 
-@settings(max_examples=60, deadline=None)
-@given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
-def test_a_flipped_bit_is_never_believed(tmp_path_factory: pytest.TempPathFactory, place: float, bit: int) -> None:
-    """A damaged frame is left out or is what was written; it never comes back as something else."""
-    folder = tmp_path_factory.mktemp("flip") / "a"
+@settings(max_examples=100, deadline=None)
+@given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7), killed=st.booleans())
+def test_a_flipped_bit_is_never_believed(
+    tmp_path_factory: pytest.TempPathFactory, place: float, bit: int, killed: bool
+) -> None:
+    """A damaged piece is left out or is what was written; it never comes back as something else."""
+    folder, left = tmp_path_factory.mktemp("flip") / "a", tmp_path_factory.mktemp("left") / "a"
     with SegmentStaging(folder) as staging:
         for start in (0, 3):
-            staging.put(piece(start))
-    segment = folder / "pieces.seg"
-    data = bytearray(segment.read_bytes())
-    data[int(place * len(data))] ^= 1 << bit
-    segment.write_bytes(data)
-    with SegmentStaging(folder) as staging:
+            staging.put(piece(start, 500))
+        if killed:
+            shutil.copytree(folder, left)
+    if not killed:
+        shutil.copytree(folder, left)
+    flip(left / ("staging.db-wal" if killed else "staging.db"), place, bit)
+    with SegmentStaging(left) as staging:
         for start in (0, 3):
-            assert not staging.count_at(start) or same(staging.take(start), piece(start))
+            assert not staging.count_at(start) or same(staging.take(start), piece(start, 500))
+            staging.put(piece(start, 500))
+    with SegmentStaging(left) as staging:
+        assert all(same(staging.take(start), piece(start, 500)) for start in (0, 3))
+
+
+def flip(path: Path, place: float, bit: int) -> None:
+    """Flip one bit of a file, `place` being in [0, 1) of its length."""
+    with path.open("r+b") as file:
+        at = int(place * path.stat().st_size)
+        file.seek(at)
+        byte = file.read(1)[0]
+        file.seek(at)
+        file.write(bytes([byte ^ 1 << bit]))
+
+
+def test_a_changed_header_costs_the_staging_only(tmp_path: Path) -> None:
+    """A bit flipped anywhere in the database's own header is survived: the run goes on, with what was staged or without."""
+    with SegmentStaging(tmp_path / "a") as staging:
+        staging.put(piece(0))
+    whole = (tmp_path / "a" / "staging.db").read_bytes()
+    for number in range(100):
+        (tmp_path / "a" / "staging.db").write_bytes(whole)
+        flip(tmp_path / "a" / "staging.db", (number + 0.5) / len(whole), number % 8)
+        with SegmentStaging(tmp_path / "a") as staging:
+            assert not staging.count_at(0) or same(staging.take(0), piece(0))
+            staging.put(piece(3))
 
 
 def test_a_piece_that_changed_after_opening_is_refused(tmp_path: Path) -> None:
-    """Bytes that are no longer what was put are an error with a remedy, not a vector."""
-    frame = bytearray(encode_piece(piece(0)))
-    frame[-1] ^= 1
-    with pytest.raises(ArtifactError, match="Delete this folder"):
-        decode_piece(bytes(frame), "place")
-    with SegmentStaging(tmp_path / "a") as staging, pytest.raises(ArtifactError):
-        staging.take(0)
+    """Bytes that are no longer what was put are an error with a remedy, not a vector; so is a piece never put."""
+    starts = range(0, 90_000, 9000)  # larger than what SQLite keeps in memory
+    with SegmentStaging(tmp_path / "a") as staging:
+        for start in starts:
+            staging.put(piece(start, 9000))
+    database = tmp_path / "a" / "staging.db"
+    with SegmentStaging(tmp_path / "a") as staging:
+        assert all(staging.count_at(start) for start in starts)
+        content = database.read_bytes()
+        at = content.index(piece(0, 9000).rows.values[100:200].tobytes())
+        flip(database, (at + 0.5) / len(content), 3)
+        for start in (0, 1):
+            with pytest.raises(ArtifactError, match="Delete this folder"):
+                staging.take(start)
+
+
+@pytest.mark.parametrize("version", [0, 2])
+def test_what_another_version_staged_is_discarded(tmp_path: Path, version: int) -> None:
+    """Files of an older or newer version of the staging are removed without an error, and the run starts afresh."""
+    folder = tmp_path / "a"
+    folder.mkdir()
+    (folder / "pieces.seg").write_bytes(b"PPs1 of an older version")
+    if version:
+        with sqlite3.connect(folder / "staging.db") as database:
+            database.execute("CREATE TABLE entries (other)")
+            database.execute(f"PRAGMA user_version = {version}")
+        database.close()
+    with SegmentStaging(folder) as staging:
+        assert staging.count_at(0) == 0
+        staging.put(piece(0))
+    assert not (folder / "pieces.seg").exists()
+    with SegmentStaging(folder) as staging:
+        assert same(staging.take(0), piece(0))
 
 
 def test_a_second_run_is_refused_by_name(tmp_path: Path) -> None:
@@ -145,15 +206,14 @@ def test_discarded_staging_is_gone(tmp_path: Path) -> None:
         assert not staging.count_at(0)
 
 
-def test_old_staging_is_fetched_afresh(tmp_path: Path) -> None:
-    """What an unfinished run left long ago may be of another build, and does not count."""
-    with SegmentStaging(tmp_path / "a") as staging:
+@pytest.mark.parametrize(("later", "kept"), [(-60, 3), (60, 0)])
+def test_old_staging_is_fetched_afresh(tmp_path: Path, later: float, kept: int) -> None:
+    """What an unfinished run left long ago may be of another build, and does not count; the last write decides."""
+    with SegmentStaging(tmp_path / "a", wall=iter([1e9, 2e9]).__next__) as staging:
+        staging.put(piece(3))
         staging.put(piece(0))
-    written = (tmp_path / "a" / "pieces.seg").stat().st_mtime
-    with SegmentStaging(tmp_path / "a", keep_hours=2.0, wall=lambda: written + 7000) as staging:
-        assert staging.count_at(0) == 3
-    with SegmentStaging(tmp_path / "a", keep_hours=2.0, wall=lambda: written + 7400) as staging:
-        assert staging.count_at(0) == 0
+    with SegmentStaging(tmp_path / "a", wall=lambda: 2e9 + STAGING_HOURS * 3600 + later) as staging:
+        assert [staging.count_at(start) for start in (0, 3)] == [kept, kept]
 
 
 def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path) -> None:
@@ -162,7 +222,7 @@ def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path) -> None:
 
     with SegmentStaging(tmp_path / "a") as staging:
         staging.put(piece(0))
-        size = (tmp_path / "a" / "pieces.seg").stat().st_size
+        size = max(path.stat().st_size for path in (tmp_path / "a").iterdir())
         before = resource.getrlimit(resource.RLIMIT_FSIZE)
         ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (size + 50, before[1]))
@@ -181,7 +241,7 @@ def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     """A place that cannot be written is named with its remedy."""
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(ArtifactError, match="mend the permissions"), SegmentStaging(tmp_path / "file" / "a"):
+    with pytest.raises(ArtifactError, match="fix the permissions"), SegmentStaging(tmp_path / "file" / "a"):
         pass
 
 
