@@ -4,7 +4,7 @@ Here belongs the folder of one side, model, date, sample set and request shape: 
 SQLite is in ADR 14.
 
 In WAL mode a commit has handed its bytes to the operating system, so a kill at any moment costs at most the piece being
-written. A power cut costs what came after the last checkpoint, at most `_CHECKPOINT_PAGES`. SQLite has no checksum for
+written. A power cut costs what came after the last checkpoint, at most 16 MB. SQLite has no checksum for
 what lies in the database file, so every entry carries its own. Staging is a cache: a database that is damaged, too old or
 of another version is discarded, and its rows are fetched again.
 
@@ -25,6 +25,7 @@ from typing import Any, Final, Self
 
 import filelock
 import numpy as np
+from numpy.typing import NDArray
 
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.fetching import FetchedRows, Piece
@@ -40,9 +41,13 @@ _VERSION: Final = 1
 _HASH_DIGITS: Final = 16
 _DATABASE: Final = "staging.db"
 _OWNER: Final = "owner.pid"
-_PAGE_BYTES: Final = 16384
-"""Measured: a piece of 32 x 768 takes a third less CPU than with SQLite's 4096."""
-_CHECKPOINT_PAGES: Final = 1000
+_PRAGMAS: Final = (
+    "page_size = 16384",  # measured: a piece of 32 x 768 takes a third less CPU than with SQLite's 4096
+    "locking_mode = EXCLUSIVE",  # the folder is locked anyway; saves SQLite's shared-memory file
+    "journal_mode = WAL",
+    "synchronous = NORMAL",
+    "wal_autocheckpoint = 1000",  # pages, 16 MB: what a power cut costs at most
+)
 _FACTS: Final = -1
 """Key of the facts, in the place of the ordinal that a piece has."""
 _COLUMNS: Final = ("ids", "status", "http_status", "errors", "request_ids", "latency_ms")
@@ -132,11 +137,11 @@ class SegmentStaging:
         """
         with self._as_artifact_error():
             found = self._execute(f"{_SELECT} WHERE start = ?", (start,)).fetchall()
-        if not found or not _is_intact(*found[0]):
+        if not found or _checksum(*found[0][:-1]) != found[0][-1]:
             problem = f"the staged piece from ordinal {start} on is missing or is no longer what was written"
             raise ArtifactError(problem, place=str(self._folder), remedy=_REMEDY_DAMAGED)
         _, _, meta, vectors, _ = found[0]
-        return _piece(start, json.loads(meta), vectors)
+        return _piece(start, json.loads(meta), np.frombuffer(vectors, "<f4"))
 
     def remember(self, facts: Mapping[str, Any]) -> None:
         """Keep facts in place of those kept before.
@@ -192,11 +197,8 @@ class SegmentStaging:
 
     def _connect(self) -> None:
         self._database = sqlite3.connect(self._folder / _DATABASE, isolation_level=None, check_same_thread=False)
-        self._execute(f"PRAGMA page_size = {_PAGE_BYTES}")
-        self._execute("PRAGMA locking_mode = EXCLUSIVE")  # the lock is taken already; saves SQLite's shared memory file
-        self._execute("PRAGMA journal_mode = WAL")
-        self._execute("PRAGMA synchronous = NORMAL")
-        self._execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+        for pragma in _PRAGMAS:
+            self._execute(f"PRAGMA {pragma}")
 
     def _load(self) -> bool:
         """Take in what is there, and return whether it is of this version, undamaged and young enough."""
@@ -204,19 +206,15 @@ class SegmentStaging:
             return False
         newest = 0.0
         for start, written, meta, vectors, checksum in self._execute(_SELECT):
-            if not _is_intact(start, written, meta, vectors, checksum):
+            if _checksum(start, written, meta, vectors) != checksum:
                 return False
-            newest = max(newest, written)
-            self._note(start, json.loads(meta))
+            newest, known = max(newest, written), json.loads(meta)
+            if start == _FACTS:
+                self._facts = known
+            elif RowStatus.FAILED not in known["status"]:  # no definite answer: fetched again
+                self._counts[start] = len(known["ids"])
         self._execute(f"PRAGMA user_version = {_VERSION}")  # fails where a damaged header would forbid writing later
         return self._wall() - newest <= STAGING_HOURS * 3600
-
-    def _note(self, start: int, meta: Mapping[str, Any]) -> None:
-        """Take in an entry of an earlier run. A piece with a FAILED row is fetched again: it was no definite answer."""
-        if start == _FACTS:
-            self._facts = meta
-        elif RowStatus.FAILED not in meta["status"]:
-            self._counts[start] = len(meta["ids"])
 
     def _write(self, start: int, meta: Mapping[str, Any], vectors: bytes) -> None:
         body, written = json.dumps(meta).encode(), self._wall()
@@ -253,14 +251,9 @@ def _checksum(start: int, written: float, meta: bytes, vectors: bytes) -> int:
     return zlib.crc32(vectors, zlib.crc32(meta, zlib.crc32(f"{start} {written!r} ".encode())))
 
 
-def _is_intact(start: int, written: float, meta: bytes, vectors: bytes, checksum: int) -> bool:
-    return _checksum(start, written, meta, vectors) == checksum
-
-
-def _piece(start: int, meta: Mapping[str, Any], vectors: bytes) -> Piece:
+def _piece(start: int, meta: Mapping[str, Any], values: NDArray[np.float32]) -> Piece:
     columns: dict[str, Any] = {name: meta[name] for name in _COLUMNS}
     columns["status"] = [RowStatus(status) for status in columns["status"]]
-    values = np.frombuffer(vectors, "<f4").astype(np.float32, copy=False)
     return Piece(
         FetchedRows(start, values=values, offsets=np.array(meta["offsets"], np.int32), **columns), meta["echo"]
     )
