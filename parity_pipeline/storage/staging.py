@@ -59,9 +59,7 @@ _OUTSIDE: Final = frozenset({
 _REMEDY_OUTSIDE: Final = "Free space or fix the permissions, then run again: what is staged is not fetched again."
 _REMEDY_DAMAGED: Final = "Delete this folder; its samples are fetched again."
 
-_CREATE: Final = (
-    "CREATE TABLE entries (start INTEGER PRIMARY KEY, written REAL, meta BLOB, vectors BLOB, checksum INTEGER) STRICT"
-)
+_CREATE: Final = "CREATE TABLE entries (start INTEGER PRIMARY KEY, written REAL, meta BLOB, vectors BLOB, checksum)"
 _SELECT: Final = "SELECT start, written, meta, vectors, checksum FROM entries"
 
 
@@ -137,7 +135,7 @@ class SegmentStaging:
         """
         with self._as_artifact_error():
             found = self._execute(f"{_SELECT} WHERE start = ?", (start,)).fetchall()
-        if not found or _checksum(*found[0][:-1]) != found[0][-1]:
+        if not found or not _is_intact(*found[0]):
             problem = f"the staged piece from ordinal {start} on is missing or is no longer what was written"
             raise ArtifactError(problem, place=str(self._folder), remedy=_REMEDY_DAMAGED)
         _, _, meta, vectors, _ = found[0]
@@ -206,7 +204,7 @@ class SegmentStaging:
             return False
         newest = 0.0
         for start, written, meta, vectors, checksum in self._execute(_SELECT):
-            if _checksum(start, written, meta, vectors) != checksum:
+            if not _is_intact(start, written, meta, vectors, checksum):
                 return False
             newest, known = max(newest, written), json.loads(meta)
             if start == _FACTS:
@@ -251,9 +249,15 @@ def _checksum(start: int, written: float, meta: bytes, vectors: bytes) -> int:
     return zlib.crc32(vectors, zlib.crc32(meta, zlib.crc32(f"{start} {written!r} ".encode())))
 
 
+def _is_intact(start: int, written: float, meta: object, vectors: object, checksum: int) -> bool:
+    """Tell whether an entry is what was written; in a damaged database a column may be of any type."""
+    if not isinstance(meta, bytes) or not isinstance(vectors, bytes):
+        return False
+    return _checksum(start, written, meta, vectors) == checksum
+
+
 def _piece(start: int, meta: Mapping[str, Any], values: NDArray[np.float32]) -> Piece:
     columns: dict[str, Any] = {name: meta[name] for name in _COLUMNS}
     columns["status"] = [RowStatus(status) for status in columns["status"]]
-    return Piece(
-        FetchedRows(start, values=values, offsets=np.array(meta["offsets"], np.int32), **columns), meta["echo"]
-    )
+    offsets = np.array(meta["offsets"], np.int32)
+    return Piece(FetchedRows(start, values=values, offsets=offsets, **columns), meta["echo"])

@@ -1,10 +1,13 @@
+import contextlib
 import json
 import os
+import resource
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Generator
 from functools import partial
 from pathlib import Path
 
@@ -216,26 +219,40 @@ def test_old_staging_is_fetched_afresh(tmp_path: Path, later: float, kept: int) 
         assert [staging.count_at(start) for start in (0, 3)] == [kept, kept]
 
 
+@contextlib.contextmanager
+def files_limited_to(size: int) -> Generator[None]:
+    """Let no file of this process grow beyond so many bytes, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+
+
 def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path) -> None:
     """A write that finds no space is an error with a remedy; what was staged before can be read."""
-    import resource
-
     with SegmentStaging(tmp_path / "a") as staging:
         staging.put(piece(0))
         size = max(path.stat().st_size for path in (tmp_path / "a").iterdir())
-        before = resource.getrlimit(resource.RLIMIT_FSIZE)
-        ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 50, before[1]))
-        try:
-            with pytest.raises(ArtifactError, match="Free space"):
-                staging.put(piece(3))
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, before)
-            signal.signal(signal.SIGXFSZ, ignored)
+        with files_limited_to(size + 50), pytest.raises(ArtifactError, match="Free space"):
+            staging.put(piece(3))
         assert staging.count_at(3) == 0
         staging.put(piece(6))
     with SegmentStaging(tmp_path / "a") as staging:
         assert [staging.count_at(start) for start in (0, 3, 6)] == [3, 0, 3]
+
+
+def test_a_full_disk_at_the_beginning_discards_nothing(tmp_path: Path) -> None:
+    """A run that cannot open its staging for want of space says so; the next one finds what was staged."""
+    with SegmentStaging(tmp_path / "a") as staging:
+        staging.put(piece(0))
+    with files_limited_to(0), pytest.raises(ArtifactError, match="Free space"), SegmentStaging(tmp_path / "a"):
+        pass
+    with SegmentStaging(tmp_path / "a") as staging:
+        assert same(staging.take(0), piece(0))
 
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
