@@ -24,7 +24,7 @@ from parity_pipeline.defs.resources import Gateway, Probe
 from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.embeddings import EmbeddingsFile, EmbeddingsWriter
 from parity_pipeline.storage.sample_sets import SampleSetFile
-from parity_pipeline.storage.staging import SegmentStaging, staging_folder
+from parity_pipeline.storage.staging import SqliteStaging, staging_folder
 from parity_pipeline.wire.engine import LaneResult
 from parity_pipeline.wire.progress import Progress
 
@@ -48,7 +48,7 @@ class Fetch:
         gave up has fetched stays staged for the next run, which goes on from there.
         """
         survey = Survey()
-        with SegmentStaging(self._staging_folder(samples)) as staging:
+        with SqliteStaging(self._staging_folder(samples)) as staging:
             with publishing(final) as draft, EmbeddingsWriter(draft) as writer:
 
                 def sink(rows: FetchedRows) -> None:

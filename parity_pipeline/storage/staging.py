@@ -72,7 +72,7 @@ def staging_folder(root: Path, *, side: Side, model: str, date: str, sample_set_
     return root / str(side) / slug(model) / date / name
 
 
-class SegmentStaging:
+class SqliteStaging:
     """The staging of one lane in one folder; implements `core.fetching.Staging`. A context manager.
 
     Leaving the context keeps the database for the next run; `discard` removes it once the rows are published. Calls may

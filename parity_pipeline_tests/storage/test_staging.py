@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.fetching import FetchedRows, Piece
 from parity_pipeline.core.outcomes import RowStatus, Side
-from parity_pipeline.storage.staging import STAGING_HOURS, SegmentStaging, staging_folder
+from parity_pipeline.storage.staging import STAGING_HOURS, SqliteStaging, staging_folder
 
 
 def piece(start: int, rows: int = 3, *, status: RowStatus = RowStatus.OK, echo: str = "m") -> Piece:
@@ -54,13 +54,13 @@ def same(one: Piece, other: Piece) -> bool:
 
 def test_what_is_put_is_there_in_the_next_run(tmp_path: Path) -> None:
     """Pieces and facts survive the run, whole and equal, in any order."""
-    with SegmentStaging(tmp_path / "a") as staging:
+    with SqliteStaging(tmp_path / "a") as staging:
         for start in (6, 0, 3):
             staging.put(piece(start))
             assert same(staging.take(start), piece(start))
         staging.remember({"requests": 1})
         staging.remember({"requests": 3})
-    with SegmentStaging(tmp_path / "a") as staging:
+    with SqliteStaging(tmp_path / "a") as staging:
         assert [staging.count_at(start) for start in (0, 1, 3, 6, 9)] == [3, 0, 3, 3, 0]
         assert same(staging.take(3), piece(3))
         assert staging.recall() == {"requests": 3}
@@ -68,15 +68,15 @@ def test_what_is_put_is_there_in_the_next_run(tmp_path: Path) -> None:
 
 def test_failed_rows_are_asked_again_by_the_next_run(tmp_path: Path) -> None:
     """A piece without a definite answer counts within its run alone; a refusal counts for good."""
-    with SegmentStaging(tmp_path / "a") as staging:
+    with SqliteStaging(tmp_path / "a") as staging:
         staging.put(piece(0, status=RowStatus.FAILED))
         staging.put(piece(3, status=RowStatus.REFUSED))
         assert staging.count_at(0) == 3
-    with SegmentStaging(tmp_path / "a") as staging:
+    with SqliteStaging(tmp_path / "a") as staging:
         assert (staging.count_at(0), staging.count_at(3)) == (0, 3)
         assert same(staging.take(3), piece(3, status=RowStatus.REFUSED))
         staging.put(piece(0))
-    with SegmentStaging(tmp_path / "a") as staging:
+    with SqliteStaging(tmp_path / "a") as staging:
         assert same(staging.take(0), piece(0))
 
 
@@ -86,34 +86,32 @@ def test_a_torn_tail_costs_only_itself(tmp_path_factory: pytest.TempPathFactory,
     """Wherever the log of a killed run is cut, and whatever follows, the pieces before are kept and writing goes on."""
     folder, killed = tmp_path_factory.mktemp("torn") / "a", tmp_path_factory.mktemp("killed") / "a"
     sizes = list[int]()
-    with SegmentStaging(folder) as staging:
-        log = folder / "staging.db-wal"
+    with SqliteStaging(folder) as staging:
         for start in (0, 3, 6):
             staging.put(piece(start))
-            sizes.append(log.stat().st_size)
+            sizes.append((folder / "staging.db-wal").stat().st_size)
         shutil.copytree(folder, killed)
     torn = killed / "staging.db-wal"
-    whole = torn.read_bytes()
-    left = max(0, len(whole) - cut)
-    torn.write_bytes(whole[:left] + junk)
-    with SegmentStaging(killed) as staging:
+    left = max(0, sizes[-1] - cut)
+    torn.write_bytes(torn.read_bytes()[:left] + junk)
+    with SqliteStaging(killed) as staging:
         kept = [start for start in (0, 3, 6) if staging.count_at(start)]
-        assert kept[: sum(size <= left for size in sizes)] == [0, 3, 6][: sum(size <= left for size in sizes)]
         assert kept == [0, 3, 6][: len(kept)]
+        assert len(kept) >= sum(size <= left for size in sizes)
         for start in (0, 3, 6):
             staging.put(piece(start))
-    with SegmentStaging(killed) as staging:
+    with SqliteStaging(killed) as staging:
         assert all(same(staging.take(start), piece(start)) for start in (0, 3, 6))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7), killed=st.booleans())
 def test_a_flipped_bit_is_never_believed(
     tmp_path_factory: pytest.TempPathFactory, place: float, bit: int, killed: bool
 ) -> None:
     """A damaged piece is left out or is what was written; it never comes back as something else."""
     folder, left = tmp_path_factory.mktemp("flip") / "a", tmp_path_factory.mktemp("left") / "a"
-    with SegmentStaging(folder) as staging:
+    with SqliteStaging(folder) as staging:
         for start in (0, 3):
             staging.put(piece(start, 500))
         if killed:
@@ -121,11 +119,11 @@ def test_a_flipped_bit_is_never_believed(
     if not killed:
         shutil.copytree(folder, left)
     flip(left / ("staging.db-wal" if killed else "staging.db"), place, bit)
-    with SegmentStaging(left) as staging:
+    with SqliteStaging(left) as staging:
         for start in (0, 3):
             assert not staging.count_at(start) or same(staging.take(start), piece(start, 500))
             staging.put(piece(start, 500))
-    with SegmentStaging(left) as staging:
+    with SqliteStaging(left) as staging:
         assert all(same(staging.take(start), piece(start, 500)) for start in (0, 3))
 
 
@@ -141,13 +139,13 @@ def flip(path: Path, place: float, bit: int) -> None:
 
 def test_a_changed_header_costs_the_staging_only(tmp_path: Path) -> None:
     """A bit flipped anywhere in the database's own header is survived: the run goes on, with what was staged or without."""
-    with SegmentStaging(tmp_path / "a") as staging:
+    with SqliteStaging(tmp_path / "a") as staging:
         staging.put(piece(0))
-    whole = (tmp_path / "a" / "staging.db").read_bytes()
+    whole = (database := tmp_path / "a" / "staging.db").read_bytes()
     for number in range(100):
-        (tmp_path / "a" / "staging.db").write_bytes(whole)
-        flip(tmp_path / "a" / "staging.db", (number + 0.5) / len(whole), number % 8)
-        with SegmentStaging(tmp_path / "a") as staging:
+        database.write_bytes(whole)
+        flip(database, (number + 0.5) / len(whole), number % 8)
+        with SqliteStaging(tmp_path / "a") as staging:
             assert not staging.count_at(0) or same(staging.take(0), piece(0))
             staging.put(piece(3))
 
@@ -155,13 +153,12 @@ def test_a_changed_header_costs_the_staging_only(tmp_path: Path) -> None:
 def test_a_piece_that_changed_after_opening_is_refused(tmp_path: Path) -> None:
     """Bytes that are no longer what was put are an error with a remedy, not a vector; so is a piece never put."""
     starts = range(0, 90_000, 9000)  # larger than what SQLite keeps in memory
-    with SegmentStaging(tmp_path / "a") as staging:
+    with SqliteStaging(tmp_path / "a") as staging:
         for start in starts:
             staging.put(piece(start, 9000))
-    database = tmp_path / "a" / "staging.db"
-    with SegmentStaging(tmp_path / "a") as staging:
+    with SqliteStaging(tmp_path / "a") as staging:
         assert all(staging.count_at(start) for start in starts)
-        content = database.read_bytes()
+        content = (database := tmp_path / "a" / "staging.db").read_bytes()
         at = content.index(piece(0, 9000).rows.values[100:200].tobytes())
         flip(database, (at + 0.5) / len(content), 3)
         for start in (0, 1):
@@ -180,42 +177,42 @@ def test_what_another_version_staged_is_discarded(tmp_path: Path, version: int) 
             database.execute("CREATE TABLE entries (other)")
             database.execute(f"PRAGMA user_version = {version}")
         database.close()
-    with SegmentStaging(folder) as staging:
+    with SqliteStaging(folder) as staging:
         assert staging.count_at(0) == 0
         staging.put(piece(0))
     assert not (folder / "pieces.seg").exists()
-    with SegmentStaging(folder) as staging:
+    with SqliteStaging(folder) as staging:
         assert same(staging.take(0), piece(0))
 
 
 def test_a_second_run_is_refused_by_name(tmp_path: Path) -> None:
     """Two runs of one partition do not share a folder: the second is told who has it."""
-    with SegmentStaging(tmp_path / "a"):
-        with pytest.raises(ArtifactError, match=f"process id {os.getpid()}"), SegmentStaging(tmp_path / "a"):
+    with SqliteStaging(tmp_path / "a"):
+        with pytest.raises(ArtifactError, match=f"process id {os.getpid()}"), SqliteStaging(tmp_path / "a"):
             pass
-        with SegmentStaging(tmp_path / "b"):
+        with SqliteStaging(tmp_path / "b"):
             pass
-    with SegmentStaging(tmp_path / "a"):
+    with SqliteStaging(tmp_path / "a"):
         pass
 
 
 def test_discarded_staging_is_gone(tmp_path: Path) -> None:
     """After publishing, nothing is left to be mistaken for a fetch of another day."""
-    with SegmentStaging(tmp_path / "a") as staging:
+    with SqliteStaging(tmp_path / "a") as staging:
         staging.put(piece(0))
         staging.discard()
     assert not (tmp_path / "a").exists()
-    with SegmentStaging(tmp_path / "a") as staging:
+    with SqliteStaging(tmp_path / "a") as staging:
         assert not staging.count_at(0)
 
 
 @pytest.mark.parametrize(("later", "kept"), [(-60, 3), (60, 0)])
 def test_old_staging_is_fetched_afresh(tmp_path: Path, later: float, kept: int) -> None:
     """What an unfinished run left long ago may be of another build, and does not count; the last write decides."""
-    with SegmentStaging(tmp_path / "a", wall=iter([1e9, 2e9]).__next__) as staging:
+    with SqliteStaging(tmp_path / "a", wall=iter([1e9, 2e9]).__next__) as staging:
         staging.put(piece(3))
         staging.put(piece(0))
-    with SegmentStaging(tmp_path / "a", wall=lambda: 2e9 + STAGING_HOURS * 3600 + later) as staging:
+    with SqliteStaging(tmp_path / "a", wall=lambda: 2e9 + STAGING_HOURS * 3600 + later) as staging:
         assert [staging.count_at(start) for start in (0, 3)] == [kept, kept]
 
 
@@ -233,32 +230,24 @@ def files_limited_to(size: int) -> Generator[None]:
 
 
 def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path) -> None:
-    """A write that finds no space is an error with a remedy; what was staged before can be read."""
-    with SegmentStaging(tmp_path / "a") as staging:
+    """A write that finds no space, also at the opening, is an error with a remedy; what was staged can be read."""
+    with SqliteStaging(tmp_path / "a") as staging:
         staging.put(piece(0))
         size = max(path.stat().st_size for path in (tmp_path / "a").iterdir())
         with files_limited_to(size + 50), pytest.raises(ArtifactError, match="Free space"):
             staging.put(piece(3))
         assert staging.count_at(3) == 0
         staging.put(piece(6))
-    with SegmentStaging(tmp_path / "a") as staging:
-        assert [staging.count_at(start) for start in (0, 3, 6)] == [3, 0, 3]
-
-
-def test_a_full_disk_at_the_beginning_discards_nothing(tmp_path: Path) -> None:
-    """A run that cannot open its staging for want of space says so; the next one finds what was staged."""
-    with SegmentStaging(tmp_path / "a") as staging:
-        staging.put(piece(0))
-    with files_limited_to(0), pytest.raises(ArtifactError, match="Free space"), SegmentStaging(tmp_path / "a"):
+    with files_limited_to(0), pytest.raises(ArtifactError, match="Free space"), SqliteStaging(tmp_path / "a"):
         pass
-    with SegmentStaging(tmp_path / "a") as staging:
-        assert same(staging.take(0), piece(0))
+    with SqliteStaging(tmp_path / "a") as staging:
+        assert [staging.count_at(start) for start in (0, 3, 6)] == [3, 0, 3]
 
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     """A place that cannot be written is named with its remedy."""
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(ArtifactError, match="fix the permissions"), SegmentStaging(tmp_path / "file" / "a"):
+    with pytest.raises(ArtifactError, match="fix the permissions"), SqliteStaging(tmp_path / "file" / "a"):
         pass
 
 
@@ -283,9 +272,9 @@ def test_folders_differ_by_all_that_matters(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from parity_pipeline.storage.staging import SegmentStaging
+from parity_pipeline.storage.staging import SqliteStaging
 from parity_pipeline_tests.storage.test_staging import piece
-with SegmentStaging(Path(sys.argv[1])) as staging:
+with SqliteStaging(Path(sys.argv[1])) as staging:
     start = 0
     while True:
         staging.put(piece(start))
@@ -305,5 +294,5 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
             while acknowledged < 90:
                 acknowledged = int(json.loads(writer.stdout.readline()))
             writer.kill()
-        with SegmentStaging(tmp_path / "a") as staging:
+        with SqliteStaging(tmp_path / "a") as staging:
             assert all(same(staging.take(start), piece(start)) for start in range(0, acknowledged, 3))
