@@ -188,6 +188,8 @@ class SqliteStaging:
         try:
             self._connect()
             return self._load()
+        except UnicodeDecodeError:  # what the sqlite3 module makes of a message that quotes a damaged schema
+            return False
         except sqlite3.Error as error:
             if _is_from_outside(error):
                 raise

@@ -138,13 +138,13 @@ def flip(path: Path, place: float, bit: int) -> None:
 
 
 def test_a_changed_header_costs_the_staging_only(tmp_path: Path) -> None:
-    """A bit flipped anywhere in the database's own header is survived: the run goes on, with what was staged or without."""
+    """A bit flipped in the database's own header or schema is survived: the run goes on, with what was staged or without."""
     with SqliteStaging(tmp_path / "a") as staging:
         staging.put(piece(0))
     whole = (database := tmp_path / "a" / "staging.db").read_bytes()
-    for number in range(100):
+    for at, bit in [*((number, number % 8) for number in range(100)), (whole.index(b"CREATE"), 7)]:
         database.write_bytes(whole)
-        flip(database, (number + 0.5) / len(whole), number % 8)
+        flip(database, (at + 0.5) / len(whole), bit)
         with SqliteStaging(tmp_path / "a") as staging:
             assert not staging.count_at(0) or same(staging.take(0), piece(0))
             staging.put(piece(3))
