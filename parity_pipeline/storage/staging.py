@@ -213,7 +213,10 @@ class SqliteStaging:
                 self._facts = known
             elif RowStatus.FAILED not in known["status"]:  # no definite answer: fetched again
                 self._counts[start] = len(known["ids"])
-        self._execute(f"PRAGMA user_version = {_VERSION}")  # fails where a damaged header would forbid writing later
+        # Damage that reading alone does not meet, and a header that forbids writing, would stop the run at its first `put`.
+        if self._execute("PRAGMA quick_check(1)").fetchall() != [("ok",)]:
+            return False
+        self._execute(f"PRAGMA user_version = {_VERSION}")
         return self._wall() - newest <= STAGING_HOURS * 3600
 
     def _write(self, start: int, meta: Mapping[str, Any], vectors: bytes) -> None:
