@@ -32,7 +32,7 @@ from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.vector_stats import VectorStats
 from parity_pipeline.storage.embeddings_files import EmbeddingsWriter
-from parity_pipeline.storage.staging import SegmentStaging
+from parity_pipeline.storage.staging import SqliteStaging
 from parity_pipeline.wire.client import Client, transport_for
 from parity_pipeline.wire.decode import Decoder
 from parity_pipeline.wire.dialects import BUILT_IN
@@ -59,7 +59,7 @@ def side(url: str, concurrency: int = 4) -> SideConfig:
 def fetch(url: str, samples: int, folder: Path, *, staged: bool = True, concurrency: int = 4) -> LaneResult:
     """Fetch through to a finished Parquet file, as the embeddings asset does."""
     config = side(url, concurrency)
-    staging = SegmentStaging(folder / "staging") if staged else contextlib.nullcontext()
+    staging = SqliteStaging(folder / "staging") if staged else contextlib.nullcontext()
     with staging as kept, EmbeddingsWriter(folder / f"{uuid4()}.parquet") as writer:
         survey = VectorStats()
 

@@ -21,7 +21,7 @@ from parity_pipeline.runs.instance import run_log, shared_logs
 from parity_pipeline.runs.run_lock import at_work
 from parity_pipeline.settings.loading import CONFIG_VARIABLE
 from parity_pipeline.settings.model import Settings
-from parity_pipeline.storage.staging import SegmentStaging, staging_folder
+from parity_pipeline.storage.staging import SqliteStaging, staging_folder
 from parity_pipeline.storage.verdict_files import read_verdict
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -128,7 +128,7 @@ def discard_staged(root: Path, pairs: Iterable[tuple[str, str]], sides: Iterable
     for (day, model), side in product(pairs, tuple(sides)):
         any_set = staging_folder(root, side=side, model=model, date=day, sample_set_hash="", settings_hash="")
         for folder in sorted(one for one in any_set.parent.glob("*") if one.is_dir()):
-            with SegmentStaging(folder) as staging:
+            with SqliteStaging(folder) as staging:
                 staging.discard()
 
 

@@ -17,7 +17,7 @@ from parity_pipeline.steps.context import RunContext, stored
 from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.embeddings_files import EmbeddingsWriter
 from parity_pipeline.storage.sample_set_files import SampleSetFile, SampleSetHeader
-from parity_pipeline.storage.staging import SegmentStaging, staging_folder
+from parity_pipeline.storage.staging import SqliteStaging, staging_folder
 from parity_pipeline.wire.fetch_lane import LaneResult
 from parity_pipeline.wire.progress import Progress
 from parity_pipeline.wire.side_config import SideConfig
@@ -53,7 +53,7 @@ def fetch_embeddings(
     header, gateway = samples.header, run.gateways[side]
     config, stats = gateway.config(), VectorStats()
     folder = _staging_folder(run, config, header, day, model)
-    with SegmentStaging(folder) as staging:
+    with SqliteStaging(folder) as staging:
         with publishing(run.layout.embeddings(side, day, model)) as draft, EmbeddingsWriter(draft) as writer:
 
             def sink(rows: FetchedRows) -> None:

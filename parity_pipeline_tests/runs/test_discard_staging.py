@@ -9,7 +9,7 @@ from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.runs.runner import discard_staged, run_partitions
 from parity_pipeline.steps import fetch_embeddings
-from parity_pipeline.storage.staging import SegmentStaging
+from parity_pipeline.storage.staging import SqliteStaging
 from parity_pipeline_tests.defs.project import DAY, MODEL, Project
 from parity_pipeline_tests.fakes.gateways import hash_gateway
 
@@ -73,7 +73,7 @@ def test_a_fetch_under_way_is_not_discarded(project: Project, left: list[Path]) 
     """While another run has a lane's staging, afresh says so and discards nothing of it; no run begins."""
     runs = len(project.instance.get_runs())
     candidate = left[0]
-    with SegmentStaging(candidate), pytest.raises(ArtifactError, match="is fetching the same samples"):
+    with SqliteStaging(candidate), pytest.raises(ArtifactError, match="is fetching the same samples"):
         list(run_partitions(
             project.settings(), project.definitions(), project.instance, [(DAY, MODEL)],
             side=Side.CANDIDATE, afresh=True,

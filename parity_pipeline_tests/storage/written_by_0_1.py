@@ -17,15 +17,15 @@ import numpy as np
 from pydantic import SecretStr
 
 from parity_pipeline.core.verdict import Verdict
-from parity_pipeline.settings import Settings
-from parity_pipeline.settings_file import load
+from parity_pipeline.settings.loading import load
+from parity_pipeline.settings.model import Settings
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.diagnosis_files import read_diagnosis
-from parity_pipeline.storage.embeddings import EmbeddingsFile
+from parity_pipeline.storage.embeddings_files import EmbeddingsFile
 from parity_pipeline.storage.parity_files import ParityFile
-from parity_pipeline.storage.sample_sets import SampleSetFile
+from parity_pipeline.storage.sample_set_files import SampleSetFile
 from parity_pipeline.storage.stability_files import read_stability
-from parity_pipeline.storage.verdicts import read_verdict
+from parity_pipeline.storage.verdict_files import read_verdict
 
 Facts = dict[str, Any]
 
