@@ -7,9 +7,9 @@ import pytest
 
 from parity_pipeline.core.errors import ServiceError
 from parity_pipeline.services import processes
-from parity_pipeline.services.bringing import down, up
 from parity_pipeline.services.processes import program_of
 from parity_pipeline.services.spec import ServiceSpec
+from parity_pipeline.services.supervisor import down, up
 from parity_pipeline_tests.services.programs import alive, script, server
 
 
@@ -55,8 +55,8 @@ def test_a_command_that_cannot_be_is_an_error(tmp_path: Path, state: Path, comma
         up([spec_of(tmp_path, *command)], state)
 
 
-def test_a_file_that_is_no_program_is_an_error(tmp_path: Path, state: Path) -> None:
-    """What the system refuses to run is told with the system's reason."""
+def test_a_file_that_is_not_a_program_is_an_error(tmp_path: Path, state: Path) -> None:
+    """What the system refuses to run is an error with the system's reason."""
     program(tmp_path, "bin/odd").write_bytes(b"\x00\x01")
     with pytest.raises(ServiceError, match="Exec format error"):
         up([spec_of(tmp_path, "./bin/odd")], state)
@@ -85,10 +85,9 @@ def test_the_process_leads_its_own_session(tmp_path: Path, state: Path) -> None:
 def test_children_are_stopped_too(tmp_path: Path, state: Path) -> None:
     """A child in the group and one that left for a session of its own both end."""
     told = up([server(tmp_path, "one", "parent")], state)[0]
-    assert told.log is not None
     children = [int(pid) for pid in told.log.read_text().splitlines()[1].split()[1:]]
     assert all(alive(pid) for pid in children)
-    down(None, state)
+    down(state)
     assert not any(alive(pid) for pid in (told.pid, *children))
 
 
@@ -96,7 +95,7 @@ def test_a_stubborn_process_is_killed(tmp_path: Path, state: Path, monkeypatch: 
     """What ignores SIGTERM gets SIGKILL."""
     monkeypatch.setattr(processes, "STOP_SECONDS", 0.1)
     told = up([server(tmp_path, "one", "stubborn")], state)[0]
-    assert down(None, state) == ["one"]
+    assert down(state) == ["one"]
     assert not alive(told.pid)
 
 
@@ -104,8 +103,7 @@ def test_the_log_of_the_start_before_is_kept(tmp_path: Path, state: Path) -> Non
     """A restart begins a fresh log and keeps one older one."""
     spec = server(tmp_path)
     log = up([spec], state)[0].log
-    assert log is not None
-    down(None, state)
+    down(state)
     log.write_text("of before")
     up([spec], state)
     assert log.read_text() == "serving with None\n"
@@ -115,12 +113,11 @@ def test_the_log_of_the_start_before_is_kept(tmp_path: Path, state: Path) -> Non
 def test_what_a_dead_service_left_behind_is_stopped(tmp_path: Path, state: Path) -> None:
     """When the process itself was killed, `down` still ends its children, by the mark in their environment."""
     told = up([server(tmp_path, "one", "parent")], state)[0]
-    assert told.log is not None
     assert told.pid is not None
     children = [int(pid) for pid in told.log.read_text().splitlines()[1].split()[1:]]
     os.kill(told.pid, signal.SIGKILL)
     while alive(told.pid):
         pass
     assert all(alive(pid) for pid in children)
-    assert down(None, state) == ["one"]
+    assert down(state) == ["one"]
     assert not any(alive(pid) for pid in children)

@@ -1,12 +1,60 @@
+import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from parity_pipeline.core.errors import ServiceError
-from parity_pipeline.services.bringing import Surroundings, up
-from parity_pipeline.services.log_tail import LINE_CHARACTERS, LINES, last_lines, secret_values
 from parity_pipeline.services.spec import ServiceSpec
+from parity_pipeline.services.state import LINE_CHARACTERS, LINES, Record, StateFolder, last_lines, secret_values
+from parity_pipeline.services.supervisor import Environment, down, up
 from parity_pipeline_tests.services.programs import script
+
+OLD_MARK = "2e6fae253fb0d49929af0307c602b2f4"
+OLD_FILE = {
+    "name": "one / odd:n\u00e9e",
+    "pid": 10044,
+    "created": 1795675977.17,
+    "mark": OLD_MARK,
+}
+"""What version 0.1 wrote to `services/one%20%2F%20odd%3An%C3%A9e.json` for a service that it had started."""
+
+
+def old_state(folder: Path, **changes: object) -> None:
+    """Write the state file of version 0.1, with some values replaced."""
+    path = folder / "services" / "one%20%2F%20odd%3An%C3%A9e.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({**OLD_FILE, **changes}))
+
+
+def test_a_state_file_of_an_older_version_is_read(state: Path) -> None:
+    """Every value is taken over, and a process that is long gone is forgotten."""
+    old_state(state)
+    record = StateFolder(state).load("one / odd:née")
+    assert record == Record(name="one / odd:née", pid=10044, created=1795675977.17, mark=OLD_MARK)
+    assert record is not None
+    assert record.process() is None
+    assert down(state) == []
+    assert StateFolder(state).records() == []
+
+
+def test_a_service_that_an_older_version_started_is_stopped(state: Path) -> None:
+    """`down` ends the process that an old state file names, and what carries the mark in that file."""
+    wait = [sys.executable, "-c", "import signal; signal.pause()"]
+    leader = subprocess.Popen(wait, start_new_session=True)
+    marked = subprocess.Popen(wait, start_new_session=True, env={"PARITY_SERVICE_MARK": OLD_MARK})
+    old_state(state, pid=leader.pid, created=psutil.Process(leader.pid).create_time())
+    assert down(state) == ["one / odd:née"]
+    assert [leader.wait(), marked.wait()] == [-signal.SIGTERM, -signal.SIGTERM]
+
+
+@pytest.mark.parametrize("pid", [-1, 0, 10**30])
+def test_an_impossible_pid_is_not_running(pid: int) -> None:
+    """A damaged state file cannot make a check fail or hit another process."""
+    assert Record(name="one", pid=pid, created=0.0).process() is None
 
 
 def log_with(folder: Path, content: bytes) -> Path:
@@ -50,16 +98,15 @@ def test_secret_values_are_the_given_and_the_telling_ones() -> None:
 
 
 def test_no_secret_is_in_an_error_or_repr(tmp_path: Path, state: Path) -> None:
-    """What a failing service prints of its environment, or of what the caller names, is masked."""
-    code = "import os; print(dict(os.environ), 'named-by-caller'); raise SystemExit(1)"
+    """What a failing service prints of its environment is masked, and its state file never has it."""
+    code = "import os; print(dict(os.environ)); raise SystemExit(1)"
     spec = script(tmp_path, code, env={"PLAIN": "planted-value"})
-    around = Surroundings(environ={"SOME_TOKEN": "planted-token"}, secrets=["named-by-caller"])
+    environment = Environment(environ={"SOME_TOKEN": "planted-token"})
     with pytest.raises(ServiceError) as caught:
-        up([spec], state, around=around)
+        up([spec], state, environment=environment)
     assert "'SOME_TOKEN': '***'" in str(caught.value)
-    shown = str(caught.value) + repr(caught.value) + repr(spec) + repr(around)
+    shown = str(caught.value) + repr(caught.value) + repr(spec) + repr(environment)
     assert not any(secret in shown for secret in ("planted-value", "planted-token"))
-    assert "named-by-caller" not in str(caught.value)
 
 
 def test_a_spec_hides_its_environment() -> None:
