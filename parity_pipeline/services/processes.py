@@ -36,11 +36,7 @@ _children: Final[dict[int, psutil.Popen]] = {}
 
 
 def program_of(spec: ServiceSpec, path: str | None) -> str:
-    """Return the program of a service as an absolute path.
-
-    Args:
-        spec: The service.
-        path: PATH of its environment.
+    """Return the program of a service as an absolute path, looked up on its own PATH.
 
     Raises:
         ServiceError: No command, no such program, or one that is not executable.
@@ -57,12 +53,9 @@ def program_of(spec: ServiceSpec, path: str | None) -> str:
 
 
 def start(spec: ServiceSpec, log: Path, environ: Mapping[str, str]) -> Record:
-    """Start a service in its own session, with its output in a fresh log.
+    """Start a service in its own session, with its output in a fresh log; what was there is kept as `<log>.1`.
 
-    Args:
-        spec: The service.
-        log: File for standard output and error; what was there is kept as `<log>.1`.
-        environ: What is inherited; `spec.env` is set on top.
+    The service inherits `environ`, with `spec.env` on top.
 
     Raises:
         ServiceError: Its folder or program is missing, or the system refused to start it.
@@ -105,13 +98,10 @@ def exit_code(record: Record) -> int | None:
 
 
 def stop(record: Record) -> bool:
-    """End a recorded process and all that it started: SIGTERM, time to finish, then SIGKILL.
+    """End a recorded process and all that it started, and return whether there was something to stop.
 
-    Args:
-        record: Which process. When it has ended, or its pid is another process now, only what it left behind is ended.
-
-    Returns:
-        Whether there was something to stop.
+    SIGTERM, time to finish, then SIGKILL. When the process has ended, or its pid is another process now, only what it
+    left behind is ended.
 
     Raises:
         ServiceError: Something still runs after SIGKILL, or belongs to another user.

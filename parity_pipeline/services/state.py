@@ -121,9 +121,8 @@ def _read(path: Path) -> Record | None:
 def secret_values(given: Mapping[str, str], inherited: Mapping[str, str]) -> list[str]:
     """Return what must not be shown, longest first, each line of a value of several lines by itself too.
 
-    Args:
-        given: Variables set for the service: every value of 6 characters or more counts as secret.
-        inherited: The rest of its environment: values of 4 characters or more count where the name suggests it.
+    Of the variables given to the service every value of 6 characters or more counts, of these and the inherited ones
+    every value of 4 characters or more whose name suggests a secret.
     """
     values = {value for value in given.values() if len(value) >= _SHORTEST_GIVEN}
     for name, value in (*inherited.items(), *given.items()):
@@ -136,9 +135,7 @@ def secret_values(given: Mapping[str, str], inherited: Mapping[str, str]) -> lis
 def last_lines(log: Path, secrets: Iterable[str]) -> list[str]:
     """Return at most `LINES` last lines of a log, secrets masked and what is not printable escaped.
 
-    Args:
-        log: The file; one that cannot be read gives no lines.
-        secrets: What `secret_values` returned.
+    A log that cannot be read gives no lines. `secrets` come longest first, from `secret_values`.
     """
     try:
         with log.open("rb") as file:

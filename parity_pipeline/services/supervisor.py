@@ -71,7 +71,7 @@ def up(
     environment: Environment = REAL,
     meanwhile: Callable[[], None] = lambda: None,
 ) -> list[ServiceStatus]:
-    """Start what does not answer yet, and return when everything answers.
+    """Start what does not answer yet, and return one status per service, in order, when everything answers.
 
     What answers its health URL already is left alone. A process of ours that runs without answering is replaced.
     Services are started in the given order and waited for together, each with its own time-out.
@@ -81,9 +81,6 @@ def up(
         state_dir: Folder for logs, state files and the lock; made where missing.
         environment: The outside world.
         meanwhile: Called once, after the last process was started and before any is waited for.
-
-    Returns:
-        One status per service, in the given order, all healthy.
 
     Raises:
         ServiceError: A service cannot be started, ended at once, or never answered; what this call started is
@@ -152,16 +149,13 @@ def running(
 @contextmanager
 def _locked(folder: StateFolder) -> Generator[None]:
     folder.root.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.lock)
     try:
-        lock.acquire(timeout=LOCK_SECONDS)
+        lock = FileLock(folder.lock).acquire(timeout=LOCK_SECONDS)
     except Timeout:
         problem = f"another command has been starting or stopping services for {LOCK_SECONDS:g} s"
         raise ServiceError(problem, place=str(folder.root), remedy="Wait until it ends, or stop it.") from None
-    try:
+    with lock:
         yield
-    finally:
-        lock.release()
 
 
 def _look(spec: ServiceSpec, folder: StateFolder, environment: Environment) -> ServiceStatus:

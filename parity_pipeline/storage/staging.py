@@ -56,7 +56,6 @@ class SegmentStaging:
         self,
         folder: Path,
         *,
-        wait_seconds: float = 0.0,
         keep_hours: float = STAGING_HOURS,
         wall: Callable[[], float] = time.time,
         now: Callable[[], float] = time.monotonic,
@@ -65,13 +64,11 @@ class SegmentStaging:
 
         Args:
             folder: What `staging_folder` gives; made when entered.
-            wait_seconds: How long to wait for another run that has it.
             keep_hours: Age beyond which what is there is discarded.
             wall: Seconds since the epoch, to tell the age of files.
             now: Monotonic seconds.
         """
         self._folder = folder
-        self._wait_seconds = wait_seconds
         self._keep_hours = keep_hours
         self._wall = wall
         self._now = now
@@ -158,7 +155,7 @@ class SegmentStaging:
 
     def _take_lock(self) -> None:
         try:
-            self._lock.acquire(timeout=self._wait_seconds)
+            self._lock.acquire(blocking=False)
         except filelock.Timeout:
             owner = "another run"
             with contextlib.suppress(OSError):
