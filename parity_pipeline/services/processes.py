@@ -5,7 +5,6 @@ Here belong sessions, signals and zombies. Which process belongs to which servic
 
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import sys
@@ -35,23 +34,6 @@ _children: Final[dict[int, psutil.Popen]] = {}
 """What this very process started and has not reaped yet: nobody else is given the exit code."""
 
 
-def program_of(spec: ServiceSpec, path: str | None) -> str:
-    """Return the program of a service as an absolute path, looked up on its own PATH.
-
-    Raises:
-        ServiceError: No command, no such program, or one that is not executable.
-    """
-    name = spec.command[0] if spec.command else ""
-    if name in {"python", "python3"}:
-        return sys.executable
-    found = shutil.which(str((spec.cwd / name).absolute()) if "/" in name else name, path=path)
-    if found is None:
-        where = f"in {str(spec.cwd)!r}" if "/" in name else "on PATH"
-        remedy = "Correct `command` or `cwd`, or build the program first."
-        raise service_error(spec.name, f"there is no executable program {name!r} {where}", remedy)
-    return str(Path(found).absolute())
-
-
 def start(spec: ServiceSpec, log: Path, environ: Mapping[str, str]) -> Record:
     """Start a service in its own session, with its output in a fresh log; what was there is kept as `<log>.1`.
 
@@ -62,18 +44,19 @@ def start(spec: ServiceSpec, log: Path, environ: Mapping[str, str]) -> Record:
     """
     if not spec.cwd.is_dir():
         raise service_error(spec.name, f"there is no folder {str(spec.cwd)!r}", "Correct `cwd` of the service.")
+    if not spec.command:
+        raise service_error(spec.name, "its command is empty", "Give `command` a program.")
+    program = sys.executable if spec.command[0] in {"python", "python3"} else spec.command[0]
     mark = secrets.token_hex(16)
-    env = {**environ, **spec.env, MARK_VARIABLE: mark}
-    program = program_of(spec, env.get("PATH"))
     log.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileNotFoundError):
         log.replace(log.with_name(f"{log.name}.1"))
     try:
         with log.open("wb") as output:
-            child = psutil.Popen(
+            child = psutil.Popen(  # looks the program up on the PATH of `env`, or below `cwd` where it has a slash
                 [program, *spec.command[1:]],
                 cwd=spec.cwd,
-                env=env,
+                env={**environ, **spec.env, MARK_VARIABLE: mark},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -82,7 +65,8 @@ def start(spec: ServiceSpec, log: Path, environ: Mapping[str, str]) -> Record:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "the command or a variable holds a NUL character"
         problem = f"{spec.command[0]!r} could not be started: {reason}"
-        raise service_error(spec.name, problem, "Correct `command`.") from None
+        remedy = "Correct `command` or `cwd`, or build the program first."
+        raise service_error(spec.name, problem, remedy) from None
     _children[child.pid] = child
     try:
         created = child.create_time()

@@ -124,10 +124,9 @@ def secret_values(given: Mapping[str, str], inherited: Mapping[str, str]) -> lis
     Of the variables given to the service every value of 6 characters or more counts, of these and the inherited ones
     every value of 4 characters or more whose name suggests a secret.
     """
-    values = {value for value in given.values() if len(value) >= _SHORTEST_GIVEN}
-    for name, value in (*inherited.items(), *given.items()):
-        if _SECRET_NAME.search(name) and len(value) >= _SHORTEST_NAMED:
-            values.add(value)
+    named = [value for name, value in (*inherited.items(), *given.items()) if _SECRET_NAME.search(name)]
+    values = {value for value in named if len(value) >= _SHORTEST_NAMED}
+    values |= {value for value in given.values() if len(value) >= _SHORTEST_GIVEN}
     lines = {line for value in values for line in value.splitlines() if len(line) >= _SHORTEST_GIVEN}
     return sorted(values | lines, key=lambda value: (-len(value), value))
 

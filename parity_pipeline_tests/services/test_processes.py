@@ -1,13 +1,15 @@
 import os
+import re
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from parity_pipeline.core.errors import ServiceError
 from parity_pipeline.services import processes
-from parity_pipeline.services.processes import program_of
 from parity_pipeline.services.spec import ServiceSpec
 from parity_pipeline.services.supervisor import down, up
 from parity_pipeline_tests.services.programs import alive, script, server
@@ -19,22 +21,30 @@ def spec_of(folder: Path, *command: str) -> ServiceSpec:
 
 
 def program(folder: Path, name: str, mode: int = 0o755) -> Path:
-    """Write a program that may be run, or not."""
+    """Write a program that says where it is and ends with 1, and may be run, or not."""
     path = folder / name
     path.parent.mkdir(exist_ok=True)
-    path.write_text("#!/bin/sh\nexit 0\n")
+    path.write_text("#!/bin/sh\necho this is $0\nexit 1\n")
     path.chmod(mode)
     return path
 
 
-def test_programs_are_found_where_the_spec_says(tmp_path: Path) -> None:
-    """A slash means below `cwd`, a bare name PATH, `python` this interpreter, and an absolute path itself."""
-    here, there = program(tmp_path, "bin/here"), program(tmp_path / "path", "there")
-    assert program_of(spec_of(tmp_path, "./bin/here"), None) == str(here)
-    assert program_of(spec_of(tmp_path, "bin/here"), None) == str(here)
-    assert program_of(spec_of(tmp_path, "there"), str(tmp_path / "path")) == str(there)
-    assert program_of(spec_of(tmp_path, str(here)), None) == str(here)
-    assert program_of(spec_of(tmp_path, "python"), None) == sys.executable
+@pytest.mark.parametrize("command", ["./bin/here", "bin/here", "there", "{folder}/bin/here"])
+def test_programs_are_found_where_the_spec_says(tmp_path: Path, state: Path, command: str) -> None:
+    """A slash means below `cwd`, a bare name the PATH of the service, and an absolute path itself."""
+    program(tmp_path, "bin/here")
+    program(tmp_path / "path", "there")
+    spec = replace(
+        spec_of(tmp_path, command.format(folder=tmp_path)), env={"PATH": f"{tmp_path / 'path'}:{os.environ['PATH']}"}
+    )
+    with pytest.raises(ServiceError, match=r"exit code 1 before(.|\n)*this is \S*/t?here"):
+        up([spec], state)
+
+
+def test_python_is_this_interpreter(tmp_path: Path, state: Path) -> None:
+    """`python` needs no PATH and has the same packages."""
+    with pytest.raises(ServiceError, match=f"this is {re.escape(sys.executable)}"):
+        up([script(tmp_path, "import sys; sys.exit(f'this is {sys.executable}')", env={"PATH": ""})], state)
 
 
 @pytest.mark.parametrize("command", ["./bin/missing", "missing-program", "./bin/plain", "./bin"])
@@ -89,6 +99,16 @@ def test_children_are_stopped_too(tmp_path: Path, state: Path) -> None:
     assert all(alive(pid) for pid in children)
     down(state)
     assert not any(alive(pid) for pid in (told.pid, *children))
+
+
+def test_a_process_without_environment_or_parent_is_stopped(tmp_path: Path, state: Path) -> None:
+    """What has lost its parent and the mark still belongs to the session of the service."""
+    told = up([server(tmp_path, "one", "orphan")], state)[0]
+    orphan = int(told.log.read_text().splitlines()[1].split()[1])
+    assert psutil.Process(orphan).ppid() != told.pid
+    assert "PARITY_SERVICE_MARK" not in psutil.Process(orphan).environ()
+    assert down(state) == ["one"]
+    assert not alive(orphan)
 
 
 def test_a_stubborn_process_is_killed(tmp_path: Path, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
