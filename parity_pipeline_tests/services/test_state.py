@@ -11,7 +11,7 @@ from parity_pipeline.core.errors import ServiceError
 from parity_pipeline.services.spec import ServiceSpec
 from parity_pipeline.services.state import LINE_CHARACTERS, LINES, Record, StateFolder, last_lines, secret_values
 from parity_pipeline.services.supervisor import Environment, down, up
-from parity_pipeline_tests.services.programs import script
+from parity_pipeline_tests.services.programs import script, server
 
 OLD_MARK = "2e6fae253fb0d49929af0307c602b2f4"
 OLD_FILE = {
@@ -98,7 +98,7 @@ def test_secret_values_are_the_given_and_the_telling_ones() -> None:
 
 
 def test_no_secret_is_in_an_error_or_repr(tmp_path: Path, state: Path) -> None:
-    """What a failing service prints of its environment is masked, and its state file never has it."""
+    """What a failing service prints of its environment is masked."""
     code = "import os; print(dict(os.environ)); raise SystemExit(1)"
     spec = script(tmp_path, code, env={"PLAIN": "planted-value"})
     environment = Environment(environ={"SOME_TOKEN": "planted-token"})
@@ -107,6 +107,15 @@ def test_no_secret_is_in_an_error_or_repr(tmp_path: Path, state: Path) -> None:
     assert "'SOME_TOKEN': '***'" in str(caught.value)
     shown = str(caught.value) + repr(caught.value) + repr(spec) + repr(environment)
     assert not any(secret in shown for secret in ("planted-value", "planted-token"))
+
+
+def test_no_secret_is_in_the_state_file(tmp_path: Path, state: Path) -> None:
+    """Neither given nor inherited variables are written there."""
+    environment = Environment(environ={"SOME_TOKEN": "planted-token"})
+    up([server(tmp_path, env={"PLAIN": "planted-value"})], state, environment=environment)
+    text = (state / "services" / "one.json").read_text()
+    assert set(json.loads(text)) == {"name", "pid", "created", "mark"}
+    assert "planted" not in text
 
 
 def test_a_spec_hides_its_environment() -> None:
