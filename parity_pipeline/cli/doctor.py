@@ -10,7 +10,7 @@ from pathlib import Path
 
 from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.services.bringing import status
+from parity_pipeline.services.supervisor import status
 from parity_pipeline.settings.model import Settings
 from parity_pipeline.storage.sources import absent_sources, read_sources
 from parity_pipeline.wire.connectivity import ConnectivityResult, check_connectivity

@@ -130,7 +130,7 @@ def _run(
     as_json: bool = False,
 ) -> None:
     """Run partitions with services up, print what came of them, and exit with their code."""
-    from parity_pipeline.services.bringing import running
+    from parity_pipeline.services.supervisor import running
 
     sides = (side,) if side else tuple(Side)
     state = settings.path(settings.state_dir)
@@ -195,7 +195,7 @@ def _loaded() -> None:
 @app.command()
 def up(config: Config = None) -> None:
     """Start the services of both sides that do not answer yet, and wait until they do."""
-    from parity_pipeline.services.bringing import up as bring_up
+    from parity_pipeline.services.supervisor import up as bring_up
 
     settings = _settings(config)
     for one in bring_up(settings.services(), settings.path(settings.state_dir)):
@@ -206,25 +206,25 @@ def up(config: Config = None) -> None:
 @app.command()
 def down(config: Config = None) -> None:
     """Stop the services that `parity up` started, and no others."""
-    from parity_pipeline.services.bringing import down as bring_down
+    from parity_pipeline.services.supervisor import down as bring_down
 
     settings = _settings(config)
-    stopped = bring_down(None, settings.path(settings.state_dir))
-    output.print(f"stopped: {', '.join(stopped)}" if stopped else "nothing of ours was running", markup=False)
+    stopped = bring_down(settings.path(settings.state_dir))
+    output.print(f"stopped: {', '.join(stopped)}" if stopped else "no service to stop", markup=False)
 
 
 @app.command()
 def status(config: Config = None) -> None:
-    """Say of each service whether it answers, and whether it is ours. Exit 0 when all answer, else 2."""
-    from parity_pipeline.services.bringing import status as look
+    """Say of each service whether it answers, and whether `parity up` started it. Exit 0 when all answer, else 2."""
+    from parity_pipeline.services.supervisor import status as look
 
     settings = _settings(config)
     found = look(settings.services(), settings.path(settings.state_dir))
     for one in found:
         state = "answers" if one.healthy else "does not answer"
-        strange = "not started by us" if one.healthy else "none of ours; `parity up` starts it"
-        whose = f"ours, pid {one.pid}, log {one.log}" if one.ours else strange
-        output.print(f"{one.name}: {state}, {whose} ({one.health_url})", markup=False, soft_wrap=True)
+        unknown = "not started by parity" if one.healthy else "not running; `parity up` starts it"
+        origin = f"started by parity, pid {one.pid}, log {one.log}" if one.pid else unknown
+        output.print(f"{one.name}: {state}, {origin} ({one.health_url})", markup=False, soft_wrap=True)
     if not all(one.healthy for one in found):
         raise typer.Exit(2)
 

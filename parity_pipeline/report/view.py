@@ -62,12 +62,11 @@ class ReportView:
     package_version: str
 
 
-def view_of(verdict: Verdict, reproduce: Sequence[str] = ()) -> ReportView:
+def view_of(verdict: Verdict) -> ReportView:
     """Derive the facts of a report from a verdict, and from nothing else.
 
     Args:
         verdict: The verdict, as core concluded it or as storage read it.
-        reproduce: Command lines that reproduce the run; by default those of the verdict's date and model.
     """
     threshold = verdict.thresholds.get("cosine")
     legacy, candidate = sides_of(verdict)
@@ -87,8 +86,7 @@ def view_of(verdict: Verdict, reproduce: Sequence[str] = ()) -> ReportView:
         sample_hash=str(verdict.sample_set.get("hash") or ""),
         sample_facts=_sample_facts(verdict.sample_set),
         sources=_sources(verdict.sample_set.get("sources")),
-        reproduce=tuple(reproduce)
-        or (run_command(verdict.date, verdict.model), backfill_command(verdict.date, verdict.model)),
+        reproduce=(run_command(verdict.date, verdict.model), backfill_command(verdict.date, verdict.model)),
         package_version=verdict.package_version,
     )
 

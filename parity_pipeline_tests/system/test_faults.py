@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from parity_pipeline.services.bringing import down
+from parity_pipeline.services.supervisor import down
 from parity_pipeline_tests.system.project import PARITY, ROOT, Project, Told
 
 
@@ -31,7 +31,7 @@ class Shipped(Project):
         try:
             told = self.parity("demo", "--fault", name, **chosen)
         finally:
-            left = down(None, shown / "state")
+            left = down(shown / "state")
         assert left == []
         assert [path.name for path in self.real.iterdir()] == ["SUMMARY.md"]
         assert (self.real / "SUMMARY.md").read_text("utf-8") == "a real verdict\n"

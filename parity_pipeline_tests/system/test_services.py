@@ -13,8 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from parity_pipeline.services.bringing import down
-from parity_pipeline.services.health import answers
+from parity_pipeline.services.supervisor import answers, down
 from parity_pipeline_tests.fakes.gateways import hash_gateway
 from parity_pipeline_tests.fakes.serving import serve
 from parity_pipeline_tests.system.project import DAY, LIMIT_SECONDS, Project, demo_side, free_ports, side
@@ -26,7 +25,7 @@ MODEL = "wordllama-64"
 def folder(tmp_path: Path) -> Generator[Path]:
     """Return a folder whose services are stopped afterwards, by their own pids, whatever a test did."""
     yield tmp_path
-    down(None, tmp_path / ".parity")
+    down(tmp_path / ".parity")
 
 
 def health(port: int) -> str:
@@ -35,7 +34,7 @@ def health(port: int) -> str:
 
 
 def test_up_run_down(folder: Path) -> None:
-    """`up` starts what does not answer and leaves alone what does, a run uses it and leaves it, `down` stops ours."""
+    """`up` starts what does not answer and leaves alone what does, a run uses it and leaves it, `down` stops only what `up` started."""
     port = free_ports(1)[0]
     other = hash_gateway("rust", models={MODEL: 64}, default_model=MODEL)
     with serve(other.app) as url:
@@ -54,7 +53,7 @@ def test_up_run_down(folder: Path) -> None:
         assert answers(f"{url}/health")
         gone = project.parity("status")
     assert gone.code == 2
-    assert "demo-candidate: does not answer, none of ours; `parity up` starts it" in gone.out
+    assert "demo-candidate: does not answer, not running; `parity up` starts it" in gone.out
 
 
 def test_a_run_brings_its_services_and_takes_them_down(folder: Path) -> None:
@@ -65,7 +64,7 @@ def test_a_run_brings_its_services_and_takes_them_down(folder: Path) -> None:
     told = project.parity("run", "--date", DAY, "--json")
     assert (told.code, told.decisions()) == (0, ["PASS"])
     assert not any(answers(health(port)) for port in ports)
-    assert project.parity("down").out.strip() == "nothing of ours was running"
+    assert project.parity("down").out.strip() == "no service to stop"
 
 
 def test_a_service_that_cannot_start_shows_its_log(folder: Path) -> None:
