@@ -28,7 +28,7 @@ MEMBERS_LISTED: Final = 20
 """Ids that one group lists."""
 
 _BLOCK: Final = 256
-"""Rows of one matrix product: with 4,000 rows its result takes 8 MB."""
+"""Rows of one matrix product; against 4,000 rows its result takes at most 8 MB."""
 
 _PARTS: Final = 8
 """Vectors of the other side that a group is compared with; this bounds the work on one huge group."""
@@ -103,7 +103,7 @@ def scan(vectors: Matrix32, ids: Sequence[str], *, limit: float = SAME_DIRECTION
     Raises:
         MetricInputError: `ids` and `vectors` are not of one length, or the limit is out of its range.
 
-    Every pair is compared in float64, so the work grows with the square of the rows: ADR 16 has the figures for the
+    Every pair is compared, so the work grows with the square of the rows: ADR 16 has the figures for the
     4,000 that a diagnosis looks at.
     """
     if vectors.ndim != 2 or len(ids) != len(vectors) or not 1e-12 <= limit <= 1e-3:
@@ -161,15 +161,24 @@ def _directions(vectors: Matrix32) -> tuple[Rows, NDArray[np.float64]]:
 
 
 def _groups(directions: NDArray[np.float64], limit: float) -> Labels:
-    """Return for each row the first row of its group, which is the row itself where nothing earlier is the same."""
+    """Return for each row the first row of its group, which is the row itself where nothing earlier is the same.
+
+    A float32 product, whose error is below its number of terms times epsilon, singles out the rows that may have an
+    earlier match; a float64 product of these decides.
+    """
     labels: Labels = np.arange(len(directions), dtype=np.int32)
+    rough = directions.astype(np.float32)
+    screen = 1.0 - limit - (directions.shape[1] + 4) * float(np.finfo(np.float32).eps)
     for start in range(0, len(directions), _BLOCK):
-        block = directions[start : start + _BLOCK]
-        earlier = 1.0 - block @ directions[: start + len(block)].T <= limit
-        earlier[:, start:] &= np.tri(len(block), k=-1, dtype=np.bool_)
-        for row in np.flatnonzero(earlier.any(axis=1)):
-            near = np.unique(labels[: earlier.shape[1]][earlier[row]])
-            labels[start + row] = near[0]
+        block = rough[start : start + _BLOCK]
+        maybe = block @ rough[: start + len(block)].T >= screen
+        maybe[:, start:] &= np.tri(len(block), k=-1, dtype=np.bool_)
+        rows = np.flatnonzero(maybe.any(axis=1))
+        same = (1.0 - directions[start + rows] @ directions[: start + len(block)].T <= limit) & maybe[rows]
+        for row, earlier in zip(start + rows, same, strict=True):
+            near = np.unique(labels[: len(earlier)][earlier])
+            if len(near):
+                labels[row] = near[0]
             if len(near) > 1:
                 labels[np.isin(labels, near)] = near[0]
     return labels
