@@ -35,9 +35,8 @@ def measures(verdict: Verdict) -> list[str]:
     lines = ["## Measures", ""]
     lines += [*table(head, rows, right=(2,)), ""] if rows else []
     identical = f"{numbers.count(verdict.identical)} of {numbers.things(verdict.compared, 'compared pair')}"
-    mean = (
-        f"Mean cosine {numbers.cosine(verdict.mean_cosine)}, which decides nothing; identical as float32: {identical}."
-    )
+    mean_cosine = numbers.cosine(verdict.mean_cosine, verdict.thresholds.get("cosine"))
+    mean = f"Mean cosine {mean_cosine}, which decides nothing; identical as float32: {identical}."
     told = [passing_limit(verdict), *([mean] if verdict.compared else []), norms(verdict)]
     return [*lines, *(f"- {prose(one)}" for one in told)]
 
@@ -47,7 +46,8 @@ def measured(verdict: Verdict) -> Found:
     if verdict.measures or not verdict.thresholds:
         return verdict.measures
     worst, off = verdict.worst_cosine, verdict.counts.get(Outcome.MISMATCH, 0)
-    passes = passing_text(Measure.COSINE, worst) if off and worst is not None and worst > 0 else None
+    limit = verdict.thresholds.get("cosine")
+    passes = passing_text(Measure.COSINE, worst, limit) if off and worst is not None and worst > 0 else None
     told = {
         Measure.COSINE: {"off": off, "failing": off, "worst": worst, "passing_limit": passes},
         Measure.NORM_RATIO: {"off": verdict.norms_differ, "failing": 0, "worst": None, "passing_limit": None},
@@ -98,7 +98,7 @@ def _would_pass(name: str, found: Mapping[str, Any], *, warns: bool) -> str:
         return "none above 0" if found["failing"] and not warns else "as set: all are excused"
     if name not in _NAMES:
         return numbers.NOTHING
-    return f"{passing_text(Measure(name), worst)} or {direction}" if worst else "any"
+    return f"{passing_text(Measure(name), worst, found['limit'])} or {direction}" if worst else "any"
 
 
 def passing_limit(verdict: Verdict) -> str:
@@ -124,7 +124,8 @@ def passing_limit(verdict: Verdict) -> str:
 
 def _passed(verdict: Verdict, found: Found) -> str:
     reached = [
-        f"any {_short(name)} {'up to' if name == Measure.COSINE else 'from'} {passing_text(Measure(name), one['worst'])}"
+        f"any {_short(name)} {'up to' if name == Measure.COSINE else 'from'} "
+        f"{passing_text(Measure(name), one['worst'], one['limit'])}"
         for name, one in found.items()
         if name in _NAMES and one["worst"] and not one["off"]
     ]
