@@ -101,6 +101,7 @@ _KINDS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (_WriteTimeoutError, "write_timeout"),
     (aiohttp.SocketTimeoutError, "read_timeout"),
     (aiohttp.ServerTimeoutError, "connect_timeout"),
+    (aiohttp.ClientSSLError, "tls_error"),
     (aiohttp.ClientConnectorError, "connect_error"),
     (aiohttp.ClientHttpProxyError, "connect_error"),
     (aiohttp.InvalidURL, "connect_error"),
@@ -132,8 +133,11 @@ class _Connector(aiohttp.TCPConnector):
         self._known: WeakSet[Any] = WeakSet()
 
     async def connect(
-        self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout
-    ) -> Connection:  # noqa: ASYNC109 - aiohttp's signature
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Any],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's signature
+    ) -> Connection:
         """Return a connection, never an idle one that was closed or on which the server spoke out of turn.
 
         aiohttp would use either: it learns that an idle connection was closed only when its loop comes to read it, and
@@ -352,6 +356,12 @@ def _words(error: Exception) -> str:
     """Return what an exception says, in one line; not the half of a head that aiohttp attaches to a disconnect."""
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "the server disconnected without sending a response"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
+        reason = (
+            error.certificate_error if isinstance(error, aiohttp.ClientConnectorCertificateError) else error.os_error
+        )
+        words = getattr(reason, "verify_message", "") or getattr(reason, "reason", "") or str(reason)
+        return one_line(f"{error.host}:{error.port}: {words}")
     return one_line(str(error))
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Awaitable, Callable, Generator, Sequence
@@ -31,13 +32,13 @@ class Server:
         open: The connections, for what a test does to them.
     """
 
-    def __init__(self, listener: socket.socket, answers: Sequence[bytes]) -> None:
+    def __init__(self, listener: socket.socket, answers: Sequence[bytes], tls: ssl.SSLContext | None = None) -> None:
         """Serve from a listening socket."""
-        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{listener.getsockname()[1]}"
         self.connections = 0
         self.requests: list[bytes] = []
         self.open: list[socket.socket] = []
-        self._listener, self._answers = listener, answers
+        self._listener, self._answers, self._tls = listener, answers, tls
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
@@ -49,7 +50,10 @@ class Server:
                 threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
 
     def _answer(self, connection: socket.socket) -> None:
-        with closing(connection), suppress(OSError):
+        with ExitStack() as stack, suppress(OSError):
+            stack.enter_context(closing(connection))
+            if self._tls:
+                connection = stack.enter_context(closing(self._tls.wrap_socket(connection, server_side=True)))
             for answer in self._answers:
                 asked = b""
                 while b"\r\n\r\n" not in asked or not asked.endswith(b"{}"):
@@ -62,10 +66,10 @@ class Server:
 
 
 @contextmanager
-def serving(*answers: bytes) -> Generator[Server]:
+def serving(*answers: bytes, tls: ssl.SSLContext | None = None) -> Generator[Server]:
     """Run a server of such answers."""
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        yield Server(listener, answers)
+        yield Server(listener, answers, tls)
         listener.shutdown(socket.SHUT_RDWR)
 
 
