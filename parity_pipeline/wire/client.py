@@ -102,6 +102,7 @@ _KINDS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (aiohttp.SocketTimeoutError, "read_timeout"),
     (aiohttp.ServerTimeoutError, "connect_timeout"),
     (aiohttp.ClientSSLError, "tls_error"),
+    (ssl.SSLError, "tls_error"),
     (aiohttp.ClientConnectorError, "connect_error"),
     (aiohttp.ClientHttpProxyError, "connect_error"),
     (aiohttp.InvalidURL, "connect_error"),
@@ -316,8 +317,7 @@ class Client:
         try:
             yield
         except (httpx.TransportError, aiohttp.ClientError, ValueError) as error:
-            cause = error.__cause__
-            origin = cause if isinstance(error, httpx.TransportError) and isinstance(cause, Exception) else error
+            origin = _origin(error)
             kind = next((kind for family, kind in _KINDS if isinstance(origin, family)), "reset")
             detail = self._config.without_secrets(_words(origin))[:200] or type(origin).__name__
             raise Trouble(kind, detail, request_id=request_id) from None
@@ -350,6 +350,14 @@ class Client:
         except Trouble as found:
             found.http_status, found.request_id = response.status_code, request_id
             raise
+
+
+def _origin(error: Exception) -> Exception:
+    """Return what aiohttp met before httpx-aiohttp renamed it, and OpenSSL before aiohttp did."""
+    cause = error.__cause__
+    if isinstance(error, httpx.TransportError) and isinstance(cause, Exception):
+        error, cause = cause, cause.__cause__
+    return cause if isinstance(cause, ssl.SSLError) and not isinstance(error, aiohttp.ClientSSLError) else error
 
 
 def _words(error: Exception) -> str:

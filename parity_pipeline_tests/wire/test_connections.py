@@ -1,8 +1,11 @@
 """HTTP/1.1 over real connections: how bodies end, and which connections are used again."""
 
 import asyncio
+import fcntl
 import socket
 import ssl
+import struct
+import termios
 import threading
 import time
 from collections.abc import Awaitable, Callable, Generator, Sequence
@@ -46,14 +49,14 @@ class Server:
             while True:
                 connection, _ = self._listener.accept()
                 self.connections += 1
-                self.open.append(connection)
                 threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
 
     def _answer(self, connection: socket.socket) -> None:
         with ExitStack() as stack, suppress(OSError):
             stack.enter_context(closing(connection))
             if self._tls:
-                connection = stack.enter_context(closing(self._tls.wrap_socket(connection, server_side=True)))
+                connection = stack.enter_context(closing(_shaken(connection, self._tls)))
+            self.open.append(connection)
             for answer in self._answers:
                 asked = b""
                 while b"\r\n\r\n" not in asked or not asked.endswith(b"{}"):
@@ -63,6 +66,17 @@ class Server:
                     asked += part
                 self.requests.append(asked)
                 connection.sendall(answer)
+
+
+def _shaken(connection: socket.socket, tls: ssl.SSLContext) -> ssl.SSLSocket:
+    """Return the connection under TLS. One that is refused stays open until the client has read why."""
+    with closing(connection.dup()) as raw:
+        try:
+            return tls.wrap_socket(connection, server_side=True)
+        except ssl.SSLError:
+            while raw.recv(65536):
+                pass
+            raise
 
 
 @contextmanager
@@ -195,11 +209,16 @@ def test_an_answer_that_is_none_says_so(answer: bytes, kind: str, words: str) ->
         assert server.connections == 2
 
 
-def closing_has_arrived(connection: socket.socket) -> None:
-    """Close for writing, and return once the client's kernel knows."""
-    connection.shutdown(socket.SHUT_WR)
-    while connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) != b"\5":  # FIN_WAIT2: it was acknowledged
+def until_arrived(connection: socket.socket) -> None:
+    """Return once the client's kernel has acknowledged all that was sent, the end of the connection too."""
+    while struct.unpack("i", fcntl.ioctl(connection, termios.TIOCOUTQ, b"\0" * 4))[0]:
         pass
+
+
+def hang_up(connection: socket.socket) -> None:
+    """Close for writing, and return once the client's kernel knows: then it is no race."""
+    connection.shutdown(socket.SHUT_WR)
+    until_arrived(connection)
 
 
 def test_an_idle_connection_that_the_server_closed_is_not_used() -> None:
@@ -209,7 +228,7 @@ def test_an_idle_connection_that_the_server_closed_is_not_used() -> None:
         async def use(sender: Sender) -> None:
             for number in range(3):
                 assert await sender.body() == b"right"
-                closing_has_arrived(server.open[number])
+                hang_up(server.open[number])
 
         run(server.url, use)
         assert (server.connections, len(server.requests)) == (3, 3)
@@ -223,7 +242,7 @@ def test_an_idle_connection_on_which_the_server_spoke_is_not_used(turns: int) ->
         async def use(sender: Sender) -> None:
             assert await sender.body() == b"right"
             server.open[0].sendall(WRONG)
-            closing_has_arrived(server.open[0])
+            until_arrived(server.open[0])
             for _ in range(turns):
                 await asyncio.sleep(0)
             assert await sender.body() == b"right"
@@ -246,20 +265,19 @@ def test_a_request_is_never_sent_twice_behind_the_lane() -> None:
 
 def test_waiting_for_a_connection_has_its_own_timeout() -> None:
     """With all connections in use, a request waits as long as it may; a connection given up makes room for the next."""
-    with silent() as url:
+    large = b"HTTP/1.1 200 OK\r\ncontent-length: 2000000\r\n\r\n" + b"x" * 2_000_000
+    with serving(large) as server:
+        config = side(base_url=server.url, concurrency=1, timeouts=Timeouts(pool=0.3))
 
-        async def use(sender: Sender) -> None:
-            async with asyncio.TaskGroup() as tasks:
-                held = tasks.create_task(sender.trouble(seconds=1.0))
-                await asyncio.sleep(0)
-                assert (await sender.trouble()).kind == "connect_timeout"
-                assert not held.done()
-                assert (await held).kind == "deadline"
-            assert (await sender.trouble(seconds=0.02)).kind == "deadline", (
-                "it has a connection and waits for the server"
-            )
+        async def use() -> None:
+            async with transport_for(config) as transport:
+                held = await transport.handle_async_request(httpx.Request("POST", server.url, content=b"{}"))
+                assert (await Sender(config, transport).trouble()).kind == "connect_timeout"
+                await held.aclose()
+                assert (await Sender(config, transport).reply()).status == 200
 
-        run(url, use, timeouts=Timeouts(pool=0.02))
+        asyncio.run(use())
+        assert server.connections == 2, "a body that was not read must not be left for the next request"
 
 
 def test_a_body_that_is_too_large_is_not_left_for_the_next_request() -> None:
