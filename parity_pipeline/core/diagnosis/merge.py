@@ -1,4 +1,4 @@
-"""Putting findings together: the same cause told once, a likely one giving way to a proven one.
+"""Putting findings together: deduplicated, and a proven cause supersedes a likely one.
 
 Here belongs what happens to findings after they were found. Finding them belongs to the modules of their families.
 """
@@ -16,12 +16,12 @@ _SUREST: Final = (Confidence.PROVEN, Confidence.LIKELY, Confidence.POSSIBLE)
 
 
 def merged(findings: Sequence[FoundCause]) -> list[FoundCause]:
-    """Return one finding a cause, the one that explains most first; words and evidence of the surest lead."""
+    """Return one finding per cause, the one that explains most first; words and evidence of the surest lead."""
     kinds: dict[CauseName, list[FoundCause]] = {}
     for finding in findings:
         kinds.setdefault(finding.name, []).append(finding)
-    told = [_one(sorted(same, key=lambda one: _SUREST.index(one.confidence))) for same in kinds.values()]
-    return sorted(told, key=lambda one: (-len(one.rows), _SUREST.index(one.confidence)))
+    single = [_one(sorted(same, key=lambda one: _SUREST.index(one.confidence))) for same in kinds.values()]
+    return sorted(single, key=lambda one: (-len(one.rows), _SUREST.index(one.confidence)))
 
 
 def _one(same: Sequence[FoundCause]) -> FoundCause:
@@ -41,7 +41,7 @@ def fold_edited_pairs(likely: Sequence[FoundCause], twins: Sequence[FoundCause])
     """Return findings of texts and twins without saying one thing twice.
 
     Twins that all lie within a property of the texts support it: where a whole script is read differently, the one text
-    of it that stands in the set in two Unicode forms is part of that and no cause of its own.
+    of it that stands in the set in two Unicode forms is part of that and not a cause of its own.
     """
     kept = list(likely)
     alone: list[FoundCause] = []
