@@ -15,7 +15,7 @@ from parity_pipeline.core.diagnosis.records import CauseName, Diagnosis, Diagnos
 from parity_pipeline.demo.fault_scope import Scope
 from parity_pipeline.demo.fault_table import FAULTS, Fault
 from parity_pipeline_tests.core.diagnosis.corpus import corpus
-from parity_pipeline_tests.core.diagnosis.faulty_sides import SpoiltSide, experiments, inquiry, narrow, real, subject
+from parity_pipeline_tests.core.diagnosis.faulty_sides import FaultySide, experiments, inquiry, narrow, real, subject
 from parity_pipeline_tests.core.diagnosis.vector_spaces import SPACES
 
 N = CauseName
@@ -113,16 +113,16 @@ def is_right(faults: Sequence[str], rate: float, diagnosis: Diagnosis) -> bool:
     return all(bool(named & one) or not one for one in wanted) and named <= allowed
 
 
-def spoilt(faults: Sequence[Fault], texts: Sequence[str], rate: float) -> tuple[SpoiltSide, DiagnosisInput] | None:
+def spoilt(faults: Sequence[Fault], texts: Sequence[str], rate: float) -> tuple[FaultySide, DiagnosisInput] | None:
     """Return a spoilt side and its comparison, with the first seed at which a fault shows; None where none does."""
     quiet = {"raw-norm", "unit-norm", "int8"}
     for seed in range(200):
         scope = Scope(rate=rate, seed=seed, other_models=("wordllama-64",), characters=60)
-        side = SpoiltSide(real, faults, scope)
+        side = FaultySide(real, faults, scope)
         if any(fault.name == "stale-cache" for fault in faults):
             side.fetch(texts)
         if any(fault.name == "history" for fault in faults):
-            side.answer(["long " * 200])
+            side.respond(["long " * 200])
         given = subject(texts, side, in_flight=4 if faults[0].name in UNDER_LOAD else 1)
         if any(fault.model for fault in faults):
             given = dataclasses.replace(given, known={"wordllama-64 of the candidate": narrow(texts)})
@@ -157,7 +157,7 @@ def space_lines(texts: Sequence[str]) -> list[Line]:
     """Diagnose changes of the whole space, clean sides and noisy ones from stored vectors."""
     found: list[Line] = []
     for space in SPACES:
-        given = subject(texts, SpoiltSide(space.spoil), SpoiltSide(space.true))
+        given = subject(texts, FaultySide(space.faulty), FaultySide(space.true))
         diagnosis = diagnose(given)
         causes = {cause.name for cause in diagnosis.causes}
         right = causes == set(space.causes)

@@ -1,4 +1,4 @@
-"""Samples: the texts that a date and model is probed with, and the identity of a set of them.
+"""Samples: the texts that are embedded for a date and model, and the identity of a set of them.
 
 Here belong ids, hashes, dropping of duplicates and seeded drawing, all as streams. Reading files belongs to `storage`.
 """

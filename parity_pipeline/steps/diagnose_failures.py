@@ -111,8 +111,8 @@ def _found(
         known=_other_models(run, picked, chosen, failing.ordinals, model) if failing.seen else {},
     )
     follow_up = FollowUpQueries(
-        legacy=asking(run.gateways[Side.LEGACY], model),
-        candidate=asking(run.gateways[Side.CANDIDATE], model),
+        legacy=embedder(run.gateways[Side.LEGACY], model),
+        candidate=embedder(run.gateways[Side.CANDIDATE], model),
         requests=REQUESTS,
         texts=batch,
     )
@@ -144,13 +144,13 @@ def _other_models(
     known: dict[str, Matrix32] = {}
     for other in run.models:
         for side in Side if other != model else ():
-            vectors = known_vectors(asking(run.gateways[side], other), texts, rows, len(picked.ids))
+            vectors = known_vectors(embedder(run.gateways[side], other), texts, rows, len(picked.ids))
             if vectors is not None:
                 known[f"{other!r} of the {side} side"] = vectors
     return known
 
 
-def asking(gateway: Gateway, model: str) -> Callable[[Sequence[str]], Sequence[Vector | None]]:
+def embedder(gateway: Gateway, model: str) -> Callable[[Sequence[str]], Sequence[Vector | None]]:
     """Return a function that embeds texts; None for what is refused, all None where the side cannot be used."""
 
     def ask(texts: Sequence[str]) -> Sequence[Vector | None]:

@@ -83,10 +83,10 @@ def sets_by_case() -> Mapping[int, tuple[str, ...]]:
 
 
 def cases_exercised(categories: Iterable[str], experiments: Iterable[str] = ()) -> CaseCoverage:
-    """Tell which cases a run exercised: would have shown had the gateways had them.
+    """Return which cases a run exercised: those it would have shown, had the gateways had them.
 
     Args:
-        categories: Categories of the sample set that both sides were asked for; those that begin with `hazard/` name
+        categories: Categories of the sample set that both sides embedded; those that begin with `hazard/` name
             a set, and sets that this version does not know count as any other text. None at all exercise nothing.
         experiments: Names of `EXPERIMENTS` that ran to their end.
 

@@ -1,4 +1,4 @@
-"""A hazard probe: one text with the documented cases it exercises, and how a group of them is made.
+"""A hazard: one text with the documented cases it exercises, and how a group of them is made.
 
 Here belong the record and the builders that the modules of texts share. The texts themselves stand in modules by kind,
 the choice among them in `corpus`, the cases in `failure_modes`.

@@ -109,7 +109,7 @@ def test_only_the_salted_texts_go_by_the_salt() -> None:
 
 @given(st.text(st.characters(exclude_categories=()), max_size=12), st.integers(0, 40))
 def test_salted_texts_are_distinct(salt: str, count: int) -> None:
-    """As many different texts as asked for, whatever the salt, and the first ones do not depend on the count."""
+    """As many different texts as requested, whatever the salt, and the first ones do not depend on the count."""
     made = salted_texts(salt, count)
     assert len(set(made)) == count
     assert made == salted_texts(salt, count + 1)[:count]
