@@ -56,7 +56,7 @@ class Collision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollisionScan:
-    """What one side's scan came to.
+    """Result of scanning one side.
 
     Attributes:
         groups: Number of groups of texts that share a vector.

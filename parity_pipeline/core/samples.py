@@ -16,7 +16,7 @@ ID_HEX_DIGITS: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One text to probe with.
+    """One text to embed.
 
     Attributes:
         text: The text exactly as it is sent; may be empty.
@@ -82,7 +82,7 @@ class DropCount:
 def unique(samples: Iterable[Sample], dropped: DropCount) -> Iterator[Sample]:
     """Yield each text once, the first time it comes; count the others in `dropped`.
 
-    Keeps 16 bytes a distinct text, not the text.
+    Keeps 16 bytes per distinct text, not the text.
     """
     seen: set[bytes] = set()
     for sample in samples:
@@ -121,7 +121,7 @@ def as_drawn(samples: Sequence[Sample]) -> Iterator[Sample]:
 
 
 def corpus_faults(*, stated: int, stated_hash: str, found: SetHash, blank: int) -> tuple[str, ...]:
-    """Return why a stored sample set is not fit to probe with; empty when it is.
+    """Return why a stored sample set is not fit for a run; empty when it is.
 
     Args:
         stated: Samples that the set's header names.

@@ -108,7 +108,7 @@ def _found(
         thresholds=run.thresholds,
         batch_size=batch,
         ordinals=[int(ordinal) for ordinal in chosen],
-        known=_other_models(run, picked, chosen, failing.ordinals, model) if failing.seen else {},
+        known=_other_models(run, picked, chosen, failing.ordinals, model) if failing.total else {},
     )
     follow_up = FollowUpQueries(
         legacy=embedder(run.gateways[Side.LEGACY], model),
@@ -117,9 +117,9 @@ def _found(
         texts=batch,
     )
     experiments = stored_repeatability(run, header, day, model).experiments()
-    result = diagnose(comparison, experiments, follow_up if failing.seen else None)
+    result = diagnose(comparison, experiments, follow_up if failing.total else None)
     return asdict(result) | {
-        "failing": failing.seen,
+        "failing": failing.total,
         "failing_looked_at": result.failing,
         "looked_at": len(chosen),
         "collisions": collisions_of(legacy, candidate),
@@ -172,9 +172,9 @@ def collisions_of(legacy: FetchedRows, candidate: FetchedRows) -> list[dict[str,
     if not len(both):
         return []
     ids = [legacy.ids[int(row)] for row in both]
-    old, new = (matrix[both] for matrix in matrices)
+    left, right = (matrix[both] for matrix in matrices)
     found = (
-        one_sided(Side.LEGACY, scan(old, ids), new, ids),
-        one_sided(Side.CANDIDATE, scan(new, ids), old, ids),
+        one_sided(Side.LEGACY, scan(left, ids), right, ids),
+        one_sided(Side.CANDIDATE, scan(right, ids), left, ids),
     )
     return [asdict(one) for one in found if one.groups]

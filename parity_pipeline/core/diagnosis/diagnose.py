@@ -40,7 +40,8 @@ from parity_pipeline.core.diagnosis.wrong_model import find_known_model, find_ot
 def _find_dimensions(context: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
     """Return known models and vectors of other lengths.
 
-    A narrow model may be the beginning of a wide one. Rows that are both are reported as both, for nothing distinguishes them.
+    A narrow model may be the beginning of a wide one. Rows that are both are reported as both, since nothing
+    distinguishes the two.
     """
     both = [*find_known_model(context, waiting), *find_beginnings(context, waiting)]
     return [*both, *find_dimensions(context, waiting & ~_mask(context, _rows_of(both)))]
@@ -96,7 +97,7 @@ def diagnose(
 def _explained(
     context: DiagnosisContext, rows: Mask, budget: RequestBudget, experiments: Sequence[Experiment] = ()
 ) -> list[FoundCause]:
-    """Return what explains rows beside their places and the follow-up queries; those explained wait no longer."""
+    """Return what explains rows apart from their places and their behaviour when sent again; those no longer wait."""
     found: list[FoundCause] = []
     _take(rows, found, find_precision(context, rows))
     likely = fold_edited_pairs(find_text_split(context, rows), find_edited_pairs(context, rows))
@@ -114,7 +115,7 @@ def _explained(
 def _proven_by_queries(
     context: DiagnosisContext, waiting: Mask, likely: Sequence[FoundCause], budget: RequestBudget
 ) -> list[FoundCause]:
-    """Query the rows that nothing proves yet: where a text is cut, if lengths hint at it, and which edit restores it."""
+    """Send queries on the rows without proof: where a text is cut, if lengths hint at it, and which edit restores it."""
     left = waiting.copy()
     for finding in likely:
         if finding.confidence is Confidence.PROVEN:

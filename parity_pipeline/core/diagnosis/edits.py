@@ -117,7 +117,7 @@ def are_edited_pair(one: str, other: str) -> bool:
 
 
 def find_edited_pairs(context: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
-    """Return a cause for each edit under which failing samples have the other side's vector of a twin."""
+    """Return a cause for each edit under which failing samples have the other side's vector of their edited form."""
     if not context.same_width:
         return []
     places: dict[str, int] = {}
@@ -126,7 +126,7 @@ def find_edited_pairs(context: DiagnosisContext, waiting: Mask) -> list[FoundCau
     rows: dict[tuple[Side, Edit], dict[int, Evidence]] = {}
     for row in indices(waiting & context.low).tolist():
         for side in (Side.CANDIDATE, Side.LEGACY):
-            match = _twin(context, row, side, places)
+            match = _edited_form(context, row, side, places)
             if match:
                 edit, evidence = match
                 rows.setdefault((side, edit), {})[row] = evidence
@@ -144,16 +144,18 @@ def find_edited_pairs(context: DiagnosisContext, waiting: Mask) -> list[FoundCau
     ]
 
 
-def _twin(context: DiagnosisContext, row: int, side: Side, places: dict[str, int]) -> tuple[Edit, Evidence] | None:
+def _edited_form(
+    context: DiagnosisContext, row: int, side: Side, places: dict[str, int]
+) -> tuple[Edit, Evidence] | None:
     """Return the slightest edit that leads from a row to a sample whose vector on the other side is the row's."""
     mine, other = (context.candidate, context.legacy) if side is Side.CANDIDATE else (context.legacy, context.candidate)
     for edit in EDITS:
-        twin = places.get(edit.apply(context.text_of(row)), row)
-        if twin == row:
+        form = places.get(edit.apply(context.text_of(row)), row)
+        if form == row:
             continue
-        after = pair_cosine(mine[row], other[twin])
+        after = pair_cosine(mine[row], other[form])
         if after >= context.near:
-            tried = f"the other side's vector of its twin {context.id_of(twin)}: {edit.words}"
+            tried = f"the other side's vector of sample {context.id_of(form)}: {edit.words}"
             return edit, Evidence(
                 sample=context.id_of(row), tried=tried, before=float(context.cosine[row]), after=after
             )

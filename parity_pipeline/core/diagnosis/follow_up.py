@@ -16,7 +16,7 @@ from parity_pipeline.core.metrics import Float64
 from parity_pipeline.core.outcomes import Side
 
 _SAME_SIZE: Final = 4.0
-"""How many times the drift that was seen a failing row's own 1 - cosine may be and still be of its size."""
+"""Largest ratio of a failing row's own 1 - cosine to the measured drift at which the two are of one size."""
 
 _FEWEST: Final = 2
 """Rows of a request that have to come out otherwise before a side is said to have changed."""
@@ -76,7 +76,7 @@ def _circumstance(context: DiagnosisContext, suspect: Suspect, rows: Rows, good:
 
 
 def _unsteady(context: DiagnosisContext, suspect: Suspect, rows: Rows, budget: RequestBudget) -> list[FoundCause]:
-    """Send one request with the failing texts twice; those whose two vectors differ are left to chance."""
+    """Send one request with the failing texts twice; texts with two different vectors are not deterministic."""
     picked = rows[: budget.texts].tolist()
     texts = [context.text_of(row) for row in picked]
     twice = _same(budget.embed(suspect.side, texts), budget.embed(suspect.side, texts))

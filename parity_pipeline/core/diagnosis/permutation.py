@@ -1,7 +1,7 @@
 """Right vectors on wrong rows: permutations, and rows moved up behind a blank text.
 
-Here belong finding the row that each vector belongs to, and giving the pattern a name. A row that holds the vector of a text it
-turns into by an edit (lower case, trimming) is not a wrong row: that belongs to `edits`.
+Here belong finding the row that each vector belongs to, and naming the pattern. A row that
+holds the vector of a text it turns into by an edit (lower case, trimming) is not a wrong row: that belongs to `edits`.
 """
 
 from collections.abc import Sequence
@@ -62,7 +62,7 @@ def _nearest(context: DiagnosisContext, rows: Rows) -> _Moved:
 
 
 def _steady(context: DiagnosisContext, rows: Rows, nearest: _Moved) -> _Moved:
-    """Keep the rows that hold another's vector; where most moved by one step, twins and changed vectors are read so too.
+    """Keep the rows that hold another's vector; where most moved by one step, edited pairs and changed vectors too.
 
     Changed are vectors that something else was done to as well: they are nearest to that of the row one step further on,
     though not equal to it.

@@ -1,7 +1,7 @@
 """Small differences on all rows: rounding of vectors or weights, or another version of the runtime.
 
-Here belongs separating the tail of a general noise from samples that differ for a reason of their own. What the noise of a
-side against itself is belongs to experiments, see `instability`.
+Here belongs separating the tail of a general noise from samples that differ for a reason of their own. The noise of
+a side against itself belongs to `instability`.
 """
 
 from dataclasses import dataclass
@@ -128,7 +128,7 @@ def _grids(context: DiagnosisContext, rows: Rows) -> str:
 
 
 def find_grids(context: DiagnosisContext) -> list[FoundCause]:
-    """Return an observation where one side alone writes numbers on the coarse grid of 8-bit integers or fewer, row by row.
+    """Return an observation on the rows that one side alone writes on the coarse grid of 8-bit integers or fewer.
 
     A cosine hardly shows it, and a row of `WIDE` elements never lies on such a grid by chance.
     """

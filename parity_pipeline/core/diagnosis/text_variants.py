@@ -27,8 +27,8 @@ _NEUTRAL: Final[tuple[tuple[str, Callable[[str], str]], ...]] = (
     ("two blanks behind it", lambda text: f"{text}  "),
     ("a line feed behind it", lambda text: f"{text}\n"),
 )
-"""Spellings that change next to nothing for many models. `counterfactuals` sends none of them, for a cache may hold what was
-requested before."""
+"""Spellings that change next to nothing for many models. `counterfactuals` sends none of them, for a cache may hold what
+was requested before."""
 
 _SLIGHT: Final = 0.2
 """Largest share of a row's 1 - cosine that a spelling may change the sound side by and still be next to nothing."""

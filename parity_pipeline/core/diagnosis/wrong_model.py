@@ -1,7 +1,7 @@
 """Vectors of another model: of one whose vectors are known, or of one that is not.
 
-Here belong requests to known models, the comparison with them, and the last resort for whole spaces that have nothing in common. A
-rotated or otherwise related space belongs to `transforms`.
+Here belong requests to known models, the comparison with them, and the last resort for whole spaces that have nothing in
+common. A rotated or otherwise related space belongs to `transforms`.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from parity_pipeline.core.metrics import Float64, Matrix32
 from parity_pipeline.core.outcomes import Outcome, Side
 
 FAR: Final = 0.9
-"""Median cosine below which two sides do not share a space. Other poolings of one model were seen below it (case 16)."""
+"""Median cosine below which two sides do not share a space. Other poolings of one model had less (case 16)."""
 
 FEW: Final = 8
 """Rows below which nothing is said about a whole space."""
@@ -85,14 +85,14 @@ def find_other_space(context: DiagnosisContext, waiting: Mask) -> list[FoundCaus
     if len(rows) < max(FEW, 0.9 * measured) or float(np.median(context.cosine[rows])) >= FAR:
         return []
     alike = _likeness(context.legacy[rows[:_COMPARED]], context.candidate[rows[:_COMPARED]])
-    seen = (
+    relation = (
         "the two sides still see the same texts as near to each other, so it is a relative of the model or its pooling"
         if alike > 0.5
         else "which texts are near to each other differs too, so it is more than a change of coordinates"
     )
     words = (
         f"{len(rows)} of {measured} samples point elsewhere (median cosine {np.median(context.cosine[rows]):.3f}) and no "
-        f"single change of the vectors brings them back; {seen} (correlation of similarities {alike:.2f})"
+        f"single change of the vectors brings them back; {relation} (correlation of similarities {alike:.2f})"
     )
     evidence = context.evidence(rows.tolist(), lambda _: "as stored")
     return [FoundCause(CauseName.OTHER_SPACE, words, Confidence.LIKELY, rows, evidence)]

@@ -74,11 +74,11 @@ class CaseCoverage:
 
 @cache
 def sets_by_case() -> Mapping[int, tuple[str, ...]]:
-    """Return the names of the hazard sets whose probes carry each case, in the order of `SETS`; only cases with some."""
+    """Return the names of the hazard sets whose hazards carry each case, in the order of `SETS`; only cases with some."""
     found: dict[int, dict[str, None]] = {}
-    for probe in hazards_in((ALL,), salt=""):
-        for number in probe.cases:
-            found.setdefault(number, {})[probe.set_name] = None
+    for hazard in hazards_in((ALL,), salt=""):
+        for number in hazard.cases:
+            found.setdefault(number, {})[hazard.set_name] = None
     return MappingProxyType({number: tuple(names) for number, names in sorted(found.items())})
 
 

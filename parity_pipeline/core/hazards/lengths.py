@@ -81,6 +81,6 @@ def _equal_lengths() -> tuple[Hazard, ...]:
 
 
 def lengths() -> tuple[Hazard, ...]:
-    """Return the probes of this module."""
+    """Return the hazards of this module."""
     words = _words()
     return (*_equal_lengths(), *_tail_edits(words), *_ladder(words))

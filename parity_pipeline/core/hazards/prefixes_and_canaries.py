@@ -95,7 +95,7 @@ def canary_texts() -> tuple[str, ...]:
 
 
 def wording(salt: str) -> tuple[Hazard, ...]:
-    """Return the probes of this module.
+    """Return the hazards of this module.
 
     Args:
         salt: Salt of the set `salted`, as in `salted_texts`.

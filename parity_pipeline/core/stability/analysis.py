@@ -1,8 +1,8 @@
 """Repeatability of one side: experiments, findings, the noise floor.
 
-Here belongs the reading of the observations. An experiment that shows no more than a simpler one it contains is reported with
-that one and is not a finding of its own: a side that never returns the same vectors twice does so in batches and under
-load too.
+Here belongs the reading of the observations. An experiment that shows no more than a simpler one that it contains
+is reported with that one and is not a finding of its own: a side that never returns the same vectors twice shows that in
+batches and under load too.
 """
 
 from collections.abc import Mapping, Sequence

@@ -76,7 +76,7 @@ class Observations:
     _unusable: set[str] = field(default_factory=set[str])
 
     def usable_part(self, step: Step) -> Step:
-        """Return a step without the texts that get no vector even alone, and without the requests that this makes pointless."""
+        """Return a step without the texts that get no vector even alone, and without requests that this makes pointless."""
         kept: list[Texts] = []
         for request in step.requests:
             left = tuple(text for text in request if text not in self._unusable)
@@ -86,7 +86,7 @@ class Observations:
         return replace(step, requests=tuple(dict.fromkeys(kept)) if step.keep else tuple(kept))
 
     def _pointless(self, step: Step, request: Texts) -> bool:
-        """Return whether a request has nothing to be compared with, unless it is kept for later ones."""
+        """Return whether a request has nothing to be compared with and is not kept for later ones."""
         first = step.keep or not step.compared
         return not first and not any(self._reference(one, request) for one in step.compared)
 

@@ -77,8 +77,8 @@ def make_probe_texts(samples: Sequence[str], salt: str, limits: Limits) -> Probe
     """
     one_by_one = limits.batch_texts == 1
     canaries = canary_texts()[: 2 if one_by_one else None]
-    known = {probe.key: probe for probe in lengths()}
-    equal = tuple(probe.text for probe in known.values() if probe.group == _EQUAL_GROUP)
+    known = {hazard.key: hazard for hazard in lengths()}
+    equal = tuple(hazard.text for hazard in known.values() if hazard.group == _EQUAL_GROUP)
     fresh = salted_texts(salt, 4 if one_by_one else 8)
     ended = tuple(text for text in canaries if len(text) >= _ENDED_CHARACTERS)
     new = [tuple(f"{text} (ref {_tag(salt, turn)})" for text in ended) for turn in (1, 2)]

@@ -1,4 +1,4 @@
-"""Causes that only follow-up queries show: history, chance, stale entries, one property; and what else is wrong with moved rows."""
+"""Causes that only follow-up queries show: history, chance, stale entries, one property, faults beside moved rows."""
 
 from collections.abc import Sequence
 from dataclasses import replace
