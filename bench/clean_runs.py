@@ -122,7 +122,7 @@ def judged(case: Case) -> tuple[Decision, tuple[str, ...]]:
         **{str(side.config.side): side.tried(block.texts, Budget(texts=6, requests=40)).floor for side in sides}
     )
     tally = Tally(Thresholds(), floors=floors)
-    tally.add(compare(block, lanes[0].rows, lanes[1].rows, tally.thresholds))
+    tally.add(compare(block, lanes[0].rows, lanes[1].rows))
     return decide(
         tally, DecisionInputs(expected=len(block), doubts=[doubt for one in lanes for doubt in one.lane.doubts])
     )

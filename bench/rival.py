@@ -162,7 +162,7 @@ def ask_ours(fault: Fault | None, hit: frozenset[str] | None, texts: Sequence[st
     side, true, thresholds = FaultySide(fault, hit), FaultySide(), Thresholds()
     try:
         (good, _), (bad, errors) = fetch(true, texts, Side.LEGACY), fetch(side, texts, Side.CANDIDATE)
-        rows = compare(samples_of(texts), good, bad, thresholds)
+        rows = compare(samples_of(texts), good, bad)
         legacy = try_out(true, texts, thresholds.cosine, Side.LEGACY)
         candidate = try_out(side, texts, thresholds.cosine, Side.CANDIDATE)
     except ParityError as error:

@@ -7,6 +7,7 @@ as markup.
 import json
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 from rich import box
@@ -16,14 +17,13 @@ from rich.table import Table
 from rich.text import Text
 
 from parity_pipeline.core.number_format import cosine_text
-from parity_pipeline.core.outcomes import PASSING, Decision, Outcome
+from parity_pipeline.core.outcomes import PASSING, Decision
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report.cause_summary import first_cause
 from parity_pipeline.report.escape import visible
 from parity_pipeline.report.numbers import things
 from parity_pipeline.runs.runner import PartitionResult
 from parity_pipeline.storage.layout import Layout
-from parity_pipeline.storage.verdict_files import verdict_to_json
 from parity_pipeline.wire.progress import Progress as LaneProgress
 
 COULD_NOT_RUN = "COULD NOT RUN"
@@ -68,13 +68,13 @@ def verdict_table(results: Sequence[PartitionResult]) -> Table:
 
 
 def _matched(one: PartitionResult) -> str:
-    return f"{one.verdict.counts[Outcome.MATCH]:,}/{one.verdict.samples:,}" if one.verdict else "—"
+    return f"{one.verdict.counts.matched:,}/{one.verdict.counts.samples:,}" if one.verdict else "—"
 
 
 def _worst(one: PartitionResult) -> str:
     if one.verdict is None or one.verdict.worst_cosine is None:
         return "—"
-    return cosine_text(one.verdict.worst_cosine, one.verdict.thresholds["cosine"])
+    return cosine_text(one.verdict.worst_cosine, one.verdict.threshold)
 
 
 def _why(one: PartitionResult) -> Sequence[str]:
@@ -87,7 +87,7 @@ def _of_the_verdict(verdict: Verdict) -> Sequence[str]:
     cause = first_cause(verdict)
     shown = verdict.reasons[: 1 if cause or verdict.decision in PASSING else _REASONS]
     told = [*shown, *([f"cause: {cause}"] if cause else [])]
-    if waived := verdict.apart.get("waived", 0):
+    if waived := verdict.counts.samples_waived:
         told.append(f"{waived:,} waived")
     findings = [finding for finding in verdict.findings if finding not in verdict.reasons]
     more = [things(len(verdict.reasons) - len(shown), "more reason"), things(len(findings), "finding")]
@@ -106,7 +106,7 @@ def results_json(results: Sequence[PartitionResult], layout: Layout, exit_code: 
             "run_id": one.run_id,
             "failures": list(one.failures),
             "report": str(layout.report(one.date, one.model)) if one.verdict else None,
-            "verdict": verdict_to_json(one.verdict) if one.verdict else None,
+            "verdict": asdict(one.verdict) if one.verdict else None,
         }
         for one in results
     ]

@@ -57,7 +57,7 @@ class Collision:
         apart: On a one-sided collision into how many vectors the other side tells them apart; 1 otherwise.
     """
 
-    ids: Sequence[str]
+    ids: tuple[str, ...]
     size: int
     apart: int = 1
 
@@ -75,7 +75,7 @@ class CollisionScan:
 
     groups: int
     texts: int
-    listed: Sequence[Collision]
+    listed: tuple[Collision, ...]
     labels: Labels
 
 
@@ -93,7 +93,7 @@ class OneSided:
     side: Side
     groups: int
     pairs: int
-    listed: Sequence[Collision]
+    listed: tuple[Collision, ...]
 
 
 def scan(vectors: Matrix32, ids: Sequence[str], *, limit: float = SAME_DIRECTION) -> CollisionScan:

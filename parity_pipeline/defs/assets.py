@@ -7,7 +7,7 @@ import dagster as dg
 
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.defs.artifacts import LANES, Made, stored
-from parity_pipeline.defs.checks import PARITY, SAMPLES, VERDICT, check_parity, check_samples, check_verdict, specs
+from parity_pipeline.defs.checks import SAMPLES, VERDICT, check_samples, check_verdict, specs
 from parity_pipeline.defs.failures import explained
 from parity_pipeline.defs.judging import judge_rows
 from parity_pipeline.defs.metadata import (
@@ -62,7 +62,6 @@ def build_assets(partitions: dg.PartitionsDefinition, owners: list[str]) -> list
         kinds={"python", "parquet"},
         owners=owners,
         metadata=parity_definition(),
-        check_specs=specs(("parity",), partitions, PARITY),
     )
     def parity(context: dg.AssetExecutionContext, probe: dg.ResourceParam[RunContext]) -> Made:
         """Each sample's measures and outcome: cosine similarity, norms, differences, refusals."""
@@ -72,9 +71,8 @@ def build_assets(partitions: dg.PartitionsDefinition, owners: list[str]) -> list
             drawn = stored(probe.layout.samples(day, model), SampleSetFile)
             legacy, candidate = (stored(probe.layout.embeddings(side, day, model), EmbeddingsFile) for side in Side)
             with publishing(path) as draft:
-                header = pair_to(draft, drawn, legacy, candidate, probe.thresholds)
-            checked = list(check_parity(ParityFile(path)))
-        return Made(metadata=parity_metadata(header, path), check_results=checked)
+                header = pair_to(draft, drawn, legacy, candidate)
+        return Made(metadata=parity_metadata(header, path))
 
     @dg.asset(
         deps=[parity, "diagnosis"],

@@ -5,32 +5,32 @@ does not answer leaves causes open and fails nothing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import dagster as dg
 import numpy as np
 
-from parity_pipeline.core.collisions import one_sided, scan
-from parity_pipeline.core.compare import regrade
+from parity_pipeline.core.collisions import OneSided, one_sided, scan
 from parity_pipeline.core.diagnosis.diagnose import diagnose
-from parity_pipeline.core.diagnosis.records import DiagnosisInput, Experiment, FollowUpQueries, Vector
+from parity_pipeline.core.diagnosis.records import Diagnosis, DiagnosisInput, Experiment, FollowUpQueries, Vector
 from parity_pipeline.core.diagnosis.wrong_model import known_vectors
 from parity_pipeline.core.diagnosis_sample import FailingRows, PickedSamples, chosen_rows, matrix_of, picked_rows
 from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.fetched_rows import FetchedRows
 from parity_pipeline.core.metrics import Matrix32
 from parity_pipeline.core.outcomes import Outcome, Side
-from parity_pipeline.core.parity_header import ParityHeader
+from parity_pipeline.core.stability.analysis import for_diagnosis
+from parity_pipeline.core.thresholds import grade
 from parity_pipeline.defs.artifacts import LANES, Made, stored
 from parity_pipeline.defs.failures import explained
 from parity_pipeline.defs.metadata import diagnosis_metadata
-from parity_pipeline.defs.noise import noise_of
+from parity_pipeline.defs.noise import stability_of
 from parity_pipeline.defs.partitions import split_key
 from parity_pipeline.defs.resources import Gateway, RunContext
 from parity_pipeline.storage.atomic import publishing
-from parity_pipeline.storage.diagnosis_files import write_diagnosis
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile
+from parity_pipeline.storage.evidence_files import write_diagnosis
 from parity_pipeline.storage.parity_files import ParityFile
 from parity_pipeline.storage.sample_set_files import SampleSetFile
 
@@ -44,16 +44,6 @@ KNOWN_TEXTS: Final = 16
 """Failing texts that are asked of the other models, to recognise one of them."""
 
 _AGREEING: Final = (Outcome.MATCH, Outcome.REFUSED_BY_BOTH)
-
-
-def identity_of(header: ParityHeader) -> dict[str, str]:
-    """Return what a diagnosis of this comparison was made from: the sample set, and when both lanes were fetched."""
-    legacy, candidate = header.sides
-    return {
-        "sample_set": str(header.sample_set["hash"]),
-        "legacy_fetched": legacy.fetched_to,
-        "candidate_fetched": candidate.fetched_to,
-    }
 
 
 def diagnosis_asset(partitions: dg.PartitionsDefinition, owners: list[str], *, stability: bool) -> dg.AssetsDefinition:
@@ -81,30 +71,31 @@ def diagnosis_asset(partitions: dg.PartitionsDefinition, owners: list[str], *, s
         with explained():
             parity = stored(probe.layout.parity(day, model), ParityFile)
             legacy, candidate = (stored(probe.layout.embeddings(side, day, model), EmbeddingsFile) for side in Side)
-            header = ParityHeader.from_json(parity.header, str(parity.path))
+            header = parity.header
+            tried = stability_of(probe, header, day, model).tried
             work = Work(
                 samples=stored(probe.layout.samples(day, model), SampleSetFile),
                 lanes=(legacy, candidate),
                 parity=parity,
                 probe=probe,
                 model=model,
-                experiments=noise_of(probe, header, day, model).experiments(),
+                experiments=[one for side in tried for one in for_diagnosis(side)],
             )
             found = _found(work, gateways, context)
             with publishing(probe.layout.diagnosis(day, model)) as draft:
-                write_diagnosis(draft, found, identity=identity_of(header))
+                write_diagnosis(draft, found, header)
         return Made(metadata=diagnosis_metadata(found))
 
     return diagnosis
 
 
-def _found(work: "Work", gateways: Mapping[Side, Gateway], context: dg.AssetExecutionContext) -> dict[str, Any]:
-    """Return the diagnosis; empty, and told in the log, where the search itself broke."""
+def _found(work: "Work", gateways: Mapping[Side, Gateway], context: dg.AssetExecutionContext) -> Diagnosis | None:
+    """Return the diagnosis; None, and reported in the log, where the search itself broke."""
     try:
         return work.diagnosed(gateways)
     except Exception:
         context.log.exception("the search for a cause broke; the verdict is given without one")
-        return {}
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,15 +109,15 @@ class Work:
     model: str
     experiments: Sequence[Experiment] = ()
 
-    def diagnosed(self, gateways: Mapping[Side, Gateway]) -> dict[str, Any]:
-        """Return the diagnosis as plain values; empty where the lanes were not paired."""
+    def diagnosed(self, gateways: Mapping[Side, Gateway]) -> Diagnosis | None:
+        """Return the diagnosis; None where the lanes were not paired."""
         failing = FailingRows(ROWS // 2)
         for rows in self.parity.blocks():
-            for index, outcome in enumerate(regrade(rows, self.probe.thresholds).outcomes):
+            for index, outcome in enumerate(grade(rows, self.probe.thresholds).outcomes):
                 if outcome not in _AGREEING:
                     failing.add(rows.start + index)
         if not self.parity.rows:
-            return {}
+            return None
         batch = max(1, gateways[Side.LEGACY].config.batch_texts)
         chosen = chosen_rows(failing.ordinals, self.parity.rows, batch=batch, limit=ROWS)
         picked = PickedSamples(chosen)
@@ -149,12 +140,7 @@ class Work:
             texts=batch,
         )
         result = diagnose(subject, self.experiments, inquiry if failing.seen else None)
-        return asdict(result) | {
-            "failing": failing.seen,
-            "failing_looked_at": result.failing,
-            "looked_at": len(chosen),
-            "collisions": collisions_of(legacy, candidate),
-        }
+        return replace(result, failing=failing.seen, collisions=collisions_of(legacy, candidate))
 
     def _known(
         self,
@@ -187,19 +173,19 @@ def asking(gateway: Gateway, model: str) -> Callable[[Sequence[str]], Sequence[V
     return ask
 
 
-def collisions_of(legacy: FetchedRows, candidate: FetchedRows) -> list[dict[str, Any]]:
+def collisions_of(legacy: FetchedRows, candidate: FetchedRows) -> tuple[OneSided, ...]:
     """Return the collisions that one side alone has, of the rows that both sides answered in their usual dimension."""
     widths = [int(np.bincount(rows.dimensions()).argmax()) if len(rows) else 0 for rows in (legacy, candidate)]
     if not all(widths):
-        return []
+        return ()
     matrices = [matrix_of(rows, width) for rows, width in zip((legacy, candidate), widths, strict=True)]
     both = np.flatnonzero(np.all([np.any(matrix, axis=1) for matrix in matrices], axis=0))
     if not len(both):
-        return []
+        return ()
     ids = [legacy.ids[int(row)] for row in both]
     old, new = (matrix[both] for matrix in matrices)
     found = (
         one_sided(Side.LEGACY, scan(old, ids), new, ids),
         one_sided(Side.CANDIDATE, scan(new, ids), old, ids),
     )
-    return [asdict(one) for one in found if one.groups]
+    return tuple(one for one in found if one.groups)

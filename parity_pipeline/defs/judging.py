@@ -3,20 +3,16 @@
 Here belongs the step between the reader of a parity file and the core's verdict. The judgement itself is the core's.
 """
 
-from dataclasses import replace
 from datetime import date
 from typing import Final
 
-from parity_pipeline.core.compare import regrade
-from parity_pipeline.core.parity_header import ParityHeader
 from parity_pipeline.core.tally import Tally
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.verdict_builder import build_verdict
 from parity_pipeline.core.waivers import account_for
-from parity_pipeline.defs.diagnosing import identity_of
-from parity_pipeline.defs.noise import noise_of
+from parity_pipeline.defs.noise import stability_of
 from parity_pipeline.defs.resources import RunContext
-from parity_pipeline.storage.diagnosis_files import read_diagnosis
+from parity_pipeline.storage.evidence_files import read_diagnosis
 from parity_pipeline.storage.parity_files import ParityFile
 
 ENDPOINT: Final = "embed"
@@ -27,31 +23,26 @@ def judge_rows(parity: ParityFile, probe: RunContext, day: str, model: str) -> V
     """Return the verdict on the rows of a parity file.
 
     Args:
-        parity: The comparison; its rows are graded again, against the thresholds of the probe.
+        parity: The comparison; its rows are graded against the thresholds of the probe.
         probe: Thresholds, waivers and the proof asked for.
         day: Partition date, ISO 8601.
         model: Model name.
     """
     today = probe.now().date()
     waivers = account_for(probe.waivers, model=model, day=date.fromisoformat(day), today=today)
-    header = ParityHeader.from_json(parity.header, str(parity.path))
-    noise = noise_of(probe, header, day, model)
-    tally = Tally(probe.thresholds, floors=noise.floors(), waivers=waivers)
+    header = parity.header
+    stability = stability_of(probe, header, day, model)
+    tally = Tally(probe.thresholds, floors=stability.floors, waivers=waivers)
     for rows in parity.blocks():
-        tally.add(regrade(rows, probe.thresholds))
-    diagnosis = read_diagnosis(probe.layout.diagnosis(day, model), identity=identity_of(header))
-    verdict = build_verdict(
+        tally.add(rows)
+    return build_verdict(
         tally,
+        header,
         endpoint=ENDPOINT,
         date=day,
         model=model,
-        sides=header.sides,
-        sample_set=header.sample_set,
-        pairing_faults=header.pairing_faults,
         package_version=probe.package_version,
         required_bound=probe.required_bound,
-        diagnosis=diagnosis,
-        stability=noise.plain(),
-        experiments=noise.completed(),
+        diagnosis=read_diagnosis(probe.layout.diagnosis(day, model), header),
+        stability=stability,
     )
-    return replace(verdict, findings=(*verdict.findings, *noise.findings()))

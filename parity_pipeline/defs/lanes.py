@@ -98,7 +98,7 @@ class Fetch:
             status_counts=dict(survey.status_counts),
             observation=result.observation,
             stopped_early=result.stopped_early,
-            survey=survey.to_json(),
+            survey=survey.summary(),
             errors_by_kind=result.errors_by_kind,
             latency_ms={name: value for name, value in asdict(result.latency).items() if value is not None},
             usage=result.tokens,

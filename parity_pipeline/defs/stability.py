@@ -22,8 +22,8 @@ from parity_pipeline.defs.metadata import stability_metadata
 from parity_pipeline.defs.partitions import split_key
 from parity_pipeline.defs.resources import Gateway, RunContext
 from parity_pipeline.storage.atomic import publishing
+from parity_pipeline.storage.evidence_files import read_stability, write_stability
 from parity_pipeline.storage.sample_set_files import SampleSetFile
-from parity_pipeline.storage.stability_files import read_stability, write_stability
 
 STABILITY: Final = {
     "stable": "The side gives a text the same vector whenever and however it is asked, to the cosine threshold."

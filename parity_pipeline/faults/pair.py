@@ -21,7 +21,7 @@ from parity_pipeline.core.outcomes import Outcome
 from parity_pipeline.core.stability.analysis import for_diagnosis
 from parity_pipeline.core.stability.records import Budget, Stability
 from parity_pipeline.core.tally import Tally
-from parity_pipeline.core.thresholds import Thresholds
+from parity_pipeline.core.thresholds import Thresholds, grade
 from parity_pipeline.faults.in_process_sides import BATCH, OTHER_MODEL, Fetched, InProcess
 
 REQUESTS: Final = 12
@@ -93,10 +93,11 @@ class Pair:
         """Return what the product says of a set, from what asking the legacy side and the candidate came to."""
         lanes, tried = (asked[0].lane, asked[1].lane), [one.stability for one in asked]
         tally = Tally(Thresholds(), floors=NoiseFloors(legacy=tried[0].floor, candidate=tried[1].floor))
-        rows = compare(block, lanes[0].rows, lanes[1].rows, tally.thresholds)
+        rows = compare(block, lanes[0].rows, lanes[1].rows)
         tally.add(rows)
         decision, _ = decide(tally, DecisionInputs(expected=len(block), doubts=_doubts(lanes)))
-        failing = [place for place, outcome in enumerate(rows.outcomes) if outcome not in _AGREEING]
+        graded = grade(rows, tally.thresholds).outcomes
+        failing = [place for place, outcome in enumerate(graded) if outcome not in _AGREEING]
         experiments = [one for side in tried for one in for_diagnosis(side)]
         found = self._diagnosed(block, lanes, failing, experiments)
         return Judged(

@@ -1,25 +1,18 @@
-"""The causes of a verdict as every layout tells them: in one short clause.
+"""The causes of a verdict as every layout reports them: in one short clause.
 
 Here belongs what the summary and the terminal show of a diagnosis. The report's own section, with the evidence, belongs
-to `sections.why`.
+to `sections.diagnosis`.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
 
 
-def documented(cases: object) -> str:
+def documented(cases: Sequence[int]) -> str:
     """Return the numbers of documented failure modes in words, such as `cases 1, 3`; "" where there are none."""
-    known = [str(one) for one in cases] if isinstance(cases, list | tuple) else []
-    return f"case{'s' if len(known) > 1 else ''} {', '.join(known)}" if known else ""
-
-
-def unknown_count(diagnosis: Mapping[str, Any]) -> int:
-    """Return how many differing samples no cause explains."""
-    return max(0, int(diagnosis.get("failing") or 0) - int(diagnosis.get("explained") or 0))
+    return f"case{'s' if len(cases) > 1 else ''} {', '.join(map(str, cases))}" if cases else ""
 
 
 def first_cause(verdict: Verdict) -> str:
@@ -27,12 +20,15 @@ def first_cause(verdict: Verdict) -> str:
 
     Raw text, such as `precision (likely, 7), 1 more`, or `unknown (3)`.
     """
-    causes = verdict.diagnosis.get("causes") or ()
-    unknown = unknown_count(verdict.diagnosis)
-    if not causes:
-        return f"unknown ({numbers.count(unknown)})" if unknown else ""
-    first = causes[0]
-    told = f"{first['name']} ({first['confidence']}, {numbers.count(int(first['count']))})"
-    more = [f"{numbers.count(len(causes) - 1)} more"] if len(causes) > 1 else []
-    rest = [f"{numbers.count(unknown)} unknown"] if unknown else []
-    return ", ".join([told, *more, *rest])
+    found = verdict.diagnosis
+    if found is None:
+        return ""
+    if not found.causes:
+        return f"unknown ({numbers.count(found.unknown)})" if found.unknown else ""
+    first = found.causes[0]
+    shown = [f"{first.name} ({first.confidence}, {numbers.count(first.count)})"]
+    if len(found.causes) > 1:
+        shown.append(f"{numbers.count(len(found.causes) - 1)} more")
+    if found.unknown:
+        shown.append(f"{numbers.count(found.unknown)} unknown")
+    return ", ".join(shown)

@@ -11,7 +11,7 @@ from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report.escape import clipped, code, fenced, prose
 from parity_pipeline.report.numbers import NOTHING
 from parity_pipeline.report.row_view import RowView
-from parity_pipeline.report.sections.confidence import sureness
+from parity_pipeline.report.sections.confidence import confidence
 from parity_pipeline.report.sections.coverage import collisions, coverage
 from parity_pipeline.report.sections.diagnosis import remarks, why
 from parity_pipeline.report.sections.headline import counts, findings, opening
@@ -19,18 +19,18 @@ from parity_pipeline.report.sections.measures import measures
 from parity_pipeline.report.sections.noise import noise
 from parity_pipeline.report.sentences import drift_cell, sentence, table
 from parity_pipeline.report.side_view import LATENCIES, SideView
-from parity_pipeline.report.view import ReportView, view_of
+from parity_pipeline.report.view import ReportView, same_words, view_of
 
 
 def render_report(verdict: Verdict, *, reproduce: Sequence[str] = ()) -> str:
     """Return the dated report on one verdict, as Markdown that ends in a newline.
 
-    The same verdict gives the same bytes: the time in the title is that of the newest answer, not of the rendering.
+    The same verdict gives the same bytes: the time in the title is that of the newest response, not of the rendering.
     All text from samples, servers and settings is escaped; lone surrogates are shown by code point, so that the
     result always has a UTF-8 form.
 
     Args:
-        verdict: The verdict; `sides`, `drift`, `rows` and `norms` may be empty where pairing was refused.
+        verdict: The verdict; `rows` may be empty where pairing was refused.
         reproduce: Command lines that reproduce the run; by default those of the verdict's date and model.
     """
     view = view_of(verdict, reproduce)
@@ -41,7 +41,7 @@ def render_report(verdict: Verdict, *, reproduce: Sequence[str] = ()) -> str:
         _flip(view),
         counts(verdict),
         measures(verdict),
-        sureness(verdict),
+        confidence(verdict),
         noise(verdict),
         coverage(verdict),
         remarks(verdict),
@@ -160,7 +160,7 @@ def _drift(view: ReportView) -> list[str]:
     if not view.drift:
         return [*lines, "Nothing was observed."]
     rows = [
-        (prose(row.field), drift_cell(row.field, row.legacy), drift_cell(row.field, row.candidate), row.same)
+        (prose(row.field), drift_cell(row.field, row.legacy), drift_cell(row.field, row.candidate), same_words(row))
         for row in view.drift
     ]
     return [

@@ -6,7 +6,7 @@ verdict's reasons print them too. What a number means belongs to `view`.
 
 from typing import Final
 
-from parity_pipeline.core.number_format import cosine_text, limit_text, passing_limit_text
+from parity_pipeline.core.number_format import cosine_text, limit_text
 
 NOTHING: Final = "—"
 """Stands where nothing was measured; never 0, which is a measurement."""
@@ -56,8 +56,3 @@ def things(number: int, word: str, plural: str = "") -> str:
     ('1 sample', '1,200 samples')
     """
     return f"{count(number)} {word if number == 1 else plural or word + 's'}"
-
-
-def passing_limit(worst: float) -> str:
-    """Return the largest limit in six decimals that this smallest cosine reaches."""
-    return passing_limit_text(worst)

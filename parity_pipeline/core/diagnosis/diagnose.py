@@ -87,6 +87,8 @@ def diagnose(
         causes=tuple(scene.tell(finding) for finding in merged(found)),
         remarks=tuple(scene.tell(finding) for finding in remarks),
         failing=int(scene.failing.sum()),
+        failing_looked_at=int(scene.failing.sum()),
+        looked_at=scene.size,
         explained=int(scene.failing.sum()) - len(unexplained),
         unexplained=tuple(scene.id_of(row) for row in unexplained[:IDS_LISTED].tolist()),
         requests_used=purse.used,
