@@ -50,7 +50,7 @@ def tallied(
     names = list(categories or ["seed"] * len(pairs))
     edges = [0, *sorted(min(cut, len(pairs)) for cut in cuts), len(pairs)]
     for low, high in itertools.pairwise(edges):
-        tally.add(compared(pairs[low:high], low, thresholds, names[low:high]))
+        tally.add(compared(pairs[low:high], low, names[low:high]))
     return tally
 
 
@@ -215,7 +215,7 @@ def test_a_waiver_covers_no_doubt_and_no_lost_row(circumstances: dict[str, Any])
 
 
 def test_a_waiver_covers_no_noise() -> None:
-    """A legacy side that contradicts itself is INCONCLUSIVE, whatever is waived; a waived row is not noise as well."""
+    """A legacy side that is not repeatable is INCONCLUSIVE, whatever is waived; a waived row is not noise as well."""
     noisy = NoiseFloors(legacy=floor_of(Side.LEGACY, {"repeat": {"a": 0.9}}, requests=2))
     tally = tallied([MATCH, NEAR], [PLAIN], floors=noisy)
     assert decision_on(tally) is Decision.INCONCLUSIVE
