@@ -1,0 +1,175 @@
+"""What version 0.1.0 wrote, and the few ways in which the tests read it.
+
+Here belongs every name of the product that these tests need: a module or field that is renamed is changed here alone,
+and the facts in `data/written_by_0_1/facts.json` stay as they are.
+"""
+
+import hashlib
+import json
+import tarfile
+from collections import Counter
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from pydantic import SecretStr
+
+from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.settings import Settings
+from parity_pipeline.settings_file import load
+from parity_pipeline.storage import ledger
+from parity_pipeline.storage.diagnosis_files import read_diagnosis
+from parity_pipeline.storage.embeddings import EmbeddingsFile
+from parity_pipeline.storage.parity_files import ParityFile
+from parity_pipeline.storage.sample_sets import SampleSetFile
+from parity_pipeline.storage.stability_files import read_stability
+from parity_pipeline.storage.verdicts import read_verdict
+
+Facts = dict[str, Any]
+
+FOLDER: Final = Path(__file__).parents[1] / "data" / "written_by_0_1"
+FACTS: Final[Facts] = json.loads((FOLDER / "facts.json").read_text("utf-8"))
+PARTITIONS: Final[Mapping[str, Facts]] = FACTS["partitions"]
+FIRST_SCHEMA: Final[Mapping[str, Facts]] = FACTS["first_schema"]
+SIDES: Final = ("legacy", "candidate")
+
+
+def unpack(folder: Path) -> Path:
+    """Unpack the results into a folder, as they lay when they were written, and return it."""
+    with tarfile.open(FOLDER / "results.tar.xz") as archive:
+        archive.extractall(folder, filter="data")
+    return folder
+
+
+def verdict_facts(path: Path) -> Facts:
+    """Return what matters of a stored verdict, under the names of 0.1.0."""
+    return facts_of(read_verdict(path))
+
+
+def ledger_facts(path: Path) -> list[list[str]]:
+    """Return time, run, date, model and decision of every entry of a ledger."""
+    return [
+        [one.recorded_at, one.run_id, one.verdict.date, one.verdict.model, one.verdict.decision.value]
+        for one in ledger.entries(path)
+    ]
+
+
+def newest_facts(path: Path) -> list[Facts]:
+    """Return what matters of the verdicts that count."""
+    return [facts_of(verdict) for verdict in ledger.newest(path)]
+
+
+def facts_of(verdict: Verdict) -> Facts:
+    """Return what matters of a verdict, under the names of 0.1.0."""
+    return {
+        "decision": verdict.decision.value,
+        "date": verdict.date,
+        "model": verdict.model,
+        "reasons": list(verdict.reasons),
+        "samples": verdict.samples,
+        "compared": verdict.compared,
+        "counts": {name: count for name, count in sorted(verdict.counts.items()) if count},
+        "worst_cosine": verdict.worst_cosine,
+        "worst_sample": verdict.worst_sample,
+        "thresholds": dict(verdict.thresholds),
+        "findings": list(verdict.findings),
+        "waived": dict(verdict.waived),
+        "required_bound": verdict.required_bound,
+        "drawn": dict(verdict.drawn),
+        "bounds": [bound["sentence"] for bound in verdict.confidence],
+        "floors": {side: floor and floor["worst"] for side, floor in verdict.floors.items()},
+        "causes": [[one["name"], one["confidence"], one["count"]] for one in verdict.diagnosis.get("causes", ())],
+        "stopped_early": {side: one.get("stopped_early", "") for side, one in verdict.sides.items()},
+        "sample_set": verdict.sample_set["hash"],
+        "sources": verdict.sample_set["sources"],
+        "package_version": verdict.package_version,
+    }
+
+
+def sample_facts(path: Path) -> Facts:
+    """Return what matters of a stored sample set."""
+    file = SampleSetFile(path)
+    blocks = list(file.blocks())
+    texts = [text.encode("utf-8", "surrogatepass") for block in blocks for text in block.texts]
+    return {
+        "rows": file.header.samples,
+        "hash": file.header.hash,
+        "texts": _digest(b"\0".join(texts)),
+        "ids": _digest("\n".join(one for block in blocks for one in block.ids).encode()),
+        "drawn": sum(int(one) for block in blocks for one in block.drawn or ()),
+    }
+
+
+def embeddings_facts(path: Path) -> Facts:
+    """Return what matters of the stored vectors of one side."""
+    file = EmbeddingsFile(path)
+    blocks = list(file.blocks())
+    values = np.concatenate([block.values for block in blocks]).astype("<f4")
+    return {
+        "rows": file.rows,
+        "statuses": dict(Counter(str(one) for block in blocks for one in block.status)),
+        "values": values.size,
+        "vectors": _digest(values.tobytes()),
+        "errors": sorted({one for block in blocks for one in block.errors if one}),
+        "url": file.provenance.url,
+    }
+
+
+def parity_facts(path: Path) -> Facts:
+    """Return what matters of a stored comparison."""
+    file = ParityFile(path)
+    blocks = list(file.blocks())
+    cosines = np.concatenate([block.cosine for block in blocks])
+    measured = cosines[~np.isnan(cosines)]
+    return {
+        "rows": file.rows,
+        "outcomes": dict(Counter(str(one) for block in blocks for one in block.outcomes)),
+        "cosines": measured.size,
+        "worst_cosine": float(measured.min()) if measured.size else None,
+    }
+
+
+def stability_facts(path: Path) -> Facts:
+    """Return what matters of trying one side against itself."""
+    held = read_stability(path).stability
+    return {
+        "side": str(held.side),
+        "threshold": held.threshold,
+        "worst": held.floor.worst if held.floor else None,
+        "experiments": {one.name: one.worst for one in held.experiments},
+        "findings": [one.words for one in held.findings],
+        "notes": list(held.notes),
+        "requests": held.requests,
+    }
+
+
+def diagnosis_facts(path: Path) -> Facts:
+    """Return what matters of a stored diagnosis; the identity that it has to be asked for stands in the file."""
+    held = read_diagnosis(path, identity=json.loads(path.read_bytes())["identity"])
+    causes = [[one["name"], one["confidence"], one["count"], one["words"]] for one in held["causes"]]
+    return {"causes": causes} | {name: held[name] for name in ("explained", "failing", "requests_used")}
+
+
+def settings_values(path: Path) -> Facts:
+    """Return every value of a settings file, defaults included, as JSON values, secrets in the clear."""
+    return json.loads(json.dumps(read_settings(path).model_dump(), default=_plain))
+
+
+def read_settings(path: Path) -> Settings:
+    """Return the settings of a file, without overrides."""
+    return load(path, {})
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, Path):
+        return value.as_posix()
+    assert isinstance(value, date)
+    return value.isoformat()
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
