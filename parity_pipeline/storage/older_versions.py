@@ -13,7 +13,7 @@ from parity_pipeline.core.verdict import SCHEMA_VERSION
 from parity_pipeline.storage.json_records import Json
 
 _SINCE_2: Final[Mapping[str, Any]] = {
-    "severities": {Measure.COSINE: Severity.FAIL, Measure.NORM_RATIO: Severity.WARN},
+    "severities": {},
     "measures": {},
     "norm_ratios": (None, None),
     "apart": {},
@@ -73,6 +73,8 @@ def verdict(value: Json) -> Json:
         msg = f"missing or unknown fields: {', '.join(sorted(map(repr, odd)))}"
         raise ValueError(msg)
     old = {**_SINCE_2, **value}
+    if schema == 1:
+        old |= _thresholds(value["thresholds"])
     kept = ("endpoint", "date", "model", "decision", "reasons", "findings", "package_version", "mean_cosine", "drift")
     return {name: old[name] for name in kept} | {
         "schema": SCHEMA_VERSION,
@@ -100,8 +102,16 @@ def verdict(value: Json) -> Json:
     }
 
 
+def _thresholds(stored: Json) -> Json:
+    """Return limits and severities of schema 1, which stored every limit, those that were not set as null."""
+    warn_only = stored.get("warn_only", [Measure.NORM_RATIO])
+    limits = {name: limit for name in Measure if (limit := stored.get(name)) is not None}
+    severities = {name: Severity.WARN if name in warn_only else Severity.FAIL for name in limits}
+    return {"thresholds": limits, "severities": severities}
+
+
 def _measure(old: Json, name: str, limit: float) -> Json:
-    severity = old["severities"].get(name, Severity.FAIL)
+    severity = old["severities"][name]
     if found := old["measures"].get(name):
         kept = ("failing", "worst", "worst_sample", "passing_limit")
         return {key: found[key] for key in kept} | {
