@@ -5,7 +5,9 @@ Here belong writing and reading. What they say belongs to `core.stability` and `
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final
+
+from pydantic import Field
 
 from parity_pipeline.core.diagnosis.records import Diagnosis
 from parity_pipeline.core.parity_header import ParityHeader
@@ -19,7 +21,7 @@ from parity_pipeline.storage.json_records import RecordKind, json_text, read_doc
 class _StabilityFile:
     origin: Origin
     stability: Stability
-    schema: Literal[1] = 1
+    schema: Annotated[int, Field(ge=1, le=1)] = 1
     """Version of the document. Any change of its fields is a new one."""
 
 
@@ -36,7 +38,7 @@ class _Pair:
 class _DiagnosisFile:
     identity: _Pair
     diagnosis: Diagnosis | None
-    schema: Literal[2] = 2
+    schema: Annotated[int, Field(ge=2, le=2)] = 2
     """Version of the document. 2: no diagnosis is null and not an empty object."""
 
 

@@ -160,5 +160,4 @@ def test_what_was_not_measured_can_be_said() -> None:
     """A report can tell a stable side from one that nobody asked."""
     assert floors(1.0, None).unmeasured() == ("no noise floor of the candidate side was measured",)
     assert len(NoiseFloors().unmeasured()) == 2
-    assert NoiseFloors().to_json() == {"legacy": None, "candidate": None}
     assert floors(1.0, 1.0).unmeasured() == ()
