@@ -31,7 +31,7 @@ def flip_advice(verdict: Verdict) -> tuple[Sentence, ...]:
         )
     if verdict.decision not in PASSING:
         return (
-            ("Nothing. There is not enough evidence that the sides agree, nor that they differ.",),
+            ("Nothing. There is not enough evidence to say whether the sides agree or differ.",),
             *_towards_a_verdict(verdict),
         )
     scope: Sentence = (
