@@ -23,8 +23,8 @@ ALL_CHECKS = {
     "candidate/embeddings:vectors_finite_one_dimension",
     "legacy/stability:stable",
     "candidate/stability:stable",
-    "parity:cosine_at_threshold",
-    "parity:norms_agree",
+    "verdict:cosine_at_threshold",
+    "verdict:norms_agree",
     "verdict:verdict_is_pass",
 }
 
@@ -41,7 +41,7 @@ def test_equal_sides_pass_with_every_check_but_the_norms(tmp_path: Path) -> None
     result = project.run()
     layout = project.settings().layout()
     assert result.success
-    assert checks_of(result) == {name: name != "parity:norms_agree" for name in ALL_CHECKS}
+    assert checks_of(result) == {name: name != "verdict:norms_agree" for name in ALL_CHECKS}
     verdict = read_verdict(layout.verdict(DAY, MODEL))
     assert verdict.decision is Decision.PASS
     assert verdict.counts.matched == len(SAMPLES)
