@@ -17,7 +17,7 @@ from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.limits import COSINE_THRESHOLD, NORM_RATIO_TOLERANCE
 from parity_pipeline.core.metrics import Float64
 from parity_pipeline.core.number_format import cosine_text, limit_text, passing_limit_text
-from parity_pipeline.core.outcomes import Measure, Outcome, Severity
+from parity_pipeline.core.outcomes import GRADED, Measure, Outcome, Severity
 
 _DIGITS: Final = 6
 """Significant digits of a printed norm or difference."""
@@ -88,16 +88,16 @@ def beyond(thresholds: Thresholds, rows: ComparedRows) -> dict[Measure, NDArray[
 
 
 def grade(rows: ComparedRows, thresholds: Thresholds) -> ComparedRows:
-    """Return the rows with `MATCH` or `MISMATCH` in place of `COMPARED`; every other outcome stays.
+    """Return the rows with `MATCH` or `MISMATCH` in place of `COMPARED`; every outcome without measures stays.
 
     A row is a mismatch if it is not within every limit that fails a sample. NaN is within none, so that a row whose
-    measure was lost does not match.
+    measure was lost does not match. Rows that were graded before are graded anew.
     """
     off = [
         flags for measure, flags in beyond(thresholds, rows).items() if thresholds.severity(measure) is Severity.FAIL
     ]
     outcomes = [
-        (Outcome.MISMATCH if fails else Outcome.MATCH) if outcome is Outcome.COMPARED else outcome
+        (Outcome.MISMATCH if fails else Outcome.MATCH) if outcome is Outcome.COMPARED or outcome in GRADED else outcome
         for outcome, fails in zip(rows.outcomes, np.logical_or.reduce(off).tolist(), strict=True)
     ]
     return replace(rows, outcomes=outcomes)

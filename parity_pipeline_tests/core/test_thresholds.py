@@ -99,6 +99,7 @@ def test_grading_asks_every_measure_that_fails_a_sample() -> None:
     rows = compared([(ONE, DOUBLE), (ONE, ONE)])
     assert grade(rows, Thresholds(max_abs_delta=0.5)).outcomes == [Outcome.MISMATCH, Outcome.MATCH]
     assert grade(rows, Thresholds()).outcomes == [Outcome.MATCH, Outcome.MATCH]
+    assert grade(grade(rows, Thresholds()), Thresholds(max_abs_delta=0.5)).outcomes[0] is Outcome.MISMATCH
     assert rows.outcomes == [Outcome.COMPARED, Outcome.COMPARED]
 
 

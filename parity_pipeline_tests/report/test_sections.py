@@ -43,11 +43,15 @@ from parity_pipeline_tests.report.measured import (
 from parity_pipeline_tests.report.verdicts import HOSTILE, SEED, V2, Row, mixed, unpaired, verdict_of, with_side
 
 _WRONG = Row(text="wrong", outcome=Outcome.MISMATCH, cosine=0.5)
+
+
 def _old(verdict: Verdict) -> Verdict:
     """Return a verdict as one of the first schema is read: what it did not know is empty."""
     counts = replace(verdict.counts, apart=None, waived={})
     random = RandomDraws(texts=0, draws=0, by_category={}, bounds=(), required_bound=None)
-    unknown = replace(verdict, counts=counts, random=random, norm_ratios=None, findings=(), diagnosis=None, coverage=None)
+    unknown = replace(
+        verdict, counts=counts, random=random, norm_ratios=None, findings=(), diagnosis=None, coverage=None
+    )
     for side in Side:
         unknown = with_side(unknown, side, floor=None, stability=None)
     return unknown

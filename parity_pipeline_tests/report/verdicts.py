@@ -142,9 +142,7 @@ def verdict_of(
         tally.add(compared(rows))
     size = len(rows) if samples is None else samples
     legacy, candidate = (provenance(side, model=model, samples=size, date=date) for side in Side)
-    identity = SampleSetIdentity(
-        hash=HASH, samples=size, duplicates_dropped=1, sources=("data/samples/seed.txt",)
-    )
+    identity = SampleSetIdentity(hash=HASH, samples=size, duplicates_dropped=1, sources=("data/samples/seed.txt",))
     return build_verdict(
         tally,
         ComparisonSummary().header(identity, sides or (legacy, candidate), tuple(faults)),

@@ -54,7 +54,9 @@ def test_rows_that_do_not_tell_drawn_from_picked_are_refused(tmp_path: Path, mon
         with ParityWriter(path) as writer:
             writer.add(make_compared(0, 2))
             writer.finish(make_header())
-    with pytest.raises(ArtifactError, match=r"schema version 1, this parity_pipeline reads 2 and 3\. Materialize parity"):
+    with pytest.raises(
+        ArtifactError, match=r"schema version 1, this parity_pipeline reads 2 and 3\. Materialize parity"
+    ):
         _ = ParityFile(path).header
 
 

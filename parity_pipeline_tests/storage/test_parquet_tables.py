@@ -32,7 +32,9 @@ def _batch(start: int, count: int) -> Any:
     return pa.RecordBatch.from_arrays([list(range(start, start + count)), ["w" * 40] * count], schema=SCHEMA)
 
 
-def _write(path: Path, kind: TableKind[Header] = KIND, rows: int = 100, header: Header | None = None) -> StoredTable[Header]:
+def _write(
+    path: Path, kind: TableKind[Header] = KIND, rows: int = 100, header: Header | None = None
+) -> StoredTable[Header]:
     with TableWriter(path, kind, 30) as writer:
         writer.add(pa.RecordBatch.from_arrays(list(_batch(0, rows).columns), schema=kind.schema))
         writer.finish(header or Header())
@@ -152,7 +154,11 @@ def test_a_full_disk_is_an_artifact_error_without_a_file(tmp_path: Path) -> None
 def test_a_file_of_an_older_version_is_read(tmp_path: Path) -> None:
     """A version that is still read has its header brought up to date; one that is not is refused."""
     _write(tmp_path / "a.parquet", _kind(version=2))
-    upgraded = _kind(older={2: lambda header: {**header, "count": header["count"] + 1}})
+
+    def counted_on(header: dict[str, Any]) -> dict[str, Any]:
+        return {**header, "count": header["count"] + 1}
+
+    upgraded = _kind(older={2: counted_on})
     table = StoredTable(tmp_path / "a.parquet", upgraded)
     assert (table.header, table.version) == (Header(count=2), 2)
     _write(tmp_path / "b.parquet", _kind(version=1))

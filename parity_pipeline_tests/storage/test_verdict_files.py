@@ -16,6 +16,29 @@ from parity_pipeline_tests.storage.records import make_verdict
 Change = Callable[[dict[str, Any]], object]
 
 
+ODD: list[tuple[Change, str]] = [
+    (lambda value: value.update(schema=4), "schema 4, this parity_pipeline reads 1 to 3"),
+    (lambda value: value.update(schema=True), "schema True"),
+    (lambda value: value.update(schema=None), "schema None"),
+    (lambda value: value.pop("schema"), "schema None"),
+    (lambda value: value.update(schema=2), "unknown fields: 'apart'"),
+    (lambda value: value.update(findings={}), "'findings' Input should be a valid array"),
+    (lambda value: value.update(more=1), "'more' is unknown"),
+    (lambda value: value.update(decision="MAYBE"), "'decision' Input should be 'PASS'"),
+    (lambda value: value.update(rows=None), "'rows' Input should be a valid array"),
+    (lambda value: value["counts"].update(identical="5"), "'counts.identical' Input should be a valid integer"),
+    (lambda value: value["counts"].update(identical=True), "'counts.identical' Input should be a valid integer"),
+    (lambda value: value["counts"]["outcomes"].update({"mat\u202ech": 5}), r"mat\\u202ech.* Input should be"),
+    (lambda value: value["legacy"]["provenance"].update(old=1), "'legacy.provenance.old' is unknown"),
+    (
+        lambda value: value["measures"][0].update(worst=math.nan),
+        "'measures.0.worst' Input should be a finite number",
+    ),
+    (lambda value: value["legacy"]["floor"].update(worst=3.0), "was not measured"),
+    (lambda value: value["legacy"]["floor"].update(side="candidate", samples=0), "was not measured"),
+]
+
+
 def changed(tmp_path: Path, change: Change) -> Path:
     """Store a verdict, change its JSON, and return its path."""
     path = tmp_path / "v.json"
@@ -39,7 +62,7 @@ def test_a_verdict_comes_back_equal(tmp_path: Path) -> None:
 def test_the_same_verdict_has_the_same_bytes(tmp_path: Path) -> None:
     """Keys are sorted, the text is ASCII, and the order things were counted in does not show."""
     verdict = make_verdict()
-    other = dict(reversed(verdict.counts.outcomes.items()))
+    other = dict(reversed(list(verdict.counts.outcomes.items())))
     write_verdict(tmp_path / "a.json", verdict)
     write_verdict(tmp_path / "b.json", make_verdict(counts=dataclasses.replace(verdict.counts, outcomes=other)))
     content = (tmp_path / "a.json").read_bytes()
@@ -56,27 +79,7 @@ def test_nan_is_never_stored(tmp_path: Path, value: float) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        (lambda value: value.update(schema=4), "schema 4, this parity_pipeline reads 1 to 3"),
-        (lambda value: value.update(schema=True), "schema True"),
-        (lambda value: value.update(schema=None), "schema None"),
-        (lambda value: value.pop("schema"), "schema None"),
-        (lambda value: value.update(schema=2), "unknown fields: 'apart'"),
-        (lambda value: value.update(findings={}), "'findings' Input should be a valid array"),
-        (lambda value: value.update(more=1), "'more' is unknown"),
-        (lambda value: value.update(decision="MAYBE"), "'decision' Input should be 'PASS'"),
-        (lambda value: value.update(rows=None), "'rows' Input should be a valid array"),
-        (lambda value: value["counts"].update(identical="5"), "'counts.identical' Input should be a valid integer"),
-        (lambda value: value["counts"].update(identical=True), "'counts.identical' Input should be a valid integer"),
-        (lambda value: value["counts"]["outcomes"].update({"mat\u202ech": 5}), r"mat\\u202ech.* Input should be"),
-        (lambda value: value["legacy"]["provenance"].update(old=1), "'legacy.provenance.old' is unknown"),
-        (lambda value: value["measures"][0].update(worst=math.nan), "'measures.0.worst' Input should be a finite number"),
-        (lambda value: value["legacy"]["floor"].update(worst=3.0), "was not measured"),
-        (lambda value: value["legacy"]["floor"].update(side="candidate", samples=0), "was not measured"),
-    ],
-)
+@pytest.mark.parametrize(("change", "says"), ODD)
 def test_odd_verdicts_are_refused(tmp_path: Path, change: Change, says: str) -> None:
     """Another schema, odd fields, types and numbers, at any depth, are errors that name field, file and remedy."""
     path = changed(tmp_path, change)

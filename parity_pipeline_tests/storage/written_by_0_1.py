@@ -84,7 +84,9 @@ def facts_of(verdict: Verdict) -> Facts:
         "drawn": {} if first else {"texts": random.texts, "draws": random.draws},
         "bounds": [bound.sentence(random.required_bound or BOUND_GOAL) for bound in random.bounds],
         "floors": {} if first else {one.provenance.side.value: one.floor and one.floor.worst for one in verdict.sides},
-        "causes": [[one.name, one.confidence, one.count] for one in verdict.diagnosis.causes] if verdict.diagnosis else [],
+        "causes": [[one.name, one.confidence, one.count] for one in verdict.diagnosis.causes]
+        if verdict.diagnosis
+        else [],
         "stopped_early": {one.provenance.side.value: one.provenance.stopped_early for one in verdict.sides},
         "sample_set": verdict.sample_set.hash,
         "sources": list(verdict.sample_set.sources),
