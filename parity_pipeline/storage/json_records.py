@@ -9,13 +9,14 @@ JSON must have exactly the fields of the record, also those that have a default,
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails, SchemaValidator
+from pydantic_core import ErrorDetails, PydanticSerializationError, SchemaValidator, from_json, to_json
 from pydantic_core.core_schema import CoreConfig
 
 from parity_pipeline.core.errors import ArtifactError
@@ -54,12 +55,14 @@ class RecordKind(Generic[Record]):
         remedy: What a person does when it cannot be read.
         upgrade: Return a document of an earlier version as one of this version, and any other as it is. It may raise
             LookupError, TypeError or ValueError for a document that no version wrote.
+        schema: The `schema` of this version, which spares documents of another one the first attempt; None for none.
     """
 
     record: type[Record]
     name: str
     remedy: str
     upgrade: Callable[[Json], Json] = dict
+    schema: int | None = None
 
     def read(self, content: bytes, place: str) -> Record:
         """Return the record of a JSON document.
@@ -67,11 +70,12 @@ class RecordKind(Generic[Record]):
         Raises:
             ArtifactError: It is not JSON, of another version, or its fields are not exactly those of the record.
         """
-        try:
-            return _validator(self.record).validate_json(content)
-        except ValidationError:
-            # Of an earlier version, with half a surrogate pair in a text, or wrong.
-            return self.of(self.parsed(content, place), place)
+        # Only a hint, as no quote inside a string is bare: a document that is taken for another is read the long way.
+        if self.schema is None or b'"schema": %d' % self.schema in content:
+            with suppress(ValidationError):
+                return _validator(self.record).validate_json(content)
+        # Of an earlier version, with half a surrogate pair in a text, or wrong.
+        return self.of(self.parsed(content, place), place)
 
     def parsed(self, content: bytes, place: str) -> Json:
         """Return the JSON object of a document.
@@ -80,7 +84,7 @@ class RecordKind(Generic[Record]):
             ArtifactError: It is not valid JSON, or not an object.
         """
         try:
-            value: object = json.loads(content)
+            value: object = _loads(content)
         except (ValueError, RecursionError) as error:
             raise self._fault("is damaged: not valid JSON", place) from error
         if not isinstance(value, dict):
@@ -96,10 +100,11 @@ class RecordKind(Generic[Record]):
         validator = _validator(self.record)
         try:
             value = self.upgrade(value)
-            text = json.dumps(value, ensure_ascii=False)
-            found: Record = validator.validate_json(text.encode("utf-8", "replace"))
-            # pydantic's JSON parser takes no half surrogate pair. All else of the document has just been found right.
-            return found if _has_utf8(text) else validator.validate_python(value, strict=False)
+            with suppress(PydanticSerializationError):
+                return validator.validate_json(to_json(value))
+            # pydantic's JSON takes no half surrogate pair. Without them the document is checked, with them it is read.
+            validator.validate_json(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+            return validator.validate_python(value, strict=False)
         except ValidationError as error:
             faults = [_words(one) for one in error.errors(include_url=False, include_input=False)]
             more = [f"{len(faults) - _FAULTS_SHOWN} more"] if len(faults) > _FAULTS_SHOWN else []
@@ -159,9 +164,9 @@ def _words(fault: ErrorDetails) -> str:
     return f"{'.'.join(map(str, fault['loc']))!a} {_FAULTS.get(fault['type'], fault['msg'])}"
 
 
-def _has_utf8(text: str) -> bool:
+def _loads(content: bytes) -> object:
     try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+        return from_json(content)
+    except ValueError:
+        # It is three times faster, and takes no half surrogate pair.
+        return json.loads(content)

@@ -18,7 +18,7 @@ from typing import Final
 from filelock import FileLock, Timeout
 
 from parity_pipeline.core.errors import ArtifactError
-from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.verdict import SCHEMA_VERSION, Verdict
 from parity_pipeline.storage import older_versions
 from parity_pipeline.storage.atomic import sync, write_errors
 from parity_pipeline.storage.json_records import RecordKind, json_text
@@ -48,6 +48,7 @@ _ENTRY: Final = RecordKind(
     name="line of the ledger",
     remedy="Restore that line from version control; do not delete it.",
     upgrade=older_versions.ledger_line,
+    schema=SCHEMA_VERSION,
 )
 
 

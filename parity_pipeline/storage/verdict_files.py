@@ -6,13 +6,17 @@ Here belong writing and reading. What a verdict says belongs to `core.verdict`.
 from pathlib import Path
 from typing import Final
 
-from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.verdict import SCHEMA_VERSION, Verdict
 from parity_pipeline.storage import older_versions
 from parity_pipeline.storage.atomic import publish_text
 from parity_pipeline.storage.json_records import RecordKind, json_text, read_document
 
 VERDICT: Final = RecordKind(
-    record=Verdict, name="verdict", remedy="Materialize verdict again.", upgrade=older_versions.verdict
+    record=Verdict,
+    name="verdict",
+    remedy="Materialize verdict again.",
+    upgrade=older_versions.verdict,
+    schema=SCHEMA_VERSION,
 )
 
 
