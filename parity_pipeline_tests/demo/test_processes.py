@@ -10,6 +10,7 @@ import pytest
 import tenacity
 
 from parity_pipeline.demo.__main__ import main
+<<<<<<< HEAD
 from parity_pipeline.demo.fault_settings import demo_command
 
 
@@ -18,6 +19,10 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+=======
+from parity_pipeline.demo.commands import demo_command
+from parity_pipeline_tests.fakes.ports import free_port
+>>>>>>> w/collisions
 
 
 @contextmanager

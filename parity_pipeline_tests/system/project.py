@@ -9,14 +9,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from socket import create_server
 from typing import Any, Final
 
 from parity_pipeline.settings.loading import load
 from parity_pipeline.settings.model import Settings
+from parity_pipeline_tests.fakes.ports import free_port
 
 PARITY: Final = str(Path(sys.executable).with_name("parity"))
 ROOT: Final = Path(__file__).parents[2]
@@ -148,7 +147,5 @@ def demo_side(kind: str, port: int) -> dict[str, Any]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return different ports of the loopback that were free a moment ago."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [int(one.getsockname()[1]) for one in sockets]
+    """Return different free ports of the loopback."""
+    return [free_port() for _ in range(count)]
