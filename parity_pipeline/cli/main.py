@@ -4,14 +4,12 @@ Here belong the commands, their options and their exit codes. What they do belon
 and `demo`; what they print to `console`.
 """
 
-import gc
 import os
 import sys
 import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import import_module
-from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import Annotated
 
@@ -140,7 +138,6 @@ def _run(
         from parity_pipeline.runs.runner import exit_code, run_partitions
 
         with open_instance(settings) as instance, progress_bar(errors) as watch:
-            _loaded()
             definitions = build_definitions(settings, overrides={"probe": build_probe(settings, watch=watch)})
             partitions = run_partitions(settings, definitions, instance, pairs, side=side, redraw=redraw, afresh=afresh)
             results = list(stopping.heeded(partitions))
@@ -155,40 +152,9 @@ def _run(
 
 
 def _load_dagster() -> None:
-    """Import what takes longest, while services start in processes of their own.
-
-    What an import makes stays; looking through it for garbage again and again takes a tenth of the time. So nothing is
-    looked through until `_loaded`, after the instance has been opened, which imports as much again.
-    """
-    gc.disable()
+    """Import what takes longest, while services start in processes of their own."""
     import_module("parity_pipeline.runs.runner")
     import_module("parity_pipeline.definitions")
-    _spare_pandas()
-
-
-def _spare_pandas() -> None:
-    """Have pyarrow go without pandas, which no command needs: it imports it with the first array, 0.3 s here."""
-    without = _WithoutPandas()
-    sys.meta_path.insert(0, without)
-    try:
-        import_module("pyarrow").array([])
-    finally:
-        sys.meta_path.remove(without)
-
-
-class _WithoutPandas(MetaPathFinder):
-    """Says that pandas is not there."""
-
-    def find_spec(self, fullname: str, *_: object) -> None:
-        """Raise for pandas; leave all else to the next finder."""
-        if fullname == "pandas":
-            raise ImportError(fullname, name=fullname)
-
-
-def _loaded() -> None:
-    """Look for garbage from now on, among what comes from now on."""
-    gc.freeze()
-    gc.enable()
 
 
 @app.command()

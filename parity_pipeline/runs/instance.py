@@ -6,27 +6,16 @@ in it belongs to `runner`.
 
 import os
 import sqlite3
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from contextlib import ExitStack, closing, contextmanager, suppress
-from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import dagster as dg
 
 from parity_pipeline.core.errors import ParityError
 from parity_pipeline.settings.model import Settings
-
-SQLITE_STORAGES: Final = (
-    "dagster._core.storage.event_log.sqlite.sqlite_event_log",
-    "dagster._core.storage.runs.sqlite.sqlite_run_storage",
-)
-"""Dagster's own modules that make an engine for every connection; their pool keeps none open."""
-
-ENGINES: Final = 8
-"""Engines that are kept for each of them: a backfill has one event log a run."""
-
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
     """Return the Dagster instance that the UI uses: that of `DAGSTER_HOME`, else of `dagster_home` in the settings.
@@ -58,35 +47,8 @@ def shared_logs(instance: dg.DagsterInstance) -> Generator[None]:
     write-ahead log. A storage that is not of SQLite's files is left as it is.
     """
     index = _shard(instance, "index")
-    if index is None:
+    with _held([index, index.parent.parent / "runs.db"] if index else []):
         yield
-        return
-    with _held([index, index.parent.parent / "runs.db"]), _one_engine_a_file():
-        yield
-
-
-@contextmanager
-def _one_engine_a_file() -> Generator[None]:
-    """Have Dagster's SQLite storages use an engine again for the same file."""
-    with ExitStack() as undone:
-        for name in SQLITE_STORAGES:
-            module: Any = import_module(name)
-            undone.callback(setattr, module, "create_engine", module.create_engine)
-            module.create_engine = _reusing(module.create_engine)
-        yield
-
-
-def _reusing(create: Callable[..., Any]) -> Callable[..., Any]:
-    engines: dict[str, Any] = {}
-
-    def engine(url: str, **options: Any) -> Any:
-        if url not in engines:
-            if len(engines) == ENGINES:
-                engines.clear()
-            engines[url] = create(url, **options)
-        return engines[url]
-
-    return engine
 
 
 @contextmanager
