@@ -48,7 +48,7 @@ def build_definitions(
     tried = tuple(Side) if settings.stability.enabled else ()
     lanes += [stability_asset(side, partitions, settings.owners) for side in tried]
     resources: dict[str, Any] = {
-        "probe": build_probe(settings),
+        "probe": build_context(settings),
         **{f"{side}_gateway": HttpGateway(lambda side=side: settings.side_config(side, source)) for side in Side},
         **(overrides or {}),
     }
@@ -67,15 +67,15 @@ def build_definitions(
     return dg.Definitions.merge(data, automation)
 
 
-def build_probe(settings: Settings, **changes: Any) -> RunContext:
+def build_context(settings: Settings, **changes: Any) -> RunContext:
     """Return what the assets share, with some of its fields replaced."""
     facts: dict[str, Any] = {
         "layout": settings.layout(),
         "sources": settings.sources(),
-        "thresholds": settings.limits(),
-        "stability": settings.stability.budget(),
+        "thresholds": settings.thresholds,
+        "stability": settings.stability,
         "models": settings.models,
-        "waivers": settings.all_waivers(),
+        "waivers": settings.waivers,
         "required_bound": settings.required_bound,
         "package_version": version("parity_pipeline"),
         "now": lambda: datetime.now(UTC),

@@ -133,12 +133,12 @@ def _run(
     state = settings.path(settings.state_dir)
     with running(settings.services(*sides), state, meanwhile=_load_dagster):
         from parity_pipeline.cli.console import progress_bar, results_json, shown_path, verdict_table, written_files
-        from parity_pipeline.definitions import build_definitions, build_probe
+        from parity_pipeline.definitions import build_definitions, build_context
         from parity_pipeline.runs.instance import open_instance
         from parity_pipeline.runs.runner import exit_code, run_partitions
 
         with open_instance(settings) as instance, progress_bar(errors) as watch:
-            definitions = build_definitions(settings, overrides={"probe": build_probe(settings, watch=watch)})
+            definitions = build_definitions(settings, overrides={"probe": build_context(settings, watch=watch)})
             partitions = run_partitions(settings, definitions, instance, pairs, side=side, redraw=redraw, afresh=afresh)
             results = list(stopping.heeded(partitions))
     code = exit_code(results)

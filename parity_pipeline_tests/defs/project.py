@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock, Staging
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.stability.records import Response, Step
-from parity_pipeline.definitions import build_definitions, build_probe
+from parity_pipeline.definitions import build_definitions, build_context
 from parity_pipeline.defs.automation import JOB_NAME
 from parity_pipeline.defs.partitions import make_key
 from parity_pipeline.runs.runner import QUIET
@@ -133,7 +133,7 @@ class Project:
             f"{side}_gateway": FakeSide(settings.side_config(side, {}), gateway.app if gateway else _down)
             for side, gateway in sides.items()
         }
-        return build_definitions(settings, overrides={"probe": build_probe(settings, now=lambda: CLOCK), **fakes})
+        return build_definitions(settings, overrides={"probe": build_context(settings, now=lambda: CLOCK), **fakes})
 
     def run(
         self, *names: str, day: str = DAY, model: str = MODEL, definitions: dg.Definitions | None = None
