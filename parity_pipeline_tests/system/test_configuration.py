@@ -56,4 +56,4 @@ def test_a_refused_settings_file_lists_its_faults_indented(tmp_path: Path) -> No
         check=False,
     )
     assert told.returncode == 2
-    assert "\n  - modles: this key is not known" in told.stderr
+    assert "\n  - modles: unknown key" in told.stderr

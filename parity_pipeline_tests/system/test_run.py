@@ -83,13 +83,13 @@ def test_a_side_that_is_down_leaves_the_other_lane(tmp_path: Path) -> None:
         (["--model", "nobody"], {}, ["--model", "nobody is not among the models fake-32", "parity.yaml"]),
         (["--date", TOMORROW], {}, [TOMORROW, "is in the future", "Choose a past date"]),
         (["--date", "2026-04-29"], {}, ["before the first date, 2026-04-30", "first_date in parity.yaml"]),
-        (["--date", "2026-13-40"], {}, ["--date: '2026-13-40' is no date", "YYYY-MM-DD"]),
+        (["--date", "2026-13-40"], {}, ["--date: '2026-13-40' is not a date", "YYYY-MM-DD"]),
         (["--config", "none.yaml"], {}, ["none.yaml", "no such settings file", "--config"]),
         (["--config", "."], {}, ["this is a folder", "such as parity.yaml"]),
-        ([], {"modles": ["x"]}, ["parity.yaml", "modles", "not known", "docs/settings.md"]),
+        ([], {"modles": ["x"]}, ["parity.yaml", "modles", "unknown key", "docs/settings.md"]),
         ([], {"thresholds": {"cosine": 2}}, ["thresholds.cosine", "2", "less than or equal to 1"]),
     ],
-    ids=["model", "future", "too early", "no date", "no file", "a folder", "unknown key", "bad value"],
+    ids=["model", "future", "too early", "not a date", "no file", "a folder", "unknown key", "bad value"],
 )
 def test_what_cannot_run_says_why(tmp_path: Path, arguments: list[str], more: dict[str, Any], words: list[str]) -> None:
     """Exit 2, nothing on standard output, and a message that names the place and the remedy; nothing is written."""

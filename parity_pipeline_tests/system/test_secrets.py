@@ -10,7 +10,7 @@ from rich.console import Console
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from parity_pipeline.cli.console import results_json, verdict_table
-from parity_pipeline.cli.doctor import examine
+from parity_pipeline.cli.doctor import run_checks
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.definitions import build_definitions
 from parity_pipeline.runs.instance import open_instance
@@ -98,7 +98,7 @@ def test_nothing_that_a_run_leaves_behind_holds_a_secret(
     console = Console(width=200)
     console.print(verdict_table(results))
     console.print(results_json(results, known.layout(), 1))
-    console.print([str(one) for one in examine(known, {"PLANTED_TOKEN": TOKEN}, DAY)])
+    console.print([str(one) for one in run_checks(known, {"PLANTED_TOKEN": TOKEN}, DAY)])
     console.print(repr(known), repr(known.side_config(Side.LEGACY, {"PLANTED_TOKEN": TOKEN})))
     printed = "".join(capfd.readouterr()) + caplog.text
     assert "not for" in printed

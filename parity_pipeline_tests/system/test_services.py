@@ -35,7 +35,7 @@ def health(port: int) -> str:
 
 
 def test_up_run_down(folder: Path) -> None:
-    """`up` starts what does not answer and leaves alone what does, a run uses it and leaves it, `down` stops ours."""
+    """`up` starts what does not answer and leaves alone what does, a run uses both, `down` stops what `up` started."""
     port = free_ports(1)[0]
     other = hash_gateway("rust", models={MODEL: 64}, default_model=MODEL)
     with serve(other.app) as url:
@@ -43,7 +43,7 @@ def test_up_run_down(folder: Path) -> None:
         project = Project(folder, legacy, demo_side("candidate", port), models=(MODEL,))
         assert project.parity("status").code == 2
         first = project.parity("up")
-        assert "demo-legacy: was up already, left alone" in first.out
+        assert "demo-legacy: already running, left alone" in first.out
         assert "demo-candidate: started, pid" in first.out
         assert project.parity("status").code == 0
         ran = project.parity("run", "--date", DAY, "--json")
@@ -54,7 +54,7 @@ def test_up_run_down(folder: Path) -> None:
         assert answers(f"{url}/health")
         gone = project.parity("status")
     assert gone.code == 2
-    assert "demo-candidate: does not answer, none of ours; `parity up` starts it" in gone.out
+    assert "demo-candidate: does not answer, not running; `parity up` starts it" in gone.out
 
 
 def test_a_run_brings_its_services_and_takes_them_down(folder: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_run_brings_its_services_and_takes_them_down(folder: Path) -> None:
     told = project.parity("run", "--date", DAY, "--json")
     assert (told.code, told.decisions()) == (0, ["PASS"])
     assert not any(answers(health(port)) for port in ports)
-    assert project.parity("down").out.strip() == "nothing of ours was running"
+    assert project.parity("down").out.strip() == "nothing was running that `parity up` had started"
 
 
 def test_a_service_that_cannot_start_shows_its_log(folder: Path) -> None:
