@@ -1,4 +1,4 @@
-"""What the `parity` command prints: verdict table, JSON document, error messages, progress bar.
+"""What the `parity` command prints: verdict table, JSON document, progress bar.
 
 Here belongs layout for a terminal. Nothing here decides anything; text from elsewhere has its control characters made
 visible and is never read as markup.
@@ -122,21 +122,6 @@ def written_files(results: Sequence[PartitionResult], layout: Layout) -> list[Pa
 def shown_path(path: Path, folder: Path) -> str:
     """Return a path relative to the folder, where it is inside it."""
     return visible(str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path))
-
-
-def visible_lines(text: str) -> str:
-    r"""Return a message whose lines stay lines and keep their indentation, and whose other control characters can be seen.
-
-    >>> print(visible_lines("not usable\n  - a\x1b"))
-    not usable
-      - a⟨U+001B⟩
-    """
-    return "\n".join(_indented(line) for line in text.splitlines())
-
-
-def _indented(line: str) -> str:
-    content = line.lstrip(" ")
-    return line[: len(line) - len(content)] + (visible(content) if content else "")
 
 
 @contextmanager

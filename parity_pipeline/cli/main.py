@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from parity_pipeline.cli.console import visible_lines
+from parity_pipeline.cli.messages import deprecated_option, errors, print_error
 from parity_pipeline.cli.partition_args import calendar_date, chosen_models, dates_between, today
 from parity_pipeline.cli.signals import StopSignals
 from parity_pipeline.core.errors import ParityError
@@ -31,7 +31,6 @@ EXPECTED_WARNING = "Parameter `include_sources` of function `AssetSelection.all`
 DATE_FORM = "YYYY-MM-DD"
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
 output = Console(highlight=False)
 stop_signals = StopSignals()
 
@@ -57,17 +56,6 @@ DiscardStaging = Annotated[
 ]
 
 
-def deprecated_option(option: typer.CallbackParam, given: bool) -> bool:  # noqa: FBT001 - as typer calls it
-    """Warn on stderr that an option was renamed, where it is given."""
-    if given:
-        old = option.opts[0]
-        errors.print(f"warning: {old} is deprecated; write {RENAMED_OPTIONS[old]} instead", markup=False)
-    return given
-
-
-RENAMED_OPTIONS = {"--afresh": "--discard-staging"}
-"""Options that were renamed, old to new; the old one still works and gives a warning."""
-
 Afresh = Annotated[bool, typer.Option("--afresh", hidden=True, callback=deprecated_option)]
 
 
@@ -78,8 +66,7 @@ def main() -> None:
     try:
         app()
     except ParityError as error:
-        errors.print("error: ", end="", style="bold red")
-        errors.print(visible_lines(str(error)), markup=False)
+        print_error(error)
         sys.exit(2)
 
 
@@ -145,7 +132,7 @@ def _run(
     state = settings.path(settings.state_dir)
     with running(settings.services(*sides), state, meanwhile=_load_dagster):
         from parity_pipeline.cli.console import progress_bar, results_json, shown_path, verdict_table, written_files
-        from parity_pipeline.definitions import build_definitions, build_context
+        from parity_pipeline.definitions import build_context, build_definitions
         from parity_pipeline.runs.instance import open_instance
         from parity_pipeline.runs.runner import exit_code, run_partitions
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock, Staging
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.stability.records import Response, Step
-from parity_pipeline.definitions import build_definitions, build_context
+from parity_pipeline.definitions import build_context, build_definitions
 from parity_pipeline.defs.automation import JOB_NAME
 from parity_pipeline.defs.partitions import make_key
 from parity_pipeline.runs.runner import QUIET
