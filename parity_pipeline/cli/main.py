@@ -54,8 +54,6 @@ DiscardStaging = Annotated[
         "--discard-staging", help="Discard what unfinished fetches have staged, such as after a gateway was redeployed."
     ),
 ]
-
-
 Afresh = Annotated[bool, typer.Option("--afresh", hidden=True, callback=deprecated_option)]
 
 
