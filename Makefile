@@ -1,4 +1,4 @@
-# `make help` lists what there is. Everything runs from .venv, which is made on first use.
+# `make help` lists the targets. Everything runs from .venv, which is created on first use.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -12,7 +12,7 @@ CODE := parity_pipeline parity_pipeline_tests bench
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
 
-install: $(INSTALLED) ## make .venv with the pinned packages and this one
+install: $(INSTALLED) ## create .venv with the pinned packages and this one
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
@@ -21,7 +21,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: $(INSTALLED) ## run the main job on the embedded gateways; FAULT=noise puts a faulty gateway before the candidate
+demo: $(INSTALLED) ## run the main job on the embedded gateways; FAULT=noise makes the candidate faulty
 	$(BIN)/parity demo $(if $(FAULT),--fault $(FAULT))
 
 test: $(INSTALLED) ## run the tests
@@ -37,21 +37,23 @@ check: $(INSTALLED) ## what CI runs: format, ruff, pyright, import-linter, defin
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
+	$(BIN)/dg list defs --json > /dev/null
+	$(BIN)/dg check defs
 	$(BIN)/python -m pytest -q -n 2
 
-fmt: $(INSTALLED) ## format, and mend what ruff can
+fmt: $(INSTALLED) ## format, and fix what ruff can
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/ruff check --fix $(CODE)
 
-bench: $(INSTALLED) ## benchmarks, each with its comparison in the same run; nginx and wrk are used where they are installed
+bench: $(INSTALLED) ## benchmarks, each with its comparison in the same run; uses nginx and wrk if they are installed
 	$(BIN)/python bench/fetch.py
 	$(BIN)/python bench/memory.py 10000 50000
 	$(BIN)/python bench/kills.py --kills 10 --samples 5000
 	$(BIN)/python bench/fuzz.py --bodies 100000
 
-lock: $(INSTALLED) ## write requirements.lock anew from pyproject.toml
+lock: $(INSTALLED) ## update requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-strip-extras --generate-hashes --all-extras \
 	  --no-annotate --no-emit-index-url --custom-compile-command 'make lock' pyproject.toml -o requirements.lock
 
-clean: ## remove what runs have made, but for reports
+clean: ## remove the results of runs, except reports
 	rm -rf .parity data/samplesets data/embeddings data/parity data/stability data/diagnoses data/verdicts data/staging

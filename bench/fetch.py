@@ -3,7 +3,8 @@
     python bench/fetch.py [decode] [canned] [slow] [--samples N] [--rounds N]
 
 `decode`: ways to read one answer of 32 x 768 float64 digits. `canned`: a fixed answer from nginx through to Parquet,
-beside wrk's raw limit, a plain httpx + json client and the one-text-a-request loop, and where the engine's time goes.
+plain and over TLS, beside wrk's raw limit, a plain httpx + json client and the one-text-a-request loop, and where the
+engine's time goes.
 `slow`: a server that takes 50 ms a batch. A rate is the best of its rounds. The rows take turns, and a ratio is the middle
 of the rounds' own, so that a busy moment of a shared machine hits both. nginx and wrk are needed for `canned`.
 """
@@ -32,7 +33,7 @@ from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.vector_stats import VectorStats
 from parity_pipeline.storage.embeddings_files import EmbeddingsWriter
-from parity_pipeline.storage.staging import SegmentStaging
+from parity_pipeline.storage.staging import SqliteStaging
 from parity_pipeline.wire.client import Client, transport_for
 from parity_pipeline.wire.decode import Decoder
 from parity_pipeline.wire.dialects import BUILT_IN
@@ -51,15 +52,19 @@ def blocks(samples: int) -> Iterator[SampleBlock]:
         yield SampleBlock(start, names, [f"text {name}" for name in names], ["bench"] * len(names))
 
 
-def side(url: str, concurrency: int = 4) -> SideConfig:
+def side(url: str, concurrency: int = 4, ca_bundle: Path | None = None) -> SideConfig:
     """Return the settings of the side that is fetched from."""
-    return SideConfig(side=Side.LEGACY, label="bench", base_url=url, dialect=RUST, concurrency=concurrency)
+    return SideConfig(
+        side=Side.LEGACY, label="bench", base_url=url, dialect=RUST, concurrency=concurrency, ca_bundle=ca_bundle
+    )
 
 
-def fetch(url: str, samples: int, folder: Path, *, staged: bool = True, concurrency: int = 4) -> LaneResult:
+def fetch(
+    url: str, samples: int, folder: Path, *, staged: bool = True, concurrency: int = 4, ca_bundle: Path | None = None
+) -> LaneResult:
     """Fetch through to a finished Parquet file, as the embeddings asset does."""
-    config = side(url, concurrency)
-    staging = SegmentStaging(folder / "staging") if staged else contextlib.nullcontext()
+    config = side(url, concurrency, ca_bundle)
+    staging = SqliteStaging(folder / "staging") if staged else contextlib.nullcontext()
     with staging as kept, EmbeddingsWriter(folder / f"{uuid4()}.parquet") as writer:
         survey = VectorStats()
 
@@ -163,7 +168,7 @@ def bench_canned(samples: int, rounds: int) -> None:
     if program("nginx") is None:
         print("\nnginx is not installed (Debian package nginx-light): the canned rows are left out")
         return
-    with tempfile.TemporaryDirectory() as name, nginx(Path(name)) as url:
+    with tempfile.TemporaryDirectory() as name, nginx(Path(name)) as (url, tls):
         folder = Path(name)
         print(f"\nA fixed answer from nginx, this process on one core, best of {rounds}, rows taking turns:")
         raw = wrk(url, folder, 4)
@@ -186,9 +191,12 @@ def bench_canned(samples: int, rounds: int) -> None:
                 "engine": (samples, lambda: fetch_lane(side(url), "m", blocks(samples), throw_away)),
                 "engine to Parquet": (samples, lambda: fetch(url, samples, folder, staged=False)),
                 "engine to Parquet, staged": (samples, lambda: fetch(url, samples, folder)),
+                "the same over TLS": (samples, lambda: fetch(tls, samples, folder, ca_bundle=folder / "ca.pem")),
             },
         )
         print_rates(found)
+        share = found["the same over TLS"].times(found["engine to Parquet, staged"])
+        print(f"  TLS reaches {share:.0%} of the plain rate")
         print_breakdown(found)
 
 
@@ -206,7 +214,7 @@ def print_rates(found: Mapping[str, Times]) -> None:
 def print_breakdown(found: Mapping[str, Times]) -> None:
     """Print where the engine's processor time goes, each step by what it adds to the one before."""
     steps = {
-        "HTTP: sockets, h11, the kernel's copies": "http",
+        "HTTP: sockets, aiohttp, the kernel's copies": "http",
         "answers into arrays": "decoded",
         "plan, order, rows, counts": "engine",
         "survey and Parquet": "engine to Parquet",

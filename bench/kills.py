@@ -34,7 +34,7 @@ from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.samples import sample_id
 from parity_pipeline.storage.embeddings_files import EmbeddingsWriter
-from parity_pipeline.storage.staging import SegmentStaging
+from parity_pipeline.storage.staging import SqliteStaging
 from parity_pipeline.wire.dialects import BUILT_IN
 from parity_pipeline.wire.fetch_lane import LaneResult, fetch_lane
 from parity_pipeline.wire.side_config import SideConfig
@@ -125,7 +125,7 @@ def fetch(url: str, samples: int, folder: Path) -> None:
         side=Side.LEGACY, label="kills", base_url=url, dialect=BUILT_IN[0], batch_texts=BATCH, concurrency=CONCURRENCY
     )
     draft = folder / "rows.draft"
-    with SegmentStaging(folder / "staging") as staging, EmbeddingsWriter(draft, rows_per_group=512) as writer:
+    with SqliteStaging(folder / "staging") as staging, EmbeddingsWriter(draft, rows_per_group=512) as writer:
         result = fetch_lane(config, "m", blocks(samples), writer.add, staging=staging)
         writer.finish(provenance(config, samples, result))
         draft.replace(folder / "rows.parquet")

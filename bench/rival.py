@@ -1,7 +1,7 @@
-"""Give every fault of the demo to embed-parity and to this project in one run, and tell what each made of it.
+"""Run embed-parity and this project on every fault of the demo, and write a page that compares their results.
 
-Here belong the corpus, the two judgements and the table. It is a comparison and no dependency: embed-parity is looked for
-where it is run. The sides belong to `rival_side`. How it is run, and with which version, stands in docs/benchmarks.md.
+Here belong the corpus and how each tool is run. embed-parity is not a dependency: it is imported when this runs. The
+sides belong to `rival_side`, the page to `rival_page`. docs/benchmarks.md says how to run it, and with which version.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.rival_page import Line, Told, page
+from bench.rival_page import Line, ToolResult, page
 from bench.rival_side import BATCH, MODEL, FaultySide, embedder, fetch, try_out
 from parity_pipeline.core.compare import compare
 from parity_pipeline.core.decision import DecisionInputs, decide
@@ -118,7 +118,7 @@ def _changes(fault: Fault, text: str) -> bool:
     return bool(side.reached)
 
 
-def ask_theirs(package: Any, fault: Fault | None, hit: frozenset[str] | None, texts: Sequence[str]) -> Told:
+def ask_theirs(package: Any, fault: Fault | None, hit: frozenset[str] | None, texts: Sequence[str]) -> ToolResult:
     """Let embed-parity judge a side, through its own client, with its own defaults, as its command line does."""
     side = FaultySide(fault, hit)
     client = httpx.Client(transport=httpx.MockTransport(side.over_http))
@@ -130,10 +130,10 @@ def ask_theirs(package: Any, fault: Fault | None, hit: frozenset[str] | None, te
                 MODEL, Reference(), backend, probes, length_factory=text_of_length, concurrent_requests=4
             )
         except Exception as error:  # noqa: BLE001 - its command line turns every one into exit code 2
-            return Told("exit 2", str(error).split("(")[0][:80], alarm=True, reached=bool(side.reached))
+            return ToolResult("exit 2", str(error).split("(")[0][:80], alarm=True, reached=bool(side.reached))
     codes = ", ".join(finding["code"] for finding in report["diagnostics"])
     passed = bool(report["passed"])
-    return Told(
+    return ToolResult(
         "exit 0" if passed else "exit 1", codes or _failed(report), alarm=not passed, reached=bool(side.reached)
     )
 
@@ -157,7 +157,7 @@ def _failed(report: Any) -> str:
     return "gates: " + ", ".join(name for name, held in gates.items() if not held)
 
 
-def ask_ours(fault: Fault | None, hit: frozenset[str] | None, texts: Sequence[str]) -> Told:
+def ask_ours(fault: Fault | None, hit: frozenset[str] | None, texts: Sequence[str]) -> ToolResult:
     """Judge a side with this project: rows, then the side against itself, thresholds and plan as they come."""
     side, true, thresholds = FaultySide(fault, hit), FaultySide(), Thresholds()
     try:
@@ -166,7 +166,7 @@ def ask_ours(fault: Fault | None, hit: frozenset[str] | None, texts: Sequence[st
         legacy = try_out(true, texts, thresholds.cosine, Side.LEGACY)
         candidate = try_out(side, texts, thresholds.cosine, Side.CANDIDATE)
     except ParityError as error:
-        return Told("exit 2", f"{error.problem[:80]} …", alarm=True, reached=bool(side.reached))
+        return ToolResult("exit 2", f"{error.problem[:80]} …", alarm=True, reached=bool(side.reached))
     tally = Tally(thresholds, floors=NoiseFloors(legacy=legacy.floor, candidate=candidate.floor))
     tally.add(rows)
     decision, reasons = decide(tally, DecisionInputs(expected=len(texts)))
@@ -176,7 +176,7 @@ def ask_ours(fault: Fault | None, hit: frozenset[str] | None, texts: Sequence[st
         told.append("requests that failed: " + ", ".join(f"{kind} {count}" for kind, count in errors.items()))
     if tally.norms_differ:
         told.append(f"{tally.norms_differ} of {len(texts)} norms differ")
-    return Told(decision.value, "; ".join(told[:1]), alarm=alarm, reached=bool(side.reached))
+    return ToolResult(decision.value, "; ".join(told[:1]), alarm=alarm, reached=bool(side.reached))
 
 
 def lines(package: Any, texts: Sequence[str]) -> Iterator[Line]:

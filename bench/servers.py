@@ -1,4 +1,4 @@
-"""The servers that the benchmarks fetch from: nginx with a canned answer, and a gateway that takes its time.
+"""The servers that the benchmarks fetch from: nginx with a canned answer, plain and over TLS, and a gateway that takes its time.
 
 Here belongs starting and ending them. What is measured belongs to the benchmark that uses them.
 """
@@ -16,6 +16,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
+import trustme
 
 TEXTS, WIDTH = 32, 768
 SLOW_SECONDS = 0.05
@@ -28,7 +29,8 @@ http {{
   client_body_temp_path {folder}/1; proxy_temp_path {folder}/2; fastcgi_temp_path {folder}/3;
   uwsgi_temp_path {folder}/4; scgi_temp_path {folder}/5;
   server {{
-    listen 127.0.0.1:{port};
+    listen 127.0.0.1:{port}; listen 127.0.0.1:{tls_port} ssl;
+    ssl_certificate {folder}/server.pem; ssl_certificate_key {folder}/server.pem;
     location = /ai/embed {{ error_page 405 =200 /body.json; return 405; }}
     location = /one/embed {{ error_page 405 =200 /one.json; return 405; }}
     location / {{ root {folder}; }}
@@ -63,20 +65,27 @@ def wrk(url: str, folder: Path, connections: int) -> float | None:
 
 
 @contextlib.contextmanager
-def nginx(folder: Path) -> Generator[str]:
-    """Run nginx with the canned answers, and yield its address."""
-    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        port = taken.getsockname()[1]
+def nginx(folder: Path) -> Generator[tuple[str, str]]:
+    """Run nginx with the canned answers, and yield its plain address and that of TLS, whose authority is in `ca.pem`."""
+    with contextlib.ExitStack() as taken:
+        ports = [
+            taken.enter_context(contextlib.closing(socket.create_server(("127.0.0.1", 0)))).getsockname()[1]
+            for _ in range(2)
+        ]
+    port, tls_port = ports
     (folder / "body.json").write_bytes(canned(TEXTS))
     (folder / "one.json").write_bytes(canned(1))
-    (folder / "nginx.conf").write_text(_NGINX.format(folder=folder, port=port))
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
+    (folder / "nginx.conf").write_text(_NGINX.format(folder=folder, port=port, tls_port=tls_port))
     command = [program("nginx") or "nginx", "-c", str(folder / "nginx.conf")]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:  # noqa: S603 - a bench starts its own server
         try:
             while True:
                 with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                     break
-            yield f"http://127.0.0.1:{port}"
+            yield f"http://127.0.0.1:{port}", f"https://127.0.0.1:{tls_port}"
         finally:
             server.terminate()
 

@@ -6,7 +6,7 @@ when this module is imported.
 
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -14,15 +14,13 @@ from typing import Any, Final
 import dagster as dg
 
 from parity_pipeline.core.outcomes import Side
+from parity_pipeline.defs.asset_factory import AssetFactory, freshness
 from parity_pipeline.defs.assets import build_assets
 from parity_pipeline.defs.automation import JOB_NAME, build_automation
-from parity_pipeline.defs.diagnosing import diagnosis_asset
-from parity_pipeline.defs.lanes import embeddings_asset
 from parity_pipeline.defs.partitions import make_partitions
-from parity_pipeline.defs.resources import HttpGateway, RunContext
-from parity_pipeline.defs.stability import stability_asset
 from parity_pipeline.settings.loading import find_file, load
 from parity_pipeline.settings.model import Settings
+from parity_pipeline.steps.context import Gateway, RunContext
 
 PRELOADED: Final = ["parity_pipeline.definitions"]
 """Modules that the forkserver imports once, so that each step does not pay for them again."""
@@ -33,52 +31,51 @@ TOGETHER: Final = 4
 
 
 def build_definitions(
-    settings: Settings, *, overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None
+    settings: Settings, *, context: RunContext | None = None, environ: Mapping[str, str] | None = None
 ) -> dg.Definitions:
     """Return fresh definitions for these settings.
 
     Args:
         settings: What to build for.
-        overrides: Resources by name that replace the real ones: `probe`, `legacy_gateway`, `candidate_gateway`.
-        environ: Where tokens are looked up when a gateway is first asked; `os.environ` where None.
+        context: What the steps share; that of the settings where None.
+        environ: Where tokens are looked up when a gateway is used; `os.environ` where None.
     """
-    source = os.environ if environ is None else environ
-    partitions = make_partitions(settings.first_date, settings.timezone, settings.models)
-    lanes = [embeddings_asset(side, partitions, settings.owners) for side in Side]
-    tried = tuple(Side) if settings.stability.enabled else ()
-    lanes += [stability_asset(side, partitions, settings.owners) for side in tried]
-    resources: dict[str, Any] = {
-        "probe": build_probe(settings),
-        **{f"{side}_gateway": HttpGateway(lambda side=side: settings.side_config(side, source)) for side in Side},
-        **(overrides or {}),
-    }
+    hour, minute = settings.schedule.hour, settings.schedule.minute
+    run = context or build_context(settings, environ=environ)
+    factory = AssetFactory(
+        partitions=make_partitions(settings.first_date, settings.timezone, settings.models),
+        owners=settings.owners,
+        package_version=run.package_version,
+    )
+    late = freshness(hour, minute, settings.timezone)
     data = dg.Definitions(
-        assets=[
-            *build_assets(partitions, settings.owners),
-            diagnosis_asset(partitions, settings.owners, stability=settings.stability.enabled),
-            *lanes,
-        ],
-        resources=resources,
+        assets=build_assets(factory, late, stability=settings.stability.enabled),
+        resources={"run": run},
         executor=_executor(settings),
     )
-    automation = build_automation(
-        settings.schedule.hour, settings.schedule.minute, stability=settings.stability.enabled
-    )
+    automation = build_automation(hour, minute, stability=settings.stability.enabled)
     return dg.Definitions.merge(data, automation)
 
 
-def build_probe(settings: Settings, **changes: Any) -> RunContext:
-    """Return what the assets share, with some of its fields replaced."""
+def build_context(settings: Settings, *, environ: Mapping[str, str] | None = None, **changes: Any) -> RunContext:
+    """Return what the steps share for these settings, with some of its fields replaced.
+
+    Args:
+        settings: What to build for.
+        environ: Where tokens are looked up when a gateway is used; `os.environ` where None.
+        changes: Fields of `RunContext` that replace those of the settings.
+    """
+    source = os.environ if environ is None else environ
     facts: dict[str, Any] = {
         "layout": settings.layout(),
         "sources": settings.sources(),
-        "thresholds": settings.limits(),
-        "stability": settings.stability.budget(),
+        "thresholds": settings.thresholds,
+        "gateways": {side: Gateway(make_config=partial(settings.side_config, side, source)) for side in Side},
+        "stability": settings.stability,
         "models": settings.models,
-        "waivers": settings.all_waivers(),
+        "waivers": settings.waivers,
         "required_bound": settings.required_bound,
         "package_version": version("parity_pipeline"),
-        "now": lambda: datetime.now(UTC),
     }
     return RunContext(**(facts | changes))
 

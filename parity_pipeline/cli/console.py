@@ -1,7 +1,7 @@
-"""What the `parity` command prints: verdict table, JSON document, status lines, progress bar.
+"""What the `parity` command prints: verdict table, JSON document, progress bar.
 
-Here belongs layout for a terminal. Nothing here decides anything; text from elsewhere is made visible and never read
-as markup.
+Here belongs layout for a terminal. Nothing here decides anything; text from elsewhere has its control characters made
+visible and is never read as markup.
 """
 
 import json
@@ -36,7 +36,7 @@ _STYLES = {
 }
 
 _REASONS = 2
-"""Reasons against a pass that the table shows where no cause says more; the report has them all."""
+"""Reasons against a pass that the table shows where there is no cause to show; the report has them all."""
 
 _MODEL_COLUMNS = 26
 """Width that leaves the reasons nearly half of 80 columns."""
@@ -45,10 +45,10 @@ Watch = Callable[[str, LaneProgress], None]
 
 
 def verdict_table(results: Sequence[PartitionResult]) -> Table:
-    """Return a row a partition: date and model, verdict, matched samples and worst cosine, why; readable at 80 columns.
+    """Return one row per partition: date and model, verdict, matched samples and worst cosine, why; fits 80 columns.
 
-    Why holds the first reasons, the first cause, waived samples, and how much more the report says; whatever kept a
-    partition from running is told in full.
+    The last column shows the first reasons, the first cause, waived samples, and how much more the report lists.
+    Whatever kept a partition from running is shown in full.
     """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("date, model", overflow="fold", max_width=_MODEL_COLUMNS)
@@ -78,22 +78,22 @@ def _worst(one: PartitionResult) -> str:
 
 
 def _why(one: PartitionResult) -> Sequence[str]:
-    return (*(_of_the_verdict(one.verdict) if one.verdict else ()), *one.failures)
+    return (*(_verdict_lines(one.verdict) if one.verdict else ()), *one.failures)
 
 
-def _of_the_verdict(verdict: Verdict) -> Sequence[str]:
-    """Return the first reasons, cause, waivers, and what else the report tells."""
-    # The reasons of a pass behind the first are remarks on what was waived or refused, which are counted here.
+def _verdict_lines(verdict: Verdict) -> Sequence[str]:
+    """Return the first reasons, the cause, waivers, and what else the report lists."""
+    # After the first one, the reasons of a pass are about waived and refused samples, which are counted here.
     cause = first_cause(verdict)
     shown = verdict.reasons[: 1 if cause or verdict.decision in PASSING else _REASONS]
-    told = [*shown, *([f"cause: {cause}"] if cause else [])]
+    lines = [*shown, *([f"cause: {cause}"] if cause else [])]
     if waived := verdict.counts.samples_waived:
-        told.append(f"{waived:,} waived")
+        lines.append(f"{waived:,} waived")
     findings = [finding for finding in verdict.findings if finding not in verdict.reasons]
     more = [things(len(verdict.reasons) - len(shown), "more reason"), things(len(findings), "finding")]
     if rest := [words for words in more if not words.startswith("0 ")]:
-        told.append(f"{' and '.join(rest)} in the report")
-    return told
+        lines.append(f"{' and '.join(rest)} in the report")
+    return lines
 
 
 def results_json(results: Sequence[PartitionResult], layout: Layout, exit_code: int) -> str:
@@ -120,7 +120,7 @@ def written_files(results: Sequence[PartitionResult], layout: Layout) -> list[Pa
 
 
 def shown_path(path: Path, folder: Path) -> str:
-    """Return a path relative to the folder where it lies below it."""
+    """Return a path relative to the folder, where it is inside it."""
     return visible(str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path))
 
 

@@ -27,24 +27,16 @@ GROUPS_LISTED: Final = 50
 MEMBERS_LISTED: Final = 20
 """Ids that one group lists."""
 
-_TABLES: Final = 6
-"""Hash tables. A pair at the limit is missed by one table with probability 0.2, by all with 1e-4."""
-
-_COORDINATES: Final = 8
-"""Random projections that one table's key is rounded from."""
-
-_CELL: Final = 0.06
-"""Side of a cell in standard deviations of a projection; two vectors at the limit differ by 0.0014 of them."""
-
-_BLOCK: Final = 4096
-"""Rows that are widened at a time: 4,096 x 768 float64 take 25 MB."""
+_BLOCK: Final = 256
+"""Rows of one matrix product; against 4,000 rows its result takes at most 8 MB."""
 
 _PARTS: Final = 8
-"""Vectors of the other side that a group is compared with: it bounds the work on one huge group."""
+"""Vectors of the other side that a group is compared with; this bounds the work on one huge group."""
 
 NO_GROUP: Final = -1
 
 Labels = NDArray[np.int32]
+Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,27 +95,31 @@ def scan(vectors: Matrix32, ids: Sequence[str], *, limit: float = SAME_DIRECTION
         vectors: float32, shape (rows, dimensions). Rows of zeros, NaN or infinity stand for no vector and collide with
             none.
         ids: Sample id of each row; rows of one id are one text and do not collide with each other.
-        limit: Largest 1 - cosine of the same direction, in (0, 1e-3].
+        limit: Largest 1 - cosine of the same direction, in [1e-12, 1e-3]; below that float64 products are too coarse.
 
     Returns:
-        The groups. Rows that are the same through a third one share a group.
+        The groups, in the order of their first rows. Rows that are the same through a third one share a group.
 
     Raises:
         MetricInputError: `ids` and `vectors` are not of one length, or the limit is out of its range.
 
-    Near-linear: rows are hashed by rounded random projections in `_TABLES` tables, and neighbours in a bucket are
-    verified in float64; equal vectors are never missed, a pair right at the limit with probability 1e-4. 100,000 rows
-    of 768 dimensions take a few seconds and, beside the vectors' own 307 MB, about 150 MB.
+    Every pair is compared, so the work grows with the square of the rows: ADR 16 has the figures for the
+    4,000 that a diagnosis looks at.
     """
-    if vectors.ndim != 2 or len(ids) != len(vectors) or not 0.0 < limit <= 1e-3:
+    if vectors.ndim != 2 or len(ids) != len(vectors) or not 1e-12 <= limit <= 1e-3:
         msg = f"cannot scan vectors of shape {vectors.shape} with {len(ids)} ids and limit {limit}"
-        raise MetricInputError(msg, remedy="Give one id a row and a limit in (0, 0.001].")
-    norms = _norms(vectors)
-    usable = np.flatnonzero(np.isfinite(norms) & (norms > 0.0))
+        raise MetricInputError(msg, remedy="Give one id per row and a limit from 1e-12 to 0.001.")
+    rows, directions = _directions(vectors)
+    groups = _groups(directions, limit)
     labels: Labels = np.full(len(vectors), NO_GROUP, np.int32)
-    if len(usable):
-        labels[usable] = _components(vectors, norms, usable, limit)
-    return _scanned(labels, ids)
+    found: list[Collision] = []
+    for members in _members(groups):
+        collision = _collision(rows[members], ids)
+        if collision.size > 1:
+            labels[rows[members]] = len(found)
+            found.append(collision)
+    texts = sum(group.size for group in found)
+    return CollisionScan(groups=len(found), texts=texts, listed=_largest(found), labels=labels)
 
 
 def one_sided(side: Side, own: CollisionScan, other: Matrix32, ids: Sequence[str], *, apart: float = APART) -> OneSided:
@@ -143,114 +139,56 @@ def one_sided(side: Side, own: CollisionScan, other: Matrix32, ids: Sequence[str
     if len(own.labels) != len(other) or len(ids) != len(other):
         msg = f"a scan of {len(own.labels)} rows cannot be compared with {len(other)} rows"
         raise MetricInputError(msg, remedy="Scan and compare the same samples.")
-    norms = _norms(other)
-    rows = np.flatnonzero((own.labels != NO_GROUP) & np.isfinite(norms) & (norms > 0.0))
-    order = rows[np.argsort(own.labels[rows], kind="stable")]
-    starts = np.flatnonzero(np.diff(own.labels[order], prepend=-2))
+    colliding = np.flatnonzero(own.labels != NO_GROUP)
+    usable, directions = _directions(other[colliding])
+    rows = colliding[usable]
     found: list[Collision] = []
     groups = pairs = 0
-    for members in np.split(order, starts[1:]) if len(order) else []:
-        parts = _parts(other, norms, members, apart)
+    for members in _members(own.labels[rows]):
+        parts = _parts(directions[members], apart)
         split = _pairs(len(members)) - sum(_pairs(size) for size in parts)
         if split:
             groups, pairs = groups + 1, pairs + split
-            found.append(_collision(members, ids, apart=len(parts)))
+            found.append(_collision(rows[members], ids, apart=len(parts)))
     return OneSided(side=side, groups=groups, pairs=pairs, listed=_largest(found))
 
 
-def _norms(vectors: Matrix32) -> NDArray[np.float64]:
-    """Return the L2 norms, float64; of a row with NaN or infinity, NaN or infinity."""
-    norms = np.empty(len(vectors))
-    with np.errstate(invalid="ignore"):
-        for start in range(0, len(vectors), _BLOCK):
-            wide = vectors[start : start + _BLOCK].astype(np.float64)
-            norms[start : start + _BLOCK] = np.sqrt(np.einsum("ij,ij->i", wide, wide))
-    return norms
+def _directions(vectors: Matrix32) -> tuple[Rows, NDArray[np.float64]]:
+    """Return the rows that hold a vector, and these vectors with norm 1 in float64."""
+    norms = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    rows = np.flatnonzero(np.isfinite(norms) & (norms > 0.0))
+    return rows, vectors[rows] / norms[rows, None]
 
 
-def _components(vectors: Matrix32, norms: NDArray[np.float64], usable: NDArray[np.intp], limit: float) -> Labels:
-    """Return the group of each usable row, any number for a row alone."""
-    keys = _projections(vectors, norms, usable)
-    labels: Labels = np.arange(len(usable), dtype=np.int32)
-    for table in range(_TABLES):
-        own = keys[:, table * _COORDINATES : (table + 1) * _COORDINATES]
-        left, right = _neighbours(_hashed(own, table), own[:, 0])
-        fresh = labels[left] != labels[right]
-        left, right = left[fresh], right[fresh]
-        same = _gaps(vectors, norms, usable[left], usable[right]) <= limit
-        labels = _joined(labels, left[same], right[same])
+def _groups(directions: NDArray[np.float64], limit: float) -> Labels:
+    """Return for each row the first row of its group, which is the row itself where nothing earlier is the same.
+
+    A float32 product, whose error is below its number of terms times epsilon, singles out the rows that may have an
+    earlier match; a float64 product of these decides.
+    """
+    labels: Labels = np.arange(len(directions), dtype=np.int32)
+    rough = directions.astype(np.float32)
+    screen = 1.0 - limit - (directions.shape[1] + 4) * float(np.finfo(np.float32).eps)
+    for start in range(0, len(directions), _BLOCK):
+        block = rough[start : start + _BLOCK]
+        maybe = block @ rough[: start + len(block)].T >= screen
+        maybe[:, start:] &= np.tri(len(block), k=-1, dtype=np.bool_)
+        rows = np.flatnonzero(maybe.any(axis=1))
+        same = (1.0 - directions[start + rows] @ directions[: start + len(block)].T <= limit) & maybe[rows]
+        for row, earlier in zip(start + rows, same, strict=True):
+            near = np.unique(labels[: len(earlier)][earlier])
+            if len(near):
+                labels[row] = near[0]
+            if len(near) > 1:
+                labels[np.isin(labels, near)] = near[0]
     return labels
 
 
-def _projections(vectors: Matrix32, norms: NDArray[np.float64], usable: NDArray[np.intp]) -> Matrix32:
-    """Return random projections of the unit vectors, scaled to a standard deviation near 1."""
-    width = vectors.shape[1]
-    directions = np.random.default_rng(20260430).standard_normal((width, _TABLES * _COORDINATES))
-    keys = np.empty((len(usable), _TABLES * _COORDINATES), np.float32)
-    for start in range(0, len(usable), _BLOCK):
-        rows = usable[start : start + _BLOCK]
-        keys[start : start + _BLOCK] = (vectors[rows] / norms[rows][:, None]) @ directions
-    return keys
-
-
-def _hashed(keys: Matrix32, table: int) -> NDArray[np.uint64]:
-    """Return one number a row for the cell its projections lie in."""
-    shift = np.random.default_rng(table).random(keys.shape[1])
-    cells = np.floor(keys / _CELL + shift).astype(np.int64).view(np.uint64)
-    factors = np.random.default_rng(table + 1000).integers(1, 2**63, keys.shape[1], dtype=np.uint64) | np.uint64(1)
-    return (cells * factors).sum(axis=1, dtype=np.uint64)
-
-
-def _neighbours(hashes: NDArray[np.uint64], along: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return pairs to verify: each row of a bucket with the one before it along a projection, and with the first."""
-    order = np.lexsort((along, hashes))
-    same = hashes[order][1:] == hashes[order][:-1]
-    before, after = order[:-1][same], order[1:][same]
-    starts = np.flatnonzero(np.concatenate([[True], ~same]))
-    first = order[np.repeat(starts, np.diff(np.append(starts, len(order))))]
-    further = first != order
-    return np.concatenate([before, first[further]]), np.concatenate([after, order[further]])
-
-
-def _gaps(
-    vectors: Matrix32, norms: NDArray[np.float64], left: NDArray[np.intp], right: NDArray[np.intp]
-) -> NDArray[np.float64]:
-    """Return 1 - cosine of pairs of rows, float64, as half the squared chord, which does not cancel."""
-    gaps = np.empty(len(left))
-    for start in range(0, len(left), _BLOCK):
-        one, two = left[start : start + _BLOCK], right[start : start + _BLOCK]
-        chord = vectors[one] / norms[one][:, None] - vectors[two] / norms[two][:, None]
-        gaps[start : start + _BLOCK] = np.einsum("ij,ij->i", chord, chord) / 2.0
-    return gaps
-
-
-def _joined(labels: Labels, left: NDArray[np.intp], right: NDArray[np.intp]) -> Labels:
-    """Return the labels after the groups of each pair became one."""
-    if not len(left):
-        return labels
-    from scipy.sparse import coo_array  # noqa: PLC0415 - takes long to import, and most sets have no pair to join
-    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
-
-    count = int(labels.max()) + 1
-    graph = coo_array((np.ones(len(left), np.int8), (labels[left], labels[right])), shape=(count, count))
-    return connected_components(graph, directed=False)[1][labels].astype(np.int32)
-
-
-def _scanned(labels: Labels, ids: Sequence[str]) -> CollisionScan:
-    """Drop groups of one text, number the others, and list the largest."""
-    rows = np.flatnonzero(labels != NO_GROUP)
-    order = rows[np.argsort(labels[rows], kind="stable")]
-    starts = np.flatnonzero(np.diff(labels[order], prepend=-2))
-    kept: Labels = np.full(len(labels), NO_GROUP, np.int32)
-    found: list[Collision] = []
-    for members in np.split(order, starts[1:]) if len(order) else []:
-        distinct = len(members) > 1 and len({ids[row] for row in members.tolist()}) > 1
-        if distinct:
-            kept[members] = len(found)
-            found.append(_collision(members, ids))
-    return CollisionScan(
-        groups=len(found), texts=sum(group.size for group in found), listed=_largest(found), labels=kept
-    )
+def _members(labels: Labels) -> list[Rows]:
+    """Return the rows of each label, in the order of the labels."""
+    order = np.argsort(labels, kind="stable")
+    starts = np.flatnonzero(np.diff(labels[order]))
+    return np.split(order, starts + 1) if len(order) else []
 
 
 def _collision(members: NDArray[np.intp], ids: Sequence[str], apart: int = 1) -> Collision:
@@ -262,12 +200,12 @@ def _largest(found: Sequence[Collision]) -> tuple[Collision, ...]:
     return tuple(sorted(found, key=lambda group: -group.size)[:GROUPS_LISTED])
 
 
-def _parts(other: Matrix32, norms: NDArray[np.float64], members: NDArray[np.intp], apart: float) -> list[int]:
-    """Return the sizes of the parts that the other side tells a group apart into, the first `_PARTS` exactly, what is left as one each."""
+def _parts(directions: NDArray[np.float64], apart: float) -> list[int]:
+    """Return the sizes of the parts that one group falls into; what `_PARTS` comparisons leave counts as one each."""
     sizes: list[int] = []
-    left = members
+    left = directions
     while len(left) and len(sizes) < _PARTS:
-        near = _gaps(other, norms, np.full(len(left), left[0]), left) < apart
+        near = 1.0 - left @ left[0] < apart
         sizes.append(int(near.sum()))
         left = left[~near]
     return [*sizes, *([1] * len(left))]

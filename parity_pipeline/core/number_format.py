@@ -8,7 +8,8 @@ from typing import Final
 
 _DECIMALS: Final = 6
 _LIMIT_DECIMALS: Final = 4
-_STORAGE_LOSS: Final = Decimal("1e-12")
+_STORAGE_DECIMALS: Final = 12
+_STORAGE_LOSS: Final = Decimal(1).scaleb(-_STORAGE_DECIMALS)
 """1 - cosine that float32 storage and float64 sums can cause by themselves: about 1e-14, with room."""
 
 
@@ -21,10 +22,8 @@ def cosine_text(value: float, limit: float | None = None) -> str:
     >>> cosine_text(0.99899999), cosine_text(0.9999999), cosine_text(1 - 1e-15)
     ('0.998999', '0.999999', '1.000000')
     """
-    exact, bound = _exact(value), None if limit is None else _exact(limit)
-    if exact < 1 <= exact + _STORAGE_LOSS and (bound is None or exact >= bound):
-        exact = Decimal(1)
-    return floored(exact, _DECIMALS if bound is None else max(_DECIMALS, _decimals(bound)))
+    exact = Decimal(1) if _prints_as_one(value, limit) else _exact(value)
+    return floored(exact, _cosine_decimals(limit))
 
 
 def limit_text(value: float) -> str:
@@ -37,14 +36,32 @@ def limit_text(value: float) -> str:
     return f"{exact:.{max(_LIMIT_DECIMALS, _decimals(exact))}f}"
 
 
-def passing_limit_text(worst: float) -> str:
-    """Return the largest six-decimal limit that a set with this smallest cosine would reach."""
-    return floored(_exact(worst), _DECIMALS)
+def passing_limit_text(worst: float, limit: float | None = None) -> str:
+    """Return the largest limit that a set with this smallest cosine would reach, in the decimals of `cosine_text`.
+
+    A cosine just below 1 that `cosine_text` prints as 1.000000 would not reach a limit of 1; its limit gets twelve
+    decimals, so that the two do not seem to differ by a millionth.
+
+    >>> passing_limit_text(0.98123456789), passing_limit_text(1.0), passing_limit_text(1 - 1e-15)
+    ('0.981234', '1.000000', '0.999999999999')
+    """
+    decimals = _cosine_decimals(limit)
+    return floored(_exact(worst), max(decimals, _STORAGE_DECIMALS) if _prints_as_one(worst, limit) else decimals)
 
 
 def floored(value: Decimal, decimals: int) -> str:
     """Return a number rounded towards minus infinity; never `-0`."""
     return f"{value.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_FLOOR) + 0:f}"
+
+
+def _prints_as_one(value: float, limit: float | None) -> bool:
+    """Tell whether a cosine below 1 is 1 but for what storing it lost, and reaches its limit."""
+    exact = _exact(value)
+    return exact < 1 <= exact + _STORAGE_LOSS and (limit is None or exact >= _exact(limit))
+
+
+def _cosine_decimals(limit: float | None) -> int:
+    return _DECIMALS if limit is None else max(_DECIMALS, _decimals(_exact(limit)))
 
 
 def _exact(value: float) -> Decimal:

@@ -129,13 +129,18 @@ def keeps_words(measure: Measure, limit: float) -> str:
     return f"≥ {limit_text(limit)}" if measure is Measure.COSINE else f"{_KEEPS[measure]} {limit:g}"
 
 
-def passing_text(measure: Measure, worst: float) -> str:
+def passing_text(measure: Measure, worst: float, limit: float | None = None) -> str:
     """Return the limit nearest to the one in force at which rows with this worst value would have stayed within it.
+
+    Args:
+        measure: The measure.
+        worst: Its worst value.
+        limit: The limit in force, whose decimals a cosine's limit gets.
 
     >>> passing_text(Measure.COSINE, 0.98123456789), passing_text(Measure.NORM_RATIO, 0.00123456789)
     ('0.981234', '0.00123457')
     """
-    return passing_limit_text(worst) if measure is Measure.COSINE else _ceiled(worst)
+    return passing_limit_text(worst, limit) if measure is Measure.COSINE else _ceiled(worst)
 
 
 def _ceiled(value: float) -> str:

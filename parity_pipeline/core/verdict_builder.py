@@ -164,4 +164,4 @@ def _passing_limit(measure: Measure, limit: float, worst: float) -> str | None:
     nothing = not math.isfinite(worst) or bool(within(measure, np.array([worst]), limit)[0])
     if nothing or (measure is Measure.COSINE and worst <= 0):
         return None
-    return passing_text(measure, worst)
+    return passing_text(measure, worst, limit)

@@ -1,128 +1,172 @@
-"""The assets beside the two lanes: samples, parity, verdict, report and summary.
+"""The graph: every asset of the embed probe.
 
-Here belong short bodies: load, call the core, publish the file, and tell Dagster of it.
+Here belong short bodies: partition key in, one step, metadata and checks out. What a step does belongs to `steps`.
 """
 
 import dagster as dg
 
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.defs.artifacts import LANES, Made, stored
-from parity_pipeline.defs.checks import SAMPLES, VERDICT, check_samples, check_verdict, specs
-from parity_pipeline.defs.failures import explained
-from parity_pipeline.defs.judging import judge_rows
-from parity_pipeline.defs.metadata import (
-    parity_definition,
-    parity_metadata,
-    report_metadata,
-    samples_definition,
-    samples_metadata,
-    summary_metadata,
-    verdict_metadata,
-)
-from parity_pipeline.defs.pairing import pair_to
+from parity_pipeline.core.verdict import SCHEMA_VERSION
+from parity_pipeline.defs import checks, metadata
+from parity_pipeline.defs.asset_factory import LANES, STABILITY, AssetFactory, Made, explained, version_of
 from parity_pipeline.defs.partitions import split_key
-from parity_pipeline.defs.resources import RunContext
-from parity_pipeline.report.markdown import render_report
-from parity_pipeline.report.summary import render_summary
-from parity_pipeline.storage import ledger
-from parity_pipeline.storage.atomic import publish_text, publishing
+from parity_pipeline.steps.context import RunContext
+from parity_pipeline.steps.diagnose_failures import diagnose_failures
+from parity_pipeline.steps.draw_samples import draw_samples
+from parity_pipeline.steps.fetch_embeddings import fetch_embeddings
+from parity_pipeline.steps.judge_partition import judge_partition
+from parity_pipeline.steps.measure_repeatability import measure_repeatability
+from parity_pipeline.steps.pair_lanes import pair_lanes
+from parity_pipeline.steps.write_reports import write_report, write_summary
+from parity_pipeline.storage.embeddings_files import KIND as EMBEDDINGS
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile
-from parity_pipeline.storage.parity_files import ParityFile
-from parity_pipeline.storage.sample_set_files import SampleSetFile, write_sample_set
-from parity_pipeline.storage.sources import read_sources
-from parity_pipeline.storage.verdict_files import read_verdict, write_verdict
+from parity_pipeline.storage.evidence_files import STABILITY_VERSION
+from parity_pipeline.storage.parity_files import KIND as PARITY
+from parity_pipeline.storage.sample_set_files import KIND as SAMPLES
+from parity_pipeline.storage.sample_set_files import SampleSetFile
+
+Run = dg.ResourceParam[RunContext]
 
 
-def build_assets(partitions: dg.PartitionsDefinition, owners: list[str]) -> list[dg.AssetsDefinition]:
-    """Return the five assets; all but `summary` have the given partitions."""
+def build_assets(factory: AssetFactory, freshness: dg.FreshnessPolicy, *, stability: bool) -> list[dg.AssetsDefinition]:
+    """Return all assets.
 
-    @dg.asset(
-        partitions_def=partitions,
-        group_name="probe",
+    Args:
+        factory: Declares them.
+        freshness: When a verdict is late.
+        stability: Whether each side's repeatability is measured.
+    """
+    sides = [embeddings_asset(factory, side) for side in Side]
+    sides += [stability_asset(factory, side) for side in Side if stability]
+    diagnosed = (dg.AssetKey("samples"), *LANES, dg.AssetKey("parity"), *(STABILITY if stability else ()))
+
+    @factory.asset(
+        ["samples"],
+        group="probe",
         kinds={"python", "parquet"},
-        owners=owners,
-        metadata=samples_definition(),
-        check_specs=specs(("samples",), partitions, SAMPLES),
+        checks=checks.SAMPLES,
+        schema_version=SAMPLES.version,
+        metadata=metadata.columns_of(SAMPLES),
     )
-    def samples(context: dg.AssetExecutionContext, probe: dg.ResourceParam[RunContext]) -> Made:
-        """The probe set of this date and model, drawn from the sample sources and stored with its content hash."""
+    def samples(context: dg.AssetExecutionContext, run: Run) -> Made:
+        """The samples of this date and model, drawn from their sources and stored with their content hash."""
         day, model = split_key(context.partition_key)
-        path = probe.layout.samples(day, model)
+        path = run.layout.samples(day, model)
         with explained():
-            with publishing(path) as draft:
-                sources = [spec.name for spec in probe.sources]
-                header = write_sample_set(draft, read_sources(probe.sources, day), sources=sources)
-            checked = list(check_samples(SampleSetFile(path)))
-        return Made(metadata=samples_metadata(header, path), check_results=checked)
+            header = draw_samples(run, day, model)
+            checked = list(checks.check_samples(SampleSetFile(path)))
+        shown = metadata.samples_metadata(header, path)
+        return Made(metadata=shown, check_results=checked, data_version=dg.DataVersion(header.hash))
 
-    @dg.asset(
-        deps=[samples, *LANES],
-        partitions_def=partitions,
-        group_name="verdicts",
+    @factory.asset(
+        ["parity"],
+        group="verdicts",
         kinds={"python", "parquet"},
-        owners=owners,
-        metadata=parity_definition(),
+        deps=[dg.AssetKey("samples"), *LANES],
+        schema_version=PARITY.version,
+        metadata=metadata.columns_of(PARITY),
     )
-    def parity(context: dg.AssetExecutionContext, probe: dg.ResourceParam[RunContext]) -> Made:
+    def parity(context: dg.AssetExecutionContext, run: Run) -> Made:
         """Each sample's measures and outcome: cosine similarity, norms, differences, refusals."""
         day, model = split_key(context.partition_key)
-        path = probe.layout.parity(day, model)
+        path = run.layout.parity(day, model)
         with explained():
-            drawn = stored(probe.layout.samples(day, model), SampleSetFile)
-            legacy, candidate = (stored(probe.layout.embeddings(side, day, model), EmbeddingsFile) for side in Side)
-            with publishing(path) as draft:
-                header = pair_to(draft, drawn, legacy, candidate)
-        return Made(metadata=parity_metadata(header, path))
+            header = pair_lanes(run, day, model)
+        version = version_of(header.sample_set, *((lane.settings_hash, lane.fetched_to) for lane in header.sides))
+        return Made(metadata=metadata.parity_metadata(header, path), data_version=version)
 
-    @dg.asset(
-        deps=[parity, "diagnosis"],
-        partitions_def=partitions,
-        group_name="verdicts",
+    @factory.asset(["diagnosis"], group="verdicts", kinds={"python", "json"}, deps=diagnosed)
+    def diagnosis(context: dg.AssetExecutionContext, run: Run) -> Made:
+        """Why samples fail: causes in words with evidence, and collisions that one side alone has."""
+        day, model = split_key(context.partition_key)
+        with explained():
+            found = diagnose_failures(run, day, model, context.log.exception)
+        return Made(metadata=metadata.diagnosis_metadata(found), data_version=version_of(found))
+
+    @factory.asset(
+        ["verdict"],
+        group="verdicts",
         kinds={"python", "json"},
-        owners=owners,
-        check_specs=specs(("verdict",), partitions, VERDICT),
+        deps=[dg.AssetKey("parity"), dg.AssetKey("diagnosis")],
+        checks=checks.VERDICT,
+        freshness_policy=freshness,
+        metadata={"verdict schema": SCHEMA_VERSION},
     )
-    def verdict(context: dg.AssetExecutionContext, probe: dg.ResourceParam[RunContext]) -> Made:
+    def verdict(context: dg.AssetExecutionContext, run: Run) -> Made:
         """PASS, FAIL or INCONCLUSIVE with reasons, stored as JSON and added to the ledger."""
         day, model = split_key(context.partition_key)
-        path = probe.layout.verdict(day, model)
         with explained():
-            judged = judge_rows(stored(probe.layout.parity(day, model), ParityFile), probe, day, model)
-            with publishing(path) as draft:
-                write_verdict(draft, judged)
-            recorded_at = probe.now().isoformat(timespec="seconds")
-            ledger.append(probe.layout.ledger, judged, recorded_at=recorded_at, run_id=context.run.run_id)
-        return Made(metadata=verdict_metadata(judged, path), check_results=list(check_verdict(judged)))
+            judged = judge_partition(run, day, model, run_id=context.run.run_id)
+        shown = metadata.verdict_metadata(judged, run.layout.verdict(day, model))
+        return Made(metadata=shown, check_results=list(checks.check_verdict(judged)), data_version=version_of(judged))
 
-    @dg.asset(
-        deps=[verdict],
-        partitions_def=partitions,
-        group_name="verdicts",
-        kinds={"python", "markdown"},
-        owners=owners,
-    )
-    def report(context: dg.AssetExecutionContext, probe: dg.ResourceParam[RunContext]) -> Made:
+    @factory.asset(["report"], group="verdicts", kinds={"python", "markdown"}, deps=[dg.AssetKey("verdict")])
+    def report(context: dg.AssetExecutionContext, run: Run) -> Made:
         """The dated Markdown report that an approver reads and signs."""
         day, model = split_key(context.partition_key)
-        path = probe.layout.report(day, model)
         with explained():
-            judged = stored(probe.layout.verdict(day, model), read_verdict)
-            text = render_report(judged)
-            publish_text(path, text)
-        return Made(metadata=report_metadata(judged, text, path))
+            judged, text = write_report(run, day, model)
+        shown = metadata.report_metadata(judged, text, run.layout.report(day, model))
+        return Made(metadata=shown, data_version=version_of(text))
 
-    @dg.asset(
-        deps=[verdict],
-        group_name="verdicts",
+    @factory.asset(
+        ["summary"],
+        group="verdicts",
         kinds={"python", "markdown"},
-        owners=owners,
+        deps=[dg.AssetKey("verdict")],
+        partitioned=False,
     )
-    def summary(probe: dg.ResourceParam[RunContext]) -> Made:
-        """One row per endpoint, model and date, and the drift catalogue, from the newest ledger entries."""
+    def summary(run: Run) -> Made:
+        """One row per endpoint, model and date, and the wire drift, from the newest ledger entries."""
         with explained():
-            verdicts = ledger.newest(probe.layout.ledger)
-            text = render_summary(verdicts)
-            publish_text(probe.layout.summary, text)
-        return Made(metadata=summary_metadata(verdicts, text, probe.layout.summary))
+            verdicts, text = write_summary(run)
+        shown = metadata.summary_metadata(verdicts, text, run.layout.summary)
+        return Made(metadata=shown, data_version=version_of(text))
 
-    return [samples, parity, verdict, report, summary]
+    return [samples, *sides, parity, diagnosis, verdict, report, summary]
+
+
+def embeddings_asset(factory: AssetFactory, side: Side) -> dg.AssetsDefinition:
+    """Return the embeddings of one side: the lane."""
+
+    @factory.side_asset(
+        side,
+        "embeddings",
+        kinds={"python", "parquet"},
+        checks=checks.LANE,
+        description=f"The vectors that the {side} side returns for the samples of this date and model.",
+        schema_version=EMBEDDINGS.version,
+        metadata=metadata.columns_of(EMBEDDINGS),
+    )
+    def embeddings(context: dg.AssetExecutionContext, run: Run) -> Made:
+        day, model = split_key(context.partition_key)
+        path = run.layout.embeddings(side, day, model)
+        with explained():
+            lane = fetch_embeddings(run, side, day, model, context.log.info)
+            checked = list(checks.check_lane(EmbeddingsFile(path)))
+        version = version_of(lane.sample_set_hash, lane.settings_hash, lane.fetched_from, lane.fetched_to)
+        return Made(metadata=metadata.embeddings_metadata(lane, path), check_results=checked, data_version=version)
+
+    return embeddings
+
+
+def stability_asset(factory: AssetFactory, side: Side) -> dg.AssetsDefinition:
+    """Return the repeatability of one side."""
+
+    @factory.side_asset(
+        side,
+        "stability",
+        kinds={"python", "json"},
+        checks=checks.STABILITY,
+        description=f"The {side} side against itself: repeats, batches, load, history, caches; its noise floor.",
+        schema_version=STABILITY_VERSION,
+    )
+    def stability(context: dg.AssetExecutionContext, run: Run) -> Made:
+        day, model = split_key(context.partition_key)
+        with explained():
+            record = measure_repeatability(run, side, day, model)
+        checked = list(checks.check_stability(record, run.thresholds.cosine))
+        shown = metadata.stability_metadata(record, run.layout.stability(side, day, model))
+        return Made(metadata=shown, check_results=checked, data_version=version_of(record))
+
+    return stability

@@ -15,6 +15,8 @@ from parity_pipeline.core.decision import cosine_faults, norm_faults
 from parity_pipeline.core.number_format import limit_text
 from parity_pipeline.core.outcomes import PASSING, Measure
 from parity_pipeline.core.samples import SetHash, corpus_faults
+from parity_pipeline.core.stability.analysis import stable_faults
+from parity_pipeline.core.stability.records import StabilityRecord
 from parity_pipeline.core.vector_stats import completeness_faults, vector_faults
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report.escape import prose
@@ -32,6 +34,9 @@ VERDICT: Final = {
     "verdict_is_pass": "The verdict on this date and model is PASS, with waivers or without.",
     "cosine_at_threshold": "Every compared sample reaches the cosine threshold.",
     "norms_agree": "The L2 norms of both sides agree; a difference is harmless under cosine and no failure.",
+}
+STABILITY: Final = {
+    "stable": "The side gives a text the same vector whenever and however it is asked, to the cosine threshold."
 }
 
 
@@ -104,3 +109,13 @@ def check_verdict(verdict: Verdict) -> Results:
     )
     warn = dg.AssetCheckSeverity.WARN
     yield result("norms_agree", norm_faults(verdict), "all norms agree", warn, norms_differ=verdict.norms_differ)
+
+
+def check_stability(record: StabilityRecord, threshold: float) -> Results:
+    """Repeat the findings and the noise floor. It warns: what a side that is not repeatable means is the verdict's to say."""
+    found = record.stability
+    good = f"{found.requests} requests, none of {len(found.completed)} experiments found anything"
+    worst = None if found.floor is None else found.floor.worst
+    warn = dg.AssetCheckSeverity.WARN
+    faults = stable_faults(found, threshold)
+    yield result("stable", faults, good, warn, noise_floor=worst, findings=len(found.findings))

@@ -17,13 +17,11 @@ from parity_pipeline.core.parity_header import ParityHeader
 from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.stability.records import ExperimentResult, StabilityRecord
 from parity_pipeline.core.verdict import Verdict
-from parity_pipeline.defs.columns import table_schema
+from parity_pipeline.defs.column_docs import table_schema
 from parity_pipeline.report.cause_summary import first_cause
 from parity_pipeline.report.escape import prose
 from parity_pipeline.report.numbers import things
-from parity_pipeline.storage.embeddings_files import KIND as EMBEDDINGS
-from parity_pipeline.storage.parity_files import KIND as PARITY
-from parity_pipeline.storage.sample_set_files import KIND as SAMPLES
+from parity_pipeline.storage.parquet_tables import TableKind
 from parity_pipeline.storage.sample_set_files import SampleSetHeader
 
 Metadata = Mapping[str, Any]
@@ -35,19 +33,9 @@ _LINK: Final = re.compile(r"\[report\]\(([^()]*)\)")
 """A link of the summary: relative to its folder, so that it leads nowhere from the UI."""
 
 
-def samples_definition() -> Metadata:
-    """Return the columns of a sample-set file."""
-    return {"dagster/column_schema": table_schema(SAMPLES)}
-
-
-def embeddings_definition() -> Metadata:
-    """Return the columns of an embeddings file."""
-    return {"dagster/column_schema": table_schema(EMBEDDINGS)}
-
-
-def parity_definition() -> Metadata:
-    """Return the columns of a parity file."""
-    return {"dagster/column_schema": table_schema(PARITY)}
+def columns_of(kind: TableKind[Any]) -> Metadata:
+    """Return what the columns of a stored file hold, as metadata of its asset."""
+    return {"dagster/column_schema": table_schema(kind)}
 
 
 def _table(rows: Sequence[tuple[str, str]], left: str, right: str) -> dg.MarkdownMetadataValue:

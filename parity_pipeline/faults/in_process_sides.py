@@ -1,40 +1,35 @@
-"""The demo's gateways and the fault proxy in this process, asked through the real engine without a socket.
+"""The demo's gateways and the fault proxy in this process, reached through the real engine without a socket.
 
-Here belong the two sides as applications and what a run of the product does with one: fetch, ask, try against itself.
+Here belong both sides as gateways of the steps, and the run context around them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache
+from importlib.metadata import version
+from pathlib import Path
 from random import Random
 from typing import Any, Final, TypeVar
 
 import httpx
-import numpy as np
 from starlette.applications import Starlette
 
-from parity_pipeline.core.diagnosis.records import Vector
-from parity_pipeline.core.diagnosis_sample import picked_rows
-from parity_pipeline.core.errors import ParityError
-from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
-from parity_pipeline.core.limits import COSINE_THRESHOLD
+from parity_pipeline.core.fetched_rows import SampleBlock
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.core.stability.analysis import analyse
-from parity_pipeline.core.stability.observations import conduct
-from parity_pipeline.core.stability.plan import make_plan
-from parity_pipeline.core.stability.probe_texts import Limits, chosen_texts
-from parity_pipeline.core.stability.records import Budget, Stability
+from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline.demo.app import build_app
 from parity_pipeline.demo.fault_proxy import build_proxy
 from parity_pipeline.demo.fault_scope import Scope
 from parity_pipeline.demo.fault_table import chosen
 from parity_pipeline.demo.gateway import CANDIDATE, LEGACY, Shape
 from parity_pipeline.demo.models import Embedder, VectorCache
-from parity_pipeline.wire.adhoc import embed_texts
+from parity_pipeline.steps.context import Gateway, RunContext
+from parity_pipeline.storage.layout import Layout
+from parity_pipeline.storage.sources import SourceSpec
 from parity_pipeline.wire.dialects import BUILT_IN
-from parity_pipeline.wire.experiments import run_experiments
-from parity_pipeline.wire.fetch_lane import LaneResult, fetch_lane
 from parity_pipeline.wire.side_config import SideConfig
 
 Result = TypeVar("Result")
@@ -45,6 +40,8 @@ ADDRESS: Final = "http://gateway.invalid"
 BATCH: Final = 32
 MODEL: Final = "wordllama-256"
 OTHER_MODEL: Final = "wordllama-64"
+DAY: Final = "2026-05-01"
+CLOCK: Final = datetime(2026, 5, 1, 6, 0, tzinfo=UTC)
 WITHOUT_WAITING: Final = 1e-6
 """Seconds between attempts: nothing here gets better by waiting."""
 
@@ -74,62 +71,6 @@ def gateway(shape: Shape) -> Starlette:
     return build_app(shape, embed, AtOnce())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
-    """What a lane came to: all rows, and the engine's own account of it."""
-
-    rows: FetchedRows
-    lane: LaneResult
-
-
-@dataclass(frozen=True, kw_only=True)
-class InProcess:
-    """One side: how it is asked, and the application that answers."""
-
-    config: SideConfig
-    app: Starlette
-    seed: int
-
-    def _transport(self) -> httpx.AsyncBaseTransport:
-        return httpx.ASGITransport(self.app)
-
-    def fetch(self, block: SampleBlock) -> Fetched:
-        """Fetch a whole set.
-
-        Raises:
-            GatewayError: The side cannot be used at all.
-        """
-        found: list[FetchedRows] = []
-        random = Random(self.seed)  # noqa: S311 - jitter and request ids of a repeatable run
-        lane = fetch_lane(self.config, MODEL, [block], found.append, transport=self._transport(), random=random)
-        return Fetched(rows=picked_rows(np.arange(len(block), dtype=np.int64), found), lane=lane)
-
-    def ask(self, texts: Sequence[str], model: str = MODEL) -> Sequence[Vector | None]:
-        """Return a vector a text, None where there is none, as a diagnosis asks."""
-        try:
-            return embed_texts(self.config, model, texts, transport=self._transport())
-        except ParityError:
-            return [None] * len(texts)
-
-    def tried(self, texts: Sequence[str], budget: Budget) -> Stability:
-        """Try the side against itself.
-
-        Raises:
-            GatewayError: The side cannot be used at all.
-        """
-        limits = Limits(
-            batch_texts=self.config.batch_texts,
-            batch_bytes=self.config.batch_bytes,
-            concurrency=self.config.concurrency,
-        )
-        picked = chosen_texts(texts, budget.texts, seed=str(self.seed))
-        plan = make_plan(picked, salt=f"{self.seed} {self.config.side}", limits=limits, budget=budget)
-        asked = run_experiments(
-            self.config, MODEL, conduct(plan, COSINE_THRESHOLD), most=budget.requests, transport=self._transport()
-        )
-        return analyse(plan, asked.result, self.config.side, requests=asked.requests)
-
-
 _DIALECTS: Final = {
     side: next(one for one in BUILT_IN if one.name == name)
     for side, name in ((Side.LEGACY, "rust"), (Side.CANDIDATE, "go"))
@@ -145,19 +86,60 @@ ALIKE: Final[Mapping[Side, Shape]] = {**SHAPES, Side.LEGACY: replace(LEGACY, uni
 """The same with raw vectors on both sides, so that a norm that differs is a fault."""
 
 
-def side_of(side: Side, shapes: Mapping[Side, Shape], faults: str, scope: Scope) -> InProcess:
+def side_of(side: Side, shapes: Mapping[Side, Shape], faults: str, scope: Scope) -> Gateway:
     """Return a side, with a fault proxy before it where faults are named, joined by commas."""
     dialect = _DIALECTS[side]
     app = gateway(shapes[side])
     if faults:
         app = build_proxy(ADDRESS, dialect, chosen(faults, scope), scope, transport=httpx.ASGITransport(app))
+    return in_process(side, app, label=f"{shapes[side].name} gateway of the demo", seed=scope.seed)
+
+
+def in_process(side: Side, app: Any, *, label: str, seed: int, batch_texts: int = BATCH) -> Gateway:
+    """Return a side whose gateway is an application in this process.
+
+    Args:
+        side: Which side.
+        app: The ASGI application; it keeps its state from one call to the next.
+        label: What reports call it.
+        seed: Of jitter and request ids, the same for each lane.
+        batch_texts: Texts in one request.
+    """
     config = SideConfig(
         side=side,
-        label=f"{shapes[side].name} gateway of the demo",
+        label=label,
         base_url=ADDRESS,
-        dialect=dialect,
-        batch_texts=BATCH,
+        dialect=_DIALECTS[side],
+        batch_texts=batch_texts,
         backoff_seconds=WITHOUT_WAITING,
         backoff_max_seconds=WITHOUT_WAITING,
     )
-    return InProcess(config=config, app=app, seed=scope.seed)
+    return Gateway(
+        make_config=lambda: config,
+        transport=lambda: httpx.ASGITransport(app),
+        clock=lambda: CLOCK,
+        random=lambda: Random(seed),  # noqa: S311 - jitter and request ids of a repeatable run
+    )
+
+
+def context_for(folder: Path, block: SampleBlock, gateways: Mapping[Side, Gateway]) -> RunContext:
+    """Return what the steps share for a run of these texts within a folder, at a standing clock.
+
+    Args:
+        folder: Where samples, data and reports go.
+        block: The texts, with their categories.
+        gateways: Both sides.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    source = folder / "samples.jsonl"
+    rows = zip(block.texts, block.categories, strict=True)
+    source.write_text("".join(json.dumps({"text": text, "category": name}) + "\n" for text, name in rows), "ascii")
+    return RunContext(
+        layout=Layout(data_dir=folder / "data", reports_dir=folder / "reports"),
+        sources=[SourceSpec(path=source)],
+        thresholds=Thresholds(),
+        package_version=version("parity_pipeline"),
+        gateways=gateways,
+        models=(MODEL, OTHER_MODEL),
+        now=lambda: CLOCK,
+    )

@@ -6,18 +6,20 @@ modules of their own; `page` writes it down.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from parity_pipeline.core.diagnosis.records import CauseName
-from parity_pipeline.core.errors import GatewayError
 from parity_pipeline.core.fetched_rows import SampleBlock
 from parity_pipeline.core.outcomes import Decision, Side
 from parity_pipeline.demo.fault_scope import Scope
 from parity_pipeline.faults.affected_texts import scope_for
 from parity_pipeline.faults.expected_causes import Trial, trials
-from parity_pipeline.faults.in_process_sides import ALIKE, SHAPES, InProcess, side_of
-from parity_pipeline.faults.pair import COULD_NOT_RUN, Judged, Pair, SideResults, ask_side
+from parity_pipeline.faults.in_process_sides import ALIKE, SHAPES, context_for, side_of
 from parity_pipeline.faults.texts import beginning, sample_set
+from parity_pipeline.faults.trial_run import COULD_NOT_RUN, Judged, ask_sound_sides, judge_spoilt, judged
+from parity_pipeline.steps.context import RunContext
 
 SEED: Final = 27_182
 """Seed of texts and faults: none that the diagnosis was made with."""
@@ -32,14 +34,14 @@ class Line:
 
     Attributes:
         trial: What was tried.
-        seen: What the product said of the largest set.
+        judged: What the product said of the largest set.
         named: Causes named there that the clean comparison does not name, in the order of `CauseName`.
         needed: Smallest set that shows it; None where none does.
         right: Whether the cause was named rightly.
     """
 
     trial: Trial
-    seen: Judged
+    judged: Judged
     named: tuple[CauseName, ...]
     needed: int | None
     right: bool
@@ -52,87 +54,84 @@ class Line:
 
 @dataclass
 class Matrix:
-    """All trials on the sets of one seed; what the clean sides look like is looked up once."""
+    """All trials on the sets of one seed, in a folder of its own; the clean sides are asked once for each size.
 
+    Attributes:
+        folder: Where the runs keep their files.
+        seed: Seed of texts and faults.
+        block: The largest set.
+    """
+
+    folder: Path
     seed: int = SEED
     block: SampleBlock = field(init=False)
+    _sound_runs: dict[tuple[bool, int], RunContext] = field(default_factory=dict[tuple[bool, int], RunContext])
     _clean: dict[tuple[bool, int], Judged] = field(default_factory=dict[tuple[bool, int], Judged])
-    _steady: dict[tuple[Side, bool, int], SideResults] = field(
-        default_factory=dict[tuple[Side, bool, int], SideResults]
-    )
 
     def __post_init__(self) -> None:
         """Make the largest set."""
         self.block = sample_set(self.seed, SIZES[-1])
 
-    def lines(self, chosen: Sequence[Trial] = (), tell: Callable[[Line], None] = lambda _: None) -> list[Line]:
-        """Return a line a trial, all of them where none is chosen; `tell` is called with each when it is known."""
+    def lines(self, chosen: Sequence[Trial] = (), show: Callable[[Line], None] = lambda _: None) -> list[Line]:
+        """Return one line per trial, all of them where none is chosen; `show` is called with each when it is known."""
         found: list[Line] = []
         for trial in chosen or trials():
             found.append(self.line(trial))
-            tell(found[-1])
+            show(found[-1])
         return found
 
     def line(self, trial: Trial) -> Line:
         """Run one trial on the largest set, and on smaller ones until one shows it."""
         scope = scope_for(trial, self.block, self.seed)
-        largest = self._seen(trial, scope, SIZES[-1])
+        largest = self._judged(trial, scope, SIZES[-1])
         clean = self.clean(SIZES[-1], alike=_alike(trial))
         sizes = SIZES[-1:] if trial.lone else SIZES
         needed = next((size for size in sizes if self._shows(trial, scope, size, largest)), None)
-        named = tuple(cause for cause in CauseName if cause in largest.told - clean.told)
-        return Line(trial=trial, seen=largest, named=named, needed=needed, right=is_right(trial, largest, clean))
+        named = tuple(cause for cause in CauseName if cause in largest.causes - clean.causes)
+        return Line(trial=trial, judged=largest, named=named, needed=needed, right=is_right(trial, largest, clean))
 
     def clean(self, size: int, *, alike: bool) -> Judged:
         """Return what the product says of the sides without a fault."""
         if (alike, size) not in self._clean:
-            pair = Pair(
-                legacy=self._sound(Side.LEGACY, alike=alike), candidate=self._sound(Side.CANDIDATE, alike=alike)
-            )
-            asked = tuple(self._asked(side, size, alike=alike) for side in Side)
-            self._clean[alike, size] = pair.judged(beginning(self.block, size), (asked[0], asked[1]))
+            self._clean[alike, size] = judged(self._sound(size, alike=alike))
         return self._clean[alike, size]
 
     def _shows(self, trial: Trial, scope: Scope, size: int, largest: Judged) -> bool:
-        seen = largest if size == SIZES[-1] else self._seen(trial, scope, size)
-        return seen.differs(self.clean(size, alike=_alike(trial)))
+        found = largest if size == SIZES[-1] else self._judged(trial, scope, size)
+        return found.differs(self.clean(size, alike=_alike(trial)))
 
-    def _seen(self, trial: Trial, scope: Scope, size: int) -> Judged:
+    def _judged(self, trial: Trial, scope: Scope, size: int) -> Judged:
         """Return what the product says of one sound side and one with the faults of a trial."""
-        block, alike = beginning(self.block, size), _alike(trial)
-        spoilt = side_of(trial.side, ALIKE if alike else SHAPES, ",".join(trial.faults), scope)
-        other = Side.LEGACY if trial.side is Side.CANDIDATE else Side.CANDIDATE
-        sides = {trial.side: spoilt, other: self._sound(other, alike=alike)}
-        try:
-            if any(one.warm for one in trial.wanted):
-                spoilt.fetch(block)
-            asked = {trial.side: ask_side(spoilt, block), other: self._asked(other, size, alike=alike)}
-        except GatewayError as error:
-            return Judged(verdict=COULD_NOT_RUN, message=str(error))
-        pair = Pair(legacy=sides[Side.LEGACY], candidate=sides[Side.CANDIDATE])
-        return pair.judged(block, (asked[Side.LEGACY], asked[Side.CANDIDATE]))
+        shapes = ALIKE if _alike(trial) else SHAPES
+        sides = {side: side_of(side, shapes, "", Scope(seed=self.seed)) for side in Side}
+        sides[trial.side] = side_of(trial.side, shapes, ",".join(trial.faults), scope)
+        with TemporaryDirectory(dir=self.folder) as folder:
+            run = context_for(Path(folder), beginning(self.block, size), sides)
+            sound = self._sound(size, alike=_alike(trial))
+            return judge_spoilt(run, trial.side, sound, warm=any(one.warm for one in trial.wanted))
 
-    def _sound(self, side: Side, *, alike: bool) -> InProcess:
-        return side_of(side, ALIKE if alike else SHAPES, "", Scope(seed=self.seed))
-
-    def _asked(self, side: Side, size: int, *, alike: bool) -> SideResults:
-        """Return what asking a side without a fault comes to, asked once for each size."""
-        if (side, alike, size) not in self._steady:
-            self._steady[side, alike, size] = ask_side(self._sound(side, alike=alike), beginning(self.block, size))
-        return self._steady[side, alike, size]
+    def _sound(self, size: int, *, alike: bool) -> RunContext:
+        """Return the run on both sides without a fault, which are asked the first time."""
+        if (alike, size) not in self._sound_runs:
+            shapes = ALIKE if alike else SHAPES
+            sides = {side: side_of(side, shapes, "", Scope(seed=self.seed)) for side in Side}
+            run = context_for(self.folder / f"sound-{size}-{alike}", beginning(self.block, size), sides)
+            ask_sound_sides(run)
+            self._sound_runs[alike, size] = run
+        return self._sound_runs[alike, size]
 
 
 def _alike(trial: Trial) -> bool:
     return any(one.alike for one in trial.wanted)
 
 
-def is_right(trial: Trial, seen: Judged, clean: Judged) -> bool:
+def is_right(trial: Trial, found: Judged, clean: Judged) -> bool:
     """Say whether each fault of a trial is named and nothing else is; a norm that changed along may be told."""
     wanted = trial.wanted
-    if seen.verdict == COULD_NOT_RUN:
-        return any(one.error and one.error in seen.message for one in wanted)
-    named = seen.told - clean.told
-    if not named and seen.verdict != Decision.FAIL:
-        return any(one.error in seen.errors - clean.errors for one in wanted if one.error)
+    if found.verdict == COULD_NOT_RUN:
+        return any(one.error and one.error in found.message for one in wanted)
+    named = found.causes - clean.causes
+    if not named and found.verdict != Decision.FAIL:
+        return any(one.error in found.errors - clean.errors for one in wanted if one.error)
     allowed = frozenset[CauseName]().union(*(one.causes | one.beside for one in wanted), {CauseName.NORMALISATION})
     return all(bool(named & one.causes) or not one.causes for one in wanted) and named <= allowed

@@ -11,7 +11,7 @@ from parity_pipeline.demo.fault_proxy import COMPANY_LOOKS, COMPANY_SECONDS
 from parity_pipeline.demo.fault_table import FAULTS, NOT_FAKED
 from parity_pipeline.faults.affected_texts import CHARACTERS
 from parity_pipeline.faults.matrix import SEED, SIZES, Line
-from parity_pipeline.faults.pair import COULD_NOT_RUN
+from parity_pipeline.faults.trial_run import COULD_NOT_RUN
 from parity_pipeline.report.sentences import table
 
 HEAD: Final = ("Fault", "Case", "Hits", "Verdict", "Cause named", "Named rightly", "Samples needed")
@@ -72,7 +72,7 @@ def summary(lines: Sequence[Line]) -> str:
     )
 
 
-def told(line: Line) -> str:
+def terminal_row(line: Line) -> str:
     """Return one row for a terminal."""
     return " | ".join(cells(line)).replace("`", "").replace("*", "")
 
@@ -82,12 +82,12 @@ def cells(line: Line) -> tuple[str, ...]:
     trial = line.trial
     named = ", ".join(cause.value for cause in line.named)
     if not named:
-        named = "in the error" if line.seen.verdict == COULD_NOT_RUN else ", ".join(_failed(line)) or "none"
+        named = "in the error" if line.judged.verdict == COULD_NOT_RUN else ", ".join(_failed(line)) or "none"
     return (
         " + ".join(f"`{name}`" for name in trial.faults),
         ", ".join(str(_CASES[name]) if _CASES[name] else "—" for name in trial.faults),
         _hits(line),
-        line.seen.verdict,
+        line.judged.verdict,
         named,
         "right" if line.right else "**wrong**",
         "not detected" if line.needed is None else str(line.needed),
@@ -104,7 +104,7 @@ def _hits(line: Line) -> str:
 
 def _failed(line: Line) -> Iterable[str]:
     """Return the kinds of failed requests that a fault which leaves every vector right shows."""
-    return sorted(f"requests: {kind}" for kind in line.seen.errors if line.right and kind in _wanted(line))
+    return sorted(f"requests: {kind}" for kind in line.judged.errors if line.right and kind in _wanted(line))
 
 
 def _wanted(line: Line) -> set[str]:

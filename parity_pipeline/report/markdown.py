@@ -22,7 +22,7 @@ from parity_pipeline.report.side_view import LATENCIES, SideView
 from parity_pipeline.report.view import ReportView, same_words, view_of
 
 
-def render_report(verdict: Verdict, *, reproduce: Sequence[str] = ()) -> str:
+def render_report(verdict: Verdict) -> str:
     """Return the dated report on one verdict, as Markdown that ends in a newline.
 
     The same verdict gives the same bytes: the time in the title is that of the newest response, not of the rendering.
@@ -31,9 +31,8 @@ def render_report(verdict: Verdict, *, reproduce: Sequence[str] = ()) -> str:
 
     Args:
         verdict: The verdict; `rows` may be empty where pairing was refused.
-        reproduce: Command lines that reproduce the run; by default those of the verdict's date and model.
     """
-    view = view_of(verdict, reproduce)
+    view = view_of(verdict)
     sections = (
         opening(verdict),
         why(verdict),

@@ -52,12 +52,11 @@ class ReportView:
     package_version: str
 
 
-def view_of(verdict: Verdict, reproduce: Sequence[str] = ()) -> ReportView:
+def view_of(verdict: Verdict) -> ReportView:
     """Derive the facts of a report from a verdict, and from nothing else.
 
     Args:
         verdict: The verdict, as core concluded it or as storage read it.
-        reproduce: Command lines that reproduce the run; by default those of the verdict's date and model.
     """
     legacy, candidate = sides_of(verdict)
     rows = rows_of(verdict.rows[:REPORT_ROWS], verdict.threshold)
@@ -76,8 +75,7 @@ def view_of(verdict: Verdict, reproduce: Sequence[str] = ()) -> ReportView:
         sample_hash=verdict.sample_set.hash,
         sample_facts=_sample_facts(verdict.sample_set),
         sources=verdict.sample_set.sources,
-        reproduce=tuple(reproduce)
-        or (run_command(verdict.date, verdict.model), backfill_command(verdict.date, verdict.model)),
+        reproduce=(run_command(verdict.date, verdict.model), backfill_command(verdict.date, verdict.model)),
         package_version=verdict.package_version,
     )
 

@@ -1,6 +1,6 @@
-"""What a service is, and what is known of it after looking.
+"""What a service is, and what is known of it.
 
-Here belong plain records. Starting, stopping and looking belong to the other modules of this folder.
+Here belong plain records, which `settings` imports: nothing here starts, stops or asks anything.
 """
 
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ class ServiceSpec:
     """A process that a side needs.
 
     Attributes:
-        name: How people call it; names its log and its state file, so it is unique.
+        name: What people call it; names its log and its state file, so it is unique.
         command: Program and arguments, without a shell. A program with a slash is relative to `cwd`, `python` and
             `python3` are the interpreter that runs this, anything else is looked up on PATH.
         cwd: Working folder.
         env: Variables set on top of the inherited environment; may be secret, so not in `repr`.
-        health_url: Answers 2xx when the service is ready. Who answers there already is left alone.
-        startup_timeout: Seconds from the start until it has to answer.
+        health_url: Answers 2xx when the service is ready. A service that answers already is left alone.
+        startup_timeout: Seconds that it may take to become ready.
     """
 
     name: str
@@ -36,18 +36,16 @@ class ServiceStatus:
 
     Attributes:
         name: The service.
-        health_url: Where it was asked.
+        health_url: The URL that was requested.
         healthy: It answered 2xx.
-        ours: A process that was started by `up` and is still the same process.
+        log: File that takes its output where `up` starts it.
+        pid: Its process where `up` started one that still runs, else None.
         started: The call that returned this started it.
-        pid: Process id where `ours`, else None.
-        log: File with its output where `ours`, else None.
     """
 
     name: str
     health_url: str
     healthy: bool
-    ours: bool = False
-    started: bool = False
+    log: Path
     pid: int | None = None
-    log: Path | None = None
+    started: bool = False

@@ -16,13 +16,15 @@ from parity_pipeline.storage import older_versions
 from parity_pipeline.storage.atomic import publish_text
 from parity_pipeline.storage.json_records import RecordKind, json_text, read_document
 
+STABILITY_VERSION: Final = 1
+"""Version of a side's stability document. Any change of its fields is a new one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _StabilityFile:
     origin: Origin
     stability: Stability
-    schema: Annotated[int, Field(ge=1, le=1)] = 1
-    """Version of the document. Any change of its fields is a new one."""
+    schema: Annotated[int, Field(ge=STABILITY_VERSION, le=STABILITY_VERSION)] = STABILITY_VERSION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,6 +84,10 @@ def _explained(config: SideConfig, model: str, trouble: AttemptError) -> _Words:
     key = f"sides.{config.side}"
     if trouble.kind in _UNREACHABLE:
         return f"no connection ({trouble})", f"Start the service, or set {key}.base_url to where it listens."
+    if trouble.kind == "tls_error":
+        trust = f"Set {key}.ca_bundle to the authority that issued its certificate"
+        remedy = f"{trust}, {key}.client_cert if it asks for one; check http against https."
+        return f"no trusted TLS connection ({trouble})", remedy
     if trouble.http_status is None:
         remedy = f"Look at the service's log; raise {key}.timeouts if it is only slow; check http against https."
         return f"it takes a connection and gives no answer ({trouble})", remedy

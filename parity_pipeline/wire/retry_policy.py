@@ -83,6 +83,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(kind="http_4xx", attempts=1, then=_SPLIT, ends_as=_REFUSED, reason="a definite no"),
     Rule(kind="http_other", attempts=None, then=_GIVE_UP, ends_as=_FAILED, reason="no status that settles anything"),
     _transport("connect_error", "no connection; the server may be restarting"),
+    _transport("tls_error", "a certificate that is not trusted, or no TLS; the server may be about to get a new one"),
     _transport("connect_timeout", "no connection in time"),
     _transport("read_timeout", "no byte of the answer in time"),
     _transport("write_timeout", "the server took no byte of the request in time"),

@@ -22,7 +22,7 @@ class Timeouts:
         connect: To open the connection, TLS included.
         read: Without a single byte of the answer.
         write: Without a single byte taken by the server.
-        pool: To get a free connection from the pool.
+        pool: To get a connection: waiting for a free one and opening it together.
         total: From sending the request to the last byte of its answer, whatever trickles in between.
     """
 

@@ -20,6 +20,7 @@ PRODUCT: Final = ROOT / "parity_pipeline"
 TESTS: Final = ROOT / "parity_pipeline_tests"
 BENCH: Final = ROOT / "bench"
 MAX_LINES: Final = 400
+MAX_STATEMENTS: Final = 15
 VAGUE_NAMES: Final = frozenset({"utils", "util", "helpers", "helper", "common", "misc"})
 MACHINE_PATH: Final = re.compile(rb"(?<![\w./:-])/(?:home|Users|root|work|workspace|mnt|private)/(?!someone\b)[\w.-]")
 """Absolute paths below the folders that people and build machines work in; `/home/someone` is an invented one."""
@@ -222,3 +223,45 @@ def test_a_threshold_is_recognised_in_any_spelling() -> None:
     """The search for the threshold sees through other spellings of the number."""
     assert all(is_threshold(text) for text in ("0.999", ".999", "0.99_9", "9.99e-1"))
     assert not any(is_threshold(text) for text in ("0.9990001", "999", "0x3e7", "1j"))
+
+
+def test_the_steps_know_no_dagster() -> None:
+    """No module of `steps` imports Dagster, at its top or within a function."""
+    assert list(dagster_imports(PRODUCT / "steps")) == []
+
+
+def test_an_import_of_dagster_within_a_function_is_noticed(tmp_path: Path) -> None:
+    """The rule of the steps sees an import at any depth."""
+    (tmp_path / "bad.py").write_text("def step() -> None:\n    from dagster import asset\n", "utf-8")
+    assert list(dagster_imports(tmp_path)) == ["bad.py"]
+
+
+def dagster_imports(folder: Path) -> Iterator[str]:
+    """Yield the modules of a folder that import Dagster, at any depth."""
+    for path in modules(folder):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            named = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            named += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            if any(name.partition(".")[0] == "dagster" for name in named):
+                yield path.name
+
+
+def test_asset_bodies_are_short() -> None:
+    """The body of an asset holds at most 15 statements: key in, one step, metadata and checks out."""
+    bodies = dict(asset_bodies(tree_of(PRODUCT / "defs" / "assets.py")))
+    assert {"samples", "embeddings", "stability", "parity", "diagnosis", "verdict", "report", "summary"} <= set(bodies)
+    assert {name: count for name, count in bodies.items() if count > MAX_STATEMENTS} == {}
+
+
+def test_a_long_asset_body_is_noticed() -> None:
+    """The rule of the assets counts nested statements too."""
+    lines = ["@factory.asset(['a'])", "def a(run):", "    with x:", *("        step()" for _ in range(15))]
+    assert dict(asset_bodies(ast.parse("\n".join(lines)))) == {"a": 16}
+
+
+def asset_bodies(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    """Yield each asset function of a module, by its decorator, with its number of statements, the docstring left out."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and any("asset" in ast.unparse(one) for one in node.decorator_list):
+            inner = [one for part in node.body for one in ast.walk(part) if isinstance(one, ast.stmt)]
+            yield node.name, len(inner) - (ast.get_docstring(node) is not None)

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from parity_pipeline.core.collisions import NO_GROUP, one_sided, scan
+from parity_pipeline.core.collisions import NO_GROUP, SAME_DIRECTION, one_sided, scan
 from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline_tests.fakes.replay_gateway import recorded_texts, recorded_vectors
@@ -44,12 +46,85 @@ def test_equal_directions_are_found_at_any_scale() -> None:
     assert (found.labels[400:] == NO_GROUP).all()
 
 
+def test_the_limit_is_exact() -> None:
+    """Every pair just within the limit is found and none just beyond it, though float32 could not order them."""
+    matrix = vectors(400, 768)
+    for loss, expected in ((9.999e-7, 400), (1.0001e-6, 0)):
+        assert scan(np.concatenate([matrix, strayed(matrix, loss)]), ids(800)).groups == expected
+
+
 def test_a_huge_group_is_one_group() -> None:
     """A collapsed side is one group, listed in a bounded way."""
     matrix = strayed(np.repeat(vectors(1), 3000, axis=0), 2e-7)
     found = scan(matrix, ids(3000))
     assert (found.groups, found.texts, found.listed[0].size) == (1, 3000, 3000)
     assert len(found.listed[0].ids) == 20
+
+
+def gap(one: NDArray[np.float32], two: NDArray[np.float32]) -> float:
+    """Return 1 - cosine, NaN without two vectors."""
+    left, right = one.astype(np.float64), two.astype(np.float64)
+    lengths = np.linalg.norm(left), np.linalg.norm(right)
+    if not all(0.0 < length < np.inf for length in lengths):
+        return np.nan
+    return float(np.sum((left / lengths[0] - right / lengths[1]) ** 2) / 2)
+
+
+def brute_force(matrix: Matrix, names: list[str]) -> list[set[int]]:
+    """Return the groups of rows with one direction, from every pair in turn."""
+    near = [[other for other in range(len(matrix)) if gap(row, matrix[other]) <= SAME_DIRECTION] for row in matrix]
+    groups: list[set[int]] = []
+    seen: set[int] = set()
+    for first in range(len(matrix)):
+        group: set[int] = set()
+        reached = [first] if first not in seen and near[first] else []
+        while reached:
+            row = reached.pop()
+            if row not in group:
+                group.add(row)
+                reached.extend(near[row])
+        seen |= group
+        if len({names[row] for row in group}) > 1:
+            groups.append(group)
+    return groups
+
+
+@st.composite
+def crowded(draw: st.DrawFn) -> tuple[Matrix, list[str]]:
+    """Return rows near few directions, in steps around the limit, some without a vector, some of one id."""
+    rows, width = draw(st.integers(0, 60)), draw(st.integers(2, 20))
+    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    bases, drifts = generator.standard_normal((2, draw(st.integers(1, 8)), width))
+    which = generator.integers(0, len(bases), rows)
+    steps = generator.integers(0, draw(st.integers(1, 40)), rows) * draw(st.sampled_from([0.0, 2e-4, 9e-4, 1.3e-3]))
+    matrix = bases[which] + steps[:, None] * drifts[which]
+    matrix *= 10.0 ** generator.integers(-15, 15, (rows, 1))
+    matrix[generator.random(rows) < 0.1] = draw(st.sampled_from([0.0, np.nan, np.inf]))
+    return matrix.astype(np.float32), [str(name) for name in generator.integers(0, 2 * rows + 1, rows)]
+
+
+@given(crowded())
+def test_groups_are_those_of_every_pair_compared(case: tuple[Matrix, list[str]]) -> None:
+    """The groups, their order and their texts are those that comparing every pair one by one gives."""
+    matrix, names = case
+    found = scan(matrix, names)
+    expected = brute_force(matrix, names)
+    assert [set(np.flatnonzero(found.labels == group).tolist()) for group in range(found.groups)] == expected
+    assert found.texts == sum(len({names[row] for row in group}) for group in expected)
+    assert (found.labels != NO_GROUP).sum() == sum(map(len, expected))
+
+
+def test_a_chain_in_any_order_is_one_group() -> None:
+    """Rows that are the same only through third ones share a group, in whatever order and however far apart they come."""
+    angles = 1e-3 * np.arange(300)
+    arc = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    arcs = np.zeros((900, 6), np.float32)
+    for chain in range(3):
+        arcs[chain * 300 : (chain + 1) * 300, 2 * chain : 2 * chain + 2] = arc
+    order = np.random.default_rng(3).permutation(900)
+    found = scan(arcs[order], ids(900))
+    assert [group.size for group in found.listed] == [300, 300, 300]
+    assert all(len(set(found.labels[order // 300 == chain].tolist())) == 1 for chain in range(3))
 
 
 def test_one_text_twice_is_no_collision() -> None:

@@ -3,30 +3,23 @@
 Here belong the settings, the fake sides and the one call that materializes. No socket and no Dagster home is used.
 """
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import dagster as dg
 import httpx
-import numpy as np
-from numpy.typing import NDArray
 
-from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock, Staging
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.core.stability.records import Response, Step
-from parity_pipeline.definitions import build_definitions, build_probe
+from parity_pipeline.definitions import build_context, build_definitions
 from parity_pipeline.defs.automation import JOB_NAME
 from parity_pipeline.defs.partitions import make_key
 from parity_pipeline.runs.runner import QUIET
 from parity_pipeline.settings.loading import validate
 from parity_pipeline.settings.model import Settings
-from parity_pipeline.wire.adhoc import embed_texts
-from parity_pipeline.wire.experiments import ExperimentRun, run_experiments
-from parity_pipeline.wire.fetch_lane import LaneResult, fetch_lane
-from parity_pipeline.wire.progress import Progress
+from parity_pipeline.steps.context import Gateway as SideGateway
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline_tests.fakes.gateways import Gateway
 
@@ -36,48 +29,19 @@ CLOCK: Final = datetime(2026, 5, 1, 6, 0, tzinfo=UTC)
 SAMPLES: Final = ("hello", "forklift operator", "résumé: 12 yrs", "a | b", "")
 
 
-Result = TypeVar("Result")
-
-
 async def no_wait(_seconds: float) -> None:
     """Wait for nothing."""
 
 
-@dataclass(frozen=True)
-class FakeSide:
-    """A side whose gateway is an application in this process."""
-
-    config: SideConfig
-    app: Any
-
-    def fetch(
-        self,
-        model: str,
-        samples: Iterable[SampleBlock],
-        sink: Callable[[FetchedRows], None],
-        *,
-        staging: Staging | None,
-        progress: Callable[[Progress], None],
-        total: int,
-    ) -> LaneResult:
-        """Fetch through the real engine, without a socket and without waiting."""
-        return fetch_lane(
-            self.config, model, samples, sink, staging=staging, progress=progress, total=total,
-            transport=httpx.ASGITransport(self.app), clock=lambda: CLOCK, now=lambda: 0.0, sleep=no_wait,
-        )  # fmt: skip
-
-    def try_out(
-        self, model: str, dialogue: Generator[Step, Sequence[Response], Result], *, most: int
-    ) -> ExperimentRun[Result]:
-        """Try the side against itself through the real sender."""
-        return run_experiments(
-            self.config, model, dialogue, most=most,
-            transport=httpx.ASGITransport(self.app), clock=lambda: CLOCK, now=lambda: 0.0, sleep=no_wait,
-        )  # fmt: skip
-
-    def ask(self, model: str, texts: Sequence[str]) -> Sequence[NDArray[np.float32] | None]:
-        """Ask for a few texts, likewise."""
-        return embed_texts(self.config, model, texts, transport=httpx.ASGITransport(self.app))
+def fake_side(config: SideConfig, app: Any) -> SideGateway:
+    """Return a side whose gateway is an application in this process: the real engine, without a socket or a wait."""
+    return SideGateway(
+        make_config=lambda: config,
+        transport=lambda: httpx.ASGITransport(app),
+        clock=lambda: CLOCK,
+        now=lambda: 0.0,
+        sleep=no_wait,
+    )
 
 
 @dataclass
@@ -129,11 +93,12 @@ class Project:
         """Return the definitions with the fake sides and a standing clock."""
         settings = self.settings()
         sides = {Side.LEGACY: self.legacy, Side.CANDIDATE: self.candidate}
-        fakes = {
-            f"{side}_gateway": FakeSide(settings.side_config(side, {}), gateway.app if gateway else _down)
+        gateways = {
+            side: fake_side(settings.side_config(side, {}), gateway.app if gateway else _down)
             for side, gateway in sides.items()
         }
-        return build_definitions(settings, overrides={"probe": build_probe(settings, now=lambda: CLOCK), **fakes})
+        context = build_context(settings, now=lambda: CLOCK, gateways=gateways)
+        return build_definitions(settings, context=context)
 
     def run(
         self, *names: str, day: str = DAY, model: str = MODEL, definitions: dg.Definitions | None = None

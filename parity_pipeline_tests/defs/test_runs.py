@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from parity_pipeline.core.outcomes import Decision
-from parity_pipeline.defs import diagnosing
+from parity_pipeline.steps import diagnose_failures
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile
 from parity_pipeline.storage.ledger import entries
 from parity_pipeline.storage.verdict_files import read_verdict
@@ -273,7 +273,7 @@ def test_a_diagnosis_that_breaks_does_not_cost_the_verdict(tmp_path: Path, monke
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(diagnosing, "diagnose", broken)
+    monkeypatch.setattr(diagnose_failures, "diagnose", broken)
     project = a_project(tmp_path, candidate=hash_gateway("go", noise=0.5))
     assert project.run().success
     verdict = read_verdict(project.settings().layout().verdict(DAY, MODEL))

@@ -11,13 +11,7 @@ import tenacity
 
 from parity_pipeline.demo.__main__ import main
 from parity_pipeline.demo.fault_settings import demo_command
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from parity_pipeline_tests.fakes.ports import free_port
 
 
 @contextmanager

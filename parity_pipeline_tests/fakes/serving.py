@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import uvicorn
 
-_STOP_SECONDS: Final = 10.0
-"""Longest wait for the server's thread to end; it takes a tenth of a second, this is for a machine under load."""
+_STOP_SECONDS: Final = 60.0
+"""Longest wait for the server to start or to end; it takes a tenth of a second, this is for a machine under load."""
 
 
 class _Server(uvicorn.Server):

@@ -1,4 +1,6 @@
 import asyncio
+import errno
+import socket
 from typing import Any
 
 import httpx
@@ -7,6 +9,7 @@ import pytest
 
 from parity_pipeline.wire.dialects import BUILT_IN, Dialect
 from parity_pipeline_tests.fakes.gateways import Gateway, hash_gateway, hash_vector
+from parity_pipeline_tests.fakes.ports import free_port
 from parity_pipeline_tests.fakes.replay_gateway import RECORDED_MODEL, recorded_texts, recorded_vectors, replay_gateway
 from parity_pipeline_tests.fakes.serving import serve
 
@@ -130,3 +133,15 @@ def test_serving_on_a_real_port() -> None:
         assert httpx.post(f"{second}/v1/embed", json={"texts": ["a"]}).status_code == 200
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{first}/health")
+
+
+def test_a_free_port_is_kept_for_a_server() -> None:
+    """Nobody listens on it, a socket that does not insist on it cannot have it, and a server that asks for it can."""
+    port = free_port()
+    with socket.socket() as caller, pytest.raises(ConnectionRefusedError):
+        caller.connect(("127.0.0.1", port))
+    with socket.socket() as other, pytest.raises(OSError) as refused:  # noqa: PT011 - the number says which
+        other.bind(("127.0.0.1", port))
+    assert refused.value.errno == errno.EADDRINUSE
+    with socket.create_server(("127.0.0.1", port)) as server:
+        assert server.getsockname()[1] == port

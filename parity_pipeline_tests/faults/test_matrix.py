@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +15,8 @@ from parity_pipeline.demo.fault_table import FAULTS
 from parity_pipeline.faults.expected_causes import EXPECTED, ONE_ROW, Trial, trials
 from parity_pipeline.faults.matrix import SEED, SIZES, Line, Matrix, is_right
 from parity_pipeline.faults.page import cells, document, summary
-from parity_pipeline.faults.pair import COULD_NOT_RUN, Judged
 from parity_pipeline.faults.texts import beginning, sample_set
+from parity_pipeline.faults.trial_run import COULD_NOT_RUN, Judged
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "faults.md"
 
@@ -43,10 +42,10 @@ AGAIN: Final = (
 """Rows that are run again: every kind of fault, rate and side. `parity faults` writes all of them anew."""
 
 
-@cache
-def matrix() -> Matrix:
+@pytest.fixture(name="matrix", scope="module")
+def _matrix(tmp_path_factory: pytest.TempPathFactory) -> Matrix:
     """Return the one matrix."""
-    return Matrix()
+    return Matrix(tmp_path_factory.mktemp("matrix"))
 
 
 def table_of(page: str) -> list[str]:
@@ -57,14 +56,14 @@ def table_of(page: str) -> list[str]:
 
 def line_of(trial: Trial, *told: CauseName, verdict: str = "FAIL", message: str = "") -> Line:
     """Return a row in which some causes are named."""
-    seen = Judged(verdict=verdict, told=frozenset(told), message=message)
-    return Line(trial=trial, seen=seen, named=told, needed=5, right=is_right(trial, seen, Judged(verdict="PASS")))
+    seen = Judged(verdict=verdict, causes=frozenset(told), message=message)
+    return Line(trial=trial, judged=seen, named=told, needed=5, right=is_right(trial, seen, Judged(verdict="PASS")))
 
 
 @pytest.mark.parametrize("trial", AGAIN, ids=lambda one: f"{'+'.join(one.faults)}-{one.rate:.3f}-{one.side}")
-def test_the_page_says_what_comes_out(trial: Trial) -> None:
+def test_the_page_says_what_comes_out(trial: Trial, matrix: Matrix) -> None:
     """A row that is run again reads as the page has it."""
-    assert f"| {' | '.join(cells(matrix().line(trial)))} |" in table_of(PAGE.read_text(encoding="utf-8"))
+    assert f"| {' | '.join(cells(matrix.line(trial)))} |" in table_of(PAGE.read_text(encoding="utf-8"))
 
 
 def test_the_page_has_every_trial_and_the_share_of_its_own_table() -> None:
@@ -92,10 +91,10 @@ def test_smaller_sets_begin_larger_ones_and_a_seed_decides_all() -> None:
     assert not set(sample_set(SEED + 1, 5).texts) & set(whole.texts)
 
 
-def test_a_clean_pair_passes() -> None:
+def test_a_clean_pair_passes(matrix: Matrix) -> None:
     """The sides without a fault PASS on the largest set, on which every row is judged."""
     for alike in (False, True):
-        assert matrix().clean(SIZES[-1], alike=alike).verdict == "PASS"
+        assert matrix.clean(SIZES[-1], alike=alike).verdict == "PASS"
 
 
 def test_one_wrong_name_beside_the_right_one_is_wrong() -> None:
@@ -135,8 +134,8 @@ def test_the_command_says_by_its_exit_code_whether_all_were_detected(
     """`parity faults` writes the page, prints each row, and exits 1 where a fault was missed."""
     line = replace(line_of(Trial(faults=("lower-case",)), CauseName.CASE), needed=needed)
 
-    def lines(_: Matrix, tell: Callable[[Line], None]) -> list[Line]:
-        tell(line)
+    def lines(_: Matrix, show: Callable[[Line], None]) -> list[Line]:
+        show(line)
         return [line]
 
     monkeypatch.setattr(Matrix, "lines", lines)

@@ -93,12 +93,6 @@ def test_a_report_without_anything_is_still_one() -> None:
     assert report.count("gave no usable response for 2 samples") == 2
 
 
-def test_given_commands_replace_the_default_ones() -> None:
-    """Who runs it another way prints that way, in one block."""
-    report = render_report(verdict_of(SEED), reproduce=("parity run --config a.yaml", "echo '```'"))
-    assert "````sh\nparity run --config a.yaml\necho '```'\n````" in report
-
-
 def test_a_large_set_has_readable_counts() -> None:
     """Counts of thousands have separators."""
     verdict = verdict_of([Row(text=str(number)) for number in range(1200)])

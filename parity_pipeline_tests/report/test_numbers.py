@@ -36,6 +36,36 @@ def test_a_cosine_is_never_rounded_up(value: float) -> None:
     assert Decimal(passing_limit_text(value)) <= Decimal(repr(value))
 
 
+@settings(deadline=None)
+@given(
+    _COSINES | st.floats(min_value=1 - 1e-11, max_value=1.0),
+    _LIMITS | st.sampled_from([0.99999995, 1 - 1e-13]),
+)
+def test_a_printed_cosine_agrees_with_the_limit_that_would_pass(value: float, limit: float) -> None:
+    """Beside each other the two never contradict: the limit is what the cosine reaches, but for storage at 1."""
+    worst, passing = Decimal(cosine_text(value, limit)), Decimal(passing_limit_text(value, limit))
+    assert passing <= Decimal(repr(value))
+    assert passing <= worst <= passing + Decimal("1e-12")
+    assert (passing >= Decimal(repr(limit))) == (value >= limit)
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "worst", "passing"),
+    [
+        (0.9812345678, 0.999, "0.981234", "0.981234"),
+        (1.0, 0.999, "1.000000", "1.000000"),
+        (1 - 1e-15, 0.999, "1.000000", "0.999999999999"),
+        (1 - 1e-15, 1.0, "0.999999", "0.999999"),
+        (0.99999997, 0.99999995, "0.99999997", "0.99999997"),
+    ],
+)
+def test_the_limit_that_would_pass_has_the_decimals_of_its_cosine(
+    value: float, limit: float, worst: str, passing: str
+) -> None:
+    """It has as many decimals as the cosine beside it, or twelve where that one prints as 1 and is just below it."""
+    assert (cosine_text(value, limit), passing_limit_text(value, limit)) == (worst, passing)
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [

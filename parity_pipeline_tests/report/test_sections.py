@@ -161,7 +161,7 @@ def test_waived_refusals_leave_the_limit_of_the_others() -> None:
         [waiver("W", outcomes=(Outcome.REFUSED_BY_CANDIDATE,))], model=V2, day=DAY, today=date(2026, 5, 1)
     )
     said = passing_limit(verdict_of([*SEED, refused], waivers=account))
-    assert said == "This date would have passed at any threshold below 1, with the same 1 sample waived."
+    assert said == "This date would have passed at any threshold up to 0.999999999999, with the same 1 sample waived."
 
 
 def test_without_a_random_draw_no_share_is_stated() -> None:

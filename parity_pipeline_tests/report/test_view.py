@@ -74,7 +74,7 @@ def test_an_inconclusive_names_the_side_to_fetch_again() -> None:
 @pytest.mark.parametrize(
     ("rows", "limit"),
     [
-        (SEED, "at any threshold below 1."),
+        (SEED, "at any threshold up to 0.999999999999."),
         ([*SEED, _WRONG], "would have passed at a threshold of 0.500000 or lower."),
         ([*SEED, _WRONG, unmeasured("x", Outcome.MISSING, "both")], "other reasons against a pass would remain"),
         ([*SEED, replace(_WRONG, cosine=-0.25)], "No threshold above 0"),

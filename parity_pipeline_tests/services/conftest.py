@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from parity_pipeline.services.bringing import down
+from parity_pipeline.services.supervisor import down
 
 
 @pytest.fixture
@@ -13,4 +13,4 @@ def state(tmp_path: Path) -> Generator[Path]:
     """Return a folder that does not exist yet; stop what its records name afterwards."""
     folder = tmp_path / "state"
     yield folder
-    down(None, folder)
+    down(folder)

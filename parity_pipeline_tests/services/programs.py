@@ -18,6 +18,11 @@ if "parent" in sys.argv:
     wait = [sys.executable, "-c", "import signal; signal.pause()"]
     children = [subprocess.Popen(wait, start_new_session=True), subprocess.Popen(wait)]
     print("children", *(child.pid for child in children), flush=True)
+if "orphan" in sys.argv:
+    import subprocess
+    forget = "import subprocess, sys; print('orphan', subprocess.Popen(sys.argv[1:], env={}).pid, flush=True)"
+    wait = [sys.executable, "-c", "import signal; signal.pause()"]
+    subprocess.run([sys.executable, "-c", forget, *wait], check=True)
 listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
 while True:
     connection, _ = listener.accept()
@@ -36,7 +41,10 @@ def free_port() -> int:
 
 
 def server(folder: Path, name: str = "one", *words: str, path: str = "/200", **more: object) -> ServiceSpec:
-    """Return a service that answers on a free port: `stubborn` ignores SIGTERM, `parent` has two children."""
+    """Return a service that answers on a free port.
+
+    `stubborn` ignores SIGTERM, `parent` has two children, `orphan` a grandchild without parent and environment.
+    """
     port = free_port()
     command = ("python", "-c", SERVER, str(port), *words)
     return ServiceSpec(name=name, command=command, cwd=folder, health_url=f"http://127.0.0.1:{port}{path}", **more)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -1,15 +1,17 @@
 import os
+import re
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from parity_pipeline.core.errors import ServiceError
 from parity_pipeline.services import processes
-from parity_pipeline.services.bringing import down, up
-from parity_pipeline.services.processes import program_of
 from parity_pipeline.services.spec import ServiceSpec
+from parity_pipeline.services.supervisor import down, up
 from parity_pipeline_tests.services.programs import alive, script, server
 
 
@@ -19,22 +21,30 @@ def spec_of(folder: Path, *command: str) -> ServiceSpec:
 
 
 def program(folder: Path, name: str, mode: int = 0o755) -> Path:
-    """Write a program that may be run, or not."""
+    """Write a program that says where it is and ends with 1, and may be run, or not."""
     path = folder / name
     path.parent.mkdir(exist_ok=True)
-    path.write_text("#!/bin/sh\nexit 0\n")
+    path.write_text("#!/bin/sh\necho this is $0\nexit 1\n")
     path.chmod(mode)
     return path
 
 
-def test_programs_are_found_where_the_spec_says(tmp_path: Path) -> None:
-    """A slash means below `cwd`, a bare name PATH, `python` this interpreter, and an absolute path itself."""
-    here, there = program(tmp_path, "bin/here"), program(tmp_path / "path", "there")
-    assert program_of(spec_of(tmp_path, "./bin/here"), None) == str(here)
-    assert program_of(spec_of(tmp_path, "bin/here"), None) == str(here)
-    assert program_of(spec_of(tmp_path, "there"), str(tmp_path / "path")) == str(there)
-    assert program_of(spec_of(tmp_path, str(here)), None) == str(here)
-    assert program_of(spec_of(tmp_path, "python"), None) == sys.executable
+@pytest.mark.parametrize("command", ["./bin/here", "bin/here", "there", "{folder}/bin/here"])
+def test_programs_are_found_where_the_spec_says(tmp_path: Path, state: Path, command: str) -> None:
+    """A slash means below `cwd`, a bare name the PATH of the service, and an absolute path itself."""
+    program(tmp_path, "bin/here")
+    program(tmp_path / "path", "there")
+    spec = replace(
+        spec_of(tmp_path, command.format(folder=tmp_path)), env={"PATH": f"{tmp_path / 'path'}:{os.environ['PATH']}"}
+    )
+    with pytest.raises(ServiceError, match=r"exit code 1 before(.|\n)*this is \S*/t?here"):
+        up([spec], state)
+
+
+def test_python_is_this_interpreter(tmp_path: Path, state: Path) -> None:
+    """`python` needs no PATH and has the same packages."""
+    with pytest.raises(ServiceError, match=f"this is {re.escape(sys.executable)}"):
+        up([script(tmp_path, "import sys; sys.exit(f'this is {sys.executable}')", env={"PATH": ""})], state)
 
 
 @pytest.mark.parametrize("command", ["./bin/missing", "missing-program", "./bin/plain", "./bin"])
@@ -55,8 +65,8 @@ def test_a_command_that_cannot_be_is_an_error(tmp_path: Path, state: Path, comma
         up([spec_of(tmp_path, *command)], state)
 
 
-def test_a_file_that_is_no_program_is_an_error(tmp_path: Path, state: Path) -> None:
-    """What the system refuses to run is told with the system's reason."""
+def test_a_file_that_is_not_a_program_is_an_error(tmp_path: Path, state: Path) -> None:
+    """What the system refuses to run is an error with the system's reason."""
     program(tmp_path, "bin/odd").write_bytes(b"\x00\x01")
     with pytest.raises(ServiceError, match="Exec format error"):
         up([spec_of(tmp_path, "./bin/odd")], state)
@@ -85,18 +95,27 @@ def test_the_process_leads_its_own_session(tmp_path: Path, state: Path) -> None:
 def test_children_are_stopped_too(tmp_path: Path, state: Path) -> None:
     """A child in the group and one that left for a session of its own both end."""
     told = up([server(tmp_path, "one", "parent")], state)[0]
-    assert told.log is not None
     children = [int(pid) for pid in told.log.read_text().splitlines()[1].split()[1:]]
     assert all(alive(pid) for pid in children)
-    down(None, state)
+    down(state)
     assert not any(alive(pid) for pid in (told.pid, *children))
+
+
+def test_a_process_without_environment_or_parent_is_stopped(tmp_path: Path, state: Path) -> None:
+    """What has lost its parent and the mark still belongs to the session of the service."""
+    told = up([server(tmp_path, "one", "orphan")], state)[0]
+    orphan = int(told.log.read_text().splitlines()[1].split()[1])
+    assert psutil.Process(orphan).ppid() != told.pid
+    assert "PARITY_SERVICE_MARK" not in psutil.Process(orphan).environ()
+    assert down(state) == ["one"]
+    assert not alive(orphan)
 
 
 def test_a_stubborn_process_is_killed(tmp_path: Path, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What ignores SIGTERM gets SIGKILL."""
     monkeypatch.setattr(processes, "STOP_SECONDS", 0.1)
     told = up([server(tmp_path, "one", "stubborn")], state)[0]
-    assert down(None, state) == ["one"]
+    assert down(state) == ["one"]
     assert not alive(told.pid)
 
 
@@ -104,8 +123,7 @@ def test_the_log_of_the_start_before_is_kept(tmp_path: Path, state: Path) -> Non
     """A restart begins a fresh log and keeps one older one."""
     spec = server(tmp_path)
     log = up([spec], state)[0].log
-    assert log is not None
-    down(None, state)
+    down(state)
     log.write_text("of before")
     up([spec], state)
     assert log.read_text() == "serving with None\n"
@@ -115,12 +133,11 @@ def test_the_log_of_the_start_before_is_kept(tmp_path: Path, state: Path) -> Non
 def test_what_a_dead_service_left_behind_is_stopped(tmp_path: Path, state: Path) -> None:
     """When the process itself was killed, `down` still ends its children, by the mark in their environment."""
     told = up([server(tmp_path, "one", "parent")], state)[0]
-    assert told.log is not None
     assert told.pid is not None
     children = [int(pid) for pid in told.log.read_text().splitlines()[1].split()[1:]]
     os.kill(told.pid, signal.SIGKILL)
     while alive(told.pid):
         pass
     assert all(alive(pid) for pid in children)
-    assert down(None, state) == ["one"]
+    assert down(state) == ["one"]
     assert not any(alive(pid) for pid in children)

@@ -21,8 +21,11 @@ WORDS: Final[tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]] = (
     (r", which decides nothing; identical", " (informational); identical"),
     (r"so none of the differences is put down to noise", "so no difference is attributed to noise"),
     (r"^\| Worst pair of answers for one text \|", "| Worst pair of responses to one text |"),
-    (r"\| 1\.000000 (\(#[\d,]+\) )?\| 0\.999999 or lower \|", lambda at: f"| 1.000000 {at[1] or ''}| any below 1 |"),
-    (r"at any threshold up to 0\.999999\b", "at any threshold below 1"),
+    (
+        r"\| 1\.000000 (\(#[\d,]+\) )?\| 0\.999999 or lower \|",
+        lambda at: f"| 1.000000 {at[1] or ''}| 0.999999999999 or lower |",
+    ),
+    (r"at any threshold up to 0\.999999\b", "at any threshold up to 0.999999999999"),
     (r"^Found, and makes no sample fail:$", "Observations that do not affect the verdict:"),
     (r"\bor the answer itself says so\b", "or the response itself says so"),
     (r"\bMend the causes named above, one at a time\.", "Fix the causes above, one at a time."),

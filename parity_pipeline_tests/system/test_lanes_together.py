@@ -48,8 +48,8 @@ def test_the_forkserver_runs_both_lanes_at_the_same_time(tmp_path: Path, monkeyp
             "samples": [{"path": "seed.txt"}],
             "executor": "forkserver",
             "sides": {
-                "legacy": {"label": "Old", "base_url": old, "dialect": "rust", "ask_default_model": False},
-                "candidate": {"label": "New", "base_url": new, "dialect": "go", "ask_default_model": False},
+                "legacy": {"label": "Old", "base_url": old, "dialect": "rust", "observe_default_model": False},
+                "candidate": {"label": "New", "base_url": new, "dialect": "go", "observe_default_model": False},
             },
         }
         (tmp_path / "parity.yaml").write_text(yaml.safe_dump(content), "utf-8")

@@ -1,4 +1,4 @@
-"""Services: `parity up`, `status` and `down`, a run that brings its own, and what a signal leaves behind."""
+"""Services: `parity up`, `status` and `down`, a run that starts its own, and what a signal leaves behind."""
 
 import signal
 import threading
@@ -13,8 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from parity_pipeline.services.bringing import down
-from parity_pipeline.services.health import answers
+from parity_pipeline.services.supervisor import answers, down
 from parity_pipeline_tests.fakes.gateways import hash_gateway
 from parity_pipeline_tests.fakes.serving import serve
 from parity_pipeline_tests.system.project import DAY, LIMIT_SECONDS, Project, demo_side, free_ports, side
@@ -26,7 +25,7 @@ MODEL = "wordllama-64"
 def folder(tmp_path: Path) -> Generator[Path]:
     """Return a folder whose services are stopped afterwards, by their own pids, whatever a test did."""
     yield tmp_path
-    down(None, tmp_path / ".parity")
+    down(tmp_path / ".parity")
 
 
 def health(port: int) -> str:
@@ -35,7 +34,7 @@ def health(port: int) -> str:
 
 
 def test_up_run_down(folder: Path) -> None:
-    """`up` starts what does not answer and leaves alone what does, a run uses it and leaves it, `down` stops ours."""
+    """`up` starts what does not answer and leaves alone what does, a run uses both, `down` stops what `up` started."""
     port = free_ports(1)[0]
     other = hash_gateway("rust", models={MODEL: 64}, default_model=MODEL)
     with serve(other.app) as url:
@@ -43,7 +42,7 @@ def test_up_run_down(folder: Path) -> None:
         project = Project(folder, legacy, demo_side("candidate", port), models=(MODEL,))
         assert project.parity("status").code == 2
         first = project.parity("up")
-        assert "demo-legacy: was up already, left alone" in first.out
+        assert "demo-legacy: already running, left alone" in first.out
         assert "demo-candidate: started, pid" in first.out
         assert project.parity("status").code == 0
         ran = project.parity("run", "--date", DAY, "--json")
@@ -54,7 +53,7 @@ def test_up_run_down(folder: Path) -> None:
         assert answers(f"{url}/health")
         gone = project.parity("status")
     assert gone.code == 2
-    assert "demo-candidate: does not answer, none of ours; `parity up` starts it" in gone.out
+    assert "demo-candidate: does not answer, not running; `parity up` starts it" in gone.out
 
 
 def test_a_run_brings_its_services_and_takes_them_down(folder: Path) -> None:
@@ -62,10 +61,10 @@ def test_a_run_brings_its_services_and_takes_them_down(folder: Path) -> None:
     ports = free_ports(2)
     project = Project(folder, demo_side("legacy", ports[0]), demo_side("candidate", ports[1]), models=(MODEL,))
     project.write_samples("hello", "again")
-    told = project.parity("run", "--date", DAY, "--json")
-    assert (told.code, told.decisions()) == (0, ["PASS"])
+    result = project.parity("run", "--date", DAY, "--json")
+    assert (result.code, result.decisions()) == (0, ["PASS"])
     assert not any(answers(health(port)) for port in ports)
-    assert project.parity("down").out.strip() == "nothing of ours was running"
+    assert project.parity("down").out.strip() == "nothing was running that `parity up` had started"
 
 
 def test_a_service_that_cannot_start_shows_its_log(folder: Path) -> None:
@@ -74,10 +73,10 @@ def test_a_service_that_cannot_start_shows_its_log(folder: Path) -> None:
     broken = demo_side("candidate", second)
     broken["services"][0]["command"] = ["python", "-c", "import sys; sys.exit('no licence key')"]
     project = Project(folder, demo_side("legacy", first), broken, models=(MODEL,))
-    told = project.parity("run", "--date", DAY)
-    assert told.code == 2
+    result = project.parity("run", "--date", DAY)
+    assert result.code == 2
     for word in ("demo-candidate", "no licence key", "The whole log is"):
-        assert word in told.said
+        assert word in result.printed
     assert not answers(health(first))
 
 
@@ -97,9 +96,9 @@ class Stuck:
     async def _wait(self, request: Request) -> Response:
         await request.body()
         self.asked.set()
-        told: Any = {}
-        while told.get("type") != "http.disconnect":
-            told = await request.receive()
+        message: Any = {}
+        while message.get("type") != "http.disconnect":
+            message = await request.receive()
         return Response()
 
 

@@ -5,7 +5,7 @@ from random import Random
 import httpx
 
 from parity_pipeline.core.outcomes import RowStatus
-from parity_pipeline.storage.staging import SegmentStaging
+from parity_pipeline.storage.staging import SqliteStaging
 from parity_pipeline.wire.retry_policy import rule_of
 from parity_pipeline_tests.wire.fake_side import FakeSide, fetch, side, vector_of, vectors_answer
 
@@ -33,7 +33,7 @@ def moody(seed: int) -> FakeSide:
 def test_a_moody_gateway_loses_nothing(tmp_path: Path) -> None:
     """However requests fail at random, each sample ends once: with its own vector, or with a named error."""
     for seed in range(3):
-        with SegmentStaging(tmp_path / str(seed)) as staging:
+        with SqliteStaging(tmp_path / str(seed)) as staging:
             got = fetch(moody(seed), TEXTS, side(attempts=5, concurrency=8), staging=staging)
         assert got.is_complete(TEXTS)
         for text, status, vector, error in zip(

@@ -107,6 +107,12 @@ def endless(connection: socket.socket) -> None:
         connection.sendall(b"10000\r\n" + b"1" * 65536 + b"\r\n")
 
 
+def interim(connection: socket.socket) -> None:
+    """Send interim responses for ever, each there when it is read."""
+    while True:
+        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n" * 5000)
+
+
 BOMB = gzip.compress(b" " * 5_000_000, 1, mtime=0)
 CUT = gzip.compress(b"[1]" * 99, mtime=0)[:-9]
 
@@ -119,6 +125,7 @@ CUT = gzip.compress(b"[1]" * 99, mtime=0)[:-9]
         (b"", "reset", RowStatus.FAILED),
         (b"SSH-2.0-OpenSSH_9\r\n\r\n", "protocol_error", RowStatus.FAILED),
         (trickle, "deadline", RowStatus.FAILED),
+        (interim, "deadline", RowStatus.FAILED),
         (endless, "too_large", RowStatus.MALFORMED),
         (_http(b"", length=1_000_001), "too_large", RowStatus.MALFORMED),
         (_http(b"", length=10**25), "protocol_error", RowStatus.FAILED),

@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from parity_pipeline.core.errors import GatewayError
 from parity_pipeline.core.outcomes import RowStatus
-from parity_pipeline.storage.staging import SegmentStaging
+from parity_pipeline.storage.staging import SqliteStaging
 from parity_pipeline_tests.wire.fake_side import FakeSide, Fetched, fetch, side, vector_of
 
 TEXTS = [f"text {number}" for number in range(200)]
@@ -35,7 +35,7 @@ def poisoned(texts: list[str], _number: int) -> httpx.Response | None:
 
 def staged(fake: FakeSide, folder: Path, **settings: Any) -> Fetched:
     """Fetch with staging in a folder."""
-    with SegmentStaging(folder) as staging:
+    with SqliteStaging(folder) as staging:
         return fetch(fake, TEXTS, side(**settings), staging=staging)
 
 
@@ -79,10 +79,10 @@ def test_a_side_that_is_unusable_loses_nothing(tmp_path: Path) -> None:
 
 def test_a_bisected_batch_is_resumed_within(tmp_path: Path) -> None:
     """Parts of a batch that were settled before a kill are not asked again, though the batch was not finished."""
-    with SegmentStaging(tmp_path / "a") as staging:
+    with SqliteStaging(tmp_path / "a") as staging:
         whole = fetch(FakeSide(poisoned), TEXTS, side(), staging=staging)
         pieces = [staging.take(block.start) for block in whole.rows]
-    with SegmentStaging(tmp_path / "b") as staging:
+    with SqliteStaging(tmp_path / "b") as staging:
         for piece in pieces:
             if 70 <= piece.rows.start < 80 and piece.rows.start != 75:
                 staging.put(piece)
@@ -121,12 +121,12 @@ def counting_gateway() -> Generator[tuple[str, Counter[str]]]:
 FETCHER = """
 import sys
 from pathlib import Path
-from parity_pipeline.storage.staging import SegmentStaging
+from parity_pipeline.storage.staging import SqliteStaging
 from parity_pipeline.wire.fetch_lane import fetch_lane
 from parity_pipeline_tests.wire.fake_side import blocks, side
 from parity_pipeline_tests.wire.test_resume import TEXTS
 config = side(base_url=sys.argv[1], batch_texts=4, concurrency=2)
-with SegmentStaging(Path(sys.argv[2])) as staging:
+with SqliteStaging(Path(sys.argv[2])) as staging:
     fetch_lane(config, "m", blocks(TEXTS), lambda rows: print(rows.start, flush=True), staging=staging)
 """
 
@@ -148,7 +148,7 @@ def test_kill_9_at_any_moment_is_made_good(tmp_path: Path) -> None:
                 kills += 1
         assert fetcher.wait() == 0
         first = dict(asked)
-        with SegmentStaging(tmp_path / "a") as staging:
+        with SqliteStaging(tmp_path / "a") as staging:
             again = FakeSide(poisoned)
             got = fetch(again, TEXTS, side(batch_texts=4), staging=staging)
     assert again.requests == 0

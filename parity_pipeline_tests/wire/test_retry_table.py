@@ -1,3 +1,4 @@
+import aiohttp
 import httpx
 import pytest
 
@@ -73,8 +74,11 @@ def test_what_says_nothing_about_a_text_ends_as_failed(status: int) -> None:
         (httpx.PoolTimeout("x"), "pool_timeout"),
         (httpx.ReadError("x"), "reset"),
         (httpx.WriteError("x"), "reset"),
-        (httpx.RemoteProtocolError("Server disconnected without sending a response."), "reset"),
-        (httpx.RemoteProtocolError("peer closed connection without sending complete message body"), "truncated"),
+        (aiohttp.ServerDisconnectedError(), "reset"),
+        (aiohttp.ClientOSError(104, "Connection reset by peer"), "reset"),
+        (aiohttp.ClientPayloadError("Response payload is not completed"), "truncated"),
+        (aiohttp.SocketTimeoutError("x"), "read_timeout"),
+        (aiohttp.ConnectionTimeoutError("x"), "connect_timeout"),
         (httpx.RemoteProtocolError("illegal status line"), "protocol_error"),
         (TimeoutError(), "deadline"),
     ],

@@ -25,7 +25,7 @@ EXPERIMENTS: Final[Mapping[str, str]] = MappingProxyType(
         "salted": "never-seen texts against repeated ones",
         "cutover-index": "a ranking under dot product and under cosine",
         "store": "vectors read back from a store, which are never judged here",
-        "context-sizes": "the same text with several context sizes asked for",
+        "context-sizes": "the same text with several context sizes",
         "large-bodies": "request bodies of more than 2 MB",
         "reduced-dimensions": "requests that ask for fewer dimensions",
         "earlier-dates": "the canaries' vectors of an earlier date",

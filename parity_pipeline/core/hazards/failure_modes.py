@@ -1,7 +1,7 @@
 """The 34 documented ways in which embedding back ends go wrong in a migration: one table, the only one.
 
 Here belong the cases. `docs/failure-modes.md` says the same for readers, and a test keeps it true to this table. What the
-experiments are is in `coverage`; which cases a run exercised is told by `coverage`.
+experiments are is in `coverage`, which also lists the cases that a run exercised.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class FailureMode:
         happens: What goes wrong, one sentence without a full stop.
         seen_by: How it shows, one sentence without a full stop.
         source: Public issue or pull request; "" where there is none.
-        every_text: Any text that both sides were asked for exercises it.
+        every_text: Any text that was sent to both sides exercises it.
         experiments: Names of `experiments.EXPERIMENTS`, any one of which exercises it. Where there are some, hazard sets with
             this case are their material and do not exercise it alone.
     """
@@ -52,15 +52,15 @@ FAILURE_MODES: Final[tuple[FailureMode, ...]] = (
     FailureMode(
         number=3,
         title="parallel requests mix",
-        happens="Requests in flight together spoil each other's vectors or swap them",
-        seen_by="distinct texts at concurrency 2, 4 and 8 against each text asked alone",
+        happens="Requests in flight together corrupt each other's vectors or swap them",
+        seen_by="distinct texts at concurrency 2, 4 and 8 against each text requested alone",
         source="ollama#8713, llama.cpp#5655",
         experiments=("concurrency",),
     ),
     FailureMode(
         number=4,
         title="equal lengths coalesced",
-        happens="Under load, texts of equally many tokens are merged into one batch without a mask; cosine fell to 0.16",
+        happens="Under load, texts with equal token counts are merged into one batch without a mask; cosine fell to 0.16",
         seen_by="texts of equal length sent at the same time against each alone",
         source="text-embeddings-inference#882",
         experiments=("equal-length-load",),
@@ -76,7 +76,7 @@ FAILURE_MODES: Final[tuple[FailureMode, ...]] = (
     FailureMode(
         number=6,
         title="not deterministic",
-        happens="The same request is answered with other vectors each time, with self-cosines of 0.82 to 0.94",
+        happens="The same request returns different vectors each time, with self-cosines of 0.82 to 0.94",
         seen_by="repeats within one side, before the sides are compared",
         source="cohere-python#720, openai-cookbook#223",
         experiments=("repeats",),
@@ -84,7 +84,7 @@ FAILURE_MODES: Final[tuple[FailureMode, ...]] = (
     FailureMode(
         number=7,
         title="normalisation differs",
-        happens="One endpoint answers unit vectors, the other raw ones",
+        happens="One side returns unit vectors, the other raw ones",
         seen_by="cosine 1 with norms of 1 on one side and others on the other",
         source="ollama#8094, #6496",
         every_text=True,
@@ -100,7 +100,7 @@ FAILURE_MODES: Final[tuple[FailureMode, ...]] = (
     FailureMode(
         number=9,
         title="store rewrites vectors",
-        happens="A vector store normalises or rounds what is uploaded, so reading back is no evidence about a gateway",
+        happens="A vector store normalises or rounds what is uploaded, so reading back says nothing about a gateway",
         seen_by="nothing here reads a store: vectors are judged as they came from the gateways",
         source="qdrant#2573",
         experiments=("store",),
@@ -108,7 +108,7 @@ FAILURE_MODES: Final[tuple[FailureMode, ...]] = (
     FailureMode(
         number=10,
         title="silent truncation",
-        happens="A long text is cut without a word, well below the window that is advertised",
+        happens="A long text is cut silently, well below the advertised context window",
         seen_by="a ladder of lengths, token counts, and tails whose edit changes nothing",
         source="ollama#14259",
     ),
@@ -116,13 +116,13 @@ FAILURE_MODES: Final[tuple[FailureMode, ...]] = (
         number=11,
         title="over-long input: error or not",
         happens="A text past the window used to be cut and is now refused, or the other way round",
-        seen_by="what each side answers just below, at and just past a window",
+        seen_by="the response of each side just below, at and just past a window",
         source="ollama#14186",
     ),
     FailureMode(
         number=12,
         title="context size changes vectors",
-        happens="The context size that a request asks for changes the vector of a text that fits in any of them",
+        happens="The context size that a request sets changes the vector of a text that fits in any of them",
         seen_by="one text under several context sizes",
         source="ollama#7595",
         experiments=("context-sizes",),
@@ -174,14 +174,14 @@ FAILURE_MODES: Final[tuple[FailureMode, ...]] = (
         number=19,
         title="NaN or 500 for some texts",
         happens="A few odd texts give NaN in the vector, or a server error",
-        seen_by="every element has to be finite, and both sides have to answer each text alike",
+        seen_by="every element has to be finite, and both sides have to accept the same texts",
         source="ollama#15582, infinity#328",
     ),
     FailureMode(
         number=20,
         title="NaN on the wire",
-        happens="JSON has no NaN: one language writes null in its place, another fails to encode the answer",
-        seen_by="null within vectors, and the status each side answers a text with",
+        happens="JSON has no NaN: one language writes null in its place, another fails to encode the response",
+        seen_by="null within vectors, and each side's status for a text",
         source="serde json#202",
     ),
     FailureMode(
@@ -232,9 +232,9 @@ FAILURE_MODES: Final[tuple[FailureMode, ...]] = (
     ),
     FailureMode(
         number=27,
-        title="another model answers",
-        happens="The model asked for is not there and another one answers without saying so",
-        seen_by="the model an answer names, and the vectors of fixed texts",
+        title="another model responds",
+        happens="The requested model is missing and another one responds without saying so",
+        seen_by="the model that a response names, and the vectors of fixed texts",
         source="LongMemory PR 174",
         every_text=True,
     ),
@@ -250,21 +250,21 @@ FAILURE_MODES: Final[tuple[FailureMode, ...]] = (
         number=29,
         title="cut vectors not normalised",
         happens="Vectors cut to fewer dimensions on request keep the norm of what was cut off missing",
-        seen_by="norms below 1 where dimensions were asked for",
+        seen_by="norms below 1 where fewer dimensions were requested",
         source="agentmemory PR 370",
         experiments=("reduced-dimensions",),
     ),
     FailureMode(
         number=30,
         title="runtime upgraded",
-        happens="Under the same model name, a newer runtime answers other vectors than last week's",
+        happens="Under the same model name, a newer runtime returns other vectors than last week's",
         seen_by="the canaries of one date against those of another, and the digests in the provenance",
         source="ollama#3777, #14449",
         experiments=("earlier-dates",),
     ),
     FailureMode(
         number=31,
-        title="a tag is no identity",
+        title="a tag is not an identity",
         happens="Two spellings name one model, or one spelling names two (`:latest`, `:q4_0`)",
         seen_by="digests of the models, never their names",
         source="Ombre-Brain PR 58",

@@ -30,9 +30,9 @@ def measures(verdict: Verdict) -> list[str]:
     head = ("Measure", "Limit", "Samples beyond", "Worst", "Would pass at")
     lines = ["## Measures", "", *table(head, [_row(one, names) for one in verdict.measures], right=(2,)), ""]
     identical = f"{numbers.count(verdict.counts.identical)} of {numbers.things(compared, 'compared pair')}"
-    mean = f"Mean cosine {numbers.cosine(verdict.mean_cosine)} (informational); identical as float32: {identical}."
-    told = [passing_limit(verdict), *([mean] if compared else []), norms(verdict)]
-    return [*lines, *(f"- {prose(one)}" for one in told)]
+    mean = f"Mean cosine {numbers.cosine(verdict.mean_cosine, verdict.threshold)} (informational); identical as float32: {identical}."
+    facts = [passing_limit(verdict), *([mean] if compared else []), norms(verdict)]
+    return [*lines, *(f"- {prose(one)}" for one in facts)]
 
 
 def _row(one: MeasureResult, names: Names) -> Sequence[str]:
@@ -66,14 +66,7 @@ def _would_pass(one: MeasureResult) -> str:
         return f"{one.passing_limit} or {direction}"
     if one.beyond:
         return "none above 0" if one.failing and one.severity is Severity.FAIL else "as set: all are excused"
-    if _prints_as_one(one):
-        return "any below 1"
-    return f"{passing_text(one.measure, one.worst)} or {direction}" if one.worst else "any"
-
-
-def _prints_as_one(one: MeasureResult) -> bool:
-    """Tell whether the worst cosine is 1 but for what storing it lost: a limit beside it must not read as less."""
-    return one.measure is Measure.COSINE and float(_value(one)) == 1
+    return f"{passing_text(one.measure, one.worst, one.limit)} or {direction}" if one.worst else "any"
 
 
 def passing_limit(verdict: Verdict) -> str:
@@ -98,18 +91,17 @@ def passing_limit(verdict: Verdict) -> str:
 
 
 def _passed(verdict: Verdict, found: Sequence[MeasureResult]) -> str:
-    reached = [f"any {_short(one)} {_range(one, one.worst)}" for one in found if one.worst and not one.beyond]
+    reached = [
+        f"any {_short(one)} {'up to' if one.measure is Measure.COSINE else 'from'} "
+        f"{passing_text(one.measure, one.worst, one.limit)}"
+        for one in found
+        if one.worst and not one.beyond
+    ]
     waived = verdict.counts.samples_waived
     but = f", with the same {numbers.things(waived, 'sample')} waived" if waived else ""
     if not reached:
         return "Every sample beyond a limit is waived, so the limits themselves need not move."
     return f"This date would have passed at {' and '.join(reached)}{but}."
-
-
-def _range(one: MeasureResult, worst: float) -> str:
-    if _prints_as_one(one):
-        return "below 1"
-    return f"{'up to' if one.measure is Measure.COSINE else 'from'} {passing_text(one.measure, worst)}"
 
 
 def _short(one: MeasureResult) -> str:

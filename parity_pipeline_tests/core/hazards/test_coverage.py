@@ -1,5 +1,6 @@
 """Coverage: which cases a run exercised, what the others need, and the table that readers see."""
 
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,7 @@ def test_any_text_exercises_what_any_text_shows() -> None:
     assert cases_exercised(["traffic"]).exercised == ANY_TEXT
 
 
-def test_what_is_missing_is_told_in_words() -> None:
+def test_missing_cases_name_their_reason() -> None:
     """The reason names the set, the experiment or the input that was not there."""
     assert why(24, "seed") == "needs hazard set blanks"
     assert why(10, "seed") == "needs hazard set tail-edits or length-ladder"
@@ -78,7 +79,7 @@ def test_material_of_an_experiment_exercises_nothing_alone() -> None:
 
 
 def test_a_set_of_another_version_counts_as_any_text() -> None:
-    """A stored sample set may name a set that is no more."""
+    """A stored sample set may name a set that no longer exists."""
     assert cases_exercised(["hazard/long-gone"]).exercised == ANY_TEXT
 
 
@@ -99,24 +100,42 @@ def shown_by(case: FailureMode) -> str:
     return f"{needed}, with set {sets}" if sets else needed
 
 
-def rows() -> list[str]:
-    """Return the rows of the document's tables, in order."""
-    cases = [
-        f"| {case.number} | {case.title} | {case.happens} | {case.seen_by} | {shown_by(case)} | {case.source or '—'} |"
-        for case in FAILURE_MODES
-    ]
+def case_lines(case: FailureMode) -> list[str]:
+    """Return a case as the document lists it: a heading, then one bullet per fact, wrapped at 120 characters."""
+    facts = {
+        "What happens": case.happens,
+        "How it shows": case.seen_by,
+        "Shown by": shown_by(case),
+        "Source": case.source or "none",
+    }
+    lines = [f"### {case.number}. {case.title}"]
+    for name, fact in facts.items():
+        lines += textwrap.wrap(
+            f"- {name}: {fact}", 120, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        )
+    return lines
+
+
+def table_rows() -> list[str]:
+    """Return the rows of the document's two tables, in order."""
     probes = hazards_in(["all"], salt="")
     sets: list[str] = []
     for name, content in SETS.items():
         own = [probe for probe in probes if probe.set_name == name]
         numbers = ", ".join(map(str, sorted({number for probe in own for number in probe.cases})))
         sets.append(f"| `{name}` | {content} | {len(own)} | {numbers} |")
-    experiments = [f"| `{name}` | {content} |" for name, content in EXPERIMENTS.items()]
-    return [*cases, *sets, *experiments]
+    return [*sets, *(f"| `{name}` | {content} |" for name, content in EXPERIMENTS.items())]
 
 
-def test_the_document_says_what_the_code_does() -> None:
+def test_the_document_lists_the_cases_of_the_code() -> None:
+    """The cases of docs/failure-modes.md are those of the code, fact by fact."""
+    section = DOCUMENT.read_text("utf-8").split("\n## The hazard sets\n")[0]
+    lines = [line for line in section[section.index("### 1.") :].splitlines() if line]
+    assert lines == [line for case in FAILURE_MODES for line in case_lines(case)]
+
+
+def test_the_document_lists_the_sets_and_experiments_of_the_code() -> None:
     """The tables of docs/failure-modes.md are those of the code, row by row."""
     lines = DOCUMENT.read_text("utf-8").splitlines()
-    told = [line for line in lines if line.startswith("| ") and not line.startswith(("| #", "| Set", "| Experiment"))]
-    assert [line for line in told if not line.startswith("| ---")] == rows()
+    shown = [line for line in lines if line.startswith("| ") and not line.startswith(("| Set", "| Experiment"))]
+    assert [line for line in shown if not line.startswith("| ---")] == table_rows()

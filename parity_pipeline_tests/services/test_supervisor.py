@@ -8,29 +8,27 @@ import psutil
 import pytest
 
 from parity_pipeline.core.errors import ServiceError
-from parity_pipeline.services.bringing import Surroundings, down, running, status, up
-from parity_pipeline.services.health import answers
-from parity_pipeline.services.records import Record, StateFolder
+from parity_pipeline.services.state import Record, StateFolder
+from parity_pipeline.services.supervisor import Environment, answers, down, running, status, up
 from parity_pipeline_tests.services.programs import alive, script, server
 
 
 def test_up_status_down(tmp_path: Path, state: Path) -> None:
-    """What is brought up answers, is told with its pid and log, and is gone after `down`."""
+    """What is brought up answers, has its pid and log in its status, and is gone after `down`."""
     specs = [server(tmp_path, "one"), server(tmp_path, "two")]
     assert [one.healthy for one in status(specs, state)] == [False, False]
     assert not state.exists()
     told = up(specs, state)
-    assert [(one.name, one.healthy, one.ours, one.started) for one in told] == [
+    assert [(one.name, one.healthy, alive(one.pid), one.started) for one in told] == [
         ("one", True, True, True),
         ("two", True, True, True),
     ]
     assert status(specs, state) == [replace(one, started=False) for one in told]
-    assert told[0].log is not None
     assert told[0].log.read_text() == "serving with None\n"
-    assert down(specs, state) == ["two", "one"]
+    assert down(state) == ["two", "one"]
     assert not any(alive(one.pid) for one in told)
     assert not list((state / "services").iterdir())
-    assert down(specs, state) == []
+    assert down(state) == []
 
 
 def test_other_work_is_done_while_services_start(tmp_path: Path, state: Path) -> None:
@@ -40,7 +38,7 @@ def test_other_work_is_done_while_services_start(tmp_path: Path, state: Path) ->
     up(specs, state, meanwhile=lambda: seen.append([StateFolder(state).load(one.name) is not None for one in specs]))
     up(specs, state, meanwhile=lambda: seen.append([]))
     assert seen == [[True, True], []]
-    down(None, state)
+    down(state)
 
     def fail() -> None:
         raise ServiceError("no")
@@ -55,18 +53,17 @@ def test_what_answers_already_is_left_alone_and_never_stopped(tmp_path: Path, st
     spec = server(tmp_path)
     other = up([spec], tmp_path / "elsewhere")[0]
     told = up([spec], state)[0]
-    assert (told.healthy, told.ours, told.started, told.pid) == (True, False, False, None)
-    assert down([spec], state) == []
-    assert down(None, state) == []
+    assert (told.healthy, told.started, told.pid) == (True, False, None)
+    assert down(state) == []
     assert alive(other.pid)
-    down(None, tmp_path / "elsewhere")
+    down(tmp_path / "elsewhere")
 
 
 def test_a_second_up_finds_the_first_ones_process(tmp_path: Path, state: Path) -> None:
     """A service of ours that runs is not started again."""
     spec = server(tmp_path)
     first, second = up([spec], state)[0], up([spec], state)[0]
-    assert (second.pid, second.ours, second.started) == (first.pid, True, False)
+    assert (second.pid, second.started) == (first.pid, False)
 
 
 def test_two_at_the_same_time_start_one_process(tmp_path: Path, state: Path) -> None:
@@ -86,18 +83,18 @@ def test_a_service_outlives_the_command_that_started_it(tmp_path: Path, state: P
     spec = server(tmp_path)
     code = (
         "import sys; from pathlib import Path\n"
-        "from parity_pipeline.services.bringing import up\nfrom parity_pipeline.services.spec import ServiceSpec\n"
+        "from parity_pipeline.services.supervisor import up\nfrom parity_pipeline.services.spec import ServiceSpec\n"
         f"spec = ServiceSpec(name='one', command={spec.command!r}, cwd=Path('.'), health_url={spec.health_url!r})\n"
         f"print(up([spec], Path({str(state)!r}))[0].pid)"
     )
     pid = int(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60).stdout)
     assert answers(spec.health_url)
     assert status([spec], state)[0].pid == pid
-    assert down(None, state) == ["one"]
+    assert down(state) == ["one"]
     assert not alive(pid)
 
 
-def test_a_failing_start_tells_the_log_and_stops_the_others(tmp_path: Path, state: Path) -> None:
+def test_a_failing_start_shows_the_log_and_stops_the_others(tmp_path: Path, state: Path) -> None:
     """The error has the exit code and the last lines, and nothing of this call is left running; others are."""
     before = up([server(tmp_path, "before")], state)[0]
     good = server(tmp_path, "good")
@@ -108,7 +105,7 @@ def test_a_failing_start_tells_the_log_and_stops_the_others(tmp_path: Path, stat
     assert "service 'script': it ended with exit code 3 before it was ready" in text
     assert "starting\n    cannot bind: \\x1b[31mport taken" in text
     assert not answers(good.health_url)
-    assert StateFolder(state).names() == ["before"]
+    assert [record.name for record in StateFolder(state).records()] == ["before"]
     assert alive(before.pid)
 
 
@@ -116,10 +113,10 @@ def test_a_service_that_never_answers_is_stopped_after_its_time(tmp_path: Path, 
     """The time-out runs on the given clock, and the process is ended."""
     seconds = iter(range(0, 10_000, 4))
     spec = script(tmp_path, "import time; print('thinking', flush=True); time.sleep(600)", startup_timeout=30.0)
-    around = Surroundings(clock=lambda: float(next(seconds)), sleep=lambda _: None, ask=lambda _: False)
+    environment = Environment(clock=lambda: float(next(seconds)), sleep=lambda _: None, ask=lambda _: False)
     with pytest.raises(ServiceError, match=r"did not answer http://127\.0\.0\.1:\d+/health within 30 s"):
-        up([spec], state, around=around)
-    assert status([spec], state)[0].ours is False
+        up([spec], state, environment=environment)
+    assert status([spec], state)[0].pid is None
 
 
 @pytest.mark.parametrize("path", ["/500", "/404", "/302"])
@@ -150,8 +147,8 @@ def test_a_stale_state_file_is_no_obstacle(tmp_path: Path, state: Path) -> None:
     psutil.Process(second.pid).kill()
     while alive(second.pid):
         pass
-    assert down([spec], state) == []
-    assert StateFolder(state).names() == []
+    assert down(state) == []
+    assert StateFolder(state).records() == []
 
 
 def test_a_reused_pid_is_never_stopped(tmp_path: Path, state: Path) -> None:
@@ -162,11 +159,11 @@ def test_a_reused_pid_is_never_stopped(tmp_path: Path, state: Path) -> None:
     folder = StateFolder(state)
     created = psutil.Process(other.pid).create_time()
     folder.save(Record(name=spec.name, pid=other.pid, created=created - 60))
-    assert status([spec], state)[0].ours is False
-    assert down(None, state) == []
+    assert status([spec], state)[0].pid is None
+    assert down(state) == []
     assert alive(other.pid)
     assert folder.load(spec.name) is None
-    down(None, tmp_path / "elsewhere")
+    down(tmp_path / "elsewhere")
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"name": "one", "pid": "x"}', b"\xff"])
@@ -174,8 +171,8 @@ def test_a_damaged_state_file_is_no_obstacle(tmp_path: Path, state: Path, conten
     """A state file that cannot be read counts as none, and is removed by `down`."""
     (state / "services").mkdir(parents=True)
     (state / "services" / "one.json").write_bytes(content)
-    assert status([server(tmp_path)], state)[0].ours is False
-    assert down(None, state) == []
+    assert status([server(tmp_path)], state)[0].pid is None
+    assert down(state) == []
     assert not list((state / "services").iterdir())
 
 
@@ -210,7 +207,7 @@ def test_an_interrupt_while_waiting_leaves_nothing_behind(tmp_path: Path, state:
 
     spec = script(tmp_path, "import signal; signal.pause()")
     with pytest.raises(KeyboardInterrupt):
-        up([spec], state, around=Surroundings(ask=ask))
+        up([spec], state, environment=Environment(ask=ask))
     assert pids
     assert not alive(pids[0])
 
@@ -219,7 +216,7 @@ def test_running_leaves_a_process_alone_that_somebody_else_started_meanwhile(tmp
     """When a service was brought down and up again inside the block, the new process is not this block's."""
     spec = server(tmp_path)
     with running([spec], state):
-        down([spec], state)
+        down(state)
         up([spec], state)
     told = status([spec], state)[0]
-    assert (told.healthy, told.ours) == (True, True)
+    assert (told.healthy, alive(told.pid)) == (True, True)

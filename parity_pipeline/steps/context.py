@@ -1,0 +1,171 @@
+"""What the steps of a run share: where files lie, what is demanded of a sample, the two gateways, the clock.
+
+Here belong the record that the composition root fills, and a side as the steps use it. No step reads settings, the
+environment or a clock on its own, and none knows Dagster: a test, a benchmark or a person's own script makes a
+`RunContext` and calls the same steps.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import TypeVar
+
+import httpx
+
+from parity_pipeline.core.diagnosis.records import Vector
+from parity_pipeline.core.errors import ArtifactError
+from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock, Staging
+from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.stability.records import Budget, Response, Step
+from parity_pipeline.core.thresholds import Thresholds
+from parity_pipeline.core.waivers import Waiver
+from parity_pipeline.storage.layout import Layout
+from parity_pipeline.storage.sources import SourceSpec
+from parity_pipeline.wire.adhoc import embed_texts
+from parity_pipeline.wire.experiments import ExperimentRun, run_experiments
+from parity_pipeline.wire.fetch_lane import LaneResult, fetch_lane, utc_now
+from parity_pipeline.wire.progress import Progress
+from parity_pipeline.wire.side_config import SideConfig
+
+Result = TypeVar("Result")
+Read = TypeVar("Read")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gateway:
+    """One side, as the steps use it.
+
+    Attributes:
+        make_config: Returns how the side is reached. Called with each use and not when loaded, since the token comes
+            from the environment.
+        transport: Makes the network of one call; None for the real one.
+        clock: The time of day.
+        now: Monotonic seconds.
+        sleep: Waits.
+        random: Makes the source of jitter and request ids of one lane; None for the system's.
+    """
+
+    make_config: Callable[[], SideConfig]
+    transport: Callable[[], httpx.AsyncBaseTransport] | None = None
+    clock: Callable[[], datetime] = utc_now
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    random: Callable[[], Random] | None = None
+
+    def config(self) -> SideConfig:
+        """Return how the side is reached.
+
+        Raises:
+            SettingsError: Its token is not in the environment.
+        """
+        return self.make_config()
+
+    def fetch(
+        self,
+        model: str,
+        samples: Iterable[SampleBlock],
+        sink: Callable[[FetchedRows], None],
+        *,
+        staging: Staging | None,
+        progress: Callable[[Progress], None],
+        total: int,
+    ) -> LaneResult:
+        """Fetch the vectors of all samples in order; see `wire.fetch_lane.fetch_lane`."""
+        return fetch_lane(
+            self.config(),
+            model,
+            samples,
+            sink,
+            staging=staging,
+            progress=progress,
+            total=total,
+            transport=self._network(),
+            clock=self.clock,
+            now=self.now,
+            sleep=self.sleep,
+            random=self._source_of_chance(),
+        )
+
+    def run_experiments(
+        self, model: str, dialogue: Generator[Step, Sequence[Response], Result], *, most: int
+    ) -> ExperimentRun[Result]:
+        """Send the requests that a dialogue asks for; see `wire.experiments.run_experiments`."""
+        return run_experiments(
+            self.config(),
+            model,
+            dialogue,
+            most=most,
+            transport=self._network(),
+            clock=self.clock,
+            now=self.now,
+            sleep=self.sleep,
+            random=self._source_of_chance(),
+        )
+
+    def embed(self, model: str, texts: Sequence[str]) -> Sequence[Vector | None]:
+        """Return one vector per text, None where there is none; for a few texts, outside the lane.
+
+        Raises:
+            GatewayError: The side cannot be used at all.
+        """
+        return embed_texts(self.config(), model, texts, transport=self._network())
+
+    def _network(self) -> httpx.AsyncBaseTransport | None:
+        return self.transport() if self.transport else None
+
+    def _source_of_chance(self) -> Random | None:
+        return self.random() if self.random else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunContext:
+    """What every step of one project shares.
+
+    Attributes:
+        layout: Where data and reports lie.
+        sources: Where samples come from.
+        thresholds: What a sample has to reach.
+        package_version: Version that is running.
+        gateways: Both sides.
+        models: All models of the settings.
+        waivers: Expected differences, in the order of the settings.
+        required_bound: Share of inputs, in (0, 1), that at most may fail, to be proved; None asks for no proof.
+        now: The clock; aware datetimes in UTC.
+        stability: How many texts and requests measuring a side's repeatability may take.
+        watch: Called with the lane's name and its progress, for a person who waits; None where nobody does.
+    """
+
+    layout: Layout
+    sources: Sequence[SourceSpec]
+    thresholds: Thresholds
+    package_version: str
+    gateways: Mapping[Side, Gateway]
+    models: Sequence[str] = ()
+    waivers: Sequence[Waiver] = ()
+    required_bound: float | None = None
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    stability: Budget = field(default_factory=Budget)
+    watch: Callable[[str, Progress], None] | None = None
+
+
+def stored(path: Path, read: Callable[[Path], Read]) -> Read:
+    """Return what an earlier step has stored.
+
+    Args:
+        path: Where its file of this date and model lies.
+        read: What opens it.
+
+    Raises:
+        ArtifactError: The step was not run for this date and model, or its file cannot be read.
+    """
+    if not path.exists():
+        raise ArtifactError(
+            "an asset upstream was not materialized for this date and model",
+            place=str(path),
+            remedy="Materialize it for that partition first, or the whole job with `parity run`.",
+        )
+    return read(path)

@@ -1,0 +1,167 @@
+"""Diagnose a date and model: why samples fail, with evidence, and collisions that one side alone has.
+
+Here belongs the step from the stored lanes to the core's diagnosis, and the few requests it may send. A gateway that
+does not respond leaves causes open and fails nothing.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from parity_pipeline.core.collisions import OneSided, one_sided, scan
+from parity_pipeline.core.diagnosis.diagnose import diagnose
+from parity_pipeline.core.diagnosis.records import Diagnosis, DiagnosisInput, FollowUpQueries, Vector
+from parity_pipeline.core.diagnosis.wrong_model import known_vectors
+from parity_pipeline.core.diagnosis_sample import (
+    FailingRows,
+    Ordinals,
+    PickedSamples,
+    chosen_rows,
+    matrix_of,
+    picked_rows,
+)
+from parity_pipeline.core.errors import ParityError
+from parity_pipeline.core.fetched_rows import FetchedRows
+from parity_pipeline.core.metrics import Matrix32
+from parity_pipeline.core.outcomes import Outcome, Side
+from parity_pipeline.core.parity_header import ParityHeader
+from parity_pipeline.core.stability.analysis import for_diagnosis
+from parity_pipeline.core.thresholds import grade
+from parity_pipeline.steps.context import Gateway, RunContext, stored
+from parity_pipeline.steps.measure_repeatability import stored_repeatability
+from parity_pipeline.storage.atomic import publishing
+from parity_pipeline.storage.embeddings_files import EmbeddingsFile
+from parity_pipeline.storage.evidence_files import write_diagnosis
+from parity_pipeline.storage.parity_files import ParityFile
+from parity_pipeline.storage.sample_set_files import SampleSetFile
+
+ROWS: Final = 4000
+"""Largest number of samples that a diagnosis holds in memory, failing and passing ones together."""
+
+REQUESTS: Final = 12
+"""Request budget: extra requests to both sides together. A date without a failing sample sends none."""
+
+KNOWN_TEXTS: Final = 16
+"""Failing texts that are sent to the other models, to recognise one of them."""
+
+_AGREEING: Final = (Outcome.MATCH, Outcome.REFUSED_BY_BOTH)
+
+
+def diagnose_failures(run: RunContext, day: str, model: str, log: Callable[[str], None]) -> Diagnosis | None:
+    """Diagnose a date and model, store what was found, and return it; None where the lanes were not paired or the search broke.
+
+    Args:
+        run: Where files lie, the thresholds, and the gateways.
+        day: Partition date, ISO 8601.
+        model: Model name.
+        log: Called within an exception handler with a line, where the search broke: the verdict is given without it.
+
+    Raises:
+        ArtifactError: A file upstream is missing or damaged, or the disk does not take the file.
+    """
+    parity = stored(run.layout.parity(day, model), ParityFile)
+    header = parity.header
+    samples = stored(run.layout.samples(day, model), SampleSetFile)
+    lanes = [stored(run.layout.embeddings(side, day, model), EmbeddingsFile) for side in Side]
+    try:
+        found = _found(run, header, parity, samples, lanes, day, model) if parity.rows else None
+    except Exception:  # noqa: BLE001 - whatever breaks the search must not cost the date its verdict
+        log("the search for a cause broke; the verdict is given without one")
+        found = None
+    with publishing(run.layout.diagnosis(day, model)) as draft:
+        write_diagnosis(draft, found, header)
+    return found
+
+
+def _found(
+    run: RunContext,
+    header: ParityHeader,
+    parity: ParityFile,
+    samples: SampleSetFile,
+    lanes: Sequence[EmbeddingsFile],
+    day: str,
+    model: str,
+) -> Diagnosis:
+    """Return the diagnosis."""
+    failing = _failing_rows(run, parity)
+    batch = max(1, run.gateways[Side.LEGACY].config().batch_texts)
+    chosen = chosen_rows(failing.ordinals, parity.rows, batch=batch, limit=ROWS)
+    picked = PickedSamples(chosen)
+    for block in samples.blocks():
+        picked.add(block)
+    legacy, candidate = (picked_rows(chosen, lane.blocks()) for lane in lanes)
+    comparison = DiagnosisInput(
+        samples=picked.block(),
+        legacy=legacy,
+        candidate=candidate,
+        thresholds=run.thresholds,
+        batch_size=batch,
+        ordinals=[int(ordinal) for ordinal in chosen],
+        known=_other_models(run, picked, chosen, failing.ordinals, model) if failing.seen else {},
+    )
+    follow_up = FollowUpQueries(
+        legacy=asking(run.gateways[Side.LEGACY], model),
+        candidate=asking(run.gateways[Side.CANDIDATE], model),
+        requests=REQUESTS,
+        texts=batch,
+    )
+    measured = stored_repeatability(run, header, day, model).tried
+    experiments = [one for side in measured for one in for_diagnosis(side)]
+    result = diagnose(comparison, experiments, follow_up if failing.seen else None)
+    return replace(result, failing=failing.seen, collisions=collisions_of(legacy, candidate))
+
+
+def _failing_rows(run: RunContext, parity: ParityFile) -> FailingRows:
+    failing = FailingRows(ROWS // 2)
+    for rows in parity.blocks():
+        for index, outcome in enumerate(grade(rows, run.thresholds).outcomes):
+            if outcome not in _AGREEING:
+                failing.add(rows.start + index)
+    return failing
+
+
+def _other_models(
+    run: RunContext, picked: PickedSamples, chosen: Ordinals, failing: Sequence[int], model: str
+) -> Mapping[str, Matrix32]:
+    """Return what the other models of either side give for some failing texts, to recognise a wrong model."""
+    rows = [int(row) for row in np.searchsorted(chosen, failing[:KNOWN_TEXTS])]
+    texts = [picked.texts[row] for row in rows]
+    known: dict[str, Matrix32] = {}
+    for other in run.models:
+        for side in Side if other != model else ():
+            vectors = known_vectors(asking(run.gateways[side], other), texts, rows, len(picked.ids))
+            if vectors is not None:
+                known[f"{other!r} of the {side} side"] = vectors
+    return known
+
+
+def asking(gateway: Gateway, model: str) -> Callable[[Sequence[str]], Sequence[Vector | None]]:
+    """Return a function that embeds texts; None for what is refused, all None where the side cannot be used."""
+
+    def ask(texts: Sequence[str]) -> Sequence[Vector | None]:
+        try:
+            return gateway.embed(model, texts)
+        except ParityError:
+            return [None] * len(texts)
+
+    return ask
+
+
+def collisions_of(legacy: FetchedRows, candidate: FetchedRows) -> tuple[OneSided, ...]:
+    """Return the collisions that one side alone has, among the rows with a vector of the usual dimension on both sides."""
+    widths = [int(np.bincount(rows.dimensions()).argmax()) if len(rows) else 0 for rows in (legacy, candidate)]
+    if not all(widths):
+        return ()
+    matrices = [matrix_of(rows, width) for rows, width in zip((legacy, candidate), widths, strict=True)]
+    both = np.flatnonzero(np.all([np.any(matrix, axis=1) for matrix in matrices], axis=0))
+    if not len(both):
+        return ()
+    ids = [legacy.ids[int(row)] for row in both]
+    old, new = (matrix[both] for matrix in matrices)
+    found = (
+        one_sided(Side.LEGACY, scan(old, ids), new, ids),
+        one_sided(Side.CANDIDATE, scan(new, ids), old, ids),
+    )
+    return tuple(one for one in found if one.groups)

@@ -1,0 +1,135 @@
+"""Fetch the embeddings of one side, date and model: stream what a gateway returns into one Parquet file.
+
+Here belongs the step between the wire and the storage. How requests are sent belongs to `wire`, how rows are stored to
+`storage`.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from parity_pipeline.core.fetched_rows import FetchedRows
+from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.provenance import Provenance
+from parity_pipeline.core.vector_stats import VectorStats
+from parity_pipeline.steps.context import RunContext, stored
+from parity_pipeline.storage.atomic import publishing
+from parity_pipeline.storage.embeddings_files import EmbeddingsWriter
+from parity_pipeline.storage.sample_set_files import SampleSetFile, SampleSetHeader
+from parity_pipeline.storage.staging import SqliteStaging, staging_folder
+from parity_pipeline.wire.fetch_lane import LaneResult
+from parity_pipeline.wire.progress import Progress
+from parity_pipeline.wire.side_config import SideConfig
+
+LOG_SECONDS: Final = 5.0
+"""Seconds between two lines of a lane's progress in the log of a run: Dagster stores each as an event."""
+
+
+def _no_log(_line: str) -> None:
+    """Drop a line of progress."""
+
+
+def fetch_embeddings(
+    run: RunContext, side: Side, day: str, model: str, log: Callable[[str], None] = _no_log
+) -> Provenance:
+    """Store the embeddings of one side for the samples of a date and model, and return where they came from.
+
+    What is staged stays locked until the file is published, since it is all there is until then. What a lane that
+    stopped early has fetched stays staged, and the next run continues from there.
+
+    Args:
+        run: Where files lie, and the gateways.
+        side: Which side.
+        day: Partition date, ISO 8601.
+        model: Model name.
+        log: Called with a line about the progress, at most every `LOG_SECONDS` and at the end.
+
+    Raises:
+        GatewayError: The side cannot be used at all.
+        ArtifactError: There is no sample set, or the disk does not take the file. What was staged stays.
+    """
+    samples = stored(run.layout.samples(day, model), SampleSetFile)
+    header, gateway = samples.header, run.gateways[side]
+    config, stats = gateway.config(), VectorStats()
+    folder = _staging_folder(run, config, header, day, model)
+    with SqliteStaging(folder) as staging:
+        with publishing(run.layout.embeddings(side, day, model)) as draft, EmbeddingsWriter(draft) as writer:
+
+            def sink(rows: FetchedRows) -> None:
+                stats.add(rows)
+                writer.add(rows)
+
+            progress = _reporter(run, f"{side} {day} {model}", log)
+            result = gateway.fetch(
+                model, samples.blocks(), sink, staging=staging, progress=progress, total=header.samples
+            )
+            provenance = _provenance(run, config, header, day, model, stats, result)
+            writer.finish(provenance)
+        if not result.stopped_early:
+            staging.discard()
+    return provenance
+
+
+def _staging_folder(run: RunContext, config: SideConfig, header: SampleSetHeader, day: str, model: str) -> Path:
+    return staging_folder(
+        run.layout.staging,
+        side=config.side,
+        model=model,
+        date=day,
+        sample_set_hash=header.hash,
+        settings_hash=config.settings_hash(model),
+    )
+
+
+def _reporter(run: RunContext, lane: str, log: Callable[[str], None]) -> Callable[[Progress], None]:
+    """Return what hands progress to the log, not too often, and to the person who waits."""
+    last = [run.now()]
+
+    def report(progress: Progress) -> None:
+        current = run.now()
+        if progress.finished or (current - last[0]).total_seconds() >= LOG_SECONDS:
+            last[0] = current
+            log(progress.describe())
+        if run.watch:
+            run.watch(lane, progress)
+
+    return report
+
+
+def _provenance(
+    run: RunContext,
+    config: SideConfig,
+    header: SampleSetHeader,
+    day: str,
+    model: str,
+    stats: VectorStats,
+    result: LaneResult,
+) -> Provenance:
+    return Provenance(
+        side=config.side,
+        label=config.label,
+        url=config.url,
+        dialect=config.dialect.name,
+        date=day,
+        model=model,
+        model_asked=config.asked_name(model),
+        models_echoed=result.models_echoed,
+        server_headers=result.server_headers,
+        sample_set_hash=header.hash,
+        samples=header.samples,
+        settings_hash=config.settings_hash(model),
+        package_version=run.package_version,
+        fetched_from=result.fetched_from,
+        fetched_to=result.fetched_to,
+        requests=result.requests,
+        retries=result.retries,
+        status_counts=dict(stats.status_counts),
+        observation=result.observation,
+        stopped_early=result.stopped_early,
+        survey=stats.summary(),
+        errors_by_kind=result.errors_by_kind,
+        latency_ms={name: value for name, value in asdict(result.latency).items() if value is not None},
+        usage=result.tokens,
+        doubts=result.doubts,
+    )

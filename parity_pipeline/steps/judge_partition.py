@@ -1,0 +1,70 @@
+"""Judge a stored comparison under the thresholds and waivers of now, and keep the verdict.
+
+Here belongs the step between what is stored of a date and model and the core's verdict. The judgement itself is the
+core's.
+"""
+
+from datetime import date
+from typing import Final
+
+from parity_pipeline.core.tally import Tally
+from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.verdict_builder import build_verdict
+from parity_pipeline.core.waivers import account_for
+from parity_pipeline.steps.context import RunContext, stored
+from parity_pipeline.steps.measure_repeatability import stored_repeatability
+from parity_pipeline.storage import ledger
+from parity_pipeline.storage.atomic import publishing
+from parity_pipeline.storage.evidence_files import read_diagnosis
+from parity_pipeline.storage.parity_files import ParityFile
+from parity_pipeline.storage.verdict_files import write_verdict
+
+PROBE: Final = "embed"
+"""What this chain compares, as verdicts name it."""
+
+
+def judge_partition(run: RunContext, day: str, model: str, *, run_id: str) -> Verdict:
+    """Judge a date and model, store the verdict, append it to the ledger, and return it.
+
+    Args:
+        run: Where files lie, thresholds, waivers, and the proof that is required.
+        day: Partition date, ISO 8601.
+        model: Model name.
+        run_id: The run that gives the verdict, for the ledger.
+
+    Raises:
+        ArtifactError: A file upstream is missing or damaged, or the disk does not take the verdict.
+        SettingsError: The waivers cannot be used.
+    """
+    verdict = judge_stored(run, day, model)
+    with publishing(run.layout.verdict(day, model)) as draft:
+        write_verdict(draft, verdict)
+    ledger.append(run.layout.ledger, verdict, recorded_at=run.now().isoformat(timespec="seconds"), run_id=run_id)
+    return verdict
+
+
+def judge_stored(run: RunContext, day: str, model: str) -> Verdict:
+    """Return the verdict on what is stored of a date and model, and keep it nowhere.
+
+    Raises:
+        ArtifactError: A file upstream is missing or damaged.
+        SettingsError: The waivers cannot be used.
+    """
+    parity = stored(run.layout.parity(day, model), ParityFile)
+    header = parity.header
+    waivers = account_for(run.waivers, model=model, day=date.fromisoformat(day), today=run.now().date())
+    stability = stored_repeatability(run, header, day, model)
+    tally = Tally(run.thresholds, floors=stability.floors, waivers=waivers)
+    for rows in parity.blocks():
+        tally.add(rows)
+    return build_verdict(
+        tally,
+        header,
+        endpoint=PROBE,
+        date=day,
+        model=model,
+        package_version=run.package_version,
+        required_bound=run.required_bound,
+        diagnosis=read_diagnosis(run.layout.diagnosis(day, model), header),
+        stability=stability,
+    )

@@ -1,0 +1,49 @@
+"""Pair the two stored lanes of a date and model into one parity file, block by block.
+
+Here belongs the step between three readers and one writer. Comparing itself belongs to `core.compare`.
+"""
+
+from parity_pipeline.core.compare import compare
+from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.parity_header import ComparisonSummary, ParityHeader
+from parity_pipeline.core.provenance import SampleSetIdentity, pairing_faults
+from parity_pipeline.steps.context import RunContext, stored
+from parity_pipeline.storage.atomic import publishing
+from parity_pipeline.storage.embeddings_files import EmbeddingsFile, paired_blocks
+from parity_pipeline.storage.parity_files import ParityWriter
+from parity_pipeline.storage.sample_set_files import SampleSetFile
+
+
+def pair_lanes(run: RunContext, day: str, model: str) -> ParityHeader:
+    """Compare the lanes of a date and model into a parity file, and return its header.
+
+    Lanes that may not be paired give a file without rows, with the reasons in its header: the verdict on it is
+    INCONCLUSIVE.
+
+    Args:
+        run: Where files lie.
+        day: Partition date, ISO 8601.
+        model: Model name.
+
+    Raises:
+        ArtifactError: A lane or the sample set is missing or damaged, or the disk does not take the file.
+    """
+    samples = stored(run.layout.samples(day, model), SampleSetFile)
+    legacy, candidate = (stored(run.layout.embeddings(side, day, model), EmbeddingsFile) for side in Side)
+    drawn, sides = samples.header, (legacy.provenance, candidate.provenance)
+    faults = pairing_faults(*sides, drawn.hash)
+    summary = ComparisonSummary()
+    with publishing(run.layout.parity(day, model)) as draft, ParityWriter(draft) as writer:
+        for block in () if faults else paired_blocks(samples, legacy, candidate):
+            rows = compare(*block)
+            summary.add(rows)
+            writer.add(rows)
+        identity = SampleSetIdentity(
+            hash=drawn.hash,
+            samples=drawn.samples,
+            duplicates_dropped=drawn.duplicates_dropped,
+            sources=drawn.sources,
+        )
+        header = summary.header(identity, sides, faults)
+        writer.finish(header)
+    return header

@@ -1,0 +1,58 @@
+"""Run all steps of one date and model in their order, without Dagster.
+
+Here belongs the order, for the fault matrix, benchmarks, tests and a person's own script. Dagster's graph has the same
+order in `defs.assets`.
+"""
+
+from collections.abc import Callable, Iterable
+
+from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.steps.context import RunContext
+from parity_pipeline.steps.diagnose_failures import diagnose_failures
+from parity_pipeline.steps.draw_samples import draw_samples
+from parity_pipeline.steps.fetch_embeddings import fetch_embeddings
+from parity_pipeline.steps.judge_partition import judge_partition
+from parity_pipeline.steps.measure_repeatability import measure_repeatability
+from parity_pipeline.steps.pair_lanes import pair_lanes
+
+
+def run_partition(run: RunContext, day: str, model: str, *, run_id: str) -> Verdict:
+    """Draw, fetch and measure both sides, compare, diagnose and judge; return the verdict, which is stored.
+
+    Args:
+        run: What the steps share.
+        day: Partition date, ISO 8601.
+        model: Model name.
+        run_id: Name of this run, for the ledger.
+
+    Raises:
+        ParityError: A step could not do its work.
+    """
+    draw_samples(run, day, model)
+    ask_sides(run, day, model)
+    return judge_lanes(run, day, model, run_id=run_id)
+
+
+def ask_sides(run: RunContext, day: str, model: str, sides: Iterable[Side] = tuple(Side)) -> None:
+    """Fetch the embeddings of these sides, and measure their repeatability, for samples that are drawn.
+
+    Raises:
+        ParityError: A side cannot be used, or a file cannot be read or written.
+    """
+    for side in sides:
+        fetch_embeddings(run, side, day, model)
+        measure_repeatability(run, side, day, model)
+
+
+def judge_lanes(
+    run: RunContext, day: str, model: str, *, run_id: str, log: Callable[[str], None] = lambda _line: None
+) -> Verdict:
+    """Compare the stored lanes, diagnose and judge; return the verdict, which is stored.
+
+    Raises:
+        ParityError: A file cannot be read or written.
+    """
+    pair_lanes(run, day, model)
+    diagnose_failures(run, day, model, log)
+    return judge_partition(run, day, model, run_id=run_id)
