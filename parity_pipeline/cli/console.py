@@ -19,9 +19,9 @@ from rich.text import Text
 from parity_pipeline.core.number_format import cosine_text
 from parity_pipeline.core.outcomes import PASSING, Decision
 from parity_pipeline.core.verdict import Verdict
-from parity_pipeline.report.cause_summary import first_cause
 from parity_pipeline.report.escape import visible
 from parity_pipeline.report.numbers import things
+from parity_pipeline.report.sections.diagnosis import first_cause
 from parity_pipeline.runs.runner import PartitionResult
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.wire.progress import Progress as LaneProgress

@@ -43,9 +43,10 @@ def decide(tally: Tally, circumstances: DecisionInputs) -> tuple[Decision, tuple
 
     FAIL when any sample proves a difference that no waiver covers and the legacy side's noise does not explain, or when
     the candidate's own noise proves one. INCONCLUSIVE when the batches may not be paired, the counts do not add up,
-    nothing was compared, a sample has no evidence, a side is not repeatable, the random samples do not prove the required bound, or there is a doubt. PASS WITH WAIVERS when nothing of
-    that holds and a waiver was needed; PASS only when none was. Samples that both sides refuse are then named as a
-    remark. A difference outweighs missing evidence; batches that may not be paired outweigh everything.
+    nothing was compared, a sample has no evidence, a side is not repeatable, the random samples do not prove the
+    required bound, or there is a doubt. PASS WITH WAIVERS when nothing of that holds and a waiver was needed; PASS only
+    when none was. Samples that both sides refuse are then named as a remark. A difference outweighs missing evidence;
+    batches that may not be paired outweigh everything.
     """
     if circumstances.pairing_faults:
         return Decision.INCONCLUSIVE, tuple(circumstances.pairing_faults)

@@ -49,7 +49,7 @@ _NOTHING_EXPLAINED: Final = math.inf
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoiseFloor:
-    """What asking one side the same texts in different ways came to. The worst pair counts, never a mean.
+    """How far one side's responses to the same texts differ, sent in different ways. The worst pair counts, never a mean.
 
     Attributes:
         side: Which side.

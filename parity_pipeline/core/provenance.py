@@ -62,7 +62,7 @@ class Provenance:
         observation: What the wire looked like.
         stopped_early: Why the lane gave up before its end; "" where it did not.
         survey: What the vectors looked like.
-        errors_by_kind: Requests that failed, a kind of failure, retried ones included.
+        errors_by_kind: Requests that failed, per kind of failure, retried ones included.
         latency_ms: Percentiles of the requests' latency in milliseconds: `p50`, `p95`, `p99`, `max`.
         usage: Token usage as the side reported it, summed over the answers; empty where it reported none.
         doubts: What the fetch saw that makes good vectors prove less than they seem to.

@@ -30,7 +30,7 @@ Flags = NDArray[np.bool_]
 
 @dataclass(slots=True)
 class MeasureTally:
-    """What the compared samples came to in one measure. Worst values are NaN where there is none.
+    """Running result of one measure over the compared samples. Worst values are NaN where there is none.
 
     Attributes:
         off: Samples beyond the limit.
@@ -73,7 +73,7 @@ def _worse(measure: Measure, value: float, than: float) -> bool:
 
 @dataclass(slots=True)
 class Tally:
-    """What a whole set came to, taken in block by block; its size does not grow with the set.
+    """Running account of a whole set, taken in block by block; its size does not grow with the set.
 
     Attributes:
         thresholds: What compared samples are graded against.
@@ -84,11 +84,11 @@ class Tally:
         waived: Samples of each outcome that a waiver took.
         waived_mutual: Those of `mutual` that a waiver took.
         within_noise: Mismatches no further off than the legacy side's own noise explains, waived ones left out.
-        by_category: The counts a category.
-        drawn: Random draws of each outcome a category; a text counts as often as it was drawn.
-        drawn_waived: Those that a waiver took, a category.
+        by_category: The counts per category.
+        drawn: Random draws of each outcome per category; a text counts as often as it was drawn.
+        drawn_waived: Those that a waiver took, per category.
         drawn_texts: Samples that came from a random draw.
-        measures: What each measure that has a limit came to.
+        measures: Running result of each measure that has a limit.
         identical: Compared samples whose two vectors are equal as float32.
         cosine_sum: Sum of all cosines, for the mean; the same to the last bit however the set was cut into blocks.
         norm_ratios: Smallest and largest norm ratio of the compared samples; infinite where there is none.

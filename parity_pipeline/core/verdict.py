@@ -95,7 +95,7 @@ class SampleCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasureResult:
-    """What the compared samples came to in one measure that has a limit.
+    """Result of one measure that has a limit, over all compared samples.
 
     Attributes:
         measure: The measure.

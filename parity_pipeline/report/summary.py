@@ -13,9 +13,9 @@ from parity_pipeline.core.outcomes import PASSING, Decision
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
 from parity_pipeline.report.catalogue import CatalogueRow, catalogue_of
-from parity_pipeline.report.cause_summary import first_cause
 from parity_pipeline.report.commands import report_name
 from parity_pipeline.report.escape import code, prose
+from parity_pipeline.report.sections.diagnosis import first_cause
 from parity_pipeline.report.sentences import drift_cell, table
 from parity_pipeline.report.side_view import newest_response
 from parity_pipeline.report.view import set_size

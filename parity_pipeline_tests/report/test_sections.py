@@ -19,11 +19,10 @@ from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline.core.verdict import RandomDraws, Verdict
 from parity_pipeline.core.waivers import account_for
 from parity_pipeline.report.advice import flip_advice
-from parity_pipeline.report.cause_summary import first_cause
 from parity_pipeline.report.markdown import render_report
 from parity_pipeline.report.sections.confidence import confidence, how_sure
 from parity_pipeline.report.sections.coverage import collisions, coverage
-from parity_pipeline.report.sections.diagnosis import remarks, why
+from parity_pipeline.report.sections.diagnosis import first_cause, remarks, why
 from parity_pipeline.report.sections.headline import findings, headline
 from parity_pipeline.report.sections.measures import measures, passing_limit
 from parity_pipeline.report.sections.noise import noise

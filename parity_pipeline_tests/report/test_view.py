@@ -9,11 +9,14 @@ from parity_pipeline.core.outcomes import Decision, Outcome, Side
 from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.wire_drift import DriftRow
+from parity_pipeline.report.advice import flip_advice
+from parity_pipeline.report.row_view import rows_of
 from parity_pipeline.report.sections.confidence import how_sure
 from parity_pipeline.report.sections.headline import headline, not_compared, opening
 from parity_pipeline.report.sections.measures import norms, passing_limit
 from parity_pipeline.report.sentences import Sentence, Verbatim
-from parity_pipeline.report.view import view_of
+from parity_pipeline.report.side_view import sides_of
+from parity_pipeline.report.view import forced
 from parity_pipeline_tests.report.verdicts import (
     SEED,
     V1,
@@ -40,14 +43,14 @@ def _said(sentences: tuple[Sentence, ...]) -> str:
 
 def test_a_pass_with_differing_norms_frees_cosine_alone() -> None:
     """Unit against raw norms must not reach a dot-product or euclidean index."""
-    advice = _said(view_of(verdict_of(SEED)).flip)
+    advice = _said(flip_advice(verdict_of(SEED)))
     assert "rank by cosine similarity may be flipped" in advice
     assert "Dot-product and euclidean indexes must not mix" in advice
 
 
 def test_a_pass_with_equal_norms_frees_all_three() -> None:
     """Where no norm left its tolerance, the index's distance does not matter."""
-    advice = _said(view_of(verdict_of(_EQUAL)).flip)
+    advice = _said(flip_advice(verdict_of(_EQUAL)))
     assert "dot product or euclidean distance may be flipped" in advice
     assert "must not" not in advice
 
@@ -55,7 +58,7 @@ def test_a_pass_with_equal_norms_frees_all_three() -> None:
 @pytest.mark.parametrize("verdict", [verdict_of([*SEED, _WRONG]), mixed(), unpaired()])
 def test_nothing_is_flipped_without_a_pass(verdict: Any) -> None:
     """FAIL and INCONCLUSIVE allow nothing, whatever the norms are."""
-    advice = _said(view_of(verdict).flip)
+    advice = _said(flip_advice(verdict))
     assert advice.startswith("Nothing.")
     assert "may be flipped" not in advice
 
@@ -65,7 +68,7 @@ def test_an_inconclusive_names_the_side_to_fetch_again() -> None:
     lost = unmeasured("x", Outcome.MISSING, "legacy", dimensions=(0, 768), errors=("timed out", None))
     counts = {"ok": 5, "refused": 0, "failed": 1, "malformed": 0}
     sides = (provenance(Side.LEGACY, samples=6, status_counts=counts), provenance(Side.CANDIDATE, samples=6))
-    advice = _said(view_of(verdict_of([*SEED, lost], sides=sides)).flip)
+    advice = _said(flip_advice(verdict_of([*SEED, lost], sides=sides)))
     assert "legacy side gave no usable response for 1 sample" in advice
     assert "--side legacy" in advice
     assert "--side candidate" not in advice
@@ -108,8 +111,8 @@ def test_a_doubt_forbids_the_limit_that_would_have_passed() -> None:
 def test_column_letters_never_mislabel_a_side(labels: tuple[str, str], initials: tuple[str, str]) -> None:
     """Letters come from the labels only where they cannot be taken for the other side's."""
     legacy, candidate = (provenance(side, label=label) for side, label in zip(Side, labels, strict=True))
-    view = view_of(verdict_of(SEED, sides=(legacy, candidate)))
-    assert (view.legacy.initial, view.candidate.initial) == initials
+    shown = sides_of(verdict_of(SEED, sides=(legacy, candidate)))
+    assert tuple(side.initial for side in shown) == initials
 
 
 @pytest.mark.parametrize(
@@ -118,8 +121,8 @@ def test_column_letters_never_mislabel_a_side(labels: tuple[str, str], initials:
 def test_why_the_model_is_forced_is_what_was_observed(same: bool | None, word: str) -> None:
     """The reason comes from the catalogue's row, and says so where nothing was observed."""
     row = DriftRow(field="default model", legacy="a", candidate="a" if same else "b", same=same)
-    assert word in _said((view_of(replace(verdict_of(SEED), drift=(row,))).forced,))
-    assert "was not observed" in _said((view_of(replace(verdict_of(SEED), drift=())).forced,))
+    assert word in _said((forced(replace(verdict_of(SEED), drift=(row,))),))
+    assert "was not observed" in _said((forced(replace(verdict_of(SEED), drift=())),))
 
 
 def test_the_title_has_the_newest_response_of_either_side() -> None:
@@ -142,7 +145,7 @@ def test_a_pass_tells_what_it_left_out() -> None:
 def test_the_threshold_of_the_verdict_is_used() -> None:
     """A limit from the settings stands in the report, with the cosine's decimals to match."""
     verdict = verdict_of([replace(SEED[0], cosine=0.99900049)], thresholds=Thresholds(cosine=0.9990004))
-    assert view_of(verdict).rows[0].cosine == "0.9990004"
+    assert rows_of(verdict.rows, verdict.threshold)[0].cosine == "0.9990004"
     assert headline(verdict) == "1/1 samples ≥ 0.9990004"
 
 

@@ -177,8 +177,13 @@ def _beside(path: Path, kind: str) -> Path:
 
 
 def settings_values(path: Path) -> Facts:
-    """Return every value of a settings file, defaults included, as JSON values, secrets in the clear."""
-    return json.loads(json.dumps(read_settings(path).model_dump(), default=_plain))
+    """Return every value of a settings file, defaults included, as JSON values under the keys of 0.1.0, secrets in the clear."""
+    values: Facts = json.loads(json.dumps(read_settings(path).model_dump(), default=_plain))
+    for side in values["sides"].values():
+        side["ask_default_model"] = side.pop("observe_default_model")
+    for dialect in values["dialects"].values():
+        dialect.pop("name")  # 0.1.0 kept the name as the key alone
+    return values
 
 
 def read_settings(path: Path) -> Settings:

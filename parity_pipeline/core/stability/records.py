@@ -31,7 +31,7 @@ TESTED: Final = (
     "canaries",
     "salted",
 )
-"""The experiments of `core.hazards.coverage` that are made here, in the order in which they are told."""
+"""The experiments of `core.hazards.coverage` that are made here, in the order in which they are reported."""
 
 OF_THE_FLOOR: Final = frozenset({"repeats", "batch-sizes", "shuffled", "concurrency", "equal-length-load"})
 """Experiments whose worst pair makes the noise floor: what the circumstances of one fetch do to a vector, that is being
@@ -155,7 +155,7 @@ class Defect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExperimentResult:
-    """What one experiment came to.
+    """Result of one experiment.
 
     Attributes:
         name: A name of `TESTED`.
@@ -211,7 +211,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stability:
-    """What trying one side against itself came to.
+    """Result of trying one side against itself.
 
     Attributes:
         side: The side.

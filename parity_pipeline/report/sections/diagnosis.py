@@ -1,6 +1,7 @@
 """Why samples differ: each cause in words with its evidence, the honest rest, and remarks.
 
-Here belongs the layout of a diagnosis. Finding causes belongs to `core.diagnosis`; their short form to `cause_summary`.
+Here belongs the layout of a diagnosis, and its short form for the summary and the terminal. Finding causes belongs to
+`core.diagnosis`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,6 @@ from parity_pipeline.core.diagnosis.records import Cause, Confidence, Diagnosis,
 from parity_pipeline.core.outcomes import Decision
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
-from parity_pipeline.report.cause_summary import documented
 from parity_pipeline.report.escape import prose
 from parity_pipeline.report.row_view import Names, listed, named, names_of
 from parity_pipeline.report.sentences import table
@@ -98,3 +98,27 @@ def remarks(verdict: Verdict) -> list[str]:
 def _remark(remark: Cause) -> str:
     facts = ", ".join(fact for fact in (remark.confidence, documented(remark.cases)) if fact)
     return f"- {prose(f'{remark.name} ({facts}): {remark.words}.')}"
+
+
+def documented(cases: Sequence[int]) -> str:
+    """Return the numbers of documented failure modes in words, such as `cases 1, 3`; "" where there are none."""
+    return f"case{'s' if len(cases) > 1 else ''} {', '.join(map(str, cases))}" if cases else ""
+
+
+def first_cause(verdict: Verdict) -> str:
+    """Return the cause that explains most samples, and how many others there are; "" where nothing was to explain.
+
+    Raw text, such as `precision (likely, 7), 1 more`, or `unknown (3)`.
+    """
+    found = verdict.diagnosis
+    if found is None:
+        return ""
+    if not found.causes:
+        return f"unknown ({numbers.count(found.unknown)})" if found.unknown else ""
+    first = found.causes[0]
+    shown = [f"{first.name} ({first.confidence}, {numbers.count(first.count)})"]
+    if len(found.causes) > 1:
+        shown.append(f"{numbers.count(len(found.causes) - 1)} more")
+    if found.unknown:
+        shown.append(f"{numbers.count(found.unknown)} unknown")
+    return ", ".join(shown)

@@ -1,4 +1,4 @@
-"""What each measure came to, and the limits at which this date would have passed.
+"""The result of each measure, and the limits at which this date would have passed.
 
 Here belong the table of measures, norms among them, and the one sentence about other limits, which never promises more
 than a limit can change. Grading belongs to `core.thresholds`.
