@@ -1,4 +1,4 @@
-"""What a report says of a run beside the judgement: why the model is forced, which rows it shows, which sample set it was.
+"""What a report says of a run beside the judgement: why the model is forced, which rows it shows, which samples.
 
 Here belong choice and derivation of these few sentences. Text from samples, servers and settings stays raw in here: the
 layout escapes it. Words of advice belong to `advice`, what judges the evidence to `sections`.
