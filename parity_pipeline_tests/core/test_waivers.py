@@ -62,7 +62,7 @@ def decision_on(tally: Tally) -> Decision:
 @st.composite
 def some_waivers(draw: st.DrawFn) -> list[Waiver]:
     """Draw up to four waivers of any kind, some of them expired, small or about another model."""
-    kinds = [one for one in Outcome if one not in {Outcome.MATCH, Outcome.REFUSED_BY_BOTH}]
+    kinds = [one for one in IN_VERDICTS if one not in {Outcome.MATCH, Outcome.REFUSED_BY_BOTH}]
     found: list[Waiver] = []
     for place in range(draw(st.integers(0, 4))):
         outcomes = tuple(draw(st.lists(st.sampled_from(kinds), max_size=3, unique=True)))
