@@ -18,9 +18,9 @@ from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.stability.records import ExperimentResult, StabilityRecord
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.defs.column_docs import table_schema
-from parity_pipeline.report.cause_summary import first_cause
 from parity_pipeline.report.escape import prose
 from parity_pipeline.report.numbers import things
+from parity_pipeline.report.sections.diagnosis import first_cause
 from parity_pipeline.storage.parquet_tables import TableKind
 from parity_pipeline.storage.sample_set_files import SampleSetHeader
 
