@@ -29,8 +29,8 @@ in one process.
 - embed-parity sends requests through its own TEI client, with the defaults of its command line: batch sizes 1, 8 and
   32, its check of lengths, four requests at once three times. A clean side replaces SentenceTransformers, which is not
   needed for the comparison.
-- This project fetches with its own client in the `tei` dialect, compares, measures the repeatability of both sides and
-  judges, all with defaults. Its doctor, its diagnosis and its wire drift are not used.
+- This project runs all steps of a partition with their defaults, in the `tei` dialect. What counts here is the decision,
+  its reasons, findings, failed requests and differing norms. Its doctor, its diagnosis and its wire drift do not count.
 
 The outcomes:
 
