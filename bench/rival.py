@@ -34,7 +34,7 @@ TEXTS: Final = 200
 PLAIN: Final = 192
 """Texts before the last request of 32, in which the blanks stand: all others stand at one place for both tools."""
 INSTALL: Final = (
-    "embed-parity is not installed, and is no dependency of this project. Install it in a folder of its own and run again:\n"
+    "embed-parity is not installed; this project does not depend on it. Install it in a folder of its own and run again:\n"
     "  .venv/bin/python -m pip install --no-deps --target .parity/rival embed-parity\n"
     "  PYTHONPATH=.parity/rival .venv/bin/python -m bench.rival"
 )

@@ -41,7 +41,7 @@ The outcomes:
 - *out of scope*: the tool does not set out to find this, so it is not a miss.
 
 An alarm says that something is wrong, not that the named cause is right."""
-REMARKS: Final = """\
+COMMENTS: Final = """\
 A miss is not always a flaw. The noise of `noise` leaves a cosine of 0.99. embed-parity allows this for a single vector
 (its limits: 0.990 for the smallest, 0.999 for the mean); this project does not (0.999 for each). The same applies to
 the single texts of `drop-punctuation` and `context-size`. embed-parity compares batches of 8 and 32 by their mean, so
@@ -100,7 +100,7 @@ def page(lines: Sequence[Line], version: str, day: str, texts: int) -> Iterator[
     yield ""
     yield from _counts(lines)
     yield ""
-    yield from REMARKS.splitlines()
+    yield from COMMENTS.splitlines()
     yield ""
     yield "Out of the scope of embed-parity:"
     yield ""

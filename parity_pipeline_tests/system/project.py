@@ -28,7 +28,7 @@ LIMIT_SECONDS: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class CommandResult:
     """How a command ended and what it said."""
 
     code: int
@@ -98,7 +98,7 @@ class Project:
         return self.folder / "parity.yaml"
 
     def write_samples(self, *texts: str) -> None:
-        """Write the sample file anew, a text a line."""
+        """Write the sample file again, one text per line."""
         (self.folder / "samples.txt").write_text("".join(f"{text}\n" for text in texts), "utf-8")
 
     def settings(self) -> Settings:
@@ -118,7 +118,7 @@ class Project:
             encoding="utf-8",
         )
 
-    def parity(self, *arguments: str, **variables: str) -> Told:
+    def parity(self, *arguments: str, **variables: str) -> CommandResult:
         """Run `parity` in the folder to its end; no command may ever show a traceback."""
         with self.start(*arguments, **variables) as child:
             try:
@@ -127,7 +127,7 @@ class Project:
                 child.kill()
                 raise
         assert "Traceback" not in out + err
-        return Told(child.returncode, out, err)
+        return CommandResult(child.returncode, out, err)
 
 
 def side(url: str, dialect: str, **more: Any) -> dict[str, Any]:

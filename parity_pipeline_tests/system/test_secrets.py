@@ -29,30 +29,30 @@ DAY, MODEL = "2026-05-01", "fake-32"
 def telltale(app: ASGIApp, seen: list[str]) -> ASGIApp:
     """Return an application that repeats its caller's credentials in headers and in the body of every error."""
 
-    async def telling(scope: Scope, receive: Receive, send: Send) -> None:
+    async def repeating(scope: Scope, receive: Receive, send: Send) -> None:
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
-        told = f"{headers.get('authorization', '')} {headers.get('x-api-key', '')}"
-        seen.append(told)
+        credentials = f"{headers.get('authorization', '')} {headers.get('x-api-key', '')}"
+        seen.append(credentials)
         failed = False
 
-        async def tell(message: Message) -> None:
+        async def send_on(message: Message) -> None:
             nonlocal failed
             if message["type"] == "http.response.start":
                 failed = message["status"] >= 400
                 kept = [one for one in message["headers"] if not (failed and one[0] == b"content-length")]
-                message["headers"] = [*kept, (b"server", told.encode()), (b"via", told.encode())]
+                message["headers"] = [*kept, (b"server", credentials.encode()), (b"via", credentials.encode())]
             elif failed:
-                message["body"] = b'{"error": "not for ' + told.encode() + b'"}'
+                message["body"] = b'{"error": "not for ' + credentials.encode() + b'"}'
             await send(message)
 
-        await app(scope, receive, tell)
+        await app(scope, receive, send_on)
 
-    return telling
+    return repeating
 
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Settings, list[str]]]:
-    """Yield settings with planted credentials against gateways that tell them, and what those were told."""
+    """Yield settings with planted credentials for gateways that repeat them, and what the gateways received."""
     seen: list[str] = []
     refusing = hash_gateway("rust", refused=("refuse me",))
     monkeypatch.delenv("DAGSTER_HOME", raising=False)

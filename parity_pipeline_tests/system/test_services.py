@@ -34,7 +34,7 @@ def health(port: int) -> str:
 
 
 def test_up_run_down(folder: Path) -> None:
-    """`up` starts what does not answer and leaves alone what does, a run uses it and leaves it, `down` stops only what `up` started."""
+    """`up` starts only what does not respond, a run uses it and leaves it up, `down` stops only what `up` started."""
     port = free_ports(1)[0]
     other = hash_gateway("rust", models={MODEL: 64}, default_model=MODEL)
     with serve(other.app) as url:
@@ -46,7 +46,7 @@ def test_up_run_down(folder: Path) -> None:
         assert "demo-candidate: started, pid" in first.out
         assert project.parity("status").code == 0
         ran = project.parity("run", "--date", DAY, "--json")
-        assert ran.code == 1  # hashes are no embeddings, and both sides were asked
+        assert ran.code == 1  # hashes are not embeddings, and both sides had requests
         assert answers(health(port))
         assert project.parity("down").out.strip() == "stopped: demo-candidate"
         assert not answers(health(port))
@@ -61,8 +61,8 @@ def test_a_run_brings_its_services_and_takes_them_down(folder: Path) -> None:
     ports = free_ports(2)
     project = Project(folder, demo_side("legacy", ports[0]), demo_side("candidate", ports[1]), models=(MODEL,))
     project.write_samples("hello", "again")
-    told = project.parity("run", "--date", DAY, "--json")
-    assert (told.code, told.decisions()) == (0, ["PASS"])
+    result = project.parity("run", "--date", DAY, "--json")
+    assert (result.code, result.decisions()) == (0, ["PASS"])
     assert not any(answers(health(port)) for port in ports)
     assert project.parity("down").out.strip() == "no service to stop"
 
@@ -73,32 +73,32 @@ def test_a_service_that_cannot_start_shows_its_log(folder: Path) -> None:
     broken = demo_side("candidate", second)
     broken["services"][0]["command"] = ["python", "-c", "import sys; sys.exit('no licence key')"]
     project = Project(folder, demo_side("legacy", first), broken, models=(MODEL,))
-    told = project.parity("run", "--date", DAY)
-    assert told.code == 2
+    result = project.parity("run", "--date", DAY)
+    assert result.code == 2
     for word in ("demo-candidate", "no licence key", "The whole log is"):
-        assert word in told.said
+        assert word in result.said
     assert not answers(health(first))
 
 
 class Stuck:
-    """A gateway that takes a request and never answers it.
+    """A gateway that takes a request and never responds.
 
     Attributes:
-        asked: Set once a request has come.
+        requested: Set once a request has come.
         app: The ASGI application.
     """
 
     def __init__(self) -> None:
         """Build the application."""
-        self.asked = threading.Event()
+        self.requested = threading.Event()
         self.app = Starlette(routes=[Route("/v1/embed", self._wait, methods=["POST"])])
 
     async def _wait(self, request: Request) -> Response:
         await request.body()
-        self.asked.set()
-        told: Any = {}
-        while told.get("type") != "http.disconnect":
-            told = await request.receive()
+        self.requested.set()
+        event: Any = {}
+        while event.get("type") != "http.disconnect":
+            event = await request.receive()
         return Response()
 
 
@@ -114,7 +114,7 @@ def test_a_signal_in_the_middle_leaves_nothing_behind(folder: Path, number: sign
         child = stack.enter_context(project.start("run", "--date", DAY))
         signal.signal(number, before)
         stack.callback(child.kill)
-        assert stuck.asked.wait(LIMIT_SECONDS)
+        assert stuck.requested.wait(LIMIT_SECONDS)
         assert answers(health(port))
         child.send_signal(number)
         out, _ = child.communicate(timeout=LIMIT_SECONDS)
