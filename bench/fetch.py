@@ -2,9 +2,9 @@
 
     python bench/fetch.py [decode] [canned] [slow] [--samples N] [--rounds N]
 
-`decode`: ways to read one response of 32 x 768 float64 digits. `canned`: a fixed response from nginx through to Parquet,
-plain and over TLS, beside wrk's raw limit, a plain httpx + json client and the loop of one text per request, and where the
-engine's time goes.
+`decode`: ways to read one response of 32 x 768 float64 digits. `canned`: a fixed response from nginx through to
+Parquet, plain and over TLS, beside wrk's raw limit, a plain httpx + json client and the loop of one text per request,
+and where the engine's time goes.
 `slow`: a server that takes 50 ms per batch. A rate is the best of its rounds. The rows take turns, and a ratio is the
 median of the rounds, so that a busy moment of a shared machine affects both. nginx and wrk are needed for `canned`.
 """

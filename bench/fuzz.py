@@ -2,10 +2,10 @@
 
     python bench/fuzz.py [--bodies N] [--seed N]
 
-Bodies are mutations of the golden responses of every dialect, and structures made up from values that decoders trip over.
-Each is read by the decoder of one dialect in turn, with an alarm as its time limit. A body that is refused must be
-refused under a kind of the retry table; one that is accepted must hold exactly one vector per text, and, wherever Python's
-`json` reads the body too, exactly the numbers that stand in it.
+Bodies are mutations of the golden responses of every dialect, and structures made up from values that decoders trip
+over. Each is read by the decoder of one dialect in turn, with an alarm as its time limit. A body that is refused must be
+refused under a kind of the retry table; one that is accepted must hold exactly one vector per text, and, wherever
+Python's `json` reads the body too, exactly the numbers that stand in it.
 
 Before that, decoders that are broken on purpose read some bodies: a checker that notices none of them proves nothing.
 """

@@ -2,9 +2,9 @@
 
     python bench/kills.py [--kills N] [--samples N] [--seed N]
 
-Real processes fetch from a gateway on loopback that counts the requests for each text. A kill comes after a
-random number of further requests and a random part of a millisecond, so it falls anywhere: in a request, in the staging,
-in the Parquet file. Afterwards the two Parquet files must hold the same rows, the vectors bit for bit, and no text may
+Real processes fetch from a gateway on loopback that counts the requests for each text. A kill comes after a random
+number of further requests and a random part of a millisecond, so it falls anywhere: in a request, in the staging, in
+the Parquet file. Afterwards the two Parquet files must hold the same rows, the vectors bit for bit, and no text may
 have been requested more often than explained: one fetch, one more for each kill that found it in hand, and at most
 twice as many batches in hand at a kill as there are requests in flight.
 """

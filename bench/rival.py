@@ -34,7 +34,7 @@ TEXTS: Final = 200
 PLAIN: Final = 192
 """Texts before the last request of 32, in which the blanks stand: all others stand at one place for both tools."""
 INSTALL: Final = (
-    "embed-parity is not installed; this project does not depend on it. Install it in a folder of its own and run again:\n"
+    "embed-parity is not installed; this project does not need it. Install it in a folder of its own and run again:\n"
     "  .venv/bin/python -m pip install --no-deps --target .parity/rival embed-parity\n"
     "  PYTHONPATH=.parity/rival .venv/bin/python -m bench.rival"
 )
@@ -93,7 +93,7 @@ def _encodable(text: str) -> bool:
 
 
 def one_of(fault: Fault, texts: Sequence[str]) -> frozenset[str] | None:
-    """Return the text to hit when one in 200 is hit, in the middle of those that the fault changes; None without one."""
+    """Return the text to hit where one in 200 is hit, in the middle of those that the fault changes, if any."""
     if fault.name in WHOLE_ONLY:
         return None
     if fault.name in IN_PAIRS:

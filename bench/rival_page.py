@@ -29,8 +29,8 @@ in one process.
 - embed-parity sends requests through its own TEI client, with the defaults of its command line: batch sizes 1, 8 and
   32, its check of lengths, four requests at once three times. A clean side replaces SentenceTransformers, which is not
   needed for the comparison.
-- This project runs all steps of a partition with their defaults, in the `tei` dialect. What counts here is the decision,
-  its reasons, findings, failed requests and differing norms. Its doctor, its diagnosis and its wire drift do not count.
+- This project runs all steps of a partition with their defaults, in the `tei` dialect. What counts is the decision,
+  its reasons, findings, failed requests and differing norms. Its doctor, diagnosis and wire drift do not count.
 
 The outcomes:
 
@@ -46,8 +46,8 @@ A miss is not always a flaw. The noise of `noise` leaves a cosine of 0.99. embed
 (its limits: 0.990 for the smallest, 0.999 for the mean); this project does not (0.999 for each). The same applies to
 the single texts of `drop-punctuation` and `context-size`. embed-parity compares batches of 8 and 32 by their mean, so
 one wrong row in 200 passes there. `int8` stays above both limits. Differing norms fail embed-parity beyond 5 % and are
-only reported here, unless the settings say otherwise. A short response stops embed-parity, while this project requests
-each text again alone and reports it."""
+only reported here, unless the settings say otherwise. A short response stops embed-parity, while this project sends
+the texts again in smaller batches and does not pass."""
 
 
 @dataclass(frozen=True, slots=True)

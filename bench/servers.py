@@ -91,7 +91,7 @@ def nginx(folder: Path) -> Generator[tuple[str, str]]:
 
 
 def serve_slowly() -> None:
-    """Serve the fixed response after a wait, until killed; print the port. One thread per connection is the least work."""
+    """Print the port, and serve the fixed response after a wait until killed, with one thread per connection."""
     body = canned(TEXTS)
     response = f"HTTP/1.1 200 OK\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
 

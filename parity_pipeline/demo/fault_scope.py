@@ -93,7 +93,7 @@ class Reply:
 
 
 def _kin(text: str) -> str:
-    """Return what a text shares with its other spellings: letters and digits without case and accents, if it has any."""
+    """Return what a text shares with its other spellings: its letters and digits without case and accents, if any."""
     return "".join(sign for sign in unicodedata.normalize("NFKD", text).casefold() if sign.isalnum()) or text
 
 

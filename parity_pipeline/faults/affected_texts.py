@@ -1,4 +1,4 @@
-"""Which texts of a set a trial hits: all of them, or one that its fault can do something to.
+"""Which texts of a set a trial affects: all of them, or one that its fault can change.
 
 Here belongs the choice of a fault's scope, made from what the fault does to texts and never from the verdict.
 """
@@ -115,7 +115,7 @@ _NEEDS: Final[Mapping[str, Callable[[int, SampleBlock, Scope], bool]]] = Mapping
 
 
 def _in_company(place: int, block: SampleBlock) -> bool:
-    """Return whether a text's request has a later one beside it: it is neither the last one nor sent again in halves."""
+    """Return whether a later request is beside that of a text: it is neither the last nor sent again in halves."""
     return place // BATCH < (len(block) - 1) // BATCH and not _refused_with(place, block)
 
 

@@ -44,8 +44,8 @@ BUDGET: Final = Budget(texts=6, requests=40)
 RUN_ID: Final = "clean run"
 
 FLOOR_SHARE: Final = 0.5
-"""Largest share of the noise's angle between a vector and the true one. Two vectors of one text, of one side or of both,
-are then at most the whole angle apart."""
+"""Largest share of the noise's angle between a vector and the true one. Two vectors of one text, of one or both
+sides, are then at most the whole angle apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

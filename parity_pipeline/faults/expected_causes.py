@@ -1,7 +1,7 @@
 """The trials of the matrix: each fault at its rates, and which causes count as the right name for it.
 
-Here belongs the table, written from what each fault does and not from what a diagnosis says of it. A row may be added or
-fixed where it was unfair, never so that a wrong name becomes a right one.
+Here belongs the table, written from what each fault does and not from what a diagnosis says of it. A row may be added
+or fixed where it was unfair, never so that a wrong name becomes a right one.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ class Expected:
     """What counts as right for one fault.
 
     Attributes:
-        causes: Any one of these has to be named. Empty where a difference of no kind that has a name is to be left open.
+        causes: Any one of these has to be named. Empty where no cause fits and none may be named.
         beside: These may be named too; all else is wrong. A changed norm may always be named.
         error: Part of the message where the side cannot be used at all.
         by_row: Whether it hits texts by itself, so that it is tried on one row in 500 too.

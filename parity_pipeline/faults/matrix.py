@@ -1,7 +1,7 @@
 """Run every trial of the fault matrix by the steps of a real run, in this process.
 
-Here belongs one trial, from its faults to a row of the table. Texts, sides, affected texts and what counts as right have
-modules of their own; `page` writes the document.
+Here belongs one trial, from its faults to a row of the table. Texts, sides, affected texts and what counts as right
+have modules of their own; `page` writes the document.
 """
 
 from collections.abc import Callable, Sequence

@@ -260,7 +260,7 @@ def test_unknown_and_incomplete_faults_are_named() -> None:
 
 
 def test_other_spellings_of_a_text_are_hit_with_it() -> None:
-    """Case, accents, signs and white space do not move a text out of scope; other letters may, and signs alone count whole."""
+    """Case, accents, signs and white space do not move a text out of scope; other letters may."""
     scope = Scope(rate=0.2)
     for number in range(50):
         text = f"Résumé no. {number}, please"
