@@ -37,6 +37,8 @@ check: $(INSTALLED) ## what CI runs: format, ruff, pyright, import-linter, defin
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
+	$(BIN)/dg list defs --json > /dev/null
+	$(BIN)/dg check defs
 	$(BIN)/python -m pytest -q -n 2
 
 fmt: $(INSTALLED) ## format, and fix what ruff can

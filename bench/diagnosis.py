@@ -1,6 +1,6 @@
-"""Spoil vectors in every way the demo's table and a few more know, diagnose, and print who was named.
+"""Diagnose sides with every fault of the demo's table and a few more, and print which causes were named.
 
-Run: `.venv/bin/python -m bench.diagnosis [--texts 500]`. Nothing is sent anywhere: both sides live in this process.
+Run: `.venv/bin/python -m bench.diagnosis [--texts 500]`. No network is used: both sides live in this process.
 """
 
 import argparse
@@ -96,14 +96,14 @@ class Line:
         return "yes" if self.right else "NO" if self.named else "unknown"
 
 
-def told(diagnosis: Diagnosis) -> set[CauseName]:
-    """Return the causes and remarks that a diagnosis names."""
+def named_in(diagnosis: Diagnosis) -> set[CauseName]:
+    """Return the causes that a diagnosis names, those that do not affect the verdict included."""
     return {cause.name for cause in (*diagnosis.causes, *diagnosis.remarks)}
 
 
 def is_right(faults: Sequence[str], rate: float, diagnosis: Diagnosis) -> bool:
-    """Say whether each fault is named and nothing else is; norms that a fault brings along may be told."""
-    named = told(diagnosis)
+    """Say whether each fault is named and nothing else is; norms that a fault changes along may be named."""
+    named = named_in(diagnosis)
     wanted = [RIGHT[fault] for fault in faults]
     if faults == ["noise"] and rate < 1:
         wanted = [set()]
@@ -113,8 +113,8 @@ def is_right(faults: Sequence[str], rate: float, diagnosis: Diagnosis) -> bool:
     return all(bool(named & one) or not one for one in wanted) and named <= allowed
 
 
-def spoilt(faults: Sequence[Fault], texts: Sequence[str], rate: float) -> tuple[FaultySide, DiagnosisInput] | None:
-    """Return a spoilt side and its comparison, with the first seed at which a fault shows; None where none does."""
+def faulty(faults: Sequence[Fault], texts: Sequence[str], rate: float) -> tuple[FaultySide, DiagnosisInput] | None:
+    """Return a faulty side and its comparison, with the first seed at which a fault shows; None where none does."""
     quiet = {"raw-norm", "unit-norm", "int8"}
     for seed in range(200):
         scope = Scope(rate=rate, seed=seed, other_models=("wordllama-64",), characters=60)
@@ -132,8 +132,8 @@ def spoilt(faults: Sequence[Fault], texts: Sequence[str], rate: float) -> tuple[
 
 
 def lines_of(faults: Sequence[Fault], texts: Sequence[str], rate: float) -> list[Line]:
-    """Diagnose one spoilt side from stored vectors alone, with experiments, and with requests."""
-    made = spoilt(faults, texts, rate)
+    """Diagnose one faulty side from stored vectors alone, with experiments, and with requests."""
+    made = faulty(faults, texts, rate)
     names = [fault.name for fault in faults]
     if made is None:
         return []
@@ -148,7 +148,7 @@ def lines_of(faults: Sequence[Fault], texts: Sequence[str], rate: float) -> list
 
 
 def _line(names: list[str], rate: float, how: str, diagnosis: Diagnosis) -> Line:
-    named = tuple(sorted(told(diagnosis)))
+    named = tuple(sorted(named_in(diagnosis)))
     right = is_right(names, rate, diagnosis)
     return Line("+".join(names), rate, how, diagnosis.failing, named, diagnosis.requests_used, right)
 
@@ -161,7 +161,7 @@ def space_lines(texts: Sequence[str]) -> list[Line]:
         diagnosis = diagnose(given)
         causes = {cause.name for cause in diagnosis.causes}
         right = causes == set(space.causes)
-        named = tuple(sorted(told(diagnosis)))
+        named = tuple(sorted(named_in(diagnosis)))
         found.append(Line(space.name, 1.0, "stored", diagnosis.failing, named, 0, right))
     return found
 

@@ -69,11 +69,11 @@ def build_context(settings: Settings, *, environ: Mapping[str, str] | None = Non
     facts: dict[str, Any] = {
         "layout": settings.layout(),
         "sources": settings.sources(),
-        "thresholds": settings.limits(),
+        "thresholds": settings.thresholds,
         "gateways": {side: Gateway(make_config=partial(settings.side_config, side, source)) for side in Side},
-        "stability": settings.stability.budget(),
+        "stability": settings.stability,
         "models": settings.models,
-        "waivers": settings.all_waivers(),
+        "waivers": settings.waivers,
         "required_bound": settings.required_bound,
         "package_version": version("parity_pipeline"),
     }

@@ -1,12 +1,13 @@
-"""What the `parity` command prints: verdict table, JSON document, status lines, progress bar.
+"""What the `parity` command prints: verdict table, JSON document, progress bar.
 
-Here belongs layout for a terminal. Nothing here decides anything; text from elsewhere is made visible and never read
-as markup.
+Here belongs layout for a terminal. Nothing here decides anything; text from elsewhere has its control characters made
+visible and is never read as markup.
 """
 
 import json
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 from rich import box
@@ -16,14 +17,13 @@ from rich.table import Table
 from rich.text import Text
 
 from parity_pipeline.core.number_format import cosine_text
-from parity_pipeline.core.outcomes import PASSING, Decision, Outcome
+from parity_pipeline.core.outcomes import PASSING, Decision
 from parity_pipeline.core.verdict import Verdict
-from parity_pipeline.report.cause_summary import first_cause
 from parity_pipeline.report.escape import visible
 from parity_pipeline.report.numbers import things
+from parity_pipeline.report.sections.diagnosis import first_cause
 from parity_pipeline.runs.runner import PartitionResult
 from parity_pipeline.storage.layout import Layout
-from parity_pipeline.storage.verdict_files import verdict_to_json
 from parity_pipeline.wire.progress import Progress as LaneProgress
 
 COULD_NOT_RUN = "COULD NOT RUN"
@@ -36,7 +36,7 @@ _STYLES = {
 }
 
 _REASONS = 2
-"""Reasons against a pass that the table shows where no cause says more; the report has them all."""
+"""Reasons against a pass that the table shows where there is no cause to show; the report has them all."""
 
 _MODEL_COLUMNS = 26
 """Width that leaves the reasons nearly half of 80 columns."""
@@ -45,10 +45,10 @@ Watch = Callable[[str, LaneProgress], None]
 
 
 def verdict_table(results: Sequence[PartitionResult]) -> Table:
-    """Return a row a partition: date and model, verdict, matched samples and worst cosine, why; readable at 80 columns.
+    """Return one row per partition: date and model, verdict, matched samples and worst cosine, why; fits 80 columns.
 
-    Why holds the first reasons, the first cause, waived samples, and how much more the report says; whatever kept a
-    partition from running is told in full.
+    The last column shows the first reasons, the first cause, waived samples, and how much more the report lists.
+    Whatever kept a partition from running is shown in full.
     """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("date, model", overflow="fold", max_width=_MODEL_COLUMNS)
@@ -68,32 +68,32 @@ def verdict_table(results: Sequence[PartitionResult]) -> Table:
 
 
 def _matched(one: PartitionResult) -> str:
-    return f"{one.verdict.counts[Outcome.MATCH]:,}/{one.verdict.samples:,}" if one.verdict else "—"
+    return f"{one.verdict.counts.matched:,}/{one.verdict.counts.samples:,}" if one.verdict else "—"
 
 
 def _worst(one: PartitionResult) -> str:
     if one.verdict is None or one.verdict.worst_cosine is None:
         return "—"
-    return cosine_text(one.verdict.worst_cosine, one.verdict.thresholds["cosine"])
+    return cosine_text(one.verdict.worst_cosine, one.verdict.threshold)
 
 
 def _why(one: PartitionResult) -> Sequence[str]:
-    return (*(_of_the_verdict(one.verdict) if one.verdict else ()), *one.failures)
+    return (*(_verdict_lines(one.verdict) if one.verdict else ()), *one.failures)
 
 
-def _of_the_verdict(verdict: Verdict) -> Sequence[str]:
-    """Return the first reasons, cause, waivers, and what else the report tells."""
-    # The reasons of a pass behind the first are remarks on what was waived or refused, which are counted here.
+def _verdict_lines(verdict: Verdict) -> Sequence[str]:
+    """Return the first reasons, the cause, waivers, and what else the report lists."""
+    # After the first one, the reasons of a pass are about waived and refused samples, which are counted here.
     cause = first_cause(verdict)
     shown = verdict.reasons[: 1 if cause or verdict.decision in PASSING else _REASONS]
-    told = [*shown, *([f"cause: {cause}"] if cause else [])]
-    if waived := verdict.apart.get("waived", 0):
-        told.append(f"{waived:,} waived")
+    lines = [*shown, *([f"cause: {cause}"] if cause else [])]
+    if waived := verdict.counts.samples_waived:
+        lines.append(f"{waived:,} waived")
     findings = [finding for finding in verdict.findings if finding not in verdict.reasons]
     more = [things(len(verdict.reasons) - len(shown), "more reason"), things(len(findings), "finding")]
     if rest := [words for words in more if not words.startswith("0 ")]:
-        told.append(f"{' and '.join(rest)} in the report")
-    return told
+        lines.append(f"{' and '.join(rest)} in the report")
+    return lines
 
 
 def results_json(results: Sequence[PartitionResult], layout: Layout, exit_code: int) -> str:
@@ -106,7 +106,7 @@ def results_json(results: Sequence[PartitionResult], layout: Layout, exit_code: 
             "run_id": one.run_id,
             "failures": list(one.failures),
             "report": str(layout.report(one.date, one.model)) if one.verdict else None,
-            "verdict": verdict_to_json(one.verdict) if one.verdict else None,
+            "verdict": asdict(one.verdict) if one.verdict else None,
         }
         for one in results
     ]
@@ -120,7 +120,7 @@ def written_files(results: Sequence[PartitionResult], layout: Layout) -> list[Pa
 
 
 def shown_path(path: Path, folder: Path) -> str:
-    """Return a path relative to the folder where it lies below it."""
+    """Return a path relative to the folder, where it is inside it."""
     return visible(str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path))
 
 

@@ -1,6 +1,7 @@
-"""Examine a project: folders, samples, services, and each side with one text.
+"""Check a project: folders, samples, services, and each side with one text.
 
-Here belongs the list of examinations, each with its remedy. Asking a side belongs to `wire.check_connectivity`, printing to `main`.
+Here belongs the list of checks, each with its remedy. Requests to a side belong to `wire.connectivity`, printing to
+`main`.
 """
 
 import os
@@ -20,98 +21,96 @@ Connect = Callable[[SideConfig, str], ConnectivityResult]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Examination:
-    """One line of the doctor's answer.
+class DoctorCheck:
+    """One line of `parity doctor`.
 
     Attributes:
-        subject: What was examined.
-        good: Whether it is as it should be.
+        subject: What was checked.
+        ok: Whether it is as it should be.
         text: What was found.
-        remedy: What to do; "" where it is good.
+        remedy: What to do; "" where it is ok.
     """
 
     subject: str
-    good: bool
+    ok: bool
     text: str
     remedy: str = ""
 
 
-def examine(
-    settings: Settings, environ: Mapping[str, str], day: str, *, ask: Connect = check_connectivity
-) -> Iterator[Examination]:
-    """Yield a finding for each thing that a run needs, in the order in which a run needs them.
+def run_checks(
+    settings: Settings, environ: Mapping[str, str], day: str, *, connect: Connect = check_connectivity
+) -> Iterator[DoctorCheck]:
+    """Yield a check for each thing that a run needs, in the order in which a run needs them.
 
     Args:
         settings: Settings that were accepted.
         environ: Where tokens are looked up.
         day: The date whose samples are read, ISO 8601.
-        ask: Asks a side for one text's vector.
+        connect: Requests one text's vector from a side.
     """
-    yield Examination(
-        subject="settings", good=True, text=f"{len(settings.models)} models, dialects and sides are known"
-    )
+    yield DoctorCheck(subject="settings", ok=True, text=f"{len(settings.models)} models, dialects and sides are known")
     for name in ("data_dir", "reports_dir", "state_dir", "dagster_home"):
         yield _folder(name, settings.path(getattr(settings, name)))
     yield from _samples(settings, day)
     for one in status(settings.services(), settings.path(settings.state_dir)):
         text = f"answers at {one.health_url}" if one.healthy else f"does not answer at {one.health_url}"
-        yield Examination(
-            subject=f"service {one.name}", good=one.healthy, text=text, remedy="" if one.healthy else "Run `parity up`."
+        yield DoctorCheck(
+            subject=f"service {one.name}", ok=one.healthy, text=text, remedy="" if one.healthy else "Run `parity up`."
         )
     for side in Side:
-        yield from _side(settings, side, environ, ask)
+        yield from _side(settings, side, environ, connect)
 
 
-def _folder(name: str, path: Path) -> Examination:
-    """Say whether files can be made in a folder, or in the nearest folder above that exists."""
+def _folder(name: str, path: Path) -> DoctorCheck:
+    """Check whether files can be created in a folder, or in the nearest folder above that exists."""
     nearest = next(place for place in (path, *path.parents) if place.exists())
-    good = nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
-    text = f"{path} is writable" if good else f"{nearest} is not a folder that can be written to"
-    remedy = "" if good else f"Change its permissions, or set {name} in parity.yaml."
-    return Examination(subject=name, good=good, text=text, remedy=remedy)
+    ok = nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
+    text = f"{path} is writable" if ok else f"{nearest} is not a writable folder"
+    remedy = "" if ok else f"Change its permissions, or set {name} in parity.yaml."
+    return DoctorCheck(subject=name, ok=ok, text=text, remedy=remedy)
 
 
-def _samples(settings: Settings, day: str) -> Iterator[Examination]:
+def _samples(settings: Settings, day: str) -> Iterator[DoctorCheck]:
     """Read every sample of the day once, as `samples` will."""
     try:
         count = sum(1 for _ in read_sources(settings.sources(), day))
     except ParityError as error:
         place = f"{error.place}: " if error.place else ""
-        yield Examination(subject="samples", good=False, text=place + error.problem, remedy=error.remedy)
+        yield DoctorCheck(subject="samples", ok=False, text=place + error.problem, remedy=error.remedy)
         return
     absent = absent_sources(settings.sources(), day)
     text = f"{count:,} lines for {day}" + (f"; nothing from {', '.join(absent)}" if absent else "")
-    yield Examination(
-        subject="samples", good=count > 0, text=text, remedy="" if count else "Add texts to a sample source."
+    yield DoctorCheck(
+        subject="samples", ok=count > 0, text=text, remedy="" if count else "Add texts to a sample source."
     )
 
 
-def _side(settings: Settings, side: Side, environ: Mapping[str, str], ask: Connect) -> Iterator[Examination]:
-    """Ask one side for one text with each model."""
-    stated = settings.side(side).default_model
+def _side(settings: Settings, side: Side, environ: Mapping[str, str], connect: Connect) -> Iterator[DoctorCheck]:
+    """Request one text's vector from one side with each model."""
+    expected = settings.side(side).default_model
     try:
         config = settings.side_config(side, environ)
     except ParityError as error:
-        yield Examination(subject=f"{side} token", good=False, text=error.problem, remedy=error.remedy)
+        yield DoctorCheck(subject=f"{side} token", ok=False, text=error.problem, remedy=error.remedy)
         return
     seen: set[tuple[str, str]] = set()
     for model in settings.models:
         try:
-            result = ask(config, model)
+            result = connect(config, model)
         except ParityError as error:
-            yield Examination(subject=f"{side} with {model}", good=False, text=str(error), remedy=error.remedy)
+            yield DoctorCheck(subject=f"{side} with {model}", ok=False, text=str(error), remedy=error.remedy)
             continue
         for check in result.checks:
             if (check.name, check.detail) not in seen:
                 seen.add((check.name, check.detail))
                 where = f"{config.url}: " if check.ok is False else ""
-                yield Examination(
-                    subject=f"{side} {check.name}", good=bool(check.ok), text=where + check.detail, remedy=check.remedy
+                yield DoctorCheck(
+                    subject=f"{side} {check.name}", ok=bool(check.ok), text=where + check.detail, remedy=check.remedy
                 )
-        if stated and result.observation:
+        if expected and result.observation:
             found = result.observation.default_model
             remedy = f"Set sides.{side}.default_model to it, or find out why it changed."
-            good = found == stated
-            text = f"is {found}" if good else f"is {found}, and {stated} is stated"
-            yield Examination(subject=f"{side} default model", good=good, text=text, remedy="" if good else remedy)
-            stated = None
+            ok = found == expected
+            text = f"is {found}" if ok else f"is {found}; the settings say {expected}"
+            yield DoctorCheck(subject=f"{side} default model", ok=ok, text=text, remedy="" if ok else remedy)
+            expected = None

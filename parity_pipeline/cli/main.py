@@ -1,17 +1,15 @@
 """The `parity` command: thin, no logic of its own.
 
-Here belong the commands, their options and their exit codes. What they do belongs to `runner`, `doctor`, `services`
-and `demo`; what they print to `console`.
+Here belong the commands, their options and their exit codes. What they do belongs to `runs`, `doctor`, `services`,
+`faults` and `demo`; what they print to `console`.
 """
 
-import gc
 import os
 import sys
 import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import import_module
-from importlib.abc import MetaPathFinder
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -19,6 +17,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from parity_pipeline.cli.messages import deprecated_option, errors, print_error
 from parity_pipeline.cli.partition_args import calendar_date, chosen_models, dates_between, today
 from parity_pipeline.cli.signals import StopSignals
 from parity_pipeline.core.errors import ParityError
@@ -28,14 +27,13 @@ from parity_pipeline.settings.loading import CONFIG_VARIABLE, find_file, load
 from parity_pipeline.settings.model import Settings
 
 EXPECTED_WARNING = "Parameter `include_sources` of function `AssetSelection.all`"
-"""What Dagster says of its own call of its beta part."""
+"""Dagster's warning about its own use of a beta feature."""
 
 DATE_FORM = "YYYY-MM-DD"
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
 output = Console(highlight=False)
-stopping = StopSignals()
+stop_signals = StopSignals()
 
 Config = Annotated[
     Path | None,
@@ -45,40 +43,30 @@ Config = Annotated[
 ]
 Models = Annotated[
     list[str] | None,
-    typer.Option("--model", metavar="NAME", help="A model of the settings; repeat for several. Default: all."),
+    typer.Option(
+        "--model", metavar="NAME", help="A model of the settings; repeat the option for several. Default: all."
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the verdicts as one JSON document instead of a table.")]
 Day = Annotated[str | None, typer.Option("--date", metavar=DATE_FORM, help="Date of the probe. Default: today.")]
-Afresh = Annotated[
-    bool, typer.Option("--afresh", help="Discard what unfinished fetches have left, as after a gateway was redeployed.")
+DiscardStaging = Annotated[
+    bool,
+    typer.Option(
+        "--discard-staging", help="Discard what unfinished fetches have staged, such as after a gateway was redeployed."
+    ),
 ]
+Afresh = Annotated[bool, typer.Option("--afresh", hidden=True, callback=deprecated_option)]
 
 
 def main() -> None:
-    """Run the command; a ParityError becomes one message and exit code 2, a signal to stop exit code 130."""
+    """Run the command; a ParityError becomes one message and exit code 2, a stop signal exit code 130."""
     warnings.filterwarnings("ignore", message=EXPECTED_WARNING)
-    stopping.install()
+    stop_signals.install()
     try:
         app()
     except ParityError as error:
-        errors.print("error: ", end="", style="bold red")
-        errors.print(visible_lines(str(error)), markup=False)
+        print_error(error)
         sys.exit(2)
-
-
-def visible_lines(text: str) -> str:
-    r"""Return a message whose lines stay lines and keep their indentation, and whose other control characters can be seen.
-
-    >>> print(visible_lines("not usable\n  - a\x1b"))
-    not usable
-      - a⟨U+001B⟩
-    """
-    return "\n".join(_indented(line) for line in text.splitlines())
-
-
-def _indented(line: str) -> str:
-    content = line.lstrip(" ")
-    return line[: len(line) - len(content)] + (visible(content) if content else "")
 
 
 def _settings(config: Path | None) -> Settings:
@@ -87,15 +75,21 @@ def _settings(config: Path | None) -> Settings:
 
 @app.command()
 def run(
-    config: Config = None, day: Day = None, models: Models = None, *, afresh: Afresh = False, as_json: AsJson = False
+    config: Config = None,
+    day: Day = None,
+    models: Models = None,
+    *,
+    discard_staging: DiscardStaging = False,
+    afresh: Afresh = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Judge one date: services up, samples, both lanes, verdict, report, services down."""
+    """Judge one date: start services, fetch both lanes, write verdict and report, stop services."""
     settings = _settings(config)
     current = today(settings, datetime.now(UTC))
     chosen = calendar_date(day, "--date") if day else current
     days = dates_between(settings, chosen, chosen, current)
     pairs = [(one, model) for one in days for model in chosen_models(settings, models or [])]
-    _run(settings, pairs, afresh=afresh, as_json=as_json)
+    _run(settings, pairs, discard_staging=discard_staging or afresh, as_json=as_json)
 
 
 @app.command()
@@ -104,11 +98,12 @@ def backfill(
     last: Annotated[str, typer.Option("--to", metavar=DATE_FORM, help="Last date, included.")],
     config: Config = None,
     side: Annotated[
-        Side | None, typer.Option("--side", help="Fetch this lane alone again; the other one's stays.")
+        Side | None, typer.Option("--side", help="Fetch only this lane again and keep the other one's embeddings.")
     ] = None,
     models: Models = None,
     *,
     redraw: Annotated[bool, typer.Option("--redraw", help="Draw the samples of each date again.")] = False,
+    discard_staging: DiscardStaging = False,
     afresh: Afresh = False,
     as_json: AsJson = False,
 ) -> None:
@@ -117,7 +112,7 @@ def backfill(
     begin, end = calendar_date(first, "--from"), calendar_date(last, "--to")
     days = dates_between(settings, begin, end, today(settings, datetime.now(UTC)))
     pairs = [(one, model) for one in days for model in chosen_models(settings, models or [])]
-    _run(settings, pairs, side=side, redraw=redraw, afresh=afresh, as_json=as_json)
+    _run(settings, pairs, side=side, redraw=redraw, discard_staging=discard_staging or afresh, as_json=as_json)
 
 
 def _run(
@@ -126,10 +121,10 @@ def _run(
     *,
     side: Side | None = None,
     redraw: bool = True,
-    afresh: bool = False,
+    discard_staging: bool = False,
     as_json: bool = False,
 ) -> None:
-    """Run partitions with services up, print what came of them, and exit with their code."""
+    """Run partitions while services are up, print the results, and exit with their code."""
     from parity_pipeline.services.supervisor import running
 
     sides = (side,) if side else tuple(Side)
@@ -141,10 +136,11 @@ def _run(
         from parity_pipeline.runs.runner import exit_code, run_partitions
 
         with open_instance(settings) as instance, progress_bar(errors) as watch:
-            _loaded()
             definitions = build_definitions(settings, context=build_context(settings, watch=watch))
-            partitions = run_partitions(settings, definitions, instance, pairs, side=side, redraw=redraw, afresh=afresh)
-            results = list(stopping.heeded(partitions))
+            partitions = run_partitions(
+                settings, definitions, instance, pairs, side=side, redraw=redraw, discard_staging=discard_staging
+            )
+            results = list(stop_signals.until_stopped(partitions))
     code = exit_code(results)
     if as_json:
         typer.echo(results_json(results, settings.layout(), code))
@@ -156,50 +152,19 @@ def _run(
 
 
 def _load_dagster() -> None:
-    """Import what takes longest, while services start in processes of their own.
-
-    What an import makes stays; looking through it for garbage again and again takes a tenth of the time. So nothing is
-    looked through until `_loaded`, after the instance has been opened, which imports as much again.
-    """
-    gc.disable()
+    """Import what takes longest, while services start in processes of their own."""
     import_module("parity_pipeline.runs.runner")
     import_module("parity_pipeline.definitions")
-    _spare_pandas()
-
-
-def _spare_pandas() -> None:
-    """Have pyarrow go without pandas, which no command needs: it imports it with the first array, 0.3 s here."""
-    without = _WithoutPandas()
-    sys.meta_path.insert(0, without)
-    try:
-        import_module("pyarrow").array([])
-    finally:
-        sys.meta_path.remove(without)
-
-
-class _WithoutPandas(MetaPathFinder):
-    """Says that pandas is not there."""
-
-    def find_spec(self, fullname: str, *_: object) -> None:
-        """Raise for pandas; leave all else to the next finder."""
-        if fullname == "pandas":
-            raise ImportError(fullname, name=fullname)
-
-
-def _loaded() -> None:
-    """Look for garbage from now on, among what comes from now on."""
-    gc.freeze()
-    gc.enable()
 
 
 @app.command()
 def up(config: Config = None) -> None:
-    """Start the services of both sides that do not answer yet, and wait until they do."""
+    """Start the services of both sides that do not answer yet, and wait until they are healthy."""
     from parity_pipeline.services.supervisor import up as bring_up
 
     settings = _settings(config)
     for one in bring_up(settings.services(), settings.path(settings.state_dir)):
-        state = f"started, pid {one.pid}" if one.started else "was up already, left alone"
+        state = f"started, pid {one.pid}" if one.started else "already running, left alone"
         output.print(f"{one.name}: {state} ({one.health_url})", markup=False, soft_wrap=True)
 
 
@@ -210,20 +175,23 @@ def down(config: Config = None) -> None:
 
     settings = _settings(config)
     stopped = bring_down(settings.path(settings.state_dir))
-    output.print(f"stopped: {', '.join(stopped)}" if stopped else "no service to stop", markup=False)
+    output.print(
+        f"stopped: {', '.join(stopped)}" if stopped else "nothing was running that `parity up` had started",
+        markup=False,
+    )
 
 
 @app.command()
 def status(config: Config = None) -> None:
-    """Say of each service whether it answers, and whether `parity up` started it. Exit 0 when all answer, else 2."""
+    """Show whether each service answers, and whether `parity up` started it. Exit 0 when all answer, else 2."""
     from parity_pipeline.services.supervisor import status as look
 
     settings = _settings(config)
     found = look(settings.services(), settings.path(settings.state_dir))
     for one in found:
         state = "answers" if one.healthy else "does not answer"
-        unknown = "not started by parity" if one.healthy else "not running; `parity up` starts it"
-        origin = f"started by parity, pid {one.pid}, log {one.log}" if one.pid else unknown
+        foreign = "not started by `parity up`" if one.healthy else "not running; `parity up` starts it"
+        origin = f"started by `parity up`, pid {one.pid}, log {one.log}" if one.pid else foreign
         output.print(f"{one.name}: {state}, {origin} ({one.health_url})", markup=False, soft_wrap=True)
     if not all(one.healthy for one in found):
         raise typer.Exit(2)
@@ -232,16 +200,16 @@ def status(config: Config = None) -> None:
 @app.command()
 def doctor(config: Config = None) -> None:
     """Check settings, folders, samples, and each side: reachable, dialect, models. Exit 0 or 2."""
-    from parity_pipeline.cli.doctor import examine
+    from parity_pipeline.cli.doctor import run_checks
 
     settings = _settings(config)
-    findings = list(examine(settings, os.environ, today_of(settings)))
-    for one in findings:
-        mark, style = ("ok  ", "green") if one.good else ("FAIL", "bold red")
+    checks = list(run_checks(settings, os.environ, today_of(settings)))
+    for one in checks:
+        mark, style = ("ok  ", "green") if one.ok else ("FAIL", "bold red")
         output.print(mark, style=style, end=" ")
-        remedy = "" if one.good or not one.remedy else f" → {one.remedy}"
+        remedy = "" if one.ok or not one.remedy else f" → {one.remedy}"
         output.print(visible(f"{one.subject}: {one.text}{remedy}"), markup=False, soft_wrap=True)
-    if not all(one.good for one in findings):
+    if not all(one.ok for one in checks):
         raise typer.Exit(2)
 
 
@@ -249,25 +217,25 @@ def doctor(config: Config = None) -> None:
 def demo(
     config: Config = None,
     fault: Annotated[
-        str | None, typer.Option("--fault", help="Put a gateway with this fault before the candidate.")
+        str | None, typer.Option("--fault", help="Put a proxy with this fault in front of the candidate.")
     ] = None,
 ) -> None:
-    """Run the main job on the embedded gateways, or show what a fault looks like, in a folder of its own."""
+    """Run the main job on the demo gateways, or show what a fault looks like, in a folder of its own."""
     from parity_pipeline.demo.fault_settings import fault_settings
 
     settings = _settings(config)
     if fault:
         settings = fault_settings(settings, fault)
-        os.environ.pop("DAGSTER_HOME", None)  # a fault's runs stay out of the real history
+        os.environ.pop("DAGSTER_HOME", None)  # keeps a fault's runs out of the real history
     day = today_of(settings)
     _run(settings, [(day, model) for model in settings.models])
 
 
 @app.command()
 def faults(
-    page: Annotated[Path, typer.Option("--page", help="Where the table is written.")] = Path("docs/faults.md"),
+    page: Annotated[Path, typer.Option("--page", help="File to write the table to.")] = Path("docs/faults.md"),
 ) -> None:
-    """Run every fault the demo can fake in process, and write what is said of it. Exit 0 when all are detected, else 1."""
+    """Run every fault of the demo in process, and write the verdicts as a table. Exit 0 when all are detected, else 1."""
     from parity_pipeline.faults.matrix import Matrix
     from parity_pipeline.faults.page import document, summary, terminal_row
     from parity_pipeline.storage.atomic import publish_text
@@ -283,5 +251,5 @@ def faults(
 
 
 def today_of(settings: Settings) -> str:
-    """Return today's ISO 8601 date in the time zone of the settings."""
+    """Return today's date, ISO 8601, in the time zone of the settings."""
     return today(settings, datetime.now(UTC)).isoformat()

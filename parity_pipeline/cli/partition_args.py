@@ -1,7 +1,7 @@
 """Which partitions a command means: its dates, in the time zone of the settings, and its models.
 
-Here belong the dates and models a person names, checked against the settings. It knows no Dagster, whose import takes
-longer than telling that a date lies in the future. Running the partitions belongs to `runner`.
+Here belong the dates and models that a person names, checked against the settings. It does not import Dagster, so that
+a wrong date is refused at once. Running the partitions belongs to `runs.runner`.
 """
 
 from collections.abc import Sequence
@@ -13,21 +13,21 @@ from parity_pipeline.settings.model import Settings
 
 
 def today(settings: Settings, now: datetime) -> date:
-    """Return the day it is at `now`, an aware datetime, in the time zone of the settings."""
+    """Return the date at `now`, an aware datetime, in the time zone of the settings."""
     return now.astimezone(ZoneInfo(settings.timezone)).date()
 
 
 def calendar_date(text: str, option: str) -> date:
-    """Return the date that a person wrote as YYYY-MM-DD behind an option.
+    """Return the date that a person wrote as YYYY-MM-DD after an option.
 
     Raises:
-        SettingsError: It is none.
+        SettingsError: It is not a date.
     """
     try:
         return date.fromisoformat(text)
     except ValueError:
-        remedy = "Write a day of the calendar as YYYY-MM-DD, such as 2026-05-04."
-        raise SettingsError(f"{text!r} is no date", place=option, remedy=remedy) from None
+        remedy = "Write a date as YYYY-MM-DD, such as 2026-05-04."
+        raise SettingsError(f"{text!r} is not a date", place=option, remedy=remedy) from None
 
 
 def dates_between(settings: Settings, first: date, last: date, current: date) -> list[str]:
@@ -53,7 +53,7 @@ def chosen_models(settings: Settings, names: Sequence[str]) -> list[str]:
     """Return the models to run: those named, or all.
 
     Raises:
-        SettingsError: A name is none of the settings' models.
+        SettingsError: A name is not among the models of the settings.
     """
     if unknown := [name for name in names if name not in settings.models]:
         raise SettingsError(

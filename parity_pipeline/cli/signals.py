@@ -1,7 +1,7 @@
-"""Stop a command in good order on SIGINT, SIGTERM and SIGHUP.
+"""Stop a command in an orderly way on SIGINT, SIGTERM and SIGHUP.
 
-Here belongs what a process does about signals, and nothing that a command does. The default of SIGTERM and SIGHUP ends
-the process at once and leaves the services that it started running.
+Here belongs how a process handles signals, and nothing that a command does. By default SIGTERM and SIGHUP would end the
+process at once and leave the services that it started running.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Final, TypeVar
 
 STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Signals that end a command as Ctrl-C does: what it started is stopped, the exit code is 130."""
+"""Signals that end a command as Ctrl-C does: its services are stopped, the exit code is 130."""
 
 
 Step = TypeVar("Step")
@@ -21,10 +21,10 @@ Step = TypeVar("Step")
 
 @dataclass
 class StopSignals:
-    """What this process was told by signals.
+    """The stop signals that this process has received.
 
-    While Dagster runs a job it puts its own handlers in place, and takes some interrupts for the failure of a step. So
-    each signal is noted in a second way too, which no handler can hide: Python writes its number into a socket.
+    While Dagster runs a job it installs its own handlers, and treats some interrupts as the failure of a step. So each
+    signal is also recorded in a way that no handler can hide: Python writes its number to a socket.
     """
 
     _inbox: socket.socket | None = field(default=None, init=False, repr=False)
@@ -40,35 +40,35 @@ class StopSignals:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, _interrupt)
 
-    def asked(self) -> bool:
-        """Return whether a signal to stop came since the last time this was asked."""
+    def received(self) -> bool:
+        """Return whether a stop signal has arrived since the last call."""
         if self._inbox is None:
             return False
         with contextlib.suppress(BlockingIOError):
             return any(number in STOPPING for number in self._inbox.recv(4096))
         return False
 
-    def heeded(self, steps: Iterable[Step]) -> Iterator[Step]:
-        """Yield each step of a work, and begin no further one after a signal to stop.
+    def until_stopped(self, steps: Iterable[Step]) -> Iterator[Step]:
+        """Yield each result, and start no further step after a stop signal.
 
-        Once one came, further signals are ignored: an impatient second one must not keep services from being stopped.
+        After the first one, further signals are ignored: a second Ctrl-C must not keep services from being stopped.
 
         Raises:
-            KeyboardInterrupt: A signal came, whatever the step made of it.
+            KeyboardInterrupt: A signal arrived, whatever the step made of it.
         """
         try:
             for step in steps:
-                self._heed()
+                self._raise_if_stopped()
                 yield step
         except BaseException as error:
-            if isinstance(error, KeyboardInterrupt) or self.asked():
+            if isinstance(error, KeyboardInterrupt) or self.received():
                 for number in STOPPING:
                     signal.signal(number, signal.SIG_IGN)
                 raise KeyboardInterrupt from error
             raise
 
-    def _heed(self) -> None:
-        if self.asked():
+    def _raise_if_stopped(self) -> None:
+        if self.received():
             raise KeyboardInterrupt
 
 

@@ -49,7 +49,7 @@ class Collision:
         apart: On a one-sided collision, how many distinct vectors the other side gives them; 1 otherwise.
     """
 
-    ids: Sequence[str]
+    ids: tuple[str, ...]
     size: int
     apart: int = 1
 
@@ -67,7 +67,7 @@ class CollisionScan:
 
     groups: int
     texts: int
-    listed: Sequence[Collision]
+    listed: tuple[Collision, ...]
     labels: Labels
 
 
@@ -85,7 +85,7 @@ class OneSided:
     side: Side
     groups: int
     pairs: int
-    listed: Sequence[Collision]
+    listed: tuple[Collision, ...]
 
 
 def scan(vectors: Matrix32, ids: Sequence[str], *, limit: float = SAME_DIRECTION) -> CollisionScan:

@@ -1,11 +1,11 @@
 """Compare the rows of the two sides and give each sample exactly one outcome.
 
-Here belongs the step from two fetched blocks to one compared block. What the outcomes of a whole set come to belongs
-to `verdict`.
+Here belongs the step from two fetched blocks to one compared block: measures, and outcomes that depend on no threshold.
+Which compared rows match belongs to `thresholds`, what the outcomes of a whole set come to belongs to `decision`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,22 +15,23 @@ from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
 from parity_pipeline.core.limits import HEAD_CHARACTERS
 from parity_pipeline.core.metrics import Float64, Matrix32, measure_rows
 from parity_pipeline.core.outcomes import Outcome, RowStatus, Side
-from parity_pipeline.core.thresholds import Thresholds, failing
 
 BOTH = "both"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparedRows:
-    """Consecutive samples with what comparing came to. Arrays have shape (rows,) and hold NaN where nothing was measured.
+    """Consecutive samples with the result of comparing them.
+
+    Arrays have shape (rows,) and hold NaN where nothing was measured.
 
     Attributes:
         start: Ordinal of the first sample.
         ids: Sample ids.
         categories: Sample categories.
         heads: First `limits.HEAD_CHARACTERS` characters of each text.
-        outcomes: One outcome a sample.
-        sides: Which side an outcome is about: `legacy`, `candidate`, `both`, or None for match and mismatch.
+        outcomes: One outcome per sample.
+        sides: Which side an outcome is about: `legacy`, `candidate`, `both`, or None for compared rows.
         legacy_dimension: int32, 0 where no vector came.
         candidate_dimension: The same of the candidate.
         cosine: float64 in [-1, 1].
@@ -74,17 +75,17 @@ class ComparedRows:
         return len(self.ids)
 
 
-def compare(samples: SampleBlock, legacy: FetchedRows, candidate: FetchedRows, thresholds: Thresholds) -> ComparedRows:
+def compare(samples: SampleBlock, legacy: FetchedRows, candidate: FetchedRows) -> ComparedRows:
     """Compare the same samples of both sides.
 
     Args:
         samples: The samples, in the order of their set.
         legacy: What the legacy side made of exactly these samples.
         candidate: What the candidate made of them.
-        thresholds: Where a match ends.
 
     Returns:
-        One outcome a sample. Only rows in which both sides gave finite, non-zero vectors of one dimension have a cosine.
+        One outcome per sample. Rows in which both sides gave finite, non-zero vectors of one dimension are `COMPARED`;
+        they alone have a cosine.
 
     Raises:
         MetricInputError: A side's rows are not these samples in this order.
@@ -94,15 +95,14 @@ def compare(samples: SampleBlock, legacy: FetchedRows, candidate: FetchedRows, t
             msg = f"the {side} rows are not the samples of the set from ordinal {samples.start} on"
             raise MetricInputError(msg, remedy=f"Materialize {side}/embeddings again.")
     measured = _Measured.of(legacy, candidate)
-    off = failing(thresholds, measured)
-    verdicts = [_outcome(row, legacy, candidate, measured, off=bool(off[row])) for row in range(len(samples))]
+    found = [_outcome(row, legacy, candidate, measured) for row in range(len(samples))]
     return ComparedRows(
         start=samples.start,
         ids=samples.ids,
         categories=samples.categories,
         heads=[text[:HEAD_CHARACTERS] for text in samples.texts],
-        outcomes=[outcome for outcome, _ in verdicts],
-        sides=[side for _, side in verdicts],
+        outcomes=[outcome for outcome, _ in found],
+        sides=[side for _, side in found],
         legacy_dimension=measured.legacy_dimension,
         candidate_dimension=measured.candidate_dimension,
         cosine=measured.cosine,
@@ -210,9 +210,7 @@ _REFUSED = {
 }
 
 
-def _outcome(
-    row: int, legacy: FetchedRows, candidate: FetchedRows, measured: _Measured, *, off: bool
-) -> tuple[Outcome, str | None]:
+def _outcome(row: int, legacy: FetchedRows, candidate: FetchedRows, measured: _Measured) -> tuple[Outcome, str | None]:
     """Return the outcome of one row and the side it is about. The order of the questions is the order of certainty."""
     statuses = (legacy.status[row], candidate.status[row])
     lengths = (measured.legacy_dimension[row], measured.candidate_dimension[row])
@@ -229,19 +227,4 @@ def _outcome(
         return Outcome.NON_FINITE, odd
     if zero := _who(*(norm == 0.0 for norm in norms)):
         return Outcome.ZERO_NORM, zero
-    return (Outcome.MISMATCH if off else Outcome.MATCH), None
-
-
-_GRADED = (Outcome.MATCH, Outcome.MISMATCH)
-
-
-def regrade(rows: ComparedRows, thresholds: Thresholds) -> ComparedRows:
-    """Return the rows with match and mismatch decided by `thresholds`; every other outcome stays.
-
-    A row without a measure that has a limit does not match, whatever it was called before.
-    """
-    outcomes = [
-        (Outcome.MISMATCH if off else Outcome.MATCH) if outcome in _GRADED else outcome
-        for outcome, off in zip(rows.outcomes, failing(thresholds, rows).tolist(), strict=True)
-    ]
-    return replace(rows, outcomes=outcomes)
+    return Outcome.COMPARED, None

@@ -1,14 +1,14 @@
 """How much a number of clean samples proves: an upper bound on the share of inputs that differ.
 
 Here belong the bound, how many more samples would tighten it, and the sentence that says so. Only texts drawn at random
-count: a hand-picked text speaks for itself alone. Which verdict a bound leads to belongs to `verdict`.
+count: a hand-picked text speaks for itself alone. Which verdict a bound leads to belongs to `decision`.
 """
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.limits import BOUND_GOAL, CONFIDENCE_LEVEL
@@ -160,10 +160,6 @@ class ShareBound:
         if not more:
             return told
         return f"{told}; {more:,} more clean samples ({self.trials + more:,} in all) would make it {percent(goal)}"
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the bound as plain JSON values."""
-        return {name: getattr(self, name) for name in self.__slots__}
 
 
 def percent(share: float) -> str:

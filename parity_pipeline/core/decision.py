@@ -11,10 +11,11 @@ from typing import Final
 
 from parity_pipeline.core.confidence import ShareBound, percent
 from parity_pipeline.core.limits import CONFIDENCE_LEVEL
-from parity_pipeline.core.number_format import limit_text
-from parity_pipeline.core.outcomes import Decision, Outcome, Severity
+from parity_pipeline.core.number_format import cosine_text, limit_text
+from parity_pipeline.core.outcomes import Decision, Measure, Outcome, Severity
 from parity_pipeline.core.tally import MUTUAL, Tally
 from parity_pipeline.core.thresholds import keeps_words, leaves_words
+from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.worst_rows import DIFFERENT
 
 
@@ -41,22 +42,17 @@ def decide(tally: Tally, circumstances: DecisionInputs) -> tuple[Decision, tuple
     """Decide, and say why, worst reason first.
 
     FAIL when any sample proves a difference that no waiver covers and the legacy side's noise does not explain, or when
-    the candidate's own noise proves one. INCONCLUSIVE when the batches may not be paired, the counts do not add up, the
-    outcomes were graded against other thresholds, nothing was compared, a sample has no evidence, a side contradicts
-    itself, the random samples do not prove the required bound, or there is a doubt. PASS WITH WAIVERS when nothing of
-    that holds and a waiver was needed; PASS only when none was. Samples that both sides refuse are then named as a
-    remark. A difference outweighs missing evidence; batches that may not be paired outweigh everything.
+    the candidate's own noise proves one. INCONCLUSIVE when the batches may not be paired, the counts do not add up,
+    nothing was compared, a sample has no evidence, a side is not repeatable, the random samples do not prove the
+    required bound, or there is a doubt. PASS WITH WAIVERS when nothing of that holds and a waiver was needed; PASS only
+    when none was. Samples that both sides refuse are then named as a remark. A difference outweighs missing evidence;
+    batches that may not be paired outweigh everything.
     """
     if circumstances.pairing_faults:
         return Decision.INCONCLUSIVE, tuple(circumstances.pairing_faults)
     if tally.samples != circumstances.expected:
         lost = f"the counts do not add up: {tally.samples} of {circumstances.expected} samples have an outcome"
         return Decision.INCONCLUSIVE, (lost,)
-    if tally.misgraded:
-        stale = (
-            f"{tally.misgraded}/{tally.samples} samples were graded against other thresholds: materialize parity again"
-        )
-        return Decision.INCONCLUSIVE, (stale,)
     different = _difference_reasons(tally)
     unproven = [
         *_noise_reasons(tally),
@@ -129,7 +125,7 @@ def _mismatch_reasons(tally: Tally) -> list[str]:
 
 
 def _noise_reasons(tally: Tally) -> list[str]:
-    """Return a reason for each side that contradicts itself, and for the samples that noise alone may explain."""
+    """Return a reason for each side that is not repeatable, and for the samples that noise alone may explain."""
     limit = tally.thresholds.cosine
     reasons = list(tally.floors.instability(limit))
     if tally.within_noise:
@@ -186,3 +182,28 @@ def _bound_reasons(tally: Tally, circumstances: DecisionInputs) -> list[str]:
     clean = f"{proven.trials - proven.failures:,} of {proven.trials:,} random samples are clean"
     found = f"{clean}, so up to {percent(proven.unwaived_bound)} of such inputs may fail, and {allowed}"
     return [f"{found}: {more:,} more clean random samples are needed"]
+
+
+def cosine_faults(verdict: Verdict) -> tuple[str, ...]:
+    """Return why not every compared sample reaches the cosine threshold; empty when every one does.
+
+    Nothing compared is a fault: a check without data has shown nothing. Samples that were not compared, such as refused
+    ones, are no fault of this check; the verdict counts them.
+    """
+    compared, found = verdict.counts.compared, verdict.measure(Measure.COSINE)
+    if not compared:
+        return ("no sample was compared",)
+    if not found.beyond:
+        return ()
+    worst = "unknown" if found.worst is None else cosine_text(found.worst, found.limit)
+    return (f"{found.beyond}/{compared} compared samples < {limit_text(found.limit)}, worst {worst}",)
+
+
+def norm_faults(verdict: Verdict) -> tuple[str, ...]:
+    """Return why the norms of the two sides do not agree; empty when those of every compared sample do."""
+    compared, found = verdict.counts.compared, verdict.measure(Measure.NORM_RATIO)
+    if not compared:
+        return ("no sample was compared",)
+    if not found.beyond:
+        return ()
+    return (f"{found.beyond}/{compared} compared samples {leaves_words(found.measure, found.limit, None)}",)

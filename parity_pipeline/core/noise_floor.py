@@ -1,7 +1,7 @@
 """The noise floor of each side: how far its own answers for one text lie apart, and what that explains.
 
 Here belong the record that measuring a side's stability comes to, and the rule that holds a difference against it.
-How stability is measured belongs to the asset that does, which verdict it leads to belongs to `verdict`.
+How stability is measured belongs to the asset that does, which decision it leads to belongs to `decision`.
 
 Angles decide, because angles add up and cosines do not. Every answer of a side was seen within the angle `a` of that
 side's answer to the text alone, so two of its answers lie at most `2 a` apart (triangle inequality on the sphere).
@@ -24,21 +24,21 @@ What a whole set comes to, the first line that holds:
     5  the candidate's floor is below T                                INCONCLUSIVE
     6  else                                                            as without floors
 
-So a legacy side at 0.95 does not excuse a candidate at 0.2, and a clean comparison does not excuse a side that
-contradicts itself. Line 2 needs a measured legacy floor: two answers of the candidate further apart than both could be
+So a legacy side at 0.95 does not excuse a candidate at 0.2, and a clean comparison does not excuse a side that is
+not repeatable. Line 2 needs a measured legacy floor: two answers of the candidate further apart than both could be
 from answers of the legacy side that are themselves within its noise (`2 t + 2 a`, `t` the threshold's angle). The
 candidate's own noise explains nothing away: callers get that noise too.
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Final, Self
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from parity_pipeline.core.errors import ArtifactError, MetricInputError
+from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.metrics import Float64
 from parity_pipeline.core.number_format import cosine_text, limit_text
 from parity_pipeline.core.outcomes import Side
@@ -49,7 +49,7 @@ _NOTHING_EXPLAINED: Final = math.inf
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoiseFloor:
-    """What asking one side the same texts in different ways came to. The worst pair counts, never a mean.
+    """How far one side's responses to the same texts differ. The worst pair counts, never a mean.
 
     Attributes:
         side: Which side.
@@ -90,24 +90,6 @@ class NoiseFloor:
     def angle(self) -> float:
         """Return the angle of the worst pair in radians, in [0, pi]."""
         return _angle(self.cosine)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the floor as plain JSON values."""
-        return asdict(self) | {"side": self.side.value, "by_experiment": dict(self.by_experiment)}
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any], place: str) -> Self:
-        """Return the floor that `to_json` gave.
-
-        Raises:
-            ArtifactError: A field is missing or unknown, or holds what it never held.
-        """
-        try:
-            plain: dict[str, Any] = {**value, "side": Side(value["side"])}
-            return cls(**plain)
-        except (KeyError, TypeError, ValueError) as error:
-            problem = f"its noise floor was written by another version of parity_pipeline ({error})"
-            raise ArtifactError(problem, place=place, remedy="Materialize stability again.") from error
 
 
 def floor_of(side: Side, pairs: Mapping[str, Mapping[str, float]], *, requests: int) -> NoiseFloor:
@@ -174,37 +156,32 @@ class NoiseFloors:
         if not self.candidate.angle > 2 * _angle(threshold) + 2 * self.legacy.angle:
             return ""
         return (
-            f"two answers of the candidate for one text lie so far apart ({_told(self.candidate, threshold)}) that they "
-            f"cannot both be ≥ {limit_text(threshold)} to the legacy side, whose own lie within {_told(self.legacy)}"
+            f"two responses of the candidate to one text differ so much ({_text(self.candidate, threshold)}) that at least "
+            f"one must be < {limit_text(threshold)} to the legacy side, whose own stay within {_text(self.legacy)}"
         )
 
     def instability(self, threshold: float) -> tuple[str, ...]:
-        """Return, a side, that its own answers for one text do not reach the threshold; the legacy side first."""
+        """Return, per side, that its own responses to one text do not reach the threshold; the legacy side first."""
         return tuple(
-            f"the {floor.side} side contradicts itself: its own noise floor is {_told(floor, threshold)} < {limit_text(threshold)}"
+            f"the {floor.side} side is not repeatable: its noise floor is {_text(floor, threshold)} < {limit_text(threshold)}"
             for floor in (self.legacy, self.candidate)
             if floor is not None and not floor.cosine >= threshold
         )
 
     def unmeasured(self) -> tuple[str, ...]:
-        """Return, a side, that its noise floor is not known; the legacy side first."""
+        """Return, per side, that its noise floor is not known; the legacy side first."""
         return tuple(
             f"no noise floor of the {side} side was measured"
             for side, floor in ((Side.LEGACY, self.legacy), (Side.CANDIDATE, self.candidate))
             if floor is None
         )
 
-    def to_json(self) -> dict[str, Any]:
-        """Return both floors as plain JSON values; null where none was measured."""
-        sides = ((Side.LEGACY, self.legacy), (Side.CANDIDATE, self.candidate))
-        return {side.value: None if floor is None else floor.to_json() for side, floor in sides}
-
 
 def _angle(cosine: float) -> float:
     return math.acos(min(1.0, max(-1.0, cosine)))
 
 
-def _told(floor: NoiseFloor, threshold: float | None = None) -> str:
+def _text(floor: NoiseFloor, threshold: float | None = None) -> str:
     """Return a floor as a cosine with its experiment, such as `0.950000 (batch of 32)`."""
     number = cosine_text(floor.cosine, threshold)
     return f"{number} ({floor.worst_experiment})" if floor.worst_experiment else number

@@ -29,8 +29,13 @@ class RowStatus(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What comparing the two sides of one sample came to. Each sample has exactly one."""
+    """Result of comparing one sample. Each sample has exactly one.
 
+    A compared sample is stored as `COMPARED`: its measures do not depend on thresholds. `thresholds.grade` turns it
+    into `MATCH` or `MISMATCH` when a verdict is given; verdicts hold these two and never `COMPARED`.
+    """
+
+    COMPARED = "compared"
     MATCH = "match"
     MISMATCH = "mismatch"
     DIMENSION_MISMATCH = "dimension_mismatch"
@@ -40,6 +45,13 @@ class Outcome(StrEnum):
     REFUSED_BY_CANDIDATE = "refused_by_candidate"
     REFUSED_BY_BOTH = "refused_by_both"
     MISSING = "missing"
+
+
+GRADED: Final = (Outcome.MATCH, Outcome.MISMATCH)
+"""Outcomes of compared samples under thresholds: they have a cosine."""
+
+IN_VERDICTS: Final = tuple(outcome for outcome in Outcome if outcome is not Outcome.COMPARED)
+"""Outcomes that a verdict counts."""
 
 
 class Decision(StrEnum):

@@ -4,12 +4,12 @@ Here belong the frozen record that travels in the metadata of every embeddings f
 every reason against pairing two of them. Reading and writing the record's file belongs to `storage`.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Final, Self, cast
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
 
-from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.outcomes import RowStatus, Side
+from parity_pipeline.core.vector_stats import VectorSummary
 from parity_pipeline.core.wire_drift import WireObservation
 
 NAMES_SHOWN: Final = 3
@@ -17,6 +17,23 @@ NAMES_SHOWN: Final = 3
 
 NAME_CHARACTERS: Final = 200
 """Characters of a model name that a message shows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleSetIdentity:
+    """Which sample set a comparison is about.
+
+    Attributes:
+        hash: Content hash of the stored set.
+        samples: Number of samples in it.
+        duplicates_dropped: Samples left out because their text had come before.
+        sources: What the samples were read from.
+    """
+
+    hash: str
+    samples: int
+    duplicates_dropped: int
+    sources: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +61,8 @@ class Provenance:
         status_counts: Rows of each `RowStatus`; sums to `samples`.
         observation: What the wire looked like.
         stopped_early: Why the lane gave up before its end; "" where it did not.
-        survey: What the vectors looked like, `core.vector_stats.Survey.to_json`.
-        errors_by_kind: Requests that failed, a kind of failure, retried ones included.
+        survey: What the vectors looked like.
+        errors_by_kind: Requests that failed, per kind of failure, retried ones included.
         latency_ms: Percentiles of the requests' latency in milliseconds: `p50`, `p95`, `p99`, `max`.
         usage: Token usage as the side reported it, summed over the answers; empty where it reported none.
         doubts: What the fetch saw that makes good vectors prove less than they seem to.
@@ -71,39 +88,11 @@ class Provenance:
     status_counts: Mapping[str, int]
     observation: WireObservation
     stopped_early: str = ""
-    survey: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    survey: VectorSummary = field(default_factory=VectorSummary)
     errors_by_kind: Mapping[str, int] = field(default_factory=dict[str, int])
     latency_ms: Mapping[str, float] = field(default_factory=dict[str, float])
     usage: Mapping[str, int] = field(default_factory=dict[str, int])
-    doubts: Sequence[str] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the record as plain JSON values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any], place: str) -> Self:
-        """Return the record that `to_json` gave.
-
-        Args:
-            value: Plain JSON values.
-            place: The file it was read from, for the error.
-
-        Raises:
-            ArtifactError: A field is missing or unknown, or holds what it never held: the file was written by another
-                version.
-        """
-        plain = _fields_of(cls, value, place)
-        observed = _fields_of(WireObservation, plain["observation"], place)
-        try:
-            plain["side"] = Side(plain["side"])
-        except ValueError as error:
-            raise _other_version(f"side {plain['side']!r}", place) from error
-        # JSON knows no tuples, and a record that was read has to equal the one that was written.
-        seen: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in observed.items()}
-        plain["observation"] = WireObservation(**seen)
-        plain["doubts"] = tuple(plain["doubts"])
-        return cls(**plain)
+    doubts: tuple[str, ...] = ()
 
     @property
     def ok_rows(self) -> int:
@@ -111,25 +100,10 @@ class Provenance:
         return self.status_counts.get(RowStatus.OK, 0)
 
 
-def _fields_of(record: type[Provenance | WireObservation], value: Any, place: str) -> dict[str, Any]:
-    """Return the fields of a stored record, if they are exactly those that this version writes."""
-    if not isinstance(value, Mapping):
-        raise _other_version(f"{record.__name__} is no object", place)
-    plain = {str(name): entry for name, entry in cast("Mapping[Any, Any]", value).items()}
-    if odd := set(plain) ^ {one.name for one in fields(record)}:
-        raise _other_version(f"fields {', '.join(repr(name) for name in sorted(odd))}", place)
-    return plain
-
-
-def _other_version(what: str, place: str) -> ArtifactError:
-    problem = f"its provenance was written by another version of parity_pipeline ({what})"
-    return ArtifactError(problem, place=place, remedy="Materialize that partition again.")
-
-
 def pairing_faults(legacy: Provenance, candidate: Provenance, sample_set_hash: str) -> tuple[str, ...]:
     """Return every reason why two batches may not be paired for a sample set; empty when they may.
 
-    All reasons are collected, not the first alone, and each names what differs and how to mend it.
+    All reasons are collected, not the first alone, and each names what differs and how to fix it.
     """
     faults: list[str] = []
     for side, batch in ((Side.LEGACY, legacy), (Side.CANDIDATE, candidate)):

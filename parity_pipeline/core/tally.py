@@ -16,11 +16,11 @@ from parity_pipeline.core.compare import BOTH, ComparedRows
 from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.metrics import Float64
 from parity_pipeline.core.noise_floor import NoiseFloors
-from parity_pipeline.core.outcomes import Measure, Outcome, Severity
-from parity_pipeline.core.thresholds import Thresholds, beyond, failing, values_of
+from parity_pipeline.core.outcomes import GRADED, Measure, Outcome, Severity
+from parity_pipeline.core.thresholds import Thresholds, beyond, grade, values_of
 from parity_pipeline.core.waivers import WaiverAccount
 from parity_pipeline.core.wire_drift import NormRange
-from parity_pipeline.core.worst_rows import GRADED, JudgedRow, WorstRows
+from parity_pipeline.core.worst_rows import JudgedRow, WorstRows
 
 MUTUAL = (Outcome.NON_FINITE, Outcome.ZERO_NORM)
 """Outcomes that prove a difference when one side shows them, and nothing when both do."""
@@ -30,7 +30,7 @@ Flags = NDArray[np.bool_]
 
 @dataclass(slots=True)
 class MeasureTally:
-    """What the compared samples came to in one measure. Worst values are NaN where there is none.
+    """Running result of one measure over the compared samples. Worst values are NaN where there is none.
 
     Attributes:
         off: Samples beyond the limit.
@@ -73,10 +73,10 @@ def _worse(measure: Measure, value: float, than: float) -> bool:
 
 @dataclass(slots=True)
 class Tally:
-    """What a whole set came to, taken in block by block; its size does not grow with the set.
+    """Running account of a whole set, taken in block by block; its size does not grow with the set.
 
     Attributes:
-        thresholds: What the outcomes were graded against.
+        thresholds: What compared samples are graded against.
         floors: How noisy each side is by itself.
         waivers: The waivers of this model and date, and what they took.
         counts: Samples of each outcome, excused ones included.
@@ -84,15 +84,14 @@ class Tally:
         waived: Samples of each outcome that a waiver took.
         waived_mutual: Those of `mutual` that a waiver took.
         within_noise: Mismatches no further off than the legacy side's own noise explains, waived ones left out.
-        by_category: The counts a category.
-        drawn: Random draws of each outcome a category; a text counts as often as it was drawn.
-        drawn_waived: Those that a waiver took, a category.
+        by_category: The counts per category.
+        drawn: Random draws of each outcome per category; a text counts as often as it was drawn.
+        drawn_waived: Those that a waiver took, per category.
         drawn_texts: Samples that came from a random draw.
-        measures: What each measure that has a limit came to.
+        measures: Running result of each measure that has a limit.
         identical: Compared samples whose two vectors are equal as float32.
         cosine_sum: Sum of all cosines, for the mean; the same to the last bit however the set was cut into blocks.
         norm_ratios: Smallest and largest norm ratio of the compared samples; infinite where there is none.
-        misgraded: Samples whose outcome contradicts their measures under `thresholds`: they were graded against others.
     """
 
     thresholds: Thresholds
@@ -109,7 +108,6 @@ class Tally:
     drawn_texts: int = 0
     measures: dict[Measure, MeasureTally] = field(default_factory=dict[Measure, MeasureTally])
     identical: int = 0
-    misgraded: int = 0
     cosine_sum: float = 0.0
     norm_ratios: tuple[float, float] = (math.inf, -math.inf)
     _worst: WorstRows = field(default_factory=WorstRows)
@@ -142,7 +140,7 @@ class Tally:
         return self.counts[outcome] - self.waived[outcome] - mutual - noise
 
     def add(self, rows: ComparedRows) -> None:
-        """Take in the next block.
+        """Grade the next block and take it in.
 
         Raises:
             MetricInputError: The block does not follow the last one: a sample would be counted twice, or never.
@@ -150,7 +148,7 @@ class Tally:
         if rows.start != self.samples:
             problem = f"a block that starts at ordinal {rows.start} does not follow {self.samples} samples"
             raise MetricInputError(problem, remedy="Materialize parity again.")
-        off = beyond(self.thresholds, rows)
+        rows, off = grade(rows, self.thresholds), beyond(self.thresholds, rows)
         waivers = self._waivers_of(rows, off)
         waived = np.array([waiver is not None for waiver in waivers], np.bool_)
         noise = self._noise_of(rows, off) & ~waived
@@ -201,10 +199,6 @@ class Tally:
         self.identical += int(rows.identical[measured].sum())
         # One addition after the other and not numpy's pairwise sum, whose last bit depends on the size of the block.
         self.cosine_sum = float(np.add.accumulate(np.append(self.cosine_sum, rows.cosine[measured]))[-1])
-        matched = np.array([outcome is Outcome.MATCH for outcome in rows.outcomes], np.bool_)
-        graded = np.array([outcome in GRADED for outcome in rows.outcomes], np.bool_)
-        wrong = graded & (matched == failing(self.thresholds, rows))
-        self.misgraded += int((wrong | (graded != measured)).sum())
 
     def _widen(self, rows: ComparedRows) -> None:
         for place, norms in enumerate((rows.legacy_norm, rows.candidate_norm)):

@@ -1,22 +1,23 @@
 """The limits of the measures, and which compared rows stay within them.
 
-Here belongs the one place where a measure meets its limit: comparing, grading again and counting all ask it. What a
-row beyond a limit means for the verdict belongs to `verdict`.
+Here belongs the one place where a measure meets its limit. Verdicts and diagnoses both ask `grade` which rows match.
+What a row beyond a limit means for the verdict belongs to `decision`.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
-from typing import Any, Final, Protocol, Self
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from parity_pipeline.core.compare import ComparedRows
 from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.limits import COSINE_THRESHOLD, NORM_RATIO_TOLERANCE
 from parity_pipeline.core.metrics import Float64
 from parity_pipeline.core.number_format import cosine_text, limit_text, passing_limit_text
-from parity_pipeline.core.outcomes import Measure, Severity
+from parity_pipeline.core.outcomes import GRADED, Measure, Outcome, Severity
 
 _DIGITS: Final = 6
 """Significant digits of a printed norm or difference."""
@@ -32,7 +33,7 @@ class Thresholds:
         max_abs_delta_unit: Largest element difference after normalising both, in (0, 2]; absolute.
         max_abs_delta: Largest element difference of the raw vectors; absolute.
         max_abs_delta_relative: The same divided by the legacy norm, so that it holds at any scale of the legacy side.
-        warn_only: Measures that are told and fail no sample. All others that have a limit fail it.
+        warn_only: Measures that are reported and fail no sample. All others that have a limit fail it.
 
     Raises:
         MetricInputError: No measure could fail a sample, so nothing could ever fail.
@@ -59,40 +60,8 @@ class Thresholds:
         """Return what a sample beyond the limit of this measure comes to."""
         return Severity.WARN if measure in self.warn_only else Severity.FAIL
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the thresholds as plain JSON values."""
-        return asdict(self) | {"warn_only": [measure.value for measure in self.warn_only]}
 
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """Return the thresholds that `to_json` gave.
-
-        Raises:
-            TypeError: A field that is not known.
-            ValueError: A measure that is not known.
-        """
-        plain = dict(value)
-        if "warn_only" in plain:
-            plain["warn_only"] = tuple(Measure(name) for name in plain["warn_only"])
-        return cls(**plain)
-
-
-class Measured(Protocol):
-    """Rows with measures; arrays of float64, shape (rows,), NaN where nothing was measured."""
-
-    @property
-    def cosine(self) -> Float64: ...  # noqa: D102 - the fields of `comparing.ComparedRows`
-    @property
-    def legacy_norm(self) -> Float64: ...  # noqa: D102
-    @property
-    def norm_ratio(self) -> Float64: ...  # noqa: D102
-    @property
-    def max_abs_delta(self) -> Float64: ...  # noqa: D102
-    @property
-    def max_abs_delta_unit(self) -> Float64: ...  # noqa: D102
-
-
-def values_of(measure: Measure, rows: Measured) -> Float64:
+def values_of(measure: Measure, rows: ComparedRows) -> Float64:
     """Return what is held against the limit of a measure, float64, shape (rows,); NaN where nothing was measured."""
     if measure is Measure.COSINE:
         return rows.cosine
@@ -111,19 +80,27 @@ def within(measure: Measure, values: Float64, limit: float) -> NDArray[np.bool_]
     return values >= limit if measure is Measure.COSINE else values <= limit
 
 
-def beyond(thresholds: Thresholds, rows: Measured) -> dict[Measure, NDArray[np.bool_]]:
+def beyond(thresholds: Thresholds, rows: ComparedRows) -> dict[Measure, NDArray[np.bool_]]:
     """Tell, for each measure that has a limit, which rows are not within it; unmeasured rows are not."""
     return {
         measure: ~within(measure, values_of(measure, rows), limit) for measure, limit in thresholds.limits().items()
     }
 
 
-def failing(thresholds: Thresholds, rows: Measured) -> NDArray[np.bool_]:
-    """Tell which rows are not within a limit that fails a sample; bool, shape (rows,)."""
+def grade(rows: ComparedRows, thresholds: Thresholds) -> ComparedRows:
+    """Return the rows with `MATCH` or `MISMATCH` in place of `COMPARED`; every outcome without measures stays.
+
+    A row is a mismatch if it is not within every limit that fails a sample. NaN is within none, so that a row whose
+    measure was lost does not match. Rows that were graded before are graded anew.
+    """
     off = [
         flags for measure, flags in beyond(thresholds, rows).items() if thresholds.severity(measure) is Severity.FAIL
     ]
-    return np.logical_or.reduce(off)
+    outcomes = [
+        (Outcome.MISMATCH if fails else Outcome.MATCH) if outcome is Outcome.COMPARED or outcome in GRADED else outcome
+        for outcome, fails in zip(rows.outcomes, np.logical_or.reduce(off).tolist(), strict=True)
+    ]
+    return replace(rows, outcomes=outcomes)
 
 
 _LEAVES: Final[Mapping[Measure, str]] = {

@@ -1,12 +1,13 @@
-"""Survey one side's vectors as they stream by: dimensions, non-finite and zero rows, norms.
+"""Statistics of one side's vectors as they stream by: dimensions, non-finite and zero rows, norms.
 
 Here belongs what can be said of a lane alone, without its partner. Comparing two lanes belongs to `compare`.
 """
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -14,7 +15,26 @@ from parity_pipeline.core.fetched_rows import FetchedRows
 from parity_pipeline.core.outcomes import RowStatus
 
 DIMENSIONS_LISTED: Final = 16
-"""Distinct dimensions that are told apart; a side that shows more is counted under the dimension -1."""
+"""Distinct dimensions that are counted apart; a side that shows more is counted under the dimension -1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VectorSummary:
+    """What all vectors of a lane looked like.
+
+    Attributes:
+        dimensions: Rows of each vector length; "-1" stands for further lengths.
+        non_finite_rows: Rows with a vector that holds NaN or infinity.
+        zero_rows: Rows with a vector of zeros alone.
+        norm_low: Smallest L2 norm of the other rows; None where there are none.
+        norm_high: Largest L2 norm of them.
+    """
+
+    dimensions: Mapping[str, int] = field(default_factory=dict[str, int])
+    non_finite_rows: int = 0
+    zero_rows: int = 0
+    norm_low: float | None = None
+    norm_high: float | None = None
 
 
 @dataclass(slots=True)
@@ -59,19 +79,19 @@ class VectorStats:
         if len(real):
             self.low, self.high = min(self.low, float(real.min())), max(self.high, float(real.max()))
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the survey as plain JSON values; norms are None where no finite, non-zero vector came."""
+    def summary(self) -> VectorSummary:
+        """Return what came so far."""
         known = math.isfinite(self.low)
-        return {
-            "dimensions": {str(length): count for length, count in sorted(self.dimensions.items())},
-            "non_finite_rows": self.non_finite_rows,
-            "zero_rows": self.zero_rows,
-            "norm_low": self.low if known else None,
-            "norm_high": self.high if known else None,
-        }
+        return VectorSummary(
+            dimensions={str(length): count for length, count in sorted(self.dimensions.items())},
+            non_finite_rows=self.non_finite_rows,
+            zero_rows=self.zero_rows,
+            norm_low=self.low if known else None,
+            norm_high=self.high if known else None,
+        )
 
 
-def completeness_faults(status_counts: "Counter[str] | dict[str, int]", expected: int) -> tuple[str, ...]:
+def completeness_faults(status_counts: Mapping[str, int], expected: int) -> tuple[str, ...]:
     """Return why a fetch is not complete; empty when every sample has a vector or a definite refusal.
 
     No sample at all is a fault too: a fetch of nothing proves nothing.
@@ -81,22 +101,22 @@ def completeness_faults(status_counts: "Counter[str] | dict[str, int]", expected
     if rows != expected or not expected:
         faults.append(f"{rows} of {expected} samples have a row")
     lost = (status.value for status in (RowStatus.FAILED, RowStatus.MALFORMED))
-    return (*faults, *(f"{status_counts[name]} rows {name}" for name in lost if status_counts.get(name, 0)))
+    return (*faults, *(f"{count} rows {name}" for name in lost if (count := status_counts.get(name, 0))))
 
 
-def vector_faults(survey: dict[str, Any], ok_rows: int) -> tuple[str, ...]:
+def vector_faults(summary: VectorSummary, ok_rows: int) -> tuple[str, ...]:
     """Return why a lane's vectors are not finite and of one dimension; empty when they are.
 
     No vector at all is a fault.
     """
     faults: list[str] = []
-    dimensions = survey["dimensions"]
     if not ok_rows:
         faults.append("no sample has a vector")
-    if len(dimensions) > 1:
-        faults.append("vectors of several dimensions: " + ", ".join(f"{n} of {d}" for d, n in dimensions.items()))
-    if survey["non_finite_rows"]:
-        faults.append(f"{survey['non_finite_rows']} vectors hold NaN or infinity")
-    if survey["zero_rows"]:
-        faults.append(f"{survey['zero_rows']} vectors are zero")
+    if len(summary.dimensions) > 1:
+        listed = ", ".join(f"{count} of {length}" for length, count in summary.dimensions.items())
+        faults.append(f"vectors of several dimensions: {listed}")
+    if summary.non_finite_rows:
+        faults.append(f"{summary.non_finite_rows} vectors hold NaN or infinity")
+    if summary.zero_rows:
+        faults.append(f"{summary.zero_rows} vectors are zero")
     return tuple(faults)

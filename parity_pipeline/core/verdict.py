@@ -1,111 +1,237 @@
 """The record of a verdict, with all that a report, a check and a summary need.
 
-Here belong the fields and their stored version. Deciding belongs to `decision` and counting to `tally`, whose names can
-be imported from here too.
+Here belong the fields and their stored version. Deciding belongs to `decision`, counting to `tally`, composing to
+`verdict_builder`, the stored form to `storage.verdict_files`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
 
-from parity_pipeline.core.outcomes import Decision, Outcome
+from parity_pipeline.core.confidence import ShareBound
+from parity_pipeline.core.diagnosis.records import Diagnosis
+from parity_pipeline.core.hazards.coverage import CaseCoverage
+from parity_pipeline.core.noise_floor import NoiseFloor, NoiseFloors
+from parity_pipeline.core.outcomes import GRADED, Decision, Measure, Outcome, Severity, Side
+from parity_pipeline.core.provenance import Provenance, SampleSetIdentity
+from parity_pipeline.core.stability.records import Stability
+from parity_pipeline.core.wire_drift import DriftRow, NormRange
+from parity_pipeline.core.worst_rows import JudgedRow
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION: Final = 3
 """Version of the verdict's JSON form; raised when a reader of the old form would misread the new one.
 
 2: a pass may be one with waivers, so that samples counted as mismatches no longer rule a pass out.
+3: nested records; every measure holds its limit and severity, every side its evidence.
 """
+
+OutcomeCounts = Mapping[Outcome, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplesApart:
+    """Samples counted apart, each once, so that the numbers sum to all.
+
+    Attributes:
+        matched: Within every limit that fails a sample.
+        different: Prove a difference that nothing excuses.
+        waived: Taken by a waiver.
+        within_noise: Below the cosine threshold, and explained by the legacy side's own noise.
+        without_evidence: No usable response of one side, or NaN or zeros on both.
+        refused_by_both: Refused by both sides.
+    """
+
+    matched: int
+    different: int
+    waived: int
+    within_noise: int
+    without_evidence: int
+    refused_by_both: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleCounts:
+    """How many samples have each outcome.
+
+    Attributes:
+        outcomes: Samples of each outcome, every one of `outcomes.IN_VERDICTS` named.
+        by_category: The counts that are not 0, per category.
+        apart: The same samples by what they mean; None in a verdict of schema 1.
+        waived: Samples that each waiver took, by its id.
+        identical: Compared samples equal as float32.
+    """
+
+    outcomes: OutcomeCounts
+    by_category: Mapping[str, OutcomeCounts]
+    apart: SamplesApart | None
+    waived: Mapping[str, int]
+    identical: int
+
+    @property
+    def samples(self) -> int:
+        """Return the number of samples that have an outcome."""
+        return sum(self.outcomes.values())
+
+    @property
+    def compared(self) -> int:
+        """Return the number of samples that have a cosine."""
+        return sum(self.outcomes.get(outcome, 0) for outcome in GRADED)
+
+    @property
+    def matched(self) -> int:
+        """Return the number of samples that match."""
+        return self.outcomes.get(Outcome.MATCH, 0)
+
+    @property
+    def refused_by_both(self) -> int:
+        """Return the number of samples that both sides refuse."""
+        return self.outcomes.get(Outcome.REFUSED_BY_BOTH, 0)
+
+    @property
+    def samples_waived(self) -> int:
+        """Return the number of samples that waivers took."""
+        return self.apart.waived if self.apart else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureResult:
+    """Result of one measure that has a limit, over all compared samples.
+
+    Attributes:
+        measure: The measure.
+        limit: Its limit.
+        severity: What a sample beyond the limit comes to.
+        beyond: Samples beyond the limit.
+        failing: Those of them that neither a waiver nor noise excuses.
+        worst: The worst value; None where none was measured.
+        worst_sample: Id of its sample.
+        passing_limit: The limit, as text, at which no sample without a waiver would have been beyond it; None where
+            none was, or where none can be named.
+    """
+
+    measure: Measure
+    limit: float
+    severity: Severity
+    beyond: int
+    failing: int
+    worst: float | None
+    worst_sample: str | None
+    passing_limit: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RandomDraws:
+    """What the samples that came from a random draw prove.
+
+    Attributes:
+        texts: Samples that came from a random draw.
+        draws: How often they were drawn.
+        by_category: Random draws of each outcome that are not 0, per category.
+        bounds: What they prove: of all together first (category None), then of each category.
+        required_bound: Share of inputs that at most may fail; None where no proof was asked for.
+    """
+
+    texts: int
+    draws: int
+    by_category: Mapping[str, OutcomeCounts]
+    bounds: tuple[ShareBound, ...]
+    required_bound: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideEvidence:
+    """What is known of one side.
+
+    Attributes:
+        provenance: Where its batch came from.
+        norms: The L2 norms of its vectors.
+        floor: Its noise floor; None where none was measured.
+        stability: What trying it against itself showed; None where it was not tried.
+    """
+
+    provenance: Provenance
+    norms: NormRange
+    floor: NoiseFloor | None
+    stability: Stability | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The verdict on one endpoint, date and model, with all that a report and a summary need. Plain values only.
+    """The verdict on one endpoint, date and model.
 
     Attributes:
-        schema: `SCHEMA_VERSION`.
         endpoint: What was probed; `embed`.
         date: Partition date, ISO 8601.
         model: Model name.
-        decision: `PASS`, `PASS WITH WAIVERS`, `FAIL` or `INCONCLUSIVE`.
+        decision: The decision.
         reasons: Why, worst first.
-        thresholds: Limit a measure.
-        samples: Size of the sample set.
-        compared: Samples that have a cosine.
-        counts: Samples of each outcome, every outcome named.
-        by_category: The counts that are not 0, a category.
-        worst_cosine: Smallest cosine; None where none was measured. It is also the threshold at which this date
-            would have no mismatch.
-        mean_cosine: Mean cosine; None likewise.
-        worst_sample: Id of the sample with the smallest cosine.
-        identical: Compared samples equal as float32.
-        norms_differ: Compared samples whose norm ratio leaves the tolerance.
-        norms: `{"legacy": [low, high], "candidate": [low, high]}`, None where unknown.
-        rows: The rows of the report's table, `JudgedRow` as plain values.
-        drift: The drift catalogue, `DriftRow` as plain values.
-        sides: The provenance of each side, as plain values.
-        sample_set: `{"hash", "samples", "duplicates_dropped", "sources"}`.
+        findings: What else a person has to see to: waivers, and sides that are not repeatable.
+        sample_set: The set that was probed.
+        counts: How many samples have each outcome.
+        measures: Each measure that has a limit, in the order of `Measure`; cosine and norm ratio always have one.
+        mean_cosine: Mean cosine; None where none was measured. It decides nothing.
+        norm_ratios: Smallest and largest norm ratio of all compared samples; None where there is none.
+        random: What the random samples prove.
+        legacy: What is known of the legacy side.
+        candidate: What is known of the candidate.
+        diagnosis: What explains the failing samples; None where no diagnosis was made.
+        coverage: Documented failure modes that this run would have shown; None in a verdict of an earlier version.
+        drift: The wire drift of the two sides.
+        rows: The rows of the report's table; empty in the ledger.
         package_version: Version that judged.
-        severities: `fail` or `warn`, a measure that has a limit.
-        measures: A measure that has a limit: `{"limit", "off", "failing", "worst", "worst_sample", "passing_limit"}`.
-            `passing_limit` is text, the limit at which no sample without a waiver would have left it; None where none
-            did, or where none can be named.
-        norm_ratios: Smallest and largest norm ratio of all compared samples, None where there is none.
-        apart: Samples counted apart, each once: `matched`, `different`, `waived`, `within_noise`, `without_evidence`,
-            `refused_by_both`.
-        drawn: `{"texts", "draws"}`: samples that came from a random draw, and how often they were drawn.
-        drawn_by_category: Random draws of each outcome that are not 0, a category.
-        confidence: What the random samples prove, `ShareBound` as plain values with its `sentence`; the one of all
-            together, category None, comes first.
-        required_bound: Share of inputs that at most may fail; None where no proof was asked for.
-        floors: The noise floor of each side, `NoiseFloor` as plain values, None where none was measured.
-        findings: What else a person has to see to, in words: waivers, and sides that contradict themselves.
-        waived: Samples that each waiver took, by its id.
-        diagnosis: What explains the failing samples, `diagnosis.records.Diagnosis` as plain values, with the collisions
-            that one side alone has under `collisions`; empty where none was made.
-        stability: What asking each side the same texts in different ways showed, by side and as plain values; a side
-            that was not tried is not named.
-        coverage: Documented failure modes that this run would have shown: `{"exercised": [1, …], "missing": [{"number",
-            "title", "why"}, …], "total"}`; empty in a verdict of an earlier version.
+        schema: `SCHEMA_VERSION`.
     """
 
     endpoint: str
     date: str
     model: str
     decision: Decision
-    reasons: Sequence[str]
-    thresholds: Mapping[str, float]
-    samples: int
-    compared: int
-    counts: Mapping[str, int]
-    by_category: Mapping[str, Mapping[str, int]]
-    worst_cosine: float | None
+    reasons: tuple[str, ...]
+    findings: tuple[str, ...]
+    sample_set: SampleSetIdentity
+    counts: SampleCounts
+    measures: tuple[MeasureResult, ...]
     mean_cosine: float | None
-    worst_sample: str | None
-    identical: int
-    norms_differ: int
-    norms: Mapping[str, Sequence[float | None]]
-    rows: Sequence[Mapping[str, Any]]
-    drift: Sequence[Mapping[str, Any]]
-    sides: Mapping[str, Mapping[str, Any]]
-    sample_set: Mapping[str, Any]
+    norm_ratios: tuple[float, float] | None
+    random: RandomDraws
+    legacy: SideEvidence
+    candidate: SideEvidence
+    diagnosis: Diagnosis | None
+    coverage: CaseCoverage | None
+    drift: tuple[DriftRow, ...]
+    rows: tuple[JudgedRow, ...]
     package_version: str
-    severities: Mapping[str, str] = field(default_factory=dict[str, str])
-    measures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
-    norm_ratios: Sequence[float | None] = (None, None)
-    apart: Mapping[str, int] = field(default_factory=dict[str, int])
-    drawn: Mapping[str, int] = field(default_factory=dict[str, int])
-    drawn_by_category: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
-    confidence: Sequence[Mapping[str, Any]] = ()
-    required_bound: float | None = None
-    floors: Mapping[str, Mapping[str, Any] | None] = field(default_factory=dict[str, Mapping[str, Any] | None])
-    findings: Sequence[str] = ()
-    waived: Mapping[str, int] = field(default_factory=dict[str, int])
-    diagnosis: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    stability: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
-    coverage: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    schema: int = SCHEMA_VERSION
+    schema: Literal[3] = SCHEMA_VERSION
 
+    @property
+    def sides(self) -> tuple[SideEvidence, SideEvidence]:
+        """Return what is known of the legacy and of the candidate side, in this order."""
+        return self.legacy, self.candidate
 
-def counts_by_name(counts: Mapping[Outcome, int], outcomes: Iterable[Outcome] = Outcome) -> dict[str, int]:
-    """Return the counts under the stored names of the outcomes, every one named, zeros included."""
-    return {outcome.value: counts.get(outcome, 0) for outcome in outcomes}
+    def side(self, side: Side) -> SideEvidence:
+        """Return what is known of one side."""
+        return self.legacy if side is Side.LEGACY else self.candidate
+
+    @property
+    def floors(self) -> NoiseFloors:
+        """Return the noise floors of both sides."""
+        return NoiseFloors(legacy=self.legacy.floor, candidate=self.candidate.floor)
+
+    def measure(self, measure: Measure) -> MeasureResult:
+        """Return the result of a measure that has a limit, as cosine and norm ratio always have."""
+        return next(one for one in self.measures if one.measure is measure)
+
+    @property
+    def threshold(self) -> float:
+        """Return the limit of the cosine."""
+        return self.measure(Measure.COSINE).limit
+
+    @property
+    def worst_cosine(self) -> float | None:
+        """Return the smallest cosine; None where none was measured."""
+        return self.measure(Measure.COSINE).worst
+
+    @property
+    def norms_differ(self) -> int:
+        """Return the number of compared samples whose norm ratio leaves the tolerance."""
+        return self.measure(Measure.NORM_RATIO).beyond

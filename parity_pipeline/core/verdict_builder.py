@@ -1,175 +1,167 @@
-"""Draw a whole verdict from a tally and from where the two batches came from.
+"""Build the verdict record from the tally and from where the two batches came from.
 
-Here belongs the composition of the record that everything later reads. The decision itself belongs to `verdict`.
+Here belongs the composition of the record that everything later reads. The decision itself belongs to `decision`.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from parity_pipeline.core.decision import DecisionInputs, decide, share_bounds
+from parity_pipeline.core.diagnosis.records import Diagnosis
 from parity_pipeline.core.hazards.coverage import cases_exercised
-from parity_pipeline.core.limits import BOUND_GOAL
-from parity_pipeline.core.outcomes import Measure, Outcome, Side
+from parity_pipeline.core.outcomes import IN_VERDICTS, Measure, Outcome, Side
+from parity_pipeline.core.parity_header import ParityHeader
 from parity_pipeline.core.provenance import Provenance, echo_fault
-from parity_pipeline.core.tally import MUTUAL, MeasureTally, Tally
+from parity_pipeline.core.stability.records import StabilityOfSides
+from parity_pipeline.core.tally import MUTUAL, Tally
 from parity_pipeline.core.thresholds import passing_text, within
-from parity_pipeline.core.verdict import Verdict, counts_by_name
-from parity_pipeline.core.wire_drift import catalogue
+from parity_pipeline.core.verdict import (
+    MeasureResult,
+    RandomDraws,
+    SampleCounts,
+    SamplesApart,
+    SideEvidence,
+    Verdict,
+)
+from parity_pipeline.core.wire_drift import wire_drift
 from parity_pipeline.core.worst_rows import DIFFERENT
-
-NOTHING: Final[Mapping[str, Any]] = {}
 
 
 def caveats_of(sides: Iterable[Provenance]) -> tuple[str, ...]:
     """Return why even equal vectors of these batches prove nothing: another model answered, or a lane gave up."""
-    doubts: list[str] = []
+    caveats: list[str] = []
     for batch in sides:
         if fault := echo_fault(batch):
-            doubts.append(fault)
-        doubts.extend(f"{batch.side}: {doubt}" for doubt in batch.doubts)
+            caveats.append(fault)
+        caveats.extend(f"{batch.side}: {doubt}" for doubt in batch.doubts)
         if batch.stopped_early:
-            doubts.append(f"the {batch.side} lane stopped early: {batch.stopped_early}")
-    return tuple(doubts)
+            caveats.append(f"the {batch.side} lane stopped early: {batch.stopped_early}")
+    return tuple(caveats)
 
 
 def build_verdict(
     tally: Tally,
+    header: ParityHeader,
     *,
     endpoint: str,
     date: str,
     model: str,
-    sides: tuple[Provenance, Provenance],
-    sample_set: Mapping[str, Any],
-    pairing_faults: Sequence[str],
     package_version: str,
     required_bound: float | None = None,
-    diagnosis: Mapping[str, Any] = NOTHING,
-    stability: Mapping[str, Mapping[str, Any]] = NOTHING,
-    experiments: Sequence[str] = (),
+    diagnosis: Diagnosis | None = None,
+    stability: StabilityOfSides | None = None,
 ) -> Verdict:
     """Judge a tally and return the whole verdict.
 
     Args:
         tally: The compared rows, all of them; empty where pairing was refused. Waivers and floors are the tally's.
+        header: What was paired: sample set, batches, and why they may not be paired.
         endpoint: What was probed.
         date: Partition date, ISO 8601.
         model: Model name.
-        sides: Where the legacy and the candidate batch came from, in this order.
-        sample_set: `{"hash", "samples", "duplicates_dropped", "sources"}` of the stored set.
-        pairing_faults: Why the batches may not be paired; empty where they were.
         package_version: Version that judges.
         required_bound: Share of inputs, in (0, 1), that at most may fail; None asks for no proof.
-        diagnosis: What explains the failing samples, as plain values; empty where none was made.
-        stability: What trying each side against itself showed, by side and as plain values.
-        experiments: Names of the stability experiments that ran on both sides, for the coverage.
+        diagnosis: What explains the failing samples; None where no diagnosis was made.
+        stability: What trying each side against itself showed.
     """
-    legacy, candidate = sides
-    circumstances = DecisionInputs(
-        expected=int(sample_set["samples"]),
-        pairing_faults=pairing_faults,
-        doubts=caveats_of(sides),
+    tried = stability or StabilityOfSides()
+    inputs = DecisionInputs(
+        expected=header.sample_set.samples,
+        pairing_faults=header.pairing_faults,
+        doubts=caveats_of(header.sides),
         required_bound=required_bound,
     )
-    decision, reasons = decide(tally, circumstances)
-    worst = tally.worst_cosine()
+    decision, reasons = decide(tally, inputs)
     norms = tally.norms()
-    limits = tally.thresholds.limits()
+    legacy, candidate = (
+        SideEvidence(
+            provenance=batch,
+            norms=span,
+            floor=tally.floors.legacy if side is Side.LEGACY else tally.floors.candidate,
+            stability=tried.legacy if side is Side.LEGACY else tried.candidate,
+        )
+        for side, batch, span in zip(Side, header.sides, norms, strict=True)
+    )
+    low, high = tally.norm_ratios
     return Verdict(
         endpoint=endpoint,
         date=date,
         model=model,
         decision=decision,
         reasons=reasons,
-        thresholds={measure.value: limit for measure, limit in limits.items()},
-        samples=tally.samples,
-        compared=tally.compared,
-        counts=counts_by_name(tally.counts),
-        by_category=_by_category(tally.by_category),
-        worst_cosine=worst.cosine if worst else None,
-        mean_cosine=tally.cosine_sum / tally.compared if tally.compared else None,
-        worst_sample=worst.id if worst else None,
-        identical=tally.identical,
-        norms_differ=tally.norms_differ,
-        norms={side.value: (span.low, span.high) for side, span in zip(Side, norms, strict=True)},
-        rows=[asdict(row) for row in tally.shown_rows()],
-        drift=[row.to_json() for row in catalogue(legacy.observation, candidate.observation, *norms)],
-        sides={Side.LEGACY.value: legacy.to_json(), Side.CANDIDATE.value: candidate.to_json()},
-        sample_set=dict(sample_set),
-        package_version=package_version,
-        severities={measure.value: tally.thresholds.severity(measure).value for measure in limits},
-        measures={
-            measure.value: _measure(measure, limits[measure], found) for measure, found in tally.measures.items()
-        },
-        norm_ratios=tuple(_number(ratio) for ratio in tally.norm_ratios),
-        apart=counted_apart(tally),
-        drawn={"texts": tally.drawn_texts, "draws": sum(counts.total() for counts in tally.drawn.values())},
-        drawn_by_category=_by_category(tally.drawn),
-        confidence=[
-            bound.to_json() | {"sentence": bound.sentence(BOUND_GOAL if required_bound is None else required_bound)}
-            for bound in share_bounds(tally)
-        ],
-        required_bound=required_bound,
-        floors=tally.floors.to_json(),
         findings=(
-            *tally.waivers.findings(complete=not pairing_faults and tally.samples == circumstances.expected),
+            *tally.waivers.findings(complete=not header.pairing_faults and tally.samples == inputs.expected),
             *tally.floors.instability(tally.thresholds.cosine),
+            *(finding.words for one in tried.tried for finding in one.findings),
         ),
-        waived={name: count for name, count in sorted(tally.waivers.taken.items()) if count},
-        diagnosis=dict(diagnosis),
-        stability=dict(stability),
-        coverage=_coverage(tally, experiments),
+        sample_set=header.sample_set,
+        counts=SampleCounts(
+            outcomes={outcome: tally.counts[outcome] for outcome in IN_VERDICTS},
+            by_category=_by_category(tally.by_category),
+            apart=counted_apart(tally),
+            waived={name: count for name, count in sorted(tally.waivers.taken.items()) if count},
+            identical=tally.identical,
+        ),
+        measures=tuple(_measure(tally, measure, limit) for measure, limit in tally.thresholds.limits().items()),
+        mean_cosine=tally.cosine_sum / tally.compared if tally.compared else None,
+        norm_ratios=(low, high) if math.isfinite(low) and math.isfinite(high) else None,
+        random=RandomDraws(
+            texts=tally.drawn_texts,
+            draws=sum(counts.total() for counts in tally.drawn.values()),
+            by_category=_by_category(tally.drawn),
+            bounds=share_bounds(tally),
+            required_bound=required_bound,
+        ),
+        legacy=legacy,
+        candidate=candidate,
+        diagnosis=diagnosis,
+        coverage=cases_exercised(tally.by_category, tried.completed),
+        drift=wire_drift(header.sides[0].observation, header.sides[1].observation, *norms),
+        rows=tally.shown_rows(),
+        package_version=package_version,
     )
 
 
-def _coverage(tally: Tally, experiments: Sequence[str]) -> dict[str, Any]:
-    found = cases_exercised(tally.by_category, experiments)
-    missing = [{"number": one.number, "title": one.title, "why": one.why} for one in found.missing]
-    return {"exercised": list(found.exercised), "missing": missing, "total": found.total}
-
-
-def counted_apart(tally: Tally) -> dict[str, int]:
-    """Return how many samples matched, differ, are excused or prove nothing; each sample once, so they sum to all."""
+def counted_apart(tally: Tally) -> SamplesApart:
+    """Return how many samples matched, differ, are excused or prove nothing."""
     missing = tally.counts[Outcome.MISSING] - tally.waived[Outcome.MISSING]
     mutual = sum(tally.mutual[outcome] - tally.waived_mutual[outcome] for outcome in MUTUAL)
-    return {
-        "matched": tally.counts[Outcome.MATCH],
-        "different": sum(tally.different(outcome) for outcome in DIFFERENT),
-        "waived": tally.waived.total(),
-        "within_noise": tally.within_noise,
-        "without_evidence": missing + mutual,
-        "refused_by_both": tally.counts[Outcome.REFUSED_BY_BOTH],
-    }
+    return SamplesApart(
+        matched=tally.counts[Outcome.MATCH],
+        different=sum(tally.different(outcome) for outcome in DIFFERENT),
+        waived=tally.waived.total(),
+        within_noise=tally.within_noise,
+        without_evidence=missing + mutual,
+        refused_by_both=tally.counts[Outcome.REFUSED_BY_BOTH],
+    )
 
 
-def _by_category(counts: Mapping[str, Mapping[Outcome, int]]) -> dict[str, dict[str, int]]:
+def _by_category(counts: Mapping[str, Mapping[Outcome, int]]) -> dict[str, dict[Outcome, int]]:
     return {
-        category: {outcome.value: count for outcome, count in sorted(found.items()) if count}
+        category: {outcome: count for outcome, count in sorted(found.items()) if count}
         for category, found in sorted(counts.items())
     }
 
 
-def _measure(measure: Measure, limit: float, found: MeasureTally) -> dict[str, Any]:
-    return {
-        "limit": limit,
-        "off": found.off,
-        "failing": found.failing,
-        "worst": _number(found.worst),
-        "worst_sample": found.worst_sample,
-        "passing_limit": _passing_limit(measure, limit, found.unwaived_worst),
-    }
+def _measure(tally: Tally, measure: Measure, limit: float) -> MeasureResult:
+    found = tally.measures[measure]
+    return MeasureResult(
+        measure=measure,
+        limit=limit,
+        severity=tally.thresholds.severity(measure),
+        beyond=found.off,
+        failing=found.failing,
+        worst=found.worst if math.isfinite(found.worst) else None,
+        worst_sample=found.worst_sample,
+        passing_limit=_passing_limit(measure, limit, found.unwaived_worst),
+    )
 
 
 def _passing_limit(measure: Measure, limit: float, worst: float) -> str | None:
-    """Return the limit at which no sample without a waiver would have left it; None where none did or none could."""
+    """Return the limit at which no sample without a waiver would be beyond it; None where none was or could be."""
     nothing = not math.isfinite(worst) or bool(within(measure, np.array([worst]), limit)[0])
     if nothing or (measure is Measure.COSINE and worst <= 0):
         return None
     return passing_text(measure, worst, limit)
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None

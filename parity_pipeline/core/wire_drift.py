@@ -6,7 +6,6 @@ only what was observed; nothing is typed in by hand.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from parity_pipeline.core.limits import UNIT_NORM_TOLERANCE
 
@@ -31,13 +30,13 @@ class WireObservation:
     """
 
     method_and_path: str = NOT_OBSERVED
-    request_fields: Sequence[str] = ()
-    response_fields: Sequence[str] = ()
-    unknown_fields: Sequence[str] = ()
+    request_fields: tuple[str, ...] = ()
+    response_fields: tuple[str, ...] = ()
+    unknown_fields: tuple[str, ...] = ()
     number_format: str = NOT_OBSERVED
     dimension: int = 0
     default_model: str = NOT_OBSERVED
-    usage_fields: Sequence[str] = ()
+    usage_fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +62,7 @@ def _norm(value: float) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftRow:
-    """One field of the drift catalogue.
+    """One field of the wire drift.
 
     Attributes:
         field: What is compared, such as `response fields`.
@@ -77,10 +76,6 @@ class DriftRow:
     candidate: str
     same: bool | None
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the row as plain JSON values."""
-        return {"field": self.field, "legacy": self.legacy, "candidate": self.candidate, "same": self.same}
-
 
 def _row(field: str, legacy: str, candidate: str) -> DriftRow:
     known = NOT_OBSERVED not in (legacy, candidate)
@@ -91,10 +86,10 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names) if names else NOT_OBSERVED
 
 
-def catalogue(
+def wire_drift(
     legacy: WireObservation, candidate: WireObservation, legacy_norms: NormRange, candidate_norms: NormRange
 ) -> tuple[DriftRow, ...]:
-    """Return the drift catalogue of one date and model: URL, fields, number format, dimension, norms, default model.
+    """Return the wire drift of one date and model: URL, fields, number format, dimension, norms, default model.
 
     The L2 norms are the same when both sides give unit vectors, or when both ranges read the same (two decimals, three
     digits below 1).

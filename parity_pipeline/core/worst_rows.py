@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from parity_pipeline.core.compare import ComparedRows
 from parity_pipeline.core.limits import REPORT_ROWS
-from parity_pipeline.core.outcomes import Outcome
+from parity_pipeline.core.outcomes import GRADED, Outcome
 
 DIFFERENT = (
     Outcome.DIMENSION_MISMATCH,
@@ -21,8 +21,6 @@ DIFFERENT = (
     Outcome.REFUSED_BY_LEGACY,
 )
 SEVERITY = (*DIFFERENT, Outcome.MISSING, Outcome.REFUSED_BY_BOTH, Outcome.MATCH)
-GRADED = (Outcome.MATCH, Outcome.MISMATCH)
-"""Outcomes of samples that were compared: they have a cosine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +37,7 @@ class JudgedRow:
     id: str
     category: str
     head: str
-    outcome: str
+    outcome: Outcome
     side: str | None
     legacy_dimension: int
     candidate_dimension: int
@@ -58,13 +56,13 @@ class JudgedRow:
 
 
 def row_of(rows: ComparedRows, index: int, *, waiver: str | None = None, within_noise: bool = False) -> JudgedRow:
-    """Return one row of a compared block in the form that reports and JSON use."""
+    """Return one row of a graded block in the form that reports and JSON use."""
     return JudgedRow(
         ordinal=rows.start + index,
         id=rows.ids[index],
         category=rows.categories[index],
         head=rows.heads[index],
-        outcome=rows.outcomes[index].value,
+        outcome=rows.outcomes[index],
         side=rows.sides[index],
         legacy_dimension=int(rows.legacy_dimension[index]),
         candidate_dimension=int(rows.candidate_dimension[index]),

@@ -18,11 +18,10 @@ from parity_pipeline.steps.judge_partition import judge_partition
 from parity_pipeline.steps.measure_repeatability import measure_repeatability
 from parity_pipeline.steps.pair_lanes import pair_lanes
 from parity_pipeline.steps.write_reports import write_report, write_summary
-from parity_pipeline.storage import stability_files
 from parity_pipeline.storage.embeddings_files import KIND as EMBEDDINGS
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile
+from parity_pipeline.storage.evidence_files import STABILITY_VERSION
 from parity_pipeline.storage.parity_files import KIND as PARITY
-from parity_pipeline.storage.parity_files import ParityFile
 from parity_pipeline.storage.sample_set_files import KIND as SAMPLES
 from parity_pipeline.storage.sample_set_files import SampleSetFile
 
@@ -64,7 +63,6 @@ def build_assets(factory: AssetFactory, freshness: dg.FreshnessPolicy, *, stabil
         group="verdicts",
         kinds={"python", "parquet"},
         deps=[dg.AssetKey("samples"), *LANES],
-        checks=checks.PARITY,
         schema_version=PARITY.version,
         metadata=metadata.columns_of(PARITY),
     )
@@ -74,9 +72,8 @@ def build_assets(factory: AssetFactory, freshness: dg.FreshnessPolicy, *, stabil
         path = run.layout.parity(day, model)
         with explained():
             header = pair_lanes(run, day, model)
-            checked = list(checks.check_parity(ParityFile(path)))
         version = version_of(header.sample_set, *((lane.settings_hash, lane.fetched_to) for lane in header.sides))
-        return Made(metadata=metadata.parity_metadata(header, path), check_results=checked, data_version=version)
+        return Made(metadata=metadata.parity_metadata(header, path), data_version=version)
 
     @factory.asset(["diagnosis"], group="verdicts", kinds={"python", "json"}, deps=diagnosed)
     def diagnosis(context: dg.AssetExecutionContext, run: Run) -> Made:
@@ -162,7 +159,7 @@ def stability_asset(factory: AssetFactory, side: Side) -> dg.AssetsDefinition:
         kinds={"python", "json"},
         checks=checks.STABILITY,
         description=f"The {side} side against itself: repeats, batches, load, history, caches; its noise floor.",
-        schema_version=stability_files.SCHEMA_VERSION,
+        schema_version=STABILITY_VERSION,
     )
     def stability(context: dg.AssetExecutionContext, run: Run) -> Made:
         day, model = split_key(context.partition_key)

@@ -11,9 +11,9 @@ from typing import Final
 
 import dagster as dg
 
+from parity_pipeline.core.decision import cosine_faults, norm_faults
 from parity_pipeline.core.number_format import limit_text
-from parity_pipeline.core.outcomes import PASSING, Outcome
-from parity_pipeline.core.parity_header import ParityHeader, cosine_faults, norm_faults
+from parity_pipeline.core.outcomes import PASSING, Measure
 from parity_pipeline.core.samples import SetHash, corpus_faults
 from parity_pipeline.core.stability.analysis import stable_faults
 from parity_pipeline.core.stability.records import StabilityRecord
@@ -21,7 +21,6 @@ from parity_pipeline.core.vector_stats import completeness_faults, vector_faults
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report.escape import prose
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile
-from parity_pipeline.storage.parity_files import ParityFile
 from parity_pipeline.storage.sample_set_files import SampleSetFile
 
 Results = Iterator[dg.AssetCheckResult]
@@ -31,14 +30,14 @@ LANE: Final = {
     "fetch_complete": "Every sample has a vector or a definite refusal.",
     "vectors_finite_one_dimension": "All vectors are finite, not zero, and of one dimension.",
 }
-PARITY: Final = {
+VERDICT: Final = {
+    "verdict_is_pass": "The verdict on this date and model is PASS, with waivers or without.",
     "cosine_at_threshold": "Every compared sample reaches the cosine threshold.",
     "norms_agree": "The L2 norms of both sides agree; a difference is harmless under cosine and no failure.",
 }
 STABILITY: Final = {
     "stable": "The side returns the same vector for a text, whenever and however it is sent, to the cosine threshold."
 }
-VERDICT: Final = {"verdict_is_pass": "The verdict on this date and model is PASS, with waivers or without."}
 
 
 def specs(
@@ -86,32 +85,30 @@ def check_samples(samples: SampleSetFile) -> Results:
 def check_lane(batch: EmbeddingsFile) -> Results:
     """Compare the stored rows with the counts of the fetch, and check the vectors."""
     provenance = batch.provenance
-    faults = completeness_faults(dict(provenance.status_counts), provenance.samples)
+    faults = completeness_faults(provenance.status_counts, provenance.samples)
     if batch.rows != provenance.samples:
         faults = (*faults, f"the file holds {batch.rows} rows")
     good = f"{provenance.samples} of {provenance.samples} samples fetched"
     yield result("fetch_complete", faults, good, vectors=provenance.ok_rows)
-    faults = vector_faults(dict(provenance.survey), provenance.ok_rows)
+    faults = vector_faults(provenance.survey, provenance.ok_rows)
     yield result("vectors_finite_one_dimension", faults, f"{provenance.ok_rows} finite vectors of one dimension")
 
 
-def check_parity(parity: ParityFile) -> Results:
-    """Repeat what the stored header says of cosines and norms."""
-    header = ParityHeader.from_json(parity.header, str(parity.path))
-    good = f"{header.compared}/{header.compared} ≥ {limit_text(header.thresholds.cosine)}"
-    below = header.counts[Outcome.MISMATCH]
-    yield result(
-        "cosine_at_threshold", cosine_faults(header), good, worst_cosine=header.worst_cosine, samples_below=below
-    )
-    warn = dg.AssetCheckSeverity.WARN
-    yield result("norms_agree", norm_faults(header), "all norms agree", warn, norms_differ=header.norms_differ)
-
-
 def check_verdict(verdict: Verdict) -> Results:
-    """Repeat the verdict."""
+    """Repeat the verdict, and what it says of cosines and norms."""
     faults = () if verdict.decision in PASSING else (verdict.decision.value, *verdict.reasons)
     good = "; ".join((verdict.decision.value, *verdict.reasons))
     yield result("verdict_is_pass", faults, good, worst_cosine=verdict.worst_cosine)
+    compared = verdict.counts.compared
+    yield result(
+        "cosine_at_threshold",
+        cosine_faults(verdict),
+        f"{compared}/{compared} ≥ {limit_text(verdict.threshold)}",
+        worst_cosine=verdict.worst_cosine,
+        samples_below=verdict.measure(Measure.COSINE).beyond,
+    )
+    warn = dg.AssetCheckSeverity.WARN
+    yield result("norms_agree", norm_faults(verdict), "all norms agree", warn, norms_differ=verdict.norms_differ)
 
 
 def check_stability(record: StabilityRecord, threshold: float) -> Results:

@@ -5,7 +5,7 @@ each file in `storage`.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import dagster as dg
 
@@ -41,8 +41,8 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "sample_id": _IDENTITY,
         "category": "Category of the sample, from its source.",
         "head": "Beginning of the text.",
-        "outcome": "What became of the sample; match is the only one that counts as equal.",
-        "side": "Which side the outcome is about: legacy, candidate, both; null for match and mismatch.",
+        "outcome": "Result of comparing the sample; a compared one has a cosine, which the verdict grades.",
+        "side": "Which side the outcome is about: legacy, candidate, both; null for compared.",
         "legacy_dimension": "Numbers in the legacy vector.",
         "candidate_dimension": "Numbers in the candidate vector.",
         "cosine": "Cosine similarity, accumulated in float64.",
@@ -60,7 +60,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
 """What a column holds, by the kind of the file and its name."""
 
 
-def table_schema(kind: TableKind) -> dg.TableSchema:
+def table_schema(kind: TableKind[Any]) -> dg.TableSchema:
     """Return a file's columns with type and words, as Dagster shows them."""
     words = WORDS[kind.name]
     return dg.TableSchema(

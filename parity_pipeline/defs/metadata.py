@@ -11,16 +11,16 @@ from typing import Any, Final
 
 import dagster as dg
 
+from parity_pipeline.core.diagnosis.records import Diagnosis
 from parity_pipeline.core.number_format import cosine_text
-from parity_pipeline.core.outcomes import Outcome
 from parity_pipeline.core.parity_header import ParityHeader
 from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.stability.records import ExperimentResult, StabilityRecord
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.defs.column_docs import table_schema
-from parity_pipeline.report.cause_summary import first_cause, unknown_count
 from parity_pipeline.report.escape import prose
 from parity_pipeline.report.numbers import things
+from parity_pipeline.report.sections.diagnosis import first_cause
 from parity_pipeline.storage.parquet_tables import TableKind
 from parity_pipeline.storage.sample_set_files import SampleSetHeader
 
@@ -33,7 +33,7 @@ _LINK: Final = re.compile(r"\[report\]\(([^()]*)\)")
 """A link of the summary: relative to its folder, so that it leads nowhere from the UI."""
 
 
-def columns_of(kind: TableKind) -> Metadata:
+def columns_of(kind: TableKind[Any]) -> Metadata:
     """Return what the columns of a stored file hold, as metadata of its asset."""
     return {"dagster/column_schema": table_schema(kind)}
 
@@ -43,7 +43,7 @@ def _table(rows: Sequence[tuple[str, str]], left: str, right: str) -> dg.Markdow
     return dg.MetadataValue.md("\n".join(lines))
 
 
-def _counts(counts: Mapping[str, int], left: str) -> dg.MarkdownMetadataValue:
+def _counts(counts: Mapping[Any, int], left: str) -> dg.MarkdownMetadataValue:
     return _table([(name, f"{count:,}") for name, count in counts.items() if count], left, "count")
 
 
@@ -68,14 +68,14 @@ def embeddings_metadata(provenance: Provenance, path: Path) -> Metadata:
         "model requested": provenance.model_asked,
         "models echoed": _counts(provenance.models_echoed, "model"),
         "rows by status": _counts(provenance.status_counts, "status"),
-        "dimensions": ", ".join(survey["dimensions"]),
+        "dimensions": ", ".join(survey.dimensions),
         "requests": provenance.requests,
         "retries": provenance.retries,
         "sample set": provenance.sample_set_hash,
         "path": dg.MetadataValue.path(str(path)),
     }
-    if survey["norm_low"] is not None:
-        facts["L2 norms"] = f"{survey['norm_low']:.6g} to {survey['norm_high']:.6g}"
+    if survey.norm_low is not None and survey.norm_high is not None:
+        facts["L2 norms"] = f"{survey.norm_low:.6g} to {survey.norm_high:.6g}"
     if provenance.errors_by_kind:
         facts["errors by kind"] = _counts(provenance.errors_by_kind, "kind")
     if provenance.stopped_early:
@@ -143,11 +143,11 @@ def verdict_metadata(verdict: Verdict, path: Path) -> Metadata:
         facts["first cause"] = cause
     if verdict.worst_cosine is not None:
         facts["worst cosine"] = verdict.worst_cosine
-        facts["worst cosine, as reported"] = cosine_text(verdict.worst_cosine, verdict.thresholds["cosine"])
+        facts["worst cosine, as reported"] = cosine_text(verdict.worst_cosine, verdict.threshold)
     return facts | {
-        "samples": verdict.samples,
-        "compared": verdict.compared,
-        "matched": verdict.counts.get(Outcome.MATCH, 0),
+        "samples": verdict.counts.samples,
+        "compared": verdict.counts.compared,
+        "matched": verdict.counts.matched,
         "path": dg.MetadataValue.path(str(path)),
     }
 
@@ -178,19 +178,17 @@ def _shown(text: str, path: Path) -> str:
     return "\n".join([*lines[:_SUMMARY_LINES], *more])
 
 
-def diagnosis_metadata(found: Mapping[str, Any]) -> Metadata:
+def diagnosis_metadata(found: Diagnosis | None) -> Metadata:
     """Return the causes that were found, in words."""
-    causes = [
-        f"- **{prose(str(one['name']))}** ({one['confidence']}): {prose(one['words'])}"
-        for one in found.get("causes", ())
-    ]
-    unknown = unknown_count(found)
-    if unknown:
-        causes.append(f"- **unknown**: no cause found for {things(unknown, 'sample')}")
+    if found is None:
+        return {"causes": dg.MetadataValue.md("no diagnosis was made")}
+    causes = [f"- **{prose(one.name)}** ({one.confidence}): {prose(one.words)}" for one in found.causes]
+    if found.unknown:
+        causes.append(f"- **unknown**: no cause found for {things(found.unknown, 'sample')}")
     return {
         "causes": dg.MetadataValue.md("\n".join(causes) or "nothing to explain: no sample fails"),
-        "failing samples": int(found.get("failing", 0)),
-        "explained samples": int(found.get("explained", 0)),
-        "samples looked at": int(found.get("looked_at", 0)),
-        "requests used": int(found.get("requests_used", 0)),
+        "failing samples": found.failing,
+        "explained samples": found.explained,
+        "samples looked at": found.looked_at,
+        "requests used": found.requests_used,
     }

@@ -1,12 +1,11 @@
 """What a reader may conclude from a verdict: what to flip, what to do next.
 
 Here belong the sentences derived from decision, norms, waivers and counts. They never say more than the verdict does. How
-sure to be belongs to `sections.sureness`, layout to `markdown`.
+sure to be belongs to `sections.confidence`, layout to `markdown`.
 """
 
-from collections.abc import Mapping
-
-from parity_pipeline.core.outcomes import PASSING, Decision, RowStatus, Side
+from parity_pipeline.core.outcomes import PASSING, Decision, RowStatus
+from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
 from parity_pipeline.report.commands import backfill_command, run_command
@@ -16,7 +15,7 @@ _LOST = (RowStatus.FAILED, RowStatus.MALFORMED)
 
 
 def flip_advice(verdict: Verdict) -> tuple[Sentence, ...]:
-    """Return what may be flipped next, one sentence a list item.
+    """Return what may be flipped next, one sentence per list item.
 
     PASS allows consumers that rank by cosine; those that rank by dot product or euclidean distance only where no norm
     left its tolerance. PASS WITH WAIVERS allows the same and names the differences that callers will meet. FAIL and
@@ -26,13 +25,13 @@ def flip_advice(verdict: Verdict) -> tuple[Sentence, ...]:
         return (
             ("Nothing. Keep all embedding traffic of ", Verbatim(verdict.model), " on the legacy side."),
             (
-                f"{_mend(verdict)} When the candidate was changed, fetch and judge it again: ",
+                f"{_fix(verdict)} When the candidate was changed, fetch and judge it again: ",
                 Verbatim(backfill_command(verdict.date, verdict.model)),
             ),
         )
     if verdict.decision not in PASSING:
         return (
-            ("Nothing. This is no verdict: it shows neither that the sides agree nor that they differ.",),
+            ("Nothing. There is not enough evidence to say whether the sides agree or differ.",),
             *_towards_a_verdict(verdict),
         )
     scope: Sentence = (
@@ -43,26 +42,26 @@ def flip_advice(verdict: Verdict) -> tuple[Sentence, ...]:
     return (*_by_norms(verdict), *_waived(verdict), scope)
 
 
-def _mend(verdict: Verdict) -> str:
-    if verdict.diagnosis.get("causes"):
-        return "Mend the causes named above, one at a time."
+def _fix(verdict: Verdict) -> str:
+    if verdict.diagnosis and verdict.diagnosis.causes:
+        return "Fix the causes above, one at a time."
     return "Find out why the samples below differ."
 
 
 def _waived(verdict: Verdict) -> tuple[Sentence, ...]:
     """Return the differences that callers will meet although this is a pass."""
-    count = int(verdict.apart.get("waived", 0))
+    count = verdict.counts.samples_waived
     if verdict.decision != Decision.PASS_WITH_WAIVERS or not count:
         return ()
     parts: list[str | Verbatim] = [f"Callers will meet {numbers.things(count, 'difference')} that waivers allow: "]
-    for place, (name, taken) in enumerate(sorted(verdict.waived.items())):
+    for place, (name, taken) in enumerate(sorted(verdict.counts.waived.items())):
         parts += [", " if place else "", Verbatim(name), f" ({numbers.things(taken, 'sample')})"]
     parts.append(". Flip only while the owners of these waivers stand by them; the waived samples are marked below.")
     return (tuple(parts),)
 
 
 def _by_norms(verdict: Verdict) -> tuple[Sentence, ...]:
-    but = " but the waived ones" if verdict.apart.get("waived") else ""
+    but = " but the waived ones" if verdict.counts.samples_waived else ""
     if not verdict.norms_differ:
         return (
             (
@@ -92,28 +91,20 @@ def _by_norms(verdict: Verdict) -> tuple[Sentence, ...]:
 def _towards_a_verdict(verdict: Verdict) -> tuple[Sentence, ...]:
     """Return what to do until there is a verdict, the most specific first."""
     steps: list[Sentence] = []
-    for side in Side:
-        provenance = verdict.sides.get(side.value)
-        if not provenance:
-            steps.append((f"The {side} side left no record of a fetch. Check that it is up, then run both sides.",))
-            continue
-        lost = lost_rows(provenance.get("status_counts") or {})
-        if lost:
-            steps.append(
-                (
-                    (
-                        f"The {side} side gave no usable answer for {numbers.things(lost, 'sample')}. Check its health, "
-                        "then fetch it again: "
-                    ),
-                    Verbatim(backfill_command(verdict.date, verdict.model, side)),
-                )
+    for side in verdict.sides:
+        batch = side.provenance
+        if lost := _lost_rows(batch):
+            told = (
+                f"The {batch.side} side gave no usable response for {numbers.things(lost, 'sample')}. Check its health, "
+                "then fetch it again: "
             )
+            steps.append((told, Verbatim(backfill_command(verdict.date, verdict.model, batch.side))))
     steps.append(
-        ("When every reason above is mended, judge again: ", Verbatim(run_command(verdict.date, verdict.model)))
+        ("When every reason above is fixed, run it again: ", Verbatim(run_command(verdict.date, verdict.model)))
     )
     return tuple(steps)
 
 
-def lost_rows(status_counts: Mapping[str, int]) -> int:
-    """Return how many rows of a side ended without a definite answer."""
-    return sum(int(count) for status, count in status_counts.items() if status in _LOST)
+def _lost_rows(batch: Provenance) -> int:
+    """Return how many rows of a side ended without a definite response."""
+    return sum(batch.status_counts.get(status, 0) for status in _LOST)

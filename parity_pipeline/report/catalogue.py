@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.wire_drift import NOT_OBSERVED
-from parity_pipeline.report.view import drift_of
+from parity_pipeline.report.view import same_words
 
 _FIELDS = ("URL", "request fields", "response fields", "number format", "dimension", "L2 norm", "default model")
-"""The order that `core.wire_drift.catalogue` gives its rows; fields it does not know come after, by name."""
+"""The order that `core.wire_drift.wire_drift` gives its rows; fields it does not know come after, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class _Observed:
 
 
 def catalogue_of(verdicts: Sequence[Verdict]) -> tuple[CatalogueRow, ...]:
-    """Return one row a field and pair of values, in the catalogue's order of fields, then by first date.
+    """Return one row per field and pair of values, in the catalogue's order of fields, then by first date.
 
     A field that neither side showed on a date is no observation and gives no row.
 
@@ -54,11 +54,11 @@ def catalogue_of(verdicts: Sequence[Verdict]) -> tuple[CatalogueRow, ...]:
     found: dict[tuple[str, str, str, str], _Observed] = {}
     everyone: dict[str, set[str]] = {}
     for verdict in verdicts:
-        for row in drift_of(verdict.drift):
+        for row in verdict.drift:
             if row.legacy == row.candidate == NOT_OBSERVED:
                 continue
             everyone.setdefault(row.field, set()).add(verdict.model)
-            seen = found.setdefault((row.field, row.legacy, row.candidate, row.same), _Observed())
+            seen = found.setdefault((row.field, row.legacy, row.candidate, same_words(row)), _Observed())
             seen.dates.add(verdict.date)
             seen.models.add(verdict.model)
     rows = [

@@ -1,14 +1,15 @@
-"""The two sides of a report: what they are called, what was asked of them and when they answered.
+"""The two sides of a report: what they are called, what was requested of them and when they responded.
 
-Here belongs what is read out of the stored provenance, which may be missing or incomplete where pairing was refused.
+Here belongs what is read out of the stored provenance of both lanes.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
 
@@ -54,9 +55,9 @@ class SideView:
 
 def sides_of(verdict: Verdict) -> tuple[SideView, SideView]:
     """Return the legacy and the candidate side, in this order."""
-    records = {side: verdict.sides.get(side.value) or {} for side in Side}
-    initials = _initials({side: _text(record, "label") for side, record in records.items()})
-    legacy, candidate = (_side(side, records[side], initials[side]) for side in Side)
+    batches = [side.provenance for side in verdict.sides]
+    initials = _initials({batch.side: batch.label for batch in batches})
+    legacy, candidate = (_side(batch, initials[batch.side]) for batch in batches)
     return legacy, candidate
 
 
@@ -70,23 +71,21 @@ def _initials(labels: Mapping[Side, str]) -> Mapping[Side, str]:
     return first if plain and apart and not misread else _DEFAULT_INITIALS
 
 
-def _side(side: Side, record: Mapping[str, Any], initial: str) -> SideView:
-    echoed: Mapping[str, int] = record.get("models_echoed") or {}
-    headers: Mapping[str, str] = record.get("server_headers") or {}
+def _side(batch: Provenance, initial: str) -> SideView:
     return SideView(
-        role=side,
-        label=_text(record, "label") or side.value,
+        role=batch.side,
+        label=batch.label or batch.side.value,
         initial=initial,
-        url=_text(record, "url"),
-        dialect=_text(record, "dialect"),
-        asked=_text(record, "model_asked"),
-        echoed=tuple((name, numbers.things(rows, "row")) for name, rows in sorted(echoed.items())),
-        headers=tuple(f"{name}: {value}" for name, value in sorted(headers.items())),
-        fetched=_fetched(record),
-        stopped_early=_text(record, "stopped_early"),
-        latency=tuple(_milliseconds((record.get("latency_ms") or {}).get(name)) for name in LATENCIES),
-        errors=_counted(record, "errors_by_kind"),
-        tokens=_counted(record, "usage"),
+        url=batch.url,
+        dialect=batch.dialect,
+        asked=batch.model_asked,
+        echoed=tuple((name, numbers.things(rows, "row")) for name, rows in sorted(batch.models_echoed.items())),
+        headers=tuple(f"{name}: {value}" for name, value in sorted(batch.server_headers.items())),
+        fetched=_fetched(batch),
+        stopped_early=batch.stopped_early,
+        latency=tuple(_milliseconds(batch.latency_ms.get(name)) for name in LATENCIES),
+        errors=_counted(batch.errors_by_kind),
+        tokens=_counted(batch.usage),
     )
 
 
@@ -94,28 +93,22 @@ def _milliseconds(value: float | None) -> str:
     return "" if value is None else f"{value:,.1f}"
 
 
-def _counted(record: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    counts: Mapping[str, int] = record.get(key) or {}
-    return tuple(f"{numbers.count(int(count))} {name}" for name, count in sorted(counts.items()) if count)
+def _counted(counts: Mapping[str, int]) -> tuple[str, ...]:
+    return tuple(f"{numbers.count(count)} {name}" for name, count in sorted(counts.items()) if count)
 
 
-def _text(record: Mapping[str, Any], key: str) -> str:
-    return str(record.get(key) or "")
-
-
-def _fetched(record: Mapping[str, Any]) -> str:
-    since, until = _moment(_text(record, "fetched_from")), _moment(_text(record, "fetched_to"))
+def _fetched(batch: Provenance) -> str:
+    since, until = _moment(batch.fetched_from), _moment(batch.fetched_to)
     if not (since and until):
         return ""
-    requests = numbers.things(int(record.get("requests") or 0), "request")
-    again = f", {numbers.count(int(record['retries']))} of them retries" if record.get("retries") else ""
+    requests = numbers.things(batch.requests, "request")
+    again = f", {numbers.count(batch.retries)} of them retries" if batch.retries else ""
     return f"{_printed(since)} to {_printed(until)}, {requests}{again}"
 
 
-def newest_answer(sides: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the time of the newest answer of either side in UTC, to the second; `""` where none is known."""
-    moments = [_moment(_text(record or {}, "fetched_to")) for record in sides.values()]
-    known = [moment for moment in moments if moment]
+def newest_response(verdict: Verdict) -> str:
+    """Return the time of the newest response of either side in UTC, to the second; `""` where none is known."""
+    known = [moment for side in verdict.sides if (moment := _moment(side.provenance.fetched_to))]
     return _printed(max(known)) if known else ""
 
 

@@ -13,12 +13,12 @@ from parity_pipeline.core.outcomes import PASSING, Decision
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
 from parity_pipeline.report.catalogue import CatalogueRow, catalogue_of
-from parity_pipeline.report.cause_summary import first_cause
 from parity_pipeline.report.commands import report_name
 from parity_pipeline.report.escape import code, prose
+from parity_pipeline.report.sections.diagnosis import first_cause
 from parity_pipeline.report.sentences import drift_cell, table
-from parity_pipeline.report.side_view import newest_answer
-from parity_pipeline.report.view import matched, set_size
+from parity_pipeline.report.side_view import newest_response
+from parity_pipeline.report.view import set_size
 
 _HEAD = ("Date", "Model", "Endpoint", "Verdict", "Matched / samples", "Waived", "Worst cosine", "First cause", "Report")
 _DRIFT_HEAD = ("Field", "Legacy", "Candidate", "Same?", "First seen", "Last seen", "Models")
@@ -31,7 +31,7 @@ def render_summary(verdicts: Sequence[Verdict]) -> str:
 
     Args:
         verdicts: The verdict that counts of each endpoint, date and model. Where there are several of one, the one
-            with the newest answer is shown.
+            with the newest response is shown.
     """
     rows = _one_each(verdicts)
     lines = ["# Parity summary", "", prose(_overview(rows))]
@@ -43,7 +43,7 @@ def render_summary(verdicts: Sequence[Verdict]) -> str:
 
 
 def _one_each(verdicts: Iterable[Verdict]) -> list[Verdict]:
-    """Return one verdict an endpoint, date and model: newest date first, then by model and endpoint."""
+    """Return one verdict per endpoint, date and model: newest date first, then by model and endpoint."""
     found: dict[tuple[str, str, str], list[Verdict]] = {}
     for verdict in verdicts:
         found.setdefault((verdict.date, verdict.model, verdict.endpoint), []).append(verdict)
@@ -54,7 +54,7 @@ def _one_each(verdicts: Iterable[Verdict]) -> list[Verdict]:
 
 def _age(verdict: Verdict) -> tuple[str, str]:
     # The content decides between equally old ones, so that the order of the input never does.
-    return newest_answer(verdict.sides), json.dumps(asdict(verdict), sort_keys=True, default=str)
+    return newest_response(verdict), json.dumps(asdict(verdict), sort_keys=True, default=str)
 
 
 def _overview(rows: Sequence[Verdict]) -> str:
@@ -66,7 +66,6 @@ def _overview(rows: Sequence[Verdict]) -> str:
 
 
 def _row(verdict: Verdict) -> Sequence[str]:
-    threshold = verdict.thresholds.get("cosine")
     decision = prose(str(verdict.decision))
     name = report_name(verdict.date, verdict.model)
     return (
@@ -74,9 +73,9 @@ def _row(verdict: Verdict) -> Sequence[str]:
         code(verdict.model),
         prose(verdict.endpoint),
         decision if verdict.decision in PASSING else f"**{decision}**",
-        f"{numbers.count(matched(verdict))} / {numbers.count(set_size(verdict))}",
-        numbers.count(int(verdict.apart.get("waived", 0))),
-        numbers.cosine(verdict.worst_cosine, threshold),
+        f"{numbers.count(verdict.counts.matched)} / {numbers.count(set_size(verdict))}",
+        numbers.count(verdict.counts.samples_waived),
+        numbers.cosine(verdict.worst_cosine, verdict.threshold),
         prose(first_cause(verdict) or numbers.NOTHING),
         # A browser decodes the target once, and the file's own name holds percent signs.
         f"[report]({quote(name)})",

@@ -1,40 +1,30 @@
-"""The Dagster instance that commands share with the UI, and how its SQLite files are written to at a fair price.
+"""The Dagster instance that commands share with the UI, and connections that keep its SQLite files open.
 
-Here belongs opening the instance, and what a command does about the cost of its event log (docs/adr/0010). What is run
-in it belongs to `runner`.
+Here belongs opening the instance, and what a command does about the cost of its event log (docs/adr/0010 and 0017).
+What is run in it belongs to `runner`.
 """
 
 import os
 import sqlite3
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from contextlib import ExitStack, closing, contextmanager, suppress
-from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import dagster as dg
 
 from parity_pipeline.core.errors import ParityError
 from parity_pipeline.settings.model import Settings
 
-SQLITE_STORAGES: Final = (
-    "dagster._core.storage.event_log.sqlite.sqlite_event_log",
-    "dagster._core.storage.runs.sqlite.sqlite_run_storage",
-)
-"""Dagster's own modules that make an engine for every connection; their pool keeps none open."""
-
-ENGINES: Final = 8
-"""Engines that are kept for each of them: a backfill has one event log a run."""
-
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
     """Return the Dagster instance that the UI uses: that of `DAGSTER_HOME`, else of `dagster_home` in the settings.
 
-    A home that has no `dagster.yaml` gets ours.
+    A home without a `dagster.yaml` gets the project's.
 
     Raises:
-        ParityError: The folder cannot be made or read.
+        ParityError: The folder cannot be created or read.
     """
     home = Path(os.environ.get("DAGSTER_HOME") or settings.path(settings.dagster_home)).resolve()
     try:
@@ -50,54 +40,26 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
 
 
 @contextmanager
-def shared_logs(instance: dg.DagsterInstance) -> Generator[None]:
-    """Keep what all runs write to open and ready, for as long as the body runs.
+def open_logs(instance: dg.DagsterInstance) -> Generator[None]:
+    """Keep the SQLite files that all runs write to open, for as long as the body runs.
 
-    Dagster's SQLite storage makes an engine and connects anew for every event. An engine compiles each statement the
-    first time; and where no other connection is open, SQLite ends each one with a checkpoint and removes its
-    write-ahead log. A storage that is not of SQLite's files is left as it is.
+    Dagster's SQLite storage opens a new connection for every event. When the last connection of a file closes, SQLite
+    runs a checkpoint and removes the write-ahead log; one idle connection avoids that. Other storages are not touched.
     """
     index = _shard(instance, "index")
-    if index is None:
-        yield
-        return
-    with _held([index, index.parent.parent / "runs.db"]), _one_engine_a_file():
+    with _open_files([index, index.parent.parent / "runs.db"] if index else []):
         yield
 
 
 @contextmanager
-def _one_engine_a_file() -> Generator[None]:
-    """Have Dagster's SQLite storages use an engine again for the same file."""
-    with ExitStack() as undone:
-        for name in SQLITE_STORAGES:
-            module: Any = import_module(name)
-            undone.callback(setattr, module, "create_engine", module.create_engine)
-            module.create_engine = _reusing(module.create_engine)
-        yield
-
-
-def _reusing(create: Callable[..., Any]) -> Callable[..., Any]:
-    engines: dict[str, Any] = {}
-
-    def engine(url: str, **options: Any) -> Any:
-        if url not in engines:
-            if len(engines) == ENGINES:
-                engines.clear()
-            engines[url] = create(url, **options)
-        return engines[url]
-
-    return engine
-
-
-@contextmanager
-def run_log(instance: dg.DagsterInstance, run_id: str) -> Generator[None]:
-    """Make the event log of a run that is about to begin, and keep it open as `shared_logs` does."""
+def open_run_log(instance: dg.DagsterInstance, run_id: str) -> Generator[None]:
+    """Create the event log of a run that is about to start, and keep it open as `open_logs` does."""
     shard = _shard(instance, run_id)
     if shard:
         storage: Any = instance.event_log_storage
         with storage.run_connection(run_id):
             pass
-    with _held([shard] if shard else []):
+    with _open_files([shard] if shard else []):
         yield
 
 
@@ -107,12 +69,12 @@ def _shard(instance: dg.DagsterInstance, name: str) -> Path | None:
 
 
 @contextmanager
-def _held(paths: Iterable[Path]) -> Generator[None]:
-    with ExitStack() as held:
+def _open_files(paths: Iterable[Path]) -> Generator[None]:
+    with ExitStack() as opened:
         for path in paths:
-            # A file that cannot be read is Dagster's to name, with what it wanted of it.
+            # Dagster reports a file that cannot be read, with what it needed it for.
             with suppress(sqlite3.Error):
                 if path.exists():
-                    connection = held.enter_context(closing(sqlite3.connect(path)))
+                    connection = opened.enter_context(closing(sqlite3.connect(path)))
                     connection.execute("SELECT name FROM sqlite_master").fetchall()
         yield

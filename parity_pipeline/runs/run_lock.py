@@ -1,11 +1,10 @@
-"""Marks on the runs that a command does: where the UI lists them, and whether their process still lives.
+"""The lock of a command that executes runs, and the tags by which its runs name the lock.
 
 Here belong the tags of a command's runs, and ending the runs of a command that was killed. Dagster's own run monitoring
-looks after the runs that it launched itself; one whose process was killed while a command did it would stay STARTED for
-ever.
+only covers runs that it launched itself; a run whose command was killed would stay STARTED for ever.
 
-A command holds a lock for as long as it does runs, and its runs name the lock's file. The system lets go of the lock of
-a process that has ended, whatever ended it, and gives it to no process of the same id.
+A command holds a file lock while it executes runs, and its runs name the lock file. The operating system releases the
+lock when the process ends, for whatever reason, and never passes it on to another process with the same id.
 """
 
 import os
@@ -19,29 +18,29 @@ import dagster as dg
 import filelock
 
 REPOSITORY_TAG: Final = ".dagster/repository"
-"""Tag by which Dagster's page of a job finds its runs; it sets it on runs that it launches itself."""
+"""Tag by which Dagster's job page finds runs; Dagster sets it on runs that it launches itself."""
 
 REPOSITORY: Final = "__repository__@parity_pipeline"
-"""Dagster's name of the definitions, and the code location's name in `workspace.yaml`."""
+"""Dagster's name for the definitions, with the name of the code location in `workspace.yaml`."""
 
 COMMAND_TAG: Final = "parity/command"
-"""Tag that names the lock file of the command that does the run: its process id and some digits more."""
+"""Tag that names the lock file of the command that executes the run: process id and a random suffix."""
 
-KILLED: Final = "The command that did this run was killed. What it had fetched is kept: run the date again."
+KILLED: Final = "The command that executed this run was killed. Fetched data is kept; run the date again."
 
 _SUFFIX: Final = ".lock"
 _UNFINISHED: Final = (dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED)
 
 
 @contextmanager
-def at_work(instance: dg.DagsterInstance) -> Generator[Mapping[str, str]]:
-    """Yield the tags for the runs of this process, which is known to live until the body ends.
+def command_lock(instance: dg.DagsterInstance) -> Generator[Mapping[str, str]]:
+    """Hold this command's lock until the body ends, and yield the tags for its runs.
 
-    The runs of commands that were killed are ended first.
+    Runs of commands that were killed are marked as failed first.
     """
     folder = _folder(instance)
     folder.mkdir(parents=True, exist_ok=True)
-    end_killed(instance)
+    fail_killed_runs(instance)
     path = folder / f"{os.getpid()}-{uuid4().hex[:8]}{_SUFFIX}"
     with filelock.FileLock(path, thread_local=False):
         try:
@@ -50,10 +49,10 @@ def at_work(instance: dg.DagsterInstance) -> Generator[Mapping[str, str]]:
             path.unlink(missing_ok=True)
 
 
-def end_killed(instance: dg.DagsterInstance) -> list[str]:
+def fail_killed_runs(instance: dg.DagsterInstance) -> list[str]:
     """Mark the unfinished runs of commands that were killed as failed, and return their ids.
 
-    The run of a command whose lock is held is left as it is, and so is one that no lock file of this home speaks for.
+    The run of a command that still holds its lock is not touched, nor is one without a lock file in this home.
     """
     ended: list[str] = []
     for path in sorted(_folder(instance).glob(f"*{_SUFFIX}")):

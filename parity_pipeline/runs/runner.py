@@ -1,6 +1,6 @@
 """Run partitions in this process, with the same definitions and the same Dagster instance as the UI.
 
-Here belongs what `parity run` and `parity backfill` do. What they print belongs to `console`.
+Here belongs what `parity run` and `parity backfill` do. What they print belongs to `cli.console`.
 """
 
 import os
@@ -17,8 +17,8 @@ from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.definitions import whole_job
 from parity_pipeline.defs.automation import JOB_NAME
 from parity_pipeline.defs.partitions import make_key
-from parity_pipeline.runs.instance import run_log, shared_logs
-from parity_pipeline.runs.run_lock import at_work
+from parity_pipeline.runs.instance import open_logs, open_run_log
+from parity_pipeline.runs.run_lock import command_lock
 from parity_pipeline.settings.loading import CONFIG_VARIABLE
 from parity_pipeline.settings.model import Settings
 from parity_pipeline.storage.staging import SqliteStaging, staging_folder
@@ -28,21 +28,21 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Run configuration that keeps Dagster's event log out of the terminal; the instance still stores it."""
 
 PARTITION_TAG = "dagster/partition"
-"""Tag by which Dagster knows a run's partition."""
+"""Dagster's tag for the partition of a run."""
 
 EXIT_PASS, EXIT_FAIL, EXIT_INCONCLUSIVE = 0, 1, 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class PartitionResult:
-    """What became of one partition.
+    """Result of running one partition.
 
     Attributes:
         date: Partition date, ISO 8601.
         model: Model name.
         run_id: Dagster's run id.
-        verdict: The verdict of this run; None where it did not get that far.
-        failures: Why it did not; empty where it did.
+        verdict: The verdict of this run; None where it failed before.
+        failures: Messages of the steps that failed.
     """
 
     date: str
@@ -65,14 +65,14 @@ def selection_for(side: Side | None, *, redraw: bool, snapshot: bool, stability:
     """Return the assets of one partition to materialize.
 
     Args:
-        side: Fetch this lane alone again; both where None.
+        side: Fetch only this lane again; both where None.
         redraw: Draw the samples again.
         snapshot: The partition has a stored sample set.
-        stability: Each lane that is fetched is tried against itself as well.
+        stability: Measure the repeatability of each lane that is fetched.
     """
     samples = [] if snapshot and not redraw else [["samples"]]
-    of_a_lane = ("embeddings", "stability") if stability else ("embeddings",)
-    lanes = [[lane.value, name] for lane in Side if side in (None, lane) for name in of_a_lane]
+    per_lane = ("embeddings", "stability") if stability else ("embeddings",)
+    lanes = [[lane.value, name] for lane in Side if side in (None, lane) for name in per_lane]
     return [
         dg.AssetKey(path)
         for path in (*samples, *lanes, ["parity"], ["diagnosis"], ["verdict"], ["report"], ["summary"])
@@ -87,40 +87,38 @@ def run_partitions(
     *,
     side: Side | None = None,
     redraw: bool = True,
-    afresh: bool = False,
+    discard_staging: bool = False,
 ) -> Iterator[PartitionResult]:
-    """Run the job for each pair of date and model, one run a pair, and yield what became of it.
+    """Run the job for each pair of date and model, one run per pair, and yield its result.
 
     Args:
         settings: Of the project.
-        definitions: Made for these settings.
+        definitions: Built for these settings.
         instance: Where Dagster keeps its history.
         pairs: ISO 8601 dates and model names.
-        side: Fetch this lane alone again; the other one's file stays.
-        redraw: Draw the samples again. Else a partition keeps those it has, and one that has none draws them.
-        afresh: Discard first what unfinished fetches of these lanes have left.
+        side: Fetch only this lane again and keep the other one's file.
+        redraw: Draw the samples again. Otherwise only a partition without samples draws them.
+        discard_staging: First discard what unfinished fetches of these lanes have staged.
 
     Raises:
-        ArtifactError: Another run has what is to be discarded; nothing was run.
+        ArtifactError: Another run is using what would be discarded; nothing was run.
     """
     layout, pairs = settings.layout(), list(pairs)
-    if afresh:
+    if discard_staging:
         discard_staged(layout.staging, pairs, (side,) if side else tuple(Side))
     execute = _forked if settings.executor == "forkserver" and settings.file else _in_process
-    with shared_logs(instance), at_work(instance) as marks:
+    with open_logs(instance), command_lock(instance) as tags:
         for day, model in pairs:
             snapshot = layout.samples(day, model).exists()
             selection = selection_for(side, redraw=redraw, snapshot=snapshot, stability=settings.stability.enabled)
-            work = _Work(key=make_key(day, model), selection=selection, marks=marks, file=settings.file)
-            outcome = execute(definitions, instance, work)
-            verdict = read_verdict(layout.verdict(day, model)) if outcome.judged else None
-            yield PartitionResult(
-                date=day, model=model, run_id=outcome.run_id, verdict=verdict, failures=outcome.failures
-            )
+            request = _RunRequest(key=make_key(day, model), selection=selection, tags=tags, file=settings.file)
+            run = execute(definitions, instance, request)
+            verdict = read_verdict(layout.verdict(day, model)) if run.judged else None
+            yield PartitionResult(date=day, model=model, run_id=run.run_id, verdict=verdict, failures=run.failures)
 
 
 def discard_staged(root: Path, pairs: Iterable[tuple[str, str]], sides: Iterable[Side]) -> None:
-    """Discard what is staged for these dates, models and sides, of whatever sample set and request shape.
+    """Discard what is staged for these dates, models and sides, for any sample set and request settings.
 
     Raises:
         ArtifactError: Another run is fetching one of them.
@@ -133,59 +131,59 @@ def discard_staged(root: Path, pairs: Iterable[tuple[str, str]], sides: Iterable
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Work:
-    """One run to do: its partition, its assets, the marks of this process, the settings file."""
+class _RunRequest:
+    """One run to execute: its partition, its assets, the tags of this command, the settings file."""
 
     key: dg.MultiPartitionKey
     selection: list[dg.AssetKey]
-    marks: Mapping[str, str]
+    tags: Mapping[str, str]
     file: Path | None
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Outcome:
-    """What Dagster said of one run."""
+class _RunResult:
+    """What Dagster reports about one run."""
 
     run_id: str
     judged: bool
     failures: tuple[str, ...]
 
     @classmethod
-    def of(cls, run_id: str, events: Sequence[dg.DagsterEvent]) -> "_Outcome":
+    def of(cls, run_id: str, events: Sequence[dg.DagsterEvent]) -> "_RunResult":
         judged = any(event.is_step_materialization and event.asset_key == dg.AssetKey("verdict") for event in events)
-        # a side that is down fails all its steps with the same words
+        # a side that is down fails all its steps with the same message
         return cls(run_id=run_id, judged=judged, failures=tuple(dict.fromkeys(_failures(events))))
 
 
-def _in_process(definitions: dg.Definitions, instance: dg.DagsterInstance, work: _Work) -> _Outcome:
-    """Run in this process, one step after the other."""
+def _in_process(definitions: dg.Definitions, instance: dg.DagsterInstance, request: _RunRequest) -> _RunResult:
+    """Run all steps in this process, one after the other."""
     job = definitions.resolve_job_def(JOB_NAME)
     run_id = str(uuid4())
-    with run_log(instance, run_id):
+    with open_run_log(instance, run_id):
         result = job.execute_in_process(
-            partition_key=work.key,
-            asset_selection=work.selection,
+            partition_key=request.key,
+            asset_selection=request.selection,
             instance=instance,
             run_config=QUIET,
-            tags=dict(work.marks),
+            tags=dict(request.tags),
             raise_on_error=False,
             run_id=run_id,
         )
-    return _Outcome.of(result.run_id, result.all_events)
+    return _RunResult.of(result.run_id, result.all_events)
 
 
-def _forked(_definitions: dg.Definitions, instance: dg.DagsterInstance, work: _Work) -> _Outcome:
-    """Run each step in a process of its own, both lanes at the same time; those processes load the file again."""
-    os.environ[CONFIG_VARIABLE] = str(work.file)
-    tags = {**work.marks, PARTITION_TAG: str(work.key)}
-    tags |= {f"{PARTITION_TAG}/{dimension}": value for dimension, value in work.key.keys_by_dimension.items()}
+def _forked(_definitions: dg.Definitions, instance: dg.DagsterInstance, request: _RunRequest) -> _RunResult:
+    """Run each step in a process of its own, both lanes at the same time; each process loads the settings again."""
+    os.environ[CONFIG_VARIABLE] = str(request.file)
+    tags = {**request.tags, PARTITION_TAG: str(request.key)}
+    tags |= {f"{PARTITION_TAG}/{dimension}": value for dimension, value in request.key.keys_by_dimension.items()}
     job = dg.reconstructable(whole_job)
-    with dg.execute_job(job, instance, run_config=QUIET, tags=tags, asset_selection=work.selection) as result:
-        return _Outcome.of(result.run_id, result.all_events)
+    with dg.execute_job(job, instance, run_config=QUIET, tags=tags, asset_selection=request.selection) as result:
+        return _RunResult.of(result.run_id, result.all_events)
 
 
 def _failures(events: Sequence[dg.DagsterEvent]) -> Iterator[str]:
-    """Yield the message of each step that failed, without a stack trace: the run's page in the UI has it."""
+    """Yield the message of each step that failed, without the stack trace, which the UI shows."""
     for event in events:
         if not event.is_step_failure:
             continue

@@ -1,10 +1,11 @@
 """Find and read the settings: one YAML file, then overrides from the environment.
 
-Here belong the search for the file, the merge and the words of validation errors. The form of the settings belongs
-to `model`.
+Here belong the search for the file, the merge, old spellings of keys, and the messages of validation errors. The form of
+the settings belongs to `model`.
 """
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -22,9 +23,17 @@ OVERRIDE_PREFIX: Final = "PARITY__"
 
 DEFAULT_NAME: Final = "parity.yaml"
 
+RENAMED: Final[Mapping[str, str]] = {
+    "sides.legacy.ask_default_model": "sides.legacy.observe_default_model",
+    "sides.candidate.ask_default_model": "sides.candidate.observe_default_model",
+}
+"""Keys that were renamed, old to new, as dotted places; the old one still works and gives a warning."""
+
+UNKNOWN_KEY: Final = "unknown key; check its spelling"
+
 
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """Refuse a key that stands twice in one mapping, which YAML readers would silently let the last one win."""
+    """Refuse a duplicate key; PyYAML would silently use the last one."""
 
 
 def _unique_mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -33,7 +42,7 @@ def _unique_mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[An
         key: Any = loader.construct_object(key_node, deep=True)  # pyright: ignore[reportUnknownMemberType] - no stubs
         line = key_node.start_mark.line + 1
         if isinstance(key, str | int | float | bool) and key in seen:
-            problem = f"the key {key!r} stands twice (lines {seen[key]} and {line})"
+            problem = f"duplicate key {key!r} (lines {seen[key]} and {line})"
             raise yaml.constructor.ConstructorError(problem=problem, problem_mark=key_node.start_mark)
         seen[key] = line
     return loader.construct_mapping(node, deep=True)
@@ -52,9 +61,9 @@ def find_file(given: Path | None, environ: Mapping[str, str], folder: Path) -> P
     if named is not None:
         if named.is_dir():
             raise SettingsError(
-                "this is a folder and no settings file",
+                "this is a folder, not a settings file",
                 place=str(named),
-                remedy=f"Name the file in it, such as {named / DEFAULT_NAME}, with --config or {CONFIG_VARIABLE}.",
+                remedy=f"Name a file in it, such as {named / DEFAULT_NAME}, with --config or {CONFIG_VARIABLE}.",
             )
         if not named.is_file():
             raise SettingsError(
@@ -77,16 +86,18 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     """Return the settings of a file with the environment's overrides.
 
     Raises:
-        SettingsError: The file is not readable YAML, or a key or value is not usable; every fault is named.
+        SettingsError: The file is not readable YAML, or a key or value is not usable; names every fault.
     """
     try:
         content: Any = yaml.load(path.read_text("utf-8"), _UniqueKeyLoader)  # noqa: S506 - a SafeLoader
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        remedy = "Mend the file; docs/settings.md shows its form."
+        remedy = "Fix the file; docs/settings.md shows its form."
         raise SettingsError(f"cannot be read as YAML: {error}", place=str(path), remedy=remedy) from error
     if not isinstance(content, dict):
-        raise SettingsError("holds no mapping of keys", place=str(path), remedy="docs/settings.md shows its form.")
+        raise SettingsError("expected a YAML mapping", place=str(path), remedy="docs/settings.md shows its form.")
     merged = _merge(cast("dict[str, Any]", content), environ)
+    for warning in _renamed(merged, path):
+        sys.stderr.write(f"warning: {warning}\n")
     return validate(merged, path)
 
 
@@ -94,10 +105,10 @@ def validate(content: Mapping[str, Any], path: Path) -> Settings:
     """Return the settings that a mapping holds; `path` is the file that relative paths are relative to.
 
     Raises:
-        SettingsError: A key or value is not usable; every fault is named.
+        SettingsError: A key or value is not usable; names every fault.
     """
     if taken := {"root", "file"} & set(content):
-        faults = [f"{name}: this key is not known; check its spelling" for name in sorted(taken)]
+        faults = [f"{name}: {UNKNOWN_KEY}" for name in sorted(taken)]
         raise SettingsError("not usable", place=str(path), faults=faults, remedy="docs/settings.md lists every key.")
     try:
         return Settings.model_validate({**content, "root": path.parent, "file": path})
@@ -118,12 +129,45 @@ def _merge(content: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any
         for folder in folders:
             level = level.setdefault(folder, {}) if isinstance(level, dict) else None
         if not isinstance(level, dict):
-            raise SettingsError("overrides a key below one that holds no mapping", place=name, remedy="Unset it.")
+            raise SettingsError(
+                "cannot override this key: the key above it is not a mapping", place=name, remedy="Unset it."
+            )
         try:
             level[last] = yaml.safe_load(environ[name])
         except yaml.YAMLError as error:
-            raise SettingsError("its value is not YAML", place=name, remedy="Put the value in quotes.") from error
+            raise SettingsError("its value is not valid YAML", place=name, remedy="Put the value in quotes.") from error
     return content
+
+
+def _renamed(content: dict[str, Any], path: Path) -> Iterator[str]:
+    """Give old spellings their new ones, in place, and yield a warning for each.
+
+    Raises:
+        SettingsError: Both spellings of one key are given.
+    """
+    for old, new in RENAMED.items():
+        *folders, name = old.split(".")
+        level = _below(content, folders)
+        if not isinstance(level, dict) or name not in level:
+            continue
+        last = new.rpartition(".")[2]
+        if last in level:
+            raise SettingsError(f"{old} and {new} are the same key", place=str(path), remedy=f"Remove {old}.")
+        level[last] = level.pop(name)
+        yield f"{path}: {old} is deprecated; write {new} instead"
+
+
+def _below(content: Any, place: Sequence[int | str]) -> Any:
+    """Return the value at a place in nested mappings and lists; None where there is none."""
+    value = content
+    for part in place:
+        if isinstance(value, dict):
+            value = cast("dict[Any, Any]", value).get(part)
+        elif isinstance(value, list) and isinstance(part, int) and part < len(cast("list[Any]", value)):
+            value = cast("list[Any]", value)[part]
+        else:
+            return None
+    return value
 
 
 _SECRET_KEYS: Final = ("headers", "env", "bearer_env")  # a person may have written the token itself
@@ -133,20 +177,15 @@ def _fault(error: dict[str, Any], content: Mapping[str, Any]) -> str:
     """Return one line: key, value where it may be shown, what is wrong."""
     place = [str(part) for part in error["loc"]]
     message = str(error["msg"]).removeprefix("Value error, ")
-    value: Any = content
-    for part in error["loc"]:
-        if isinstance(value, dict):
-            value = cast("dict[Any, Any]", value).get(part)
-        elif isinstance(value, list) and isinstance(part, int) and part < len(cast("list[Any]", value)):
-            value = cast("list[Any]", value)[part]
-        else:
-            value = None
+    value = _below(content, error["loc"])
     shown = ""
     hidden = any(part in _SECRET_KEYS for part in place) or "credentials" in message
     if isinstance(value, str | int | float | bool) and not hidden and repr(value) not in message:
         shown = f" (is {value!r})"
     if error["type"] == "extra_forbidden":
-        message = "this key is not known; check its spelling"
+        message = UNKNOWN_KEY
     elif error["type"] == "missing":
-        message = "this key is missing; add it"
+        message = "missing key; add it"
+    elif error["type"] == "model_type":
+        message = "expected a YAML mapping"
     return f"{'.'.join(place) or 'settings'}{shown}: {message}"

@@ -1,16 +1,17 @@
-"""Settings of one side: where it is, how it is asked, how hard, and which processes it needs.
+"""Settings of one side: its address, its dialect, limits on requests, and the processes that it needs.
 
-Here belong the form of `sides.legacy` and `sides.candidate` and the step from it to `wire.side_config`. The rest of the file
-belongs to `model`.
+Here belong the form of `sides.legacy` and `sides.candidate`, the step from it to `wire.side_config`, and the types that
+all settings share. The rest of the file belongs to `model`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, get_type_hints
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, SecretStr, create_model, field_validator
+from pydantic_core import CoreSchema, core_schema
 
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.core.outcomes import Side
@@ -24,49 +25,52 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
 
 _DEFAULTS: Final = {one.name: one.default for one in fields(SideConfig) if one.default is not MISSING}
-_PASSED_ON: Final = (
-    "label",
-    "base_url",
-    "model_names",
-    "batch_texts",
-    "batch_bytes",
-    "concurrency",
-    "adaptive",
-    "attempts",
-    "requests_per_second",
-    "texts_per_second",
-    "backoff_seconds",
-    "backoff_max_seconds",
-    "retry_seconds",
-    "retry_share",
-    "stop_share",
-    "stop_window",
-    "lane_seconds",
-    "response_bytes",
-    "ask_default_model",
-)
-"""Settings that the wire takes as they are, under the same name."""
 
 
 def _default(name: str) -> Any:
-    """Return the default that the wire gives a setting, so that it stands in one place."""
+    """Return the default that the wire gives a setting, so that it is written in one place."""
     return _DEFAULTS[name]
 
 
 class Strict(BaseModel):
-    """Unknown keys are refused, so that a typing error is not silently a default."""
+    """Unknown keys are refused, so that a typing error does not silently become a default."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, protected_namespaces=())
 
 
-class TimeoutSettings(Strict):
-    """The timeouts of a request, in seconds."""
+class Validated:
+    """Validate a plain dataclass of another room as a setting, so that its fields and defaults are written once.
 
-    connect: Seconds = Timeouts().connect
-    read: Seconds = Timeouts().read
-    write: Seconds = Timeouts().write
-    pool: Seconds = Timeouts().pool
-    total: Seconds = Timeouts().total
+    Unknown keys are refused, as in `Strict`. The dataclass itself needs no pydantic.
+
+    Args:
+        types: Types of fields that the settings limit further than the dataclass does.
+    """
+
+    def __init__(self, **types: Any) -> None:
+        """Keep the narrower types by field."""
+        self._types = types
+
+    def __get_pydantic_core_schema__(self, record: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Return the schema of a strict model with the dataclass's fields, whose values then make the dataclass."""
+        types = {**get_type_hints(record, include_extras=True), **self._types}
+        members: dict[str, Any] = {}
+        for one in fields(record):
+            if one.default_factory is not MISSING:
+                members[one.name] = (types[one.name], Field(default_factory=one.default_factory))
+            else:
+                members[one.name] = (types[one.name], ... if one.default is MISSING else one.default)
+        form = create_model(record.__name__, __base__=Strict, **members)
+        return core_schema.no_info_after_validator_function(
+            lambda given: record(**{name: getattr(given, name) for name in members}),
+            handler.generate_schema(form),
+            serialization=core_schema.plain_serializer_function_ser_schema(asdict),
+        )
+
+
+TimeoutSettings = Annotated[
+    Timeouts, Validated(connect=Seconds, read=Seconds, write=Seconds, pool=Seconds, total=Seconds)
+]
 
 
 class ServiceSettings(Strict):
@@ -95,7 +99,7 @@ class SideSettings(Strict):
     bearer_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
     ca_bundle: Path | None = None
     client_cert: Path | None = None
-    timeouts: TimeoutSettings = TimeoutSettings()
+    timeouts: TimeoutSettings = Timeouts()
     default_model: Name | None = None
     model_names: dict[str, Name] = {}
     proxy: SecretStr | None = None
@@ -114,7 +118,7 @@ class SideSettings(Strict):
     stop_window: Positive = _default("stop_window")
     lane_seconds: Annotated[float, Field(gt=0)] | None = _default("lane_seconds")
     response_bytes: Positive = _default("response_bytes")
-    ask_default_model: bool = _default("ask_default_model")
+    observe_default_model: bool = _default("ask_default_model")
     services: list[ServiceSettings] = []
 
     @field_validator("base_url")
@@ -125,7 +129,7 @@ class SideSettings(Strict):
     def config(
         self, side: Side, dialect: Dialect, environ: Mapping[str, str], resolve: Callable[[Path], Path]
     ) -> SideConfig:
-        """Return this side as the wire asks it, its token taken from the environment.
+        """Return what the wire needs to know of this side, its token taken from the environment.
 
         Args:
             side: Which lane this is.
@@ -143,31 +147,41 @@ class SideSettings(Strict):
                 place=f"sides.{side}.bearer_env",
                 remedy=f"Set {self.bearer_env} to the token of {self.label}, or remove the key.",
             )
-        taken = {name: getattr(self, name) for name in _PASSED_ON}
+        same = {name: getattr(self, name) for name in _PASSED_ON}
         return SideConfig(
+            **same,
             side=side,
             dialect=dialect,
             headers={name: value.get_secret_value() for name, value in self.headers.items()},
             bearer_token=token,
-            timeouts=Timeouts(**self.timeouts.model_dump()),
+            ask_default_model=self.observe_default_model,
             ca_bundle=resolve(self.ca_bundle) if self.ca_bundle else None,
             client_cert=resolve(self.client_cert) if self.client_cert else None,
             proxy=self.proxy.get_secret_value() if self.proxy else None,
-            **taken,
         )
+
+
+_PASSED_ON: Final = (SideSettings.model_fields.keys() & {one.name for one in fields(SideConfig)}) - {
+    "dialect",
+    "headers",
+    "ca_bundle",
+    "client_cert",
+    "proxy",
+}
+"""Settings that the wire takes as they are, under the same name."""
 
 
 def checked_url(value: str) -> str:
     """Return an http or https URL without credentials, query or fragment; the message never repeats credentials."""
     parts = urlsplit(value)
     if parts.username or parts.password:
-        raise ValueError("holds credentials; name an environment variable in bearer_env instead")
+        raise ValueError("contains credentials; name an environment variable in bearer_env instead")
     try:
         named = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         named = False
     if not named:
-        raise ValueError(f"{value!r} is no address; write it as http://host:port or https://host")
+        raise ValueError(f"{value!r} is not a valid URL; write it as http://host:port or https://host")
     if parts.query or parts.fragment:
         raise ValueError(f"{value!r} has a query or a fragment; keep scheme, host, port and path only")
     return value

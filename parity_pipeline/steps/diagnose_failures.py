@@ -5,15 +5,14 @@ does not respond leaves causes open and fails nothing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
-from parity_pipeline.core.collisions import one_sided, scan
-from parity_pipeline.core.compare import regrade
+from parity_pipeline.core.collisions import OneSided, one_sided, scan
 from parity_pipeline.core.diagnosis.diagnose import diagnose
-from parity_pipeline.core.diagnosis.records import DiagnosisInput, FollowUpQueries, Vector
+from parity_pipeline.core.diagnosis.records import Diagnosis, DiagnosisInput, FollowUpQueries, Vector
 from parity_pipeline.core.diagnosis.wrong_model import known_vectors
 from parity_pipeline.core.diagnosis_sample import (
     FailingRows,
@@ -28,11 +27,13 @@ from parity_pipeline.core.fetched_rows import FetchedRows
 from parity_pipeline.core.metrics import Matrix32
 from parity_pipeline.core.outcomes import Outcome, Side
 from parity_pipeline.core.parity_header import ParityHeader
+from parity_pipeline.core.stability.analysis import for_diagnosis
+from parity_pipeline.core.thresholds import grade
 from parity_pipeline.steps.context import Gateway, RunContext, stored
 from parity_pipeline.steps.measure_repeatability import stored_repeatability
 from parity_pipeline.storage.atomic import publishing
-from parity_pipeline.storage.diagnosis_files import write_diagnosis
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile
+from parity_pipeline.storage.evidence_files import write_diagnosis
 from parity_pipeline.storage.parity_files import ParityFile
 from parity_pipeline.storage.sample_set_files import SampleSetFile
 
@@ -48,18 +49,8 @@ KNOWN_TEXTS: Final = 16
 _AGREEING: Final = (Outcome.MATCH, Outcome.REFUSED_BY_BOTH)
 
 
-def identity_of(header: ParityHeader) -> dict[str, str]:
-    """Return what a diagnosis of this comparison was made from: the sample set, and when both lanes were fetched."""
-    legacy, candidate = header.sides
-    return {
-        "sample_set": str(header.sample_set["hash"]),
-        "legacy_fetched": legacy.fetched_to,
-        "candidate_fetched": candidate.fetched_to,
-    }
-
-
-def diagnose_failures(run: RunContext, day: str, model: str, log: Callable[[str], None]) -> dict[str, Any]:
-    """Diagnose a date and model, store what was found, and return it; empty where the search itself broke.
+def diagnose_failures(run: RunContext, day: str, model: str, log: Callable[[str], None]) -> Diagnosis | None:
+    """Diagnose a date and model, store what was found, and return it; None where the lanes were not paired or the search broke.
 
     Args:
         run: Where files lie, the thresholds, and the gateways.
@@ -71,16 +62,16 @@ def diagnose_failures(run: RunContext, day: str, model: str, log: Callable[[str]
         ArtifactError: A file upstream is missing or damaged, or the disk does not take the file.
     """
     parity = stored(run.layout.parity(day, model), ParityFile)
-    header = ParityHeader.from_json(parity.header, str(parity.path))
+    header = parity.header
     samples = stored(run.layout.samples(day, model), SampleSetFile)
     lanes = [stored(run.layout.embeddings(side, day, model), EmbeddingsFile) for side in Side]
     try:
-        found = _found(run, header, parity, samples, lanes, day, model) if parity.rows else {}
+        found = _found(run, header, parity, samples, lanes, day, model) if parity.rows else None
     except Exception:  # noqa: BLE001 - whatever breaks the search must not cost the date its verdict
         log("the search for a cause broke; the verdict is given without one")
-        found = {}
+        found = None
     with publishing(run.layout.diagnosis(day, model)) as draft:
-        write_diagnosis(draft, found, identity=identity_of(header))
+        write_diagnosis(draft, found, header)
     return found
 
 
@@ -92,8 +83,8 @@ def _found(
     lanes: Sequence[EmbeddingsFile],
     day: str,
     model: str,
-) -> dict[str, Any]:
-    """Return the diagnosis as plain values."""
+) -> Diagnosis:
+    """Return the diagnosis."""
     failing = _failing_rows(run, parity)
     batch = max(1, run.gateways[Side.LEGACY].config().batch_texts)
     chosen = chosen_rows(failing.ordinals, parity.rows, batch=batch, limit=ROWS)
@@ -116,20 +107,16 @@ def _found(
         requests=REQUESTS,
         texts=batch,
     )
-    experiments = stored_repeatability(run, header, day, model).experiments()
+    measured = stored_repeatability(run, header, day, model).tried
+    experiments = [one for side in measured for one in for_diagnosis(side)]
     result = diagnose(comparison, experiments, follow_up if failing.total else None)
-    return asdict(result) | {
-        "failing": failing.total,
-        "failing_looked_at": result.failing,
-        "looked_at": len(chosen),
-        "collisions": collisions_of(legacy, candidate),
-    }
+    return replace(result, failing=failing.total, collisions=collisions_of(legacy, candidate))
 
 
 def _failing_rows(run: RunContext, parity: ParityFile) -> FailingRows:
     failing = FailingRows(ROWS // 2)
     for rows in parity.blocks():
-        for index, outcome in enumerate(regrade(rows, run.thresholds).outcomes):
+        for index, outcome in enumerate(grade(rows, run.thresholds).outcomes):
             if outcome not in _AGREEING:
                 failing.add(rows.start + index)
     return failing
@@ -162,19 +149,19 @@ def embedder(gateway: Gateway, model: str) -> Callable[[Sequence[str]], Sequence
     return ask
 
 
-def collisions_of(legacy: FetchedRows, candidate: FetchedRows) -> list[dict[str, Any]]:
+def collisions_of(legacy: FetchedRows, candidate: FetchedRows) -> tuple[OneSided, ...]:
     """Return the collisions that one side alone has, among the rows with a vector of the usual dimension on both sides."""
     widths = [int(np.bincount(rows.dimensions()).argmax()) if len(rows) else 0 for rows in (legacy, candidate)]
     if not all(widths):
-        return []
+        return ()
     matrices = [matrix_of(rows, width) for rows, width in zip((legacy, candidate), widths, strict=True)]
     both = np.flatnonzero(np.all([np.any(matrix, axis=1) for matrix in matrices], axis=0))
     if not len(both):
-        return []
+        return ()
     ids = [legacy.ids[int(row)] for row in both]
     left, right = (matrix[both] for matrix in matrices)
     found = (
         one_sided(Side.LEGACY, scan(left, ids), right, ids),
         one_sided(Side.CANDIDATE, scan(right, ids), left, ids),
     )
-    return [asdict(one) for one in found if one.groups]
+    return tuple(one for one in found if one.groups)

@@ -127,7 +127,7 @@ def _provenance(
         status_counts=dict(stats.status_counts),
         observation=result.observation,
         stopped_early=result.stopped_early,
-        survey=stats.to_json(),
+        survey=stats.summary(),
         errors_by_kind=result.errors_by_kind,
         latency_ms={name: value for name, value in asdict(result.latency).items() if value is not None},
         usage=result.tokens,

@@ -4,22 +4,18 @@ Here belongs the step between what is stored of a date and model and the core's 
 core's.
 """
 
-from dataclasses import replace
 from datetime import date
 from typing import Final
 
-from parity_pipeline.core.compare import regrade
-from parity_pipeline.core.parity_header import ParityHeader
 from parity_pipeline.core.tally import Tally
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.verdict_builder import build_verdict
 from parity_pipeline.core.waivers import account_for
 from parity_pipeline.steps.context import RunContext, stored
-from parity_pipeline.steps.diagnose_failures import identity_of
 from parity_pipeline.steps.measure_repeatability import stored_repeatability
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.atomic import publishing
-from parity_pipeline.storage.diagnosis_files import read_diagnosis
+from parity_pipeline.storage.evidence_files import read_diagnosis
 from parity_pipeline.storage.parity_files import ParityFile
 from parity_pipeline.storage.verdict_files import write_verdict
 
@@ -55,25 +51,20 @@ def judge_stored(run: RunContext, day: str, model: str) -> Verdict:
         SettingsError: The waivers cannot be used.
     """
     parity = stored(run.layout.parity(day, model), ParityFile)
-    header = ParityHeader.from_json(parity.header, str(parity.path))
+    header = parity.header
     waivers = account_for(run.waivers, model=model, day=date.fromisoformat(day), today=run.now().date())
-    repeatability = stored_repeatability(run, header, day, model)
-    tally = Tally(run.thresholds, floors=repeatability.floors(), waivers=waivers)
+    stability = stored_repeatability(run, header, day, model)
+    tally = Tally(run.thresholds, floors=stability.floors, waivers=waivers)
     for rows in parity.blocks():
-        tally.add(regrade(rows, run.thresholds))
-    diagnosis = read_diagnosis(run.layout.diagnosis(day, model), identity=identity_of(header))
-    verdict = build_verdict(
+        tally.add(rows)
+    return build_verdict(
         tally,
+        header,
         endpoint=PROBE,
         date=day,
         model=model,
-        sides=header.sides,
-        sample_set=header.sample_set,
-        pairing_faults=header.pairing_faults,
         package_version=run.package_version,
         required_bound=run.required_bound,
-        diagnosis=diagnosis,
-        stability=repeatability.plain(),
-        experiments=repeatability.completed(),
+        diagnosis=read_diagnosis(run.layout.diagnosis(day, model), header),
+        stability=stability,
     )
-    return replace(verdict, findings=(*verdict.findings, *repeatability.findings()))

@@ -4,24 +4,18 @@ Here belongs the step, and reading back what it stored where it belongs to the l
 shows belongs to `core.stability`, how it is sent to `wire.experiments`.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
-
-from parity_pipeline.core.diagnosis.records import Experiment
 from parity_pipeline.core.errors import GatewayError
-from parity_pipeline.core.noise_floor import NoiseFloors
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.parity_header import ParityHeader
-from parity_pipeline.core.stability.analysis import analyse, for_diagnosis, not_measured
+from parity_pipeline.core.stability.analysis import analyse, not_measured
 from parity_pipeline.core.stability.observations import conduct
 from parity_pipeline.core.stability.plan import make_plan
 from parity_pipeline.core.stability.probe_texts import ROWS_LOOKED_AT, Limits, chosen_texts
-from parity_pipeline.core.stability.records import Origin, Stability, StabilityRecord
+from parity_pipeline.core.stability.records import Origin, Stability, StabilityOfSides, StabilityRecord
 from parity_pipeline.steps.context import RunContext, stored
 from parity_pipeline.storage.atomic import publishing
+from parity_pipeline.storage.evidence_files import read_stability, write_stability
 from parity_pipeline.storage.sample_set_files import SampleSetFile
-from parity_pipeline.storage.stability_files import read_stability, write_stability
 
 
 def measure_repeatability(run: RunContext, side: Side, day: str, model: str) -> StabilityRecord:
@@ -73,39 +67,7 @@ def measure_repeatability(run: RunContext, side: Side, day: str, model: str) -> 
     return record
 
 
-@dataclass(frozen=True, kw_only=True)
-class Repeatability:
-    """The repeatability of the sides that were measured for the lanes at hand."""
-
-    sides: Mapping[Side, Stability]
-
-    def floors(self) -> NoiseFloors:
-        """Return the noise floors; None for a side that was not measured, or whose experiments gave no evidence."""
-        found = {side.value: stability.floor for side, stability in self.sides.items()}
-        return NoiseFloors(legacy=found.get("legacy"), candidate=found.get("candidate"))
-
-    def experiments(self) -> tuple[Experiment, ...]:
-        """Return the experiments that found something."""
-        return tuple(experiment for stability in self.sides.values() for experiment in for_diagnosis(stability))
-
-    def completed(self) -> tuple[str, ...]:
-        """Return the names of the experiments that ran to their end on both sides."""
-        ended = [set(stability.completed) for stability in self.sides.values()]
-        return tuple(sorted(set.intersection(*ended))) if len(ended) == len(Side) else ()
-
-    def findings(self) -> tuple[str, ...]:
-        """Return what the experiments found, in words."""
-        return tuple(finding.words for stability in self.sides.values() for finding in stability.findings)
-
-    def plain(self) -> dict[str, Any]:
-        """Return the repeatability of each side as plain values."""
-        return {
-            side.value: asdict(stability) | {"floor": stability.floor.to_json() if stability.floor else None}
-            for side, stability in self.sides.items()
-        }
-
-
-def stored_repeatability(run: RunContext, header: ParityHeader, day: str, model: str) -> Repeatability:
+def stored_repeatability(run: RunContext, header: ParityHeader, day: str, model: str) -> StabilityOfSides:
     """Return the stored repeatability of the sides, where it was measured with the samples and settings of these lanes.
 
     Args:
@@ -124,6 +86,6 @@ def stored_repeatability(run: RunContext, header: ParityHeader, day: str, model:
             continue
         record = read_stability(path)
         same = (record.origin.sample_set_hash, record.origin.settings_hash)
-        if same == (header.sample_set["hash"], lane.settings_hash):
+        if same == (header.sample_set.hash, lane.settings_hash):
             found[lane.side] = record.stability
-    return Repeatability(sides=found)
+    return StabilityOfSides(legacy=found.get(Side.LEGACY), candidate=found.get(Side.CANDIDATE))

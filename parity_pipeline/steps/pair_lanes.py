@@ -5,9 +5,8 @@ Here belongs the step between three readers and one writer. Comparing itself bel
 
 from parity_pipeline.core.compare import compare
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.core.parity_header import ParityHeader
-from parity_pipeline.core.provenance import pairing_faults
-from parity_pipeline.core.tally import Tally
+from parity_pipeline.core.parity_header import ComparisonSummary, ParityHeader
+from parity_pipeline.core.provenance import SampleSetIdentity, pairing_faults
 from parity_pipeline.steps.context import RunContext, stored
 from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile, paired_blocks
@@ -33,18 +32,18 @@ def pair_lanes(run: RunContext, day: str, model: str) -> ParityHeader:
     legacy, candidate = (stored(run.layout.embeddings(side, day, model), EmbeddingsFile) for side in Side)
     drawn, sides = samples.header, (legacy.provenance, candidate.provenance)
     faults = pairing_faults(*sides, drawn.hash)
-    tally = Tally(run.thresholds)
+    summary = ComparisonSummary()
     with publishing(run.layout.parity(day, model)) as draft, ParityWriter(draft) as writer:
         for block in () if faults else paired_blocks(samples, legacy, candidate):
-            rows = compare(*block, run.thresholds)
-            tally.add(rows)
+            rows = compare(*block)
+            summary.add(rows)
             writer.add(rows)
-        identity = {
-            "hash": drawn.hash,
-            "samples": drawn.samples,
-            "duplicates_dropped": drawn.duplicates_dropped,
-            "sources": list(drawn.sources),
-        }
-        header = ParityHeader.of(tally, identity, sides, faults)
-        writer.finish(header.to_json())
+        identity = SampleSetIdentity(
+            hash=drawn.hash,
+            samples=drawn.samples,
+            duplicates_dropped=drawn.duplicates_dropped,
+            sources=drawn.sources,
+        )
+        header = summary.header(identity, sides, faults)
+        writer.finish(header)
     return header

@@ -25,6 +25,7 @@ _REMEDY: Final = "Materialize that side's embeddings again."
 KIND: Final = TableKind(
     name="embeddings",
     version=1,
+    header=Provenance,
     schema=pa.schema(
         [
             pa.field("ordinal", pa.int64(), nullable=False),
@@ -106,7 +107,7 @@ class EmbeddingsWriter:
             ArtifactError: The disk or folder does not take it.
         """
         self._hand_on()
-        self._writer.finish(provenance.to_json())
+        self._writer.finish(provenance)
 
     def __enter__(self) -> Self:
         return self
@@ -167,11 +168,7 @@ class EmbeddingsFile:
     @property
     def provenance(self) -> Provenance:
         """Return what produced the rows."""
-        try:
-            return Provenance.from_json(self._table.header, str(self.path))
-        except (TypeError, ValueError) as error:
-            problem = f"its provenance was written by another version of parity_pipeline ({error})"
-            raise ArtifactError(problem, place=str(self.path), remedy=_REMEDY) from error
+        return self._table.header
 
     def blocks(self, rows: int = 1024, stop: int | None = None) -> Iterator[FetchedRows]:
         """Yield consecutive rows in blocks of `rows`, the last one shorter; `stop` ends before that ordinal.

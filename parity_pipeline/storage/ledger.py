@@ -13,24 +13,22 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final
 
 from filelock import FileLock, Timeout
 
 from parity_pipeline.core.errors import ArtifactError
-from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.verdict import SCHEMA_VERSION, Verdict
+from parity_pipeline.storage import older_versions
 from parity_pipeline.storage.atomic import sync, write_errors
-from parity_pipeline.storage.verdict_files import verdict_from_json, verdict_text, verdict_to_json
+from parity_pipeline.storage.json_records import RecordKind, json_text
 
 TORN_MARK: Final = b" // torn: writing stopped here, this line does not count"
 _LOCK_SECONDS: Final = 60.0
 """Longest wait for another writer. An append takes milliseconds; more means a process that hangs."""
 
-_FIELDS: Final = {"recorded_at", "run_id", "verdict"}
-_REMEDY: Final = "Restore that line from version control; do not delete it."
 
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerEntry:
     """One line of the ledger.
 
@@ -38,13 +36,20 @@ class LedgerEntry:
         recorded_at: When it was appended, ISO 8601.
         run_id: The run that gave the verdict.
         verdict: The verdict, but for its `rows`, which are empty.
-        line: Its line number, from 1.
     """
 
     recorded_at: str
     run_id: str
     verdict: Verdict
-    line: int
+
+
+_ENTRY: Final = RecordKind(
+    record=LedgerEntry,
+    name="line of the ledger",
+    remedy="Restore that line from version control; do not delete it.",
+    upgrade=older_versions.ledger_line,
+    schema=SCHEMA_VERSION,
+)
 
 
 def append(path: Path, verdict: Verdict, *, recorded_at: str, run_id: str) -> None:
@@ -59,8 +64,8 @@ def append(path: Path, verdict: Verdict, *, recorded_at: str, run_id: str) -> No
     Raises:
         ArtifactError: The disk or folder does not take it, or another writer does not let go.
     """
-    held = {key: value for key, value in verdict_to_json(replace(verdict, rows=())).items() if key != "rows"}
-    line = verdict_text({"recorded_at": recorded_at, "run_id": run_id, "verdict": held}, indent=None).encode()
+    entry = LedgerEntry(recorded_at=recorded_at, run_id=run_id, verdict=replace(verdict, rows=()))
+    line = json_text(entry).encode()
     with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -99,7 +104,7 @@ def _ending(handle: int, size: int) -> bytes:
     if size == 0 or os.pread(handle, 1, size - 1) == b"\n":
         return b""
     tail = _last_line(handle, size)
-    return b"\n" if _parsed(tail) is not None else TORN_MARK + b"\n"
+    return b"\n" if _whole(tail) else TORN_MARK + b"\n"
 
 
 def _last_line(handle: int, size: int) -> bytes:
@@ -121,7 +126,7 @@ def entries(path: Path) -> Iterator[LedgerEntry]:
         with path.open("rb") as file:
             for number, line in enumerate(file, start=1):
                 if not _torn(line):
-                    yield _entry(line, f"{path}:{number}", number)
+                    yield _ENTRY.read(line, f"{path}:{number}")
     except FileNotFoundError:
         return
     except OSError as error:
@@ -142,20 +147,11 @@ def newest(path: Path) -> list[Verdict]:
 def _torn(line: bytes) -> bool:
     """Tell whether writing stopped within this line: marked so, or the last one, without newline and not whole."""
     unfinished = line.endswith(TORN_MARK + b"\n") or not line.endswith(b"\n")
-    return unfinished and _parsed(line) is None
+    return unfinished and not _whole(line)
 
 
-def _parsed(line: bytes) -> dict[str, Any] | None:
+def _whole(line: bytes) -> bool:
     try:
-        value: object = json.loads(line)
+        return isinstance(json.loads(line), dict)
     except (ValueError, RecursionError):
-        return None
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
-
-
-def _entry(line: bytes, place: str, number: int) -> LedgerEntry:
-    value = _parsed(line)
-    if value is None or set(value) != _FIELDS or not isinstance(value["verdict"], dict):
-        raise ArtifactError("this line of the ledger is damaged", place=place, remedy=_REMEDY)
-    verdict = verdict_from_json({**value["verdict"], "rows": []}, place)
-    return LedgerEntry(recorded_at=str(value["recorded_at"]), run_id=str(value["run_id"]), verdict=verdict, line=number)
+        return False

@@ -1,19 +1,21 @@
-"""The stored comparison of one date and model: one row a sample, NaN stored as null.
+"""The stored comparison of one date and model: one row per sample, NaN stored as null.
 
 Here belong its columns, writer and reader. What the numbers mean belongs to `core.compare`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import numpy as np
 import pyarrow as pa
 
 from parity_pipeline.core.compare import ComparedRows
 from parity_pipeline.core.errors import ArtifactError
-from parity_pipeline.core.outcomes import Outcome
+from parity_pipeline.core.outcomes import GRADED, Outcome
+from parity_pipeline.core.parity_header import ParityHeader
+from parity_pipeline.storage import older_versions
 from parity_pipeline.storage.parquet_tables import StoredTable, TableKind, TableWriter, utf8
 
 _REMEDY: Final = "Materialize parity again."
@@ -29,7 +31,9 @@ _MEASURES: Final = (
 
 KIND: Final = TableKind(
     name="parity",
-    version=2,
+    version=3,
+    header=ParityHeader,
+    older={2: older_versions.parity_header},
     schema=pa.schema(
         [
             pa.field("ordinal", pa.int64(), nullable=False),
@@ -50,7 +54,9 @@ KIND: Final = TableKind(
     remedy=_REMEDY,
 )
 
-_OUTCOME: Final = {outcome.value: outcome for outcome in Outcome}
+_OUTCOME: Final = {outcome.value: outcome for outcome in Outcome if outcome not in GRADED}
+_OUTCOME_2: Final = {**_OUTCOME, **dict.fromkeys((outcome.value for outcome in GRADED), Outcome.COMPARED)}
+"""Version 2 stored the grade of a compared row, which depends on thresholds that may have changed since."""
 
 
 class ParityWriter:
@@ -93,11 +99,8 @@ class ParityWriter:
         ]
         self._writer.add(pa.RecordBatch.from_arrays(columns, schema=KIND.schema))
 
-    def finish(self, header: Mapping[str, Any]) -> None:
+    def finish(self, header: ParityHeader) -> None:
         """Write what is left and the header, and close the file.
-
-        Args:
-            header: JSON values without NaN: what was paired, under which thresholds.
 
         Raises:
             ArtifactError: The disk or folder does not take it.
@@ -132,16 +135,17 @@ class ParityFile:
         return self._table.rows
 
     @property
-    def header(self) -> dict[str, Any]:
-        """Return what was given to `ParityWriter.finish`, as JSON values."""
+    def header(self) -> ParityHeader:
+        """Return what was given to `ParityWriter.finish`."""
         return self._table.header
 
     def blocks(self, rows: int = 4096) -> Iterator[ComparedRows]:
         """Yield consecutive rows in blocks of `rows`, the last one shorter; nulls of measures come back as NaN."""
+        words = _OUTCOME if self._table.version == KIND.version else _OUTCOME_2
         for start, table in self._table.blocks(rows):
             plain = {name: table.column(name).to_pylist() for name in ("sample_id", "category", "head", "side")}
             try:
-                outcomes = [_OUTCOME[word] for word in table.column("outcome").to_pylist()]
+                outcomes = [words[word] for word in table.column("outcome").to_pylist()]
             except KeyError as error:
                 problem = f"it holds the outcome {error}, which this parity_pipeline does not know"
                 raise ArtifactError(problem, place=str(self.path), remedy=_REMEDY) from error

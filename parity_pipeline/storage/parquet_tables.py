@@ -6,19 +6,20 @@ columns a file has belongs to the module of its kind.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeAlias, cast
+from typing import Any, Final, Generic, Self, TypeAlias, TypeVar, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.storage.atomic import discard, write_errors
+from parity_pipeline.storage.json_records import Json, RecordKind, json_text
 
 # pyarrow is compiled and ships no types; these names say what is meant.
 Array: TypeAlias = Any
@@ -28,14 +29,18 @@ Table: TypeAlias = Any
 
 METADATA_KEY: Final = b"parity_pipeline"
 
+Header = TypeVar("Header")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TableKind:
+class TableKind(Generic[Header]):
     """What all files of one kind have in common.
 
     Attributes:
         name: Stored in each file and compared on opening.
         version: Raised when a reader of the old form would misread the new one.
+        header: The record in the file's metadata.
+        older: Earlier versions whose files are still read, each with what turns its header into one of this version.
         schema: The columns.
         remedy: What a person does when such a file is missing or unusable.
         dense: Columns stored without dictionary, statistics and compression: vectors gain nothing from them and write
@@ -45,8 +50,10 @@ class TableKind:
     name: str
     version: int
     schema: Schema
+    header: type[Header]
     remedy: str
     dense: Sequence[str] = ()
+    older: Mapping[int, Callable[[Json], Json]] = field(default_factory=dict[int, Callable[[Json], Json]])
 
     def column_paths(self) -> dict[str, bool]:
         """Return the Parquet path of each column and whether it is dense."""
@@ -74,14 +81,14 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-class TableWriter:
+class TableWriter(Generic[Header]):
     """Write one file at a draft path. A context manager: leaving it without `finish` removes the file.
 
     Row groups hold exactly `rows_per_group` rows whatever the sizes of the batches added, so the bytes of a file depend
     on its rows alone. At most one row group and one batch are held in memory.
     """
 
-    def __init__(self, temporary: Path, kind: TableKind, rows_per_group: int) -> None:
+    def __init__(self, temporary: Path, kind: TableKind[Header], rows_per_group: int) -> None:
         """Open the file.
 
         Raises:
@@ -126,17 +133,14 @@ class TableWriter:
             self._write(pa.Table.from_batches(self._pending, self._kind.schema))
         self._pending, self._held = [], 0
 
-    def finish(self, header: Mapping[str, Any]) -> None:
+    def finish(self, header: Header) -> None:
         """Write what is left, the header and the footer, and close the file.
 
-        Args:
-            header: JSON values without NaN.
-
         Raises:
-            ArtifactError: The disk or folder does not take it.
+            ArtifactError: The disk or folder does not take it, or a number of the header is NaN.
         """
-        content = {"kind": self._kind.name, "version": self._kind.version, "header": header}
-        text = json.dumps(content, sort_keys=True, allow_nan=False)
+        content = {"kind": self._kind.name, "version": self._kind.version, "header": asdict(cast("Any", header))}
+        text = json_text(content).rstrip("\n")
         self.flush()
         with write_errors(self._temporary):
             self._writer.add_key_value_metadata({METADATA_KEY: text})
@@ -160,17 +164,18 @@ class TableWriter:
             discard(self._temporary)
 
 
-class StoredTable:
+class StoredTable(Generic[Header]):
     """A file of one kind, opened for each read and never kept open.
 
     All methods raise ArtifactError when the file is missing, damaged, foreign, of another schema, or was replaced since
     its header was first read: the header of one file must not be judged with the rows of another.
     """
 
-    def __init__(self, path: Path, kind: TableKind) -> None:
+    def __init__(self, path: Path, kind: TableKind[Header]) -> None:
         """Remember the path; nothing is opened yet."""
         self.path, self.kind = path, kind
         self._footer: tuple[str, int] | None = None
+        self._header: Header | None = None
 
     @property
     def exists(self) -> bool:
@@ -183,9 +188,23 @@ class StoredTable:
         return self._known_footer()[1]
 
     @property
-    def header(self) -> dict[str, Any]:
+    def header(self) -> Header:
         """Return what was given to `TableWriter.finish`."""
-        return json.loads(self._known_footer()[0])["header"]
+        if self._header is None:
+            content = json.loads(self._known_footer()[0])
+            kind = RecordKind(
+                record=self.kind.header,
+                name=f"{self.kind.name} file's header",
+                remedy=self.kind.remedy,
+                upgrade=self.kind.older.get(content["version"], dict),
+            )
+            self._header = kind.of(content["header"], str(self.path))
+        return self._header
+
+    @property
+    def version(self) -> int:
+        """Return the version of the file's kind that it was written with."""
+        return json.loads(self._known_footer()[0])["version"]
 
     def groups(self, columns: Sequence[str] | None = None) -> Iterator[Table]:
         """Yield the row groups in order, all columns or some."""
@@ -242,7 +261,7 @@ class StoredTable:
         except FileNotFoundError as error:
             raise self._fault("is not there") from error
         except (OSError, pa.ArrowException) as error:
-            raise self._fault(f"is damaged or no Parquet file: {_first_line(error)}") from error
+            raise self._fault(f"is damaged or not a Parquet file: {_first_line(error)}") from error
 
     def _check(self, file: pq.ParquetFile) -> tuple[str, int]:
         """Return the header as text and the number of rows of a file of this kind and version."""
@@ -250,10 +269,10 @@ class StoredTable:
         found = _parsed(text)
         if found.get("kind") != self.kind.name or not isinstance(found.get("header"), dict):
             raise self._fault("was not written by parity_pipeline as such a file")
-        if found.get("version") != self.kind.version or not file.schema_arrow.equals(self.kind.schema):
-            raise self._fault(
-                f"has schema version {found.get('version')!r}, this parity_pipeline reads {self.kind.version}"
-            )
+        readable = (*self.kind.older, self.kind.version)
+        if found.get("version") not in readable or not file.schema_arrow.equals(self.kind.schema):
+            numbers = " and ".join(map(str, readable))
+            raise self._fault(f"has schema version {found.get('version')!r}, this parity_pipeline reads {numbers}")
         return text, file.metadata.num_rows
 
     def _fault(self, problem: str) -> ArtifactError:

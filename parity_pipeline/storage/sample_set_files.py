@@ -10,9 +10,9 @@ rows. Reading a set back gives the exact text.
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import pyarrow as pa
 
@@ -36,27 +36,8 @@ _GROUP_ROWS: Final = 2048
 _GROUP_CHARACTERS: Final = 4_000_000
 """Characters after which a row group ends before its rows are full: over-long texts must not fill the memory."""
 
-KIND: Final = TableKind(
-    name="sample set",
-    version=2,
-    schema=pa.schema(
-        [
-            pa.field("ordinal", pa.int64(), nullable=False),
-            pa.field("id", pa.string(), nullable=False),
-            pa.field("text", pa.string(), nullable=False),
-            pa.field("category", pa.string(), nullable=False),
-            pa.field("source", pa.string(), nullable=False),
-            pa.field("drawn", pa.int32(), nullable=False),
-            pa.field(SURROGATE_COLUMN, pa.binary()),
-        ]
-    ),
-    remedy=_REMEDY,
-)
 
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SampleSetHeader:
     """What is known of a stored sample set without reading its rows.
 
@@ -81,6 +62,27 @@ class SampleSetHeader:
     drawn: int
     sources: tuple[str, ...]
     package_version: str
+
+
+KIND: Final = TableKind(
+    name="sample set",
+    version=2,
+    header=SampleSetHeader,
+    schema=pa.schema(
+        [
+            pa.field("ordinal", pa.int64(), nullable=False),
+            pa.field("id", pa.string(), nullable=False),
+            pa.field("text", pa.string(), nullable=False),
+            pa.field("category", pa.string(), nullable=False),
+            pa.field("source", pa.string(), nullable=False),
+            pa.field("drawn", pa.int32(), nullable=False),
+            pa.field(SURROGATE_COLUMN, pa.binary()),
+        ]
+    ),
+    remedy=_REMEDY,
+)
+
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 _Row: TypeAlias = tuple[int, str, str, str, str, int]
@@ -169,7 +171,7 @@ def write_sample_set(temporary: Path, samples: Iterable[Sample], *, sources: Seq
             sources=tuple(sources),
             package_version=package_version(),
         )
-        writer.finish(asdict(header))
+        writer.finish(header)
     return header
 
 
@@ -189,7 +191,11 @@ class SampleSetFile:
     @property
     def header(self) -> SampleSetHeader:
         """Return what is known of the set without its rows."""
-        return _header(self._table.header, self.path, self._table.rows)
+        header, rows = self._table.header, self._table.rows
+        if header.samples != rows:
+            problem = f"its header counts {header.samples} samples, the file has {rows}"
+            raise ArtifactError(problem, place=str(self.path), remedy=_REMEDY)
+        return header
 
     def blocks(self, rows: int = 1024, stop: int | None = None) -> Iterator[SampleBlock]:
         """Yield consecutive samples in blocks of `rows`, the last one shorter; `stop` ends before that ordinal."""
@@ -206,16 +212,3 @@ class SampleSetFile:
                 categories=table.column("category").to_pylist(),
                 drawn=table.column("drawn").to_pylist(),
             )
-
-
-def _header(value: dict[str, Any], path: Path, rows: int) -> SampleSetHeader:
-    names = {one.name for one in fields(SampleSetHeader)}
-    if set(value) != names:
-        odd = ", ".join(sorted(set(value) ^ names))
-        raise ArtifactError(f"its header has other fields ({odd})", place=str(path), remedy=_REMEDY)
-    plain: dict[str, Any] = {**value, "sources": tuple(value["sources"])}
-    header = SampleSetHeader(**plain)
-    if header.samples != rows:
-        problem = f"its header counts {header.samples} samples, the file has {rows}"
-        raise ArtifactError(problem, place=str(path), remedy=_REMEDY)
-    return header

@@ -23,6 +23,9 @@ BETTER: Final = {rule.pattern: rule.better for rule in RULES}
 ANY_PHRASE: Final = compiled("|".join(rule.phrase for rule in RULES))
 """All phrases in one pattern, which is faster where there is none."""
 ROOT: Final = Path(__file__).parents[2]
+HISTORY: Final = "data/written_by_0_1/"
+"""What an earlier version wrote is never edited."""
+
 FOLDERS: Final = ("parity_pipeline", "parity_pipeline_tests", "bench", "docs")
 DOCUMENTS: Final = ("*.md", "*.yaml", "Makefile", "pyproject.toml", "data/samples/*.md", "reports/cutover/README.md")
 SUFFIXES: Final = frozenset({".py", ".md", ".yaml"})
@@ -112,6 +115,7 @@ def rooms() -> dict[str, tuple[Path, ...]]:
     files = {path for pattern in DOCUMENTS for path in ROOT.glob(pattern) if path.is_file()}
     for folder in FOLDERS:
         files |= {path for path in (ROOT / folder).rglob("*") if path.is_file() and path.suffix in SUFFIXES}
+    files = {path for path in files if HISTORY not in name_of(path)}
     by_room: dict[str, list[Path]] = {}
     for path in sorted(files):
         by_room.setdefault(room_of(path), []).append(path)

@@ -1,4 +1,4 @@
-"""The verdict table of the terminal: every fact of a row, at 80 columns, and nothing read as markup."""
+"""The verdict table in the terminal: every fact of a row, at 80 columns, and nothing read as markup."""
 
 import json
 from dataclasses import replace
@@ -41,44 +41,44 @@ def test_the_table_fits_eighty_columns(verdict: Verdict | None) -> None:
 
 
 def test_a_failure_shows_its_first_cause() -> None:
-    """The cause with its count, waived samples, and how much more the report says."""
-    told = _words(_ran(two_causes()), width=200)
-    assert "cause: rows permuted (proven, 14), 1 more, 4 unknown" in told
-    assert "2 waived" in told
-    assert "4 more reasons and 2 findings in the report" in told
+    """The cause with its count, waived samples, and how much more the report lists."""
+    shown = _words(_ran(two_causes()), width=200)
+    assert "cause: rows permuted (proven, 14), 1 more, 4 unknown" in shown
+    assert "2 waived" in shown
+    assert "4 more reasons and 3 findings in the report" in shown
 
 
 def test_a_failure_without_a_diagnosis_shows_two_reasons() -> None:
-    """Where no cause says more, two reasons do."""
-    told = _words(_ran(mixed()), width=200)
-    assert "13/59 compared samples < 0.9990" in told
-    assert "4 more reasons in the report" in told
+    """Without a cause to show, the first two reasons are shown."""
+    shown = _words(_ran(mixed()), width=200)
+    assert "13/59 compared samples < 0.9990" in shown
+    assert "4 more reasons in the report" in shown
 
 
 def test_waivers_are_counted_beside_the_verdict() -> None:
     """A pass with waivers is never printed as a plain one."""
-    told = _words(_ran(waived_pass()), width=200)
-    assert "PASS WITH" in told
-    assert "WAIVERS" in told
-    assert "3 waived" in told
-    assert "1 finding in the report" in told
+    shown = _words(_ran(waived_pass()), width=200)
+    assert "PASS WITH" in shown
+    assert "WAIVERS" in shown
+    assert "3 waived" in shown
+    assert "1 finding in the report" in shown
 
 
-def test_what_could_not_run_is_told_in_full() -> None:
-    """There is no report to look into, so every failure is printed, with markup shown as text."""
+def test_what_could_not_run_is_shown_in_full() -> None:
+    """There is no report to read, so every failure is printed, with markup shown as text."""
     failures = ("legacy/embeddings: [bold]no[/bold]", "candidate/embeddings: gone", "third: \x1b[31mred")
-    told = _words(_ran(None, *failures, model="[red]m[/red]"))
-    assert "[bold]no[/bold]" in told
-    assert "candidate/embeddings: gone" in told
-    assert "[red]m[/red]" in told
-    assert "\x1b" not in told
+    shown = _words(_ran(None, *failures, model="[red]m[/red]"))
+    assert "[bold]no[/bold]" in shown
+    assert "candidate/embeddings: gone" in shown
+    assert "[red]m[/red]" in shown
+    assert "\x1b" not in shown
 
 
-def test_the_json_document_holds_it_all(tmp_path: Path) -> None:
-    """Causes, waivers and coverage are in the machine's form, whatever the table leaves out."""
+def test_the_json_document_is_complete(tmp_path: Path) -> None:
+    """Causes, waivers and coverage are in the JSON document, whatever the table leaves out."""
     layout = Layout(data_dir=tmp_path, reports_dir=tmp_path)
-    told = json.loads(results_json([_ran(replace(two_causes(), date="2026-05-01"))], layout, 1))
-    verdict = told["results"][0]["verdict"]
+    document = json.loads(results_json([_ran(replace(two_causes(), date="2026-05-01"))], layout, 1))
+    verdict = document["results"][0]["verdict"]
     assert [cause["name"] for cause in verdict["diagnosis"]["causes"]] == ["rows permuted", "text cut"]
-    assert verdict["waived"] == {"EMB-20": 1, "EMB-21": 1}
-    assert verdict["coverage"]["total"] == 34
+    assert verdict["counts"]["waived"] == {"EMB-20": 1, "EMB-21": 1}
+    assert len(verdict["coverage"]["exercised"]) + len(verdict["coverage"]["missing"]) == 34

@@ -12,7 +12,6 @@ from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
 from parity_pipeline.core.outcomes import RowStatus, Side
 from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.samples import sample_id
-from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline.core.wire_drift import WireObservation
 
 Row = Sequence[float] | RowStatus
@@ -47,14 +46,13 @@ def fetched(block: SampleBlock, rows: Sequence[Row]) -> FetchedRows:
 def compared(
     pairs: Sequence[tuple[Row, Row]],
     start: int = 0,
-    thresholds: Thresholds | None = None,
     categories: Sequence[str] | None = None,
     drawn: Sequence[int] = (),
 ) -> ComparedRows:
     """Return the comparison of (legacy, candidate) pairs, as samples from an ordinal on."""
     block = samples_of([f"text {start + place}" for place in range(len(pairs))], start, categories, drawn)
     legacy, candidate = fetched(block, [pair[0] for pair in pairs]), fetched(block, [pair[1] for pair in pairs])
-    return compare(block, legacy, candidate, thresholds or Thresholds())
+    return compare(block, legacy, candidate)
 
 
 def provenance(

@@ -11,7 +11,7 @@ from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.fetched_rows import FetchedRows
 from parity_pipeline.core.outcomes import Outcome, RowStatus
 from parity_pipeline.core.tally import Tally
-from parity_pipeline.core.thresholds import Thresholds
+from parity_pipeline.core.thresholds import Thresholds, grade
 from parity_pipeline_tests.core.builders import Row, compared, fetched, samples_of
 
 ONE: Row = [1.0, 0.0]
@@ -27,10 +27,10 @@ ANY: tuple[Row, ...] = (ONE, OTHER, NAN, INF, ZERO, LONG, REFUSED, FAILED, MALFO
 @pytest.mark.parametrize(
     ("legacy", "candidate", "outcome", "side"),
     [
-        (ONE, ONE, Outcome.MATCH, None),
-        (ONE, [13.0, 0.0], Outcome.MATCH, None),
-        (ONE, OTHER, Outcome.MISMATCH, None),
-        (ONE, [-1.0, 0.0], Outcome.MISMATCH, None),
+        (ONE, ONE, Outcome.COMPARED, None),
+        (ONE, [13.0, 0.0], Outcome.COMPARED, None),
+        (ONE, OTHER, Outcome.COMPARED, None),
+        (ONE, [-1.0, 0.0], Outcome.COMPARED, None),
         (ONE, LONG, Outcome.DIMENSION_MISMATCH, "both"),
         (NAN, LONG, Outcome.DIMENSION_MISMATCH, "both"),
         (ONE, NAN, Outcome.NON_FINITE, "candidate"),
@@ -78,10 +78,9 @@ def test_counts_always_add_up(pairs: list[tuple[Row, Row]]) -> None:
     tally = Tally(Thresholds())
     tally.add(rows)
     assert len(rows) == len(rows.outcomes) == tally.samples == len(pairs)
-    graded = [outcome in {Outcome.MATCH, Outcome.MISMATCH} for outcome in rows.outcomes]
-    assert np.isfinite(rows.cosine).tolist() == graded
-    assert tally.compared == sum(graded)
-    assert tally.misgraded == 0
+    measured = [outcome is Outcome.COMPARED for outcome in rows.outcomes]
+    assert np.isfinite(rows.cosine).tolist() == measured
+    assert tally.compared == sum(measured)
     assert sum(counter.total() for counter in tally.by_category.values()) == len(pairs)
 
 
@@ -97,13 +96,13 @@ def test_order_changes_nothing(pairs: list[tuple[Row, Row]], data: st.DataObject
 def test_identical_vectors_match_at_any_threshold(limit: float) -> None:
     """Equal vectors match even where the threshold is 1."""
     rows = [list(np.random.default_rng(seed).standard_normal(7)) for seed in range(50)]
-    outcomes = compared([(row, row) for row in rows], thresholds=Thresholds(cosine=limit)).outcomes
+    outcomes = grade(compared([(row, row) for row in rows]), Thresholds(cosine=limit)).outcomes
     assert set(outcomes) == {Outcome.MATCH}
 
 
 def test_a_threshold_that_is_no_number_matches_nothing() -> None:
     """A NaN threshold fails closed."""
-    assert compared([(ONE, ONE)], thresholds=Thresholds(cosine=math.nan)).outcomes == [Outcome.MISMATCH]
+    assert grade(compared([(ONE, ONE)]), Thresholds(cosine=math.nan)).outcomes == [Outcome.MISMATCH]
 
 
 def test_vectors_without_a_partner_have_norms() -> None:
@@ -130,7 +129,7 @@ def test_numbers_of_a_row_that_is_not_ok_are_no_evidence() -> None:
         request_ids=[None],
         latency_ms=[None],
     )
-    rows = compare(block, good, odd, Thresholds())
+    rows = compare(block, good, odd)
     assert rows.outcomes == [Outcome.MISSING]
     assert math.isnan(rows.cosine[0])
     assert rows.candidate_dimension[0] == 0
@@ -140,7 +139,7 @@ def test_what_a_report_shows_is_kept() -> None:
     """Head, category, dimensions and each side's own words stay with the sample."""
     text = "x" * 39 + "é" + "tail"
     block = samples_of([text], start=7, categories=["long"])
-    rows = compare(block, fetched(block, [ONE]), fetched(block, [REFUSED]), Thresholds())
+    rows = compare(block, fetched(block, [ONE]), fetched(block, [REFUSED]))
     assert rows.start == 7
     assert rows.heads == ["x" * 39 + "é"]
     assert rows.categories == ["long"]
@@ -172,7 +171,7 @@ def test_rows_of_other_samples_are_refused(wrong: str, how: str) -> None:
     strange = fetched(other, [ONE, OTHER][: len(other)])
     pair = (strange, rows) if wrong == "legacy" else (rows, strange)
     with pytest.raises(MetricInputError, match=wrong):
-        compare(block, pair[0], pair[1], Thresholds())
+        compare(block, pair[0], pair[1])
 
 
 def test_no_samples() -> None:

@@ -6,10 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parity_pipeline.core.decision import DecisionInputs, decide
-from parity_pipeline.core.outcomes import Decision, Outcome, RowStatus
+from parity_pipeline.core.outcomes import Decision, RowStatus
 from parity_pipeline.core.tally import Tally
 from parity_pipeline.core.thresholds import Thresholds
-from parity_pipeline.core.verdict import counts_by_name
 from parity_pipeline_tests.core.builders import Row, compared
 
 ONE: Row = [1.0, 0.0]
@@ -51,7 +50,7 @@ def judged(
 ) -> tuple[Decision, str]:
     """Return the decision on some pairs and its reasons as one text."""
     tally = Tally(thresholds or Thresholds())
-    tally.add(compared(pairs, thresholds=thresholds))
+    tally.add(compared(pairs))
     wanted = len(pairs) if expected is None else expected
     decision, reasons = decide(tally, DecisionInputs(expected=wanted, pairing_faults=faults, doubts=doubts))
     assert reasons, "every decision has a reason"
@@ -151,13 +150,15 @@ def test_a_doubt_forbids_a_pass_and_not_a_fail() -> None:
     assert told.endswith("wrong model")
 
 
-def test_outcomes_of_other_thresholds_are_not_judged() -> None:
-    """Stored outcomes that a changed limit would grade otherwise are INCONCLUSIVE and not a PASS under its name."""
-    tally = Tally(Thresholds())
-    tally.add(compared([(ONE, [0.9, math.sqrt(0.19)])], thresholds=Thresholds(cosine=0.5)))
-    decision, reasons = decide(tally, DecisionInputs(expected=1))
-    assert decision is Decision.INCONCLUSIVE
-    assert "other thresholds" in reasons[0]
+def test_the_thresholds_of_the_tally_decide() -> None:
+    """The same compared rows pass under one limit and fail under another: nothing was graded before."""
+    rows = compared([(ONE, [0.9, math.sqrt(0.19)])])
+    decisions: list[Decision] = []
+    for limit in (0.5, 0.999):
+        tally = Tally(Thresholds(cosine=limit))
+        tally.add(rows)
+        decisions.append(decide(tally, DecisionInputs(expected=1))[0])
+    assert decisions == [Decision.PASS, Decision.FAIL]
 
 
 def test_reasons_come_worst_first() -> None:
@@ -173,10 +174,3 @@ def test_a_cosine_just_below_its_limit_reads_below_it() -> None:
     cosine = 0.999 - 1e-7
     _, told = judged([(ONE, [cosine, math.sqrt(1 - cosine**2)])])
     assert "< 0.9990, the worst 0.998999" in told
-
-
-def test_counts_name_every_outcome() -> None:
-    """The stored counts hold every outcome under its stored name, zeros included."""
-    counts = counts_by_name({Outcome.MATCH: 2})
-    assert set(counts) == {outcome.value for outcome in Outcome}
-    assert sum(counts.values()) == counts["match"] == 2

@@ -1,76 +1,10 @@
-import dataclasses
-import json
-from typing import Any
-
 import pytest
 
-from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.core.provenance import Provenance, echo_fault, pairing_faults
+from parity_pipeline.core.provenance import echo_fault, pairing_faults
 from parity_pipeline_tests.core.builders import provenance
 
 HASH = "a" * 64
-
-
-def stored(record: Provenance) -> dict[str, Any]:
-    """Return a record as it comes back from a file."""
-    return json.loads(json.dumps(record.to_json()))
-
-
-@pytest.mark.parametrize("side", Side)
-def test_json_round_trip(side: Side) -> None:
-    """A record comes back from JSON equal to what was written, tuples and enumerations included."""
-    record = provenance(side, echoed={"": 1, "m\ud800🦀": 1})
-    back = Provenance.from_json(stored(record), "file")
-    assert back == record
-    assert back.side is side
-    assert back.ok_rows == 2
-    assert stored(back) == stored(record)
-
-
-@pytest.mark.parametrize("name", [one.name for one in dataclasses.fields(Provenance)])
-def test_a_missing_field_is_refused(name: str) -> None:
-    """A record of an old version, which lacks a field, is refused by name, with the file and the remedy."""
-    value = stored(provenance())
-    del value[name]
-    with pytest.raises(ArtifactError, match=name) as caught:
-        Provenance.from_json(value, "part.parquet")
-    assert caught.value.place == "part.parquet"
-    assert caught.value.remedy
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"old_field": 1},
-        {"side": "control"},
-        {"side": None},
-        {"observation": None},
-        {"observation": []},
-        {"observation": {}},
-        {"observation": {"old": 1}},
-    ],
-    ids=str,
-)
-def test_anything_else_is_refused(change: dict[str, Any]) -> None:
-    """An unknown field, side or observation is refused as of another version, and is no bare error of Python."""
-    with pytest.raises(ArtifactError, match="another version"):
-        Provenance.from_json({**stored(provenance()), **change}, "part.parquet")
-
-
-def test_a_part_of_the_observation_is_refused() -> None:
-    """An observation that lacks a field is refused, not filled up."""
-    value = stored(provenance())
-    del value["observation"]["number_format"]
-    with pytest.raises(ArtifactError, match="number_format"):
-        Provenance.from_json(value, "part.parquet")
-
-
-@pytest.mark.parametrize("value", [None, [], "text", 5])
-def test_what_is_no_object_is_refused(value: Any) -> None:
-    """A record that is no JSON object at all is refused in the same way."""
-    with pytest.raises(ArtifactError, match="no object"):
-        Provenance.from_json(value, "part.parquet")
 
 
 def test_batches_that_may_be_paired() -> None:

@@ -11,7 +11,7 @@ from parity_pipeline.core.decision import DecisionInputs, decide
 from parity_pipeline.core.fetched_rows import FetchedRows
 from parity_pipeline.core.outcomes import Decision, Outcome, RowStatus
 from parity_pipeline.core.tally import Tally
-from parity_pipeline.core.thresholds import Thresholds
+from parity_pipeline.core.thresholds import Thresholds, grade
 from parity_pipeline_tests.core.builders import fetched, samples_of
 from parity_pipeline_tests.fakes.replay_gateway import SERVERS, recorded_texts, recorded_vectors
 
@@ -85,7 +85,7 @@ def lane(server: str) -> FetchedRows:
 
 def rows_of(expected: Expected) -> ComparedRows:
     """Return the comparison of a row of the table."""
-    return compare(BLOCK, lane(expected.legacy), lane(expected.candidate), Thresholds())
+    return grade(compare(BLOCK, lane(expected.legacy), lane(expected.candidate)), Thresholds())
 
 
 @pytest.mark.parametrize("expected", EXPECTED, ids=IDS)
@@ -180,7 +180,7 @@ def test_alone_against_batched(server: str, worst: float) -> None:
     left = [RowStatus.REFUSED if vector is None else vector.tolist() for vector in map(alone.get, kept)]
     right = [RowStatus.REFUSED if vector is None else vector.tolist() for vector in map(batched.get, kept)]
     block = samples_of([f"text {key}" for key in kept])
-    rows = compare(block, fetched(block, left), fetched(block, right), Thresholds())
+    rows = compare(block, fetched(block, left), fetched(block, right))
     assert f"{1 - rows.cosine.min():.1e}" == f"{worst:.1e}"
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from parity_pipeline.core.compare import ComparedRows
 from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.limits import REPORT_ROWS
-from parity_pipeline.core.outcomes import Outcome, RowStatus
+from parity_pipeline.core.outcomes import IN_VERDICTS, Outcome, RowStatus
 from parity_pipeline.core.tally import Tally
 from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline.core.worst_rows import SEVERITY
@@ -114,7 +114,7 @@ def test_equal_badness_keeps_the_first_ones() -> None:
 
 def test_every_outcome_has_a_severity() -> None:
     """No outcome can be left out of the table."""
-    assert sorted(SEVERITY) == sorted(Outcome)
+    assert sorted(SEVERITY) == sorted(IN_VERDICTS)
 
 
 @pytest.mark.parametrize("start", [0, 1, 3])
@@ -125,19 +125,19 @@ def test_blocks_follow_one_another(start: int) -> None:
         tally.add(compared([at(1.0)], start=start))
 
 
-@pytest.mark.parametrize(("graded", "judged"), [(0.5, 0.999), (0.999, 0.5)])
-def test_other_thresholds_are_noticed(graded: float, judged: float) -> None:
-    """Outcomes that were graded against a looser or stricter limit than the tally's are counted as misgraded."""
-    rows = compared([at(0.9), at(1.0), REFUSED_PAIR], thresholds=Thresholds(cosine=graded))
-    tally = Tally(Thresholds(cosine=judged))
-    tally.add(rows)
-    assert tally.misgraded == 1
+@pytest.mark.parametrize(("limit", "matched"), [(0.5, 2), (0.999, 1), (math.nextafter(1.0, 2.0), 0)])
+def test_rows_are_graded_against_the_tallys_thresholds(limit: float, matched: int) -> None:
+    """A block says what was measured, and the tally alone what matches; other outcomes are not touched."""
+    tally = Tally(Thresholds(cosine=limit))
+    tally.add(compared([at(0.9), at(1.0), REFUSED_PAIR]))
+    assert (tally.counts[Outcome.MATCH], tally.counts[Outcome.MISMATCH]) == (matched, 2 - matched)
+    assert (tally.counts[Outcome.REFUSED_BY_CANDIDATE], tally.counts[Outcome.COMPARED]) == (1, 0)
 
 
-def test_a_match_without_a_cosine_is_noticed() -> None:
-    """A stored match whose cosine is lost counts as misgraded."""
+def test_a_compared_row_without_a_cosine_does_not_match() -> None:
+    """A stored row whose cosine is lost is a mismatch: NaN is within no limit."""
     rows = dataclasses.replace(compared([at(1.0)]), cosine=np.array([math.nan]))
-    assert tally_of(rows).misgraded == 1
+    assert tally_of(rows).counts == {Outcome.MISMATCH: 1}
 
 
 def test_norms_identity_and_categories() -> None:

@@ -1,4 +1,3 @@
-import json
 import math
 
 import numpy as np
@@ -6,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parity_pipeline.core.compare import regrade
 from parity_pipeline.core.decision import DecisionInputs, decide
 from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.limits import COSINE_THRESHOLD
@@ -14,7 +12,7 @@ from parity_pipeline.core.outcomes import Measure, Outcome, Severity
 from parity_pipeline.core.tally import Tally
 from parity_pipeline.core.thresholds import (
     Thresholds,
-    failing,
+    grade,
     keeps_words,
     leaves_words,
     passing_text,
@@ -47,7 +45,7 @@ NEAR: Row = [0.8, 0.6]
 def test_each_measure_has_its_own_limit(change: dict[str, object], fails: bool) -> None:
     """A vector of twice the length fails exactly by the measures that see length and have a limit that fails."""
     thresholds = Thresholds(**change)  # pyright: ignore[reportArgumentType] - the parameters name fields
-    rows = compared([(ONE, DOUBLE)], thresholds=thresholds)
+    rows = grade(compared([(ONE, DOUBLE)]), thresholds)
     assert (rows.outcomes[0] is Outcome.MISMATCH) == fails
 
 
@@ -74,14 +72,14 @@ def test_limits_that_can_only_warn_are_refused() -> None:
         Thresholds(warn_only=(Measure.COSINE, Measure.NORM_RATIO))
     other = Thresholds(warn_only=(Measure.COSINE, Measure.NORM_RATIO), max_abs_delta_unit=0.1)
     assert other.severity(Measure.COSINE) is Severity.WARN
-    assert compared([(ONE, NEAR)], thresholds=other).outcomes == [Outcome.MISMATCH]
+    assert grade(compared([(ONE, NEAR)]), other).outcomes == [Outcome.MISMATCH]
 
 
 def test_a_cosine_that_only_warns_fails_no_sample() -> None:
     """A cosine below its limit is told and fails nothing where another measure decides."""
     lenient = Thresholds(warn_only=(Measure.COSINE, Measure.NORM_RATIO), max_abs_delta_unit=1.0)
     tally = Tally(lenient)
-    tally.add(compared([(ONE, NEAR)], thresholds=lenient))
+    tally.add(compared([(ONE, NEAR)]))
     decision, reasons = decide(tally, DecisionInputs(expected=1))
     assert (decision, tally.measures[Measure.COSINE].off) == (Decision.PASS, 1)
     assert "normalised vectors at most 1" in reasons[0]
@@ -96,29 +94,20 @@ def test_the_defaults_are_those_of_the_first_cut_over() -> None:
     assert [plain.severity(one) for one in plain.limits()] == [Severity.FAIL, Severity.WARN]
 
 
-@pytest.mark.parametrize(
-    "given_thresholds", [Thresholds(), Thresholds(max_abs_delta=1.0, warn_only=(Measure.MAX_ABS_DELTA,))]
-)
-def test_thresholds_come_back_from_json(given_thresholds: Thresholds) -> None:
-    """Stored thresholds are the same, those of a file from before severities included."""
-    assert Thresholds.from_json(json.loads(json.dumps(given_thresholds.to_json()))) == given_thresholds
-    assert Thresholds.from_json({"cosine": 0.5, "norm_ratio": 0.1}) == Thresholds(cosine=0.5, norm_ratio=0.1)
-
-
-def test_grading_again_asks_every_measure() -> None:
-    """Stored rows judged under a limit they were not compared under come to what comparing would have said."""
-    strict = Thresholds(max_abs_delta=0.5)
+def test_grading_asks_every_measure_that_fails_a_sample() -> None:
+    """The same rows are graded by the thresholds at hand, and what was compared is left as it was."""
     rows = compared([(ONE, DOUBLE), (ONE, ONE)])
-    assert regrade(rows, strict).outcomes == [Outcome.MISMATCH, Outcome.MATCH]
-    assert regrade(regrade(rows, strict), Thresholds()).outcomes == [Outcome.MATCH, Outcome.MATCH]
-    assert failing(strict, rows).tolist() == [True, False]
+    assert grade(rows, Thresholds(max_abs_delta=0.5)).outcomes == [Outcome.MISMATCH, Outcome.MATCH]
+    assert grade(rows, Thresholds()).outcomes == [Outcome.MATCH, Outcome.MATCH]
+    assert grade(grade(rows, Thresholds()), Thresholds(max_abs_delta=0.5)).outcomes[0] is Outcome.MISMATCH
+    assert rows.outcomes == [Outcome.COMPARED, Outcome.COMPARED]
 
 
 def test_each_measure_gives_its_own_reason() -> None:
     """A FAIL names, a measure, how many samples leave its limit and the worst of them."""
     strict = Thresholds(warn_only=(), max_abs_delta_unit=0.5)
     tally = Tally(strict)
-    tally.add(compared([(ONE, ONE), (ONE, DOUBLE), (ONE, [0.0, 1.0])], thresholds=strict))
+    tally.add(compared([(ONE, ONE), (ONE, DOUBLE), (ONE, [0.0, 1.0])]))
     decision, reasons = decide(tally, DecisionInputs(expected=3))
     assert decision is Decision.FAIL
     assert reasons == (

@@ -14,6 +14,7 @@ from parity_pipeline.storage.parquet_tables import TableKind
 from parity_pipeline.storage.sample_set_files import KIND as SAMPLES
 from parity_pipeline_tests.defs.project import Project
 from parity_pipeline_tests.fakes.gateways import hash_gateway
+from parity_pipeline_tests.report.measured import diagnosis
 from parity_pipeline_tests.report.verdicts import mixed
 
 PATH = Path("SUMMARY.md")
@@ -26,7 +27,7 @@ def words(value: Any) -> str:
 
 
 @pytest.mark.parametrize("kind", [SAMPLES, EMBEDDINGS, PARITY], ids=lambda kind: kind.name)
-def test_every_column_is_described(kind: TableKind) -> None:
+def test_every_column_is_described(kind: TableKind[Any]) -> None:
     """The page of an asset says of each column what it holds, and of none that the file has not."""
     assert list(WORDS[kind.name]) == list(kind.schema.names)
     assert all(column.description for column in table_schema(kind).columns)
@@ -56,7 +57,7 @@ def test_a_verdict_begins_with_what_decides() -> None:
 )
 def test_a_diagnosis_says_what_stays_unknown(failing: int, explained: int, shown: str) -> None:
     """That nothing failed and that nothing was found read differently."""
-    facts = diagnosis_metadata({"failing": failing, "explained": explained})
+    facts = diagnosis_metadata(diagnosis((), failing, ["unknown"] * (failing - explained)))
     assert shown in words(facts["causes"])
     assert (facts["failing samples"], facts["explained samples"]) == (failing, explained)
 

@@ -23,8 +23,8 @@ ALL_CHECKS = {
     "candidate/embeddings:vectors_finite_one_dimension",
     "legacy/stability:stable",
     "candidate/stability:stable",
-    "parity:cosine_at_threshold",
-    "parity:norms_agree",
+    "verdict:cosine_at_threshold",
+    "verdict:norms_agree",
     "verdict:verdict_is_pass",
 }
 
@@ -41,10 +41,10 @@ def test_equal_sides_pass_with_every_check_but_the_norms(tmp_path: Path) -> None
     result = project.run()
     layout = project.settings().layout()
     assert result.success
-    assert checks_of(result) == {name: name != "parity:norms_agree" for name in ALL_CHECKS}
+    assert checks_of(result) == {name: name != "verdict:norms_agree" for name in ALL_CHECKS}
     verdict = read_verdict(layout.verdict(DAY, MODEL))
     assert verdict.decision is Decision.PASS
-    assert verdict.counts["match"] == len(SAMPLES)
+    assert verdict.counts.matched == len(SAMPLES)
     assert "**PASS** — 5/5 samples" in layout.report(DAY, MODEL).read_text("utf-8")
     assert DAY in layout.summary.read_text("utf-8")
     assert [entry.run_id for entry in entries(layout.ledger)] == [result.run_id]
@@ -64,7 +64,7 @@ def test_a_failing_date_still_gets_its_report_and_its_row(tmp_path: Path) -> Non
     layout = project.settings().layout()
     assert result.success
     failed = {name for name, passed in checks_of(result).items() if not passed}
-    assert failed - {"parity:norms_agree"} == {"parity:cosine_at_threshold", "verdict:verdict_is_pass"}
+    assert failed - {"verdict:norms_agree"} == {"verdict:cosine_at_threshold", "verdict:verdict_is_pass"}
     assert "**FAIL**" in layout.report(DAY, MODEL).read_text("utf-8")
     assert "FAIL" in layout.summary.read_text("utf-8")
 
@@ -96,7 +96,7 @@ def test_a_lane_of_an_older_sample_set_is_never_paired(tmp_path: Path) -> None:
     assert result.success
     assert verdict.decision is Decision.INCONCLUSIVE
     assert any("materialize legacy/embeddings again" in reason for reason in verdict.reasons)
-    assert not checks_of(result)["parity:cosine_at_threshold"]
+    assert not checks_of(result)["verdict:cosine_at_threshold"]
 
 
 def test_one_lane_alone_leaves_samples_and_the_other_lane_as_they_were(tmp_path: Path) -> None:
@@ -212,7 +212,7 @@ def test_a_required_bound_needs_random_samples(tmp_path: Path) -> None:
     project.more["samples"] = [{"path": "samples.txt", "sample": 10, "seed": 1}]
     assert project.run().success
     verdict = read_verdict(layout.verdict(DAY, MODEL))
-    assert (verdict.decision, verdict.drawn["draws"]) == (Decision.PASS, 10)
+    assert (verdict.decision, verdict.random.draws) == (Decision.PASS, 10)
 
 
 def test_a_failing_date_names_its_cause(tmp_path: Path) -> None:
@@ -223,14 +223,17 @@ def test_a_failing_date_names_its_cause(tmp_path: Path) -> None:
     assert project.run().success
     layout = project.settings().layout()
     assert candidate.requests == 3
-    assert read_verdict(layout.verdict(DAY, MODEL)).diagnosis["causes"] == []
+    clean = read_verdict(layout.verdict(DAY, MODEL)).diagnosis
+    assert clean is not None
+    assert clean.causes == ()
     straight = candidate.embed
     swapped = {"text number 4": "text number 7", "text number 7": "text number 4"}
     candidate.embed = lambda text, model: straight(swapped.get(text, text), model)
     assert project.run().success
     diagnosis = read_verdict(layout.verdict(DAY, MODEL)).diagnosis
-    assert [cause["name"] for cause in diagnosis["causes"]] == ["rows permuted"]
-    assert (diagnosis["failing"], diagnosis["explained"]) == (2, 2)
+    assert diagnosis is not None
+    assert [cause.name for cause in diagnosis.causes] == ["rows permuted"]
+    assert (diagnosis.failing, diagnosis.explained) == (2, 2)
 
 
 def test_a_diagnosis_of_other_batches_is_not_believed(tmp_path: Path) -> None:
@@ -241,7 +244,7 @@ def test_a_diagnosis_of_other_batches_is_not_believed(tmp_path: Path) -> None:
     assert read_verdict(layout.verdict(DAY, MODEL)).diagnosis
     project.samples = ("other texts", "than before")
     assert project.run("samples", "legacy/embeddings", "candidate/embeddings", "parity", "verdict").success
-    assert read_verdict(layout.verdict(DAY, MODEL)).diagnosis == {}
+    assert read_verdict(layout.verdict(DAY, MODEL)).diagnosis is None
 
 
 @pytest.mark.parametrize("untried", ["legacy", "candidate"])
@@ -273,4 +276,4 @@ def test_a_diagnosis_that_breaks_does_not_cost_the_verdict(tmp_path: Path, monke
     project = a_project(tmp_path, candidate=hash_gateway("go", noise=0.5))
     assert project.run().success
     verdict = read_verdict(project.settings().layout().verdict(DAY, MODEL))
-    assert (verdict.decision, verdict.diagnosis) == (Decision.FAIL, {})
+    assert (verdict.decision, verdict.diagnosis) == (Decision.FAIL, None)

@@ -7,7 +7,7 @@ import pytest
 
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.runs.runner import selection_for
-from parity_pipeline.storage.stability_files import read_stability
+from parity_pipeline.storage.evidence_files import read_stability
 from parity_pipeline_tests.defs.project import DAY, MODEL, Project, checks_of
 from parity_pipeline_tests.fakes.gateways import Gateway, hash_gateway, hash_vector
 

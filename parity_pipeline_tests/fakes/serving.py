@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import uvicorn
 
-_STOP_SECONDS: Final = 10.0
-"""Longest wait for the server's thread to end; it takes a tenth of a second, this is for a machine under load."""
+_STOP_SECONDS: Final = 60.0
+"""Longest wait for the server to start or to end; it takes a tenth of a second, this is for a machine under load."""
 
 
 class _Server(uvicorn.Server):
@@ -37,7 +37,7 @@ def serve(app: Any) -> Generator[str]:
     Raises:
         RuntimeError: The server did not start or did not stop.
     """
-    # asyncio switches Nagle's algorithm off only for sockets that name their protocol; with it an answer takes 40 ms
+    # asyncio switches Nagle's algorithm off only for sockets that name their protocol; with it a response takes 40 ms
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     listener.listen()

@@ -1,10 +1,10 @@
-"""Verdicts with all that schema 2 brought: floors, stability, waivers, random draws, causes, collisions.
+"""Verdicts with all kinds of evidence: floors, stability, waivers, random draws, causes, collisions.
 
 Here belong whole verdicts for golden files. The rows and the factory belong to `verdicts`.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -13,7 +13,14 @@ from parity_pipeline.core.diagnosis.records import Cause, CauseName, Confidence,
 from parity_pipeline.core.noise_floor import NoiseFloor, NoiseFloors
 from parity_pipeline.core.outcomes import Measure, Outcome, Side
 from parity_pipeline.core.samples import sample_id
-from parity_pipeline.core.stability.records import Defect, DefectKind, ExperimentResult, Finding, Stability
+from parity_pipeline.core.stability.records import (
+    Defect,
+    DefectKind,
+    ExperimentResult,
+    Finding,
+    Stability,
+    StabilityOfSides,
+)
 from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.waivers import Waiver, account_for
@@ -30,15 +37,15 @@ def floor(side: Side, worst: float, **by_experiment: float) -> NoiseFloor:
     return NoiseFloor(side=side, worst=worst, by_experiment=named, samples=8, requests=60, **where)
 
 
-def stability(side: Side, noise: NoiseFloor, *tried: ExperimentResult, **more: Any) -> dict[str, Any]:
-    """Return the plain form of a side's stability: the given experiments, all others without any difference."""
+def stability(side: Side, noise: NoiseFloor, *tried: ExperimentResult, **more: Any) -> Stability:
+    """Return a side's stability: the given experiments, all others without any difference."""
     given = {one.name: one for one in tried}
     still = {
         name: ExperimentResult(name=name, worst=0.0, by_label={}, identical=8, rows=8, requests=8)
         for name in _EXPERIMENTS
     }
-    every = [given.get(name, still[name]) for name in _EXPERIMENTS]
-    found = Stability(
+    every = tuple(given.get(name, still[name]) for name in _EXPERIMENTS)
+    return Stability(
         side=side,
         threshold=0.999,
         experiments=every,
@@ -48,7 +55,6 @@ def stability(side: Side, noise: NoiseFloor, *tried: ExperimentResult, **more: A
         texts={sample_id("hello"): "sample"},
         requests=60,
     )
-    return asdict(found)
 
 
 def tried(name: str, worst: float, label: str, **more: Any) -> ExperimentResult:
@@ -65,18 +71,19 @@ def cause(name: CauseName, words: str, samples: Sequence[str], **more: Any) -> C
     return Cause(name=name, words=words, samples=ids, **{**usual, **more})
 
 
-def diagnosis(causes: Sequence[Cause], failing: int, unexplained: Sequence[str] = (), **more: Any) -> dict[str, Any]:
-    """Return the plain form of a diagnosis."""
-    found = Diagnosis(
-        causes=causes,
-        remarks=more.get("remarks", ()),
+def diagnosis(causes: Sequence[Cause], failing: int, unexplained: Sequence[str] = (), **more: Any) -> Diagnosis:
+    """Return a diagnosis."""
+    return Diagnosis(
+        causes=tuple(causes),
+        remarks=tuple(more.get("remarks", ())),
         failing=failing,
         explained=failing - len(unexplained),
         unexplained=tuple(sample_id(text) for text in unexplained),
         requests_used=more.get("requests_used", 0),
+        failing_looked_at=failing,
+        looked_at=more.get("looked_at", 200),
+        collisions=more.get("collisions", ()),
     )
-    collisions = [asdict(one) for one in more.get("collisions", ())]
-    return asdict(found) | {"looked_at": more.get("looked_at", 200), "collisions": collisions}
 
 
 def waiver(name: str, **more: Any) -> Waiver:
@@ -92,15 +99,14 @@ def measured_pass() -> Verdict:
     ask = [Row(text=f"ask {place}", category="questions|`x`", norms=(1.0, 1.0), drawn=1) for place in range(10)]
     probes = [Row(text=f"Probe {place}", category="hazard/case-pairs", norms=(1.0, 1.0)) for place in range(4)]
     old, new = floor(Side.LEGACY, 5e-7), floor(Side.CANDIDATE, 0.0)
-    sides = {
-        "legacy": stability(Side.LEGACY, old, tried("batch-sizes", 5e-7, "batch of 32")),
-        "candidate": stability(Side.CANDIDATE, new, notes=("salted: the budget of 60 requests was used up",)),
-    }
+    sides = StabilityOfSides(
+        legacy=stability(Side.LEGACY, old, tried("batch-sizes", 5e-7, "batch of 32")),
+        candidate=stability(Side.CANDIDATE, new, notes=("salted: the budget of 60 requests was used up",)),
+    )
     return verdict_of(
         [*equal, *drawn, *ask, *probes],
         floors=NoiseFloors(legacy=old, candidate=new),
         stability=sides,
-        experiments=_EXPERIMENTS,
     )
 
 
@@ -151,9 +157,9 @@ def two_causes() -> Verdict:
         cases=(1, 3),
     )
     batch = tried("batch-sizes", 0.31, "batch of 32", affected=(sample_id("hello"),), affected_texts=1)
-    sides = {
-        "legacy": stability(Side.LEGACY, old, tried("batch-sizes", 2e-7, "batch of 32")),
-        "candidate": stability(
+    sides = StabilityOfSides(
+        legacy=stability(Side.LEGACY, old, tried("batch-sizes", 2e-7, "batch of 32")),
+        candidate=stability(
             Side.CANDIDATE,
             new,
             batch,
@@ -162,20 +168,19 @@ def two_causes() -> Verdict:
                 Finding("batch-sizes", "the candidate side changes with the size of a request: 1 - cosine up to 0.31"),
             ),
         ),
-    }
+    )
     return verdict_of(
         rows,
         thresholds=Thresholds(max_abs_delta_unit=0.05),
         floors=NoiseFloors(legacy=old, candidate=new),
         waivers=account_for(waivers, model=V2, day=DAY, today=DAY),
         stability=sides,
-        experiments=_EXPERIMENTS,
         required_bound=0.01,
         diagnosis=_two(swapped, cut),
     )
 
 
-def _two(swapped: Sequence[str], cut: Sequence[str]) -> dict[str, Any]:
+def _two(swapped: Sequence[str], cut: Sequence[str]) -> Diagnosis:
     tried_order = "the legacy vector of the next text of its request"
     order = [Evidence(sample=sample_id(text), tried=tried_order, before=0.41, after=0.99999) for text in swapped[:3]]
     end = "the text cut after 512 tokens | `asked again`"
@@ -185,14 +190,14 @@ def _two(swapped: Sequence[str], cut: Sequence[str]) -> dict[str, Any]:
             CauseName.PERMUTED_ROWS,
             f"14 rows of 1 request hold each other's vectors, as {V1}|<b>v1</b> of the candidate side would",
             swapped,
-            evidence=order,
+            evidence=tuple(order),
             cases=(1, 3),
         ),
         cause(
             CauseName.TRUNCATION,
             "3 texts of more than 512 tokens are cut by the candidate",
             cut,
-            evidence=length,
+            evidence=tuple(length),
             cases=(10,),
             confidence=Confidence.LIKELY,
         ),

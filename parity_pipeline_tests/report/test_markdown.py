@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from parity_pipeline.core.outcomes import RowStatus, Side
 from parity_pipeline.report.markdown import render_report
-from parity_pipeline_tests.report.verdicts import HOSTILE, SEED, Row, mixed, unpaired, verdict_of
+from parity_pipeline_tests.report.verdicts import HOSTILE, SEED, Row, mixed, unpaired, verdict_of, with_provenance
 
 _HEADINGS = [
     "What may be flipped next",
@@ -57,11 +58,10 @@ def test_no_text_changes_the_structure(text: str) -> None:
     """Whatever a sample, a model, a label or a server says, the report has its headings and no others."""
     rows = [replace(row, text=text, category=text) for row in SEED]
     verdict = verdict_of(rows, model=text)
-    named = {
-        side: {**record, "label": text, "url": text, "stopped_early": text} for side, record in verdict.sides.items()
-    }
-    drift = [{**row, "field": text or "f", "legacy": text, "candidate": text} for row in verdict.drift]
-    report = render_report(replace(verdict, sides=named, drift=drift, reasons=[text], endpoint="embed"))
+    for side in Side:
+        verdict = with_provenance(verdict, side, label=text, url=text, stopped_early=text)
+    drift = tuple(replace(row, field=text or "f", legacy=text, candidate=text) for row in verdict.drift)
+    report = render_report(replace(verdict, drift=drift, reasons=(text,)))
     assert _headings(report)[1:] == _HEADINGS
     report.encode()
 
@@ -81,28 +81,16 @@ def test_the_words_of_a_refusal_are_shown_once() -> None:
 
 
 def test_a_report_without_anything_is_still_one() -> None:
-    """Provenance, drift, norms, counts and sample set may all be missing where pairing was refused."""
-    bare = replace(
-        unpaired(),
-        sides={},
-        drift=[],
-        norms={},
-        counts={},
-        by_category={},
-        sample_set={},
-        thresholds={},
-        measures={},
-        coverage={},
-        apart={},
-        floors={},
-        reasons=["x"],
-    )
+    """Drift, rows and coverage may be missing, and the lanes of a side that gave nothing say next to nothing."""
+    bare = replace(unpaired(), drift=(), coverage=None, reasons=("x",))
+    empty = {"label": "", "models_echoed": {}, "fetched_from": "", "fetched_to": "", "latency_ms": {}}
+    for side in Side:
+        bare = with_provenance(bare, side, **empty, status_counts={RowStatus.FAILED: 2})
     report = render_report(bare)
     assert _headings(report)[1:] == [heading for heading in _HEADINGS if heading != "Coverage"]
     assert "**INCONCLUSIVE**" in report
     assert "None" not in report
-    half = replace(bare, sides={"legacy": {}, "candidate": {"label": "Go", "status_counts": {"failed": 2}}})
-    assert "gave no usable answer for 2 samples" in render_report(half)
+    assert report.count("gave no usable response for 2 samples") == 2
 
 
 def test_a_large_set_has_readable_counts() -> None:

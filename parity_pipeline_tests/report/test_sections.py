@@ -1,6 +1,6 @@
 """The sections that judge: causes, findings, counts, limits, sureness, noise, coverage. They claim no more than is known."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import date
 from itertools import pairwise
 from typing import Any
@@ -10,18 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from parity_pipeline.core.collisions import Collision, OneSided
 from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Evidence
 from parity_pipeline.core.noise_floor import NoiseFloors
 from parity_pipeline.core.outcomes import Decision, Measure, Outcome, Side
+from parity_pipeline.core.stability.records import Finding, StabilityOfSides
 from parity_pipeline.core.thresholds import Thresholds
-from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.verdict import RandomDraws, Verdict
 from parity_pipeline.core.waivers import account_for
 from parity_pipeline.report.advice import flip_advice
-from parity_pipeline.report.cause_summary import first_cause
 from parity_pipeline.report.markdown import render_report
-from parity_pipeline.report.sections.confidence import how_sure, sureness
+from parity_pipeline.report.sections.confidence import confidence, how_sure
 from parity_pipeline.report.sections.coverage import collisions, coverage
-from parity_pipeline.report.sections.diagnosis import remarks, why
+from parity_pipeline.report.sections.diagnosis import first_cause, remarks, why
 from parity_pipeline.report.sections.headline import findings, headline
 from parity_pipeline.report.sections.measures import measures, passing_limit
 from parity_pipeline.report.sections.noise import noise
@@ -38,20 +39,21 @@ from parity_pipeline_tests.report.measured import (
     waived_pass,
     waiver,
 )
-from parity_pipeline_tests.report.verdicts import HOSTILE, SEED, V2, Row, mixed, unpaired, verdict_of
+from parity_pipeline_tests.report.verdicts import HOSTILE, SEED, V2, Row, mixed, unpaired, verdict_of, with_side
 
 _WRONG = Row(text="wrong", outcome=Outcome.MISMATCH, cosine=0.5)
-_SCHEMA_2 = (
-    ("severities", {}), ("measures", {}), ("norm_ratios", (None, None)), ("apart", {}), ("drawn", {}), ("drawn_by_category", {}),
-    ("confidence", ()), ("required_bound", None), ("floors", {}), ("findings", ()), ("waived", {}), ("diagnosis", {}),
-    ("stability", {}), ("coverage", {}),
-)  # fmt: skip
 
 
 def _old(verdict: Verdict) -> Verdict:
-    """Return a verdict as the first schema told it: without any later field, in rows too."""
-    rows = [{key: row[key] for key in row if key not in ("drawn", "waiver", "within_noise")} for row in verdict.rows]
-    return replace(verdict, rows=rows, schema=1, **dict(_SCHEMA_2))
+    """Return a verdict as one of the first schema is read: what it did not know is empty."""
+    counts = replace(verdict.counts, apart=None, waived={})
+    random = RandomDraws(texts=0, draws=0, by_category={}, bounds=(), required_bound=None)
+    unknown = replace(
+        verdict, counts=counts, random=random, norm_ratios=None, findings=(), diagnosis=None, coverage=None
+    )
+    for side in Side:
+        unknown = with_side(unknown, side, floor=None, stability=None)
+    return unknown
 
 
 def _text(lines: list[str]) -> str:
@@ -97,21 +99,15 @@ def test_a_diagnosis_of_a_part_says_so() -> None:
 @given(st.text(alphabet=st.characters(exclude_categories=()), max_size=40) | st.sampled_from(HOSTILE))
 def test_no_foreign_word_changes_the_structure(text: str) -> None:
     """Causes, evidence, waivers, faults, notes, findings and categories are text: the headings stay what they were."""
-    evidence = [Evidence(sample=text, tried=text, before=0.1)]
+    evidence = (Evidence(sample=text, tried=text, before=0.1),)
     found = cause(CauseName.WRONG_MODEL, text, [text], evidence=evidence, confidence=Confidence.POSSIBLE)
     plain = diagnosis([found], 2, [text], remarks=[found])
-    noted = {
-        "candidate": {
-            **stability(Side.CANDIDATE, floor(Side.CANDIDATE, 0.0)),
-            "notes": [text],
-            "findings": [{"experiment": "x", "words": text}],
-        }
-    }
-    bound = {**measured_pass().confidence[0], "category": text}
-    verdict = replace(
-        two_causes(), diagnosis=plain, stability=noted, findings=[f"found {text}"], waived={text: 2}, confidence=[bound]
-    )
-    report = render_report(replace(verdict, reasons=[text]))
+    noted = stability(Side.CANDIDATE, floor(Side.CANDIDATE, 0.0), notes=(text,), findings=(Finding("x", text),))
+    random = replace(measured_pass().random, bounds=(replace(measured_pass().random.bounds[0], category=text),))
+    verdict = with_side(two_causes(), Side.CANDIDATE, stability=noted)
+    counts = replace(verdict.counts, waived={text: 2})
+    verdict = replace(verdict, diagnosis=plain, findings=(f"found {text}", text), counts=counts, random=random)
+    report = render_report(replace(verdict, reasons=(text,)))
     tokens = MarkdownIt("commonmark").enable("table").parse(report)
     heads = [after.content for token, after in pairwise(tokens) if token.type == "heading_open"]
     assert len(heads) == 16
@@ -169,7 +165,7 @@ def test_waived_refusals_leave_the_limit_of_the_others() -> None:
 
 def test_without_a_random_draw_no_share_is_stated() -> None:
     """Hand-picked samples give no bound, and the reader learns how to get one."""
-    told = _text(sureness(verdict_of(SEED)))
+    told = _text(confidence(verdict_of(SEED)))
     assert "no share of the traffic can be stated" in told
     assert "`samples: [{path: …, sample: 2995}]`: 2,995 clean ones show that at most 0.1 %" in told
     assert "at 95 % confidence" not in told
@@ -177,7 +173,7 @@ def test_without_a_random_draw_no_share_is_stated() -> None:
 
 def test_each_category_with_random_draws_has_its_bound() -> None:
     """The bound of all comes first, then one a category; with a single category it is told once."""
-    told = _text(sureness(measured_pass()))
+    told = _text(confidence(measured_pass()))
     assert "Random draws, all categories: 50 of 50" in told
     assert "Category `traffic`: 40 of 40" in told
     one = verdict_of([replace(row, drawn=1) for row in SEED], required_bound=0.02)
@@ -208,28 +204,25 @@ def test_noise_below_the_threshold_says_what_it_explains() -> None:
 
 
 def test_noise_of_one_side_explains_nothing() -> None:
-    """Without the legacy side's floor nothing is put down to noise, and a side that was not tried says so."""
-    only = {"candidate": stability(Side.CANDIDATE, floor(Side.CANDIDATE, 0.0), tried("repeats", 1e-7, "repeat"))}
-    verdict = verdict_of(SEED, floors=NoiseFloors(candidate=floor(Side.CANDIDATE, 1e-7)), stability=only)
+    """Without the legacy side's floor nothing is attributed to noise, and a side that was not tried says so."""
+    only = stability(Side.CANDIDATE, floor(Side.CANDIDATE, 0.0), tried("repeats", 1e-7, "repeat"))
+    floors = NoiseFloors(candidate=floor(Side.CANDIDATE, 1e-7))
+    verdict = verdict_of(SEED, floors=floors, stability=StabilityOfSides(candidate=only))
     told = _text(noise(verdict))
     assert "| repeats | not measured | 0.999999 (repeat) |" in told
     assert "The noise floor of the legacy side was not measured" in told
     assert "Not measured: neither side" in _text(noise(verdict_of(SEED)))
 
 
-def test_an_unreadable_floor_is_not_explained() -> None:
-    """A floor of another version costs one sentence and not the report."""
-    other = {"side": "legacy", "worst": 0.1, "samples": 1, "requests": 1}
-    assert "cannot be read" in _text(noise(replace(verdict_of(SEED), floors={"legacy": other, "candidate": None})))
-
-
 def test_a_fault_among_the_findings_is_not_repeated() -> None:
     """The words of a fault stand once in a report, with the findings where they are one."""
     verdict = two_causes()
-    fault = next(one["faults"][0] for one in verdict.stability["candidate"]["experiments"] if one["faults"])
-    found = {"experiment": "concurrency", "words": f"the candidate side mixes requests: {fault['words']}"}
-    sides = {**verdict.stability, "candidate": {**verdict.stability["candidate"], "findings": [found]}}
-    for told in (verdict, replace(verdict, stability=sides)):
+    tried_out = verdict.candidate.stability
+    assert tried_out is not None
+    defect = next(one.faults[0] for one in tried_out.experiments if one.faults)
+    found = Finding("concurrency", f"the candidate side mixes requests: {defect.words}")
+    other = with_side(verdict, Side.CANDIDATE, stability=replace(tried_out, findings=(found,)))
+    for told in (verdict, replace(other, findings=(found.words,))):
         assert render_report(told).count("hold another text's vector") == 1
 
 
@@ -249,7 +242,7 @@ def test_coverage_names_every_case_once() -> None:
     numbers = [word.strip("(),;") for word in told.replace("2 MB", "").split()]
     counted = sorted(int(word) for word in numbers if word.isdigit())
     assert counted == sorted([*range(1, 35), 14, 34])
-    assert coverage(replace(verdict_of(SEED), coverage={})) == []
+    assert coverage(replace(verdict_of(SEED), coverage=None)) == []
 
 
 def test_collisions_of_one_side_list_their_texts() -> None:
@@ -258,8 +251,9 @@ def test_collisions_of_one_side_list_their_texts() -> None:
     assert "On the candidate side alone: 1 group of distinct texts with the same vector, 3 pairs" in told
     assert "  - #15 `long text 0`, #16 `long text 1`, #17 `long text 2`" in told
     assert collisions(verdict_of(SEED)) == []
-    many = [{"side": "legacy", "groups": 9, "pairs": 40, "listed": [{"ids": ["a"], "size": 3, "apart": 2}] * 9}]
-    more = _text(collisions(replace(verdict_of(SEED), diagnosis={"collisions": many})))
+    groups = (Collision(ids=("a",), size=3, apart=2),) * 9
+    many = OneSided(side=Side.LEGACY, groups=9, pairs=40, listed=groups)
+    more = _text(collisions(replace(verdict_of(SEED), diagnosis=diagnosis((), 0, collisions=(many,)))))
     assert more.count("`a`, 2 more") == 5
     assert more.endswith("  - 4 more groups")
 
@@ -277,7 +271,6 @@ def test_a_verdict_of_the_first_schema_still_reads(verdict: Any) -> None:
     old = render_report(_old(verdict))
     assert "None" not in old
     assert passing_limit(_old(verdict)).replace(" compared", "") == passing_limit(verdict).replace(" compared", "")
-    assert asdict(_old(verdict))["schema"] == 1
 
 
 def test_a_clean_pass_stays_short() -> None:

@@ -1,7 +1,6 @@
 """The summary is the same for the same verdicts, links to files that exist, and dates what was observed."""
 
 from dataclasses import replace
-from typing import Any
 from urllib.parse import unquote
 
 from hypothesis import given, settings
@@ -9,6 +8,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.wire_drift import DriftRow
 from parity_pipeline.report.commands import report_name
 from parity_pipeline.report.summary import render_summary
 from parity_pipeline_tests.report.measured import two_causes, waived_pass
@@ -36,9 +36,7 @@ def _rows(markdown: str, start: str) -> list[list[str]]:
 
 
 def _with_drift(verdict: Verdict, *observed: tuple[str, str, str]) -> Verdict:
-    rows: list[dict[str, Any]] = [
-        {"field": f, "legacy": one, "candidate": two, "same": one == two} for f, one, two in observed
-    ]
+    rows = tuple(DriftRow(field=f, legacy=one, candidate=two, same=one == two) for f, one, two in observed)
     return replace(verdict, drift=rows)
 
 

@@ -8,11 +8,15 @@ import pytest
 from parity_pipeline.core.outcomes import Decision, Outcome, Side
 from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.wire_drift import DriftRow
+from parity_pipeline.report.advice import flip_advice
+from parity_pipeline.report.row_view import rows_of
 from parity_pipeline.report.sections.confidence import how_sure
 from parity_pipeline.report.sections.headline import headline, not_compared, opening
 from parity_pipeline.report.sections.measures import norms, passing_limit
 from parity_pipeline.report.sentences import Sentence, Verbatim
-from parity_pipeline.report.view import view_of
+from parity_pipeline.report.side_view import sides_of
+from parity_pipeline.report.view import forced
 from parity_pipeline_tests.report.verdicts import (
     SEED,
     V1,
@@ -22,6 +26,7 @@ from parity_pipeline_tests.report.verdicts import (
     unmeasured,
     unpaired,
     verdict_of,
+    with_provenance,
 )
 
 _EQUAL = tuple(replace(row, norms=(1.0, 1.0)) for row in SEED)
@@ -38,14 +43,14 @@ def _said(sentences: tuple[Sentence, ...]) -> str:
 
 def test_a_pass_with_differing_norms_frees_cosine_alone() -> None:
     """Unit against raw norms must not reach a dot-product or euclidean index."""
-    advice = _said(view_of(verdict_of(SEED)).flip)
+    advice = _said(flip_advice(verdict_of(SEED)))
     assert "rank by cosine similarity may be flipped" in advice
     assert "Dot-product and euclidean indexes must not mix" in advice
 
 
 def test_a_pass_with_equal_norms_frees_all_three() -> None:
     """Where no norm left its tolerance, the index's distance does not matter."""
-    advice = _said(view_of(verdict_of(_EQUAL)).flip)
+    advice = _said(flip_advice(verdict_of(_EQUAL)))
     assert "dot product or euclidean distance may be flipped" in advice
     assert "must not" not in advice
 
@@ -53,18 +58,18 @@ def test_a_pass_with_equal_norms_frees_all_three() -> None:
 @pytest.mark.parametrize("verdict", [verdict_of([*SEED, _WRONG]), mixed(), unpaired()])
 def test_nothing_is_flipped_without_a_pass(verdict: Any) -> None:
     """FAIL and INCONCLUSIVE allow nothing, whatever the norms are."""
-    advice = _said(view_of(verdict).flip)
+    advice = _said(flip_advice(verdict))
     assert advice.startswith("Nothing.")
     assert "may be flipped" not in advice
 
 
 def test_an_inconclusive_names_the_side_to_fetch_again() -> None:
-    """Who was up and who was down is said with the command that mends it."""
+    """Who was up and who was down is said with the command that fixes it."""
     lost = unmeasured("x", Outcome.MISSING, "legacy", dimensions=(0, 768), errors=("timed out", None))
     counts = {"ok": 5, "refused": 0, "failed": 1, "malformed": 0}
     sides = (provenance(Side.LEGACY, samples=6, status_counts=counts), provenance(Side.CANDIDATE, samples=6))
-    advice = _said(view_of(verdict_of([*SEED, lost], sides=sides)).flip)
-    assert "legacy side gave no usable answer for 1 sample" in advice
+    advice = _said(flip_advice(verdict_of([*SEED, lost], sides=sides)))
+    assert "legacy side gave no usable response for 1 sample" in advice
     assert "--side legacy" in advice
     assert "--side candidate" not in advice
 
@@ -106,8 +111,8 @@ def test_a_doubt_forbids_the_limit_that_would_have_passed() -> None:
 def test_column_letters_never_mislabel_a_side(labels: tuple[str, str], initials: tuple[str, str]) -> None:
     """Letters come from the labels only where they cannot be taken for the other side's."""
     legacy, candidate = (provenance(side, label=label) for side, label in zip(Side, labels, strict=True))
-    view = view_of(verdict_of(SEED, sides=(legacy, candidate)))
-    assert (view.legacy.initial, view.candidate.initial) == initials
+    shown = sides_of(verdict_of(SEED, sides=(legacy, candidate)))
+    assert tuple(side.initial for side in shown) == initials
 
 
 @pytest.mark.parametrize(
@@ -115,17 +120,19 @@ def test_column_letters_never_mislabel_a_side(labels: tuple[str, str], initials:
 )
 def test_why_the_model_is_forced_is_what_was_observed(same: bool | None, word: str) -> None:
     """The reason comes from the catalogue's row, and says so where nothing was observed."""
-    row = {"field": "default model", "legacy": "a", "candidate": "a" if same else "b", "same": same}
-    assert word in _said((view_of(replace(verdict_of(SEED), drift=[row])).forced,))
-    assert "was not observed" in _said((view_of(replace(verdict_of(SEED), drift=[])).forced,))
+    row = DriftRow(field="default model", legacy="a", candidate="a" if same else "b", same=same)
+    assert word in _said((forced(replace(verdict_of(SEED), drift=(row,))),))
+    assert "was not observed" in _said((forced(replace(verdict_of(SEED), drift=())),))
 
 
-def test_the_title_has_the_newest_answer_of_either_side() -> None:
-    """The time is that of the last answer in UTC, whatever offset it was written with, and the date without one."""
-    sides = {"legacy": {"fetched_to": "2026-04-30T23:30:00-02:00"}, "candidate": {"fetched_to": "2026-05-01T01:00:00Z"}}
-    assert _title(replace(verdict_of(SEED), sides=sides)) == "2026-05-01 01:30:00 UTC"
-    assert _title(replace(verdict_of(SEED), sides={})) == "2026-04-30"
-    assert _title(replace(verdict_of(SEED), sides={"legacy": {"fetched_to": "soon"}})) == "2026-04-30"
+def test_the_title_has_the_newest_response_of_either_side() -> None:
+    """The time is that of the last response in UTC, whatever offset it was written with, and the date without one."""
+    times = ("2026-04-30T23:30:00-02:00", "2026-05-01T01:00:00Z"), ("soon", "soon"), ("", "")
+    titles: list[str] = []
+    for legacy, candidate in times:
+        verdict = with_provenance(verdict_of(SEED), Side.LEGACY, fetched_to=legacy)
+        titles.append(_title(with_provenance(verdict, Side.CANDIDATE, fetched_to=candidate)))
+    assert titles == ["2026-05-01 01:30:00 UTC", "2026-04-30", "2026-04-30"]
 
 
 def test_a_pass_tells_what_it_left_out() -> None:
@@ -138,7 +145,7 @@ def test_a_pass_tells_what_it_left_out() -> None:
 def test_the_threshold_of_the_verdict_is_used() -> None:
     """A limit from the settings stands in the report, with the cosine's decimals to match."""
     verdict = verdict_of([replace(SEED[0], cosine=0.99900049)], thresholds=Thresholds(cosine=0.9990004))
-    assert view_of(verdict).rows[0].cosine == "0.9990004"
+    assert rows_of(verdict.rows, verdict.threshold)[0].cosine == "0.9990004"
     assert headline(verdict) == "1/1 samples ≥ 0.9990004"
 
 
@@ -158,4 +165,4 @@ def test_the_range_of_ratios_is_that_of_all_samples() -> None:
     rows = [*SEED, *(Row(text=f"fine {place}", norms=(1.0, 2.0 + place)) for place in range(60))]
     verdict = verdict_of(rows)
     assert "ratios (candidate / legacy) from 2.000000 to 61.000000." in norms(verdict)
-    assert "ratios" not in norms(replace(verdict, norm_ratios=(None, None)))
+    assert "ratios" not in norms(replace(verdict, norm_ratios=None))

@@ -1,11 +1,10 @@
-"""Verdicts for the report's tests: concluded by the real core from fixed numbers, and read back from JSON.
+"""Verdicts for the report's tests: built by the real core from fixed numbers.
 
 Here belong the small factories. Nothing in here is measured: a golden file must not depend on a machine's arithmetic.
 """
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,9 @@ import numpy as np
 from parity_pipeline.core.compare import ComparedRows
 from parity_pipeline.core.limits import HEAD_CHARACTERS
 from parity_pipeline.core.noise_floor import NoiseFloors
-from parity_pipeline.core.outcomes import Decision, Outcome, RowStatus, Side
-from parity_pipeline.core.provenance import Provenance
+from parity_pipeline.core.outcomes import GRADED, Outcome, RowStatus, Side
+from parity_pipeline.core.parity_header import ComparisonSummary
+from parity_pipeline.core.provenance import Provenance, SampleSetIdentity
 from parity_pipeline.core.samples import sample_id
 from parity_pipeline.core.tally import Tally
 from parity_pipeline.core.thresholds import Thresholds
@@ -63,7 +63,7 @@ def compared(rows: Sequence[Row]) -> ComparedRows:
         ids=[sample_id(row.text) for row in rows],
         categories=[row.category for row in rows],
         heads=[row.text[:HEAD_CHARACTERS] for row in rows],
-        outcomes=[row.outcome for row in rows],
+        outcomes=[Outcome.COMPARED if row.outcome in GRADED else row.outcome for row in rows],
         sides=[row.side for row in rows],
         legacy_dimension=dimensions[:, 0],
         candidate_dimension=dimensions[:, 1],
@@ -133,34 +133,35 @@ def verdict_of(
     waivers: WaiverAccount | None = None,
     **concluding: Any,
 ) -> Verdict:
-    """Return the verdict of the real core on these rows, as it reads after a trip through JSON.
+    """Return the verdict of the real core on these rows.
 
-    `concluding` goes to `build_verdict`: `required_bound`, `diagnosis`, `stability`, `experiments`.
+    `concluding` goes to `build_verdict`: `required_bound`, `diagnosis`, `stability`.
     """
     tally = Tally(thresholds or Thresholds(), floors=floors or NoiseFloors(), waivers=waivers or WaiverAccount())
     if rows:
         tally.add(compared(rows))
     size = len(rows) if samples is None else samples
     legacy, candidate = (provenance(side, model=model, samples=size, date=date) for side in Side)
-    verdict = build_verdict(
+    identity = SampleSetIdentity(hash=HASH, samples=size, duplicates_dropped=1, sources=("data/samples/seed.txt",))
+    return build_verdict(
         tally,
+        ComparisonSummary().header(identity, sides or (legacy, candidate), tuple(faults)),
         endpoint="embed",
         date=date,
         model=model,
-        sides=sides or (legacy, candidate),
-        sample_set={"hash": HASH, "samples": size, "duplicates_dropped": 1, "sources": ["data/samples/seed.txt"]},
-        pairing_faults=faults,
         package_version="0.1.0",
         **concluding,
     )
-    return stored(verdict)
 
 
-def stored(verdict: Verdict) -> Verdict:
-    """Return a verdict as storage reads it back: lists for tuples, plain words for enums."""
-    plain: dict[str, Any] = json.loads(json.dumps(asdict(verdict), allow_nan=False))
-    plain["decision"] = Decision(plain["decision"])
-    return Verdict(**plain)
+def with_side(verdict: Verdict, side: Side, **changes: Any) -> Verdict:
+    """Return a verdict in which fields of one side's evidence differ."""
+    return replace(verdict, **{side.value: replace(verdict.side(side), **changes)})
+
+
+def with_provenance(verdict: Verdict, side: Side, **changes: Any) -> Verdict:
+    """Return a verdict in which fields of one side's provenance differ."""
+    return with_side(verdict, side, provenance=replace(verdict.side(side).provenance, **changes))
 
 
 SEED = (

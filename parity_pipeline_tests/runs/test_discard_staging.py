@@ -1,4 +1,4 @@
-"""What an unfinished fetch left: taken up by the next run, unless a person asks for a fresh one."""
+"""What an unfinished fetch has staged: the next run uses it, unless a person asks to discard it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,42 +41,45 @@ def staged(project: Project) -> list[Path]:
     return sorted(path for path in project.settings().layout().staging.glob("*/*/*/*") if path.is_dir())
 
 
-def asked(project: Project) -> list[int]:
-    """Return how often each side has answered the text."""
+def requests_for_text(project: Project) -> list[int]:
+    """Return how often each side has embedded the text."""
     return [side.texts[TEXT] for side in (project.legacy, project.candidate) if side]
 
 
-@pytest.mark.parametrize(("afresh", "more"), [(False, 0), (True, 1)])
-def test_afresh_asks_again_for_what_was_staged(project: Project, left: list[Path], afresh: bool, more: int) -> None:
-    """A run takes what is staged as it is; one afresh asks both sides for every text again. Either passes."""
+@pytest.mark.parametrize(("discard", "more"), [(False, 0), (True, 1)])
+def test_discarded_staging_is_fetched_again(project: Project, left: list[Path], discard: bool, more: int) -> None:
+    """A run uses what is staged; with `discard_staging` it requests every text from both sides again. Both pass."""
     assert len(left) == 2
-    before = asked(project)
+    before = requests_for_text(project)
     pairs = [(DAY, MODEL)]
-    ran = list(run_partitions(project.settings(), project.definitions(), project.instance, pairs, afresh=afresh))
+    ran = list(
+        run_partitions(project.settings(), project.definitions(), project.instance, pairs, discard_staging=discard)
+    )
     assert [one.failures for one in ran] == [()]
-    assert asked(project) == [count + more for count in before]
+    assert requests_for_text(project) == [count + more for count in before]
     assert staged(project) == []
 
 
 def test_only_what_is_fetched_is_discarded(project: Project, left: list[Path]) -> None:
-    """Afresh for one lane, another date or another model leaves what else is staged."""
+    """Discarding for one lane, another date or another model keeps everything else that is staged."""
     root = project.settings().layout().staging
     discard_staged(root, [("2026-05-02", MODEL), (DAY, "another")], tuple(Side))
     assert staged(project) == left
     list(run_partitions(
-        project.settings(), project.definitions(), project.instance, [(DAY, MODEL)], side=Side.CANDIDATE, afresh=True
+        project.settings(), project.definitions(), project.instance, [(DAY, MODEL)], side=Side.CANDIDATE,
+        discard_staging=True,
     ))  # fmt: skip
     assert [path.relative_to(root).parts[0] for path in staged(project)] == ["legacy"]
 
 
 def test_a_fetch_under_way_is_not_discarded(project: Project, left: list[Path]) -> None:
-    """While another run has a lane's staging, afresh says so and discards nothing of it; no run begins."""
+    """While another run uses a lane's staging, discarding it is refused, nothing of it is lost, and no run starts."""
     runs = len(project.instance.get_runs())
     candidate = left[0]
     with SqliteStaging(candidate), pytest.raises(ArtifactError, match="is fetching the same samples"):
         list(run_partitions(
             project.settings(), project.definitions(), project.instance, [(DAY, MODEL)],
-            side=Side.CANDIDATE, afresh=True,
+            side=Side.CANDIDATE, discard_staging=True,
         ))  # fmt: skip
     assert candidate in staged(project)
     assert len(project.instance.get_runs()) == runs

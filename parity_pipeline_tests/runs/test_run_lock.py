@@ -1,4 +1,4 @@
-"""The marks on the runs of commands, and the end of those whose command was killed."""
+"""The tags of the runs of commands, and the end of runs whose command was killed."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,14 @@ import pytest
 import yaml
 
 from parity_pipeline.defs.automation import JOB_NAME
-from parity_pipeline.runs.run_lock import COMMAND_TAG, KILLED, REPOSITORY, REPOSITORY_TAG, at_work, end_killed
+from parity_pipeline.runs.run_lock import (
+    COMMAND_TAG,
+    KILLED,
+    REPOSITORY,
+    REPOSITORY_TAG,
+    command_lock,
+    fail_killed_runs,
+)
 from parity_pipeline.runs.runner import run_partitions
 from parity_pipeline_tests.defs.project import DAY, MODEL, Project
 from parity_pipeline_tests.fakes.gateways import hash_gateway
@@ -31,7 +38,7 @@ def lock_of(project: Project, command: str) -> Path:
 
 
 def unfinished(project: Project, command: str) -> str:
-    """Return the id of a run that a command has begun."""
+    """Return the id of a run that a command has started."""
     lock_of(project, command).parent.mkdir(exist_ok=True)
     lock_of(project, command).touch()
     job = project.definitions().resolve_job_def(JOB_NAME)
@@ -39,14 +46,14 @@ def unfinished(project: Project, command: str) -> str:
 
 
 def status(project: Project, run_id: str) -> dg.DagsterRunStatus:
-    """Return what became of a run."""
+    """Return the status of a run."""
     run = project.instance.get_run_by_id(run_id)
     assert run is not None
     return run.status
 
 
-def test_the_run_of_a_killed_command_ends_when_the_next_command_begins(project: Project) -> None:
-    """A run whose command holds its lock no more is a failure that says why; the command's own run is not touched."""
+def test_the_run_of_a_killed_command_fails_when_the_next_command_starts(project: Project) -> None:
+    """A run whose command no longer holds its lock is a failure that says why; the new command's own run succeeds."""
     left = unfinished(project, "killed")
     ran = list(run_partitions(project.settings(), project.definitions(), project.instance, [(DAY, MODEL)]))
     assert status(project, left) is dg.DagsterRunStatus.FAILURE
@@ -56,26 +63,26 @@ def test_the_run_of_a_killed_command_ends_when_the_next_command_begins(project: 
     assert not list(lock_of(project, "killed").parent.iterdir())
 
 
-def test_the_run_of_a_command_at_work_is_left_alone(project: Project) -> None:
-    """While its lock is held a command's run stays as it is, and so does the lock's file, whatever else is ended."""
+def test_the_run_of_a_living_command_is_left_alone(project: Project) -> None:
+    """While its lock is held, a command's run and lock file are not touched, whatever else is ended."""
     left, killed = unfinished(project, "busy"), unfinished(project, "killed")
     with filelock.FileLock(lock_of(project, "busy")):
-        assert end_killed(project.instance) == [killed]
+        assert fail_killed_runs(project.instance) == [killed]
     assert status(project, left) is STARTED
     assert lock_of(project, "busy").exists()
 
 
 def test_a_run_without_a_lock_file_is_left_alone(project: Project) -> None:
-    """Nobody can tell whether a command of another home lives, so its run stays as it is."""
+    """Whether a command of another home is alive is unknown, so its run is not touched."""
     left = unfinished(project, "elsewhere")
     lock_of(project, "elsewhere").unlink()
-    with at_work(project.instance) as marks:
-        assert end_killed(project.instance) == []
-        assert lock_of(project, marks[COMMAND_TAG]).exists()
+    with command_lock(project.instance) as tags:
+        assert fail_killed_runs(project.instance) == []
+        assert lock_of(project, tags[COMMAND_TAG]).exists()
     assert status(project, left) is STARTED
 
 
-def test_runs_of_commands_stand_where_the_ui_looks_for_them(project: Project) -> None:
+def test_the_ui_lists_the_runs_of_commands(project: Project) -> None:
     """A command's run has the tag that the UI's page of a job filters by: repository and code location."""
     list(run_partitions(project.settings(), project.definitions(), project.instance, [(DAY, MODEL)]))
     location = yaml.safe_load(WORKSPACE.read_text("utf-8"))["load_from"][0]["python_module"]["location_name"]

@@ -1,5 +1,6 @@
 """Settings: what is accepted, what is refused, and in which words."""
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,13 @@ import pytest
 import yaml
 
 from parity_pipeline.core.errors import SettingsError
-from parity_pipeline.core.outcomes import Side
-from parity_pipeline.settings.loading import find_file, load
+from parity_pipeline.core.outcomes import Outcome, Side
+from parity_pipeline.core.stability.records import Budget
+from parity_pipeline.core.thresholds import Thresholds
+from parity_pipeline.core.waivers import Waiver
+from parity_pipeline.settings.loading import RENAMED, find_file, load
+from parity_pipeline.wire.dialects import Dialect
+from parity_pipeline.wire.side_config import Timeouts
 
 WAIVER = {
     "id": "W",
@@ -54,16 +60,16 @@ def with_value(place: str, value: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("place", "value", "words"),
     [
-        ("modles", ["m"], "modles.*not known"),
+        ("modles", ["m"], "modles: unknown key"),
         ("models", [], "models"),
         ("models", ["m", "m"], "named twice"),
         ("models", ["Model", "model"], "share a file"),
-        ("timezone", "Mars/Base", "no time zone"),
+        ("timezone", "Mars/Base", "not an IANA time zone"),
         ("thresholds.cosine", 1.5, r"thresholds.cosine \(is 1.5\)"),
         ("thresholds.cosine", 0, "thresholds.cosine"),
         ("sides.legacy.dialect", "cobol", "not known; use one of"),
-        ("sides.legacy.base_url", "127.0.0.1:3100", "no address"),
-        ("sides.legacy.base_url", "http://host:port", "no address"),
+        ("sides.legacy.base_url", "127.0.0.1:3100", "not a valid URL"),
+        ("sides.legacy.base_url", "http://host:port", "not a valid URL"),
         ("sides.legacy.base_url", "http://h/?a=b", "query"),
         ("sides.legacy.base_url", f"http://user:{TOKEN}@h", "bearer_env"),
         ("sides.legacy.bearer_env", TOKEN, "sides.legacy.bearer_env"),
@@ -71,6 +77,16 @@ def with_value(place: str, value: Any) -> dict[str, Any]:
         ("sides.legacy.headers", {"x-key": [TOKEN]}, "sides.legacy.headers"),
         ("dialects.rust", {"path": "/x"}, "built in"),
         ("dialects.mine", {"path": "x"}, "dialects.mine.path"),
+        ("dialects.mine", {"path": "/x", "name": "other"}, "mine: remove the key name"),
+        ("dialects.mine", {"path": "/x", "pathh": "/y"}, "dialects.mine.pathh.*unknown key"),
+        ("dialects.mine", "/x", "dialects.mine.*expected a YAML mapping"),
+        ("thresholds.cosin", 0.9, r"thresholds.cosin \(is 0.9\): unknown key"),
+        ("stability.texts", 0, r"stability.texts \(is 0\)"),
+        ("stability.reqests", 40, "stability.reqests.*unknown key"),
+        ("sides.legacy.timeouts.reed", 5, "sides.legacy.timeouts.reed.*unknown key"),
+        ("samples", [{"path": "a.txt", "pth": "b"}], "samples.0.pth.*unknown key"),
+        ("waivers", [{**WAIVER, "onwer": "x"}], "waivers.0.onwer.*unknown key"),
+        ("waivers", [{**WAIVER, "max_samples": 0}], r"waivers.0.max_samples \(is 0\)"),
         ("first_date", "yesterday", "first_date"),
         ("owners", ["nobody"], "owners"),
         ("required_bound", 1.0, "required_bound"),
@@ -85,7 +101,7 @@ def with_value(place: str, value: Any) -> dict[str, Any]:
         (
             "samples",
             [{"hazards": ["sql"], "sample": 5, "category": "x"}],
-            "category, sample says something about files",
+            "category, sample can only be set for files",
         ),
     ],
 )
@@ -98,7 +114,7 @@ def test_a_fault_names_its_key(tmp_path: Path, place: str, value: Any, words: st
 
 
 def test_all_faults_are_named_at_once(tmp_path: Path) -> None:
-    """Two faults are two lines, not one after the other has been mended."""
+    """Two faults are two lines, so that both can be fixed at once."""
     content = with_value("models", [])
     del content["first_date"]
     with pytest.raises(SettingsError) as caught:
@@ -107,8 +123,8 @@ def test_all_faults_are_named_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["a: [", "- a list", "", "models: [a]\nmodels: [b]\n", "\x00"])
-def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
-    """Broken YAML, a list, nothing, and a key that stands twice are refused with the file's name."""
+def test_a_file_without_a_mapping_is_refused(tmp_path: Path, text: str) -> None:
+    """Invalid YAML, a list, an empty file and a duplicate key are refused with the file's name."""
     with pytest.raises(SettingsError, match=r"parity\.yaml"):
         load(written(tmp_path, text), {})
 
@@ -118,12 +134,55 @@ def test_a_variable_overrides_a_key(tmp_path: Path) -> None:
     path = written(tmp_path, minimal())
     found = load(path, {"PARITY__THRESHOLDS__COSINE": "0.99", "PARITY__MODELS": "[x, y]", "PARITY_CONFIG": "ignored"})
     assert (found.thresholds.cosine, found.models) == (0.99, ["x", "y"])
-    with pytest.raises(SettingsError, match=r"thresholds.cosin .*this key is not known"):
+    with pytest.raises(SettingsError, match=r"thresholds.cosin .*unknown key"):
         load(path, {"PARITY__THRESHOLDS__COSIN": "0.99"})
 
 
+@pytest.mark.parametrize("old", RENAMED)
+def test_an_old_spelling_works_with_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str], old: str) -> None:
+    """A renamed key still sets its value, from the file or a variable; stderr names file, key and new spelling."""
+    path = written(tmp_path, with_value(old, value=False))
+    side = Side(old.split(".")[1])
+    assert not load(path, {}).side_config(side, {}).ask_default_model
+    warning = f"warning: {path}: {old} is deprecated; write {RENAMED[old]} instead\n"
+    assert capsys.readouterr() == ("", warning)
+    variable = f"PARITY__{old.upper().replace('.', '__')}"
+    assert not load(written(tmp_path, minimal()), {variable: "false"}).side_config(side, {}).ask_default_model
+    assert capsys.readouterr() == ("", warning)
+
+
+@pytest.mark.parametrize("old", RENAMED)
+def test_both_spellings_are_refused(tmp_path: Path, old: str) -> None:
+    """Two spellings of one key, which might disagree, are an error that names both."""
+    content = with_value(old, value=True)
+    content["sides"][old.split(".")[1]][RENAMED[old].rpartition(".")[2]] = False
+    with pytest.raises(SettingsError, match=f"{old} and {RENAMED[old]} are the same key"):
+        load(written(tmp_path, content), {})
+
+
+def test_records_of_other_rooms_are_what_settings_hold(tmp_path: Path) -> None:
+    """Waivers, thresholds, dialects, timeouts and the budget are the dataclasses that the other rooms take."""
+    content = minimal() | {"waivers": [WAIVER], "dialects": {"mine": {"path": "/x"}}}
+    found = load(written(tmp_path, content), {})
+    assert found.thresholds == Thresholds()
+    assert found.waivers == [
+        Waiver(
+            id="W",
+            owner="ann@example.com",
+            reason="known",
+            expires=date(2026, 12, 31),
+            max_samples=3,
+            outcomes=(Outcome.REFUSED_BY_CANDIDATE,),
+        )
+    ]
+    assert found.dialect("mine") == Dialect(name="mine", path="/x")
+    assert found.side_config(Side.LEGACY, {}).timeouts == Timeouts()
+    assert isinstance(found.stability, Budget)
+    assert (found.stability.texts, found.stability.requests) == (Budget().texts, Budget().requests)
+
+
 def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
-    """The working folder has no part in where data lies."""
+    """Where data is stored does not depend on the working folder."""
     (tmp_path / "deep").mkdir()
     found = load(written(tmp_path / "deep", with_value("data_dir", "../elsewhere")), {})
     assert found.layout().data_dir == tmp_path / "elsewhere"
@@ -131,7 +190,7 @@ def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
 
 
 def test_hazards_are_a_source_without_a_path(tmp_path: Path) -> None:
-    """Hazard sets go on by name, beside a file or alone; the file's folder has no part in them."""
+    """Hazard sets are passed on by name, beside a file or alone; the folder of the settings does not matter to them."""
     found = load(written(tmp_path, with_value("samples", [{"path": "seed.txt"}, {"hazards": ["all"]}])), {})
     file, hazards = found.sources()
     assert (file.path, file.hazards) == (tmp_path / "seed.txt", ())
@@ -139,7 +198,7 @@ def test_hazards_are_a_source_without_a_path(tmp_path: Path) -> None:
 
 
 def test_a_token_comes_from_its_variable_and_shows_nowhere(tmp_path: Path) -> None:
-    """The token is in the side that asks and in no repr; a missing variable is named with its key."""
+    """The token is in the configuration of its side and in no repr; a missing variable is named with its key."""
     found = load(written(tmp_path, with_value("sides.legacy.bearer_env", "LEGACY_TOKEN")), {})
     side = found.side_config(Side.LEGACY, {"LEGACY_TOKEN": TOKEN})
     assert side.bearer_token == TOKEN

@@ -3,21 +3,34 @@
 Here belong builders of values only; each test says for itself what it stores and reads.
 """
 
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from parity_pipeline.core.collisions import Collision, OneSided
 from parity_pipeline.core.compare import ComparedRows, compare
+from parity_pipeline.core.diagnosis.records import Cause, CauseName, Confidence, Diagnosis, Evidence
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
-from parity_pipeline.core.outcomes import Decision, RowStatus, Side
-from parity_pipeline.core.provenance import Provenance
+from parity_pipeline.core.noise_floor import floor_of
+from parity_pipeline.core.outcomes import Outcome, RowStatus, Side
+from parity_pipeline.core.parity_header import ParityHeader
+from parity_pipeline.core.provenance import Provenance, SampleSetIdentity
 from parity_pipeline.core.samples import Sample, sample_id
+from parity_pipeline.core.stability.records import (
+    Defect,
+    DefectKind,
+    ExperimentResult,
+    Finding,
+    Stability,
+    StabilityOfSides,
+)
+from parity_pipeline.core.tally import Tally
 from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.verdict_builder import build_verdict
 from parity_pipeline.core.wire_drift import WireObservation
 from parity_pipeline.storage.atomic import draft_path, publish
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile, EmbeddingsWriter
@@ -105,7 +118,7 @@ def make_compared(start: int, count: int) -> ComparedRows:
         categories=[sample.category for sample in samples],
         drawn=[ordinal % 3 for ordinal in range(start, start + count)],
     )
-    return compare(block, rows, rows, Thresholds())
+    return compare(block, rows, rows)
 
 
 def as_plain(record: object) -> dict[str, Any]:
@@ -117,29 +130,81 @@ def as_plain(record: object) -> dict[str, Any]:
     return plain
 
 
-def make_verdict(**changes: Any) -> Verdict:
-    """Return a verdict as `judge` and its callers make one."""
+def make_header(**changes: Any) -> ParityHeader:
+    """Return the header of a comparison."""
+    identity = SampleSetIdentity(hash="ab" * 32, samples=5, duplicates_dropped=0, sources=("seed.txt",))
     values: dict[str, Any] = {
-        "endpoint": "embed",
-        "date": DATE,
-        "model": "org/model:tag",
-        "decision": Decision.PASS,
-        "reasons": ("5/5 samples \u2265 0.9990",),
-        "thresholds": {"cosine": 0.999, "norm_ratio": 0.001},
-        "samples": 5,
-        "compared": 5,
-        "counts": {"match": 5, "mismatch": 0},
-        "by_category": {"seed": {"match": 5}},
+        "sample_set": identity,
+        "sides": (make_provenance(), make_provenance(Side.CANDIDATE)),
+        "pairing_faults": (),
+        "counts": {Outcome.COMPARED: 17, Outcome.REFUSED_BY_BOTH: 3},
         "worst_cosine": 1.0,
-        "mean_cosine": 1.0,
         "worst_sample": "2cf24dba5fb0a30e",
-        "identical": 0,
-        "norms_differ": 5,
-        "norms": {"legacy": [1.0, 1.0], "candidate": [None, None]},
-        "rows": ({"ordinal": 0, "head": "r\u00e9sum\u00e9 \ud800"},),
-        "drift": ({"field": "URL", "legacy": "a", "candidate": "b", "same": False},),
-        "sides": json.loads(json.dumps({"legacy": make_provenance().to_json()})),
-        "sample_set": {"hash": "ab", "samples": 5, "duplicates_dropped": 0, "sources": ["seed.txt"]},
-        "package_version": "0.1.0",
     }
-    return Verdict(**{**values, **changes})
+    return ParityHeader(**{**values, **changes})
+
+
+def make_verdict(**changes: Any) -> Verdict:
+    """Return a verdict of five compared samples, hostile text included, both sides tried and diagnosed."""
+    tally = Tally(Thresholds())
+    rows = make_compared(0, 5)
+    tally.add(replace(rows, heads=["r\u00e9sum\u00e9 \ud800", *rows.heads[1:]]))
+    verdict = build_verdict(
+        tally,
+        make_header(),
+        endpoint="embed",
+        date=DATE,
+        model="org/model:tag",
+        package_version="0.1.0",
+        diagnosis=make_diagnosis(),
+        stability=StabilityOfSides(legacy=make_stability(Side.LEGACY)),
+    )
+    noisy = floor_of(Side.LEGACY, {"repeat": {"a": 0.9999}}, requests=2)
+    return replace(verdict, **{"legacy": replace(verdict.legacy, floor=noisy), **changes})
+
+
+def make_diagnosis() -> Diagnosis:
+    """Return a diagnosis with every kind of record in it."""
+    cause = Cause(
+        name=CauseName.CASE,
+        words="folds \ud800",
+        confidence=Confidence.PROVEN,
+        count=1,
+        samples=("s1",),
+        evidence=(Evidence(sample="s1", tried="lower case", before=0.5),),
+        cases=(13,),
+    )
+    groups = (Collision(ids=("a", "b"), size=2, apart=2),)
+    return Diagnosis(
+        causes=(cause,),
+        remarks=(),
+        failing=2,
+        failing_looked_at=2,
+        looked_at=5,
+        explained=1,
+        unexplained=("s2",),
+        requests_used=3,
+        collisions=(OneSided(side=Side.CANDIDATE, groups=1, pairs=1, listed=groups),),
+    )
+
+
+def make_stability(side: Side = Side.CANDIDATE, *, measured: bool = True) -> Stability:
+    """Return the stability of a side with every field filled, or of one that nothing was measured of."""
+    defect = Defect(
+        kind=DefectKind.SWAPPED, label="batch of 8", words="row 1 \u202e", count=2, samples=("s1", "s2"), cases=(1,)
+    )
+    one = ExperimentResult(
+        name="batch-sizes", worst=0.25, label="batch of 8", level=8, worst_sample="s1", by_label={"batch of 8": 0.25},
+        identical=3, rows=8, affected=("s1", "s2"), affected_texts=2, faults=(defect,), permutation=(1, 0), requests=4,
+        left_out=("batch of 64: more than batch_texts (32)",),
+    )  # fmt: skip
+    return Stability(
+        side=side,
+        threshold=0.999,
+        experiments=(one,) if measured else (ExperimentResult(name="repeats", worst=None, by_label={}),),
+        floor=floor_of(side, {"batch of 8": {"s1": 0.75}}, requests=4) if measured else None,
+        findings=(Finding("batch-sizes", "rows swapped"),),
+        notes=("note",),
+        texts={"s1": "sample"},
+        requests=4,
+    )

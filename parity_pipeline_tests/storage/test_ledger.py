@@ -8,7 +8,6 @@ from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.outcomes import Decision
 from parity_pipeline.storage.ledger import TORN_MARK, append, entries, newest
 from parity_pipeline_tests.storage.records import make_verdict
-from parity_pipeline_tests.storage.test_verdict_files import FIRST_SCHEMA
 
 WHEN = "2026-04-30T01:02:03Z"
 
@@ -27,7 +26,7 @@ def test_an_entry_holds_the_verdict_but_for_its_rows(tmp_path: Path) -> None:
     path = tmp_path / "new" / "ledger.jsonl"
     _append(path, "run-1")
     [entry] = entries(path)
-    assert (entry.recorded_at, entry.run_id, entry.line) == (WHEN, "run-1", 1)
+    assert (entry.recorded_at, entry.run_id) == (WHEN, "run-1")
     assert entry.verdict == make_verdict(rows=())
     assert b"ordinal" not in path.read_bytes()
     assert path.read_bytes().count(b"\n") == 1
@@ -62,7 +61,7 @@ def test_a_torn_last_line_is_passed_over_and_then_left_in_place(tmp_path: Path, 
     path.write_bytes(whole + whole[:kept])
     assert [entry.run_id for entry in entries(path)] == ["first"]
     _append(path, "second")
-    assert [(entry.run_id, entry.line) for entry in entries(path)] == [("first", 1), ("second", 3)]
+    assert [entry.run_id for entry in entries(path)] == ["first", "second"]
     assert path.read_bytes().startswith(whole + whole[:kept] + TORN_MARK + b"\n")
 
 
@@ -73,7 +72,8 @@ def test_a_last_line_that_lost_its_newline_alone_counts(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().removesuffix(b"\n"))
     assert [entry.run_id for entry in entries(path)] == ["first"]
     _append(path, "second")
-    assert [(entry.run_id, entry.line) for entry in entries(path)] == [("first", 1), ("second", 2)]
+    assert [entry.run_id for entry in entries(path)] == ["first", "second"]
+    assert path.read_bytes().count(b"\n") == 2
 
 
 @pytest.mark.parametrize(
@@ -130,10 +130,9 @@ def test_the_lock_lies_beside_the_ledger_under_a_hidden_name(tmp_path: Path) -> 
 def test_entries_of_the_first_schema_stay_readable(tmp_path: Path) -> None:
     """A ledger begun before waivers and floors is read with those appended since, in order."""
     path = tmp_path / "ledger.jsonl"
-    old = {name: value for name, value in json.loads(FIRST_SCHEMA).items() if name != "rows"}
-    path.write_text(json.dumps({"recorded_at": WHEN, "run_id": "old", "verdict": old}) + "\n")
+    old = Path(__file__).parents[1] / "data" / "written_by_0_1" / "first_schema" / "pass" / "ledger.jsonl"
+    path.write_bytes(old.read_bytes())
     _append(path, "new", decision=Decision.PASS_WITH_WAIVERS)
-    assert [(entry.run_id, entry.verdict.decision) for entry in entries(path)] == [
-        ("old", Decision.PASS),
-        ("new", Decision.PASS_WITH_WAIVERS),
-    ]
+    first, second = entries(path)
+    assert (first.run_id, first.verdict.decision) == (json.loads(old.read_bytes())["run_id"], Decision.PASS)
+    assert (second.run_id, second.verdict.decision) == ("new", Decision.PASS_WITH_WAIVERS)

@@ -6,14 +6,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from parity_pipeline.core.errors import ArtifactError
+from parity_pipeline.core.outcomes import Outcome
 from parity_pipeline.storage.parity_files import KIND, ParityFile, ParityWriter
-from parity_pipeline_tests.storage.records import as_plain, make_compared
+from parity_pipeline_tests.storage.records import as_plain, make_compared, make_header
 
 
 def test_compared_rows_come_back(tmp_path: Path) -> None:
     """Every field comes back, NaN as NaN, whatever the blocks were."""
     path = tmp_path / "p.parquet"
-    header = {"pairing_faults": ["a"], "thresholds": {"cosine": 0.999}}
+    header = make_header(pairing_faults=("a",))
     with ParityWriter(path) as writer:
         writer.add(make_compared(0, 5))
         writer.add(make_compared(5, 0))
@@ -30,7 +31,7 @@ def test_nan_is_null_for_other_readers(tmp_path: Path) -> None:
     path = tmp_path / "p.parquet"
     with ParityWriter(path) as writer:
         writer.add(make_compared(0, 7))
-        writer.finish({})
+        writer.finish(make_header())
     column = pq.read_table(path).column("cosine")
     assert column.null_count == 1
     assert not np.isnan(column.drop_null().to_numpy()).any()
@@ -52,6 +53,27 @@ def test_rows_that_do_not_tell_drawn_from_picked_are_refused(tmp_path: Path, mon
         patched.setattr("parity_pipeline.storage.parity_files.KIND", replace(KIND, version=1))
         with ParityWriter(path) as writer:
             writer.add(make_compared(0, 2))
-            writer.finish({})
-    with pytest.raises(ArtifactError, match=r"schema version 1, this parity_pipeline reads 2\. Materialize parity"):
+            writer.finish(make_header())
+    with pytest.raises(
+        ArtifactError, match=r"schema version 1, this parity_pipeline reads 2 and 3\. Materialize parity"
+    ):
         _ = ParityFile(path).header
+
+
+@pytest.mark.parametrize(("version", "grade"), [(2, "match"), (2, "mismatch"), (3, "match"), (3, "mismatch")])
+def test_grades_of_version_2_are_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int, grade: str
+) -> None:
+    """Rows that version 2 graded come back as compared; a file of this version that holds a grade is refused."""
+    path = tmp_path / "p.parquet"
+    rows = make_compared(0, 2)
+    with monkeypatch.context() as patched:
+        patched.setattr("parity_pipeline.storage.parity_files.KIND", replace(KIND, version=version))
+        with ParityWriter(path) as writer:
+            writer.add(replace(rows, outcomes=[Outcome(grade), Outcome.COMPARED]))
+            writer.finish(make_header())
+    if version == KIND.version:
+        with pytest.raises(ArtifactError, match=f"outcome '{grade}'"):
+            list(ParityFile(path).blocks())
+        return
+    assert [list(block.outcomes) for block in ParityFile(path).blocks()] == [[Outcome.COMPARED] * 2]

@@ -1,3 +1,4 @@
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,21 @@ from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.storage.parquet_tables import METADATA_KEY, StoredTable, TableKind, TableWriter
 
 SCHEMA = pa.schema([pa.field("ordinal", pa.int64(), nullable=False), pa.field("word", pa.string())])
-KIND = TableKind(name="thing", version=3, schema=SCHEMA, remedy="Materialize thing again.")
 
 
-def _kind(**changes: Any) -> TableKind:
-    values: dict[str, Any] = {"name": "thing", "version": 3, "schema": SCHEMA, "remedy": KIND.remedy}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """The header of the files of these tests."""
+
+    words: tuple[str | None, ...] = ("a", None, "\ud800")
+    count: int = 1
+
+
+KIND = TableKind(name="thing", version=3, header=Header, schema=SCHEMA, remedy="Materialize thing again.")
+
+
+def _kind(**changes: Any) -> TableKind[Header]:
+    values: dict[str, Any] = {"name": "thing", "version": 3, "schema": SCHEMA, "header": Header, "remedy": KIND.remedy}
     return TableKind(**{**values, **changes})
 
 
@@ -21,17 +32,19 @@ def _batch(start: int, count: int) -> Any:
     return pa.RecordBatch.from_arrays([list(range(start, start + count)), ["w" * 40] * count], schema=SCHEMA)
 
 
-def _write(path: Path, kind: TableKind = KIND, rows: int = 100, header: dict[str, Any] | None = None) -> StoredTable:
+def _write(
+    path: Path, kind: TableKind[Header] = KIND, rows: int = 100, header: Header | None = None
+) -> StoredTable[Header]:
     with TableWriter(path, kind, 30) as writer:
         writer.add(pa.RecordBatch.from_arrays(list(_batch(0, rows).columns), schema=kind.schema))
-        writer.finish(header or {"a": [1, None, "\ud800"]})
+        writer.finish(header or Header())
     return StoredTable(path, KIND)
 
 
 def test_the_header_and_the_rows_come_back(tmp_path: Path) -> None:
     """The header is JSON in the metadata, lone surrogates included."""
     table = _write(tmp_path / "a.parquet")
-    assert (table.header, table.rows, table.exists) == ({"a": [1, None, "\ud800"]}, 100, True)
+    assert (table.header, table.rows, table.exists) == (Header(), 100, True)
     assert [group.num_rows for group in table.groups()] == [30, 30, 30, 10]
     assert [start for start, _ in table.blocks(40, stop=90)] == [0, 40, 80]
     assert [block.num_rows for _, block in table.blocks(40, stop=90)] == [40, 40, 10]
@@ -54,7 +67,7 @@ def test_leaving_without_finish_leaves_no_file(tmp_path: Path) -> None:
         (_kind(name="other"), "not written by parity_pipeline as such a file"),
     ],
 )
-def test_another_schema_or_kind_is_refused(tmp_path: Path, kind: TableKind, says: str) -> None:
+def test_another_schema_or_kind_is_refused(tmp_path: Path, kind: TableKind[Header], says: str) -> None:
     """A file of another version is never read as if it were of this one."""
     _write(tmp_path / "a.parquet", kind)
     with pytest.raises(ArtifactError, match=says) as caught:
@@ -85,7 +98,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path, share: float) -> None:
     path = tmp_path / "a.parquet"
     _write(path)
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
-    with pytest.raises(ArtifactError, match="damaged or no Parquet"):
+    with pytest.raises(ArtifactError, match="damaged or not a Parquet"):
         _ = StoredTable(path, KIND).header
 
 
@@ -106,7 +119,7 @@ def test_a_file_replaced_after_its_header_was_read_is_refused(tmp_path: Path) ->
     path = tmp_path / "a.parquet"
     table = _write(path)
     assert table.rows == 100
-    _write(path, header={"b": 1})
+    _write(path, header=Header(count=2))
     with pytest.raises(ArtifactError, match="was replaced"):
         list(table.groups())
 
@@ -115,7 +128,7 @@ def test_rows_out_of_order_are_refused(tmp_path: Path) -> None:
     """The ordinals in the file have to be the positions of its rows."""
     with TableWriter(tmp_path / "a.parquet", KIND, 30) as writer:
         writer.add(_batch(5, 10))
-        writer.finish({})
+        writer.finish(Header())
     with pytest.raises(ArtifactError, match="out of order"):
         list(StoredTable(tmp_path / "a.parquet", KIND).blocks(4))
 
@@ -136,3 +149,18 @@ def test_a_full_disk_is_an_artifact_error_without_a_file(tmp_path: Path) -> None
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert caught.value.remedy
     assert not path.exists()
+
+
+def test_a_file_of_an_older_version_is_read(tmp_path: Path) -> None:
+    """A version that is still read has its header brought up to date; one that is not is refused."""
+    _write(tmp_path / "a.parquet", _kind(version=2))
+
+    def counted_on(header: dict[str, Any]) -> dict[str, Any]:
+        return {**header, "count": header["count"] + 1}
+
+    upgraded = _kind(older={2: counted_on})
+    table = StoredTable(tmp_path / "a.parquet", upgraded)
+    assert (table.header, table.version) == (Header(count=2), 2)
+    _write(tmp_path / "b.parquet", _kind(version=1))
+    with pytest.raises(ArtifactError, match="schema version 1, this parity_pipeline reads 2 and 3"):
+        _ = StoredTable(tmp_path / "b.parquet", upgraded).header

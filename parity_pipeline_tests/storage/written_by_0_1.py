@@ -16,15 +16,17 @@ from typing import Any, Final
 import numpy as np
 from pydantic import SecretStr
 
+from parity_pipeline.core.limits import BOUND_GOAL
+from parity_pipeline.core.outcomes import Measure, Severity
+from parity_pipeline.core.thresholds import Thresholds, grade
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.settings.loading import load
 from parity_pipeline.settings.model import Settings
 from parity_pipeline.storage import ledger
-from parity_pipeline.storage.diagnosis_files import read_diagnosis
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile
+from parity_pipeline.storage.evidence_files import read_diagnosis, read_stability
 from parity_pipeline.storage.parity_files import ParityFile
 from parity_pipeline.storage.sample_set_files import SampleSetFile
-from parity_pipeline.storage.stability_files import read_stability
 from parity_pipeline.storage.verdict_files import read_verdict
 
 Facts = dict[str, Any]
@@ -63,29 +65,43 @@ def newest_facts(path: Path) -> list[Facts]:
 
 def facts_of(verdict: Verdict) -> Facts:
     """Return what matters of a verdict, under the names of 0.1.0."""
+    # A verdict of the first schema does not know these at all.
+    first, random = verdict.counts.apart is None, verdict.random
     return {
         "decision": verdict.decision.value,
         "date": verdict.date,
         "model": verdict.model,
         "reasons": list(verdict.reasons),
-        "samples": verdict.samples,
-        "compared": verdict.compared,
-        "counts": {name: count for name, count in sorted(verdict.counts.items()) if count},
+        "samples": verdict.counts.samples,
+        "compared": verdict.counts.compared,
+        "counts": {name.value: count for name, count in sorted(verdict.counts.outcomes.items()) if count},
         "worst_cosine": verdict.worst_cosine,
-        "worst_sample": verdict.worst_sample,
-        "thresholds": dict(verdict.thresholds),
+        "worst_sample": verdict.measure(Measure.COSINE).worst_sample,
+        "thresholds": _thresholds_1(verdict) if first else _thresholds(verdict),
         "findings": list(verdict.findings),
-        "waived": dict(verdict.waived),
-        "required_bound": verdict.required_bound,
-        "drawn": dict(verdict.drawn),
-        "bounds": [bound["sentence"] for bound in verdict.confidence],
-        "floors": {side: floor and floor["worst"] for side, floor in verdict.floors.items()},
-        "causes": [[one["name"], one["confidence"], one["count"]] for one in verdict.diagnosis.get("causes", ())],
-        "stopped_early": {side: one.get("stopped_early", "") for side, one in verdict.sides.items()},
-        "sample_set": verdict.sample_set["hash"],
-        "sources": verdict.sample_set["sources"],
+        "waived": dict(verdict.counts.waived),
+        "required_bound": random.required_bound,
+        "drawn": {} if first else {"texts": random.texts, "draws": random.draws},
+        "bounds": [bound.sentence(random.required_bound or BOUND_GOAL) for bound in random.bounds],
+        "floors": {} if first else {one.provenance.side.value: one.floor and one.floor.worst for one in verdict.sides},
+        "causes": [[one.name, one.confidence, one.count] for one in verdict.diagnosis.causes]
+        if verdict.diagnosis
+        else [],
+        "stopped_early": {one.provenance.side.value: one.provenance.stopped_early for one in verdict.sides},
+        "sample_set": verdict.sample_set.hash,
+        "sources": list(verdict.sample_set.sources),
         "package_version": verdict.package_version,
     }
+
+
+def _thresholds(verdict: Verdict) -> Facts:
+    return {one.measure.value: one.limit for one in verdict.measures}
+
+
+def _thresholds_1(verdict: Verdict) -> Facts:
+    """Return the thresholds as the first schema stored them: every limit, and which measures warn."""
+    warn_only = [one.measure.value for one in verdict.measures if one.severity is Severity.WARN]
+    return dict.fromkeys(measure.value for measure in Measure) | _thresholds(verdict) | {"warn_only": warn_only}
 
 
 def sample_facts(path: Path) -> Facts:
@@ -118,9 +134,11 @@ def embeddings_facts(path: Path) -> Facts:
 
 
 def parity_facts(path: Path) -> Facts:
-    """Return what matters of a stored comparison."""
-    file = ParityFile(path)
-    blocks = list(file.blocks())
+    """Return what matters of a stored comparison, graded under the thresholds of its verdict."""
+    file, judged = ParityFile(path), read_verdict(_beside(path, "verdicts") / "verdict.json")
+    warn_only = tuple(one.measure for one in judged.measures if one.severity is Severity.WARN)
+    thresholds = Thresholds(**_thresholds(judged), warn_only=warn_only)
+    blocks = [grade(block, thresholds) for block in file.blocks()]
     cosines = np.concatenate([block.cosine for block in blocks])
     measured = cosines[~np.isnan(cosines)]
     return {
@@ -146,15 +164,26 @@ def stability_facts(path: Path) -> Facts:
 
 
 def diagnosis_facts(path: Path) -> Facts:
-    """Return what matters of a stored diagnosis; the identity that it has to be asked for stands in the file."""
-    held = read_diagnosis(path, identity=json.loads(path.read_bytes())["identity"])
-    causes = [[one["name"], one["confidence"], one["count"], one["words"]] for one in held["causes"]]
-    return {"causes": causes} | {name: held[name] for name in ("explained", "failing", "requests_used")}
+    """Return what matters of a stored diagnosis, asked for with the comparison beside it."""
+    held = read_diagnosis(path, ParityFile(_beside(path, "parity") / "parity.parquet").header)
+    assert held is not None
+    causes = [[one.name, one.confidence, one.count, one.words] for one in held.causes]
+    return {"causes": causes} | {name: getattr(held, name) for name in ("explained", "failing", "requests_used")}
+
+
+def _beside(path: Path, kind: str) -> Path:
+    """Return the folder of the same partition in which files of another kind lie."""
+    return path.parents[3] / kind / path.parent.relative_to(path.parents[2])
 
 
 def settings_values(path: Path) -> Facts:
-    """Return every value of a settings file, defaults included, as JSON values, secrets in the clear."""
-    return json.loads(json.dumps(read_settings(path).model_dump(), default=_plain))
+    """Return every value of a settings file, defaults included, as JSON values under the keys of 0.1.0, secrets in the clear."""
+    values: Facts = json.loads(json.dumps(read_settings(path).model_dump(), default=_plain))
+    for side in values["sides"].values():
+        side["ask_default_model"] = side.pop("observe_default_model")
+    for dialect in values["dialects"].values():
+        dialect.pop("name")  # 0.1.0 kept the name as the key alone
+    return values
 
 
 def read_settings(path: Path) -> Settings:

@@ -9,14 +9,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from socket import create_server
 from typing import Any, Final
 
 from parity_pipeline.settings.loading import load
 from parity_pipeline.settings.model import Settings
+from parity_pipeline_tests.fakes.ports import free_port
 
 PARITY: Final = str(Path(sys.executable).with_name("parity"))
 ROOT: Final = Path(__file__).parents[2]
@@ -28,15 +27,15 @@ LIMIT_SECONDS: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """How a command ended and what it said."""
+class CommandResult:
+    """How a command ended and what it printed."""
 
     code: int
     out: str
     err: str
 
     @property
-    def said(self) -> str:
+    def printed(self) -> str:
         """Return both outputs with every run of white space as one space, for words that may be wrapped."""
         return " ".join((self.out + self.err).split())
 
@@ -64,7 +63,7 @@ class Project:
     """One project folder.
 
     Attributes:
-        folder: The folder; the settings file stands in it.
+        folder: The folder; contains the settings file.
         legacy: Settings of the legacy side, beside its label.
         candidate: Settings of the candidate side, likewise.
         models: Models of the settings.
@@ -98,7 +97,7 @@ class Project:
         return self.folder / "parity.yaml"
 
     def write_samples(self, *texts: str) -> None:
-        """Write the sample file anew, a text a line."""
+        """Write the sample file again, one text per line."""
         (self.folder / "samples.txt").write_text("".join(f"{text}\n" for text in texts), "utf-8")
 
     def settings(self) -> Settings:
@@ -118,7 +117,7 @@ class Project:
             encoding="utf-8",
         )
 
-    def parity(self, *arguments: str, **variables: str) -> Told:
+    def parity(self, *arguments: str, **variables: str) -> CommandResult:
         """Run `parity` in the folder to its end; no command may ever show a traceback."""
         with self.start(*arguments, **variables) as child:
             try:
@@ -127,7 +126,7 @@ class Project:
                 child.kill()
                 raise
         assert "Traceback" not in out + err
-        return Told(child.returncode, out, err)
+        return CommandResult(child.returncode, out, err)
 
 
 def side(url: str, dialect: str, **more: Any) -> dict[str, Any]:
@@ -148,7 +147,5 @@ def demo_side(kind: str, port: int) -> dict[str, Any]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return different ports of the loopback that were free a moment ago."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [int(one.getsockname()[1]) for one in sockets]
+    """Return different free ports of the loopback."""
+    return [free_port() for _ in range(count)]

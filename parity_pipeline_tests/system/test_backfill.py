@@ -18,7 +18,7 @@ def texts_of(path: Path) -> list[str]:
 def test_one_lane_again_then_all_then_redrawn(tmp_path: Path) -> None:
     """The lane that is named is fetched again with the old samples; a date without samples draws.
 
-    `--redraw` draws anew, and `--afresh` discards what an unfinished fetch left.
+    `--redraw` draws anew, and `--discard-staging` discards what an unfinished fetch has staged.
     """
     legacy, candidate = hash_gateway("rust"), hash_gateway("go")
     with serve(legacy.app) as left, serve(candidate.app) as right:
@@ -31,22 +31,37 @@ def test_one_lane_again_then_all_then_redrawn(tmp_path: Path) -> None:
         project.write_samples("a later text")
 
         one_day = ("--from", DAY, "--to", DAY)
-        told = project.parity("backfill", *one_day, "--side", "candidate", "--model", MODEL, "--json")
-        assert (told.code, told.decisions()) == (0, ["PASS"])
+        result = project.parity("backfill", *one_day, "--side", "candidate", "--model", MODEL, "--json")
+        assert (result.code, result.decisions()) == (0, ["PASS"])
         assert [(path.read_bytes(), path.stat().st_mtime_ns) for path in kept] == before
         assert legacy.requests == asked
         assert candidate.requests > answered
 
         staged = layout.staging / "candidate" / MODEL / NEXT_DAY / "left-by-a-run"
         staged.mkdir(parents=True)
-        told = project.parity("backfill", "--from", DAY, "--to", NEXT_DAY)
-        assert (told.code, told.out.count("PASS")) == (0, 2)
+        result = project.parity("backfill", "--from", DAY, "--to", NEXT_DAY)
+        assert (result.code, result.out.count("PASS")) == (0, 2)
         assert texts_of(layout.samples(DAY, MODEL)) == list(SAMPLES)
         assert texts_of(layout.samples(NEXT_DAY, MODEL)) == ["a later text"]
         assert legacy.requests > asked
         assert staged.exists()
 
-        assert project.parity("backfill", "--from", DAY, "--to", NEXT_DAY, "--redraw", "--afresh").code == 0
+        assert project.parity("backfill", "--from", DAY, "--to", NEXT_DAY, "--redraw", "--discard-staging").code == 0
         assert not staged.exists()
         assert texts_of(layout.samples(DAY, MODEL)) == ["a later text"]
     assert len(layout.ledger.read_bytes().splitlines()) == 6
+
+
+def test_the_old_spelling_of_an_option_works_with_a_warning(tmp_path: Path) -> None:
+    """`--afresh` still discards what is staged; stderr names the new spelling, and the help only shows that one."""
+    with serve(hash_gateway("rust").app) as left, serve(hash_gateway("go").app) as right:
+        project = Project(tmp_path, side(left, "rust"), side(right, "go"))
+        staged = project.settings().layout().staging / "candidate" / MODEL / DAY / "left-by-a-run"
+        staged.mkdir(parents=True)
+        result = project.parity("run", "--date", DAY, "--afresh", "--json")
+    assert (result.code, result.decisions()) == (0, ["PASS"])
+    assert "warning: --afresh is deprecated; write --discard-staging instead" in result.err
+    assert not staged.exists()
+    shown = project.parity("run", "--help").out
+    assert "--discard-staging" in shown
+    assert "--afresh" not in shown

@@ -21,8 +21,8 @@ def test_an_openai_side_against_a_dialect_of_ones_own(tmp_path: Path) -> None:
     candidate = hash_gateway("openai", norm=3.0)
     with serve(legacy.app) as left, serve(candidate.app) as right:
         project = Project(tmp_path, side(left, "mine"), side(right, "openai"), more={"dialects": {"mine": MINE}})
-        told = project.parity("run", "--date", DAY, "--json")
-    assert (told.code, told.decisions()) == (0, ["PASS"])
+        result = project.parity("run", "--date", DAY, "--json")
+    assert (result.code, result.decisions()) == (0, ["PASS"])
     report = project.settings().layout().report(DAY, "fake-32").read_text("utf-8")
     for word in ("POST /embed", "POST /v1/embeddings", "engine", "index"):
         assert word in report
@@ -31,7 +31,7 @@ def test_an_openai_side_against_a_dialect_of_ones_own(tmp_path: Path) -> None:
 def test_the_workspace_loads(tmp_path: Path) -> None:
     """Dagster's own command finds the definitions through `workspace.yaml`."""
     dagster = str(Path(sys.executable).with_name("dagster"))
-    told = subprocess.run(
+    result = subprocess.run(
         [dagster, "definitions", "validate", "-w", "workspace.yaml"],
         cwd=ROOT,
         env=environment(DAGSTER_HOME=str(tmp_path)),
@@ -40,14 +40,14 @@ def test_the_workspace_loads(tmp_path: Path) -> None:
         timeout=120,
         check=False,
     )
-    assert told.returncode == 0, told.stderr
+    assert result.returncode == 0, result.stderr
 
 
 def test_a_refused_settings_file_lists_its_faults_indented(tmp_path: Path) -> None:
-    """Each fault is a line of its own, indented by spaces and not by signs that stand for spaces."""
+    """Each fault is a line of its own, indented by spaces not by visible substitutes for spaces."""
     file = tmp_path / "parity.yaml"
     file.write_text("modles: [x]\n", encoding="utf-8")
-    told = subprocess.run(
+    result = subprocess.run(
         [str(Path(sys.executable).with_name("parity")), "doctor", "--config", str(file)],
         env=environment(COLUMNS="200"),
         capture_output=True,
@@ -55,5 +55,5 @@ def test_a_refused_settings_file_lists_its_faults_indented(tmp_path: Path) -> No
         timeout=120,
         check=False,
     )
-    assert told.returncode == 2
-    assert "\n  - modles: this key is not known" in told.stderr
+    assert result.returncode == 2
+    assert "\n  - modles: unknown key" in result.stderr

@@ -1,4 +1,4 @@
-"""`parity doctor`: one line a check, with the remedy, exit 0 or 2."""
+"""`parity doctor`: one line per check, with the remedy, exit 0 or 2."""
 
 from collections.abc import Generator
 from contextlib import ExitStack
@@ -19,68 +19,68 @@ def sides() -> Generator[tuple[str, str]]:
 
 
 def faults(text: str) -> list[str]:
-    """Return the lines that tell a fault."""
+    """Return the lines of failed checks."""
     return [line for line in text.splitlines() if line.startswith("FAIL")]
 
 
 def test_a_sound_project(tmp_path: Path, sides: tuple[str, str]) -> None:
     """Everything is ok, exit 0, and nothing was written."""
     project = Project(tmp_path, side(sides[0], "rust"), side(sides[1], "go"))
-    told = project.parity("doctor")
-    assert (told.code, faults(told.out)) == (0, [])
-    assert all(line.startswith("ok ") for line in told.out.splitlines())
+    result = project.parity("doctor")
+    assert (result.code, faults(result.out)) == (0, [])
+    assert all(line.startswith("ok ") for line in result.out.splitlines())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["parity.yaml", "samples.txt"]
 
 
 def test_a_side_that_is_down(tmp_path: Path, sides: tuple[str, str]) -> None:
     """The address that does not answer is named, and the other side is examined all the same."""
     url = f"http://127.0.0.1:{free_ports(1)[0]}"
-    told = Project(tmp_path, side(url, "rust"), side(sides[1], "go")).parity("doctor")
-    assert told.code == 2
-    assert "legacy reachable" in faults(told.out)[0]
-    assert url in faults(told.out)[0]
-    assert "→" in faults(told.out)[0]
-    assert "candidate model" in told.out
+    result = Project(tmp_path, side(url, "rust"), side(sides[1], "go")).parity("doctor")
+    assert result.code == 2
+    assert "legacy reachable" in faults(result.out)[0]
+    assert url in faults(result.out)[0]
+    assert "→" in faults(result.out)[0]
+    assert "candidate model" in result.out
 
 
 @pytest.mark.parametrize("dialect", ["openai", "rust"])
 def test_a_wrong_dialect(tmp_path: Path, sides: tuple[str, str], dialect: str) -> None:
-    """A gateway that does not know the path is told apart from one that is down, with the remedy."""
-    told = Project(tmp_path, side(sides[0], "rust"), side(sides[1], dialect)).parity("doctor")
-    assert told.code == 2
-    assert "candidate dialect" in faults(told.out)[0]
-    assert "→" in faults(told.out)[0]
+    """A gateway that does not know the path is distinguished from one that is down, with the remedy."""
+    result = Project(tmp_path, side(sides[0], "rust"), side(sides[1], dialect)).parity("doctor")
+    assert result.code == 2
+    assert "candidate dialect" in faults(result.out)[0]
+    assert "→" in faults(result.out)[0]
 
 
 def test_an_answer_of_another_shape(tmp_path: Path, sides: tuple[str, str]) -> None:
     """A gateway that answers at the path with other fields speaks another dialect."""
     mine = {"path": "/ai/embed", "texts_field": "texts", "vectors_field": "vectors"}
     more = {"dialects": {"mine": mine}}
-    told = Project(tmp_path, side(sides[0], "mine"), side(sides[1], "go"), more=more).parity("doctor")
-    assert told.code == 2
-    assert "legacy dialect" in faults(told.out)[0]
-    assert "vectors" in faults(told.out)[0]
+    result = Project(tmp_path, side(sides[0], "mine"), side(sides[1], "go"), more=more).parity("doctor")
+    assert result.code == 2
+    assert "legacy dialect" in faults(result.out)[0]
+    assert "vectors" in faults(result.out)[0]
 
 
 def test_an_unknown_model(tmp_path: Path, sides: tuple[str, str]) -> None:
     """A model that the sides do not know is named, with where to give its name."""
     project = Project(tmp_path, side(sides[0], "rust"), side(sides[1], "go"), models=("fake-32", "fake-99"))
-    told = project.parity("doctor")
-    assert told.code == 2
-    assert {line.split()[1] for line in faults(told.out)} == {"legacy", "candidate"}
-    assert all("fake-99" in line and "→" in line for line in faults(told.out))
+    result = project.parity("doctor")
+    assert result.code == 2
+    assert {line.split()[1] for line in faults(result.out)} == {"legacy", "candidate"}
+    assert all("fake-99" in line and "→" in line for line in faults(result.out))
 
 
 def test_a_token_that_is_not_set(tmp_path: Path, sides: tuple[str, str]) -> None:
     """The variable is named with what to do; set, its value appears nowhere."""
     project = Project(tmp_path, side(sides[0], "rust", bearer_env="OLD_TOKEN"), side(sides[1], "go"))
-    told = project.parity("doctor")
-    assert told.code == 2
-    assert "OLD_TOKEN is not set" in faults(told.out)[0]
-    assert "Set OLD_TOKEN" in faults(told.out)[0]
-    told = project.parity("doctor", OLD_TOKEN="tok-9c41-never-shown")  # noqa: S106 - a planted one
-    assert told.code == 0
-    assert "never-shown" not in told.said
+    result = project.parity("doctor")
+    assert result.code == 2
+    assert "OLD_TOKEN is not set" in faults(result.out)[0]
+    assert "Set OLD_TOKEN" in faults(result.out)[0]
+    result = project.parity("doctor", OLD_TOKEN="tok-9c41-never-shown")  # noqa: S106 - a planted one
+    assert result.code == 0
+    assert "never-shown" not in result.printed
 
 
 def test_sample_files(tmp_path: Path, sides: tuple[str, str]) -> None:
@@ -88,11 +88,11 @@ def test_sample_files(tmp_path: Path, sides: tuple[str, str]) -> None:
     project = Project(tmp_path, side(sides[0], "rust"), side(sides[1], "go"))
     samples = tmp_path / "samples.txt"
     samples.write_bytes(b"one\ntwo \xff\n")
-    told = project.parity("doctor")
-    assert told.code == 2
-    assert f"{samples}:2: invalid UTF-8" in faults(told.out)[0]
+    result = project.parity("doctor")
+    assert result.code == 2
+    assert f"{samples}:2: invalid UTF-8" in faults(result.out)[0]
     samples.unlink()
-    told = project.parity("doctor")
-    assert told.code == 2
-    assert str(samples) in faults(told.out)[0]
-    assert "→" in faults(told.out)[0]
+    result = project.parity("doctor")
+    assert result.code == 2
+    assert str(samples) in faults(result.out)[0]
+    assert "→" in faults(result.out)[0]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from parity_pipeline.services.supervisor import down
-from parity_pipeline_tests.system.project import PARITY, ROOT, Project, Told
+from parity_pipeline_tests.system.project import PARITY, ROOT, CommandResult, Project
 
 
 class Shipped(Project):
@@ -24,19 +24,19 @@ class Shipped(Project):
         """Return the folder of real reports."""
         return self.folder / "reports" / "cutover"
 
-    def fault(self, name: str, *models: str) -> tuple[Told, str]:
+    def fault(self, name: str, *models: str) -> tuple[CommandResult, str]:
         """Show a fault; return what the command said and the text of the last model's report."""
         chosen = {"PARITY__MODELS": f"[{', '.join(models)}]"}
         shown = self.folder / ".parity" / "faults" / name
         try:
-            told = self.parity("demo", "--fault", name, **chosen)
+            result = self.parity("demo", "--fault", name, **chosen)
         finally:
             left = down(shown / "state")
         assert left == []
         assert [path.name for path in self.real.iterdir()] == ["SUMMARY.md"]
         assert (self.real / "SUMMARY.md").read_text("utf-8") == "a real verdict\n"
         reports = sorted((shown / "reports").glob(f"embed_parity_*_{models[-1]}.md"))
-        return told, reports[0].read_text("utf-8") if reports else ""
+        return result, reports[0].read_text("utf-8") if reports else ""
 
 
 @pytest.fixture
@@ -48,34 +48,34 @@ def shipped(tmp_path: Path) -> Shipped:
 
 def test_another_model_fails(shipped: Shipped) -> None:
     """A candidate that silently answers with the other model fails on the dimension of every sample."""
-    told, report = shipped.fault("wrong-model", "wordllama-256", "wordllama-64")
-    assert told.code == 1
-    assert told.out.count("FAIL") == 2
+    result, report = shipped.fault("wrong-model", "wordllama-256", "wordllama-64")
+    assert result.code == 1
+    assert result.out.count("FAIL") == 2
     assert "dimension" in report
     assert "hello" in report
 
 
 def test_noise_fails(shipped: Shipped) -> None:
     """Noise on every vector fails with each sample and its cosine in the report."""
-    told, report = shipped.fault("noise", "wordllama-64")
-    assert told.code == 1
-    assert "FAIL" in told.out
+    result, report = shipped.fault("noise", "wordllama-64")
+    assert result.code == 1
+    assert "FAIL" in result.out
     assert "5/5 compared samples < 0.9990" in report
     assert "forklift operator with OSHA cert" in report
 
 
 def test_a_dropped_row_proves_nothing(shipped: Shipped) -> None:
     """One vector too few in every answer gives no vectors to judge: exit 2, with what was counted."""
-    told, report = shipped.fault("drop-row", "wordllama-64")
-    assert told.code == 2
-    assert "INCONCLUSIVE" in told.out or "COULD NOT RUN" in told.out
-    assert "texts" in told.said or "vectors" in report
+    result, report = shipped.fault("drop-row", "wordllama-64")
+    assert result.code == 2
+    assert "INCONCLUSIVE" in result.out or "COULD NOT RUN" in result.out
+    assert "texts" in result.printed or "vectors" in report
 
 
 def test_an_unknown_fault_names_the_known_ones(shipped: Shipped) -> None:
     """A fault that does not exist starts nothing and lists those that do."""
-    told = shipped.parity("demo", "--fault", "gremlins")
-    assert told.code == 2
-    assert "gremlins" in told.said
-    assert "wrong-model" in told.said
+    result = shipped.parity("demo", "--fault", "gremlins")
+    assert result.code == 2
+    assert "gremlins" in result.printed
+    assert "wrong-model" in result.printed
     assert not (shipped.folder / ".parity").exists()

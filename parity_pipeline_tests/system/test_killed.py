@@ -12,7 +12,7 @@ from parity_pipeline_tests.system.project import DAY, LIMIT_SECONDS, Project, si
 
 
 def test_the_run_of_a_killed_command_does_not_stay_started(tmp_path: Path) -> None:
-    """A run killed while a gateway is asked stays unfinished until the next command, which ends it and passes."""
+    """A run killed during a request stays unfinished until the next command, which ends it and passes."""
     asked, killed = threading.Event(), threading.Event()
     candidate = hash_gateway("go")
     answer = candidate.embed

@@ -12,6 +12,7 @@ import pytest
 
 from parity_pipeline.core.outcomes import Decision, Outcome
 from parity_pipeline.core.samples import sample_id
+from parity_pipeline.core.thresholds import Thresholds, grade
 from parity_pipeline.definitions import build_definitions
 from parity_pipeline.runs.runner import run_partitions
 from parity_pipeline.storage.parity_files import ParityFile
@@ -28,7 +29,7 @@ def stored(path: Path) -> tuple[Counter[Outcome], float]:
     """Return the outcomes of a stored comparison, copies counted, and the worst 1 - cosine among the core texts."""
     outcomes: Counter[Outcome] = Counter()
     worst = 0.0
-    for rows in ParityFile(path).blocks():
+    for rows in (grade(block, Thresholds()) for block in ParityFile(path).blocks()):
         for identity, category, outcome, cosine in zip(
             rows.ids, rows.categories, rows.outcomes, rows.cosine, strict=True
         ):
@@ -53,7 +54,7 @@ def test_recorded_servers_give_their_figures(tmp_path: Path, expected: Expected)
             ran = list(run_partitions(settings, build_definitions(settings), instance, [(DAY, RECORDED_MODEL)]))
     verdict = ran[0].verdict
     assert verdict is not None, ran[0].failures
-    assert (verdict.samples, verdict.sample_set["duplicates_dropped"]) == (len(COPIES), 200 - len(COPIES))
+    assert (verdict.counts.samples, verdict.sample_set.duplicates_dropped) == (len(COPIES), 200 - len(COPIES))
     assert verdict.decision is (Decision.FAIL if expected.below else Decision.PASS)
     layout = settings.layout()
     outcomes, worst = stored(layout.parity(DAY, RECORDED_MODEL))

@@ -9,13 +9,13 @@ import pytest
 
 from parity_pipeline_tests.fakes.gateways import Gateway, hash_gateway
 from parity_pipeline_tests.fakes.serving import serve
-from parity_pipeline_tests.system.project import DAY, Project, Told, free_ports, side
+from parity_pipeline_tests.system.project import DAY, CommandResult, Project, free_ports, side
 
 NOWHERE = "http://127.0.0.1:9"  # the discard port; these tests never get as far as asking it
 TOMORROW = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()
 
 
-def run(folder: Path, candidate: Gateway, *arguments: str) -> tuple[Project, Told]:
+def run(folder: Path, candidate: Gateway, *arguments: str) -> tuple[Project, CommandResult]:
     """Run one date against a sound legacy gateway and the given candidate, with a JSON document."""
     with serve(hash_gateway("rust").app) as left, serve(candidate.app) as right:
         project = Project(folder, side(left, "rust"), side(right, "go"))
@@ -48,33 +48,33 @@ def test_equal_sides_pass_and_every_run_is_kept(tmp_path: Path) -> None:
 
 def test_a_noisy_candidate_fails(tmp_path: Path) -> None:
     """A cosine of about 0.99 is a FAIL with exit 1, in the document and in the report."""
-    project, told = run(tmp_path, hash_gateway("go", noise=0.15))
-    assert told.code == 1
-    assert told.decisions() == ["FAIL"]
+    project, result = run(tmp_path, hash_gateway("go", noise=0.15))
+    assert result.code == 1
+    assert result.decisions() == ["FAIL"]
     assert "FAIL" in project.settings().layout().report(DAY, "fake-32").read_text("utf-8")
 
 
 def test_an_echo_of_another_model_is_inconclusive(tmp_path: Path) -> None:
     """Equal vectors from a model that nobody asked for prove nothing: exit 2, with the reason."""
-    _, told = run(tmp_path, hash_gateway("go", echo="something-else"))
-    assert told.code == 2
-    assert told.decisions() == ["INCONCLUSIVE"]
-    assert "something-else" in told.out
+    _, result = run(tmp_path, hash_gateway("go", echo="something-else"))
+    assert result.code == 2
+    assert result.decisions() == ["INCONCLUSIVE"]
+    assert "something-else" in result.out
 
 
 def test_a_side_that_is_down_leaves_the_other_lane(tmp_path: Path) -> None:
-    """Exit 2 with the address and what to do, told once; the lane that could be fetched stays on disk."""
+    """Exit 2 with the address and what to do, shown once; the lane that could be fetched stays on disk."""
     port = free_ports(1)[0]
     with serve(hash_gateway("rust").app) as left:
         project = Project(tmp_path, side(left, "rust"), side(f"http://127.0.0.1:{port}", "go"))
-        told = project.parity("run", "--date", DAY)
+        result = project.parity("run", "--date", DAY)
     layout = project.settings().layout()
-    assert told.code == 2
-    assert f"127.0.0.1:{port}" in told.out
-    assert told.out.count("listens.") == 1
-    assert "COULD NOT RUN" in told.out or "INCONCLUSIVE" in told.out
+    assert result.code == 2
+    assert f"127.0.0.1:{port}" in result.out
+    assert result.out.count("listens.") == 1
+    assert "COULD NOT RUN" in result.out or "INCONCLUSIVE" in result.out
     assert layout.embeddings("legacy", DAY, "fake-32").exists()
-    assert "PASS" not in told.out
+    assert "PASS" not in result.out
 
 
 @pytest.mark.parametrize(
@@ -83,20 +83,20 @@ def test_a_side_that_is_down_leaves_the_other_lane(tmp_path: Path) -> None:
         (["--model", "nobody"], {}, ["--model", "nobody is not among the models fake-32", "parity.yaml"]),
         (["--date", TOMORROW], {}, [TOMORROW, "is in the future", "Choose a past date"]),
         (["--date", "2026-04-29"], {}, ["before the first date, 2026-04-30", "first_date in parity.yaml"]),
-        (["--date", "2026-13-40"], {}, ["--date: '2026-13-40' is no date", "YYYY-MM-DD"]),
+        (["--date", "2026-13-40"], {}, ["--date: '2026-13-40' is not a date", "YYYY-MM-DD"]),
         (["--config", "none.yaml"], {}, ["none.yaml", "no such settings file", "--config"]),
         (["--config", "."], {}, ["this is a folder", "such as parity.yaml"]),
-        ([], {"modles": ["x"]}, ["parity.yaml", "modles", "not known", "docs/settings.md"]),
+        ([], {"modles": ["x"]}, ["parity.yaml", "modles", "unknown key", "docs/settings.md"]),
         ([], {"thresholds": {"cosine": 2}}, ["thresholds.cosine", "2", "less than or equal to 1"]),
     ],
-    ids=["model", "future", "too early", "no date", "no file", "a folder", "unknown key", "bad value"],
+    ids=["model", "future", "too early", "not a date", "no file", "a folder", "unknown key", "bad value"],
 )
 def test_what_cannot_run_says_why(tmp_path: Path, arguments: list[str], more: dict[str, Any], words: list[str]) -> None:
     """Exit 2, nothing on standard output, and a message that names the place and the remedy; nothing is written."""
     project = Project(tmp_path, side(NOWHERE, "rust"), side(NOWHERE, "go"), more=more)
-    told = project.parity("run", "--json", *arguments)
-    assert told.code == 2
-    assert told.out == ""
+    result = project.parity("run", "--json", *arguments)
+    assert result.code == 2
+    assert result.out == ""
     for word in words:
-        assert word in told.said
+        assert word in result.printed
     assert sorted(path.name for path in tmp_path.iterdir()) == ["parity.yaml", "samples.txt"]

@@ -10,8 +10,8 @@ from rich.console import Console
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from parity_pipeline.cli.console import results_json, verdict_table
-from parity_pipeline.cli.doctor import examine
-from parity_pipeline.core.outcomes import Side
+from parity_pipeline.cli.doctor import run_checks
+from parity_pipeline.core.outcomes import Outcome, Side
 from parity_pipeline.definitions import build_definitions
 from parity_pipeline.runs.instance import open_instance
 from parity_pipeline.runs.runner import run_partitions
@@ -31,8 +31,8 @@ def telltale(app: ASGIApp, seen: list[str]) -> ASGIApp:
 
     async def telling(scope: Scope, receive: Receive, send: Send) -> None:
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
-        told = f"{headers.get('authorization', '')} {headers.get('x-api-key', '')}"
-        seen.append(told)
+        credentials = f"{headers.get('authorization', '')} {headers.get('x-api-key', '')}"
+        seen.append(credentials)
         failed = False
 
         async def tell(message: Message) -> None:
@@ -40,9 +40,9 @@ def telltale(app: ASGIApp, seen: list[str]) -> ASGIApp:
             if message["type"] == "http.response.start":
                 failed = message["status"] >= 400
                 kept = [one for one in message["headers"] if not (failed and one[0] == b"content-length")]
-                message["headers"] = [*kept, (b"server", told.encode()), (b"via", told.encode())]
+                message["headers"] = [*kept, (b"server", credentials.encode()), (b"via", credentials.encode())]
             elif failed:
-                message["body"] = b'{"error": "not for ' + told.encode() + b'"}'
+                message["body"] = b'{"error": "not for ' + credentials.encode() + b'"}'
             await send(message)
 
         await app(scope, receive, tell)
@@ -52,7 +52,7 @@ def telltale(app: ASGIApp, seen: list[str]) -> ASGIApp:
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Settings, list[str]]]:
-    """Yield settings with planted credentials against gateways that tell them, and what those were told."""
+    """Yield settings with planted credentials against gateways that repeat them, and what those received."""
     seen: list[str] = []
     refusing = hash_gateway("rust", refused=("refuse me",))
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
@@ -93,12 +93,12 @@ def test_nothing_that_a_run_leaves_behind_holds_a_secret(
         results = list(run_partitions(known, build_definitions(known), instance, pairs))
     assert f"Bearer {TOKEN} {KEY}" in seen
     assert results[0].verdict is not None
-    assert results[0].verdict.counts["refused_by_legacy"] == 1
+    assert results[0].verdict.counts.outcomes[Outcome.REFUSED_BY_LEGACY] == 1
     assert results[1].failures
     console = Console(width=200)
     console.print(verdict_table(results))
     console.print(results_json(results, known.layout(), 1))
-    console.print([str(one) for one in examine(known, {"PLANTED_TOKEN": TOKEN}, DAY)])
+    console.print([str(one) for one in run_checks(known, {"PLANTED_TOKEN": TOKEN}, DAY)])
     console.print(repr(known), repr(known.side_config(Side.LEGACY, {"PLANTED_TOKEN": TOKEN})))
     printed = "".join(capfd.readouterr()) + caplog.text
     assert "not for" in printed

@@ -1,4 +1,4 @@
-"""Services: `parity up`, `status` and `down`, a run that brings its own, and what a signal leaves behind."""
+"""Services: `parity up`, `status` and `down`, a run that starts its own, and what a signal leaves behind."""
 
 import signal
 import threading
@@ -34,7 +34,7 @@ def health(port: int) -> str:
 
 
 def test_up_run_down(folder: Path) -> None:
-    """`up` starts what does not answer and leaves alone what does, a run uses it and leaves it, `down` stops only what `up` started."""
+    """`up` starts what does not answer and leaves alone what does, a run uses both, `down` stops what `up` started."""
     port = free_ports(1)[0]
     other = hash_gateway("rust", models={MODEL: 64}, default_model=MODEL)
     with serve(other.app) as url:
@@ -42,7 +42,7 @@ def test_up_run_down(folder: Path) -> None:
         project = Project(folder, legacy, demo_side("candidate", port), models=(MODEL,))
         assert project.parity("status").code == 2
         first = project.parity("up")
-        assert "demo-legacy: was up already, left alone" in first.out
+        assert "demo-legacy: already running, left alone" in first.out
         assert "demo-candidate: started, pid" in first.out
         assert project.parity("status").code == 0
         ran = project.parity("run", "--date", DAY, "--json")
@@ -61,10 +61,10 @@ def test_a_run_brings_its_services_and_takes_them_down(folder: Path) -> None:
     ports = free_ports(2)
     project = Project(folder, demo_side("legacy", ports[0]), demo_side("candidate", ports[1]), models=(MODEL,))
     project.write_samples("hello", "again")
-    told = project.parity("run", "--date", DAY, "--json")
-    assert (told.code, told.decisions()) == (0, ["PASS"])
+    result = project.parity("run", "--date", DAY, "--json")
+    assert (result.code, result.decisions()) == (0, ["PASS"])
     assert not any(answers(health(port)) for port in ports)
-    assert project.parity("down").out.strip() == "no service to stop"
+    assert project.parity("down").out.strip() == "nothing was running that `parity up` had started"
 
 
 def test_a_service_that_cannot_start_shows_its_log(folder: Path) -> None:
@@ -73,10 +73,10 @@ def test_a_service_that_cannot_start_shows_its_log(folder: Path) -> None:
     broken = demo_side("candidate", second)
     broken["services"][0]["command"] = ["python", "-c", "import sys; sys.exit('no licence key')"]
     project = Project(folder, demo_side("legacy", first), broken, models=(MODEL,))
-    told = project.parity("run", "--date", DAY)
-    assert told.code == 2
+    result = project.parity("run", "--date", DAY)
+    assert result.code == 2
     for word in ("demo-candidate", "no licence key", "The whole log is"):
-        assert word in told.said
+        assert word in result.printed
     assert not answers(health(first))
 
 
@@ -96,9 +96,9 @@ class Stuck:
     async def _wait(self, request: Request) -> Response:
         await request.body()
         self.asked.set()
-        told: Any = {}
-        while told.get("type") != "http.disconnect":
-            told = await request.receive()
+        message: Any = {}
+        while message.get("type") != "http.disconnect":
+            message = await request.receive()
         return Response()
 
 

@@ -26,6 +26,7 @@ from parity_pipeline.core.diagnosis.records import (
 from parity_pipeline.core.fetched_rows import FetchedRows
 from parity_pipeline.core.metrics import Float64, Matrix32
 from parity_pipeline.core.outcomes import Outcome, RowStatus
+from parity_pipeline.core.thresholds import grade
 
 EXACT: Final = 1e-5
 """Largest 1 - cosine at which vectors of two servers of one precision are the same: recorded medians are below 1e-6."""
@@ -72,7 +73,9 @@ class DiagnosisContext:
         self.texts = subject.samples.texts
         self.ids = subject.samples.ids
         self.size = len(subject.samples)
-        self.compared: ComparedRows = compare(subject.samples, subject.legacy, subject.candidate, subject.thresholds)
+        self.compared: ComparedRows = grade(
+            compare(subject.samples, subject.legacy, subject.candidate), subject.thresholds
+        )
         self.threshold = subject.thresholds.cosine
         self.cosine: Float64 = self.compared.cosine
         outcomes = np.array([outcome.value for outcome in self.compared.outcomes], dtype=np.str_)

@@ -88,6 +88,8 @@ def diagnose(
         causes=tuple(context.to_cause(finding) for finding in merged(found)),
         remarks=tuple(context.to_cause(finding) for finding in observations),
         failing=int(context.failing.sum()),
+        failing_looked_at=int(context.failing.sum()),
+        looked_at=context.size,
         explained=int(context.failing.sum()) - len(unexplained),
         unexplained=tuple(context.id_of(row) for row in unexplained[:IDS_LISTED].tolist()),
         requests_used=budget.used,

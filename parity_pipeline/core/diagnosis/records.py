@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from parity_pipeline.core.collisions import OneSided
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
 from parity_pipeline.core.metrics import Matrix32
 from parity_pipeline.core.outcomes import Side
@@ -234,9 +235,9 @@ class Cause:
     words: str
     confidence: Confidence
     count: int
-    samples: Sequence[str]
-    evidence: Sequence[Evidence]
-    cases: Sequence[int]
+    samples: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
+    cases: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,16 +246,27 @@ class Diagnosis:
 
     Attributes:
         causes: The causes, the one that explains most first.
-        remarks: What was found and makes no sample fail, such as norms that differ under equal directions.
-        failing: Samples that fail.
+        remarks: Observations that do not affect the verdict, such as norms that differ under equal directions.
+        failing: Samples that fail, of the whole set.
+        failing_looked_at: Those of them that were looked at.
+        looked_at: Samples that were looked at, failing and passing ones; of a large set a part.
         explained: Failing samples that at least one cause explains.
         unexplained: Ids of the first `IDS_LISTED` failing samples without a cause: the honest "unknown".
         requests_used: Extra requests that were sent.
+        collisions: Distinct texts that share a vector on one side alone; empty where no side has any of its own.
     """
 
-    causes: Sequence[Cause]
-    remarks: Sequence[Cause]
+    causes: tuple[Cause, ...]
+    remarks: tuple[Cause, ...]
     failing: int
+    failing_looked_at: int
+    looked_at: int
     explained: int
-    unexplained: Sequence[str]
+    unexplained: tuple[str, ...]
     requests_used: int
+    collisions: tuple[OneSided, ...] = ()
+
+    @property
+    def unknown(self) -> int:
+        """Return how many failing samples no cause explains."""
+        return max(0, self.failing - self.explained)

@@ -4,13 +4,13 @@ Here belong frozen records. Which requests are sent belongs to `plan`, reading t
 to belongs to `analysis`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from parity_pipeline.core.metrics import Matrix32
-from parity_pipeline.core.noise_floor import NoiseFloor
+from parity_pipeline.core.noise_floor import NoiseFloor, NoiseFloors
 from parity_pipeline.core.outcomes import RowStatus, Side
 
 Texts = tuple[str, ...]
@@ -31,7 +31,7 @@ TESTED: Final = (
     "canaries",
     "salted",
 )
-"""The experiments of `core.hazards.coverage` that are made here, in the order in which they are told."""
+"""The experiments of `core.hazards.coverage` that are made here, in the order in which they are reported."""
 
 OF_THE_FLOOR: Final = frozenset({"repeats", "batch-sizes", "shuffled", "concurrency", "equal-length-load"})
 """Experiments whose worst pair makes the noise floor: what the circumstances of one fetch do to a vector, that is being
@@ -123,7 +123,7 @@ class DefectKind(StrEnum):
     REFUSED = "refused in company"
     """A request is refused although each of its texts was answered before."""
     MALFORMED = "malformed in company"
-    """A request is answered without one vector a text although each of its texts was answered before."""
+    """A request is answered without one vector per text although each of its texts was answered before."""
     NO_DIRECTION = "no direction"
     """A row is zero or holds NaN although the text's other answer is neither."""
     DIMENSION = "another dimension"
@@ -155,7 +155,7 @@ class Defect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExperimentResult:
-    """What one experiment came to.
+    """Result of one experiment.
 
     Attributes:
         name: A name of `TESTED`.
@@ -198,7 +198,7 @@ class ExperimentResult:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is wrong with a side, told once.
+    """Something that is wrong with a side, reported once.
 
     Attributes:
         experiment: The name of `TESTED` that needs least to go wrong for it.
@@ -211,12 +211,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stability:
-    """What trying one side against itself came to.
+    """Result of trying one side against itself.
 
     Attributes:
         side: The side.
         threshold: Cosine below which a text counts as affected.
-        experiments: One a name of `TESTED`, in that order.
+        experiments: One per name of `TESTED`, in that order.
         floor: The noise floor; None where nothing of it was measured.
         findings: What is wrong with the side; empty for a stable one.
         notes: What was not tried or not answered, and why.
@@ -226,7 +226,7 @@ class Stability:
 
     side: Side
     threshold: float
-    experiments: Sequence[ExperimentResult]
+    experiments: tuple[ExperimentResult, ...]
     floor: NoiseFloor | None
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
@@ -270,3 +270,28 @@ class StabilityRecord:
 
     origin: Origin
     stability: Stability
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StabilityOfSides:
+    """The stability of the sides that were tried for the batches at hand."""
+
+    legacy: Stability | None = None
+    candidate: Stability | None = None
+
+    @property
+    def tried(self) -> tuple[Stability, ...]:
+        """Return the stability of each side that was tried, the legacy side first."""
+        return tuple(one for one in (self.legacy, self.candidate) if one is not None)
+
+    @property
+    def floors(self) -> NoiseFloors:
+        """Return the noise floors; None for a side that was not tried, or whose experiments gave no evidence."""
+        return NoiseFloors(legacy=self.legacy and self.legacy.floor, candidate=self.candidate and self.candidate.floor)
+
+    @property
+    def completed(self) -> tuple[str, ...]:
+        """Return the names of the experiments that ran to their end on both sides."""
+        if self.legacy is None or self.candidate is None:
+            return ()
+        return tuple(sorted({*self.legacy.completed} & {*self.candidate.completed}))

@@ -1,45 +1,42 @@
-"""How sure a reader may be: what the random samples prove, of all and a category, and what they do not.
+"""How sure a reader may be: what the random samples prove, of all and per category, and what they do not.
 
-Here belongs the choice and layout of the bounds, whose sentences come with the verdict. Computing them belongs to
-`core.confidence`.
+Here belongs the choice and layout of the bounds. Computing them, and their sentences, belong to `core.confidence`.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
 
-from parity_pipeline.core.confidence import clean_needed, percent
+from parity_pipeline.core.confidence import ShareBound, clean_needed, percent
 from parity_pipeline.core.limits import BOUND_GOAL
 from parity_pipeline.core.outcomes import PASSING
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
 from parity_pipeline.report.sentences import Sentence, Verbatim, sentence
 
-_LEVEL: Final = 0.95
-"""Used where a verdict tells no level of its own."""
 
-
-def sureness(verdict: Verdict) -> list[str]:
-    """Return the section as Markdown, one list item a sentence."""
+def confidence(verdict: Verdict) -> list[str]:
+    """Return the section as Markdown, one list item per sentence."""
     return ["## How sure is this?", "", *(f"- {sentence(parts)}" for parts in how_sure(verdict))]
 
 
 def how_sure(verdict: Verdict) -> tuple[Sentence, ...]:
     """Return, in plain words, what the samples prove and what they do not."""
-    if not verdict.compared:
-        return (("No sample was compared, so this report is evidence of nothing about the vectors.",),)
-    bounds = [bound for bound in verdict.confidence if bound.get("trials")]
-    sentences = [_reach(verdict), *(_bounds(bounds) if bounds else [_no_draw(verdict)])]
-    if verdict.required_bound is not None:
+    if not verdict.counts.compared:
+        return (("No sample was compared, so this report says nothing about the vectors.",),)
+    bounds = [bound for bound in verdict.random.bounds if bound.trials]
+    sentences = [_reach(verdict), *(_bounds(bounds, _goal(verdict)) if bounds else [_no_draw(verdict)])]
+    if verdict.random.required_bound is not None:
         sentences.append(
-            (f"The settings ask for proof that at most {percent(verdict.required_bound)} of such inputs may fail.",)
+            (
+                f"The settings ask for proof that at most {percent(verdict.random.required_bound)} of such inputs may fail.",
+            )
         )
     return (*sentences, *_rankings(verdict))
 
 
 def _reach(verdict: Verdict) -> Sentence:
     """Return which texts the samples speak for: random draws speak for their source, hand-picked ones for themselves."""
-    several, drawn = numbers.things(verdict.compared, "compared sample"), verdict.drawn.get("texts", 0)
+    several, drawn = numbers.things(verdict.counts.compared, "compared sample"), verdict.random.texts
     if not drawn:
         return (
             (
@@ -47,19 +44,19 @@ def _reach(verdict: Verdict) -> Sentence:
                 "model, pooling or tokenizer, and can miss what only some of the real traffic shows."
             ),
         )
-    picked = verdict.samples - drawn
+    picked = verdict.counts.samples - drawn
     rest = f"; the {numbers.count(picked)} hand-picked ones speak for themselves alone" if picked else ""
-    whose = numbers.things(verdict.samples, "sample")
+    whose = numbers.things(verdict.counts.samples, "sample")
     return (
         f"{numbers.count(drawn)} of {whose} were drawn at random from their source and speak for its other texts too{rest}.",
     )
 
 
 def _no_draw(verdict: Verdict) -> Sentence:
-    if verdict.drawn.get("texts"):
-        return ("None of the random samples was answered, so no share of the traffic can be stated.",)
-    goal = BOUND_GOAL if verdict.required_bound is None else verdict.required_bound
-    needed = clean_needed(goal, _LEVEL)
+    if verdict.random.texts:
+        return ("None of the random samples got a response, so no share of the traffic can be stated.",)
+    goal = _goal(verdict)
+    needed = clean_needed(goal)
     return (
         (
             "No sample was drawn at random, so no share of the traffic can be stated. To state one, give a source of real "
@@ -70,25 +67,30 @@ def _no_draw(verdict: Verdict) -> Sentence:
     )
 
 
-def _bounds(bounds: Sequence[Mapping[str, Any]]) -> list[Sentence]:
+def _goal(verdict: Verdict) -> float:
+    """Return the share that is asked for, or the usual one."""
+    return BOUND_GOAL if verdict.random.required_bound is None else verdict.random.required_bound
+
+
+def _bounds(bounds: Sequence[ShareBound], goal: float) -> list[Sentence]:
     """Return the bound of all together, then of each category where there are several."""
-    overall = [bound for bound in bounds if bound["category"] is None]
-    single = [bound for bound in bounds if bound["category"] is not None]
+    overall = [bound for bound in bounds if bound.category is None]
+    single = [bound for bound in bounds if bound.category is not None]
     if overall and len(single) == 1:
-        return [("Random draws, all of the category ", Verbatim(str(single[0]["category"])), _told(overall[0]))]
+        return [("Random draws, all of the category ", Verbatim(str(single[0].category)), _clause(overall[0], goal))]
     return [
-        *(("Random draws, all categories", _told(bound)) for bound in overall),
-        *(("Category ", Verbatim(str(bound["category"])), _told(bound)) for bound in single),
+        *(("Random draws, all categories", _clause(bound, goal)) for bound in overall),
+        *(("Category ", Verbatim(str(bound.category)), _clause(bound, goal)) for bound in single),
     ]
 
 
-def _told(bound: Mapping[str, Any]) -> str:
-    return f": {bound['sentence']}."
+def _clause(bound: ShareBound, goal: float) -> str:
+    return f": {bound.sentence(goal)}."
 
 
 def _rankings(verdict: Verdict) -> tuple[Sentence, ...]:
-    threshold = verdict.thresholds.get("cosine")
-    if verdict.decision not in PASSING or threshold is None or not 0 < threshold < 1:
+    threshold = verdict.threshold
+    if verdict.decision not in PASSING or not 0 < threshold < 1:
         return ()
     error = math.sqrt(2 * (1 - threshold))
     return (

@@ -4,10 +4,11 @@ Here belongs the layout of both. Which cases a run exercises belongs to `core.ha
 `core.collisions`.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
-from parity_pipeline.core.hazards.coverage import EXPERIMENTS
+from parity_pipeline.core.collisions import Collision, OneSided
+from parity_pipeline.core.hazards.coverage import EXPERIMENTS, MissingCase
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.stability.records import TESTED
 from parity_pipeline.core.verdict import Verdict
@@ -25,16 +26,16 @@ _MEMBERS: Final = 6
 def coverage(verdict: Verdict) -> list[str]:
     """Return how many documented failure modes would have shown, as Markdown; nothing where it is not known."""
     found = verdict.coverage
-    if not found:
+    if found is None:
         return []
-    exercised, missing = found.get("exercised") or (), found.get("missing") or ()
-    told = f"Exercised {len(exercised)} of {found.get('total', len(exercised) + len(missing))} documented failure modes"
-    which = f" ({_numbers(exercised)})" if exercised else ""
-    rest = f" Not exercised: {'; '.join(_reasons(missing, tried=bool(verdict.stability)))}." if missing else ""
+    told = f"Exercised {len(found.exercised)} of {found.total} documented failure modes"
+    which = f" ({_numbers(found.exercised)})" if found.exercised else ""
+    tried = any(side.stability for side in verdict.sides)
+    rest = f" Not exercised: {'; '.join(_reasons(found.missing, tried=tried))}." if found.missing else ""
     return ["## Coverage", "", prose(f"{told}{which}; docs/failure-modes.md lists them.{rest}")]
 
 
-def _reasons(missing: Sequence[Mapping[str, Any]], *, tried: bool) -> list[str]:
+def _reasons(missing: Sequence[MissingCase], *, tried: bool) -> list[str]:
     """Return each reason once with the numbers it holds for.
 
     All that a hazard set would show is one reason, and so is all that trying the sides against themselves would show
@@ -42,7 +43,7 @@ def _reasons(missing: Sequence[Mapping[str, Any]], *, tried: bool) -> list[str]:
     """
     grouped: dict[str, list[int]] = {}
     for case in missing:
-        grouped.setdefault(_short(str(case["why"]), tried=tried), []).append(int(case["number"]))
+        grouped.setdefault(_short(case.why, tried=tried), []).append(case.number)
     return [f"{_numbers(cases)} {_plural(why, len(cases))}" for why, cases in grouped.items()]
 
 
@@ -64,23 +65,22 @@ def _numbers(cases: Sequence[int]) -> str:
 
 def collisions(verdict: Verdict) -> list[str]:
     """Return distinct texts that share a vector on one side alone, as Markdown; nothing where there are none."""
-    found: Sequence[Mapping[str, Any]] = verdict.diagnosis.get("collisions") or ()
+    found = verdict.diagnosis.collisions if verdict.diagnosis else ()
     names = names_of(verdict)
-    lines = [line for one in found if one.get("groups") for line in _side(one, names)]
+    lines = [line for one in found if one.groups for line in _side(one, names)]
     return ["## Collisions on one side only", "", *lines] if lines else []
 
 
-def _side(one: Mapping[str, Any], names: Names) -> list[str]:
-    other = Side.CANDIDATE if str(one["side"]) == Side.LEGACY else Side.LEGACY
-    groups, listing = int(one["groups"]), one.get("listed") or ()
+def _side(one: OneSided, names: Names) -> list[str]:
+    other = Side.CANDIDATE if one.side is Side.LEGACY else Side.LEGACY
     told = (
-        f"On the {one['side']} side alone: {numbers.things(groups, 'group')} of distinct texts with the same vector, "
-        f"{numbers.things(int(one['pairs']), 'pair')} that the {other} side tells apart."
+        f"On the {one.side} side alone: {numbers.things(one.groups, 'group')} of distinct texts with the same vector, "
+        f"{numbers.things(one.pairs, 'pair')} that the {other} side tells apart."
     )
-    lines = [f"- {prose(told)}", *(f"  - {_group(group, names)}" for group in listing[:_GROUPS])]
-    rest = groups - min(len(listing), _GROUPS)
+    lines = [f"- {prose(told)}", *(f"  - {_group(group, names)}" for group in one.listed[:_GROUPS])]
+    rest = one.groups - min(len(one.listed), _GROUPS)
     return [*lines, f"  - {prose(numbers.things(rest, 'more group'))}"] if rest > 0 else lines
 
 
-def _group(group: Mapping[str, Any], names: Names) -> str:
-    return listed(group["ids"], names, count=int(group["size"]), most=_MEMBERS)
+def _group(group: Collision, names: Names) -> str:
+    return listed(group.ids, names, count=group.size, most=_MEMBERS)

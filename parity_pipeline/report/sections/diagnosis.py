@@ -1,15 +1,16 @@
 """Why samples differ: each cause in words with its evidence, the honest rest, and remarks.
 
-Here belongs the layout of a diagnosis. Finding causes belongs to `core.diagnosis`; their short form to `causes`.
+Here belongs the layout of a diagnosis, and its short form for the summary and the terminal. Finding causes belongs to
+`core.diagnosis`.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
+from parity_pipeline.core.diagnosis.records import Cause, Confidence, Diagnosis, Evidence
 from parity_pipeline.core.outcomes import Decision
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
-from parity_pipeline.report.cause_summary import documented, unknown_count
 from parity_pipeline.report.escape import prose
 from parity_pipeline.report.row_view import Names, listed, named, names_of
 from parity_pipeline.report.sentences import table
@@ -17,91 +18,107 @@ from parity_pipeline.report.sentences import table
 _NAMED: Final = 12
 """Samples that one list names; the verdict's JSON holds more."""
 
-_MEANING: Final[Mapping[str, str]] = {
-    "proven": "one named change restores the threshold on these very samples, or the answer itself says so",
-    "likely": "a property that sets these samples apart far better than chance",
-    "possible": "it fits and nothing contradicts it, on too few samples to exclude chance",
+_MEANING: Final[Mapping[Confidence, str]] = {
+    Confidence.PROVEN: "one named change restores the threshold on these very samples, or the response itself says so",
+    Confidence.LIKELY: "a property that sets these samples apart far better than chance",
+    Confidence.POSSIBLE: "it fits and nothing contradicts it, on too few samples to exclude chance",
 }
 
 
 def why(verdict: Verdict) -> list[str]:
     """Return the causes as Markdown; nothing where no sample differs."""
     diagnosis = verdict.diagnosis
-    if not diagnosis:
+    if diagnosis is None:
         undiagnosed = "No diagnosis was made, so no cause is named. The samples below show which ones differ."
-        return ["## Why", "", undiagnosed] if verdict.decision == Decision.FAIL else []
-    if not diagnosis.get("failing"):
+        return ["## Why", "", undiagnosed] if verdict.decision is Decision.FAIL else []
+    if not diagnosis.failing:
         return []
-    names, limit = names_of(verdict), verdict.thresholds.get("cosine")
-    causes: Sequence[Mapping[str, Any]] = diagnosis.get("causes") or ()
-    lines = ["## Why", "", prose(_overview(verdict, causes))]
-    for number, cause in enumerate(causes, 1):
-        lines += ["", *_cause(number, cause, names, limit)]
+    names = names_of(verdict)
+    lines = ["## Why", "", prose(_overview(diagnosis, verdict.counts.samples))]
+    for number, cause in enumerate(diagnosis.causes, 1):
+        lines += ["", *_cause(number, cause, names, verdict.threshold)]
     return [*lines, *_unknown(diagnosis, names)]
 
 
-def _overview(verdict: Verdict, causes: Sequence[Mapping[str, Any]]) -> str:
-    diagnosis = verdict.diagnosis
-    failing = numbers.things(int(diagnosis["failing"]), "differing sample")
+def _overview(diagnosis: Diagnosis, samples: int) -> str:
+    causes = diagnosis.causes
+    failing = numbers.things(diagnosis.failing, "differing sample")
     found = f"{numbers.things(len(causes), 'cause')} found" if causes else "No cause found"
-    told = [f"{found}: {numbers.count(int(diagnosis.get('explained') or 0))} of {failing} explained."]
-    if sum(int(cause["count"]) for cause in causes) > int(diagnosis.get("explained") or 0):
+    told = [f"{found}: {numbers.count(diagnosis.explained)} of {failing} explained."]
+    if sum(cause.count for cause in causes) > diagnosis.explained:
         told.append("A sample can have more than one cause.")
-    levels = dict.fromkeys(str(cause["confidence"]) for cause in causes)
-    told += [f"{level.capitalize()}: {_MEANING[level]}." for level in levels if level in _MEANING]
-    looked_at = int(diagnosis.get("looked_at") or verdict.samples)
-    if looked_at < verdict.samples:
+    levels = dict.fromkeys(cause.confidence for cause in causes)
+    told += [f"{level.capitalize()}: {_MEANING[level]}." for level in levels]
+    if diagnosis.looked_at < samples:
         told.append(
-            f"The diagnosis looked at {numbers.count(looked_at)} of {numbers.things(verdict.samples, 'sample')}."
+            f"The diagnosis looked at {numbers.count(diagnosis.looked_at)} of {numbers.things(samples, 'sample')}."
         )
-    if requests := int(diagnosis.get("requests_used") or 0):
-        told.append(f"The diagnosis sent {numbers.things(requests, 'extra request')}.")
+    if diagnosis.requests_used:
+        told.append(f"The diagnosis sent {numbers.things(diagnosis.requests_used, 'extra request')}.")
     return " ".join(told)
 
 
-def _cause(number: int, cause: Mapping[str, Any], names: Names, limit: float | None) -> list[str]:
-    count = int(cause["count"])
-    facts = [str(cause["confidence"]), numbers.things(count, "sample"), documented(cause.get("cases"))]
+def _cause(number: int, cause: Cause, names: Names, limit: float) -> list[str]:
+    facts = [cause.confidence, numbers.things(cause.count, "sample"), documented(cause.cases)]
     lines = [
-        f"### {number}. {prose(str(cause['name']))} — {prose(', '.join(fact for fact in facts if fact))}",
+        f"### {number}. {prose(cause.name)} — {prose(', '.join(fact for fact in facts if fact))}",
         "",
-        f"{prose(_upper(str(cause['words'])))}.",
+        f"{prose(cause.words[:1].upper() + cause.words[1:])}.",
         "",
-        f"Affected: {listed(cause.get('samples') or (), names, count=count, most=_NAMED)}.",
+        f"Affected: {listed(cause.samples, names, count=cause.count, most=_NAMED)}.",
     ]
-    if evidence := cause.get("evidence"):
+    if cause.evidence:
         head = ("Sample", "Tried or seen", "Cosine before", "Cosine after")
-        lines += ["", *table(head, [_evidence(row, names, limit) for row in evidence], right=(2, 3))]
+        lines += ["", *table(head, [_evidence(row, names, limit) for row in cause.evidence], right=(2, 3))]
     return lines
 
 
-def _upper(words: str) -> str:
-    return words[:1].upper() + words[1:]
+def _evidence(row: Evidence, names: Names, limit: float) -> Sequence[str]:
+    before, after = numbers.cosine(row.before, limit), numbers.cosine(row.after, limit)
+    return named(row.sample, names), prose(row.tried), before, after
 
 
-def _evidence(row: Mapping[str, Any], names: Names, limit: float | None) -> Sequence[str]:
-    before, after = (numbers.cosine(row.get(key), limit) for key in ("before", "after"))
-    return named(str(row["sample"]), names), prose(str(row["tried"])), before, after
-
-
-def _unknown(diagnosis: Mapping[str, Any], names: Names) -> list[str]:
-    count = unknown_count(diagnosis)
+def _unknown(diagnosis: Diagnosis, names: Names) -> list[str]:
+    count = diagnosis.unknown
     if not count:
         return []
-    who = listed(diagnosis.get("unexplained") or (), names, count=count, most=_NAMED)
+    who = listed(diagnosis.unexplained, names, count=count, most=_NAMED)
     has = "has" if count == 1 else "have"
     return ["", f"**Unknown**: {prose(numbers.things(count, 'sample'))} {has} no cause: {who}."]
 
 
 def remarks(verdict: Verdict) -> list[str]:
-    """Return what was found and makes no sample fail, as Markdown; nothing where there is nothing."""
-    found: Sequence[Mapping[str, Any]] = verdict.diagnosis.get("remarks") or ()
+    """Return observations that do not affect the verdict, as Markdown; nothing where there are none."""
+    found = verdict.diagnosis.remarks if verdict.diagnosis else ()
     if not found:
         return []
-    return ["## Remarks", "", "Found, and makes no sample fail:", "", *map(_remark, found)]
+    return ["## Remarks", "", "Observations that do not affect the verdict:", "", *map(_remark, found)]
 
 
-def _remark(remark: Mapping[str, Any]) -> str:
-    facts = [str(remark["confidence"]), documented(remark.get("cases"))]
-    told = f"{remark['name']} ({', '.join(fact for fact in facts if fact)}): {remark['words']}."
-    return f"- {prose(told)}"
+def _remark(remark: Cause) -> str:
+    facts = ", ".join(fact for fact in (remark.confidence, documented(remark.cases)) if fact)
+    return f"- {prose(f'{remark.name} ({facts}): {remark.words}.')}"
+
+
+def documented(cases: Sequence[int]) -> str:
+    """Return the numbers of documented failure modes in words, such as `cases 1, 3`; "" where there are none."""
+    return f"case{'s' if len(cases) > 1 else ''} {', '.join(map(str, cases))}" if cases else ""
+
+
+def first_cause(verdict: Verdict) -> str:
+    """Return the cause that explains most samples, and how many others there are; "" where nothing was to explain.
+
+    Raw text, such as `precision (likely, 7), 1 more`, or `unknown (3)`.
+    """
+    found = verdict.diagnosis
+    if found is None:
+        return ""
+    if not found.causes:
+        return f"unknown ({numbers.count(found.unknown)})" if found.unknown else ""
+    first = found.causes[0]
+    shown = [f"{first.name} ({first.confidence}, {numbers.count(first.count)})"]
+    if len(found.causes) > 1:
+        shown.append(f"{numbers.count(len(found.causes) - 1)} more")
+    if found.unknown:
+        shown.append(f"{numbers.count(found.unknown)} unknown")
+    return ", ".join(shown)

@@ -1,25 +1,19 @@
-"""The stored form of a side's stability."""
+"""The stored form of a side's stability and of a diagnosis."""
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from parity_pipeline.core.diagnosis.records import Diagnosis
 from parity_pipeline.core.errors import ArtifactError
-from parity_pipeline.core.noise_floor import floor_of
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.core.stability.records import (
-    Defect,
-    DefectKind,
-    ExperimentResult,
-    Finding,
-    Origin,
-    Stability,
-    StabilityRecord,
-)
-from parity_pipeline.storage.stability_files import read_stability, write_stability
+from parity_pipeline.core.stability.records import Origin, StabilityRecord
+from parity_pipeline.storage.evidence_files import read_diagnosis, read_stability, write_diagnosis, write_stability
+from parity_pipeline_tests.storage.records import make_diagnosis, make_header, make_provenance, make_stability
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -48,25 +42,7 @@ def a_record(*, measured: bool = True) -> StabilityRecord:
         date="2026-05-01", model="m", url="http://side.test/embed", sample_set_hash="aa", settings_hash="bb",
         package_version="1", first="2026-05-01T06:00:00Z", last="2026-05-01T06:00:01Z",
     )  # fmt: skip
-    fault = Defect(
-        kind=DefectKind.SWAPPED, label="batch of 8", words="row 1 \u202e", count=2, samples=("s1", "s2"), cases=(1,)
-    )
-    one = ExperimentResult(
-        name="batch-sizes", worst=0.25, label="batch of 8", level=8, worst_sample="s1", by_label={"batch of 8": 0.25},
-        identical=3, rows=8, affected=("s1", "s2"), affected_texts=2, faults=(fault,), permutation=(1, 0), requests=4,
-        left_out=("batch of 64: more than batch_texts (32)",),
-    )  # fmt: skip
-    stability = Stability(
-        side=Side.CANDIDATE,
-        threshold=0.999,
-        experiments=(one,) if measured else (ExperimentResult(name="repeats", worst=None, by_label={}),),
-        floor=floor_of(Side.CANDIDATE, {"batch of 8": {"s1": 0.75}}, requests=4) if measured else None,
-        findings=(Finding("batch-sizes", "rows swapped"),),
-        notes=("note",),
-        texts={"s1": "sample"},
-        requests=4,
-    )
-    return StabilityRecord(origin=origin, stability=stability)
+    return StabilityRecord(origin=origin, stability=make_stability(measured=measured))
 
 
 @pytest.mark.parametrize("measured", [True, False])
@@ -101,3 +77,34 @@ def test_a_damaged_or_missing_file_is_refused(tmp_path: Path, content: bytes) ->
     for place in (path, tmp_path / "none"):
         with pytest.raises(ArtifactError, match="that side's stability again"):
             read_stability(place)
+
+
+@pytest.mark.parametrize("found", [make_diagnosis(), None])
+def test_a_diagnosis_comes_back_for_the_batches_it_was_made_from(tmp_path: Path, found: Diagnosis | None) -> None:
+    """Every record survives; for other batches, or where there is no file, there is no diagnosis."""
+    path, header = tmp_path / "d.json", make_header()
+    assert read_diagnosis(path, header) is None
+    write_diagnosis(path, found, header)
+    assert read_diagnosis(path, header) == found
+    assert path.read_bytes().isascii()
+    later = replace(header.sides[0], fetched_to="2026-04-30T09:00:00Z")
+    assert read_diagnosis(path, make_header(sides=(later, make_provenance(Side.CANDIDATE)))) is None
+
+
+def test_a_diagnosis_of_the_first_schema_is_read(tmp_path: Path) -> None:
+    """An empty object, which said that no diagnosis was made, is none."""
+    path, header = tmp_path / "d.json", make_header()
+    write_diagnosis(path, None, header)
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), "schema": 1, "diagnosis": {}}))
+    assert read_diagnosis(path, header) is None
+
+
+@pytest.mark.parametrize("change", [{"schema": 3}, {"schema": True}, {"diagnosis": {}}, {"identity": {}}, {"more": 1}])
+def test_an_odd_diagnosis_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    """What no version wrote is an error with file and remedy."""
+    path = tmp_path / "d.json"
+    write_diagnosis(path, make_diagnosis(), make_header())
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), **change}))
+    with pytest.raises(ArtifactError, match="Materialize diagnosis again") as caught:
+        read_diagnosis(path, make_header())
+    assert caught.value.place == str(path)

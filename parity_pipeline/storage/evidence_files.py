@@ -1,0 +1,102 @@
+"""Evidence beside the vectors as JSON files: a side's stability, and the diagnosis of a date and model.
+
+Here belong writing and reading. What they say belongs to `core.stability` and `core.diagnosis`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from parity_pipeline.core.diagnosis.records import Diagnosis
+from parity_pipeline.core.parity_header import ParityHeader
+from parity_pipeline.core.stability.records import Origin, Stability, StabilityRecord
+from parity_pipeline.storage import older_versions
+from parity_pipeline.storage.atomic import publish_text
+from parity_pipeline.storage.json_records import RecordKind, json_text, read_document
+
+STABILITY_VERSION: Final = 1
+"""Version of a side's stability document. Any change of its fields is a new one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _StabilityFile:
+    origin: Origin
+    stability: Stability
+    schema: Annotated[int, Field(ge=STABILITY_VERSION, le=STABILITY_VERSION)] = STABILITY_VERSION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pair:
+    """What a diagnosis was made from: the sample set, and when both lanes were fetched."""
+
+    sample_set: str
+    legacy_fetched: str
+    candidate_fetched: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _DiagnosisFile:
+    identity: _Pair
+    diagnosis: Diagnosis | None
+    schema: Annotated[int, Field(ge=2, le=2)] = 2
+    """Version of the document. 2: no diagnosis is null and not an empty object."""
+
+
+_STABILITY: Final = RecordKind(
+    record=_StabilityFile, name="stability", remedy="Materialize that side's stability again."
+)
+_DIAGNOSIS: Final = RecordKind(
+    record=_DiagnosisFile,
+    name="diagnosis",
+    remedy="Materialize diagnosis again.",
+    upgrade=older_versions.diagnosis_file,
+)
+
+
+def write_stability(path: Path, record: StabilityRecord) -> None:
+    """Write the stability of a side atomically.
+
+    Raises:
+        ArtifactError: The disk or folder does not take it.
+    """
+    publish_text(path, json_text(_StabilityFile(origin=record.origin, stability=record.stability), indent=1))
+
+
+def read_stability(path: Path) -> StabilityRecord:
+    """Return the stored stability of a side.
+
+    Raises:
+        ArtifactError: The file is missing, damaged or of another schema.
+    """
+    found = read_document(_STABILITY, path)
+    return StabilityRecord(origin=found.origin, stability=found.stability)
+
+
+def write_diagnosis(path: Path, diagnosis: Diagnosis | None, header: ParityHeader) -> None:
+    """Write the diagnosis of a comparison atomically, with what it was made from; None where none could be made.
+
+    Raises:
+        ArtifactError: The disk or folder does not take it.
+    """
+    publish_text(path, json_text(_DiagnosisFile(identity=_pair(header), diagnosis=diagnosis), indent=1))
+
+
+def read_diagnosis(path: Path, header: ParityHeader) -> Diagnosis | None:
+    """Return the stored diagnosis of a comparison; None where there is none, or it was made from other batches.
+
+    Raises:
+        ArtifactError: The file is damaged or of another schema.
+    """
+    if not path.exists():
+        return None
+    found = read_document(_DIAGNOSIS, path)
+    return found.diagnosis if found.identity == _pair(header) else None
+
+
+def _pair(header: ParityHeader) -> _Pair:
+    legacy, candidate = header.sides
+    return _Pair(
+        sample_set=header.sample_set.hash, legacy_fetched=legacy.fetched_to, candidate_fetched=candidate.fetched_to
+    )

@@ -1,0 +1,179 @@
+"""Documents that earlier versions stored, as this version stores them: old JSON object in, new JSON object out.
+
+Here belongs everything that is known of earlier forms. What an earlier version did not know stays empty and claims
+nothing. Checking the result is left to the strict reader of `json_records`.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from parity_pipeline.core.outcomes import Measure, Outcome, Severity, Side
+from parity_pipeline.core.thresholds import passing_text
+from parity_pipeline.core.verdict import SCHEMA_VERSION
+from parity_pipeline.storage.json_records import Json
+
+_SINCE_2: Final[Mapping[str, Any]] = {
+    "severities": {},
+    "measures": {},
+    "norm_ratios": (None, None),
+    "apart": {},
+    "drawn": {"texts": 0, "draws": 0},
+    "drawn_by_category": {},
+    "confidence": (),
+    "required_bound": None,
+    "floors": {},
+    "findings": (),
+    "waived": {},
+    "diagnosis": {},
+    "stability": {},
+    "coverage": {},
+}
+"""Fields that verdicts of schema 1 do not have."""
+
+_ROW_SINCE_2: Final[Mapping[str, Any]] = {"drawn": 0, "waiver": None, "within_noise": False}
+
+_PROVENANCE_SINCE_1: Final[Mapping[str, Any]] = {
+    "stopped_early": "",
+    "survey": {},
+    "errors_by_kind": {},
+    "latency_ms": {},
+    "usage": {},
+    "doubts": [],
+}
+"""Fields that the provenance in early verdicts of schema 1 does not have."""
+
+_NO_SURVEY: Final[Mapping[str, Any]] = {
+    "dimensions": {},
+    "non_finite_rows": 0,
+    "zero_rows": 0,
+    "norm_low": None,
+    "norm_high": None,
+}
+_KNOWN: Final = {
+    "endpoint", "date", "model", "decision", "reasons", "thresholds", "samples", "compared", "counts", "by_category",
+    "worst_cosine", "mean_cosine", "worst_sample", "identical", "norms_differ", "norms", "rows", "drift", "sides",
+    "sample_set", "package_version", "schema",
+}  # fmt: skip
+"""Fields of schema 1."""
+
+
+def verdict(value: Json) -> Json:
+    """Return a verdict of schema 1 or 2 as one of schema 3; one of schema 3 as it is.
+
+    Raises:
+        ValueError: Another schema, or fields that verdicts of that schema do not have.
+    """
+    schema = value.get("schema")
+    if isinstance(schema, bool) or schema not in (1, 2, SCHEMA_VERSION):
+        msg = f"schema {schema!r}, this parity_pipeline reads 1 to {SCHEMA_VERSION}"
+        raise ValueError(msg)
+    if schema == SCHEMA_VERSION:
+        return value
+    if odd := set(value) ^ (_KNOWN if schema == 1 else _KNOWN | set(_SINCE_2)):
+        msg = f"missing or unknown fields: {', '.join(sorted(map(repr, odd)))}"
+        raise ValueError(msg)
+    old = {**_SINCE_2, **value}
+    if schema == 1:
+        old |= _thresholds(value["thresholds"])
+    kept = ("endpoint", "date", "model", "decision", "reasons", "findings", "package_version", "mean_cosine", "drift")
+    return {name: old[name] for name in kept} | {
+        "schema": SCHEMA_VERSION,
+        "sample_set": old["sample_set"],
+        "counts": {
+            "outcomes": old["counts"],
+            "by_category": old["by_category"],
+            "apart": old["apart"] or None,
+            "waived": old["waived"],
+            "identical": old["identical"],
+        },
+        "measures": [_measure(old, name, limit) for name, limit in old["thresholds"].items()],
+        "norm_ratios": None if None in old["norm_ratios"] else old["norm_ratios"],
+        "random": {
+            **old["drawn"],
+            "by_category": old["drawn_by_category"],
+            # The sentence is made anew from the numbers.
+            "bounds": [{name: one[name] for name in one if name != "sentence"} for one in old["confidence"]],
+            "required_bound": old["required_bound"],
+        },
+        **{side.value: _side(old, side.value) for side in Side},
+        "diagnosis": _diagnosis(old["diagnosis"], looked_at=old["samples"]),
+        "coverage": {name: old["coverage"][name] for name in ("exercised", "missing")} if old["coverage"] else None,
+        "rows": [{**_ROW_SINCE_2, **row} for row in old["rows"]],
+    }
+
+
+def _thresholds(stored: Json) -> Json:
+    """Return limits and severities of schema 1, which stored every limit, those that were not set as null."""
+    warn_only = stored.get("warn_only", [Measure.NORM_RATIO])
+    limits = {name: limit for name in Measure if (limit := stored.get(name)) is not None}
+    severities = {name: Severity.WARN if name in warn_only else Severity.FAIL for name in limits}
+    return {"thresholds": limits, "severities": severities}
+
+
+def _measure(old: Json, name: str, limit: float) -> Json:
+    severity = old["severities"][name]
+    if found := old["measures"].get(name):
+        kept = ("failing", "worst", "worst_sample", "passing_limit")
+        return {key: found[key] for key in kept} | {
+            "measure": name, "limit": limit, "severity": severity, "beyond": found["off"],
+        }  # fmt: skip
+    cosine = name == Measure.COSINE
+    worst = old["worst_cosine"] if cosine else None
+    beyond = old["counts"].get(Outcome.MISMATCH, 0) if cosine else old["norms_differ"]
+    return {
+        "measure": name,
+        "limit": limit,
+        "severity": severity,
+        "beyond": beyond,
+        "failing": beyond if severity == Severity.FAIL else 0,
+        "worst": worst,
+        "worst_sample": old["worst_sample"] if cosine else None,
+        "passing_limit": passing_text(Measure.COSINE, worst) if beyond and cosine and worst and worst > 0 else None,
+    }
+
+
+def _side(old: Json, side: str) -> Json:
+    low, high = old["norms"].get(side) or (None, None)
+    return {
+        "provenance": provenance(old["sides"][side]),
+        "norms": {"low": low, "high": high},
+        "floor": old["floors"].get(side),
+        "stability": old["stability"].get(side),
+    }
+
+
+def provenance(value: Json) -> Json:
+    """Return the provenance of an early embeddings file or verdict with the fields it did not know left empty."""
+    whole = {**_PROVENANCE_SINCE_1, **value}
+    return {**whole, "survey": whole["survey"] or _NO_SURVEY}
+
+
+def _diagnosis(value: Json, looked_at: int) -> Json | None:
+    if not value:
+        return None
+    failing = value.get("failing", 0)
+    return {"looked_at": looked_at, "failing_looked_at": failing, "collisions": [], **value}
+
+
+def ledger_line(value: Json) -> Json:
+    """Return a line of the ledger with its verdict in the form of this version; earlier lines left its rows out."""
+    return {**value, "verdict": verdict({"rows": [], **value["verdict"]})}
+
+
+def diagnosis_file(value: Json) -> Json:
+    """Return a diagnosis file of schema 1, in which no diagnosis was an empty object, as one of schema 2."""
+    if value.get("schema") != 1 or isinstance(value["schema"], bool):
+        return value
+    found = value["diagnosis"]
+    return {**value, "schema": 2, "diagnosis": _diagnosis(found, looked_at=0)}
+
+
+def parity_header(value: Json) -> Json:
+    """Return the header of a parity file of version 2 without grades: they depend on thresholds, and are made anew."""
+    grades = (Outcome.MATCH, Outcome.MISMATCH)
+    counts = {name: count for name, count in value["counts"].items() if name not in grades and count}
+    if compared := sum(value["counts"].get(name, 0) for name in grades):
+        counts[Outcome.COMPARED] = compared
+    kept = ("sample_set", "pairing_faults", "worst_cosine", "worst_sample")
+    sides = [provenance(side) for side in value["sides"]]
+    return {name: value[name] for name in kept} | {"counts": counts, "sides": sides}
