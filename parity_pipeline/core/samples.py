@@ -22,8 +22,8 @@ class Sample:
         text: The text exactly as it is sent; may be empty.
         category: What kind of text it is, such as `seed` or `traffic`.
         source: Where it came from, as `file:line`.
-        drawn: How often a random draw from its source gave this text; 0 where a person picked it. A text that is half of
-            the traffic is drawn often, and a statement about the traffic has to count it as often.
+        drawn: How often a random draw from its source gave this text; 0 where a person picked it. A text that is half
+            of the traffic is drawn often, and a statement about the traffic has to count it as often.
     """
 
     text: str

@@ -112,7 +112,7 @@ def check_verdict(verdict: Verdict) -> Results:
 
 
 def check_stability(record: StabilityRecord, threshold: float) -> Results:
-    """Repeat the findings and the noise floor. It warns: what a side that is not repeatable means is the verdict's to say."""
+    """Repeat the findings and the noise floor. It only warns: the verdict decides what they mean."""
     found = record.stability
     good = f"{found.requests} requests, none of {len(found.completed)} experiments found anything"
     worst = None if found.floor is None else found.floor.worst

@@ -30,7 +30,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "sample_id": _IDENTITY,
         "vector": "The vector as the side gave it, as float32; null where it gave none.",
         "dimension": "Numbers in the vector; 0 where there is none.",
-        "status": "ok, refused (a definite no), failed (no definite response), or malformed (a response without a vector).",
+        "status": "ok, refused (a definite no), failed (no definite response), malformed (response without a vector).",
         "http_status": "Status of the last response; null where there was none.",
         "error": "Why there is no vector, in the side's or the client's words.",
         "request_id": "Value of x-request-id that the request was sent with.",

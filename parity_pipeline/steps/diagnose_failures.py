@@ -50,7 +50,7 @@ _AGREEING: Final = (Outcome.MATCH, Outcome.REFUSED_BY_BOTH)
 
 
 def diagnose_failures(run: RunContext, day: str, model: str, log: Callable[[str], None]) -> Diagnosis | None:
-    """Diagnose a date and model, store what was found, and return it; None where the lanes were not paired or the search broke.
+    """Diagnose a date and model, store the result, and return it; None without paired lanes or where the search broke.
 
     Args:
         run: Where files lie, the thresholds, and the gateways.
@@ -150,7 +150,7 @@ def embedder(gateway: Gateway, model: str) -> Callable[[Sequence[str]], Sequence
 
 
 def collisions_of(legacy: FetchedRows, candidate: FetchedRows) -> tuple[OneSided, ...]:
-    """Return the collisions that one side alone has, among the rows with a vector of the usual dimension on both sides."""
+    """Return the collisions that one side alone has, among rows of the usual dimension on both sides."""
     widths = [int(np.bincount(rows.dimensions()).argmax()) if len(rows) else 0 for rows in (legacy, candidate)]
     if not all(widths):
         return ()

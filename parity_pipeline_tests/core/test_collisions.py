@@ -115,7 +115,7 @@ def test_groups_are_those_of_every_pair_compared(case: tuple[Matrix, list[str]])
 
 
 def test_a_chain_in_any_order_is_one_group() -> None:
-    """Rows that are the same only through third ones share a group, in whatever order and however far apart they come."""
+    """Rows that are the same only through third ones share a group, in any order and however far apart they come."""
     angles = 1e-3 * np.arange(300)
     arc = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
     arcs = np.zeros((900, 6), np.float32)

@@ -34,7 +34,7 @@ def test_every_column_is_described(kind: TableKind[Any]) -> None:
 
 
 def test_a_summary_that_is_cut_says_so_and_leads_nowhere() -> None:
-    """The head of a long summary names how much more the file has; its links, which are relative to a folder, are names."""
+    """The head of a long summary names how much more the file has; its links, relative to a folder, become names."""
     rows = "".join(f"| {row} | [report](embed_parity_{row}.md) |\n" for row in range(70))
     shown = words(summary_metadata([], rows, PATH)["summary"])
     assert shown.endswith("\n\n10 more lines in `SUMMARY.md`.")

@@ -100,7 +100,7 @@ def test_a_lane_of_an_older_sample_set_is_never_paired(tmp_path: Path) -> None:
 
 
 def test_one_lane_alone_leaves_samples_and_the_other_lane_as_they_were(tmp_path: Path) -> None:
-    """Fetching the candidate again touches neither the snapshot nor the legacy file, and sends the legacy no request."""
+    """Fetching the candidate again touches neither the snapshot nor the legacy file, and sends legacy no request."""
     project = a_project(tmp_path)
     assert project.run().success
     layout = project.settings().layout()

@@ -117,7 +117,7 @@ def _explained(
 def _proven_by_queries(
     context: DiagnosisContext, waiting: Mask, likely: Sequence[FoundCause], budget: RequestBudget
 ) -> list[FoundCause]:
-    """Send queries on the rows without proof: where a text is cut, if lengths hint at it, and which edit restores it."""
+    """Query the rows without proof: where a text is cut, if lengths hint at it, and which edit restores it."""
     left = waiting.copy()
     for finding in likely:
         if finding.confidence is Confidence.PROVEN:

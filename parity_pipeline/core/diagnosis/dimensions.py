@@ -1,6 +1,7 @@
 """Vectors of different lengths: cut dimensions, and bytes read as another number format.
 
-Here belongs what can be said of rows whose dimensions differ. Rows of one dimension belong to `transforms` and `precision`.
+Here belongs what can be said of rows whose dimensions differ. Rows of one dimension belong to `transforms` and
+`precision`.
 """
 
 from collections.abc import Callable

@@ -105,7 +105,7 @@ PREFIXES: Final[tuple[str, ...]] = (
 
 
 def are_edited_pair(one: str, other: str) -> bool:
-    """Say whether two texts have the same words or letters but for case, accents and signs, or one begins or ends the other.
+    """Say whether two texts differ only in case, accents and signs, or whether one begins or ends the other.
 
     >>> are_edited_pair("Hello ", "hello "), are_edited_pair("1.5 t", "15 t"), are_edited_pair("Hello", "Goodbye")
     (True, True, False)
@@ -134,8 +134,8 @@ def find_edited_pairs(context: DiagnosisContext, waiting: Mask) -> list[FoundCau
     return [
         FoundCause(
             edit.cause,
-            f"the {side} side gives {counted(len(found), 'failing sample')} the vector that the other side gives to the same "
-            f"text once {edit.words}",
+            f"the {side} side gives {counted(len(found), 'failing sample')} the vector that the other side gives to "
+            f"the same text once {edit.words}",
             Confidence.PROVEN,
             np.array(sorted(found), np.intp),
             [found[row] for row in sorted(found)],

@@ -48,7 +48,8 @@ def _sent_alone(
     """Send a side up to three failing texts, each alone, until one does not get the other side's vector.
 
     Returns:
-        Rows that got it, with the cosine; and the row that did not, with what it got; its own vector of before where that is nothing.
+        Rows that got it, with the cosine; and the row that did not, with the vector that it got, or else with its own
+        vector of before.
     """
     truth = context.legacy if suspect.side is Side.CANDIDATE else context.candidate
     good: dict[int, float] = {}
@@ -67,8 +68,8 @@ def _sent_alone(
 
 def _circumstance(context: DiagnosisContext, suspect: Suspect, rows: Rows, good: dict[int, float]) -> FoundCause:
     words = (
-        f"the {suspect.side} side returned the {suspect.other} side's vector for {len(good)} of {len(rows)} failing texts "
-        "when each was sent again, alone: what fails depends on the batch, the load or what came before"
+        f"the {suspect.side} side returned the {suspect.other} side's vector for {len(good)} of {len(rows)} failing "
+        "texts when each was sent again, alone: what fails depends on the batch, the load or what came before"
     )
     after = np.array(list(good.values()))
     evidence = context.evidence(list(good), lambda _: f"sent to the {suspect.side} side again, alone", after)
@@ -85,8 +86,8 @@ def _unsteady(context: DiagnosisContext, suspect: Suspect, rows: Rows, budget: R
     if not strayed:
         return []
     words = (
-        f"the {suspect.side} side, sent one request with {len(picked)} failing texts twice, gave {len(strayed)} of them two "
-        f"vectors: 1 - cosine up to {1 - twice[moved].min():.2g}"
+        f"the {suspect.side} side, sent one request with {len(picked)} failing texts twice, gave {len(strayed)} of "
+        f"them two vectors: 1 - cosine up to {1 - twice[moved].min():.2g}"
     )
     evidence = context.evidence(
         strayed,
@@ -141,9 +142,10 @@ def _history(context: DiagnosisContext, suspect: Suspect, waiting: Mask, moved: 
         of_its_size = 1.0 - context.cosine <= _SAME_SIZE * float(1.0 - since.min())
     rows = indices(waiting & context.low & of_its_size)
     words = (
-        f"a request that passed among others that failed was sent to the {suspect.side} side again, twice: {len(moved)} of its "
-        f"texts got other vectors than before, the same both times, 1 - cosine up to {1 - since.min():.2g}; {len(rows)} failing "
-        "samples fail by no more than that, so something in between changed the state of the side"
+        f"a request that passed among others that failed was sent to the {suspect.side} side again, twice: "
+        f"{len(moved)} of its texts got other vectors than before, the same both times, 1 - cosine up to "
+        f"{1 - since.min():.2g}; {len(rows)} failing samples fail by no more than that, so something in "
+        "between changed the state of the side"
     )
     tried = f"the same request sent to the {suspect.side} side again, compared with its first response"
     evidence = context.evidence(moved.tolist(), lambda _: tried, since)

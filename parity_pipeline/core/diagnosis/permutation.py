@@ -64,8 +64,8 @@ def _nearest(context: DiagnosisContext, rows: Rows) -> _Moved:
 def _steady(context: DiagnosisContext, rows: Rows, nearest: _Moved) -> _Moved:
     """Keep the rows that hold another's vector; where most moved by one step, edited pairs and changed vectors too.
 
-    Changed are vectors that something else was done to as well: they are nearest to that of the row one step further on,
-    though not equal to it.
+    Changed are vectors that something else was done to as well: they are nearest to that of the row one step further
+    on, though not equal to it.
     """
     strange = np.array(
         [

@@ -39,13 +39,16 @@ _BANDS: Final[tuple[tuple[float, str], ...]] = (
     (3e-3, "of the size of 8-bit weights (recorded for q8_0: 4.5e-4, worst 1.9e-3)"),
     (
         LARGEST,
-        "larger than 8-bit weights give: int8 arithmetic with ranges set at run time, 4-bit weights, another version, or a side that is not steady",
+        (
+            "larger than 8-bit weights give: int8 arithmetic with ranges set at run time, 4-bit weights, another "
+            "version, or a side that is not steady"
+        ),
     ),
 )
 """Upper end of the median 1 - cosine, and what it is the size of. Recorded on 200 texts and six servers."""
 
 WIDE: Final = 32
-"""Elements of a vector from which on it lies on a grid by intent: one does so by chance with probability 0.004 ** 31."""
+"""Elements of a vector from which on it lies on a grid by intent: the probability by chance is 0.004 ** 31."""
 
 _GRID_TOLERANCE: Final = 2e-3
 """Largest distance of an element from its grid, in steps."""
@@ -74,8 +77,8 @@ def find_precision(context: DiagnosisContext, waiting: Mask) -> list[FoundCause]
     size = next((said for limit, said in _BANDS if noise.median <= limit), _BANDS[-1][1])
     grids = _grids(context, rows)
     words = (
-        f"{len(rows)} failing samples (1 - cosine {_span(1.0 - context.cosine[rows])}) are the tail of a difference that all "
-        f"{len(measured)} samples have: median {noise.median:.2g}, {size}{grids}"
+        f"{len(rows)} failing samples (1 - cosine {_span(1.0 - context.cosine[rows])}) are the tail of a difference "
+        f"that all {len(measured)} samples have: median {noise.median:.2g}, {size}{grids}"
     )
     confidence = Confidence.LIKELY if noise.median <= _BANDS[-2][0] else Confidence.POSSIBLE
     evidence = context.evidence(rows.tolist(), lambda _: f"median 1 - cosine of all samples {noise.median:.2g}")
@@ -138,7 +141,10 @@ def find_grids(context: DiagnosisContext) -> list[FoundCause]:
     for side, other in (("legacy", "candidate"), ("candidate", "legacy")):
         rows = indices(on[side] & ~on[other] & context.passing)
         if len(rows):
-            words = f"the {side} side's numbers of {len(rows)} samples that pass lie on a grid of 8-bit integers, the {other} side's do not"
+            words = (
+                f"the {side} side's numbers of {len(rows)} samples that pass lie on a grid of 8-bit integers, "
+                f"the {other} side's do not"
+            )
             evidence = context.evidence(rows.tolist(), lambda _: "as stored")
             found.append(FoundCause(CauseName.PRECISION, words, Confidence.LIKELY, rows, evidence))
     return found

@@ -1,7 +1,7 @@
 """Which property of the texts separates the failing samples from the passing ones.
 
-Here belongs the search for the fewest properties that (nearly) all of some failing samples share and (nearly) no passing
-sample has. The properties themselves belong to `text_predicates`; proving one by requests belongs to `counterfactuals`.
+Here belongs the search for the fewest properties that (nearly) all of some failing samples share and (nearly) no
+passing sample has. The properties themselves belong to `text_predicates`, proof by requests to `counterfactuals`.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ class _Split:
         failing: Waiting rows that have it.
         passing: How many passing samples have it.
         chance: Probability of so many failing ones among those that have it.
-        moved: How many passing samples have it and differ as well, too little to fail. They are not counted in `passing`.
+        moved: How many passing samples have it and differ as well, too little to fail. `passing` excludes them.
     """
 
     cause: CauseName
@@ -51,8 +51,8 @@ class _Split:
 def find_text_split(context: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
     """Return properties that separate waiting failing samples from the passing ones, the best first.
 
-    A property on too few samples to exclude chance is reported, as possible, only beside a better one of the same cause:
-    where a tokenizer is shown to differ, a lone text in another script that no passing sample has fits it.
+    A property on too few samples to exclude chance is reported, as possible, only beside a better one of the same
+    cause: where a tokenizer is shown to differ, a lone text in another script that no passing sample has fits it.
     """
     left = indices(waiting & context.low)
     passing = indices(context.passing)
@@ -108,7 +108,7 @@ def _moved(context: DiagnosisContext, passing: Rows, mask: Mask) -> int:
 
 
 def _lengths(context: DiagnosisContext, left: Rows, passing: Rows) -> list[_Split]:
-    """Return for each measure the limit that separates best; a limit may be anywhere, and chance is charged for that."""
+    """Return for each measure the limit that separates best, corrected for the number of limits tried."""
     splits: list[_Split] = []
     for measure in MEASURES:
         lengths = np.array([measure.of(text) for text in context.texts], np.intp)
@@ -131,7 +131,8 @@ def _limit_words(context: DiagnosisContext, measure: Measure, limit: int, passin
     """Return the limit with its boundary: the longest passing text below it, and the other measure of the same text."""
     below = [row for row in passing.tolist() if measure.of(context.text_of(row)) < limit]
     longest = max((measure.of(context.text_of(row)) for row in below), default=0)
-    return f"texts of {limit} {measure.unit} or more (the longest passing text below has {longest}, so the limit is between)"
+    boundary = f"the longest passing text below has {longest}, so the limit is between"
+    return f"texts of {limit} {measure.unit} or more ({boundary})"
 
 
 def chance_of(failing: int, fine: int, all_failing: int, all_fine: int) -> float:

@@ -1,8 +1,8 @@
 """The same text in other spellings, sent to both sides: on which of them the sides agree again.
 
-Here belong two readings of that. A spelling that changes next to nothing for a sound side and cures the other one shows a
-vector that depends on the exact text, as a cached one does. An edit that alone cures it shows which property it depends on.
-Which edit a side *makes* is settled by `counterfactuals`, and before.
+Here belong two readings of that. A spelling that changes next to nothing for a sound side and cures the other one shows
+a vector that depends on the exact text, as a cached one does. An edit that alone cures it shows on which property it
+depends. Which edit a side *makes* is settled earlier, by `counterfactuals`.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,8 +27,8 @@ _NEUTRAL: Final[tuple[tuple[str, Callable[[str], str]], ...]] = (
     ("two blanks behind it", lambda text: f"{text}  "),
     ("a line feed behind it", lambda text: f"{text}\n"),
 )
-"""Spellings that change next to nothing for many models. `counterfactuals` sends none of them, for a cache may hold what
-was requested before."""
+"""Spellings that change next to nothing for many models. `counterfactuals` sends none of them, since a cache may hold
+what was requested before."""
 
 _SLIGHT: Final = 0.2
 """Largest share of a row's 1 - cosine that a spelling may change the sound side by and still be next to nothing."""
@@ -113,8 +113,9 @@ def _read(context: DiagnosisContext, row: int, spelt: Sequence[_Spelling]) -> Fo
 
 def _of_a_cache(context: DiagnosisContext, suspect: Suspect, row: int, neutral: Sequence[_Spelling]) -> FoundCause:
     words = (
-        f"the {suspect.side} side gives a failing text the {suspect.other} side's vector once it has {neutral[0].words}, which "
-        f"changes next to nothing for the {suspect.other} side: its vector depends on the exact text, as a cached one does"
+        f"the {suspect.side} side gives a failing text the {suspect.other} side's vector once it has "
+        f"{neutral[0].words}, which changes next to nothing for the {suspect.other} side: its vector depends on the "
+        "exact text, as a cached one does"
     )
     evidence = [_evidence(context, row, one) for one in neutral]
     return FoundCause(CauseName.STALE_CACHE, words, Confidence.POSSIBLE, np.array([row], np.intp), evidence)
@@ -127,8 +128,8 @@ def _of_a_property(context: DiagnosisContext, row: int, spelt: Sequence[_Spellin
         return None
     edit = cured[0][0]
     words = (
-        f"both sides agree on a failing text once {edit.words}, and on none of {len(spelt) - len(cured)} other spellings of it: "
-        "they differ in what they make of that"
+        f"both sides agree on a failing text once {edit.words}, and on none of {len(spelt) - len(cured)} other "
+        "spellings of it: they differ in what they make of that"
     )
     evidence = [_evidence(context, row, one) for _, one in cured]
     return FoundCause(edit.cause, words, Confidence.POSSIBLE, np.array([row], np.intp), evidence)

@@ -123,8 +123,8 @@ def _offset(context: DiagnosisContext, rows: Rows) -> FoundCause | None:
         if float((after >= context.threshold).mean()) >= 0.9:
             everywhere = row_cosines(legacy[rows], candidate[rows] - offset)
             words = (
-                f"one constant offset{kind} of length {float(np.linalg.norm(offset)):.4g}, fitted on half of them, is taken "
-                "off the candidate's vectors"
+                f"one constant offset{kind} of length {float(np.linalg.norm(offset)):.4g}, fitted on half of them, is "
+                "taken off the candidate's vectors"
             )
             return _finding(context, CauseName.OFFSET, words, rows, everywhere)
     return None
@@ -177,9 +177,9 @@ def find_shared_direction(context: DiagnosisContext, waiting: Mask) -> list[Foun
     short = lengths <= np.median(lengths)
     lost = 1.0 - context.cosine[rows]
     words = (
-        f"what differs on {len(rows)} samples lies {share:.0%} in one direction, as if one thing were put before each text: "
-        f"median 1 - cosine {np.median(lost[short]):.2g} on the shorter half, {np.median(lost[~short] if (~short).any() else lost):.2g} "
-        "on the longer"
+        f"what differs on {len(rows)} samples lies {share:.0%} in one direction, as if one thing were put before each "
+        f"text: median 1 - cosine {np.median(lost[short]):.2g} on the shorter half, "
+        f"{np.median(lost[~short] if (~short).any() else lost):.2g} on the longer"
     )
     evidence = context.evidence(rows.tolist(), lambda row: f"{len(context.text_of(row))} characters")
     return [FoundCause(CauseName.PREFIX, words, Confidence.LIKELY, rows, evidence)]

@@ -1,6 +1,7 @@
 """Where a side cuts a text: the limit, found by requesting ever closer beginnings.
 
-Here belongs the search with a few requests. A guess from the lengths of failing and passing texts belongs to `text_split`.
+Here belongs the search with a few requests. A guess from the lengths of failing and passing texts belongs to
+`text_split`.
 """
 
 from typing import Final

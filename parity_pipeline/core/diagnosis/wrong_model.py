@@ -1,7 +1,7 @@
 """Vectors of another model: of one whose vectors are known, or of one that is not.
 
-Here belong requests to known models, the comparison with them, and the last resort for whole spaces that have nothing in
-common. A rotated or otherwise related space belongs to `transforms`.
+Here belong requests to known models, the comparison with them, and the last resort for whole spaces that have nothing
+in common. A rotated or otherwise related space belongs to `transforms`.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ _COMPARED: Final = 400
 
 
 def known_vectors(ask: Ask, texts: Sequence[str], rows: Sequence[int], size: int) -> Matrix32 | None:
-    """Return what another model gives for some samples, as `DiagnosisInput.known` takes it; None where it gives nothing.
+    """Return the vectors of another model for some samples, for `DiagnosisInput.known`; None where it gives nothing.
 
     Args:
         ask: Sends texts to that model of a side.
@@ -91,8 +91,8 @@ def find_other_space(context: DiagnosisContext, waiting: Mask) -> list[FoundCaus
         else "which texts are near to each other differs too, so it is more than a change of coordinates"
     )
     words = (
-        f"{len(rows)} of {measured} samples point elsewhere (median cosine {np.median(context.cosine[rows]):.3f}) and no "
-        f"single change of the vectors brings them back; {relation} (correlation of similarities {alike:.2f})"
+        f"{len(rows)} of {measured} samples point elsewhere (median cosine {np.median(context.cosine[rows]):.3f}) and "
+        f"no single change of the vectors brings them back; {relation} (correlation of similarities {alike:.2f})"
     )
     evidence = context.evidence(rows.tolist(), lambda _: "as stored")
     return [FoundCause(CauseName.OTHER_SPACE, words, Confidence.LIKELY, rows, evidence)]

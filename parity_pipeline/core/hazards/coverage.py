@@ -74,7 +74,7 @@ class CaseCoverage:
 
 @cache
 def sets_by_case() -> Mapping[int, tuple[str, ...]]:
-    """Return the names of the hazard sets whose hazards carry each case, in the order of `SETS`; only cases with some."""
+    """Return the hazard sets that exercise each case, in the order of `SETS`; only cases with some."""
     found: dict[int, dict[str, None]] = {}
     for hazard in hazards_in((ALL,), salt=""):
         for number in hazard.cases:

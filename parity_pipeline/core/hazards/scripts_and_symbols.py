@@ -1,6 +1,6 @@
 """Texts of signs: punctuation alone, numbers, one character, special tokens written out, words without end.
 
-Here belongs what a tokenizer drops, splits in an odd way or takes for a command. Program text belongs to `scripts_and_symbols`.
+Here belongs what a tokenizer drops, splits in an odd way or takes for a command, and program text.
 """
 
 from typing import Final

@@ -71,7 +71,7 @@ def _neighbour(number: int) -> str:
 
 
 def blanks() -> tuple[Hazard, ...]:
-    """Return the set `blanks`: whole requests of `SLOTS` hazards, to be sent in this order and begun at a request's start."""
+    """Return the set `blanks`: whole requests of `SLOTS` hazards, in order, from the start of a request on."""
     made: list[Hazard] = []
     for number, block in enumerate(_BLOCKS):
         for slot in range(SLOTS):

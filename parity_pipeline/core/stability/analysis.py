@@ -1,8 +1,8 @@
 """Repeatability of one side: experiments, findings, the noise floor.
 
 Here belongs the reading of the observations. An experiment that shows no more than a simpler one that it contains
-is reported with that one and is not a finding of its own: a side that never returns the same vectors twice shows that in
-batches and under load too.
+is reported with that one and is not a finding of its own: a side that never returns the same vectors twice shows that
+in batches and under load too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,8 +43,8 @@ _CONTAINS: Final[Mapping[str, tuple[str, ...]]] = {
 """Which simpler experiments each one contains, and cannot come out better than."""
 
 _SAME_NOISE: Final = 4.0
-"""How many times a simpler experiment's worst 1 - cosine is attributed to the same noise: two vectors that are each within
-an angle of a third lie within twice that angle, which is four times the 1 - cosine while angles are small."""
+"""How many times a simpler experiment's worst 1 - cosine is attributed to the same noise: two vectors that are each
+within an angle of a third lie within twice that angle, which is four times the 1 - cosine while angles are small."""
 
 _MEANING: Final[Mapping[str, str]] = {
     "repeats": "returns different vectors for the same request",

@@ -1,7 +1,7 @@
 """Carry out a plan: hand out its steps, take in the responses, compare them with each other.
 
-Here belongs the dialogue, a generator that yields steps and receives their responses, so that it needs no network. What the
-observations mean belongs to `analysis`.
+Here belongs the dialogue, a generator that yields steps and receives their responses, so that it needs no network. What
+the observations mean belongs to `analysis`.
 """
 
 from collections.abc import Generator, Sequence
@@ -76,7 +76,7 @@ class Observations:
     _unusable: set[str] = field(default_factory=set[str])
 
     def usable_part(self, step: Step) -> Step:
-        """Return a step without the texts that get no vector even alone, and without requests that this makes pointless."""
+        """Return a step without texts that get no vector even alone, and without requests that this makes pointless."""
         kept: list[Texts] = []
         for request in step.requests:
             left = tuple(text for text in request if text not in self._unusable)

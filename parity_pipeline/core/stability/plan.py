@@ -13,8 +13,8 @@ Here belongs which experiment sends what. The texts come from `make_probe_texts`
     9  canaries again
 
 A first response is never what others are compared with: behind a stale cache it differs from all later ones, and every
-experiment would seem to show it. Behind a cache that never lies the second response *is* the first one, so batches and load
-show nothing there; that is what callers of that side get, and no more is claimed.
+experiment would seem to show it. Behind a cache that never lies the second response *is* the first one, so batches and
+load show nothing there; that is what callers of that side get, and no more is claimed.
 """
 
 import random

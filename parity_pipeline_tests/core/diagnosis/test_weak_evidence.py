@@ -20,7 +20,7 @@ def faulty(name: str, **scope: float) -> FaultySide:
 
 
 def test_rounding_to_integers_is_reported_though_every_sample_passes() -> None:
-    """An int8 grid on one side is an observation with the number of rows, down to one row, and sound sides have none."""
+    """An int8 grid on one side is an observation with the number of rows, down to one row; sound sides have none."""
     every = diagnose(subject(TEXTS, faulty("int8")))
     assert [(one.name, one.count) for one in every.remarks] == [(N.PRECISION, len(TEXTS))]
     assert every.failing == 0

@@ -50,7 +50,7 @@ def moved(texts: Sequence[str]) -> Matrix:
 
 
 def roughened(loss: float) -> Embed:
-    """Return hashed vectors with noise of the text's own that leaves a cosine of about 1 - loss, within a factor of 2."""
+    """Return hashed vectors with noise per text that leaves a cosine of about 1 - loss, within a factor of 2."""
 
     def embed(texts: Sequence[str]) -> Matrix:
         sizes = np.random.default_rng(9).uniform(0.7, 1.4, len(texts))[:, None] * np.sqrt(2 * loss)

@@ -161,7 +161,7 @@ def test_blanks_come_to_the_first_middle_and_last_slot(before: int) -> None:
 
 
 def test_blanks_alone_fill_whole_requests() -> None:
-    """The set needs no other one to fill its requests, and the empty text leads one, so that a dropped row shifts all."""
+    """The set fills its requests on its own, and the empty text leads one, so that a dropped row shifts all."""
     assert len(texts("blanks")) == 4 * SLOTS
     assert texts("blanks")[0] == ""
     assert [slot for _, slot in blank_places(["blanks"], 0)] == [0, 16, 31, 0, 16, 31]
@@ -176,7 +176,7 @@ def test_the_ladder_stands_around_every_window() -> None:
 
 
 def test_rungs_of_the_ladder_are_heads_of_one_text() -> None:
-    """A side that cuts at some length gives one vector to every rung above it, and the subject changes at each window."""
+    """A side that cuts at some length gives every longer rung one vector, and the subject changes at each window."""
     rungs = texts("length-ladder")
     assert all(longer.startswith(f"{shorter} ") for shorter, longer in pairwise(rungs))
     words = rungs[-1].split(" ")
@@ -226,7 +226,7 @@ def test_every_surrogate_is_alone() -> None:
 
 
 def test_kinds_that_must_be_there() -> None:
-    """Hangul in both forms, joined emoji, flags, skin tones, styles, prefixes, special tokens, words over 100 letters."""
+    """Hangul, both forms, joined emoji, flags, skin tones, styles, prefixes, special tokens, words over 100 letters."""
     everything = "\n".join(text for text in texts() if text.isprintable() or "\n" in text)
     hangul = unicodedata.normalize("NFD", "한국어")
     for part in ("한국어", hangul, "\U0001f1eb\U0001f1f7", "\U0001f44d\U0001f3ff", "search_query: ", "search_document: ",
