@@ -16,11 +16,11 @@ import tenacity
 from parity_pipeline.core.fetched_rows import FetchedRows, Piece
 from parity_pipeline.core.limits import ERROR_CHARACTERS
 from parity_pipeline.core.outcomes import RowStatus
-from parity_pipeline.wire.client import AttemptError, Client, HttpResponse
+from parity_pipeline.wire.client import Client, HttpResponse
 from parity_pipeline.wire.decode import Decoded, Decoder
 from parity_pipeline.wire.encode import Batch, RequestEncoder, encode_text
 from parity_pipeline.wire.error_text import is_page, one_line, retry_after, server_words
-from parity_pipeline.wire.gateway_errors import MalformedResponse, unusable
+from parity_pipeline.wire.gateway_errors import AttemptError, MalformedResponse, unusable
 from parity_pipeline.wire.pacing import ConcurrencyLimiter, RateLimiter
 from parity_pipeline.wire.progress import LaneCounters
 from parity_pipeline.wire.retry_policy import OnExhausted, Rule, kind_of_status, rule_of

@@ -17,11 +17,11 @@ import httpx
 from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock, Staging
 from parity_pipeline.core.wire_drift import WireObservation
-from parity_pipeline.wire.client import transport_for
 from parity_pipeline.wire.lane import Lane, LaneParts
 from parity_pipeline.wire.pacing import Latency
 from parity_pipeline.wire.progress import Progress
 from parity_pipeline.wire.side_config import SideConfig
+from parity_pipeline.wire.transport import transport_for
 
 Result = TypeVar("Result")
 
