@@ -8,34 +8,34 @@ from parity_pipeline.core.errors import GatewayError
 from parity_pipeline.wire.fetch_lane import run_anywhere
 
 
-class Listening:
-    """A result that counts how often its `repr` is asked for."""
+class Counting:
+    """A result that counts how often its `repr` is computed."""
 
-    asked = 0
+    reprs = 0
 
     def __repr__(self) -> str:
         """Count."""
-        self.asked += 1
-        return "listening"
+        self.reprs += 1
+        return "counting"
 
 
-async def answer() -> Listening:
-    """Give the result."""
-    return Listening()
+async def result() -> Counting:
+    """Return the result."""
+    return Counting()
 
 
 def test_a_result_is_handed_over_without_its_repr() -> None:
-    """The repr of megabytes of vectors takes longer than fetching them; asyncio asks for that of a task."""
-    assert run_anywhere(answer).asked == 0
+    """The repr of megabytes of vectors takes longer than fetching them; asyncio computes that of a task."""
+    assert run_anywhere(result).reprs == 0
 
 
 def test_a_caller_with_a_loop_gets_the_result_too() -> None:
     """Inside a running loop, the coroutine runs in a thread of its own."""
 
-    async def caller() -> Listening:
-        return run_anywhere(answer)
+    async def caller() -> Counting:
+        return run_anywhere(result)
 
-    assert isinstance(asyncio.run(caller()), Listening)
+    assert isinstance(asyncio.run(caller()), Counting)
 
 
 def test_the_one_error_of_a_task_group_comes_out_as_itself() -> None:
