@@ -29,6 +29,9 @@ from parity_pipeline.wire.side_config import SideConfig
 
 CANARY_TEXT: Final = "which model is this"
 """A plain text that no side has reason to refuse, sent when an attempt fails before any batch got its vectors."""
+_TURNS_BEFORE_DECODING: Final = 2
+"""Turns of the event loop in which the next request is sent before a response is decoded: in the first it gets its
+connection, in the second aiohttp writes it (from Python 3.12 on, already in the first)."""
 _FREE_RETRIES: Final = 100
 """Retries that are allowed before `retry_share` applies: a share of a few requests means nothing."""
 
@@ -175,7 +178,8 @@ class BatchFetcher:
                 seconds = min(self._config.timeouts.total, max(context.seconds_left(), 0.001))
                 response = await context.client.send(body, request_id, seconds=seconds)
             self.counters.responses += 1
-            await asyncio.sleep(0)  # the next request is sent before this response is decoded
+            for _ in range(_TURNS_BEFORE_DECODING):
+                await asyncio.sleep(0)
             decoded = self._without_secrets(self._decode(response, texts))
         except LaneOverError:
             raise

@@ -46,7 +46,13 @@ class Server:
         self.requests: list[bytes] = []
         self.open: list[socket.socket] = []
         self._listener, self._responses, self._tls = listener, responses, tls
+        self._received = threading.Condition()
         threading.Thread(target=self._serve, daemon=True).start()
+
+    def has_received(self, requests: int) -> bool:
+        """Wait until so many requests were received; return False if they never are."""
+        with self._received:
+            return self._received.wait_for(lambda: len(self.requests) >= requests, timeout=30)
 
     def _serve(self) -> None:
         with suppress(OSError):
@@ -62,14 +68,28 @@ class Server:
                 connection = stack.enter_context(closing(_wrapped(connection, self._tls)))
             self.open.append(connection)
             for response in self._responses:
-                request = b""
-                while b"\r\n\r\n" not in request or not request.endswith(b"{}"):
-                    part = connection.recv(65536)
-                    if not part:
-                        return
-                    request += part
-                self.requests.append(request)
+                request = _received(connection)
+                if not request:
+                    return
+                with self._received:
+                    self.requests.append(request)
+                    self._received.notify_all()
                 connection.sendall(response)
+
+
+def _received(connection: socket.socket) -> bytes:
+    """Return the next request with its body; empty if the client closes before its end."""
+    request, end = b"", 0
+    while not end or len(request) < end:
+        part = connection.recv(65536)
+        if not part:
+            return b""
+        request += part
+        head, blank_line, _ = request.partition(b"\r\n\r\n")
+        if blank_line and not end:
+            lengths = [line[15:] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+            end = len(head) + len(blank_line) + int(lengths[0])
+    return request
 
 
 def _wrapped(connection: socket.socket, tls: ssl.SSLContext) -> ssl.SSLSocket:

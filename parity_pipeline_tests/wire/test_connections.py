@@ -4,13 +4,16 @@ import asyncio
 import socket
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from datetime import datetime
+from itertools import count
 
 import httpx
 import pytest
 
+from parity_pipeline.wire.fetch_lane import fetch_lane
 from parity_pipeline.wire.side_config import Timeouts
 from parity_pipeline.wire.transport import transport_for
-from parity_pipeline_tests.wire.fake_side import side
+from parity_pipeline_tests.wire.fake_side import NOON, blocks, side
 from parity_pipeline_tests.wire.raw_server import KEPT, WRONG, Sender, hang_up, run, serving, silent, until_arrived
 
 
@@ -235,3 +238,21 @@ def test_a_connection_that_nobody_accepts_is_a_connect_timeout() -> None:
             assert (await sender.error()).kind == "connect_timeout"
 
         run(url, use, timeouts=Timeouts(connect=0.05))
+
+
+def test_the_next_request_is_sent_before_a_response_is_decoded() -> None:
+    """A server never waits while a response is decoded, also with one request in flight."""
+    body = b'{"embeddings": [[1.0, 2.0]]}'
+    response = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
+    sent: list[bool] = []
+    with serving(response, response, response) as server:
+        calls = count()
+
+        def clock() -> datetime:
+            if next(calls) == 1:  # the first call is that of the lane's start, the second follows the first decoding
+                sent.append(server.has_received(2))
+            return NOON
+
+        config = side(base_url=server.url, batch_texts=1, concurrency=1)
+        fetch_lane(config, "m", blocks(["a", "b", "c"]), lambda _rows: None, clock=clock)
+    assert sent == [True]

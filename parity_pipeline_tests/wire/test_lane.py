@@ -23,7 +23,7 @@ TEXTS = [f"text {number}" for number in range(95)]
 
 def shuffled(fake: Callable[[httpx.Request], httpx.Response]) -> Callable[[httpx.Request], object]:
     """Let responses overtake each other, by a seeded number of turns of the loop."""
-    dice = Random(5)  # noqa: S311 - an order of answers, nothing secret
+    dice = Random(5)  # noqa: S311 - an order of responses, nothing secret
 
     async def respond(request: httpx.Request) -> httpx.Response:
         for _ in range(dice.randrange(40)):
