@@ -1,4 +1,4 @@
-"""Counters, latencies and progress records of a lane.
+"""Counters and progress records of a lane.
 
 Here belongs what is counted and how it is reported. What counts as an error belongs to `batch_fetcher`.
 """
