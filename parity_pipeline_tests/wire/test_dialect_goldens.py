@@ -1,3 +1,5 @@
+"""Each built-in dialect against the request and response of its documentation, and the checks of the doctor."""
+
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any

@@ -1,3 +1,5 @@
+"""Bodies with status 200 that are not one vector per text, and values that look odd and are kept."""
+
 import json
 import math
 

@@ -1,3 +1,5 @@
+"""A lane from its first request to its last row: order, limits, early ends, and what it reports."""
+
 import asyncio
 import json
 from collections.abc import Callable
@@ -11,7 +13,7 @@ import pytest
 from parity_pipeline.core.errors import ArtifactError, GatewayError
 from parity_pipeline.core.fetched_rows import FetchedRows
 from parity_pipeline.core.outcomes import RowStatus
-from parity_pipeline.wire.fetch_lane import fetch_lane
+from parity_pipeline.wire.fetch_lane import fetch_lane, run_anywhere
 from parity_pipeline_tests.wire.fake_side import FakeSide, Fetched, blocks, fetch, side, vector_of, vectors_response
 
 if TYPE_CHECKING:
@@ -131,14 +133,6 @@ def test_a_lane_keeps_to_its_deadline() -> None:
     assert got.result.status_counts["ok"] == 50
 
 
-def test_rates_are_limited() -> None:
-    """Neither requests nor texts per second exceed their limits."""
-    got = fetch(FakeSide(), TEXTS, side(texts_per_second=50.0))
-    assert got.time.seconds >= len(TEXTS[10:]) / 50.0
-    slow = fetch(FakeSide(), TEXTS, side(requests_per_second=2.0))
-    assert slow.time.seconds >= 9 / 2.0
-
-
 @pytest.mark.parametrize(
     ("response", "words"),
     [
@@ -235,24 +229,6 @@ def test_an_empty_sample_set_sends_no_request() -> None:
     assert fetch(fake, [], side()).result.requests == 0
 
 
-def test_adaptive_concurrency_rises_and_falls() -> None:
-    """The number in flight rises while latency is flat and is halved by an overload."""
-    from parity_pipeline.wire.pacing import ConcurrencyLimiter
-
-    seconds = 0.0
-    limiter = ConcurrencyLimiter(8, lambda: seconds, adaptive=True)
-    assert limiter.limit == 2
-    for _ in range(2 + 3 + 4 + 5 + 6 + 7 + 50):
-        limiter.on_success(10.0)
-    assert limiter.limit == 8
-    limiter.on_overload()
-    limiter.on_overload()
-    assert limiter.limit == 4
-    for _ in range(100):
-        limiter.on_success(100.0)
-    assert limiter.limit == 4
-
-
 def test_settings_hash_covers_what_affects_a_request() -> None:
     """Address, dialect, model and batches change the hash; a token or a timeout does not."""
     plain = side()
@@ -260,3 +236,48 @@ def test_settings_hash_covers_what_affects_a_request() -> None:
     for other in (replace(plain, base_url="http://b"), replace(plain, batch_texts=3), side("go")):
         assert other.settings_hash("m") != plain.settings_hash("m")
     assert plain.settings_hash("n") != plain.settings_hash("m")
+
+
+class Counting:
+    """A result that counts how often its `repr` is computed."""
+
+    reprs = 0
+
+    def __repr__(self) -> str:
+        """Count."""
+        self.reprs += 1
+        return "counting"
+
+
+async def result() -> Counting:
+    """Return the result."""
+    return Counting()
+
+
+def test_a_result_is_handed_over_without_its_repr() -> None:
+    """The repr of megabytes of vectors takes longer than fetching them; asyncio computes that of a task."""
+    assert run_anywhere(result).reprs == 0
+
+
+def test_a_caller_with_a_loop_gets_the_result_too() -> None:
+    """Inside a running loop, the coroutine runs in a thread of its own."""
+
+    async def caller() -> Counting:
+        return run_anywhere(result)
+
+    assert isinstance(asyncio.run(caller()), Counting)
+
+
+def test_the_one_error_of_a_task_group_comes_out_as_itself() -> None:
+    """A failure inside a group of tasks reaches the caller as the product's own error."""
+
+    async def failing() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asyncio.sleep(60))
+            group.create_task(refuse())
+
+    async def refuse() -> None:
+        raise GatewayError("no such model")
+
+    with pytest.raises(GatewayError, match="no such model"):
+        run_anywhere(failing)

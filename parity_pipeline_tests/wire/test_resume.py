@@ -1,3 +1,5 @@
+"""Fetches that continue from staging after an outage, a refusal or `kill -9`."""
+
 import os
 import signal
 import socket

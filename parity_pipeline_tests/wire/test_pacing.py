@@ -1,3 +1,5 @@
+"""Limits on rates and on requests in flight, fixed and adaptive."""
+
 import asyncio
 import json
 
@@ -5,10 +7,12 @@ import httpx
 import pytest
 
 from parity_pipeline.core.outcomes import RowStatus
-from parity_pipeline_tests.wire.fake_side import Fetched, fetch, side, vector_of, vectors_response
+from parity_pipeline.wire.pacing import ConcurrencyLimiter
+from parity_pipeline_tests.wire.fake_side import FakeSide, Fetched, fetch, side, vector_of, vectors_response
 
 TEXTS = [f"text {number}" for number in range(3000)]
 CAPACITY = 5
+FEW = TEXTS[:95]
 
 
 class Overloaded:
@@ -58,3 +62,27 @@ def test_an_overloaded_side_gets_fewer_requests(status: int) -> None:
     assert fixed.most == 16
     assert CAPACITY < adaptive.most < fixed.most
     assert 0 < adaptive.refused < fixed.refused / 2
+
+
+def test_adaptive_concurrency_rises_and_falls() -> None:
+    """The number in flight rises while latency is flat and is halved by an overload."""
+    seconds = 0.0
+    limiter = ConcurrencyLimiter(8, lambda: seconds, adaptive=True)
+    assert limiter.limit == 2
+    for _ in range(2 + 3 + 4 + 5 + 6 + 7 + 50):
+        limiter.on_success(10.0)
+    assert limiter.limit == 8
+    limiter.on_overload()
+    limiter.on_overload()
+    assert limiter.limit == 4
+    for _ in range(100):
+        limiter.on_success(100.0)
+    assert limiter.limit == 4
+
+
+def test_rates_are_limited() -> None:
+    """Neither requests nor texts per second exceed their limits."""
+    got = fetch(FakeSide(), FEW, side(texts_per_second=50.0))
+    assert got.time.seconds >= len(FEW[10:]) / 50.0
+    slow = fetch(FakeSide(), FEW, side(requests_per_second=2.0))
+    assert slow.time.seconds >= 9 / 2.0
