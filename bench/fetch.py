@@ -34,12 +34,13 @@ from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.vector_stats import VectorStats
 from parity_pipeline.storage.embeddings_files import EmbeddingsWriter
 from parity_pipeline.storage.staging import SqliteStaging
-from parity_pipeline.wire.client import Client, transport_for
+from parity_pipeline.wire.client import Client
 from parity_pipeline.wire.decode import Decoder
 from parity_pipeline.wire.dialects import BUILT_IN
 from parity_pipeline.wire.encode import RequestEncoder, encode_text
 from parity_pipeline.wire.fetch_lane import LaneResult, fetch_lane
 from parity_pipeline.wire.side_config import SideConfig
+from parity_pipeline.wire.transport import transport_for
 
 RUST = BUILT_IN[0]
 
