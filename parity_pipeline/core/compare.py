@@ -186,7 +186,7 @@ def _vector_lengths(side: FetchedRows) -> NDArray[np.int32]:
 
 
 def _matrix(side: FetchedRows, rows: NDArray[np.intp], dimension: int) -> Matrix32:
-    """Return the vectors of some rows of one dimension as a (rows, dimension) matrix; a view where all rows are given."""
+    """Return the vectors of some rows of one dimension as a (rows, dimension) matrix; a view for all rows."""
     if len(rows) == len(side):
         return side.values.reshape(-1, dimension)
     return side.values[side.offsets[rows][:, None] + np.arange(dimension)]

@@ -44,9 +44,9 @@ def decide(tally: Tally, inputs: DecisionInputs) -> tuple[Decision, tuple[str, .
     FAIL when any sample proves a difference that no waiver covers and the legacy side's noise does not explain, or when
     the candidate's own noise proves one. INCONCLUSIVE when the batches may not be paired, the counts do not add up,
     nothing was compared, a sample has no evidence, a side is not repeatable, the random samples do not prove the
-    required bound, or there is a caveat. PASS WITH WAIVERS when nothing of that holds and a waiver was needed; PASS only
-    when none was. Samples that both sides refuse are then named beside it. A difference outweighs missing evidence;
-    batches that may not be paired outweigh everything.
+    required bound, or there is a caveat. PASS WITH WAIVERS when none of that holds and a waiver was needed; PASS only
+    when none was. The reasons of both also name samples that both sides refuse. A difference outweighs missing
+    evidence; batches that may not be paired outweigh everything.
     """
     if inputs.pairing_faults:
         return Decision.INCONCLUSIVE, tuple(inputs.pairing_faults)

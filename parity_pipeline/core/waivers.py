@@ -6,8 +6,8 @@ which decision waived rows lead to belongs to `decision`.
 A row that could be waived goes to the first waiver, in the order of the settings, that holds, covers it and has room.
 A waiver takes at most `max_samples` rows, the first ones of the set; those beyond fail as if it were not there. So a
 waiver that was added anywhere never makes another row fail, and what is beyond a limit is seen. A waiver never covers
-batches that may not be paired, counts that do not add up, caveats, or a floor. It covers missing evidence only where its
-outcomes name `missing`, and a verdict in which nothing matched is still none.
+batches that may not be paired, counts that do not add up, caveats, or a floor. It covers missing evidence only where
+its outcomes name `missing`, and a verdict in which nothing matched is still none.
 """
 
 from collections import Counter

@@ -61,7 +61,7 @@ def test_one_stale_lane_is_named(stale: Side) -> None:
     ],
 )
 def test_echoed_models(requested: str, echoed: dict[str, int], *, fault: bool) -> None:
-    """Only a name other than the one requested is a fault; `:latest` makes no difference, and no name proves nothing."""
+    """Only a name other than the one requested is a fault; `:latest` makes no difference, no name proves nothing."""
     assert bool(echo_fault(provenance(requested=requested, echoed=echoed))) == fault
 
 

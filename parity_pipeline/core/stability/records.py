@@ -1,7 +1,7 @@
 """The records of a side's repeatability: what is sent, what comes back, what it shows.
 
-Here belong frozen records. Which requests are sent belongs to `plan`, reading the responses to `observations`, what they show to
-`analysis`.
+Here belong frozen records. Which requests are sent belongs to `plan`, reading the responses to `observations`,
+what they show to `analysis`.
 """
 
 from collections.abc import Mapping
@@ -34,8 +34,8 @@ TESTED: Final = (
 """The experiments of `core.hazards.coverage` that are made here, in the order in which they are reported."""
 
 OF_THE_FLOOR: Final = frozenset({"repeats", "batch-sizes", "shuffled", "concurrency", "equal-length-load"})
-"""Experiments whose worst pair makes the noise floor: what the circumstances of one fetch do to a vector, that is being
-sent again, with which other texts, in which order and at what load. Two fetches differ by that at random, so it explains a
+"""Experiments whose worst pair makes the noise floor: what the circumstances of one fetch do to a vector: being sent
+again, with which other texts, in which order and at what load. Two fetches differ by that at random, so it explains a
 difference. `canaries` and `salted` show a state that a side is in, after a long text or of a cache: it stays for a
 whole fetch, is not noise, and would excuse a candidate for what the legacy side is stuck with. Each is a finding."""
 
@@ -71,7 +71,7 @@ class Step:
     """Requests that are sent together; the next step begins when all have completed.
 
     Attributes:
-        experiment: A name of `TESTED` they are sent for; "" for the vectors of each text alone, which most of them need.
+        experiment: A name of `TESTED` they are sent for; "" for each text alone, which most of them need.
         requests: The requests, each with its texts in order.
         at_once: Requests in flight at the same time.
         keep: Later responses are compared with these, in place of those kept before.
