@@ -185,7 +185,7 @@ class SampleSetFile:
 
     @property
     def exists(self) -> bool:
-        """Tell whether there is a file, usable or not."""
+        """Say whether there is a file, usable or not."""
         return self._table.exists
 
     @property
