@@ -55,7 +55,7 @@ def read_jsonl(path: Path) -> Iterator[SourceRecord]:
         try:
             value: object = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise _fault(path, number, f"this line is no JSON ({_words(error)})", "Mend that line.") from error
+            raise _fault(path, number, f"invalid JSON ({_words(error)})", "Fix this line.") from error
         yield _json_record(path, number, value)
 
 
@@ -101,7 +101,7 @@ def _csv_rows(path: Path, reader: Any) -> Iterator[list[str]]:
         try:
             row = next(reader, None)
         except csv.Error as error:
-            raise _fault(path, reader.line_num, f"this is no CSV ({_words(error)})", "Mend its quotes.") from error
+            raise _fault(path, reader.line_num, f"invalid CSV ({_words(error)})", "Fix its quotes.") from error
         if row is None:
             return
         yield row
@@ -120,7 +120,7 @@ def read_parquet(path: Path) -> Iterator[SourceRecord]:
                 yield from _batch_records(path, first, batch)
                 first += batch.num_rows
     except (OSError, pa.ArrowException) as error:
-        raise _fault(path, 0, f"this is no readable Parquet file ({_words(error)})", "Write it again.") from error
+        raise _fault(path, 0, f"this is not a readable Parquet file ({_words(error)})", "Write it again.") from error
 
 
 def _batch_records(path: Path, first: int, batch: Any) -> Iterator[SourceRecord]:

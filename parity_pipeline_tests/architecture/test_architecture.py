@@ -225,7 +225,7 @@ def test_a_threshold_is_recognised_in_any_spelling() -> None:
     assert not any(is_threshold(text) for text in ("0.9990001", "999", "0x3e7", "1j"))
 
 
-def test_the_steps_know_no_dagster() -> None:
+def test_the_steps_do_not_import_dagster() -> None:
     """No module of `steps` imports Dagster, at its top or within a function."""
     assert list(dagster_imports(PRODUCT / "steps")) == []
 
