@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from parity_pipeline.core.confidence import ShareBound, percent
+from parity_pipeline.core.confirmation import unconfirmed_reasons
+from parity_pipeline.core.discrimination import Background, discrimination_reason
 from parity_pipeline.core.limits import CONFIDENCE_LEVEL
 from parity_pipeline.core.number_format import cosine_text, limit_text
 from parity_pipeline.core.outcomes import Decision, Measure, Outcome, Severity
@@ -29,6 +31,7 @@ class DecisionInputs:
         doubts: Reasons why even equal vectors prove nothing, such as an echoed model that was not asked for.
         required_bound: Share of inputs, in (0, 1), that at most may fail, at `confidence`; None asks for no proof.
         confidence: In (0, 1).
+        background: Cosines of different texts across the sides; None where they were not looked at.
     """
 
     expected: int
@@ -36,15 +39,16 @@ class DecisionInputs:
     doubts: Sequence[str] = ()
     required_bound: float | None = None
     confidence: float = CONFIDENCE_LEVEL
+    background: Background | None = None
 
 
 def decide(tally: Tally, circumstances: DecisionInputs) -> tuple[Decision, tuple[str, ...]]:
     """Decide, and say why, worst reason first.
 
-    FAIL when any sample proves a difference that no waiver covers and the legacy side's noise does not explain, or when
-    the candidate's own noise proves one. INCONCLUSIVE when the batches may not be paired, the counts do not add up,
-    nothing was compared, a sample has no evidence, a side is not repeatable, the random samples do not prove the
-    required bound, or there is a doubt. PASS WITH WAIVERS when nothing of that holds and a waiver was needed; PASS only
+    FAIL when any sample proves a difference that no waiver covers, that the legacy side's noise does not explain and that
+    persists when it is requested again, or when the candidate's own noise proves one. INCONCLUSIVE when the batches may
+    not be paired, the counts do not add up, nothing was compared, a sample has no evidence, a side is not repeatable, a
+    wrong row would have passed, the random samples do not prove the required bound, or there is a doubt. PASS WITH WAIVERS when nothing of that holds and a waiver was needed; PASS only
     when none was. Samples that both sides refuse are then named as a remark. A difference outweighs missing evidence;
     batches that may not be paired outweigh everything.
     """
@@ -56,8 +60,10 @@ def decide(tally: Tally, circumstances: DecisionInputs) -> tuple[Decision, tuple
     different = _difference_reasons(tally)
     unproven = [
         *_noise_reasons(tally),
+        *unconfirmed_reasons(tally.confirmation, tally.unconfirmed.total(), tally.not_asked),
         *_no_evidence_reasons(tally),
         *_bound_reasons(tally, circumstances),
+        *filter(None, [discrimination_reason(circumstances.background, tally.thresholds.cosine)]),
         *circumstances.doubts,
     ]
     if different:
@@ -81,7 +87,11 @@ def _remarks(tally: Tally) -> list[str]:
     """Return what a reader of a PASS has to know: a text that both sides refuse is parity, but was not compared."""
     count = tally.counts[Outcome.REFUSED_BY_BOTH]
     refused = [f"{count}/{tally.samples} samples are refused by both sides"] if count else []
-    return [*_waived_remarks(tally), *refused]
+    again = tally.unconfirmed.total()
+    unconfirmed = (
+        [f"{again}/{tally.samples} samples differed once, and not when they were requested again"] if again else []
+    )
+    return [*_waived_remarks(tally), *unconfirmed, *refused]
 
 
 def _waived_remarks(tally: Tally) -> list[str]:

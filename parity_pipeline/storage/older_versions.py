@@ -32,6 +32,11 @@ _SINCE_2: Final[Mapping[str, Any]] = {
 
 _ROW_SINCE_2: Final[Mapping[str, Any]] = {"drawn": 0, "waiver": None, "within_noise": False}
 
+_SINCE_3: Final[Mapping[str, Any]] = {"background": None, "confirmation": None}
+"""Fields that early verdicts of schema 3 do not have."""
+
+_ROW_SINCE_3: Final[Mapping[str, Any]] = {"unconfirmed": ""}
+
 _PROVENANCE_SINCE_1: Final[Mapping[str, Any]] = {
     "stopped_early": "",
     "survey": {},
@@ -68,7 +73,7 @@ def verdict(value: Json) -> Json:
         msg = f"schema {schema!r}, this parity_pipeline reads 1 to {SCHEMA_VERSION}"
         raise ValueError(msg)
     if schema == SCHEMA_VERSION:
-        return value
+        return _early_3(value)
     if odd := set(value) ^ (_KNOWN if schema == 1 else _KNOWN | set(_SINCE_2)):
         msg = f"missing or unknown fields: {', '.join(sorted(map(repr, odd)))}"
         raise ValueError(msg)
@@ -82,7 +87,7 @@ def verdict(value: Json) -> Json:
         "counts": {
             "outcomes": old["counts"],
             "by_category": old["by_category"],
-            "apart": old["apart"] or None,
+            "apart": {"unconfirmed": 0, **old["apart"]} if old["apart"] else None,
             "waived": old["waived"],
             "identical": old["identical"],
         },
@@ -98,8 +103,17 @@ def verdict(value: Json) -> Json:
         **{side.value: _side(old, side.value) for side in Side},
         "diagnosis": _diagnosis(old["diagnosis"], looked_at=old["samples"]),
         "coverage": {name: old["coverage"][name] for name in ("exercised", "missing")} if old["coverage"] else None,
-        "rows": [{**_ROW_SINCE_2, **row} for row in old["rows"]],
+        "rows": [{**_ROW_SINCE_2, **_ROW_SINCE_3, **row} for row in old["rows"]],
+        **_SINCE_3,
     }
+
+
+def _early_3(value: Json) -> Json:
+    """Return a verdict of schema 3 with the fields that its first form did not know left empty."""
+    counts = value["counts"]
+    apart = {"unconfirmed": 0, **counts["apart"]} if counts["apart"] else counts["apart"]
+    rows = [{**_ROW_SINCE_3, **row} for row in value["rows"]]
+    return {**_SINCE_3, **value, "counts": {**counts, "apart": apart}, "rows": rows}
 
 
 def _thresholds(stored: Json) -> Json:
@@ -176,4 +190,9 @@ def parity_header(value: Json) -> Json:
         counts[Outcome.COMPARED] = compared
     kept = ("sample_set", "pairing_faults", "worst_cosine", "worst_sample")
     sides = [provenance(side) for side in value["sides"]]
-    return {name: value[name] for name in kept} | {"counts": counts, "sides": sides}
+    return {name: value[name] for name in kept} | {"counts": counts, "sides": sides, "background": None}
+
+
+def early_parity_header(value: Json) -> Json:
+    """Return the header of an early parity file of version 3 with the background, which it did not know, left empty."""
+    return {"background": None, **value}
