@@ -1,6 +1,6 @@
-"""Spoil vectors in every way the demo's table and a few more know, diagnose, and print who was named.
+"""Diagnose sides with every fault of the demo's table and a few more, and print which causes were named.
 
-Run: `.venv/bin/python -m bench.diagnosis [--texts 500]`. Nothing is sent anywhere: both sides live in this process.
+Run: `.venv/bin/python -m bench.diagnosis [--texts 500]`. No network is used: both sides live in this process.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from parity_pipeline.core.diagnosis.records import CauseName, Diagnosis, Diagnos
 from parity_pipeline.demo.fault_scope import Scope
 from parity_pipeline.demo.fault_table import FAULTS, Fault
 from parity_pipeline_tests.core.diagnosis.corpus import corpus
-from parity_pipeline_tests.core.diagnosis.faulty_sides import SpoiltSide, experiments, inquiry, narrow, real, subject
+from parity_pipeline_tests.core.diagnosis.faulty_sides import FaultySide, experiments, inquiry, narrow, real, subject
 from parity_pipeline_tests.core.diagnosis.vector_spaces import SPACES
 
 N = CauseName
@@ -96,14 +96,14 @@ class Line:
         return "yes" if self.right else "NO" if self.named else "unknown"
 
 
-def told(diagnosis: Diagnosis) -> set[CauseName]:
-    """Return the causes and remarks that a diagnosis names."""
+def named_in(diagnosis: Diagnosis) -> set[CauseName]:
+    """Return the causes that a diagnosis names, those that do not affect the verdict included."""
     return {cause.name for cause in (*diagnosis.causes, *diagnosis.remarks)}
 
 
 def is_right(faults: Sequence[str], rate: float, diagnosis: Diagnosis) -> bool:
-    """Say whether each fault is named and nothing else is; norms that a fault brings along may be told."""
-    named = told(diagnosis)
+    """Say whether each fault is named and nothing else is; norms that a fault changes along may be named."""
+    named = named_in(diagnosis)
     wanted = [RIGHT[fault] for fault in faults]
     if faults == ["noise"] and rate < 1:
         wanted = [set()]
@@ -113,16 +113,16 @@ def is_right(faults: Sequence[str], rate: float, diagnosis: Diagnosis) -> bool:
     return all(bool(named & one) or not one for one in wanted) and named <= allowed
 
 
-def spoilt(faults: Sequence[Fault], texts: Sequence[str], rate: float) -> tuple[SpoiltSide, DiagnosisInput] | None:
-    """Return a spoilt side and its comparison, with the first seed at which a fault shows; None where none does."""
+def faulty(faults: Sequence[Fault], texts: Sequence[str], rate: float) -> tuple[FaultySide, DiagnosisInput] | None:
+    """Return a faulty side and its comparison, with the first seed at which a fault shows; None where none does."""
     quiet = {"raw-norm", "unit-norm", "int8"}
     for seed in range(200):
         scope = Scope(rate=rate, seed=seed, other_models=("wordllama-64",), characters=60)
-        side = SpoiltSide(real, faults, scope)
+        side = FaultySide(real, faults, scope)
         if any(fault.name == "stale-cache" for fault in faults):
             side.fetch(texts)
         if any(fault.name == "history" for fault in faults):
-            side.answer(["long " * 200])
+            side.respond(["long " * 200])
         given = subject(texts, side, in_flight=4 if faults[0].name in UNDER_LOAD else 1)
         if any(fault.model for fault in faults):
             given = dataclasses.replace(given, known={"wordllama-64 of the candidate": narrow(texts)})
@@ -132,8 +132,8 @@ def spoilt(faults: Sequence[Fault], texts: Sequence[str], rate: float) -> tuple[
 
 
 def lines_of(faults: Sequence[Fault], texts: Sequence[str], rate: float) -> list[Line]:
-    """Diagnose one spoilt side from stored vectors alone, with experiments, and with requests."""
-    made = spoilt(faults, texts, rate)
+    """Diagnose one faulty side from stored vectors alone, with experiments, and with requests."""
+    made = faulty(faults, texts, rate)
     names = [fault.name for fault in faults]
     if made is None:
         return []
@@ -148,7 +148,7 @@ def lines_of(faults: Sequence[Fault], texts: Sequence[str], rate: float) -> list
 
 
 def _line(names: list[str], rate: float, how: str, diagnosis: Diagnosis) -> Line:
-    named = tuple(sorted(told(diagnosis)))
+    named = tuple(sorted(named_in(diagnosis)))
     right = is_right(names, rate, diagnosis)
     return Line("+".join(names), rate, how, diagnosis.failing, named, diagnosis.requests_used, right)
 
@@ -157,11 +157,11 @@ def space_lines(texts: Sequence[str]) -> list[Line]:
     """Diagnose changes of the whole space, clean sides and noisy ones from stored vectors."""
     found: list[Line] = []
     for space in SPACES:
-        given = subject(texts, SpoiltSide(space.spoil), SpoiltSide(space.true))
+        given = subject(texts, FaultySide(space.faulty), FaultySide(space.true))
         diagnosis = diagnose(given)
         causes = {cause.name for cause in diagnosis.causes}
         right = causes == set(space.causes)
-        named = tuple(sorted(told(diagnosis)))
+        named = tuple(sorted(named_in(diagnosis)))
         found.append(Line(space.name, 1.0, "stored", diagnosis.failing, named, 0, right))
     return found
 

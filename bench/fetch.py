@@ -2,11 +2,11 @@
 
     python bench/fetch.py [decode] [canned] [slow] [--samples N] [--rounds N]
 
-`decode`: ways to read one answer of 32 x 768 float64 digits. `canned`: a fixed answer from nginx through to Parquet,
-plain and over TLS, beside wrk's raw limit, a plain httpx + json client and the one-text-a-request loop, and where the
-engine's time goes.
-`slow`: a server that takes 50 ms a batch. A rate is the best of its rounds. The rows take turns, and a ratio is the middle
-of the rounds' own, so that a busy moment of a shared machine hits both. nginx and wrk are needed for `canned`.
+`decode`: ways to read one response of 32 x 768 float64 digits. `canned`: a fixed response from nginx through to
+Parquet, plain and over TLS, beside wrk's raw limit, a plain httpx + json client and the loop of one text per request,
+and where the engine's time goes.
+`slow`: a server that takes 50 ms per batch. A rate is the best of its rounds. The rows take turns, and a ratio is the
+median of the rounds, so that a busy moment of a shared machine affects both. nginx and wrk are needed for `canned`.
 """
 
 import argparse
@@ -34,12 +34,13 @@ from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.vector_stats import VectorStats
 from parity_pipeline.storage.embeddings_files import EmbeddingsWriter
 from parity_pipeline.storage.staging import SqliteStaging
-from parity_pipeline.wire.client import Client, transport_for
+from parity_pipeline.wire.client import Client
 from parity_pipeline.wire.decode import Decoder
 from parity_pipeline.wire.dialects import BUILT_IN
 from parity_pipeline.wire.encode import RequestEncoder, encode_text
 from parity_pipeline.wire.fetch_lane import LaneResult, fetch_lane
 from parity_pipeline.wire.side_config import SideConfig
+from parity_pipeline.wire.transport import transport_for
 
 RUST = BUILT_IN[0]
 
@@ -83,8 +84,8 @@ def throw_away(_: FetchedRows) -> None:
     """Take rows and keep nothing."""
 
 
-def answers(url: str, samples: int, *, decoded: bool) -> None:
-    """Send the engine's requests with its client alone, four in flight; decode the answers or do not."""
+def raw_requests(url: str, samples: int, *, decoded: bool) -> None:
+    """Send the engine's requests with its client alone, four in flight, with or without decoding the responses."""
     config = side(url)
     decoder = Decoder(RUST)
     todo = iter(blocks(samples))
@@ -120,7 +121,7 @@ def timed(call: Callable[[], object]) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds a sample of one way, a figure for each round."""
+    """Seconds per sample of one way, one figure per round."""
 
     wall: list[float] = field(default_factory=list[float])
     processor: list[float] = field(default_factory=list[float])
@@ -129,13 +130,13 @@ class Times:
         """Return how many times the other way's processor time is this one's: the middle of the rounds.
 
         Rows of one round ran right after one another. A machine that is twice as fast at one moment as at the next
-        spoils the ratio of two best rounds, and spares this one.
+        distorts the ratio of two best rounds, but not this one.
         """
         return statistics.median(theirs / own for theirs, own in zip(other.processor, self.processor, strict=True))
 
 
 def taking_turns(rounds: int, ways: Mapping[str, tuple[int, Callable[[], object]]]) -> dict[str, Times]:
-    """Return the seconds a sample of each way, the ways taking turns."""
+    """Return the seconds per sample of each way, the ways taking turns."""
     found = {name: Times() for name in ways}
     for _ in range(rounds):
         for name, (samples, way) in ways.items():
@@ -146,7 +147,7 @@ def taking_turns(rounds: int, ways: Mapping[str, tuple[int, Callable[[], object]
 
 
 def bench_decode() -> None:
-    """Print milliseconds an answer for each way to read it."""
+    """Print milliseconds per response for each way to read it."""
     body = canned(TEXTS)
     decoder = Decoder(RUST)
 
@@ -158,24 +159,24 @@ def bench_decode() -> None:
         "orjson, list, numpy": by_list(orjson.loads),
         "simdjson into a buffer, strict (this engine)": lambda: decoder.decode(body, TEXTS),
     }
-    print(f"\nReading one answer of {TEXTS} x {WIDTH} float64 digits, best of 40, processor time:")
+    print(f"\nReading one response of {TEXTS} x {WIDTH} float64 digits, best of 40, processor time:")
     for name, times in taking_turns(40, {name: (1, way) for name, way in ways.items()}).items():
         print(f"  {name:46} {min(times.processor) * 1e3:8.2f} ms")
 
 
 def bench_canned(samples: int, rounds: int) -> None:
-    """Print the rates against a fixed answer, this process on one core."""
+    """Print the rates against a fixed response, this process on one core."""
     if program("nginx") is None:
         print("\nnginx is not installed (Debian package nginx-light): the canned rows are left out")
         return
     with tempfile.TemporaryDirectory() as name, nginx(Path(name)) as (url, tls):
         folder = Path(name)
-        print(f"\nA fixed answer from nginx, this process on one core, best of {rounds}, rows taking turns:")
+        print(f"\nA fixed response from nginx, this process on one core, best of {rounds}, rows taking turns:")
         raw = wrk(url, folder, 4)
         if raw is not None:
             print(f"  {'wrk, bodies thrown away':46} {raw * TEXTS:9.0f} vectors/s wall")
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-        fetch(url, 3200, folder)  # first use of each library is no part of a rate
+        fetch(url, 3200, folder)  # first use of each library does not count
         few = samples // 4
         found = taking_turns(
             rounds,
@@ -185,9 +186,9 @@ def bench_canned(samples: int, rounds: int) -> None:
                     few,
                     lambda: plain_client_to_parquet(url, few, folder / "plain.parquet"),
                 ),
-                "one text a request, urllib + json": (few // 16, lambda: plain_loop(url, few // 16)),
-                "http": (samples, lambda: answers(url, samples, decoded=False)),
-                "decoded": (samples, lambda: answers(url, samples, decoded=True)),
+                "one text per request, urllib + json": (few // 16, lambda: plain_loop(url, few // 16)),
+                "http": (samples, lambda: raw_requests(url, samples, decoded=False)),
+                "decoded": (samples, lambda: raw_requests(url, samples, decoded=True)),
                 "engine": (samples, lambda: fetch_lane(side(url), "m", blocks(samples), throw_away)),
                 "engine to Parquet": (samples, lambda: fetch(url, samples, folder, staged=False)),
                 "engine to Parquet, staged": (samples, lambda: fetch(url, samples, folder)),
@@ -215,7 +216,7 @@ def print_breakdown(found: Mapping[str, Times]) -> None:
     """Print where the engine's processor time goes, each step by what it adds to the one before."""
     steps = {
         "HTTP: sockets, aiohttp, the kernel's copies": "http",
-        "answers into arrays": "decoded",
+        "responses into arrays": "decoded",
         "plan, order, rows, counts": "engine",
         "survey and Parquet": "engine to Parquet",
         "staging": "engine to Parquet, staged",
@@ -230,20 +231,22 @@ def print_breakdown(found: Mapping[str, Times]) -> None:
 
 
 def bench_slow(samples: int, rounds: int) -> None:
-    """Print the share of the ideal rate against a server that takes 50 ms a batch, eight requests in flight."""
-    print(f"\n50 ms a batch, 8 in flight, through to Parquet, best of {rounds}:")
+    """Print the share of the ideal rate against a server that takes 50 ms per batch, eight requests in flight."""
+    print(f"\n50 ms per batch, 8 in flight, through to Parquet, best of {rounds}:")
     with tempfile.TemporaryDirectory() as name, slow_gateway() as url:
         fetch(url, 320, Path(name))
-        asked = -(-samples // TEXTS)
-        # One more request goes alone at the end: which model answers where none is named.
-        ideal = (-(-asked // 8) + 1) * SLOW_SECONDS
+        requests = -(-samples // TEXTS)
+        # One more request goes alone at the end, to learn the default model.
+        ideal = (-(-requests // 8) + 1) * SLOW_SECONDS
         times = taking_turns(rounds, {"": (samples, lambda: fetch(url, samples, Path(name), concurrency=8))})[""]
         wall, processor = min(times.wall) * samples, min(times.processor) * samples
-        print(f"  {asked} + 1 requests, ideal {ideal:.2f} s, took {wall:.2f} s: {ideal / wall:.1%} of the ideal rate")
+        print(
+            f"  {requests} + 1 requests, ideal {ideal:.2f} s, took {wall:.2f} s: {ideal / wall:.1%} of the ideal rate"
+        )
         print(f"  {samples / wall:.0f} vectors/s, {processor / wall:.0%} of one core")
         raw = wrk(url, Path(name), 8)
         if raw is not None:
-            share = asked / raw / (wall - SLOW_SECONDS)
+            share = requests / raw / (wall - SLOW_SECONDS)
             print(f"  wrk gets {raw * TEXTS:.0f} vectors/s out of the same server: {share:.1%} of that")
 
 
@@ -253,15 +256,15 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", default=["decode", "slow", "canned"])
     parser.add_argument("--samples", type=int, default=4_096)
     parser.add_argument("--rounds", type=int, default=12)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     print(f"load average {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors, Python {sys.version.split()[0]}")
     parts: dict[str, Callable[[], None]] = {
         "decode": bench_decode,
-        "slow": lambda: bench_slow(8 * asked.samples, max(1, asked.rounds // 3)),
-        "canned": lambda: bench_canned(asked.samples, asked.rounds),  # last: it keeps to one core from then on
+        "slow": lambda: bench_slow(8 * options.samples, max(1, options.rounds // 3)),
+        "canned": lambda: bench_canned(options.samples, options.rounds),  # last: it keeps to one core from then on
     }
     for part, run in parts.items():
-        if part in asked.parts:
+        if part in options.parts:
             run()
 
 

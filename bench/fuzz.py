@@ -2,10 +2,10 @@
 
     python bench/fuzz.py [--bodies N] [--seed N]
 
-Bodies are mutations of the golden answers of every dialect, and structures made up from values that decoders trip over.
-Each is read by the decoder of one dialect in turn, with an alarm as its time limit. A body that is refused must be
-refused under a kind of the retry table; one that is accepted must hold exactly one vector a text, and, wherever Python's
-`json` reads the body too, exactly the numbers that stand in it.
+Bodies are mutations of the golden responses of every dialect, and structures made up from values that decoders trip
+over. Each is read by the decoder of one dialect in turn, with an alarm as its time limit. A body that is refused must be
+refused under a kind of the retry table; one that is accepted must hold exactly one vector per text, and, wherever
+Python's `json` reads the body too, exactly the numbers that stand in it.
 
 Before that, decoders that are broken on purpose read some bodies: a checker that notices none of them proves nothing.
 """
@@ -49,7 +49,7 @@ class HangError(Exception):
 
 
 def goldens() -> dict[str, tuple[bytes, int]]:
-    """Return the documented answer of each dialect and the number of texts it answers."""
+    """Return the documented response of each dialect and its number of texts."""
     found: dict[str, tuple[bytes, int]] = {}
     for dialect in BUILT_IN:
         case = json.loads((GOLDEN / f"{dialect.name}.json").read_text())
@@ -93,7 +93,7 @@ def made_up(dice: random.Random, depth: int = 4) -> Any:
 
 
 def bodies(count: int, seed: int) -> Iterator[tuple[Dialect, bytes, int]]:
-    """Yield so many bodies, each with the dialect to read it as and the number of texts asked."""
+    """Yield so many bodies, each with the dialect to read it as and the number of texts sent."""
     dice = random.Random(seed)  # noqa: S311 - the same bodies each time, nothing secret
     known = goldens()
     for number in range(count):
@@ -113,7 +113,7 @@ def vectors_by_json(dialect: Dialect, body: bytes) -> Any:
     """Return the vectors that Python's own reader finds where the dialect has them, without any check.
 
     Raises:
-        ValueError, LookupError, TypeError: It cannot tell.
+        ValueError, LookupError, TypeError: It cannot read the body.
     """
     found = json.loads(body.decode("utf-8-sig"))
     outer, mark, inner = dialect.vectors_field.partition("[]")
@@ -131,16 +131,16 @@ def vectors_by_json(dialect: Dialect, body: bytes) -> Any:
 
 
 def is_wrong(dialect: Dialect, body: bytes, texts: int, decoded: Decoded) -> str:
-    """Return what is wrong with an accepted answer; "" where nothing is."""
+    """Return what is wrong with an accepted response; "" where nothing is."""
     vectors = decoded.vectors
     if vectors.shape[0] != texts or vectors.ndim != 2 or not vectors.shape[1] or vectors.dtype != np.float32:
         return "wrong count or shape"
     try:
-        told = vectors_by_json(dialect, body)
+        rows = vectors_by_json(dialect, body)
     except (ValueError, LookupError, TypeError, RecursionError):
         return "json does not read it"
     with np.errstate(over="ignore", invalid="ignore"):  # a signalling NaN in base64
-        expected = np.array([[np.nan if one is None else one for one in row] for row in told], np.float64)
+        expected = np.array([[np.nan if one is None else one for one in row] for row in rows], np.float64)
         return "" if np.array_equal(expected.astype(np.float32), vectors, equal_nan=True) else "other numbers"
 
 
@@ -163,9 +163,9 @@ def refuse(_body: bytes, _texts: int) -> Decoded:
     raise MalformedResponse("no such kind", "")
 
 
-def nudged(answer: Decoded) -> Decoded:
-    """Return an answer with one number off by its last bit."""
-    vectors = answer.vectors.copy()
+def nudged(decoded: Decoded) -> Decoded:
+    """Return a response with one number off by its last bit."""
+    vectors = decoded.vectors.copy()
     vectors[0, 0] = np.nextafter(vectors[0, 0], np.float32(np.inf))
     return Decoded(vectors)
 
@@ -187,10 +187,10 @@ def broken(decode: Decode) -> dict[str, Decode]:
         "never ends": hang,
         "refuses under a kind that nobody knows": refuse,
         "takes what it cannot read": lenient,
-        "drops the last vector": harmed(lambda answer: Decoded(answer.vectors[:-1])),
-        "turns the vectors round": harmed(lambda answer: Decoded(answer.vectors[::-1])),
+        "drops the last vector": harmed(lambda decoded: Decoded(decoded.vectors[:-1])),
+        "reverses the vectors": harmed(lambda decoded: Decoded(decoded.vectors[::-1])),
         "is off by the last bit of one number": harmed(nudged),
-        "gives float64": harmed(lambda answer: Decoded(answer.vectors.astype(np.float64))),  # pyright: ignore[reportArgumentType]
+        "gives float64": harmed(lambda decoded: Decoded(decoded.vectors.astype(np.float64))),  # pyright: ignore[reportArgumentType]
     }
 
 
@@ -212,7 +212,7 @@ def on_alarm(*_: object) -> None:
 
 
 def run(count: int, seed: int) -> int:
-    """Read all bodies, print what came of them, and return the number of findings."""
+    """Read all bodies, print the outcomes, and return the number of findings."""
     decoders = {dialect.name: Decoder(dialect) for dialect in BUILT_IN}
     outcomes: Counter[str] = Counter()
     findings: list[tuple[str, str, bytes]] = []
@@ -238,7 +238,7 @@ def run(count: int, seed: int) -> int:
 
 
 def read(decode: Decode, dialect: Dialect, body: bytes, texts: int) -> str:
-    """Return what came of one body in a few words; "FINDING: ..." where a decoder is at fault."""
+    """Return the outcome of one body in a few words; "FINDING: ..." where a decoder is at fault."""
     try:
         decoded = decode(body, texts)
     except MalformedResponse as refused:
@@ -259,13 +259,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bodies", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     signal.signal(signal.SIGALRM, on_alarm)
-    unseen = missed(asked.seed)
+    unseen = missed(options.seed)
     print(f"\ndecoders broken on purpose that were not noticed: {', '.join(unseen) or 'none'}")
     if unseen:
         raise SystemExit(1)
-    raise SystemExit(1 if run(asked.bodies, asked.seed) else 0)
+    raise SystemExit(1 if run(options.bodies, options.seed) else 0)
 
 
 if __name__ == "__main__":

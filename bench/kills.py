@@ -2,10 +2,10 @@
 
     python bench/kills.py [--kills N] [--samples N] [--seed N]
 
-Real processes fetch from a gateway on loopback that counts how often it was asked for each text. A kill comes after a
-random number of further requests and a random part of a millisecond, so it falls anywhere: in a request, in the staging,
-in the Parquet file. Afterwards the two Parquet files must hold the same rows, the vectors bit for bit, and no text may
-have been asked for more often than explained: one fetch, one more for each kill that found it in hand, and at most
+Real processes fetch from a gateway on loopback that counts the requests for each text. A kill comes after a random
+number of further requests and a random part of a millisecond, so it falls anywhere: in a request, in the staging, in
+the Parquet file. Afterwards the two Parquet files must hold the same rows, the vectors bit for bit, and no text may
+have been requested more often than explained: one fetch, one more for each kill that found it in hand, and at most
 twice as many batches in hand at a kill as there are requests in flight.
 """
 
@@ -45,16 +45,16 @@ IN_HAND = 2 * CONCURRENCY
 
 @dataclass
 class Books:
-    """What the gateway saw: how often each text was asked for, and a bell that rings at each request."""
+    """What the gateway saw: how often each text was requested, and a bell that rings at each request."""
 
-    asked: Counter[str] = field(default_factory=Counter[str])
+    requested: Counter[str] = field(default_factory=Counter[str])
     requests: int = 0
     bell: threading.Condition = field(default_factory=threading.Condition)
 
     def note(self, texts: list[str]) -> None:
         """Count a request."""
         with self.bell:
-            self.asked.update(texts)
+            self.requested.update(texts)
             self.requests += 1
             self.bell.notify_all()
 
@@ -85,8 +85,8 @@ def gateway() -> Generator[tuple[str, Books]]:
             texts = json.loads(self.rfile.read(int(self.headers["content-length"])))["texts"]
             books.note(texts)
             refused = any(text.endswith("poison") for text in texts)
-            answer = {"error": "poison"} if refused else {"embeddings": [vector(text) for text in texts], "model": "m"}
-            body = json.dumps(answer).encode()
+            content = {"error": "poison"} if refused else {"embeddings": [vector(text) for text in texts], "model": "m"}
+            body = json.dumps(content).encode()
             self.send_response(400 if refused else 200)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
@@ -97,7 +97,7 @@ def gateway() -> Generator[tuple[str, Books]]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    server.handle_error = lambda *_: None  # type: ignore[method-assign, assignment]  # a killed client is no news
+    server.handle_error = lambda *_: None  # type: ignore[method-assign, assignment]  # a killed client is expected
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}", books
@@ -163,27 +163,27 @@ class Kill:
 
     Attributes:
         requests: Requests of the process that was killed.
-        again: Texts that the process after it asked for though one before it had: what the kill cost.
+        again: Texts that the next process requested though one before it had: the cost of the kill.
     """
 
     requests: int
     again: int
 
 
-def kill_one_fetch(url: str, books: Books, folder: Path, asked: argparse.Namespace) -> list[Kill]:
-    """Fetch in processes of their own, killing all but the last, and return what each kill came to."""
-    dice = random.Random(asked.seed)  # noqa: S311 - moments to kill at, nothing secret
-    step = max(2, 2 * asked.samples // BATCH // (asked.kills + 1))
+def kill_one_fetch(url: str, books: Books, folder: Path, options: argparse.Namespace) -> list[Kill]:
+    """Fetch in processes of their own, killing all but the last, and return the cost of each kill."""
+    dice = random.Random(options.seed)  # noqa: S311 - moments to kill at, nothing secret
+    step = max(2, 2 * options.samples // BATCH // (options.kills + 1))
     before, again = list[int](), list[int]()
     while True:
-        start, known = books.requests, Counter(books.asked)
-        command = [sys.executable, __file__, "fetch", url, str(asked.samples), str(folder)]
+        start, known = books.requests, Counter(books.requested)
+        command = [sys.executable, __file__, "fetch", url, str(options.samples), str(folder)]
         with subprocess.Popen(command) as child:  # noqa: S603 - itself
-            if len(before) < asked.kills:
+            if len(before) < options.kills:
                 books.wait(start + dice.randrange(1, step), child)
                 time.sleep(dice.random() * 0.01)
                 child.send_signal(signal.SIGKILL)
-        again.append(sum(count for text, count in (books.asked - known).items() if known[text]))
+        again.append(sum(count for text, count in (books.requested - known).items() if known[text]))
         if child.returncode != -signal.SIGKILL:
             if child.returncode:
                 raise SystemExit(f"the fetch ended with code {child.returncode}")
@@ -202,7 +202,7 @@ def same_rows(one: Path, other: Path) -> bool:
 
 
 def main() -> None:
-    """Run the fetch undisturbed and killed, and say whether they came to the same."""
+    """Run the fetch undisturbed and killed, and say whether the results are the same."""
     if sys.argv[1:2] == ["fetch"]:
         fetch(sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]))
         return
@@ -210,40 +210,40 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--samples", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, gateway() as (url, books):
         calm, killed = Path(name) / "calm", Path(name) / "killed"
         for folder in (calm, killed):
             folder.mkdir()
-        fetch(url, asked.samples, calm)
-        once = Counter(books.asked)
-        books.asked.clear()
-        kills = kill_one_fetch(url, books, killed, asked)
-        again = Counter({text: count - once[text] for text, count in books.asked.items() if count > once[text]})
-        # A poison text is asked for once a cut of its batch, so it may be in hand that many times over.
+        fetch(url, options.samples, calm)
+        once = Counter(books.requested)
+        books.requested.clear()
+        kills = kill_one_fetch(url, books, killed, options)
+        again = Counter({text: count - once[text] for text, count in books.requested.items() if count > once[text]})
+        # A poison text is requested with each half of its batch, so it may be in hand that many times over.
         worst = max((kill.again for kill in kills), default=0)
         checks = {
             "the Parquet files hold the same rows, vectors bit for bit": same_rows(
                 calm / "rows.parquet", killed / "rows.parquet"
             ),
-            "each text was asked for": books.asked.keys() == once.keys(),
-            f"texts asked for again after a kill: {worst}, at most {IN_HAND} x {BATCH}": worst <= IN_HAND * BATCH,
+            "each text was requested": books.requested.keys() == once.keys(),
+            f"texts requested again after a kill: {worst}, at most {IN_HAND} x {BATCH}": worst <= IN_HAND * BATCH,
             f"no text more often again than there were kills: {max(again.values(), default=0)}": max(
                 again.values(), default=0
             )
             <= len(kills),
         }
-    print(f"\n{len(kills)} kills with -9 of one fetch of {asked.samples} samples, seed {asked.seed}:")
+    print(f"\n{len(kills)} kills with -9 of one fetch of {options.samples} samples, seed {options.seed}:")
     requests, costs = [kill.requests for kill in kills], sorted(kill.again for kill in kills)
     print(f"  requests before a kill: {min(requests, default=0)} to {max(requests, default=0)}")
     print(
-        f"  texts asked for again: {sum(again.values())} in all; after one kill {costs[len(costs) // 2]} in the middle"
+        f"  texts requested again: {sum(again.values())} in all; after one kill {costs[len(costs) // 2]} in the middle"
     )
     within = sum(cost <= CONCURRENCY * BATCH for cost in costs)
     print(f"  {within} of the kills cost no more than the {CONCURRENCY} x {BATCH} texts of the requests in flight")
     for what, held in checks.items():
         print(f"  {'ok  ' if held else 'FAIL'}  {what}")
-    if len(kills) < asked.kills or not all(checks.values()):
+    if len(kills) < options.kills or not all(checks.values()):
         raise SystemExit(1)
 
 

@@ -56,16 +56,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("samples", type=int, nargs="*", default=[10_000, 100_000], help="numbers of samples to run")
     parser.add_argument("--model", default=MODEL)
-    asked = parser.parse_args()
-    print(f"load average {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors, model {asked.model}")
+    options = parser.parse_args()
+    print(f"load average {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors, model {options.model}")
     print(
         "| samples | verdict | wall s | CPU s | samples/s | peak MiB of parity | peak MiB of the gateways | data MiB |"
     )
     print("|---:|---|---:|---:|---:|---:|---:|---:|")
     rows: list[Row] = []
-    for count in asked.samples:
+    for count in options.samples:
         with tempfile.TemporaryDirectory(prefix="parity-memory-") as name:
-            rows.append(measure(Path(name), count, asked.model))
+            rows.append(measure(Path(name), count, options.model))
         print(table_row(rows[-1]), flush=True)
     if len(rows) > 1:
         small, large = rows[0], rows[-1]
@@ -86,8 +86,8 @@ def measure(folder: Path, count: int, model: str) -> Row:
     environ = {name: value for name, value in os.environ.items() if name not in {"DAGSTER_HOME", "PARITY_CONFIG"}}
     with ExitStack() as afterwards:
         afterwards.callback(call, ["down"], config, environ)
-        told = call(["up"], config, environ)
-        pids = [int(pid) for pid in re.findall(r"pid (\d+)", told)]
+        started = call(["up"], config, environ)
+        pids = [int(pid) for pid in re.findall(r"pid (\d+)", started)]
         began = time.perf_counter()
         with (folder / "out.json").open("wb") as out:
             child = subprocess.Popen([PARITY, "run", "--json", "--config", str(config)], stdout=out, env=environ)  # noqa: S603 - the project's own command
@@ -114,7 +114,7 @@ def call(arguments: Sequence[str], config: Path, environ: dict[str, str]) -> str
 
 
 def peak_of(pid: int) -> float:
-    """Return the peak memory of a running process in MiB; NaN where the system does not tell."""
+    """Return the peak memory of a running process in MiB; NaN where the system does not report it."""
     try:
         status = Path(f"/proc/{pid}/status").read_text("utf-8")
     except OSError:

@@ -9,9 +9,10 @@ import contextlib
 import importlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import httpx
@@ -19,30 +20,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.rival_page import Line, ToolResult, page
-from bench.rival_side import BATCH, MODEL, FaultySide, embedder, fetch, try_out
-from parity_pipeline.core.compare import compare
-from parity_pipeline.core.decision import DecisionInputs, decide
+from bench.rival_side import FaultySide, gateway_of
 from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.hazards.corpus import ALL, hazard_samples
-from parity_pipeline.core.noise_floor import NoiseFloors
 from parity_pipeline.core.outcomes import PASSING, Side
-from parity_pipeline.core.tally import Tally
-from parity_pipeline.core.thresholds import Thresholds
+from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.demo.fault_table import FAULTS, Fault
-from parity_pipeline_tests.core.builders import samples_of
+from parity_pipeline.faults.in_process_sides import BATCH, DAY, MODEL, context_for, embedder
+from parity_pipeline.faults.texts import block_of
+from parity_pipeline.steps.run_partition import run_partition
 
 TEXTS: Final = 200
 PLAIN: Final = 192
 """Texts before the last request of 32, in which the blanks stand: all others stand at one place for both tools."""
 INSTALL: Final = (
-    "embed-parity is not installed, and is no dependency of this project. Put it beside it and run again:\n"
+    "embed-parity is not installed; this project does not need it. Install it in a folder of its own and run again:\n"
     "  .venv/bin/python -m pip install --no-deps --target .parity/rival embed-parity\n"
     "  PYTHONPATH=.parity/rival .venv/bin/python -m bench.rival"
 )
 IN_PAIRS: Final = ("permute", "swap-under-load")
 """Faults that one text alone cannot show."""
 WHOLE_ONLY: Final = ("batch-cap",)
-"""Faults that know no rate."""
+"""Faults without a rate."""
 
 
 class Reference:
@@ -62,7 +61,7 @@ class Reference:
     def encode(self, texts: Sequence[str], batch_size: int) -> NDArray[np.float64]:
         """Return true vectors, float64 of shape (len(texts), 256)."""
         del batch_size
-        return np.asarray(self._side.answer(list(texts)), np.float64)
+        return np.asarray(self._side.respond(list(texts)), np.float64)
 
 
 def text_of_length(tokens: int) -> str:
@@ -79,9 +78,9 @@ def corpus(theirs: Sequence[str]) -> list[str]:
     fit = [text for text in hazards if _encodable(text)]  # embed-parity has no way to send the others
     every = list(dict.fromkeys([*theirs, *fit]))
     blank = [text for text in every if not text.strip()][:3]
-    told = [text for text in every if text.strip()]
+    filled = [text for text in every if text.strip()]
     own = [text for text in theirs if text.strip()]
-    more = told[len(own) :]
+    more = filled[len(own) :]
     spread = [
         more[place * len(more) // (TEXTS - len(blank) - len(own))] for place in range(TEXTS - len(blank) - len(own))
     ]
@@ -94,7 +93,7 @@ def _encodable(text: str) -> bool:
 
 
 def one_of(fault: Fault, texts: Sequence[str]) -> frozenset[str] | None:
-    """Return the text to hit when one in 200 is hit, in the middle of those that the fault changes; None without one."""
+    """Return the text to hit where one in 200 is hit, in the middle of those that the fault changes, if any."""
     if fault.name in WHOLE_ONLY:
         return None
     if fault.name in IN_PAIRS:
@@ -109,16 +108,16 @@ def one_of(fault: Fault, texts: Sequence[str]) -> frozenset[str] | None:
 
 
 def _changes(fault: Fault, text: str) -> bool:
-    """Say whether a fault changes the answer for a text that came before, with a large request and a long text."""
+    """Say whether a fault changes the vector of a text that was sent before, in a large request after a long text."""
     side = FaultySide(fault, frozenset((text,)))
     crowd = [*(f"crowd {number}" for number in range(BATCH - 1)), text]
-    side.answer(["long " * 200, text])
+    side.respond(["long " * 200, text])
     side.reached = 0
-    side.answer(crowd, 4)
+    side.respond(crowd, 4)
     return bool(side.reached)
 
 
-def ask_theirs(package: Any, fault: Fault | None, hit: frozenset[str] | None, texts: Sequence[str]) -> ToolResult:
+def judge_theirs(package: Any, fault: Fault | None, hit: frozenset[str] | None, texts: Sequence[str]) -> ToolResult:
     """Let embed-parity judge a side, through its own client, with its own defaults, as its command line does."""
     side = FaultySide(fault, hit)
     client = httpx.Client(transport=httpx.MockTransport(side.over_http))
@@ -157,36 +156,42 @@ def _failed(report: Any) -> str:
     return "gates: " + ", ".join(name for name, held in gates.items() if not held)
 
 
-def ask_ours(fault: Fault | None, hit: frozenset[str] | None, texts: Sequence[str]) -> ToolResult:
-    """Judge a side with this project: rows, then the side against itself, thresholds and plan as they come."""
-    side, true, thresholds = FaultySide(fault, hit), FaultySide(), Thresholds()
-    try:
-        (good, _), (bad, errors) = fetch(true, texts, Side.LEGACY), fetch(side, texts, Side.CANDIDATE)
-        rows = compare(samples_of(texts), good, bad)
-        legacy = try_out(true, texts, thresholds.cosine, Side.LEGACY)
-        candidate = try_out(side, texts, thresholds.cosine, Side.CANDIDATE)
-    except ParityError as error:
-        return ToolResult("exit 2", f"{error.problem[:80]} …", alarm=True, reached=bool(side.reached))
-    tally = Tally(thresholds, floors=NoiseFloors(legacy=legacy.floor, candidate=candidate.floor))
-    tally.add(rows)
-    decision, reasons = decide(tally, DecisionInputs(expected=len(texts)))
-    alarm = decision not in PASSING
-    told = [*(reasons if alarm else ()), *(finding.words for finding in candidate.findings)]
-    if errors:
-        told.append("requests that failed: " + ", ".join(f"{kind} {count}" for kind, count in errors.items()))
-    if tally.norms_differ:
-        told.append(f"{tally.norms_differ} of {len(texts)} norms differ")
-    return ToolResult(decision.value, "; ".join(told[:1]), alarm=alarm, reached=bool(side.reached))
+def judge_ours(fault: Fault | None, hit: frozenset[str] | None, texts: Sequence[str]) -> ToolResult:
+    """Judge a side with this project, by all steps of a run with their defaults."""
+    faulty = FaultySide(fault, hit)
+    gateways = {Side.LEGACY: gateway_of(FaultySide(), Side.LEGACY), Side.CANDIDATE: gateway_of(faulty, Side.CANDIDATE)}
+    block = block_of(texts, ["shared"] * len(texts))
+    with TemporaryDirectory() as folder:
+        # TEI serves one model, so there is no other one to compare a wrong vector with
+        run = replace(context_for(Path(folder), block, gateways), models=(MODEL,))
+        try:
+            verdict = run_partition(run, DAY, MODEL, run_id="rival")
+        except ParityError as error:
+            return ToolResult("exit 2", f"{error.problem[:80]} …", alarm=True, reached=bool(faulty.reached))
+    alarm = verdict.decision not in PASSING
+    why = next(_reported(verdict, alarm=alarm), "")
+    return ToolResult(verdict.decision.value, why, alarm=alarm, reached=bool(faulty.reached))
+
+
+def _reported(verdict: Verdict, *, alarm: bool) -> Iterator[str]:
+    """Yield what a verdict reports: the reasons of an alarm, findings, failed requests, and norms that differ."""
+    if alarm:
+        yield from verdict.reasons
+    yield from verdict.findings
+    if errors := verdict.candidate.provenance.errors_by_kind:
+        yield "requests that failed: " + ", ".join(f"{kind} {count}" for kind, count in errors.items())
+    if verdict.norms_differ:
+        yield f"{verdict.norms_differ} of {verdict.counts.samples} norms differ"
 
 
 def lines(package: Any, texts: Sequence[str]) -> Iterator[Line]:
     """Yield the clean side, then each fault at full rate and for one text in 200."""
-    yield Line("none", "-", ask_theirs(package, None, None, texts), ask_ours(None, None, texts))
+    yield Line("none", "-", judge_theirs(package, None, None, texts), judge_ours(None, None, texts))
     for fault in FAULTS:
-        yield Line(fault.name, "all", ask_theirs(package, fault, None, texts), ask_ours(fault, None, texts))
+        yield Line(fault.name, "all", judge_theirs(package, fault, None, texts), judge_ours(fault, None, texts))
         if hit := one_of(fault, texts):
             rate = f"{len(hit)} in {TEXTS}"
-            yield Line(fault.name, rate, ask_theirs(package, fault, hit, texts), ask_ours(fault, hit, texts))
+            yield Line(fault.name, rate, judge_theirs(package, fault, hit, texts), judge_ours(fault, hit, texts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +216,7 @@ def package_here() -> Package | None:
 
 
 def main(show: Callable[[str], None] = print) -> None:
-    """Judge, print the page, and write it where told."""
+    """Judge, print the page, and write it to a file if one is named."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", type=Path, help="also write the page to this file")
     into: Path | None = parser.parse_args().write
@@ -219,8 +224,8 @@ def main(show: Callable[[str], None] = print) -> None:
         sys.exit(INSTALL)
     texts = corpus([probe.text for probe in package.probes.built_in_probes()])
     # the day is the page's own: it says when these were the figures
-    told = page(list(lines(package, texts)), package.version, date.today().isoformat(), len(texts))  # noqa: DTZ011 - likewise
-    text = "\n".join(told).rstrip() + "\n"
+    written = page(list(lines(package, texts)), package.version, date.today().isoformat(), len(texts))  # noqa: DTZ011 - likewise
+    text = "\n".join(written).rstrip() + "\n"
     show(text)
     if into:
         into.write_text(text, encoding="utf-8")

@@ -29,8 +29,8 @@ in one process.
 - embed-parity sends requests through its own TEI client, with the defaults of its command line: batch sizes 1, 8 and
   32, its check of lengths, four requests at once three times. A clean side replaces SentenceTransformers, which is not
   needed for the comparison.
-- This project fetches with its own client in the `tei` dialect, compares, measures the repeatability of both sides and
-  judges, all with defaults. Its doctor, its diagnosis and its wire drift are not used.
+- This project runs all steps of a partition with their defaults, in the `tei` dialect. What counts is the decision,
+  its reasons, findings, failed requests and differing norms. Its doctor, diagnosis and wire drift do not count.
 
 The outcomes:
 
@@ -41,13 +41,13 @@ The outcomes:
 - *out of scope*: the tool does not set out to find this, so it is not a miss.
 
 An alarm says that something is wrong, not that the named cause is right."""
-REMARKS: Final = """\
+COMMENTS: Final = """\
 A miss is not always a flaw. The noise of `noise` leaves a cosine of 0.99. embed-parity allows this for a single vector
 (its limits: 0.990 for the smallest, 0.999 for the mean); this project does not (0.999 for each). The same applies to
 the single texts of `drop-punctuation` and `context-size`. embed-parity compares batches of 8 and 32 by their mean, so
 one wrong row in 200 passes there. `int8` stays above both limits. Differing norms fail embed-parity beyond 5 % and are
-only reported here, unless the settings say otherwise. A short response stops embed-parity, while this project requests
-each text again alone and reports it."""
+only reported here, unless the settings say otherwise. A short response stops embed-parity, while this project sends
+the texts again in smaller batches and does not pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def page(lines: Sequence[Line], version: str, day: str, texts: int) -> Iterator[
     yield ""
     yield from _counts(lines)
     yield ""
-    yield from REMARKS.splitlines()
+    yield from COMMENTS.splitlines()
     yield ""
     yield "Out of the scope of embed-parity:"
     yield ""

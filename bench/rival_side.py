@@ -1,7 +1,7 @@
-"""A side without a network, clean or with one fault of the demo's table, and two ways to ask it.
+"""A side without a network, clean or with one fault of the demo's table, for both tools.
 
-Here belong the side, its answers as TEI would give them, and fetching and trying it as this project does. What is judged,
-and by whom, belongs to `rival`.
+Here belong the side, its responses in TEI's form, and the same side as a gateway of this project's steps. Which tool
+judges what belongs to `rival`.
 """
 
 import asyncio
@@ -14,35 +14,17 @@ from threading import Lock
 from typing import Final
 
 import httpx
-import numpy as np
 
-from parity_pipeline.core.fetched_rows import FetchedRows
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.core.stability.analysis import analyse
-from parity_pipeline.core.stability.observations import conduct
-from parity_pipeline.core.stability.plan import make_plan
-from parity_pipeline.core.stability.probe_texts import Limits, chosen_texts
-from parity_pipeline.core.stability.records import Budget, Stability
 from parity_pipeline.demo.fault_scope import Call, Reply, Rows, Scope
 from parity_pipeline.demo.fault_table import Fault
-from parity_pipeline.demo.models import Embedder
+from parity_pipeline.faults.in_process_sides import CLOCK, MODEL, OTHER_MODEL, embedder
+from parity_pipeline.steps.context import Gateway
 from parity_pipeline.wire.dialects import BUILT_IN
-from parity_pipeline.wire.experiments import run_experiments
-from parity_pipeline.wire.fetch_lane import fetch_lane
 from parity_pipeline.wire.side_config import SideConfig
-from parity_pipeline_tests.core.builders import samples_of
 
-MODEL: Final = "wordllama-256"
-OTHER_MODEL: Final = "wordllama-64"
-BATCH: Final = 32
 TURNS: Final = 5
-"""Turns of the event loop that an answer takes, so that requests overlap."""
-
-
-@cache
-def embedder() -> Embedder:
-    """Return the demo's embedding models, loaded once."""
-    return Embedder()
+"""Turns of the event loop that a response takes, so that requests overlap."""
 
 
 @cache
@@ -53,12 +35,12 @@ def vector_of(model: str, text: str) -> tuple[float, ...]:
 
 @dataclass
 class FaultySide:
-    """A side with at most one fault. It remembers what it was asked, as the demo's proxy does.
+    """A side with at most one fault. It remembers earlier requests, as the demo's proxy does.
 
     Attributes:
         fault: What goes wrong; None for a clean side.
         hit: Texts that are hit; None for every one.
-        reached: Requests whose answer was not the true one.
+        reached: Number of faulty responses.
     """
 
     fault: Fault | None = None
@@ -71,12 +53,12 @@ class FaultySide:
     seen: dict[str, int] = field(default_factory=dict[str, int])
     lock: Lock = field(default_factory=Lock)
 
-    def answer(self, texts: Sequence[str], in_flight: int = 1, body_bytes: int = 0) -> Reply | Rows:
-        """Return what one request is answered with: rows, or an answer of the fault's own."""
+    def respond(self, texts: Sequence[str], in_flight: int = 1, body_bytes: int = 0) -> Reply | Rows:
+        """Return the rows of one response, or a whole reply that the fault makes itself."""
         true: Rows = [list(vector_of(MODEL, text)) for text in texts]
         with self.lock:
             call = self._call(texts, in_flight, body_bytes)
-            given = true if self.fault is None else self._spoilt(self.fault, call)
+            given = true if self.fault is None else self._faulty(self.fault, call)
             self.reached += given != true
             self._remember(texts)
         return given
@@ -93,7 +75,7 @@ class FaultySide:
             seen=[self.seen.get(text, 0) for text in texts],
         )
 
-    def _spoilt(self, fault: Fault, call: Call) -> Reply | Rows:
+    def _faulty(self, fault: Fault, call: Call) -> Reply | Rows:
         if fault.reply and any(call.hits) and (reply := fault.reply(call)):
             return reply
         rows: Rows = []
@@ -109,21 +91,21 @@ class FaultySide:
             self.seen[text] = self.seen.get(text, 0) + 1
 
     def over_http(self, request: httpx.Request) -> httpx.Response:
-        """Answer as TEI does: `POST /embed` with `inputs`, a bare matrix back; nothing is told about the model."""
+        """Respond as TEI does: `POST /embed` with `inputs` returns a bare matrix, without the name of the model."""
         if request.method != "POST":
             return httpx.Response(200 if request.url.path == "/health" else 404)
         with self.lock:
             self.in_flight += 1
             now = self.in_flight
         try:
-            given = self.answer(json.loads(request.content)["inputs"], now, len(request.content))
+            given = self.respond(json.loads(request.content)["inputs"], now, len(request.content))
         finally:
             with self.lock:
                 self.in_flight -= 1
         return _response(given)
 
     async def while_others_wait(self, request: httpx.Request) -> httpx.Response:
-        """Answer likewise, with whatever else is under way let in first."""
+        """Respond likewise, after other requests have had the time to arrive."""
         with self.lock:
             self.in_flight += 1
             came = self.in_flight
@@ -131,7 +113,7 @@ class FaultySide:
             for _ in range(TURNS):
                 await asyncio.sleep(0)
             body = json.loads(request.content)
-            given = self.answer(body["inputs"], max(came, self.in_flight), len(request.content))
+            given = self.respond(body["inputs"], max(came, self.in_flight), len(request.content))
         finally:
             with self.lock:
                 self.in_flight -= 1
@@ -146,7 +128,7 @@ def _response(given: Reply | Rows) -> httpx.Response:
 
 @dataclass
 class _Time:
-    """A clock that only sleeping moves, so that no retry is waited for."""
+    """A clock that only sleeping moves, so that no retry takes time."""
 
     seconds: float = 0.0
 
@@ -157,60 +139,16 @@ class _Time:
         self.seconds += seconds
 
 
-def _config(which: Side) -> SideConfig:
+def gateway_of(faulty: FaultySide, side: Side) -> Gateway:
+    """Return a side as the steps of this project use it, with the defaults of its client and the `tei` dialect."""
     tei = next(dialect for dialect in BUILT_IN if dialect.name == "tei")
-    return SideConfig(side=which, label="TEI", base_url="http://tei.invalid", dialect=tei)
-
-
-def fetch(side: FaultySide, texts: Sequence[str], which: Side) -> tuple[FetchedRows, dict[str, int]]:
-    """Fetch a set with this project's engine and its defaults; return the rows, and the attempts that failed by kind."""
-    blocks: list[FetchedRows] = []
+    config = SideConfig(side=side, label="TEI", base_url="http://tei.invalid", dialect=tei)
     time = _Time()
-    result = fetch_lane(
-        _config(which),
-        MODEL,
-        [samples_of(texts)],
-        blocks.append,
-        total=len(texts),
-        transport=httpx.MockTransport(side.while_others_wait),
+    return Gateway(
+        make_config=lambda: config,
+        transport=lambda: httpx.MockTransport(faulty.while_others_wait),
+        clock=lambda: CLOCK,
         now=time.now,
         sleep=time.sleep,
-        random=Random(1),  # noqa: S311 - the same jitter each time, nothing secret
+        random=lambda: Random(1),  # noqa: S311 - the same jitter each time, nothing secret
     )
-    return joined(blocks), dict(result.errors_by_kind)
-
-
-def joined(blocks: Sequence[FetchedRows]) -> FetchedRows:
-    """Return consecutive blocks as one."""
-    ends = np.cumsum([0, *(block.offsets[-1] for block in blocks)])
-    offsets = [block.offsets[1:] + end for block, end in zip(blocks, ends, strict=False)]
-    return FetchedRows(
-        start=0,
-        ids=[one for block in blocks for one in block.ids],
-        values=np.concatenate([block.values for block in blocks]),
-        offsets=np.concatenate([np.zeros(1, np.int32), *offsets]).astype(np.int32),
-        status=[one for block in blocks for one in block.status],
-        http_status=[one for block in blocks for one in block.http_status],
-        errors=[one for block in blocks for one in block.errors],
-        request_ids=[one for block in blocks for one in block.request_ids],
-        latency_ms=[one for block in blocks for one in block.latency_ms],
-    )
-
-
-def try_out(side: FaultySide, texts: Sequence[str], threshold: float, which: Side) -> Stability:
-    """Try a side against itself with this project's plan, sender and conclusions, and their defaults."""
-    config, budget, time = _config(which), Budget(), _Time()
-    chosen = chosen_texts(iter(texts), budget.texts, seed="rival")
-    limits = Limits(batch_texts=config.batch_texts, batch_bytes=config.batch_bytes, concurrency=config.concurrency)
-    plan = make_plan(chosen, salt="rival", limits=limits, budget=budget)
-    asked = run_experiments(
-        config,
-        MODEL,
-        conduct(plan, threshold),
-        most=budget.requests,
-        transport=httpx.MockTransport(side.while_others_wait),
-        now=time.now,
-        sleep=time.sleep,
-        random=Random(1),  # noqa: S311 - likewise
-    )
-    return analyse(plan, asked.result, which, requests=asked.requests)

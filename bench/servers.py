@@ -1,4 +1,4 @@
-"""The servers that the benchmarks fetch from: nginx with a canned answer, plain and over TLS, and a gateway that takes its time.
+"""The servers of the benchmarks: nginx with a fixed response, over HTTP and HTTPS, and a gateway that takes its time.
 
 Here belongs starting and ending them. What is measured belongs to the benchmark that uses them.
 """
@@ -40,7 +40,7 @@ http {{
 
 
 def canned(rows: int) -> bytes:
-    """Return an answer of the rust dialect with unit vectors in float64 digits."""
+    """Return a response of the rust dialect with unit vectors in float64 digits."""
     vectors = np.random.default_rng(0).normal(size=(rows, WIDTH))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return json.dumps({"embeddings": vectors.tolist(), "model": "m", "dimensions": WIDTH}).encode()
@@ -52,7 +52,7 @@ def program(name: str) -> str | None:
 
 
 def wrk(url: str, folder: Path, connections: int) -> float | None:
-    """Return the requests a second that wrk gets out of an address, bodies thrown away; None without wrk."""
+    """Return the requests per second that wrk reaches at an address, bodies thrown away; None without wrk."""
     found = program("wrk")
     if found is None:
         print("wrk is not installed (Debian package wrk): the raw limit is left out")
@@ -66,7 +66,7 @@ def wrk(url: str, folder: Path, connections: int) -> float | None:
 
 @contextlib.contextmanager
 def nginx(folder: Path) -> Generator[tuple[str, str]]:
-    """Run nginx with the canned answers, and yield its plain address and that of TLS, whose authority is in `ca.pem`."""
+    """Run nginx with fixed responses, and yield its http:// and its https:// URL, whose authority is in `ca.pem`."""
     with contextlib.ExitStack() as taken:
         ports = [
             taken.enter_context(contextlib.closing(socket.create_server(("127.0.0.1", 0)))).getsockname()[1]
@@ -91,25 +91,25 @@ def nginx(folder: Path) -> Generator[tuple[str, str]]:
 
 
 def serve_slowly() -> None:
-    """Serve the canned answer after a wait, until killed; print the port. A thread a connection is the least work."""
+    """Print the port, and serve the fixed response after a wait until killed, with one thread per connection."""
     body = canned(TEXTS)
-    answer = f"HTTP/1.1 200 OK\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
+    response = f"HTTP/1.1 200 OK\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
 
     def serve(connection: socket.socket) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        asked = b""
+        received = b""
         with contextlib.suppress(ConnectionError), connection:
             while part := connection.recv(65536):
                 ready = time.perf_counter() + SLOW_SECONDS
-                asked += part
-                head, _, rest = asked.partition(b"\r\n\r\n")
+                received += part
+                head, _, rest = received.partition(b"\r\n\r\n")
                 length = next(
                     (line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), b""
                 )
                 if length and len(rest) >= int(length[15:]):
-                    asked = b""
+                    received = b""
                     time.sleep(ready - time.perf_counter())
-                    connection.sendall(answer)
+                    connection.sendall(response)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         print(listener.getsockname()[1], flush=True)
@@ -119,7 +119,7 @@ def serve_slowly() -> None:
 
 @contextlib.contextmanager
 def slow_gateway() -> Generator[str]:
-    """Run a server that takes 50 ms a batch in a process of its own, and yield its address."""
+    """Run a server that takes 50 ms per batch in a process of its own, and yield its address."""
     command = [sys.executable, __file__]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603 - itself
         try:

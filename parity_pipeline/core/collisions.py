@@ -46,7 +46,7 @@ class Collision:
     Attributes:
         ids: Ids of the first `MEMBERS_LISTED` texts.
         size: How many texts there are.
-        apart: On a one-sided collision into how many vectors the other side tells them apart; 1 otherwise.
+        apart: On a one-sided collision, how many distinct vectors the other side gives them; 1 otherwise.
     """
 
     ids: tuple[str, ...]
@@ -56,7 +56,7 @@ class Collision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollisionScan:
-    """What one side's scan came to.
+    """Result of scanning one side.
 
     Attributes:
         groups: Number of groups of texts that share a vector.
@@ -77,7 +77,7 @@ class OneSided:
 
     Attributes:
         side: The side on which texts collide.
-        groups: Number of its groups that the other side tells apart.
+        groups: Number of its groups that the other side separates.
         pairs: Number of pairs of texts in them that collide on this side alone.
         listed: The largest `GROUPS_LISTED` of these groups.
     """
@@ -123,7 +123,7 @@ def scan(vectors: Matrix32, ids: Sequence[str], *, limit: float = SAME_DIRECTION
 
 
 def one_sided(side: Side, own: CollisionScan, other: Matrix32, ids: Sequence[str], *, apart: float = APART) -> OneSided:
-    """Return the collisions of one side whose texts the other side tells apart.
+    """Return the collisions of one side whose texts the other side separates.
 
     Args:
         side: The side whose scan is given.
@@ -131,7 +131,7 @@ def one_sided(side: Side, own: CollisionScan, other: Matrix32, ids: Sequence[str
         other: The other side's vectors of the same rows, float32, shape (rows, dimensions); rows without a usable
             vector are left out, for they prove nothing.
         ids: Sample id of each row.
-        apart: Smallest 1 - cosine at which two texts count as told apart.
+        apart: Smallest 1 - cosine at which two texts count as separate.
 
     Raises:
         MetricInputError: The scan is not of these rows.

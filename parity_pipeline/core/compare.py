@@ -21,7 +21,9 @@ BOTH = "both"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparedRows:
-    """Consecutive samples with the result of comparing them. Arrays have shape (rows,) and hold NaN where nothing was measured.
+    """Consecutive samples with the result of comparing them.
+
+    Arrays have shape (rows,) and hold NaN where nothing was measured.
 
     Attributes:
         start: Ordinal of the first sample.

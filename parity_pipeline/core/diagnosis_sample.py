@@ -21,24 +21,24 @@ class FailingRows:
     """Collect the ordinals of failing rows, at most `limit`, evenly over the set.
 
     When there are too many, every other one is let go and from then on only every second, fourth, … is taken, so that
-    a fault in the second half of a set is seen as well as one in the first.
+    a fault in the second half of a set shows as well as one in the first.
 
     Attributes:
         limit: Largest number that is kept, 2 or more.
-        seen: How many came.
+        total: How many there are, kept or not.
         ordinals: The kept ones, ascending.
     """
 
     limit: int
-    seen: int = 0
+    total: int = 0
     ordinals: list[int] = field(default_factory=list[int])
     _stride: int = 1
 
     def add(self, ordinal: int) -> None:
         """Take in the next failing row; ordinals come in ascending order."""
-        if self.seen % self._stride == 0:
+        if self.total % self._stride == 0:
             self.ordinals.append(ordinal)
-        self.seen += 1
+        self.total += 1
         if len(self.ordinals) > self.limit:
             self.ordinals = self.ordinals[::2]
             self._stride *= 2

@@ -8,8 +8,8 @@
     ├── ServiceError             a process that a side needs did not start or stop
     └── MetricInputError         arrays that a metric cannot compare
 
-Here belong exception types with their facts as fields. What goes wrong for one sample is no exception but a row with
-a status (`core.fetched_rows`).
+Here belong exception types with their facts as fields. What goes wrong for one sample is not an exception but a row
+with a status (`core.fetched_rows`).
 """
 
 from collections.abc import Sequence
@@ -37,11 +37,11 @@ class SettingsError(ParityError):
     """Settings that cannot be used, with every fault found and not only the first.
 
     Attributes:
-        faults: One line a fault: key, value, remedy.
+        faults: One line per fault: key, value, remedy.
     """
 
     def __init__(self, problem: str, *, place: str = "", remedy: str = "", faults: Sequence[str] = ()) -> None:
-        """Append the faults to the message, one a line."""
+        """Append the faults to the message, one per line."""
         self.faults = tuple(faults)
         super().__init__("\n  - ".join([problem, *faults]), place=place, remedy=remedy)
 

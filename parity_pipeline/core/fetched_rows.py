@@ -34,7 +34,7 @@ class SampleBlock:
     drawn: Sequence[int] = ()
 
     def __post_init__(self) -> None:
-        """Fill in that nothing was drawn at random, the answer that claims least."""
+        """Default to "nothing was drawn at random", which claims least."""
         if not self.drawn:
             object.__setattr__(self, "drawn", [0] * len(self.ids))
 
@@ -55,11 +55,11 @@ class FetchedRows:
         ids: Sample ids.
         values: float32, shape (offsets[-1],). May hold NaN and infinities, as they came.
         offsets: int32, shape (rows + 1,), ascending from 0.
-        status: One status a row.
-        http_status: HTTP status of the answer a row came from; None where no answer came.
+        status: One status per row.
+        http_status: HTTP status of the response that a row came from; None without a response.
         errors: For a row that is not OK: kind and the server's own words, at most `limits.ERROR_CHARACTERS`; else None.
-        request_ids: The id under which the row was asked for (`x-request-id`); None where nothing was sent.
-        latency_ms: Milliseconds from sending the request to having its whole body; None where no answer came.
+        request_ids: The id of the request for the row (`x-request-id`); None where nothing was sent.
+        latency_ms: Milliseconds from sending the request to having the whole body; None where there was no response.
     """
 
     start: int
@@ -121,11 +121,11 @@ class FetchedRows:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Rows that one answer settled, the unit in which fetched rows are staged.
+    """Rows that one response settled, the unit in which fetched rows are staged.
 
     Attributes:
         rows: The rows.
-        model_echo: The model that the answer named; "" where it named none or there was no usable answer.
+        model_echo: The model that the response named; "" where it named none or was not usable.
     """
 
     rows: FetchedRows

@@ -26,7 +26,7 @@ CONFIDENCE_LEVEL: Final = 0.95
 BOUND_GOAL: Final = 1e-3
 """Share of inputs, in (0, 1), that a report names the missing samples for where no bound is required.
 
-Origin: 3,000 clean random samples of 3,000 allow 0.1 % at 95 % confidence, about what one night's probe can ask.
+Origin: 3,000 clean random samples of 3,000 allow 0.1 % at 95 % confidence, about what one nightly run can send.
 """
 
 UNIT_NORM_TOLERANCE: Final = 1e-3

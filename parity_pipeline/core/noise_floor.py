@@ -49,7 +49,7 @@ _NOTHING_EXPLAINED: Final = math.inf
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoiseFloor:
-    """How far one side's responses to the same texts differ, sent in different ways. The worst pair counts, never a mean.
+    """How far one side's responses to the same texts differ. The worst pair counts, never a mean.
 
     Attributes:
         side: Which side.

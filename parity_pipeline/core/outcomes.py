@@ -31,8 +31,8 @@ class RowStatus(StrEnum):
 class Outcome(StrEnum):
     """Result of comparing one sample. Each sample has exactly one.
 
-    A compared sample is stored as `COMPARED`, because its measures do not depend on thresholds. `thresholds.grade` turns
-    it into `MATCH` or `MISMATCH` when a verdict is given; verdicts hold these two and never `COMPARED`.
+    A compared sample is stored as `COMPARED`: its measures do not depend on thresholds. `thresholds.grade` turns it
+    into `MATCH` or `MISMATCH` when a verdict is given; verdicts hold these two and never `COMPARED`.
     """
 
     COMPARED = "compared"

@@ -1,4 +1,4 @@
-"""Samples: the texts that a date and model is probed with, and the identity of a set of them.
+"""Samples: the texts that are embedded for a date and model, and the identity of a set of them.
 
 Here belong ids, hashes, dropping of duplicates and seeded drawing, all as streams. Reading files belongs to `storage`.
 """
@@ -16,14 +16,14 @@ ID_HEX_DIGITS: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One text to probe with.
+    """One text to embed.
 
     Attributes:
         text: The text exactly as it is sent; may be empty.
         category: What kind of text it is, such as `seed` or `traffic`.
         source: Where it came from, as `file:line`.
-        drawn: How often a random draw from its source gave this text; 0 where a person picked it. A text that is half of
-            the traffic is drawn often, and a statement about the traffic has to count it as often.
+        drawn: How often a random draw from its source gave this text; 0 where a person picked it. A text that is half
+            of the traffic is drawn often, and a statement about the traffic has to count it as often.
     """
 
     text: str
@@ -82,7 +82,7 @@ class DropCount:
 def unique(samples: Iterable[Sample], dropped: DropCount) -> Iterator[Sample]:
     """Yield each text once, the first time it comes; count the others in `dropped`.
 
-    Keeps 16 bytes a distinct text, not the text.
+    Keeps 16 bytes per distinct text, not the text.
     """
     seen: set[bytes] = set()
     for sample in samples:
@@ -121,7 +121,7 @@ def as_drawn(samples: Sequence[Sample]) -> Iterator[Sample]:
 
 
 def corpus_faults(*, stated: int, stated_hash: str, found: SetHash, blank: int) -> tuple[str, ...]:
-    """Return why a stored sample set is not fit to probe with; empty when it is.
+    """Return why a stored sample set is not fit for a run; empty when it is.
 
     Args:
         stated: Samples that the set's header names.

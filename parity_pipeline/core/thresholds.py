@@ -1,7 +1,7 @@
 """The limits of the measures, and which compared rows stay within them.
 
-Here belongs the one place where a measure meets its limit. Verdicts and diagnoses both ask `grade` which rows match. What
-a row beyond a limit means for the verdict belongs to `decision`.
+Here belongs the one place where a measure meets its limit. Verdicts and diagnoses both ask `grade` which rows match.
+What a row beyond a limit means for the verdict belongs to `decision`.
 """
 
 from collections.abc import Mapping

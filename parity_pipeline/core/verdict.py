@@ -109,8 +109,8 @@ class MeasureResult:
         failing: Those of them that neither a waiver nor noise excuses.
         worst: The worst value; None where none was measured.
         worst_sample: Id of its sample.
-        passing_limit: The limit, as text, at which no sample without a waiver would have been beyond it; None where none
-            was, or where none can be named.
+        passing_limit: The limit, as text, at which no sample without a waiver would have been beyond it; None where
+            none was, or where none can be named.
     """
 
     measure: Measure

@@ -166,7 +166,7 @@ def _measure(tally: Tally, measure: Measure, limit: float) -> MeasureResult:
 
 
 def _passing_limit(measure: Measure, limit: float, worst: float) -> str | None:
-    """Return the limit at which no sample without a waiver would have been beyond it; None where none was or could be."""
+    """Return the limit at which no sample without a waiver would be beyond it; None where none was or could be."""
     nothing = not math.isfinite(worst) or bool(within(measure, np.array([worst]), limit)[0])
     if nothing or (measure is Measure.COSINE and worst <= 0):
         return None

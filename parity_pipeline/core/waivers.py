@@ -113,6 +113,7 @@ def _faults(waiver: Waiver) -> Iterable[str]:
         (waiver.max_samples < 1, "covers no sample: set max_samples to 1 or more"),
         (not waiver.outcomes and not waiver.measures, "covers nothing: name outcomes or measures"),
         (bool(set(waiver.outcomes) & set(NEVER_WAIVED)), "names outcomes in which the sides agree: leave them out"),
+        (Outcome.COMPARED in waiver.outcomes, "names the outcome 'compared', which no verdict has: name mismatch"),
         (any(value != value for value in waiver.measures.values()), "allows NaN: give a number"),  # noqa: PLR0124 - NaN alone differs from itself
         (waiver.side not in (None, BOTH, *Side), f"names the side {waiver.side!r}: use legacy, candidate or both"),
         (_reversed(waiver), "ends before it begins: swap first_date and last_date"),

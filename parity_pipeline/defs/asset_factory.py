@@ -1,7 +1,7 @@
 """What the assets have in common: how they are declared, how their errors are shown, and what they return.
 
 Here belongs what every asset needs of Dagster. Vectors never pass through Dagster as values: a step publishes its file
-itself, and the asset tells Dagster so (docs/adr/0010).
+itself, and the asset reports it to Dagster (docs/adr/0010).
 """
 
 import hashlib

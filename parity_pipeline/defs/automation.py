@@ -49,6 +49,6 @@ def build_automation(hour: int, minute: int, *, stability: bool) -> dg.Definitio
         name=SCHEDULE_NAME,
         hour_of_day=hour,
         minute_of_hour=minute,
-        description="Judge every model once a day, for the day that has begun: one run a model.",
+        description="Judge every model once a day, for the day that has begun: one run per model.",
     )
     return dg.Definitions(jobs=[whole, *again], schedules=[schedule])

@@ -1,6 +1,6 @@
 """Asset checks: what they are called, and what each says of the file that its asset has just published.
 
-Here belongs the step from the core's faults to Dagster's results. A check decides nothing on its own: it repeats what
+Here belongs the step from the core's faults to Dagster's results. A check makes no decision of its own: it repeats what
 the core says of the stored record. None blocks: the report of a failing date matters most (docs/adr/0004). They run in
 the step of their asset, which yields them after its output (docs/adr/0008).
 """
@@ -36,7 +36,7 @@ VERDICT: Final = {
     "norms_agree": "The L2 norms of both sides agree; a difference is harmless under cosine and no failure.",
 }
 STABILITY: Final = {
-    "stable": "The side gives a text the same vector whenever and however it is asked, to the cosine threshold."
+    "stable": "The side returns the same vector for a text, whenever and however it is sent, to the cosine threshold."
 }
 
 
@@ -83,12 +83,12 @@ def check_samples(samples: SampleSetFile) -> Results:
 
 
 def check_lane(batch: EmbeddingsFile) -> Results:
-    """Hold the stored rows against what the fetch counted, and tell of its vectors."""
+    """Compare the stored rows with the counts of the fetch, and check the vectors."""
     provenance = batch.provenance
     faults = completeness_faults(provenance.status_counts, provenance.samples)
     if batch.rows != provenance.samples:
         faults = (*faults, f"the file holds {batch.rows} rows")
-    good = f"{provenance.samples} of {provenance.samples} samples answered"
+    good = f"{provenance.samples} of {provenance.samples} samples fetched"
     yield result("fetch_complete", faults, good, vectors=provenance.ok_rows)
     faults = vector_faults(provenance.survey, provenance.ok_rows)
     yield result("vectors_finite_one_dimension", faults, f"{provenance.ok_rows} finite vectors of one dimension")
@@ -112,7 +112,7 @@ def check_verdict(verdict: Verdict) -> Results:
 
 
 def check_stability(record: StabilityRecord, threshold: float) -> Results:
-    """Repeat the findings and the noise floor. It warns: what a side that is not repeatable means is the verdict's to say."""
+    """Repeat the findings and the noise floor. It only warns: the verdict decides what they mean."""
     found = record.stability
     good = f"{found.requests} requests, none of {len(found.completed)} experiments found anything"
     worst = None if found.floor is None else found.floor.worst

@@ -1,7 +1,7 @@
 """Columns: what each column of a stored file holds, for a person who reads the asset's page in the UI.
 
-Here belong the words and Dagster's schema made of them. Which columns a file has belongs to the file's module in
-`storage`.
+Here belong the words and Dagster's schema made of them. The columns themselves belong to the module of
+each file in `storage`.
 """
 
 from collections.abc import Mapping
@@ -30,11 +30,11 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "sample_id": _IDENTITY,
         "vector": "The vector as the side gave it, as float32; null where it gave none.",
         "dimension": "Numbers in the vector; 0 where there is none.",
-        "status": "ok, refused (a definite no), failed (no definite answer), or malformed (an answer without a vector).",
-        "http_status": "Status of the last answer; null where none came.",
+        "status": "ok, refused (a definite no), failed (no definite response), malformed (response without a vector).",
+        "http_status": "Status of the last response; null where there was none.",
         "error": "Why there is no vector, in the side's or the client's words.",
         "request_id": "Value of x-request-id that the request was sent with.",
-        "latency_ms": "Milliseconds from sending the request to having its whole answer.",
+        "latency_ms": "Milliseconds from sending the request to having the whole response.",
     },
     "parity": {
         "ordinal": _ORDINAL,

@@ -20,9 +20,9 @@ from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.stability.records import ExperimentResult, StabilityRecord
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.defs.column_docs import table_schema
-from parity_pipeline.report.cause_summary import first_cause
 from parity_pipeline.report.escape import prose
 from parity_pipeline.report.numbers import things
+from parity_pipeline.report.sections.diagnosis import first_cause
 from parity_pipeline.storage.parquet_tables import TableKind
 from parity_pipeline.storage.sample_set_files import SampleSetHeader
 
@@ -67,7 +67,7 @@ def embeddings_metadata(provenance: Provenance, path: Path) -> Metadata:
         "dagster/row_count": provenance.samples,
         "vectors": provenance.ok_rows,
         "gateway": f"{provenance.label} at {provenance.url} ({provenance.dialect})",
-        "model asked": provenance.model_asked,
+        "model requested": provenance.model_asked,
         "models echoed": _counts(provenance.models_echoed, "model"),
         "rows by status": _counts(provenance.status_counts, "status"),
         "dimensions": ", ".join(survey.dimensions),
@@ -92,13 +92,15 @@ def stability_metadata(record: StabilityRecord, path: Path) -> Metadata:
     facts: dict[str, Any] = {}
     if found.floor is not None:
         facts["noise floor, 1 - cosine"] = found.floor.worst
-        facts["noise floor seen in"] = found.floor.worst_experiment or "all answers are equal"
+        facts["noise floor seen in"] = found.floor.worst_experiment or "all vectors are equal"
     if found.findings:
         facts["findings"] = dg.MetadataValue.md("\n".join(f"- {prose(one.words)}" for one in found.findings))
     if found.experiments:
         facts["experiments"] = dg.MetadataValue.md("\n".join([*_EXPERIMENTS_HEAD, *map(_tried, found.experiments)]))
     if found.notes:
-        facts["not tried or not answered"] = dg.MetadataValue.md("\n".join(f"- {prose(one)}" for one in found.notes))
+        facts["not tried or without a response"] = dg.MetadataValue.md(
+            "\n".join(f"- {prose(one)}" for one in found.notes)
+        )
     return facts | {
         "requests": found.requests,
         "texts": len(found.texts),
@@ -176,8 +178,8 @@ def _shown(text: str, path: Path) -> str:
     """Return the head of the summary, which says so where lines are left out."""
     lines = _LINK.sub(r"`\1`", text).splitlines()
     left_out = len(lines) - _SUMMARY_LINES
-    told = ["", f"{things(left_out, 'more line')} in `{path.name}`."] if left_out > 0 else []
-    return "\n".join([*lines[:_SUMMARY_LINES], *told])
+    more = ["", f"{things(left_out, 'more line')} in `{path.name}`."] if left_out > 0 else []
+    return "\n".join([*lines[:_SUMMARY_LINES], *more])
 
 
 def confirmation_metadata(found: Confirmation | None, path: Path) -> Metadata:

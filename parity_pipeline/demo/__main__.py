@@ -41,8 +41,8 @@ def _add_fault_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="decides which texts a rate hits, and the noise")
     parser.add_argument("--rate", type=float, default=1.0, help="share of texts that are hit, 0 to 1")
     parser.add_argument("--position", type=int, default=None, help="hit this row of each request alone; -1 is the last")
-    parser.add_argument("--every", action="store_true", help="drop-row: also in answers of a single text")
-    parser.add_argument("--other-model", action="append", default=[], help="wrong-model: answers instead; repeatable")
+    parser.add_argument("--every", action="store_true", help="drop-row: also in responses to a single text")
+    parser.add_argument("--other-model", action="append", default=[], help="wrong-model: used instead; repeatable")
     parser.add_argument("--characters", type=int, default=40, help="truncate: characters that are kept")
 
 

@@ -1,6 +1,6 @@
 """The HTTP server around a demo gateway, and how any of the demo's servers is run.
 
-Here belong Starlette and uvicorn. Embedding runs in worker threads, so that the event loop goes on answering `/health`.
+Here belong Starlette and uvicorn. Embedding runs in worker threads, so that the event loop can still serve `/health`.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from parity_pipeline.demo.gateway import Answer, Embed, Shape, answer, health, refusal
+from parity_pipeline.demo.gateway import Embed, JsonResponse, Shape, health, refusal, respond
 from parity_pipeline.demo.request_parser import BODY_LIMIT
 
 WORKERS: Final = 2
@@ -40,17 +40,17 @@ def build_app(shape: Shape, embed: Embed, workers: Executor | None = None) -> St
     async def embed_texts(request: Request) -> Response:
         body = await read_body(request)
         if body is None:
-            return respond(refusal(413, f"the body is larger than {BODY_LIMIT} bytes"))
+            return to_http(refusal(413, f"the body is larger than {BODY_LIMIT} bytes"))
         loop = asyncio.get_running_loop()
-        return respond(await loop.run_in_executor(pool, answer, shape, embed, body))
+        return to_http(await loop.run_in_executor(pool, respond, shape, embed, body))
 
-    async def tell_health(_: Request) -> Response:
-        return respond(Answer(200, orjson.dumps(health(shape))))
+    async def show_health(_: Request) -> Response:
+        return to_http(JsonResponse(200, orjson.dumps(health(shape))))
 
     return Starlette(
         routes=[
             Route(shape.path, embed_texts, methods=["POST"]),
-            Route("/health", tell_health, methods=["GET"]),
+            Route("/health", show_health, methods=["GET"]),
         ],
         exception_handlers={HTTPException: refuse},
     )
@@ -71,18 +71,18 @@ async def read_body(request: Request, limit: int = BODY_LIMIT) -> bytes | None:
     return b"".join(parts) if size <= limit else None
 
 
-def respond(told: Answer) -> Response:
-    """Return the answer as a JSON response."""
-    return Response(told.body, told.status, media_type="application/json")
+def to_http(response: JsonResponse) -> Response:
+    """Return a gateway's response as the server sends it."""
+    return Response(response.body, response.status, media_type="application/json")
 
 
 async def refuse(_: Request, error: Exception) -> Response:
-    """Tell an unknown path or a wrong method as JSON, with the headers that go with it."""
+    """Refuse an unknown path or a wrong method in JSON, with the headers that go with it."""
     if not isinstance(error, HTTPException):
         raise error
-    told = respond(refusal(error.status_code, error.detail))
-    told.headers.update(error.headers or {})
-    return told
+    response = to_http(refusal(error.status_code, error.detail))
+    response.headers.update(error.headers or {})
+    return response
 
 
 def run_server(app: Starlette, *, host: str, port: int) -> int:

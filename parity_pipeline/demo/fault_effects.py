@@ -1,6 +1,6 @@
-"""Faults that change what is asked: the text or the model that reaches the gateway behind.
+"""What each fault does: to the text or model sent to the gateway behind, to its vectors, or to the whole response.
 
-Here belong pure functions of one text, or of a model name, and the scope. Each names its case.
+Here belong pure functions, each of which names its case. The table of faults is in `fault_table`.
 """
 
 import math
@@ -78,12 +78,12 @@ def trim(text: str, _: Scope) -> str:
 
 
 def fill_blank(text: str, _: Scope) -> str:
-    """Send a full stop for a blank text, so that the gateway behind answers (first half of case 24)."""
+    """Send a full stop for a blank text, so that the gateway behind accepts it (first half of case 24)."""
     return text if text.strip() else "."
 
 
 def other_model(model: str, scope: Scope) -> str:
-    """Ask another model (case 27); the one asked for where there is no other."""
+    """Use another model (case 27); the requested one where there is no other."""
     return next((other for other in scope.other_models if other != model), model)
 
 
@@ -107,7 +107,7 @@ LONG_TEXT: Final = 500
 """Characters from which on a text counts as long (case 5)."""
 
 BATCH_CAP: Final = 8
-"""Rows that a capped answer holds at most (case 26)."""
+"""Largest number of rows in a capped response (case 26)."""
 
 RAW_SCALE: Final = 17.0
 """Factor of a raw norm, in the middle of the 13 to 23 of nomic's models (case 7)."""
@@ -225,17 +225,17 @@ def shift_after_blank(rows: Rows, call: Call) -> Rows:
 
 
 def empty_vector(rows: Rows, call: Call) -> Rows:
-    """Answer with vectors of no elements (case 25)."""
+    """Return vectors without elements (case 25)."""
     return [[] if call.hits[index] else row for index, row in enumerate(rows)]
 
 
 def zero_vector(rows: Rows, call: Call) -> Rows:
-    """Answer with zeros (case 26)."""
+    """Return zeros (case 26)."""
     return [[0.0] * len(row) if call.hits[index] else row for index, row in enumerate(rows)]
 
 
 def zeros_under_load(rows: Rows, call: Call) -> Rows:
-    """Answer with zeros while another request is in flight, as a gateway that hides a 429 does (case 26)."""
+    """Return zeros while another request is in flight, as a gateway that hides a 429 does (case 26)."""
     return zero_vector(rows, call) if call.in_flight > 1 else rows
 
 
@@ -246,7 +246,7 @@ def drop_last(rows: Rows, call: Call) -> Rows:
 
 
 def cap_batch(rows: Rows, _: Call) -> Rows:
-    """Answer the first 8 texts only (case 26)."""
+    """Return vectors for the first 8 texts only (case 26)."""
     return rows[:BATCH_CAP]
 
 
@@ -287,18 +287,18 @@ SMALL_BODY: Final = 12 * 1024
 
 
 def refuse_long(call: Call) -> Reply | None:
-    """Answer 400 where a text is longer than the limit (case 11)."""
+    """Respond with 400 where a text is longer than the limit (case 11)."""
     long = [index for index, text in enumerate(call.texts) if call.hits[index] and len(text) > call.scope.characters]
     return _error(400, f"texts[{long[0]}] exceeds the context length") if long else None
 
 
 def fail_for_some(call: Call) -> Reply | None:
-    """Answer 500 where a text that is hit is among them (case 19)."""
+    """Respond with 500 where a text that is hit is among them (case 19)."""
     return _error(500, "failed to encode response: json: unsupported value: NaN") if any(call.hits) else None
 
 
 def too_many_requests(call: Call) -> Reply | None:
-    """Answer 429 to every request with a text that is hit, however often it is sent again (case 26)."""
+    """Respond with 429 to every request with a text that is hit, however often it is sent again (case 26)."""
     if not any(call.hits):
         return None
     headers = {"content-type": "application/json", "retry-after": "0"}
@@ -306,12 +306,12 @@ def too_many_requests(call: Call) -> Reply | None:
 
 
 def refuse_large_body(call: Call) -> Reply | None:
-    """Answer 413 to a body of 12 KiB and more (case 22)."""
+    """Respond with 413 to a body of 12 KiB and more (case 22)."""
     return _error(413, "length limit exceeded") if call.body_bytes >= SMALL_BODY else None
 
 
 def html_page(call: Call) -> Reply | None:
-    """Answer 200 with an HTML page, as a proxy on the way does."""
+    """Respond with 200 and an HTML page, as a proxy on the way does."""
     if not any(call.hits):
         return None
     page = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>"

@@ -1,7 +1,7 @@
-"""A proxy in front of any gateway that spoils what passes through, in the ways it was told.
+"""A proxy in front of any gateway that injects the given faults into what passes through.
 
 Here belongs the HTTP of it: forward, apply the faults, remember what stateful faults need to know. What a fault does
-is in the table of `faults`.
+is in `fault_effects`.
 """
 
 import asyncio
@@ -30,14 +30,14 @@ REMEMBERED_TEXTS: Final = 100_000
 """Texts whose repetition is noticed; the oldest are forgotten."""
 
 FIRST_REFUSAL: Final = 400
-"""HTTP status from which on an answer is none."""
+"""Smallest HTTP status of a refusal."""
 
 COMPANY_LOOKS: Final = 30
 """How often a request is looked at for company at most, before a fault of load takes it to be alone."""
 
 COMPANY_SECONDS: Final = 0.001
 """Seconds between two looks. A model takes longer over a request than a client takes to send the next one; a gateway
-that answers at once would leave it to the scheduler whether two requests of one client ever meet."""
+that responds at once would leave it to the scheduler whether two requests of one client ever meet."""
 
 _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _OF_THIS_HOP: Final = frozenset(
@@ -74,7 +74,7 @@ class Proxy:
 
     Attributes:
         client: Reaches the gateway behind.
-        dialect: How that is spoken to.
+        dialect: The dialect of that gateway.
         faults: What goes wrong, in this order.
         scope: For which texts.
         memory: What came before.
@@ -89,37 +89,37 @@ class Proxy:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def pass_on(self, request: Request) -> Response:
-        """Answer one request: the embed endpoint with faults, anything else as it is."""
+        """Respond to one request: the embed endpoint with faults, anything else unchanged."""
         body = await request.body()
         embed = request.method == "POST" and request.url.path == self.dialect.path
-        asked = _json_object(body) if embed else None
-        texts = json_fields.texts_of(self.dialect, asked) if asked is not None else None
-        if asked is None or texts is None:
+        fields = _json_object(body) if embed else None
+        texts = json_fields.texts_of(self.dialect, fields) if fields is not None else None
+        if fields is None or texts is None:
             return _passed(await self._forward(request, body))
         self.memory.in_flight.append(texts)
-        answered = False
+        accepted = False
         try:
-            told = await self._spoil(request, body, asked, texts)
-            answered = told.status_code < FIRST_REFUSAL
+            response = await self._with_faults(request, body, fields, texts)
+            accepted = response.status_code < FIRST_REFUSAL
         finally:
             self.memory.leave(texts)
-            self.memory.note(texts if answered else ())
-        return told
+            self.memory.note(texts if accepted else ())
+        return response
 
-    async def _spoil(self, request: Request, body: bytes, asked: dict[str, Any], texts: list[str]) -> Response:
+    async def _with_faults(self, request: Request, body: bytes, fields: dict[str, Any], texts: list[str]) -> Response:
         call = self._call(texts, len(body))
         for fault in self.faults:
             if fault.reply and (reply := fault.reply(call)):
                 return Response(reply.body, reply.status, dict(reply.headers))
-        asked_model = json_fields.model_of(self.dialect, asked)
-        came = await self._forward(request, self._request_body(asked, call))
+        requested_model = json_fields.model_of(self.dialect, fields)
+        came = await self._forward(request, self._request_body(fields, call))
         if any(fault.in_company for fault in self.faults):
             await self._wait_for_company(call)
-        # what others do meanwhile decides the faults of concurrency, so it is looked at when the answer is there
-        return self._spoiled(came, self._call(texts, len(body), call), asked_model)
+        # faults of concurrency depend on what others do meanwhile, so they are applied once the response is there
+        return self._faulty(came, self._call(texts, len(body), call), requested_model)
 
     async def _wait_for_company(self, call: Call) -> None:
-        """Hold an answer until another request is in flight, for some 30 ms at most."""
+        """Hold a response until another request is in flight, for some 30 ms at most."""
         looks = 0
         while call.in_flight == len(self.memory.in_flight) == 1 and looks < COMPANY_LOOKS:
             await self.sleep(COMPANY_SECONDS)
@@ -140,32 +140,32 @@ class Proxy:
             beside=[*(before.beside if before else ()), *beside],
         )
 
-    def _request_body(self, asked: dict[str, Any], call: Call) -> bytes:
+    def _request_body(self, fields: dict[str, Any], call: Call) -> bytes:
         texts = list(call.texts)
-        model = json_fields.model_of(self.dialect, asked)
+        model = json_fields.model_of(self.dialect, fields)
         for fault in self.faults:
             if change := fault.text:
                 texts = [change(text, self.scope) if hit else text for text, hit in zip(texts, call.hits, strict=True)]
             if fault.model and model is not None:
-                json_fields.put_model(self.dialect, asked, fault.model(model, self.scope))
-        json_fields.put_texts(self.dialect, asked, texts)
-        return json.dumps(asked).encode()  # escapes lone surrogates as they came, which orjson refuses to write
+                json_fields.put_model(self.dialect, fields, fault.model(model, self.scope))
+        json_fields.put_texts(self.dialect, fields, texts)
+        return json.dumps(fields).encode()  # escapes lone surrogates as they came, which orjson refuses to write
 
-    def _spoiled(self, came: httpx.Response, call: Call, asked_model: str | None) -> Response:
+    def _faulty(self, came: httpx.Response, call: Call, requested_model: str | None) -> Response:
         try:
-            answer = orjson.loads(came.content)
+            content = orjson.loads(came.content)
         except ValueError:
             return _passed(came)
-        rows = json_fields.rows_of(self.dialect, answer)
+        rows = json_fields.rows_of(self.dialect, content)
         if not came.is_success or rows is None or len(rows) > len(call.texts):
             return _passed(came)
         for fault in self.faults:
             rows = fault.rows(rows, call) if fault.rows else rows
-            if fault.model and asked_model is not None:
-                json_fields.put_echo(self.dialect, answer, asked_model)
-        answer = json_fields.with_rows(self.dialect, answer, rows)
+            if fault.model and requested_model is not None:
+                json_fields.put_echo(self.dialect, content, requested_model)
+        content = json_fields.with_rows(self.dialect, content, rows)
         literal = any(fault.literal_nan for fault in self.faults)
-        return _passed(came, json.dumps(answer).encode() if literal else orjson.dumps(answer))
+        return _passed(came, json.dumps(content).encode() if literal else orjson.dumps(content))
 
     async def _forward(self, request: Request, body: bytes) -> httpx.Response:
         try:
@@ -173,7 +173,7 @@ class Proxy:
                 request.method, _target(request), content=body, headers=_onward(request.headers)
             )
         except httpx.HTTPError as error:
-            return httpx.Response(502, json={"error": f"the gateway behind did not answer: {type(error).__name__}"})
+            return httpx.Response(502, json={"error": f"the gateway behind did not respond: {type(error).__name__}"})
 
 
 def build_proxy(
@@ -189,7 +189,7 @@ def build_proxy(
 
     Args:
         upstream: Base URL of the gateway behind.
-        dialect: Where its texts, model and vectors are; base64 vectors cannot be spoiled and pass as they are.
+        dialect: Where its texts, model and vectors are; base64 vectors cannot be changed and pass as they are.
         faults: What goes wrong.
         scope: For which texts.
         transport: Another way to reach the gateway behind than the network.
@@ -209,7 +209,7 @@ def _onward(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _passed(came: httpx.Response, body: bytes | None = None) -> Response:
-    """Return an answer with another body, or with its own."""
+    """Return a response with another body, or with its own."""
     return Response(came.content if body is None else body, came.status_code, _onward(came.headers))
 
 

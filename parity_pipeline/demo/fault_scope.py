@@ -1,4 +1,4 @@
-"""What a fault is told: its scope, and the call it may spoil.
+"""What a fault receives: its scope, and the call that it may corrupt.
 
 Here belong plain records and the one rule which texts are hit. Everything is a function of the seed and the text, so
 that a fault hits the same texts again in another batch, order or run. Texts of the same letters and digits are hit
@@ -27,8 +27,8 @@ class Scope:
         seed: Decides which texts a rate hits, and the noise.
         rate: Share of texts that are hit, 0 to 1; chosen by their letters and digits, not by chance.
         position: Only this row of a request is hit, counted from 0 or, negative, from the end; None for every row.
-        every: drop-row: also answers of a single text are one short.
-        other_models: wrong-model: the first that was not asked for answers instead.
+        every: drop-row: also responses to a single text are one short.
+        other_models: wrong-model: the first that was not requested is used instead.
         characters: truncate, refuse-long: characters that are let through.
     """
 
@@ -54,8 +54,8 @@ class Call:
         hits: Which of them are in scope.
         scope: The parameters.
         body_bytes: Size of the request body.
-        in_flight: Requests being answered, this one included.
-        requests: Requests answered before.
+        in_flight: Requests in progress, this one included.
+        requests: Requests completed before.
         longest: Characters of the longest text of the requests before.
         seen: How often each text came in a request before.
         beside: Texts of the other requests in flight.
@@ -79,7 +79,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """An answer that a fault gives itself.
+    """A response that a fault makes itself.
 
     Attributes:
         status: HTTP status.
@@ -93,7 +93,7 @@ class Reply:
 
 
 def _kin(text: str) -> str:
-    """Return what a text shares with its other spellings: letters and digits without case and accents, if it has any."""
+    """Return what a text shares with its other spellings: its letters and digits without case and accents, if any."""
     return "".join(sign for sign in unicodedata.normalize("NFKD", text).casefold() if sign.isalnum()) or text
 
 

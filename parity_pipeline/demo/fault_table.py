@@ -1,7 +1,7 @@
-"""The faults a proxy can inject: one row each, and what decides which texts a fault hits.
+"""The faults that the proxy can inject: one row each.
 
-Here belong the table, the record of a fault and its scope. The functions stand in `fault_effects`, `fault_effects` and
-`fault_effects`, by what they change; a new fault is one small pure function and one row. They know no HTTP and no dialect.
+Here belong the table and the record of a fault. The functions are in `fault_effects`; a new fault is one small pure
+function and one row. They depend on neither HTTP nor a dialect. `fault_scope` selects the texts that a fault hits.
 Case numbers are those of the documented failure modes.
 """
 
@@ -26,11 +26,11 @@ class Fault:
     Attributes:
         name: How the command line calls it.
         case: Number of the documented failure mode, 0 where it is none of them.
-        model: Model asked by the client -> model asked of the gateway behind; the answer still names the first.
+        model: Model in the client's request -> model sent to the gateway behind; the response still names the first.
         text: Text sent -> text forwarded, for each text that is hit.
-        rows: Vectors answered -> vectors passed on.
-        reply: An answer given without asking the gateway behind, or None to ask it.
-        literal_nan: NaN is written as `NaN`, which is no JSON; otherwise as null.
+        rows: Vectors from the gateway behind -> vectors passed on.
+        reply: A response made without the gateway behind, or None to forward the request.
+        literal_nan: NaN is written as `NaN`, which is not valid JSON; otherwise as null.
         in_company: It shows only while another request is in flight, so a request is held a moment to be met by one.
     """
 
@@ -91,7 +91,7 @@ NOT_FAKED: Final[Mapping[int, str]] = MappingProxyType(
     {
         8: "needs a ranking by dot product and by cosine; the raw norms behind it are the fault `raw-norm`",
         9: "needs a vector store; vectors are never read back from one here",
-        31: "needs the digest of the model behind a name, which neither gateway tells",
+        31: "needs the digest of the model behind a name, which neither gateway reports",
         32: "needs the retrieve probe",
         33: "needs the retrieve probe",
         34: "needs the callers and their thresholds",

@@ -1,7 +1,7 @@
-"""The two demo gateways as data, and the answer of either to one request body.
+"""The two demo gateways as data, and the response of either to one request body.
 
-Here belongs what tells the two apart: path, field names, norm, number format, cache, default model, unicode manners.
-It knows bytes in and bytes out; the HTTP server around it is `app`.
+Here belongs how the two differ: path, field names, norm, number format, cache, default model, handling of Unicode.
+It takes bytes and returns bytes; the HTTP server around it is `app`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,10 +29,10 @@ class Shape:
         path: Path of the embed endpoint.
         vectors_field: Response field of the vectors.
         dimension_field: Response field of their width.
-        default_model: Answers a request that names no model.
+        default_model: Used for a request that names no model.
         unit_vectors: Vectors are normalised in float64 and written with float64 digits; else raw, with float32 digits.
-        cached: A repeated text is answered from a cache.
-        lenient_unicode: See `asking.read_request`.
+        cached: The vector of a repeated text comes from a cache.
+        lenient_unicode: See `request_parser.read_request`.
     """
 
     name: str
@@ -69,8 +69,8 @@ SHAPES: Final[Mapping[str, Shape]] = MappingProxyType({shape.name: shape for sha
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """One HTTP answer.
+class JsonResponse:
+    """One HTTP response.
 
     Attributes:
         status: HTTP status.
@@ -81,13 +81,13 @@ class Answer:
     body: bytes
 
 
-def refusal(status: int, reason: str) -> Answer:
-    """Return the answer to a request that is refused: `{"error": reason}`."""
-    return Answer(status, orjson.dumps({"error": reason}))
+def refusal(status: int, reason: str) -> JsonResponse:
+    """Return the response to a request that is refused: `{"error": reason}`."""
+    return JsonResponse(status, orjson.dumps({"error": reason}))
 
 
 def health(shape: Shape) -> dict[str, Any]:
-    """Return what `GET /health` tells."""
+    """Return the body of `GET /health`."""
     return {
         "status": "ok",
         "gateway": f"demo {shape.name}",
@@ -103,8 +103,8 @@ def unit(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
     return wide / np.where(norms > 0, norms, 1.0)
 
 
-def answer(shape: Shape, embed: Embed, body: bytes) -> Answer:
-    """Answer one embed request.
+def respond(shape: Shape, embed: Embed, body: bytes) -> JsonResponse:
+    """Return the response to one embed request.
 
     Args:
         shape: Which gateway this is.
@@ -112,12 +112,12 @@ def answer(shape: Shape, embed: Embed, body: bytes) -> Answer:
         body: The request body.
     """
     try:
-        asked = read_request(
+        request = read_request(
             body, models=DIMENSIONS, default_model=shape.default_model, lenient_unicode=shape.lenient_unicode
         )
     except RefusalError as refused:
         return refusal(refused.status, refused.reason)
-    raw = embed(asked.model, asked.texts)
+    raw = embed(request.model, request.texts)
     vectors: Vectors = unit(raw) if shape.unit_vectors else raw
-    told = {shape.vectors_field: vectors, "model": asked.model, shape.dimension_field: DIMENSIONS[asked.model]}
-    return Answer(200, orjson.dumps(told, option=orjson.OPT_SERIALIZE_NUMPY))
+    fields = {shape.vectors_field: vectors, "model": request.model, shape.dimension_field: DIMENSIONS[request.model]}
+    return JsonResponse(200, orjson.dumps(fields, option=orjson.OPT_SERIALIZE_NUMPY))

@@ -38,16 +38,16 @@ def put_model(dialect: Dialect, request: Json, model: str) -> None:
         _put(request, dialect.model_field, model)
 
 
-def put_echo(dialect: Dialect, answer: object, model: str) -> None:
-    """Replace the model that an answer names, where the dialect has one and the answer names it."""
-    if dialect.model_echo_field and isinstance(_at(answer, dialect.model_echo_field), str):
-        _put(cast("Json", answer), dialect.model_echo_field, model)
+def put_echo(dialect: Dialect, response: object, model: str) -> None:
+    """Replace the model that a response names, where the dialect has such a field and the response fills it."""
+    if dialect.model_echo_field and isinstance(_at(response, dialect.model_echo_field), str):
+        _put(cast("Json", response), dialect.model_echo_field, model)
 
 
-def rows_of(dialect: Dialect, answer: object) -> Rows | None:
-    """Return the vectors of an answer in their order there; None where they are not arrays where the dialect says."""
+def rows_of(dialect: Dialect, response: object) -> Rows | None:
+    """Return the vectors of a response in its order; None where the dialect's field does not hold arrays."""
     outer, inner = _split(dialect.vectors_field)
-    found = _at(answer, outer)
+    found = _at(response, outer)
     if dialect.one_text and not inner:
         found = [found]
     if not isinstance(found, list):
@@ -56,17 +56,17 @@ def rows_of(dialect: Dialect, answer: object) -> Rows | None:
     return cast("Rows", rows) if all(isinstance(row, list) for row in rows) else None
 
 
-def with_rows(dialect: Dialect, answer: object, rows: Rows) -> object:
-    """Return the answer with other vectors, as many as before or fewer."""
+def with_rows(dialect: Dialect, response: object, rows: Rows) -> object:
+    """Return the response with other vectors, as many as before or fewer."""
     outer, inner = _split(dialect.vectors_field)
     if inner:
-        items = cast("list[Json]", _at(answer, outer))[: len(rows)]
+        items = cast("list[Json]", _at(response, outer))[: len(rows)]
         for item, row in zip(items, rows, strict=True):
             _put(item, inner, row)
-        return _replaced(answer, outer, items)
+        return _replaced(response, outer, items)
     if dialect.one_text:
-        return _replaced(answer, outer, rows[0] if rows else [])
-    return _replaced(answer, outer, rows)
+        return _replaced(response, outer, rows[0] if rows else [])
+    return _replaced(response, outer, rows)
 
 
 def _split(path: str) -> tuple[str, str]:
@@ -90,8 +90,8 @@ def _put(container: Json, path: str, value: object) -> None:
     container[leaf] = value
 
 
-def _replaced(answer: object, path: str, value: object) -> object:
+def _replaced(response: object, path: str, value: object) -> object:
     if not path:
         return value
-    _put(cast("Json", answer), path, value)
-    return answer
+    _put(cast("Json", response), path, value)
+    return response

@@ -94,7 +94,7 @@ class VectorCache:
         return len(self._vectors)
 
     def embed(self, model: str, texts: Sequence[str]) -> Matrix:
-        """Return float32 vectors of shape (len(texts), width), asking the model only for what is not kept."""
+        """Return float32 vectors of shape (len(texts), width), calling the model only for what is not kept."""
         keys = [(model, hashlib.sha256(text.encode()).digest()) for text in texts]
         found = self._look_up(keys)
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}

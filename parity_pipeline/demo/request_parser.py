@@ -1,7 +1,7 @@
-"""What a client asked of a demo gateway, or why it is refused.
+"""What a client requests of a demo gateway, or why it is refused.
 
-Here belongs the reading of a request body, strict in the way of the gateway's language. It knows no model and no HTTP
-server; a refusal is a status and one sentence.
+Here belongs the reading of a request body, strict in the way of the gateway's language. It depends on no model and no
+HTTP server; a refusal is a status and one sentence.
 """
 
 import json
@@ -41,7 +41,7 @@ class RefusalError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class EmbedRequest:
-    """A request that can be answered.
+    """A request that is accepted.
 
     Attributes:
         texts: One or more texts, none blank, none with a lone surrogate.
@@ -67,9 +67,9 @@ def read_request(body: bytes, *, models: Collection[str], default_model: str, le
     """
     if len(body) > BODY_LIMIT:
         raise RefusalError(413, f"the body has {len(body)} bytes, the limit is {BODY_LIMIT}")
-    asked = _read_object(body, lenient_unicode=lenient_unicode)
+    fields = _read_object(body, lenient_unicode=lenient_unicode)
     return EmbedRequest(
-        texts=_read_texts(asked.get("texts")), model=_read_model(asked.get("model"), models, default_model)
+        texts=_read_texts(fields.get("texts")), model=_read_model(fields.get("model"), models, default_model)
     )
 
 

@@ -1,6 +1,6 @@
-"""Which texts of a set a trial hits: all of them, or one that its fault can do something to.
+"""Which texts of a set a trial affects: all of them, or one that its fault can change.
 
-Here belongs the choice of a fault's scope, made from what the fault does to texts and never from what came of it.
+Here belongs the choice of a fault's scope, made from what the fault does to texts and never from the verdict.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ SEEDS: Final = 20_000
 """Seeds among which one is looked for."""
 
 IN_BETWEEN: Final = 8
-"""Requests behind a long one after which it is certainly answered: twice as many as are in flight at once."""
+"""Requests after a long one until its response has certainly arrived: twice as many as are in flight at once."""
 
 _FAULT: Final = {fault.name: fault for fault in FAULTS}
 
@@ -56,7 +56,7 @@ def _most_together(places: Sequence[int]) -> int:
 
 
 def touched(fault: Fault, place: int, block: SampleBlock, scope: Scope) -> bool:
-    """Tell whether a fault that hits a text changes anything that is answered for it, or for its neighbours."""
+    """Return whether a fault that hits a text changes the vector of that text or of its neighbours."""
     text = block.texts[place]
     if fault.name == "shift-after-blank":
         return not text.strip() and (place + 1) % BATCH != 0 and _refused_with(place, block) == 1
@@ -86,8 +86,8 @@ def _ends_request(place: int, _block: SampleBlock, _: Scope) -> bool:
     return (place + 1) % BATCH == 0
 
 
-def _asked_at_once(place: int, block: SampleBlock, _: Scope) -> bool:
-    return not _refused_with(place, block)  # else it is asked for in halves, which are no large batches
+def _sent_whole(place: int, block: SampleBlock, _: Scope) -> bool:
+    return not _refused_with(place, block)  # else the request is sent again in halves, which are small batches
 
 
 def _follows_long(place: int, block: SampleBlock, _: Scope) -> bool:
@@ -106,7 +106,7 @@ _NEEDS: Final[Mapping[str, Callable[[int, SampleBlock, Scope], bool]]] = Mapping
         "refuse-long": _is_long,
         "context-size": _strays_far,
         "drop-row": _ends_request,
-        "large-batch": _asked_at_once,
+        "large-batch": _sent_whole,
         "history": _follows_long,
         "equal-lengths": _has_equal_beside,
     }
@@ -115,12 +115,12 @@ _NEEDS: Final[Mapping[str, Callable[[int, SampleBlock, Scope], bool]]] = Mapping
 
 
 def _in_company(place: int, block: SampleBlock) -> bool:
-    """Tell whether a text's request has a later one beside it: it is not the last one, and is not asked again in halves."""
+    """Return whether a later request is beside that of a text: it is neither the last nor sent again in halves."""
     return place // BATCH < (len(block) - 1) // BATCH and not _refused_with(place, block)
 
 
 def _refused_with(place: int, block: SampleBlock) -> int:
-    """Return how many texts of a request are refused: any of them has the request asked again in halves."""
+    """Return how many texts of a request are refused: a single one has the request sent again in halves."""
     start = place // BATCH * BATCH
     return sum(not text.strip() or _has_surrogate(text) for text in block.texts[start : start + BATCH])
 
@@ -130,7 +130,7 @@ def _has_surrogate(text: str) -> bool:
 
 
 def _moves(text: str, changed: str) -> bool:
-    """Tell whether the model gives a changed text another direction."""
+    """Return whether the model gives a changed text another direction."""
     if changed == text:
         return False
     vectors = embedder().embed(MODEL, [text, changed])

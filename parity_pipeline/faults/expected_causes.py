@@ -1,7 +1,7 @@
 """The trials of the matrix: each fault at its rates, and which causes count as the right name for it.
 
-Here belongs the table, written from what each fault does and not from what a diagnosis says of it. A row may be added or
-mended where it was unfair to read, never so that a wrong name becomes a right one.
+Here belongs the table, written from what each fault does and not from what a diagnosis says of it. A row may be added
+or fixed where it was unfair, never so that a wrong name becomes a right one.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from parity_pipeline.core.outcomes import Side
 N = CauseName
 
 _UNSTEADY: Final = frozenset({N.CIRCUMSTANCES, N.BATCH_SIZE, N.CONCURRENCY, N.EQUAL_LENGTH, N.HISTORY, N.STALE_CACHE})
-"""A side that strays with its circumstances may truly be told to do so in several of them."""
+"""A side that depends on its circumstances may truly depend on several of them."""
 
 ONE_ROW: Final = 1 / 500
 
@@ -25,13 +25,13 @@ class Expected:
     """What counts as right for one fault.
 
     Attributes:
-        causes: Any one of these has to be named. Empty where a difference of no kind that has a name is to be left open.
-        beside: These may be named too; all else is wrong. A changed norm may always be told.
+        causes: Any one of these has to be named. Empty where no cause fits and none may be named.
+        beside: These may be named too; all else is wrong. A changed norm may always be named.
         error: Part of the message where the side cannot be used at all.
         by_row: Whether it hits texts by itself, so that it is tried on one row in 500 too.
         rows: How many rows of one request it takes to change anything.
         alike: Tried with raw vectors on both sides.
-        warm: Whether the same texts were asked the day before.
+        warm: Whether the same texts are sent the day before too.
     """
 
     causes: frozenset[CauseName] = frozenset()
@@ -84,7 +84,7 @@ EXPECTED: Final[Mapping[str, Expected]] = MappingProxyType(
         "quarter-width": Expected(
             causes=frozenset({N.TRUNCATED_DIMENSIONS, N.REINTERPRETED_BYTES}), beside=frozenset({N.WRONG_MODEL})
         ),
-        # the blank texts themselves are answered then, which the other side refuses
+        # the blank texts themselves get vectors then, while the other side refuses them
         "shift-after-blank": Expected(causes=frozenset({N.SHIFTED_ROWS}), beside=frozenset({N.REFUSED, N.BLANK})),
         "empty-vector": _named(N.NO_ANSWER, error="empty_vector"),
         "drop-row": _named(N.NO_ANSWER, error="wrong_count"),

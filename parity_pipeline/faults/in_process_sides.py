@@ -1,4 +1,4 @@
-"""The demo's gateways and the fault proxy in this process, reached through the real engine without a socket.
+"""The demo's gateways and the fault proxy in this process, reached through the real client without a socket.
 
 Here belong both sides as gateways of the steps, and the run context around them.
 """
@@ -35,7 +35,7 @@ from parity_pipeline.wire.side_config import SideConfig
 Result = TypeVar("Result")
 
 ADDRESS: Final = "http://gateway.invalid"
-"""Where the applications are asked; the name is one that never resolves."""
+"""Base URL of the applications; the name never resolves."""
 
 BATCH: Final = 32
 MODEL: Final = "wordllama-256"
@@ -66,7 +66,7 @@ def embedder() -> Embedder:
 
 
 def gateway(shape: Shape) -> Starlette:
-    """Return one of the demo's gateways as an application that answers in a repeatable order."""
+    """Return one of the demo's gateways as an application that responds in a repeatable order."""
     embed = VectorCache(embedder().embed).embed if shape.cached else embedder().embed
     return build_app(shape, embed, AtOnce())
 

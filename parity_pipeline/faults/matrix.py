@@ -1,7 +1,7 @@
-"""Run the whole matrix of faults through the real engine, the real judgement and the real diagnosis, in this process.
+"""Run every trial of the fault matrix by the steps of a real run, in this process.
 
-Here belongs one trial from its faults to a row of the table. Texts, sides, hits and what counts as right stand in
-modules of their own; `page` writes it down.
+Here belongs one trial, from its faults to a row of the table. Texts, sides, affected texts and what counts as right
+have modules of their own; `page` writes the document.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,14 +18,14 @@ from parity_pipeline.faults.affected_texts import scope_for
 from parity_pipeline.faults.expected_causes import Trial, trials
 from parity_pipeline.faults.in_process_sides import ALIKE, SHAPES, context_for, side_of
 from parity_pipeline.faults.texts import beginning, sample_set
-from parity_pipeline.faults.trial_run import COULD_NOT_RUN, Judged, ask_sound_sides, judge_spoilt, judged
+from parity_pipeline.faults.trial_run import COULD_NOT_RUN, Judged, fetch_clean_sides, judge_faulty, judged
 from parity_pipeline.steps.context import RunContext
 
 SEED: Final = 27_182
 """Seed of texts and faults: none that the diagnosis was made with."""
 
 SIZES: Final = (5, 50, 500)
-"""Sample-set sizes, of which the smallest that shows a fault is told."""
+"""Sample-set sizes; the page shows the smallest one that reveals a fault."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class Line:
 
 @dataclass
 class Matrix:
-    """All trials on the sets of one seed, in a folder of its own; the clean sides are asked once for each size.
+    """All trials on the sets of one seed, in a folder of its own; the clean sides run once for each size.
 
     Attributes:
         folder: Where the runs keep their files.
@@ -65,7 +65,7 @@ class Matrix:
     folder: Path
     seed: int = SEED
     block: SampleBlock = field(init=False)
-    _sound_runs: dict[tuple[bool, int], RunContext] = field(default_factory=dict[tuple[bool, int], RunContext])
+    _clean_runs: dict[tuple[bool, int], RunContext] = field(default_factory=dict[tuple[bool, int], RunContext])
     _clean: dict[tuple[bool, int], Judged] = field(default_factory=dict[tuple[bool, int], Judged])
 
     def __post_init__(self) -> None:
@@ -93,7 +93,7 @@ class Matrix:
     def clean(self, size: int, *, alike: bool) -> Judged:
         """Return what the product says of the sides without a fault."""
         if (alike, size) not in self._clean:
-            self._clean[alike, size] = judged(self._sound(size, alike=alike))
+            self._clean[alike, size] = judged(self._clean_run(size, alike=alike))
         return self._clean[alike, size]
 
     def _shows(self, trial: Trial, scope: Scope, size: int, largest: Judged) -> bool:
@@ -101,24 +101,24 @@ class Matrix:
         return found.differs(self.clean(size, alike=_alike(trial)))
 
     def _judged(self, trial: Trial, scope: Scope, size: int) -> Judged:
-        """Return what the product says of one sound side and one with the faults of a trial."""
+        """Return what the product says of one clean side and one with the faults of a trial."""
         shapes = ALIKE if _alike(trial) else SHAPES
         sides = {side: side_of(side, shapes, "", Scope(seed=self.seed)) for side in Side}
         sides[trial.side] = side_of(trial.side, shapes, ",".join(trial.faults), scope)
         with TemporaryDirectory(dir=self.folder) as folder:
             run = context_for(Path(folder), beginning(self.block, size), sides)
-            sound = self._sound(size, alike=_alike(trial))
-            return judge_spoilt(run, trial.side, sound, warm=any(one.warm for one in trial.wanted))
+            clean = self._clean_run(size, alike=_alike(trial))
+            return judge_faulty(run, trial.side, clean, warm=any(one.warm for one in trial.wanted))
 
-    def _sound(self, size: int, *, alike: bool) -> RunContext:
-        """Return the run on both sides without a fault, which are asked the first time."""
-        if (alike, size) not in self._sound_runs:
+    def _clean_run(self, size: int, *, alike: bool) -> RunContext:
+        """Return the run on both sides without a fault, which are fetched the first time."""
+        if (alike, size) not in self._clean_runs:
             shapes = ALIKE if alike else SHAPES
             sides = {side: side_of(side, shapes, "", Scope(seed=self.seed)) for side in Side}
-            run = context_for(self.folder / f"sound-{size}-{alike}", beginning(self.block, size), sides)
-            ask_sound_sides(run)
-            self._sound_runs[alike, size] = run
-        return self._sound_runs[alike, size]
+            run = context_for(self.folder / f"clean-{size}-{alike}", beginning(self.block, size), sides)
+            fetch_clean_sides(run)
+            self._clean_runs[alike, size] = run
+        return self._clean_runs[alike, size]
 
 
 def _alike(trial: Trial) -> bool:
@@ -126,7 +126,7 @@ def _alike(trial: Trial) -> bool:
 
 
 def is_right(trial: Trial, found: Judged, clean: Judged) -> bool:
-    """Say whether each fault of a trial is named and nothing else is; a norm that changed along may be told."""
+    """Say whether each fault of a trial is named and nothing else is; a norm that changed along may be named."""
     wanted = trial.wanted
     if found.verdict == COULD_NOT_RUN:
         return any(one.error and one.error in found.message for one in wanted)

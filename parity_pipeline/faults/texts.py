@@ -1,4 +1,4 @@
-"""The texts that the matrix of faults is run on: made-up traffic and hazard probes, the same for a seed.
+"""The texts that the matrix of faults is run on: made-up traffic and hazards, the same for a seed.
 
 Here belongs making and ordering them. Smaller sets are the beginnings of larger ones, so that "the smallest set that
 shows a fault" means one thing.
@@ -19,7 +19,7 @@ _LONGEST: Final = 12_000
 """Characters of the longest hazard that is taken: longer ones cost time."""
 
 _REFUSED: Final = ("blanks", "surrogates")
-"""Sets that both gateways refuse. One such text has a whole request asked again in halves, so they stand together."""
+"""Sets that both gateways refuse. One such text has its whole request sent again in halves, so they stand together."""
 
 _PLACES_OF_REFUSED: Final = (40, 20, *range(464, 494, 3))
 """Where they stand: a blank and a surrogate in different requests of the first 50 texts, ten in the last of 500."""
@@ -81,7 +81,7 @@ def traffic(size: int, seed: int) -> list[str]:
 
 
 def hazards(seed: int) -> Iterator[tuple[str, str]]:
-    """Yield category and text of the hazard probes, one of each set in turn, in a seeded order within each."""
+    """Yield category and text of the hazards, one of each set in turn, in a seeded order within each."""
     generator = random.Random(seed)  # noqa: S311 - as above
     piles: list[tuple[str, list[str]]] = []
     for name in (one for one in SETS if one not in _REFUSED):
@@ -95,7 +95,7 @@ def hazards(seed: int) -> Iterator[tuple[str, str]]:
 
 
 def sample_set(seed: int, size: int = 500) -> SampleBlock:
-    """Return a set whose first five texts are traffic, and of whose others about every second one is a hazard probe.
+    """Return a set whose first five texts are traffic, and of whose others about every second one is a hazard.
 
     Args:
         seed: Decides all of them.

@@ -29,7 +29,7 @@ class Judged:
     Attributes:
         verdict: A decision, or `COULD_NOT_RUN`.
         causes: Causes, and observations that do not affect the verdict.
-        findings: What the repeatability of a side is found to lack.
+        findings: Findings on the repeatability of a side.
         errors: Kinds of failed requests of either lane.
         message: The error where it could not run.
     """
@@ -67,37 +67,37 @@ class Judged:
         )
 
 
-def ask_sound_sides(run: RunContext) -> None:
-    """Draw the samples and ask both sides, so that trials on the same texts can take over what a sound side returned."""
+def fetch_clean_sides(run: RunContext) -> None:
+    """Draw the samples and fetch both sides, so that trials on the same texts can reuse the lane of a clean side."""
     draw_samples(run, DAY, MODEL)
     ask_sides(run, DAY, MODEL)
 
 
 def judged(run: RunContext) -> Judged:
-    """Judge what was asked of both sides."""
+    """Judge the stored lanes of both sides."""
     return Judged.of(judge_lanes(run, DAY, MODEL, run_id=RUN_ID))
 
 
-def judge_spoilt(run: RunContext, spoilt: Side, sound: RunContext, *, warm: bool) -> Judged:
-    """Ask a spoilt side, take over what the other one returned without a fault, and judge.
+def judge_faulty(run: RunContext, faulty: Side, clean: RunContext, *, warm: bool) -> Judged:
+    """Fetch a faulty side, take over the lane of the other one from a clean run, and judge.
 
     Args:
-        run: The run, with the spoilt side.
-        spoilt: Which side that is.
-        sound: A run on the same texts whose sides were asked; see `ask_sound_sides`.
-        warm: Whether the spoilt side is asked for the same texts the day before.
+        run: The run, with the faulty side.
+        faulty: Which side that is.
+        clean: A run on the same texts whose lanes are stored; see `fetch_clean_sides`.
+        warm: Whether the faulty side is sent the same texts the day before too.
     """
     try:
         if warm:
             draw_samples(run, DAY_BEFORE, MODEL)
-            ask_sides(run, DAY_BEFORE, MODEL, (spoilt,))
-        _take_over(sound.layout.samples(DAY, MODEL), run.layout.samples(DAY, MODEL))
-        ask_sides(run, DAY, MODEL, (spoilt,))
+            ask_sides(run, DAY_BEFORE, MODEL, (faulty,))
+        _take_over(clean.layout.samples(DAY, MODEL), run.layout.samples(DAY, MODEL))
+        ask_sides(run, DAY, MODEL, (faulty,))
     except GatewayError as error:
         return Judged(verdict=COULD_NOT_RUN, message=str(error))
-    other = next(side for side in Side if side is not spoilt)
+    other = next(side for side in Side if side is not faulty)
     for path in ("embeddings", "stability"):
-        _take_over(*(getattr(one.layout, path)(other, DAY, MODEL) for one in (sound, run)))
+        _take_over(*(getattr(one.layout, path)(other, DAY, MODEL) for one in (clean, run)))
     return judged(run)
 
 

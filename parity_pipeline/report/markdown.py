@@ -8,9 +8,11 @@ from collections.abc import Sequence
 
 from parity_pipeline.core.limits import ERROR_CHARACTERS, HEAD_CHARACTERS
 from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.report.advice import flip_advice
+from parity_pipeline.report.commands import backfill_command, run_command
 from parity_pipeline.report.escape import clipped, code, fenced, prose
 from parity_pipeline.report.numbers import NOTHING
-from parity_pipeline.report.row_view import RowView
+from parity_pipeline.report.row_view import RowView, errors_of, rows_of
 from parity_pipeline.report.sections.confidence import confidence
 from parity_pipeline.report.sections.coverage import collisions, coverage
 from parity_pipeline.report.sections.diagnosis import remarks, why
@@ -18,8 +20,8 @@ from parity_pipeline.report.sections.headline import counts, findings, opening
 from parity_pipeline.report.sections.measures import measures
 from parity_pipeline.report.sections.noise import noise
 from parity_pipeline.report.sentences import drift_cell, sentence, table
-from parity_pipeline.report.side_view import LATENCIES, SideView
-from parity_pipeline.report.view import ReportView, same_words, view_of
+from parity_pipeline.report.side_view import LATENCIES, SideView, sides_of
+from parity_pipeline.report.view import forced, same_words, sample_facts, shown, shown_rows
 
 
 def render_report(verdict: Verdict) -> str:
@@ -32,12 +34,12 @@ def render_report(verdict: Verdict) -> str:
     Args:
         verdict: The verdict; `rows` may be empty where pairing was refused.
     """
-    view = view_of(verdict)
+    sides = sides_of(verdict)
     sections = (
         opening(verdict),
         why(verdict),
         findings(verdict),
-        _flip(view),
+        _flip(verdict),
         counts(verdict),
         measures(verdict),
         confidence(verdict),
@@ -45,22 +47,21 @@ def render_report(verdict: Verdict) -> str:
         coverage(verdict),
         remarks(verdict),
         collisions(verdict),
-        _facts(view),
-        _samples(view),
-        _errors(view),
-        _drift(view),
-        _sample_set(view),
-        _reproduce(view),
+        _facts(verdict, *sides),
+        _samples(verdict, *sides),
+        _errors(verdict),
+        _drift(verdict, *sides),
+        _sample_set(verdict),
+        _reproduce(verdict),
     )
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
 
 
-def _flip(view: ReportView) -> list[str]:
-    return ["## What may be flipped next", "", *(f"- {sentence(advice)}" for advice in view.flip)]
+def _flip(verdict: Verdict) -> list[str]:
+    return ["## What may be flipped next", "", *(f"- {sentence(advice)}" for advice in flip_advice(verdict))]
 
 
-def _facts(view: ReportView) -> list[str]:
-    legacy, candidate = view.legacy, view.candidate
+def _facts(verdict: Verdict, legacy: SideView, candidate: SideView) -> list[str]:
     rows = [
         ("name", prose(legacy.label), prose(candidate.label)),
         ("URL", _known(legacy.url), _known(candidate.url)),
@@ -82,9 +83,9 @@ def _facts(view: ReportView) -> list[str]:
     return [
         "## What was compared",
         "",
-        f"- Date: {prose(view.date)}",
-        f"- Forced model: {code(view.model)}",
-        f"- {sentence(view.forced)}",
+        f"- Date: {prose(verdict.date)}",
+        f"- Forced model: {code(verdict.model)}",
+        f"- {sentence(forced(verdict))}",
         "",
         *table(("", "Legacy", "Candidate"), rows),
     ]
@@ -106,11 +107,11 @@ def _echoed(side: SideView) -> str:
     return ", ".join(f"{code(name) if name else 'not named'} ({rows})" for name, rows in side.echoed) or NOTHING
 
 
-def _samples(view: ReportView) -> list[str]:
-    lines = ["## Samples", "", prose(view.shown)]
-    if not view.rows:
+def _samples(verdict: Verdict, one: SideView, two: SideView) -> list[str]:
+    lines = ["## Samples", "", prose(shown(verdict))]
+    rows = rows_of(shown_rows(verdict), verdict.threshold)
+    if not rows:
         return lines
-    one, two = view.legacy, view.candidate
     delta = r"Max\|Δ\|"
     head = (
         "#",
@@ -127,7 +128,7 @@ def _samples(view: ReportView) -> list[str]:
         f"{one.initial} is the legacy side, {prose(one.label)}; {two.initial} is the candidate, {prose(two.label)}."
     )
     unit = f"{delta} is the largest difference of one element; “unit” is the same after both vectors got length 1."
-    return [*lines, "", *table(head, map(_sample, view.rows), right=(0, 3, 4, 5, 6, 7)), "", f"{legend} {unit}"]
+    return [*lines, "", *table(head, map(_sample, rows), right=(0, 3, 4, 5, 6, 7)), "", f"{legend} {unit}"]
 
 
 def _sample(row: RowView) -> Sequence[str]:
@@ -144,50 +145,51 @@ def _sample(row: RowView) -> Sequence[str]:
     )
 
 
-def _errors(view: ReportView) -> list[str]:
-    if not view.errors:
-        return []
+def _errors(verdict: Verdict) -> list[str]:
     rows = [
         (str(error.side), ", ".join(error.numbers), code(clipped(error.message, ERROR_CHARACTERS)))
-        for error in view.errors
+        for error in errors_of(shown_rows(verdict))
     ]
+    if not rows:
+        return []
     return ["## What the sides said in place of vectors", "", *table(("Side", "Samples #", "Message"), rows)]
 
 
-def _drift(view: ReportView) -> list[str]:
+def _drift(verdict: Verdict, legacy: SideView, candidate: SideView) -> list[str]:
     lines = ["## Drift notes", ""]
-    if not view.drift:
+    if not verdict.drift:
         return [*lines, "Nothing was observed."]
     rows = [
         (prose(row.field), drift_cell(row.field, row.legacy), drift_cell(row.field, row.candidate), same_words(row))
-        for row in view.drift
+        for row in verdict.drift
     ]
     return [
         *lines,
         "What callers meet on the wire, as both sides showed it during this run.",
         "",
         *table(
-            ("Field", f"Legacy ({prose(view.legacy.label)})", f"Candidate ({prose(view.candidate.label)})", "Same?"),
+            ("Field", f"Legacy ({prose(legacy.label)})", f"Candidate ({prose(candidate.label)})", "Same?"),
             rows,
         ),
     ]
 
 
-def _sample_set(view: ReportView) -> list[str]:
+def _sample_set(verdict: Verdict) -> list[str]:
     return [
         "## Sample set",
         "",
-        f"- {prose(view.sample_facts)}",
-        f"- Content hash: {_known(view.sample_hash)}",
-        f"- Sources: {_listed(view.sources)}",
+        f"- {prose(sample_facts(verdict.sample_set))}",
+        f"- Content hash: {_known(verdict.sample_set.hash)}",
+        f"- Sources: {_listed(verdict.sample_set.sources)}",
     ]
 
 
-def _reproduce(view: ReportView) -> list[str]:
+def _reproduce(verdict: Verdict) -> list[str]:
+    commands = (run_command(verdict.date, verdict.model), backfill_command(verdict.date, verdict.model))
     return [
         "## How to reproduce",
         "",
-        fenced(view.reproduce, "sh"),
+        fenced(commands, "sh"),
         "",
-        f"Judged by parity_pipeline {prose(view.package_version)}.",
+        f"Judged by parity_pipeline {prose(verdict.package_version)}.",
     ]

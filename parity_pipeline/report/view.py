@@ -1,22 +1,18 @@
-"""The evidence of one report: sides, rows, drift, sample set, commands, derived from a verdict once.
+"""What a report says of a run beside the judgement: why the model is forced, which rows it shows, which samples.
 
-Here belong choice, derivation and number formats. Text from samples, servers and settings stays raw in here: the
+Here belong choice and derivation of these few sentences. Text from samples, servers and settings stays raw in here: the
 layout escapes it. Words of advice belong to `advice`, what judges the evidence to `sections`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from parity_pipeline.core.limits import REPORT_ROWS
 from parity_pipeline.core.provenance import SampleSetIdentity
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.wire_drift import DriftRow
+from parity_pipeline.core.worst_rows import JudgedRow
 from parity_pipeline.report import numbers
-from parity_pipeline.report.advice import flip_advice
-from parity_pipeline.report.commands import backfill_command, run_command
-from parity_pipeline.report.row_view import ErrorView, RowView, errors_of, rows_of
 from parity_pipeline.report.sentences import Sentence, Verbatim
-from parity_pipeline.report.side_view import SideView, sides_of
 
 _WORST_FIRST = (
     "differences first, then missing answers, what a waiver or noise excuses, refusals by both and matches; within an "
@@ -25,59 +21,9 @@ _WORST_FIRST = (
 """The order of `core.tally.Tally.shown_rows` for a set that is larger than the table."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportView:
-    """What a report shows. Numbers are formatted, foreign text is raw.
-
-    Attributes:
-        forced: Why the model is forced.
-        shown: How many rows of how many are shown, and in what order.
-    """
-
-    date: str
-    endpoint: str
-    model: str
-    legacy: SideView
-    candidate: SideView
-    forced: Sentence
-    rows: tuple[RowView, ...]
-    shown: str
-    errors: tuple[ErrorView, ...]
-    flip: tuple[Sentence, ...]
-    drift: tuple[DriftRow, ...]
-    sample_hash: str
-    sample_facts: str
-    sources: tuple[str, ...]
-    reproduce: tuple[str, ...]
-    package_version: str
-
-
-def view_of(verdict: Verdict) -> ReportView:
-    """Derive the facts of a report from a verdict, and from nothing else.
-
-    Args:
-        verdict: The verdict, as core concluded it or as storage read it.
-    """
-    legacy, candidate = sides_of(verdict)
-    rows = rows_of(verdict.rows[:REPORT_ROWS], verdict.threshold)
-    return ReportView(
-        date=verdict.date,
-        endpoint=verdict.endpoint,
-        model=verdict.model,
-        legacy=legacy,
-        candidate=candidate,
-        forced=_forced(verdict.drift),
-        rows=rows,
-        shown=_shown(verdict, len(rows)),
-        errors=errors_of(verdict.rows[:REPORT_ROWS]),
-        flip=flip_advice(verdict),
-        drift=verdict.drift,
-        sample_hash=verdict.sample_set.hash,
-        sample_facts=_sample_facts(verdict.sample_set),
-        sources=verdict.sample_set.sources,
-        reproduce=(run_command(verdict.date, verdict.model), backfill_command(verdict.date, verdict.model)),
-        package_version=verdict.package_version,
-    )
+def shown_rows(verdict: Verdict) -> Sequence[JudgedRow]:
+    """Return the rows of the sample table."""
+    return verdict.rows[:REPORT_ROWS]
 
 
 def set_size(verdict: Verdict) -> int:
@@ -90,8 +36,9 @@ def same_words(row: DriftRow) -> str:
     return numbers.NOTHING if row.same is None else "yes" if row.same else "no"
 
 
-def _forced(drift: Sequence[DriftRow]) -> Sentence:
-    row = next((row for row in drift if row.field == "default model"), None)
+def forced(verdict: Verdict) -> Sentence:
+    """Return why every request names the model, as far as the wire showed it."""
+    row = next((row for row in verdict.drift if row.field == "default model"), None)
     if row is None or row.same is None:
         return (
             (
@@ -115,14 +62,17 @@ def _forced(drift: Sequence[DriftRow]) -> Sentence:
     )
 
 
-def _shown(verdict: Verdict, shown: int) -> str:
-    if not shown:
+def shown(verdict: Verdict) -> str:
+    """Return how many rows of how many the sample table holds, and in what order."""
+    rows = len(shown_rows(verdict))
+    if not rows:
         return "No sample was compared, so there are no rows to show."
-    if shown >= verdict.counts.samples:
+    if rows >= verdict.counts.samples:
         return f"All {numbers.things(verdict.counts.samples, 'sample')}, in the order of the set."
-    return f"{numbers.count(shown)} of {numbers.things(verdict.counts.samples, 'sample')}: {_WORST_FIRST}."
+    return f"{numbers.count(rows)} of {numbers.things(verdict.counts.samples, 'sample')}: {_WORST_FIRST}."
 
 
-def _sample_facts(sample_set: SampleSetIdentity) -> str:
+def sample_facts(sample_set: SampleSetIdentity) -> str:
+    """Return how many samples the set holds, and how many duplicates were dropped."""
     samples = numbers.things(sample_set.samples, "sample")
     return f"{samples}, {numbers.things(sample_set.duplicates_dropped, 'duplicate')} dropped"

@@ -25,9 +25,8 @@ from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline.core.waivers import Waiver
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.sources import SourceSpec
-from parity_pipeline.wire.adhoc import embed_rows, embed_texts
 from parity_pipeline.wire.experiments import ExperimentRun, run_experiments
-from parity_pipeline.wire.fetch_lane import LaneResult, fetch_lane, utc_now
+from parity_pipeline.wire.fetch_lane import LaneResult, embed_rows, embed_texts, fetch_lane, utc_now
 from parity_pipeline.wire.progress import Progress
 from parity_pipeline.wire.side_config import SideConfig
 
@@ -115,7 +114,7 @@ class Gateway:
         return embed_texts(self.config(), model, texts, transport=self._network())
 
     def embed_rows(self, model: str, block: SampleBlock) -> tuple[Sequence[FetchedRows], int]:
-        """Return the rows of a block and how many requests were sent; see `wire.adhoc.embed_rows`.
+        """Return the rows of a block and how many requests were sent; see `wire.fetch_lane.embed_rows`.
 
         Raises:
             GatewayError: The side cannot be used at all.

@@ -51,7 +51,7 @@ _AGREEING: Final = (Outcome.MATCH, Outcome.REFUSED_BY_BOTH)
 
 
 def diagnose_failures(run: RunContext, day: str, model: str, log: Callable[[str], None]) -> Diagnosis | None:
-    """Diagnose a date and model, store what was found, and return it; None where the lanes were not paired or the search broke.
+    """Diagnose a date and model, store the result, and return it; None without paired lanes or where the search broke.
 
     Args:
         run: Where files lie, the thresholds, and the gateways.
@@ -101,18 +101,18 @@ def _found(
         thresholds=run.thresholds,
         batch_size=batch,
         ordinals=[int(ordinal) for ordinal in chosen],
-        known=_other_models(run, picked, chosen, failing.ordinals, model) if failing.seen else {},
+        known=_other_models(run, picked, chosen, failing.ordinals, model) if failing.total else {},
     )
     follow_up = FollowUpQueries(
-        legacy=asking(run.gateways[Side.LEGACY], model),
-        candidate=asking(run.gateways[Side.CANDIDATE], model),
+        legacy=embedder(run.gateways[Side.LEGACY], model),
+        candidate=embedder(run.gateways[Side.CANDIDATE], model),
         requests=REQUESTS,
         texts=batch,
     )
     measured = stored_repeatability(run, header, day, model).tried
     experiments = [one for side in measured for one in for_diagnosis(side)]
-    result = diagnose(comparison, experiments, follow_up if failing.seen else None)
-    return replace(result, failing=failing.seen, collisions=collisions_of(legacy, candidate))
+    result = diagnose(comparison, experiments, follow_up if failing.total else None)
+    return replace(result, failing=failing.total, collisions=collisions_of(legacy, candidate))
 
 
 def _failing_rows(run: RunContext, parity: ParityFile, excuses: Collection[str]) -> tuple[FailingRows, list[int]]:
@@ -136,13 +136,13 @@ def _other_models(
     known: dict[str, Matrix32] = {}
     for other in run.models:
         for side in Side if other != model else ():
-            vectors = known_vectors(asking(run.gateways[side], other), texts, rows, len(picked.ids))
+            vectors = known_vectors(embedder(run.gateways[side], other), texts, rows, len(picked.ids))
             if vectors is not None:
                 known[f"{other!r} of the {side} side"] = vectors
     return known
 
 
-def asking(gateway: Gateway, model: str) -> Callable[[Sequence[str]], Sequence[Vector | None]]:
+def embedder(gateway: Gateway, model: str) -> Callable[[Sequence[str]], Sequence[Vector | None]]:
     """Return a function that embeds texts; None for what is refused, all None where the side cannot be used."""
 
     def ask(texts: Sequence[str]) -> Sequence[Vector | None]:
@@ -155,7 +155,7 @@ def asking(gateway: Gateway, model: str) -> Callable[[Sequence[str]], Sequence[V
 
 
 def collisions_of(legacy: FetchedRows, candidate: FetchedRows) -> tuple[OneSided, ...]:
-    """Return the collisions that one side alone has, among the rows with a vector of the usual dimension on both sides."""
+    """Return the collisions that one side alone has, among rows of the usual dimension on both sides."""
     widths = [int(np.bincount(rows.dimensions()).argmax()) if len(rows) else 0 for rows in (legacy, candidate)]
     if not all(widths):
         return ()
@@ -164,9 +164,9 @@ def collisions_of(legacy: FetchedRows, candidate: FetchedRows) -> tuple[OneSided
     if not len(both):
         return ()
     ids = [legacy.ids[int(row)] for row in both]
-    old, new = (matrix[both] for matrix in matrices)
+    left, right = (matrix[both] for matrix in matrices)
     found = (
-        one_sided(Side.LEGACY, scan(old, ids), new, ids),
-        one_sided(Side.CANDIDATE, scan(new, ids), old, ids),
+        one_sided(Side.LEGACY, scan(left, ids), right, ids),
+        one_sided(Side.CANDIDATE, scan(right, ids), left, ids),
     )
     return tuple(one for one in found if one.groups)

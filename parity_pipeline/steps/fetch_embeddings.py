@@ -113,7 +113,7 @@ def _provenance(
         dialect=config.dialect.name,
         date=day,
         model=model,
-        model_asked=config.asked_name(model),
+        model_asked=config.requested_name(model),
         models_echoed=result.models_echoed,
         server_headers=result.server_headers,
         sample_set_hash=header.hash,
@@ -131,5 +131,5 @@ def _provenance(
         errors_by_kind=result.errors_by_kind,
         latency_ms={name: value for name, value in asdict(result.latency).items() if value is not None},
         usage=result.tokens,
-        doubts=result.doubts,
+        doubts=result.caveats,
     )

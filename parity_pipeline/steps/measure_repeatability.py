@@ -1,6 +1,6 @@
-"""Measure the repeatability of one side: the same texts, asked in different ways, against each other.
+"""Measure the repeatability of one side: the same texts, sent in different ways, and their vectors compared.
 
-Here belongs the step, and reading back what it stored where it belongs to the lanes at hand. What is asked and what it
+Here belongs the step, and reading back what it stored where it belongs to the lanes at hand. What is sent and what it
 shows belongs to `core.stability`, how it is sent to `wire.experiments`.
 """
 
@@ -19,7 +19,7 @@ from parity_pipeline.storage.sample_set_files import SampleSetFile
 
 
 def measure_repeatability(run: RunContext, side: Side, day: str, model: str) -> StabilityRecord:
-    """Ask one side the same texts in different ways, store what that showed, and return it.
+    """Send one side the same texts in different ways, store what that showed, and return it.
 
     A side that cannot be reached has no noise floor, and the record says so: it must not cost the date its verdict.
 

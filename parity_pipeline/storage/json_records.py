@@ -1,7 +1,7 @@
 """Records of the core as JSON: the one serialiser of everything that is stored as JSON.
 
-Here belong writing and strict reading of any frozen dataclass, with pydantic. What a file of one kind holds belongs to the
-module of its kind, how files of earlier versions are read to `older_versions`.
+Here belong writing and strict reading of any frozen dataclass, with pydantic. What a file of one kind holds belongs to
+the module of its kind, how files of earlier versions are read to `older_versions`.
 
 Written JSON has sorted keys, is ASCII (so that no text of a sample or server acts on a terminal) and holds no NaN. Read
 JSON must have exactly the fields of the record, also those that have a default, each of its very type.

@@ -1,7 +1,7 @@
 """Documents that earlier versions stored, as this version stores them: old JSON object in, new JSON object out.
 
-Here belongs everything that is known of earlier forms. What an earlier version did not know stays empty and claims nothing.
-Checking the result is left to the strict reader of `json_records`.
+Here belongs everything that is known of earlier forms. What an earlier version did not know stays empty and claims
+nothing. Checking the result is left to the strict reader of `json_records`.
 """
 
 from collections.abc import Mapping
@@ -183,7 +183,7 @@ def diagnosis_file(value: Json) -> Json:
 
 
 def parity_header(value: Json) -> Json:
-    """Return the header of a parity file of version 2 without its grades: they depend on thresholds, and are made anew."""
+    """Return the header of a parity file of version 2 without grades: they depend on thresholds, and are made anew."""
     grades = (Outcome.MATCH, Outcome.MISMATCH)
     counts = {name: count for name, count in value["counts"].items() if name not in grades and count}
     if compared := sum(value["counts"].get(name, 0) for name in grades):

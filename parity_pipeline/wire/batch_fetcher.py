@@ -1,6 +1,7 @@
-"""The pieces that a batch ends in: with its vectors, with a trouble, or not asked for at all.
+"""One batch from its request to its rows: send, decode, retry, split.
 
-Here belongs the making of rows. What leads to them belongs to `batch_fetcher`.
+Here belong the attempts at one batch and the rows that it ends with. What to do about each kind of error belongs to
+`retry_policy`, the order of rows and the end of a lane to `lane`.
 """
 
 import asyncio
@@ -16,76 +17,40 @@ import tenacity
 from parity_pipeline.core.fetched_rows import FetchedRows, Piece
 from parity_pipeline.core.limits import ERROR_CHARACTERS
 from parity_pipeline.core.outcomes import RowStatus
-from parity_pipeline.wire.client import AttemptError, Client, HttpResponse
+from parity_pipeline.wire.client import Client, HttpResponse
 from parity_pipeline.wire.decode import Decoded, Decoder
 from parity_pipeline.wire.encode import Batch, RequestEncoder, encode_text
-from parity_pipeline.wire.error_text import is_page, one_line, retry_after, server_words
-from parity_pipeline.wire.gateway_errors import MalformedResponse, unusable
+from parity_pipeline.wire.error_text import error_message, is_page, one_line, retry_after
+from parity_pipeline.wire.gateway_errors import AttemptError, MalformedResponse, unusable
 from parity_pipeline.wire.pacing import ConcurrencyLimiter, RateLimiter
 from parity_pipeline.wire.progress import LaneCounters
 from parity_pipeline.wire.retry_policy import OnExhausted, Rule, kind_of_status, rule_of
 from parity_pipeline.wire.side_config import SideConfig
 
-
-def piece_of(batch: Batch, reply: HttpResponse, decoded: Decoded) -> Piece:
-    """Return the rows of a batch that was answered with its vectors."""
-    rows, dimension = decoded.vectors.shape
-    return Piece(
-        FetchedRows(
-            start=batch.start,
-            ids=batch.ids,
-            values=np.ascontiguousarray(decoded.vectors).reshape(-1),
-            offsets=np.arange(rows + 1, dtype=np.int32) * np.int32(dimension),
-            status=[RowStatus.OK] * rows,
-            http_status=[reply.status] * rows,
-            errors=[None] * rows,
-            request_ids=[reply.request_id] * rows,
-            latency_ms=[reply.latency_ms] * rows,
-        ),
-        decoded.model,
-    )
-
-
-def ended(batch: Batch, rule: Rule, trouble: AttemptError) -> Piece:
-    """Return the rows of a batch that ends without vectors, in the way its rule says."""
-    rows = FetchedRows.without_vectors(
-        batch.as_block(),
-        rule.ends_as,
-        str(trouble)[:ERROR_CHARACTERS],
-        http_status=trouble.http_status,
-        request_id=trouble.request_id,
-        latency_ms=trouble.latency_ms,
-    )
-    return Piece(rows)
-
-
-def not_asked(batch: Batch, reason: str) -> Piece:
-    """Return rows for samples that a stopped lane no longer asks for."""
-    error = f"not asked: {reason}"[:ERROR_CHARACTERS]
-    return Piece(FetchedRows.without_vectors(batch.as_block(), RowStatus.FAILED, error))
-
-
-CANARY_TEXT: Final = "which model answers here"
-"""A plain text no side has reason to refuse, asked when no batch was answered yet and one is in trouble."""
+CANARY_TEXT: Final = "which model is this"
+"""A plain text that no side has reason to refuse, sent when an attempt fails before any batch got its vectors."""
+_TURNS_BEFORE_DECODING: Final = 2
+"""Turns of the event loop in which the next request is sent before a response is decoded: in the first it gets its
+connection, in the second aiohttp writes it (from Python 3.12 on, already in the first)."""
 _FREE_RETRIES: Final = 100
-"""Retries a lane has before `retry_share` is looked at: a share of a few requests means nothing."""
+"""Retries that are allowed before `retry_share` applies: a share of a few requests means nothing."""
 
 
 class LaneOverError(AttemptError):
-    """A request that was not sent, for its lane stopped or came to its deadline while the request waited its turn."""
+    """A request that was not sent, because its lane stopped or reached its deadline while the request was queued."""
 
 
-OnAnswer = Callable[[HttpResponse, Decoded], None]
+OnResponse = Callable[[HttpResponse, Decoded], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchContext:
-    """What asking takes from outside, so that tests can stand in for it.
+    """What all batches of a lane share; tests replace the client, the clocks and the random numbers.
 
     Attributes:
         client: Sends one body.
-        gate: Bounds what is in flight.
-        pacer: Bounds the rate.
+        concurrency_limiter: Bounds the requests in flight.
+        rate_limiter: Bounds the rate.
         sleep: Waits so many seconds.
         clock: The time now, with a time zone.
         seconds_left: Seconds until the lane's deadline.
@@ -93,8 +58,8 @@ class BatchContext:
     """
 
     client: Client
-    gate: ConcurrencyLimiter
-    pacer: RateLimiter
+    concurrency_limiter: ConcurrencyLimiter
+    rate_limiter: RateLimiter
     sleep: Callable[[float], Awaitable[None]]
     clock: Callable[[], datetime]
     seconds_left: Callable[[], float]
@@ -102,28 +67,29 @@ class BatchContext:
 
 
 class BatchFetcher:
-    """Settles batches of one lane.
+    """Fetches batches of one lane.
 
     Attributes:
-        counts: What was sent and met so far.
-        stopped: Why nothing more is to be sent; "" while asking goes on.
+        encoder: Builds request bodies.
+        counters: Requests, responses and errors so far.
+        stopped: Why nothing more is to be sent; "" while the lane goes on.
     """
 
-    def __init__(self, config: SideConfig, model: str, around: BatchContext, on_answer: OnAnswer) -> None:
+    def __init__(self, config: SideConfig, model: str, context: BatchContext, on_response: OnResponse) -> None:
         """Prepare what all batches share."""
         self._config = config
-        self._asked = config.asked_name(model)
-        self.shape = RequestEncoder(config.dialect, self._asked)
-        self._around = around
-        self._on_answer = on_answer
+        self._model = config.requested_name(model)
+        self.encoder = RequestEncoder(config.dialect, self._model)
+        self._context = context
+        self._on_response = on_response
         self._decoder = Decoder(config.dialect)
-        self._run = f"{around.random.getrandbits(32):08x}"
+        self._run = f"{context.random.getrandbits(32):08x}"
         self._canary_lock = asyncio.Lock()
-        self._canary_done = False
-        self.counts = LaneCounters()
+        self._canary_sent = False
+        self.counters = LaneCounters()
         self.stopped = ""
 
-    async def settle(self, batch: Batch) -> AsyncIterator[Piece]:
+    async def fetch(self, batch: Batch) -> AsyncIterator[Piece]:
         """Yield pieces that together hold each sample of the batch once, in ascending order.
 
         Raises:
@@ -133,55 +99,55 @@ class BatchFetcher:
         while waiting:
             part = waiting.pop()
             if self.stopped:
-                yield not_asked(part, self.stopped)
+                yield not_requested(part, self.stopped)
                 continue
             try:
-                yield await self._ask(part)
+                yield await self._with_retries(part)
             except LaneOverError as over:
-                yield not_asked(part, over.detail)
-            except AttemptError as trouble:
-                rule = rule_of(trouble.kind)
-                await self._judge_side(rule, trouble)
-                if rule.then is OnExhausted.SPLIT and len(part) > 1:
-                    self.counts.malformed_batches += rule.ends_as is RowStatus.MALFORMED
+                yield not_requested(part, over.detail)
+            except AttemptError as error:
+                rule = rule_of(error.kind)
+                await self._check_side(rule, error)
+                if rule.on_exhausted is OnExhausted.SPLIT and len(part) > 1:
+                    self.counters.malformed_batches += rule.ends_as is RowStatus.MALFORMED
                     middle = (len(part) + 1) // 2
                     waiting += [part.part(middle, len(part)), part.part(0, middle)]
                 else:
-                    yield ended(part, rule, trouble)
+                    yield without_vectors(part, rule, error)
 
-    async def _ask(self, batch: Batch) -> Piece:
-        """Return the rows of a batch, after as many attempts as its troubles are worth.
+    async def _with_retries(self, batch: Batch) -> Piece:
+        """Return the rows of a batch, after as many attempts as the rules of its errors allow.
 
         Raises:
-            Trouble: The last one.
+            AttemptError: The last one.
         """
-        body = self.shape.body(batch.texts)
+        body = self.encoder.body(batch.texts)
         attempt = 0
 
         async def once() -> Piece:
             nonlocal attempt
             attempt += 1
-            self.counts.retries += attempt > 1
+            self.counters.retries += attempt > 1
             request_id = f"{self._run}-{batch.start}-{len(batch)}-{attempt}"
-            reply, decoded = await self.send(body, request_id, len(batch))
-            return piece_of(batch, reply, decoded)
+            response, decoded = await self.send(body, request_id, len(batch))
+            return with_vectors(batch, response, decoded)
 
-        # Nearly every batch is answered at once; for those, looking at how to retry would take longer than asking.
+        # Nearly every batch succeeds at once; for those, preparing the retries would take longer than the request.
         first: AttemptError | None = None
         try:
             return await once()
-        except AttemptError as trouble:
-            first = trouble
+        except AttemptError as error:
+            first = error
 
         async def again() -> Piece:
             nonlocal first
             if first is not None:
-                trouble, first = first, None
-                raise trouble
+                error, first = first, None
+                raise error
             return await once()
 
         retrying = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception(self._worth_retrying),
+            retry=tenacity.retry_if_exception(self._may_retry),
             stop=self._stop,
             wait=self._wait,
             sleep=self._sleep,
@@ -192,133 +158,173 @@ class BatchFetcher:
     async def send(
         self, body: bytes, request_id: str, texts: int, *, counted: bool = True
     ) -> tuple[HttpResponse, Decoded]:
-        """Send a body once and read its answer.
+        """Send a body once and decode the response.
 
         Args:
             body: The request body.
             request_id: Its id.
             texts: Texts in it.
-            counted: Whether an answer without vectors is a trouble of the lane.
+            counted: Whether a response without vectors counts as an error of the lane.
 
         Raises:
-            Trouble: There are no vectors in what came.
+            AttemptError: The response, if any, holds no vectors.
         """
-        around = self._around
+        context = self._context
         try:
-            async with around.gate:
-                await around.pacer.turn(texts)
+            async with context.concurrency_limiter:
+                await context.rate_limiter.turn(texts)
                 self._check_lane()
-                self.counts.requests += 1
-                seconds = min(self._config.timeouts.total, max(around.seconds_left(), 0.001))
-                reply = await around.client.send(body, request_id, seconds=seconds)
-            self.counts.http_answers += 1
-            await asyncio.sleep(0)  # the next request leaves before this answer is read
-            decoded = self._without_secrets(self._read(reply, texts))
+                self.counters.requests += 1
+                seconds = min(self._config.timeouts.total, max(context.seconds_left(), 0.001))
+                response = await context.client.send(body, request_id, seconds=seconds)
+            self.counters.responses += 1
+            for _ in range(_TURNS_BEFORE_DECODING):
+                await asyncio.sleep(0)
+            decoded = self._without_secrets(self._decode(response, texts))
         except LaneOverError:
             raise
-        except AttemptError as trouble:
-            self._note(trouble, counted=counted)
+        except AttemptError as error:
+            self._note(error, counted=counted)
             raise
-        self.counts.answered += 1
-        self.counts.tokens.update(decoded.usage)
-        around.gate.answered(reply.latency_ms / texts)
-        self._on_answer(reply, decoded)
-        return reply, decoded
+        self.counters.with_vectors += 1
+        self.counters.tokens.update(decoded.usage)
+        context.concurrency_limiter.on_success(response.latency_ms / texts)
+        self._on_response(response, decoded)
+        return response, decoded
 
     def _check_lane(self) -> None:
-        """Send nothing more for a lane that is over.
+        """Let nothing more be sent for a lane that is over.
 
         Raises:
             LaneOverError: It is.
         """
-        if self.stopped or self._around.seconds_left() <= 0:
+        if self.stopped or self._context.seconds_left() <= 0:
             raise LaneOverError("deadline", self.stopped or "the lane's deadline has passed")
 
     def _without_secrets(self, decoded: Decoded) -> Decoded:
-        """Blot secrets out of the names in an answer: a server may repeat what it was sent anywhere."""
+        """Mask secrets in the names that a response holds: a server may repeat what it was sent anywhere."""
         if not self._config.secrets:
             return decoded
         hide = self._config.without_secrets
         usage = {hide(name): count for name, count in decoded.usage.items()}
         return replace(decoded, model=hide(decoded.model), usage=usage)
 
-    def _read(self, reply: HttpResponse, texts: int) -> Decoded:
-        content_type = reply.headers.get("content-type", "")
-        if reply.status != 200:
-            kind = kind_of_status(reply.status)
-            words = server_words(reply.body, content_type)
+    def _decode(self, response: HttpResponse, texts: int) -> Decoded:
+        content_type = response.headers.get("content-type", "")
+        if response.status != 200:
+            kind = kind_of_status(response.status)
+            message = error_message(response.body, content_type)
             if kind == "redirect":
-                words = f"it redirects to {_without_query(reply.headers.get('location', ''))}, which is not followed"
-            raise self._trouble(reply, kind, words)
+                target = _without_query(response.headers.get("location", ""))
+                message = f"it redirects to {target}, which is not followed"
+            raise self._error(response, kind, message)
         try:
-            return self._decoder.decode(reply.body, texts)
-        except MalformedResponse as found:
-            detail = found.detail
-            if is_page(bytes(reply.body[:200]).decode("utf-8", "replace"), content_type):
-                detail = server_words(reply.body, content_type)
+            return self._decoder.decode(response.body, texts)
+        except MalformedResponse as malformed:
+            detail = malformed.detail
+            if is_page(bytes(response.body[:200]).decode("utf-8", "replace"), content_type):
+                detail = error_message(response.body, content_type)
             elif "json" not in content_type:
                 detail += f" (content type {content_type[:60]!r})"
-            raise self._trouble(reply, found.kind, detail) from None
+            raise self._error(response, malformed.kind, detail) from None
 
-    def _trouble(self, reply: HttpResponse, kind: str, detail: str) -> AttemptError:
+    def _error(self, response: HttpResponse, kind: str, detail: str) -> AttemptError:
         return AttemptError(
             kind,
             one_line(self._config.without_secrets(detail)),
-            http_status=reply.status,
-            retry_after=retry_after(reply.headers, self._around.clock()),
-            latency_ms=reply.latency_ms,
-            request_id=reply.request_id,
+            http_status=response.status,
+            retry_after=retry_after(response.headers, self._context.clock()),
+            latency_ms=response.latency_ms,
+            request_id=response.request_id,
         )
 
-    def _note(self, trouble: AttemptError, *, counted: bool) -> None:
+    def _note(self, error: AttemptError, *, counted: bool) -> None:
         if counted:
-            self.counts.troubles[trouble.kind] += 1
-        if trouble.http_status in (429, 503):
-            self._around.gate.overloaded()
-        if trouble.retry_after:
-            self._around.pacer.hold(min(trouble.retry_after, self._config.retry_seconds))
+            self.counters.errors_by_kind[error.kind] += 1
+        if error.http_status in (429, 503):
+            self._context.concurrency_limiter.on_overload()
+        if error.retry_after:
+            self._context.rate_limiter.hold(min(error.retry_after, self._config.retry_seconds))
 
-    def _worth_retrying(self, error: BaseException) -> bool:
-        allowed = max(_FREE_RETRIES, self._config.retry_share * self.counts.requests)
-        passes = isinstance(error, AttemptError) and not isinstance(error, LaneOverError)
-        return passes and not self.stopped and self.counts.retries < allowed
+    def _may_retry(self, error: BaseException) -> bool:
+        allowed = max(_FREE_RETRIES, self._config.retry_share * self.counters.requests)
+        retryable = isinstance(error, AttemptError) and not isinstance(error, LaneOverError)
+        return retryable and not self.stopped and self.counters.retries < allowed
 
     def _stop(self, state: tenacity.RetryCallState) -> bool:
-        trouble = state.outcome.exception() if state.outcome else None
-        attempts = rule_of(trouble.kind).attempts if isinstance(trouble, AttemptError) else 1
+        error = state.outcome.exception() if state.outcome else None
+        attempts = rule_of(error.kind).attempts if isinstance(error, AttemptError) else 1
         most = self._config.attempts if attempts is None else min(attempts, self._config.attempts)
         too_long = state.idle_for + self._wait(state, mean=True) > self._config.retry_seconds
         return state.attempt_number >= most or too_long
 
     def _wait(self, state: tenacity.RetryCallState, *, mean: bool = False) -> float:
-        """Return the seconds before the next attempt: full jitter around a doubling mean, or what the server asked."""
-        trouble = state.outcome.exception() if state.outcome else None
-        asked = trouble.retry_after if isinstance(trouble, AttemptError) else None
+        """Return the seconds before the next attempt: jitter around a doubling mean, at least the server's Retry-After."""
+        error = state.outcome.exception() if state.outcome else None
+        requested = error.retry_after if isinstance(error, AttemptError) else None
         middle = min(self._config.backoff_seconds * 2 ** (state.attempt_number - 1), self._config.backoff_max_seconds)
-        own = middle if mean else self._around.random.uniform(0.5, 1.5) * middle
-        return max(own, asked or 0.0)
+        backoff = middle if mean else self._context.random.uniform(0.5, 1.5) * middle
+        return max(backoff, requested or 0.0)
 
     async def _sleep(self, seconds: float) -> None:
-        await self._around.sleep(min(seconds, max(self._around.seconds_left(), 0.0)))
+        await self._context.sleep(min(seconds, max(self._context.seconds_left(), 0.0)))
 
-    async def _judge_side(self, rule: Rule, trouble: AttemptError) -> None:
-        """Find out, while no batch was answered yet, whether the trouble is the batch's or the side's.
+    async def _check_side(self, rule: Rule, error: AttemptError) -> None:
+        """Find out, while no batch got its vectors yet, whether the batch or the side is the cause of an error.
 
         Raises:
-            GatewayError: It is the side's.
+            GatewayError: It is the side.
         """
-        if rule.then is OnExhausted.STOP:
-            raise unusable(self._config, self._asked, trouble)
+        if rule.on_exhausted is OnExhausted.STOP:
+            raise unusable(self._config, self._model, error)
         async with self._canary_lock:
-            if self.counts.answered or self._canary_done or self.stopped:
+            if self.counters.with_vectors or self._canary_sent or self.stopped:
                 return
-            self._canary_done = True
+            self._canary_sent = True
             try:
-                await self.send(self.shape.body([encode_text(CANARY_TEXT)]), f"{self._run}-canary", 1)
-            except AttemptError as again:
-                raise unusable(self._config, self._asked, again) from None
+                await self.send(self.encoder.body([encode_text(CANARY_TEXT)]), f"{self._run}-canary", 1)
+            except AttemptError as canary_error:
+                raise unusable(self._config, self._model, canary_error) from None
+
+
+def with_vectors(batch: Batch, response: HttpResponse, decoded: Decoded) -> Piece:
+    """Return the rows of a batch whose response holds its vectors."""
+    rows, dimension = decoded.vectors.shape
+    return Piece(
+        FetchedRows(
+            start=batch.start,
+            ids=batch.ids,
+            values=np.ascontiguousarray(decoded.vectors).reshape(-1),
+            offsets=np.arange(rows + 1, dtype=np.int32) * np.int32(dimension),
+            status=[RowStatus.OK] * rows,
+            http_status=[response.status] * rows,
+            errors=[None] * rows,
+            request_ids=[response.request_id] * rows,
+            latency_ms=[response.latency_ms] * rows,
+        ),
+        decoded.model,
+    )
+
+
+def without_vectors(batch: Batch, rule: Rule, error: AttemptError) -> Piece:
+    """Return the rows of a batch that ends without vectors, with the status of its rule."""
+    rows = FetchedRows.without_vectors(
+        batch.as_block(),
+        rule.ends_as,
+        str(error)[:ERROR_CHARACTERS],
+        http_status=error.http_status,
+        request_id=error.request_id,
+        latency_ms=error.latency_ms,
+    )
+    return Piece(rows)
+
+
+def not_requested(batch: Batch, reason: str) -> Piece:
+    """Return rows for samples of a stopped lane that were never sent."""
+    error = f"not requested: {reason}"[:ERROR_CHARACTERS]
+    return Piece(FetchedRows.without_vectors(batch.as_block(), RowStatus.FAILED, error))
 
 
 def _without_query(location: str) -> str:
-    """Return the target of a redirect without what may be a ticket in its query."""
+    """Return the target of a redirect without its query, which may hold a ticket."""
     return location.partition("?")[0].partition("#")[0] or "nowhere"

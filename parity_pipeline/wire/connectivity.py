@@ -1,6 +1,6 @@
-"""One text to one side, for `parity doctor`: does it answer, in the dialect that is set, with this model?
+"""One text to one side, for `parity doctor`: does it return a vector, in the configured dialect, with this model?
 
-Here belongs the single question. What an answer without vectors means is told by `gateway_errors`, as in a fetch.
+Here belongs this one request. The message for a response without vectors comes from `gateway_errors`, as in a fetch.
 """
 
 from collections.abc import Sequence
@@ -21,13 +21,13 @@ CONNECTIVITY_TEXT = "hello"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectivityCheck:
-    """One line of the doctor's answer.
+    """One line of `parity doctor`.
 
     Attributes:
-        name: What was tried, an `Aspect`.
-        ok: Whether it holds; None where an earlier fault kept it from being tried.
+        name: What was checked, an `Aspect`.
+        ok: Whether it holds; None if an earlier check failed, so that this one was not made.
         detail: What was found.
-        remedy: What to do; "" where it holds.
+        remedy: What to do; "" if it holds.
     """
 
     name: str
@@ -38,12 +38,12 @@ class ConnectivityCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectivityResult:
-    """What one text showed of a side.
+    """Result of sending one text to a side.
 
     Attributes:
-        checks: One line an `Aspect`, in their order.
-        dimension: Length of the vector; 0 where none came.
-        observation: What the wire looked like; None where no vector came.
+        checks: One line per `Aspect`, in their order.
+        dimension: Length of the vector; 0 without a vector.
+        observation: What the response looked like; None without a vector.
     """
 
     checks: Sequence[ConnectivityCheck]
@@ -59,7 +59,7 @@ class ConnectivityResult:
 def check_connectivity(
     config: SideConfig, model: str, *, transport: httpx.AsyncBaseTransport | None = None
 ) -> ConnectivityResult:
-    """Ask a side for one text's vector, without retries.
+    """Request the vector of one text from a side, without retries.
 
     Args:
         config: The side.
@@ -78,7 +78,7 @@ def check_connectivity(
         return ConnectivityResult(checks=_until(fault))
     row = rows[0]
     if row.status[0] is not RowStatus.OK:
-        detail = f"the text {CONNECTIVITY_TEXT!r} is answered with {row.errors[0]}"
+        detail = f"the request for the text {CONNECTIVITY_TEXT!r} failed with {row.errors[0]}"
         return ConnectivityResult(
             checks=_checks(
                 config,
@@ -95,11 +95,11 @@ def check_connectivity(
 
 def _checks(config: SideConfig, model_check: ConnectivityCheck) -> tuple[ConnectivityCheck, ...]:
     return (
-        ConnectivityCheck(name=Aspect.REACHABLE, ok=True, detail=f"{config.url} answers"),
+        ConnectivityCheck(name=Aspect.REACHABLE, ok=True, detail=f"{config.url} responds"),
         ConnectivityCheck(
             name=Aspect.CREDENTIALS, ok=True, detail="accepted" if config.bearer_token else "none needed"
         ),
-        ConnectivityCheck(name=Aspect.DIALECT, ok=True, detail=f"speaks {config.dialect.name}"),
+        ConnectivityCheck(name=Aspect.DIALECT, ok=True, detail=f"uses {config.dialect.name}"),
         model_check,
     )
 
@@ -112,21 +112,21 @@ def _until(fault: UnusableSideError) -> tuple[ConnectivityCheck, ...]:
             found = True
             checks.append(ConnectivityCheck(name=aspect, ok=False, detail=fault.problem, remedy=fault.remedy))
         elif found:
-            checks.append(ConnectivityCheck(name=aspect, ok=None, detail=f"not tried: not {fault.aspect}"))
+            checks.append(ConnectivityCheck(name=aspect, ok=None, detail=f"not checked: not {fault.aspect}"))
         else:
             checks.append(ConnectivityCheck(name=aspect, ok=True, detail="holds"))
     return tuple(checks)
 
 
 def _model_check(config: SideConfig, model: str, result: LaneResult, dimension: int) -> ConnectivityCheck:
-    asked = config.asked_name(model)
+    requested = config.requested_name(model)
     echoed = next(iter(result.models_echoed), "")
-    if echoed and echoed.removesuffix(":latest") != asked.removesuffix(":latest"):
+    if echoed and echoed.removesuffix(":latest") != requested.removesuffix(":latest"):
         return ConnectivityCheck(
             name=Aspect.MODEL,
             ok=False,
-            detail=f"asked for {asked!r}, it says it used {echoed!r}",
+            detail=f"requested {requested!r}, but it reports {echoed!r}",
             remedy=f"Give this side's name of the model under sides.{config.side}.model_names.",
         )
-    named = f"{asked!r} answers" if echoed else f"{asked!r} is answered, by a model it does not name"
+    named = f"{requested!r} works" if echoed else f"{requested!r} works; the response does not name its model"
     return ConnectivityCheck(name=Aspect.MODEL, ok=True, detail=f"{named}, {dimension} dimensions")

@@ -1,8 +1,8 @@
-"""Answers to vectors: the bytes of a body straight into float32, or a named reason why not.
+"""Responses to vectors: the bytes of a body straight into float32, or a named reason why not.
 
-Here belongs the strict reading of a 200. A fast path reads what nearly every answer looks like without making a Python
-object of a number; whatever it is not sure of goes to `json_fallback`, which is slow and decides. Neither guesses: vectors
-are taken only when it is certain which text each belongs to.
+Here belongs the strict reading of a 200. A fast path reads what nearly every response looks like without making a Python
+object of a number; whatever it is unsure of goes to `json_fallback`, which is slow and decides. Neither guesses: vectors
+are accepted only if it is certain which text each belongs to.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from parity_pipeline.wire.dialects import Dialect
 from parity_pipeline.wire.gateway_errors import MalformedResponse
-from parity_pipeline.wire.json_fallback import load_carefully, vector_of, vector_of_base64
+from parity_pipeline.wire.json_fallback import load_slowly, vector_of, vector_of_base64
 from parity_pipeline.wire.json_path import FieldPath, describe_fields, is_array
 
 Matrix = NDArray[Any]
@@ -25,12 +25,12 @@ _MOST_TOKENS = 2**53
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What an answer holds.
+    """The content of a response.
 
     Attributes:
         vectors: float32, shape (texts, dimension), in the order of the texts.
-        model: The model the answer names; "" where it names none.
-        usage: Token counts the answer reports.
+        model: The model that the response names; "" if it names none.
+        usage: Token counts that the response reports.
     """
 
     vectors: NDArray[np.float32]
@@ -38,12 +38,12 @@ class Decoded:
     usage: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
-class _Unsure(Exception):  # noqa: N818 - no error, but a change of path
-    """The fast path cannot tell; the careful one can."""
+class _Unsure(Exception):  # noqa: N818 - not an error, but a change of path
+    """The fast path is unsure; the slow one decides."""
 
 
 class Decoder:
-    """Reads the answers of one dialect. Not for several threads at once: it reuses one parser's memory."""
+    """Reads the responses of one dialect. Not for several threads at once: it reuses one parser's memory."""
 
     def __init__(self, dialect: Dialect) -> None:
         """Prepare the paths of the dialect."""
@@ -55,12 +55,12 @@ class Decoder:
         self._parser = simdjson.Parser()
 
     def decode(self, body: bytes | bytearray, count: int) -> Decoded:
-        """Return the vectors of an answer to `count` texts.
+        """Return the vectors of a response to `count` texts.
 
         Null, NaN and infinities become NaN and infinite values; numbers beyond float32 become infinite.
 
         Raises:
-            MalformedAnswer: The answer does not hold exactly one vector a text; names a kind of `policy.RULES`.
+            MalformedResponse: It does not hold exactly one vector per text; names a kind of `retry_policy.RULES`.
         """
         # A traceback would keep the parser's memory in use, so a reason leaves the fast path as plain values.
         reason: tuple[str, str] | None = None
@@ -72,7 +72,7 @@ class Decoder:
             reason = (found.kind, found.detail)
         if reason is not None:
             raise MalformedResponse(*reason)
-        return self._assemble(load_carefully(body), count, _careful_matrix)
+        return self._assemble(load_slowly(body), count, _slow_matrix)
 
     def _fast(self, body: bytes | bytearray, count: int) -> Decoded:
         try:
@@ -119,7 +119,7 @@ class Decoder:
 
 
 def _brackets(body: bytes | bytearray, most: int) -> int:
-    """Return how often `[` occurs in a body, `most` where it is more. Looking for each is faster than counting all."""
+    """Return how often `[` occurs in a body, at most `most`. Finding one after another is faster than counting all."""
     found, at = 0, body.find(_OPEN)
     while at >= 0 and found < most:
         found, at = found + 1, body.find(_OPEN, at + 1)
@@ -131,29 +131,29 @@ def _is_count(value: Any) -> bool:
     return type(value) in (int, float) and 0 <= value < _MOST_TOKENS and value == int(value)
 
 
-def _wrong_count(asked: int, came: int) -> MalformedResponse:
-    return MalformedResponse("wrong_count", f"{came} vectors for {asked} texts")
+def _wrong_count(texts: int, vectors: int) -> MalformedResponse:
+    return MalformedResponse("wrong_count", f"{vectors} vectors for {texts} texts")
 
 
 def _check_lengths(lengths: list[int]) -> int:
     """Return the one length that all vectors have.
 
     Raises:
-        MalformedAnswer: A vector is empty, or lengths differ.
+        MalformedResponse: A vector is empty, or lengths differ.
     """
     low, high = min(lengths), max(lengths)
     if low == 0:
         raise MalformedResponse("empty_vector", f"vector {lengths.index(0)} of {len(lengths)} is empty")
     if low != high:
-        raise MalformedResponse("ragged", f"vectors of {low} to {high} numbers in one answer")
+        raise MalformedResponse("ragged", f"vectors of {low} to {high} numbers in one response")
     return low
 
 
 def _positions(order: FieldPath, items: list[Any]) -> NDArray[np.intp]:
-    """Return which row comes first, second and so on, from the positions that the rows state.
+    """Return the order of the rows from the positions that they state.
 
     Raises:
-        MalformedAnswer: The positions are not 0 to n - 1, once each.
+        MalformedResponse: The positions are not 0 to n - 1, once each.
     """
     stated = [order.find_in(item) for item in items]
     if any(type(value) is not int for value in stated) or sorted(stated) != list(range(len(items))):
@@ -162,7 +162,7 @@ def _positions(order: FieldPath, items: list[Any]) -> NDArray[np.intp]:
     return np.argsort(np.array(stated, np.intp))
 
 
-def _careful_matrix(rows: Any) -> Matrix:
+def _slow_matrix(rows: Any) -> Matrix:
     for row in rows:
         if not isinstance(row, list):
             raise MalformedResponse("not_numbers", f"{type(row).__name__} where a vector was expected")
@@ -171,18 +171,18 @@ def _careful_matrix(rows: Any) -> Matrix:
 
 
 class _FastMatrix:
-    """Numbers from simdjson arrays through its buffers."""
+    """Numbers from simdjson arrays, through their buffers."""
 
     def __init__(self, brackets: int) -> None:
-        """Keep how often `[` occurs in the body, where that is no more than the vectors and their array need."""
+        """Take how often `[` occurs in the body, which is once per vector and once for their array, or more."""
         self._brackets = brackets
 
     def __call__(self, rows: Any) -> Matrix:
         """Return the rows as float64, shape (rows, dimension).
 
         Raises:
-            _Unsure: A row is no array, or holds something that is no number.
-            MalformedAnswer: A row is empty, or lengths differ.
+            _Unsure: A row is not an array, or holds something other than numbers.
+            MalformedResponse: A row is empty, or lengths differ.
         """
         lengths: list[int] = []
         for row in rows:
@@ -205,10 +205,10 @@ class _FastMatrix:
         return flat.reshape(len(lengths), dimension)
 
     def _refuse_nested(self, rows: Any, count: int) -> None:
-        """Leave arrays within a vector to the careful path: the buffer would flatten `[1, [2]]` to two numbers.
+        """Leave arrays within a vector to the slow path: the buffer would flatten `[1, [2]]` to two numbers.
 
-        The arrays of the body are counted. Where there are more than the vectors need, say in a list of warnings, each
-        vector is looked at by itself.
+        The arrays of the body are counted. If there are more than the vectors need, for example in a list of warnings, each
+        vector is checked by itself.
         """
         if self._brackets <= count + 1:
             return

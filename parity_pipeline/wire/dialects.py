@@ -1,6 +1,6 @@
-"""Dialects: how texts become a request body and an answer becomes vectors, as rows of data.
+"""Dialects: how texts become a request body and a response becomes vectors, as rows of data.
 
-Here belong the record, the built-in rows and the lookup. Encoding and decoding by a row belong to `encode` and
+Here belong the record and the built-in rows. Encoding and decoding by a row belong to `encode` and
 `decode`.
 """
 
@@ -11,20 +11,20 @@ from typing import Any, Final
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """How one kind of gateway is spoken to.
+    """The request and response format of one kind of gateway.
 
     A field path names nested fields with dots and the elements of an array with `[]`, such as `data[].embedding`.
 
     Attributes:
-        name: How settings call it.
+        name: Its name in the settings.
         path: Path of the embed endpoint below the base URL.
         texts_field: Request field for the texts.
-        model_field: Request field for the model; None where the endpoint knows one model only.
-        vectors_field: Response path of the vectors; "" where the whole answer is the array.
-        order_field: Response path of each vector's position, such as `data[].index`; None where order is positional.
-        model_echo_field: Response path of the model that answered; None where it is never named.
-        dimension_field: Response path of the stated dimension; None where it is never stated.
-        usage_field: Response path of the token usage; None where it is never stated.
+        model_field: Request field for the model; None if the endpoint has only one model.
+        vectors_field: Response path of the vectors; "" if the whole response is the array.
+        order_field: Response path of each vector's position, such as `data[].index`; None if the order is positional.
+        model_echo_field: Response path of the model that was used; None if it is never named.
+        dimension_field: Response path of the stated dimension; None if it is never stated.
+        usage_field: Response path of the token usage; None if it is never stated.
         extra_fields: Further request fields, sent as they are.
         one_text: The endpoint takes one text, as a string and not as an array.
         base64: Vectors come as base64 of little-endian float32.

@@ -1,7 +1,7 @@
 """Texts to request bodies, each text encoded once.
 
-Here belong the encoding of one text, the body of a batch, and the plan that cuts a stream of samples into batches.
-What a body means to a server belongs to `dialects`.
+Here belong the encoding of one text, the body of a batch, and the plan that divides a stream of samples into batches.
+The format of a body belongs to `dialects`.
 """
 
 import json
@@ -38,7 +38,7 @@ class Batch:
         return Batch(self.start + first, self.ids[first:last], self.texts[first:last])
 
     def as_block(self) -> SampleBlock:
-        """Return the samples without their texts, for rows that need no more."""
+        """Return the samples without their texts, for rows without vectors."""
         return SampleBlock(self.start, self.ids, [""] * len(self), [""] * len(self))
 
 
@@ -57,8 +57,8 @@ class RequestEncoder:
         """Encode once what all bodies share.
 
         Args:
-            dialect: How the side is spoken to.
-            model: The model to ask for; None to leave the field out.
+            dialect: The dialect of the side.
+            model: The model to request; None to leave the field out.
         """
         rest: dict[str, Any] = dict(dialect.extra_fields)
         if dialect.model_field is not None and model is not None:
@@ -71,7 +71,7 @@ class RequestEncoder:
         self.overhead = len(self._head) + len(self._tail)
 
     def body(self, texts: Sequence[bytes]) -> bytes:
-        """Return the request body for encoded texts; exactly one of them where the dialect takes one text."""
+        """Return the request body for encoded texts; exactly one of them if the dialect takes one text."""
         return self._head + b",".join(texts) + self._tail
 
 
@@ -83,11 +83,11 @@ def _encode_value(value: Any) -> bytes:
 
 
 def plan(samples: Iterable[SampleBlock], *, texts: int, size: int, overhead: int) -> Iterator[Batch]:
-    """Cut a stream of samples into batches, lazily and the same way each time.
+    """Divide a stream of samples into batches, lazily and the same way each time.
 
     Args:
         samples: The samples in their order, without a gap.
-        texts: Largest number of texts of a batch.
+        texts: Largest number of texts in a batch.
         size: Largest size of a body in bytes; a longer text makes a batch of its own.
         overhead: Bytes of a body beside its texts.
 

@@ -1,6 +1,6 @@
-"""What a server says in an answer that is not vectors: its error text, the title of a page, a wish to wait.
+"""The text of a response without vectors: its error message, the title of a page, its `Retry-After`.
 
-Here belong readings of foreign words for people; they are cut, made one line, and decide nothing but how long to wait.
+Here belongs reading foreign text for people: it is truncated and made one line. Only `Retry-After` has an effect.
 """
 
 import html
@@ -24,10 +24,10 @@ def one_line(text: str) -> str:
     return " ".join(_CONTROL.sub(" ", text).split())[:ERROR_CHARACTERS]
 
 
-def server_words(body: bytes | bytearray, content_type: str) -> str:
-    """Return what an error answer says: a field of its JSON, the title of its page, or its first words.
+def error_message(body: bytes | bytearray, content_type: str) -> str:
+    """Return the message of an error response: a field of its JSON, the title of its page, or the beginning of its text.
 
-    >>> server_words(b'{"error": {"message": "model not found"}}', "application/json")
+    >>> error_message(b'{"error": {"message": "model not found"}}', "application/json")
     'model not found'
     """
     text = bytes(body[:_READ_BYTES]).decode("utf-8", "replace")
@@ -39,31 +39,31 @@ def server_words(body: bytes | bytearray, content_type: str) -> str:
             else "a web page"
         )
     try:
-        said = _said(json.loads(text), depth=4)
+        message = _message_in(json.loads(text), depth=4)
     except (ValueError, RecursionError):
-        said = text
-    return one_line(said) or "no words"
+        message = text
+    return one_line(message) or "no message"
 
 
 def is_page(text: str, content_type: str) -> bool:
-    """Return whether an answer is HTML, by its type or its first characters."""
+    """Return whether a response is HTML, by its type or its first characters."""
     return "html" in content_type.lower() or text.lstrip("\ufeff \t\r\n").lower().startswith(("<!doctype", "<html"))
 
 
-def _said(value: Any, depth: int) -> str:
+def _message_in(value: Any, depth: int) -> str:
     if isinstance(value, str):
         return value
     if depth and isinstance(value, dict):
         for name in _FIELDS:
             if value.get(name):
-                return _said(value[name], depth - 1)
+                return _message_in(value[name], depth - 1)
     if depth and isinstance(value, list) and value:
-        return _said(value[0], depth - 1)
+        return _message_in(value[0], depth - 1)
     return json.dumps(value)
 
 
 def retry_after(headers: Mapping[str, str], today: datetime) -> float | None:
-    """Return the seconds a `Retry-After` header asks to wait, from seconds or an HTTP date; None where none is usable.
+    """Return the seconds to wait of a `Retry-After` header, from seconds or an HTTP date; None if there is no valid one.
 
     Args:
         headers: Response headers, case-insensitive.
@@ -73,8 +73,8 @@ def retry_after(headers: Mapping[str, str], today: datetime) -> float | None:
     if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text):
         return float(text)
     try:
-        then = parsedate_to_datetime(text)
+        date = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError):
         return None
-    aware = then if then.tzinfo else then.replace(tzinfo=UTC)
+    aware = date if date.tzinfo else date.replace(tzinfo=UTC)
     return max(0.0, (aware - today).total_seconds())

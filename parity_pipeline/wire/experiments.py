@@ -1,7 +1,7 @@
-"""Try a side against itself: send exactly the requests that a plan names, as many at once as it says.
+"""Measure the repeatability of a side: send exactly the requests that a plan names, as many at once as it says.
 
-Here belongs one request as one call: the texts given, in the order given, never cut, merged or bisected; what comes back
-without vectors is an answer too. Which requests are sent belongs to `core.stability`. A fetch of rows belongs to `fetch_lane`.
+Here belongs one request as one call: the texts given, in the order given, never cut, merged or split; an error is a result
+too. Which requests are sent belongs to `core.stability`. A fetch of rows belongs to `fetch_lane`.
 """
 
 import asyncio
@@ -18,31 +18,32 @@ from parity_pipeline.core.limits import ERROR_CHARACTERS
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.core.stability.records import Response, Step, Texts
 from parity_pipeline.wire.batch_fetcher import CANARY_TEXT, BatchContext, BatchFetcher
-from parity_pipeline.wire.client import AttemptError, Client, HttpResponse, transport_for
+from parity_pipeline.wire.client import Client, HttpResponse
 from parity_pipeline.wire.decode import Decoded
 from parity_pipeline.wire.encode import encode_text
 from parity_pipeline.wire.fetch_lane import run_anywhere, utc_now
-from parity_pipeline.wire.gateway_errors import unusable
+from parity_pipeline.wire.gateway_errors import AttemptError, unusable
 from parity_pipeline.wire.pacing import ConcurrencyLimiter, RateLimiter
 from parity_pipeline.wire.retry_policy import OnExhausted, rule_of
 from parity_pipeline.wire.side_config import SideConfig
+from parity_pipeline.wire.transport import transport_for
 
 ATTEMPTS: Final = 2
-"""Times one request is sent at most, the second time only for a trouble that may pass: an experiment that a single 503 spoils
-proves nothing, and one that is retried for minutes is no longer the one that was planned."""
+"""Times one request is sent at most, the second time only after an error that may pass: an experiment that a single 503 can
+end proves nothing, and one that is retried for minutes is no longer the one that was planned."""
 
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExperimentRun(Generic[Result]):
-    """What a dialogue came to.
+    """Result of a dialogue.
 
     Attributes:
-        result: What it returned.
+        result: What the dialogue returned.
         requests: Requests sent, retries included.
         first: Time of the first request, ISO 8601 in UTC.
-        last: Time of the last answer, ISO 8601 in UTC.
+        last: Time of the last response, ISO 8601 in UTC.
     """
 
     result: Result
@@ -63,17 +64,17 @@ def run_experiments(
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     random: Random | None = None,
 ) -> ExperimentRun[Result]:
-    """Send each step that a dialogue yields and send it the answers, until it returns.
+    """Send the requests of each step that a dialogue yields, and its responses back to it, until it returns.
 
-    The side's caps on rates, its concurrency, its timeouts and its deadline hold as in a fetch. A request beyond `most` or
-    the deadline is not sent and answered as FAILED.
+    The side's limits on rates and concurrency, its timeouts and its deadline hold as in a fetch. A request beyond `most`
+    or the deadline is not sent, and its response is FAILED.
 
     Args:
         config: The side.
         model: The model of the partition.
-        dialogue: Yields steps, is sent one answer a request in their order.
+        dialogue: Yields steps; is sent one response per request in their order.
         most: Largest number of requests, retries included.
-        transport: Replaces the network.
+        transport: Reslots the network.
         clock: The time of day.
         now: Monotonic seconds.
         sleep: Waits.
@@ -84,10 +85,10 @@ def run_experiments(
     """
     network = transport or transport_for(config)
     deadline = now() + config.lane_seconds if config.lane_seconds else float("inf")
-    around = BatchContext(
+    context = BatchContext(
         client=Client(config, network, now),
-        gate=ConcurrencyLimiter(config.concurrency, now, adaptive=False),
-        pacer=RateLimiter(config.requests_per_second, config.texts_per_second, now, sleep),
+        concurrency_limiter=ConcurrencyLimiter(config.concurrency, now, adaptive=False),
+        rate_limiter=RateLimiter(config.requests_per_second, config.texts_per_second, now, sleep),
         sleep=sleep,
         clock=clock,
         seconds_left=lambda: deadline - now(),
@@ -96,7 +97,7 @@ def run_experiments(
 
     async def run() -> ExperimentRun[Result]:
         first = clock().isoformat(timespec="milliseconds")
-        sender = _Sender(config, model, around, most)
+        sender = _Sender(config, model, context, most)
         async with network:
             result = await sender.conduct(dialogue)
         last = clock().isoformat(timespec="milliseconds")
@@ -108,79 +109,79 @@ def run_experiments(
 class _Sender:
     """Sends the requests of one dialogue."""
 
-    def __init__(self, config: SideConfig, model: str, around: BatchContext, most: int) -> None:
+    def __init__(self, config: SideConfig, model: str, context: BatchContext, most: int) -> None:
         self._config = config
-        self._asked = config.asked_name(model)
-        self._around = around
+        self._model = config.requested_name(model)
+        self._context = context
         self._most = most
-        self._asker = BatchFetcher(config, model, around, _unheard)
-        self._run = f"{around.random.getrandbits(32):08x}"
+        self._fetcher = BatchFetcher(config, model, context, _ignored)
+        self._run = f"{context.random.getrandbits(32):08x}"
         self.requests = 0
 
     async def conduct(self, dialogue: Generator[Step, Sequence[Response], Result]) -> Result:
         try:
             step = next(dialogue)
             while True:
-                step = dialogue.send(await self._answers(step))
+                step = dialogue.send(await self._responses(step))
         except StopIteration as end:
             return end.value
 
-    async def _answers(self, step: Step) -> list[Response]:
-        places = asyncio.Semaphore(min(step.at_once, self._config.concurrency))
+    async def _responses(self, step: Step) -> list[Response]:
+        slots = asyncio.Semaphore(min(step.at_once, self._config.concurrency))
         async with asyncio.TaskGroup() as tasks:
-            asked = [tasks.create_task(self._in_place(request, places)) for request in step.requests]
-        return [task.result() for task in asked]
+            sent = [tasks.create_task(self._in_slot(request, slots)) for request in step.requests]
+        return [task.result() for task in sent]
 
-    async def _in_place(self, request: Texts, places: asyncio.Semaphore) -> Response:
-        async with places:
-            return await self._answer(request)
+    async def _in_slot(self, request: Texts, slots: asyncio.Semaphore) -> Response:
+        async with slots:
+            return await self._response(request)
 
-    async def _answer(self, request: Texts) -> Response:
-        """Return what came for a request.
+    async def _response(self, request: Texts) -> Response:
+        """Return the response to a request.
 
         Raises:
-            GatewayError: It is in trouble, and nothing but trouble came so far, not for a plain text either.
+            GatewayError: Every request so far failed, and one for a plain text does too.
         """
-        body = self._asker.shape.body([encode_text(text) for text in request])
+        body = self._fetcher.encoder.body([encode_text(text) for text in request])
         left = min(ATTEMPTS, self._config.attempts)
         while True:
             left -= 1
-            if why := self._spent():
+            if why := self._exhausted():
                 return Response(status=RowStatus.FAILED, words=why)
             try:
                 return Response(status=RowStatus.OK, vectors=(await self._send(body, len(request))).vectors)
-            except AttemptError as trouble:
-                rule = rule_of(trouble.kind)
+            except AttemptError as error:
+                rule = rule_of(error.kind)
                 if not left or rule.attempts is not None:
-                    await self._judge_side(trouble)
-                    return Response(status=rule.ends_as, words=str(trouble)[:ERROR_CHARACTERS])
-                await self._wait(trouble)
+                    await self._check_side(error)
+                    return Response(status=rule.ends_as, words=str(error)[:ERROR_CHARACTERS])
+                await self._wait(error)
 
-    def _spent(self) -> str:
+    def _exhausted(self) -> str:
         if self.requests >= self._most:
-            return f"not asked: the {self._most} requests are used up"
-        return "not asked: the side's deadline has passed" if self._around.seconds_left() <= 0 else ""
+            return f"not requested: the {self._most} requests are used up"
+        return "not requested: the side's deadline has passed" if self._context.seconds_left() <= 0 else ""
 
     async def _send(self, body: bytes, texts: int) -> Decoded:
         self.requests += 1
-        _, decoded = await self._asker.send(body, f"{self._run}-try-{self.requests}", texts)
+        _, decoded = await self._fetcher.send(body, f"{self._run}-try-{self.requests}", texts)
         return decoded
 
-    async def _wait(self, trouble: AttemptError) -> None:
-        asked = min(trouble.retry_after or 0.0, self._config.retry_seconds)
-        own = self._around.random.uniform(0.5, 1.5) * self._config.backoff_seconds
-        await self._around.sleep(max(0.0, min(max(asked, own), self._around.seconds_left())))
+    async def _wait(self, error: AttemptError) -> None:
+        requested = min(error.retry_after or 0.0, self._config.retry_seconds)
+        backoff = self._context.random.uniform(0.5, 1.5) * self._config.backoff_seconds
+        await self._context.sleep(max(0.0, min(max(requested, backoff), self._context.seconds_left())))
 
-    async def _judge_side(self, trouble: AttemptError) -> None:
-        if rule_of(trouble.kind).then is OnExhausted.STOP:
-            raise unusable(self._config, self._asked, trouble)
-        if self._asker.counts.answered:
+    async def _check_side(self, error: AttemptError) -> None:
+        if rule_of(error.kind).on_exhausted is OnExhausted.STOP:
+            raise unusable(self._config, self._model, error)
+        if self._fetcher.counters.with_vectors:
             return
         try:
-            await self._send(self._asker.shape.body([encode_text(CANARY_TEXT)]), 1)
-        except AttemptError as again:
-            raise unusable(self._config, self._asked, again) from None
+            await self._send(self._fetcher.encoder.body([encode_text(CANARY_TEXT)]), 1)
+        except AttemptError as canary_error:
+            raise unusable(self._config, self._model, canary_error) from None
 
 
-def _unheard(_reply: HttpResponse, _decoded: Decoded) -> None:
-    """Make nothing of an answer beside its vectors: what the wire looks like is told by a fetch."""
+def _ignored(_response: HttpResponse, _decoded: Decoded) -> None:
+    """Ignore the response beside its vectors: a fetch observes it for the report of wire drift."""

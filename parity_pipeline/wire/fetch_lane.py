@@ -1,50 +1,53 @@
-"""Fetch the vectors of a sample set from one side: the door of this room.
+"""Fetch the vectors of a sample set, or of a few texts, from one side: what other packages call.
 
-Here belong the call that others make, its result and its defaults. What happens inside belongs to `lane`.
+Here belong these calls, their result and their defaults. How a lane runs belongs to `lane`.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from random import Random, SystemRandom
 from typing import TypeVar
 
 import httpx
+import numpy as np
+from numpy.typing import NDArray
 
 from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock, Staging
+from parity_pipeline.core.samples import sample_id
 from parity_pipeline.core.wire_drift import WireObservation
-from parity_pipeline.wire.client import transport_for
 from parity_pipeline.wire.lane import Lane, LaneParts
 from parity_pipeline.wire.pacing import Latency
 from parity_pipeline.wire.progress import Progress
 from parity_pipeline.wire.side_config import SideConfig
+from parity_pipeline.wire.transport import transport_for
 
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneResult:
-    """What a fetch came to beside its rows. Counts of rows cover what an earlier run had settled too.
+    """Result of a fetch beside its rows. Counts of rows include those kept from an earlier run.
 
     Attributes:
-        models_echoed: Rows with vectors, by the model their answer named; "" where it named none.
-        server_headers: Response headers that say what software answered.
+        models_echoed: Rows with vectors, by the model that their response named; "" if it named none.
+        server_headers: Response headers that name the server's software.
         fetched_from: Time of the first request, ISO 8601 in UTC.
-        fetched_to: Time of the last answer, ISO 8601 in UTC.
+        fetched_to: Time of the last response, ISO 8601 in UTC.
         requests: Requests sent, retries included.
         retries: Requests sent again.
         status_counts: Rows by `RowStatus`, every one named.
-        observation: What the wire looked like.
-        stopped_early: Why the lane gave up before its end; "" where it did not.
-        errors_by_kind: Attempts without vectors, by kind of `policy.RULES`.
-        latency: Percentiles over answers with vectors.
-        tokens: Tokens the side says it used, by its own field name.
-        kept: Rows that an earlier run had settled and that were not asked for again.
-        doubts: Reasons why even good vectors prove less than they seem to.
+        observation: What the responses looked like.
+        stopped_early: Why the lane stopped before its end; "" if it did not.
+        errors_by_kind: Attempts without vectors, by kind of `retry_policy.RULES`.
+        latency: Percentiles over responses with vectors.
+        tokens: Tokens that the side reports, by its own field name.
+        kept: Rows kept from an earlier run and not requested again.
+        caveats: Reasons why even good vectors prove less than they seem to.
         seconds: How long the fetch took.
     """
 
@@ -61,7 +64,7 @@ class LaneResult:
     latency: Latency
     tokens: Mapping[str, int] = field(default_factory=dict[str, int])
     kept: int = 0
-    doubts: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
     seconds: float = 0.0
 
 
@@ -93,7 +96,7 @@ def fetch_lane(
         samples: Consecutive blocks from ordinal 0 on; read as they are needed.
         sink: Takes rows strictly in ordinal order, each sample exactly once. What it raises ends the fetch.
         staging: Keeps what was fetched until it is published; rows it holds from an earlier run are not fetched again.
-        progress: Told where the fetch stands, at most every `PROGRESS_SECONDS`, and at its end.
+        progress: Called with the progress, at most every `PROGRESS_SECONDS`, and at its end.
         total: Number of samples, where known, for the time left.
         transport: Replaces the network.
         clock: The time of day.
@@ -102,11 +105,11 @@ def fetch_lane(
         random: Jitter and request ids.
 
     Returns:
-        What it came to. A lane that stopped early has FAILED rows for what it did not ask, and says why.
+        The result. A lane that stopped early has FAILED rows for samples that it did not request, and says why.
 
     Raises:
         GatewayError: The side cannot be used at all: nothing listens, unknown model, other dialect, refused token.
-        ArtifactError: The staging or the sink cannot write. What was staged stays, and the next run goes on from there.
+        ArtifactError: The staging or the sink cannot write. What was staged stays, and the next run continues from there.
     """
     parts = LaneParts(
         transport=transport or transport_for(config),
@@ -126,11 +129,58 @@ def fetch_lane(
     return run_anywhere(run)
 
 
-def run_anywhere(run: Callable[[], Awaitable[Result]]) -> Result:
-    """Run a coroutine to its end, in a thread of its own where this one already has a loop.
+def embed_texts(
+    config: SideConfig, model: str, texts: Sequence[str], *, transport: httpx.AsyncBaseTransport | None = None
+) -> Sequence[NDArray[np.float32] | None]:
+    """Return one vector per text in the same order, None where the side returns none; texts may be repeated.
 
-    The task itself returns nothing: putting back the handler of Ctrl-C, asyncio asks for the `repr` of the task, and so
-    of its result. For some megabytes of vectors that took longer than asking for them.
+    A diagnosis uses it for its follow-up queries.
+
+    Args:
+        config: The side.
+        model: The model of the partition.
+        texts: The texts.
+        transport: Replaces the network.
+
+    Raises:
+        GatewayError: The side cannot be used at all.
+    """
+    block = SampleBlock(0, [sample_id(text) for text in texts], list(texts), [""] * len(texts))
+    fetched, _ = embed_rows(config, model, block, transport=transport)
+    vectors: list[NDArray[np.float32] | None] = []
+    for rows in fetched:
+        spans = zip(rows.offsets[:-1], rows.offsets[1:], strict=True)
+        vectors.extend(rows.values[low:high].copy() if high > low else None for low, high in spans)
+    return vectors
+
+
+def embed_rows(
+    config: SideConfig, model: str, block: SampleBlock, *, transport: httpx.AsyncBaseTransport | None = None
+) -> tuple[Sequence[FetchedRows], int]:
+    """Return the rows of a block, in order, and the number of requests sent; no request is retried more than once.
+
+    Requests are cut as in a lane, and as many are in flight. A confirmation uses it to repeat whole requests.
+
+    Args:
+        config: The side.
+        model: The model of the partition.
+        block: The texts, from ordinal 0 on.
+        transport: Replaces the network.
+
+    Raises:
+        GatewayError: The side cannot be used at all.
+    """
+    fetched: list[FetchedRows] = []
+    once = replace(config, attempts=2, ask_default_model=False, adaptive=False)
+    lane = fetch_lane(once, model, [block], fetched.append, total=len(block), transport=transport)
+    return fetched, lane.requests
+
+
+def run_anywhere(run: Callable[[], Awaitable[Result]]) -> Result:
+    """Run a coroutine to its end, in a thread of its own if this one already has a loop.
+
+    The task itself returns nothing: when asyncio restores the handler of Ctrl-C it computes the `repr` of the task, and so
+    of its result. For some megabytes of vectors that took longer than fetching them.
     """
 
     def start() -> Result:

@@ -1,6 +1,12 @@
-"""The one exception of reading an answer.
+"""What can go wrong between a request and its vectors, and the message for a person where a side cannot be used at all.
 
-Here belongs how a 200 that holds no usable vectors is told; what to do about it belongs to `retry_policy`.
+    AttemptError           one attempt without vectors; `retry_policy` says what to do next
+    MalformedResponse      a status 200 without one vector per text; `batch_fetcher` turns it into an `AttemptError`
+    GatewayError (core)
+      UnusableSideError    not even a plain text gets a vector; ends the fetch
+
+Here belong these exceptions and the sentences of `UnusableSideError`: dead gateway, refused credentials, other dialect,
+unknown model.
 """
 
 from enum import StrEnum
@@ -8,16 +14,47 @@ from typing import Final
 
 from parity_pipeline.core.errors import GatewayError
 from parity_pipeline.core.outcomes import RowStatus
-from parity_pipeline.wire.client import AttemptError
 from parity_pipeline.wire.retry_policy import rule_of
 from parity_pipeline.wire.side_config import SideConfig
 
 
-class MalformedResponse(Exception):  # noqa: N818 - a name for the answer, mapped to a row and never shown as an exception
-    """A 200 that does not hold one vector a text.
+class AttemptError(Exception):
+    """One attempt that returned no vectors.
 
     Attributes:
-        kind: A kind of `policy.RULES`.
+        kind: A kind of `retry_policy.RULES`.
+        detail: What happened, with the server's message where there is one; no secrets.
+        http_status: Status of the response; None where there was none.
+        retry_after: Seconds that the server requested to wait; None where it did not.
+        latency_ms: Milliseconds until the response was complete; None where there was none.
+        request_id: The id of the attempt.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        detail: str,
+        *,
+        http_status: int | None = None,
+        retry_after: float | None = None,
+        latency_ms: float | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        """Keep the facts."""
+        self.kind = kind
+        self.detail = detail
+        self.http_status = http_status
+        self.retry_after = retry_after
+        self.latency_ms = latency_ms
+        self.request_id = request_id
+        super().__init__(f"{kind}: {detail}")
+
+
+class MalformedResponse(Exception):  # noqa: N818 - a name for the response, mapped to a row and never shown as an exception
+    """A response with status 200 that does not hold one vector per text.
+
+    Attributes:
+        kind: A kind of `retry_policy.RULES`.
         detail: What was found, short; may hold text of the server.
     """
 
@@ -29,7 +66,7 @@ class MalformedResponse(Exception):  # noqa: N818 - a name for the answer, mappe
 
 
 class Aspect(StrEnum):
-    """What of a side a plain text tries, in the order in which it fails."""
+    """What a request for one plain text checks, in the order in which it fails."""
 
     REACHABLE = "reachable"
     CREDENTIALS = "credentials"
@@ -38,10 +75,10 @@ class Aspect(StrEnum):
 
 
 class UnusableSideError(GatewayError):
-    """A side that does not answer a plain text.
+    """A side that returns no vector for a plain text.
 
     Attributes:
-        aspect: What of it does not hold; what comes before it in `Aspect` does.
+        aspect: The first `Aspect` that fails; those before it hold.
     """
 
     def __init__(self, problem: str, *, place: str, remedy: str, aspect: Aspect) -> None:
@@ -50,72 +87,73 @@ class UnusableSideError(GatewayError):
         super().__init__(problem, place=place, remedy=remedy)
 
 
-_Words = tuple[str, str]
+_Sentences = tuple[str, str]
+"""A problem and its remedy."""
 _UNREACHABLE: Final = ("connect_error", "connect_timeout", "pool_timeout")
 
 
-def unusable(config: SideConfig, model: str, trouble: AttemptError) -> UnusableSideError:
-    """Return the error for a side that does not answer a plain text.
+def unusable(config: SideConfig, model: str, error: AttemptError) -> UnusableSideError:
+    """Return the error for a side that returns no vector for a plain text.
 
     Args:
         config: The side.
-        model: The model asked for, as this side knows it.
-        trouble: What its answer to a plain text came to.
+        model: The model of the request, by this side's name for it.
+        error: How the attempt with a plain text failed.
     """
-    problem, remedy = _explained(config, model, trouble)
+    problem, remedy = _explained(config, model, error)
     place = f"{config.label} ({config.side}) at {config.url}"
-    return UnusableSideError(problem, place=place, remedy=remedy, aspect=_aspect(trouble))
+    return UnusableSideError(problem, place=place, remedy=remedy, aspect=_aspect(error))
 
 
-def _aspect(trouble: AttemptError) -> Aspect:
-    if trouble.http_status is None or trouble.kind == "redirect":
+def _aspect(error: AttemptError) -> Aspect:
+    if error.http_status is None or error.kind == "redirect":
         return Aspect.REACHABLE
-    if trouble.kind in ("http_401", "http_403", "http_407"):
+    if error.kind in ("http_401", "http_403", "http_407"):
         return Aspect.CREDENTIALS
-    ends_as = rule_of(trouble.kind).ends_as
+    ends_as = rule_of(error.kind).ends_as
     if ends_as is RowStatus.MALFORMED:
         return Aspect.DIALECT
-    if "model" in trouble.detail.lower() or ends_as is RowStatus.REFUSED:
+    if "model" in error.detail.lower() or ends_as is RowStatus.REFUSED:
         return Aspect.MODEL
-    return Aspect.DIALECT if trouble.kind in ("http_404", "http_405") else Aspect.REACHABLE
+    return Aspect.DIALECT if error.kind in ("http_404", "http_405") else Aspect.REACHABLE
 
 
-def _explained(config: SideConfig, model: str, trouble: AttemptError) -> _Words:
+def _explained(config: SideConfig, model: str, error: AttemptError) -> _Sentences:
     key = f"sides.{config.side}"
-    if trouble.kind in _UNREACHABLE:
-        return f"no connection ({trouble})", f"Start the service, or set {key}.base_url to where it listens."
-    if trouble.kind == "tls_error":
+    if error.kind in _UNREACHABLE:
+        return f"no connection ({error})", f"Start the service, or set {key}.base_url to where it listens."
+    if error.kind == "tls_error":
         trust = f"Set {key}.ca_bundle to the authority that issued its certificate"
-        remedy = f"{trust}, {key}.client_cert if it asks for one; check http against https."
-        return f"no trusted TLS connection ({trouble})", remedy
-    if trouble.http_status is None:
+        remedy = f"{trust}, {key}.client_cert if it requires one; check http against https."
+        return f"no trusted TLS connection ({error})", remedy
+    if error.http_status is None:
         remedy = f"Look at the service's log; raise {key}.timeouts if it is only slow; check http against https."
-        return f"it takes a connection and gives no answer ({trouble})", remedy
-    return _explained_status(config, model, trouble)
+        return f"it accepts connections but sends no response ({error})", remedy
+    return _explained_status(config, model, error)
 
 
-def _explained_status(config: SideConfig, model: str, trouble: AttemptError) -> _Words:
+def _explained_status(config: SideConfig, model: str, error: AttemptError) -> _Sentences:
     key, name = f"sides.{config.side}", config.dialect.name
     names = f"Check the model's name there ({key}.model_names gives it another)"
-    by_kind: dict[str, _Words] = {
-        "redirect": (trouble.detail, f"Set {key}.base_url to the address it means, if it is yours."),
+    by_kind: dict[str, _Sentences] = {
+        "redirect": (error.detail, f"Set {key}.base_url to the redirect's target, if it is yours."),
         "http_407": ("the proxy refuses the credentials", f"Put them into {key}.proxy."),
     }
     for kind in ("http_401", "http_403"):
         remedy = f"Set {key}.bearer_env to the name of a variable that holds a valid token, or {key}.headers."
-        by_kind[kind] = (f"it refuses the credentials ({trouble})", remedy)
+        by_kind[kind] = (f"it refuses the credentials ({error})", remedy)
     for kind in ("http_404", "http_405"):
-        problem = f"it knows no model {model!r} or no path {config.dialect.path} ({trouble})"
+        problem = f"it has no model {model!r} or no path {config.dialect.path} ({error})"
         by_kind[kind] = (problem, f"{names}, then {key}.dialect, now {name!r}.")
-    by_status: dict[RowStatus, _Words] = {
+    by_status: dict[RowStatus, _Sentences] = {
         RowStatus.MALFORMED: (
-            f"its answer does not fit the dialect {name!r} ({trouble})",
-            f"Set {key}.dialect to the one it speaks, or describe it under `dialects`.",
+            f"its response does not fit the dialect {name!r} ({error})",
+            f"Set {key}.dialect to the one it uses, or describe it under `dialects`.",
         ),
         RowStatus.REFUSED: (
-            f"it refuses even a plain text with model {model!r} ({trouble})",
-            f"{names} and that it speaks the dialect {name!r}.",
+            f"it refuses even a plain text with model {model!r} ({error})",
+            f"{names} and that it uses the dialect {name!r}.",
         ),
-        RowStatus.FAILED: (f"it answers only with errors ({trouble})", "Look at the service's log; run again later."),
+        RowStatus.FAILED: (f"it returns only errors ({error})", "Look at the service's log; run again later."),
     }
-    return by_kind.get(trouble.kind) or by_status[rule_of(trouble.kind).ends_as]
+    return by_kind.get(error.kind) or by_status[rule_of(error.kind).ends_as]

@@ -1,4 +1,4 @@
-"""The slow and certain reading of JSON: NaN, Infinity, null, and everything the fast path refused.
+"""The slow and certain reading of JSON: NaN, Infinity, null, and everything that the fast path refused.
 
 Here belong parsing by the standard library with limits around it, and single vectors from Python lists.
 """
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from parity_pipeline.wire.gateway_errors import MalformedResponse
 from parity_pipeline.wire.json_path import Repeated
 
-CAREFUL_BYTES: Final = 32 * 1024 * 1024
+SLOW_BYTES: Final = 32 * 1024 * 1024
 """Largest body read this way: Python objects take up to twenty times the bytes of the JSON they stand for."""
 
 _SAFE_DIGITS: Final = 18
@@ -31,13 +31,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made if len(made) == len(pairs) else Repeated(made)
 
 
-def load_carefully(body: bytes | bytearray) -> Any:
-    """Return a JSON document as Python values; an object with a key twice is a `Repeated`.
+def load_slowly(body: bytes | bytearray) -> Any:
+    """Return a JSON document as Python values; an object with duplicate keys is a `Repeated`.
 
     Raises:
-        MalformedAnswer: Not JSON, not UTF-8, nested too deep, or beyond `CAREFUL_BYTES`.
+        MalformedResponse: Not JSON, not UTF-8, nested too deep, or beyond `SLOW_BYTES`.
     """
-    if len(body) > CAREFUL_BYTES:
+    if len(body) > SLOW_BYTES:
         raise MalformedResponse("not_json", f"{len(body)} bytes that the fast reader refused")
     try:
         return json.loads(body.decode("utf-8-sig"), object_pairs_hook=_object, parse_int=_integer)
@@ -45,11 +45,11 @@ def load_carefully(body: bytes | bytearray) -> Any:
         pass
     except ValueError as error:
         raise MalformedResponse("not_json", _without_body(error)) from None
-    raise MalformedResponse("too_deep", "nested deeper than any answer has reason to be")
+    raise MalformedResponse("too_deep", "nested deeper than any response has reason to be")
 
 
 def _without_body(error: ValueError) -> str:
-    """Return why a text is no JSON without the text itself, which the exception carries along."""
+    """Return why a text is not valid JSON, without the text itself, which the exception holds."""
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} at character {error.pos}"
     return str(error)[:200]
@@ -59,7 +59,7 @@ def vector_of(row: Sequence[Any]) -> NDArray[np.float64]:
     """Return one vector as float64; null becomes NaN.
 
     Raises:
-        MalformedAnswer: Something in it is neither a number nor null.
+        MalformedResponse: Something in it is neither a number nor null.
     """
     for value in row:
         if value is not None and type(value) is not float and type(value) is not int:
@@ -71,14 +71,14 @@ def vector_of_base64(text: Any) -> NDArray[np.float32]:
     """Return one vector from base64 of little-endian float32.
 
     Raises:
-        MalformedAnswer: Not a string, not base64, or no whole number of floats.
+        MalformedResponse: Not a string, not base64, or not a whole number of floats.
     """
     if not isinstance(text, str):
-        raise MalformedResponse("bad_base64", f"{type(text).__name__} where base64 was asked for")
+        raise MalformedResponse("bad_base64", f"{type(text).__name__} where base64 was requested")
     try:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise MalformedResponse("bad_base64", f"{text[:40]!r} is not base64") from None
     if len(raw) % 4:
-        raise MalformedResponse("bad_base64", f"{len(raw)} bytes are no whole number of float32")
+        raise MalformedResponse("bad_base64", f"{len(raw)} bytes are not a whole number of float32 values")
     return np.frombuffer(raw, "<f4")

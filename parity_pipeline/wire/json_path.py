@@ -1,6 +1,6 @@
-"""Field paths: where in an answer something stands, such as `data[].embedding`.
+"""Field paths: where a value is in a response, such as `data[].embedding`.
 
-Here belong parsing a path and walking it, over what simdjson gives as well as over what the careful reader gives.
+Here belong parsing a path and walking it, over simdjson's values as well as over those of `json_fallback`.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ _SHOWN_FIELDS: Final = 12
 
 
 class Repeated(dict[str, Any]):
-    """An object in which a key came twice."""
+    """An object with duplicate keys."""
 
 
 def is_array(value: object) -> bool:
@@ -51,18 +51,18 @@ class FieldPath:
         return cls(_fields(outer), bool(mark and inner), _fields(inner))
 
     def find(self, document: Any) -> Any:
-        """Return what stands at the outer part, or MISSING.
+        """Return the value at the outer part, or MISSING.
 
         Raises:
-            MalformedAnswer: An object on the way has a key twice.
+            MalformedResponse: An object on the way has duplicate keys.
         """
         return _walk(document, self.outer)
 
     def find_in(self, item: Any) -> Any:
-        """Return what stands at the inner part of one element, or MISSING.
+        """Return the value at the inner part of one element, or MISSING.
 
         Raises:
-            MalformedAnswer: An object on the way has a key twice.
+            MalformedResponse: An object on the way has duplicate keys.
         """
         return _walk(item, self.inner)
 
@@ -77,21 +77,21 @@ def _walk(value: Any, fields: Iterable[str]) -> Any:
             return MISSING
         keys = list(value.keys())
         if isinstance(value, Repeated) or len(set(keys)) != len(keys):
-            raise MalformedResponse("duplicate_keys", f"a field comes twice beside {name!r}")
+            raise MalformedResponse("duplicate_keys", f"a field occurs twice beside {name!r}")
         if name not in keys:
             return MISSING
         value = value[name]
     if isinstance(value, Repeated):
-        raise MalformedResponse("duplicate_keys", "a field comes twice")
+        raise MalformedResponse("duplicate_keys", "a field occurs twice")
     return value
 
 
 def describe_fields(document: Any) -> str:
-    """Return in words what an answer is, for a person who wonders why it holds no vectors."""
+    """Describe a response for a person who wonders why it holds no vectors."""
     if is_object(document):
         names = [str(name)[:40] for name in document.keys()]  # noqa: SIM118 - simdjson objects iterate over keys alike
         shown = ", ".join(names[:_SHOWN_FIELDS]) + (" …" if len(names) > _SHOWN_FIELDS else "")
-        return f"the answer has the fields {shown}" if names else "the answer is an empty object"
+        return f"the response has the fields {shown}" if names else "the response is an empty object"
     if is_array(document):
-        return f"the answer is an array of {len(document)}"
-    return f"the answer is {str(document)[:60]!r}"
+        return f"the response is an array of {len(document)}"
+    return f"the response is {str(document)[:60]!r}"

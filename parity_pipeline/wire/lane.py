@@ -1,6 +1,6 @@
-"""One lane from its first request to its last row: plan, ask, put in order, know when to stop.
+"""One lane from its first request to its last row: plan batches, fetch them, write rows in order, stop when it must.
 
-Here belongs the running of a lane. How one batch is settled belongs to `batch_fetcher`, the order of rows to `reorder_buffer`.
+Here belongs the running of a lane. One batch belongs to `batch_fetcher`, the order of rows to `reorder_buffer`.
 """
 
 import asyncio
@@ -17,11 +17,12 @@ import httpx
 from parity_pipeline.core.fetched_rows import Piece, SampleBlock, Staging
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.core.wire_drift import NOT_OBSERVED, WireObservation
-from parity_pipeline.wire.batch_fetcher import CANARY_TEXT, BatchContext, BatchFetcher, not_asked
-from parity_pipeline.wire.client import AttemptError, Client, HttpResponse
+from parity_pipeline.wire.batch_fetcher import CANARY_TEXT, BatchContext, BatchFetcher, not_requested
+from parity_pipeline.wire.client import Client, HttpResponse
 from parity_pipeline.wire.decode import Decoded
 from parity_pipeline.wire.encode import Batch, RequestEncoder, encode_text, plan
 from parity_pipeline.wire.error_text import one_line
+from parity_pipeline.wire.gateway_errors import AttemptError
 from parity_pipeline.wire.pacing import ConcurrencyLimiter, RateLimiter
 from parity_pipeline.wire.progress import Progress, ProgressReporter
 from parity_pipeline.wire.reorder_buffer import ReorderBuffer, Sink
@@ -33,7 +34,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneParts:
-    """What a lane takes from outside: the network, the clocks, the dice."""
+    """What a lane gets from its caller: the network, the clocks, the random numbers."""
 
     transport: httpx.AsyncBaseTransport
     clock: Callable[[], datetime]
@@ -60,24 +61,23 @@ class Lane:
         self._config = config
         self._parts = parts
         self._staging = staging
-        self._gate = ConcurrencyLimiter(config.concurrency, parts.now, adaptive=config.adaptive)
         self._deadline = parts.now() + config.lane_seconds if config.lane_seconds else float("inf")
-        around = BatchContext(
+        context = BatchContext(
             client=Client(config, parts.transport, parts.now),
-            gate=self._gate,
-            pacer=RateLimiter(config.requests_per_second, config.texts_per_second, parts.now, parts.sleep),
+            concurrency_limiter=ConcurrencyLimiter(config.concurrency, parts.now, adaptive=config.adaptive),
+            rate_limiter=RateLimiter(config.requests_per_second, config.texts_per_second, parts.now, parts.sleep),
             sleep=parts.sleep,
             clock=parts.clock,
             seconds_left=lambda: self._deadline - parts.now(),
             random=parts.random,
         )
-        self._asker = BatchFetcher(config, model, around, self._on_answer)
-        self._shelf = ReorderBuffer(sink, staging, window=4 * config.concurrency + 8)
+        self._fetcher = BatchFetcher(config, model, context, self._on_response)
+        self._buffer = ReorderBuffer(sink, staging, window=4 * config.concurrency + 8)
         # As many batches again are read, staged and written while `concurrency` requests are in flight.
-        self._hands = asyncio.Semaphore(2 * config.concurrency)
+        self._slots = asyncio.Semaphore(2 * config.concurrency)
         self._disk = ThreadPoolExecutor(1, "lane-disk")
         self._recent: deque[tuple[int, int]] = deque(maxlen=max(1, config.stop_window))
-        self._teller = ProgressReporter(config.side, progress, total, parts.now)
+        self._reporter = ProgressReporter(config.side, progress, total, parts.now)
         before = dict(staging.recall()) if staging is not None else {}
         seen = before.get("observation")
         self._observation = _observation(seen) if seen else None
@@ -93,46 +93,46 @@ class Lane:
         """Fetch all samples.
 
         Raises:
-            GatewayError: The side cannot be used at all, among what else `fetch_lane` says.
+            GatewayError: The side cannot be used at all. `fetch_lane` lists the others.
         """
         self._from = self._from or self._stamp()
         with self._disk:
             async with asyncio.TaskGroup() as tasks:
                 await self._start_all(samples, tasks)
-            if self._wants_default_model():
-                await self._ask_default_model()
+            if self._needs_default_model():
+                await self._observe_default_model()
             await self._remember()
-        self._tell(finished=True)
+        self._report(finished=True)
 
     async def _start_all(self, samples: Iterable[SampleBlock], tasks: asyncio.TaskGroup) -> None:
         limit = 1 if self._config.dialect.one_text else self._config.batch_texts
-        overhead = self._asker.shape.overhead
+        overhead = self._fetcher.encoder.overhead
         for batch in plan(samples, texts=limit, size=self._config.batch_bytes, overhead=overhead):
             parts = await self._on_disk(self._missing, batch) if self._is_kept(batch) else [batch]
             for part in parts:
-                await self._shelf.room()
-                await self._hands.acquire()
+                await self._buffer.room()
+                await self._slots.acquire()
                 self._check_deadline()
-                if self._asker.stopped:
-                    self._hands.release()
-                    await self._place(not_asked(part, self._asker.stopped))
+                if self._fetcher.stopped:
+                    self._slots.release()
+                    await self._place(not_requested(part, self._fetcher.stopped))
                 else:
-                    tasks.create_task(self._settle(part))
+                    tasks.create_task(self._fetch(part))
 
     async def _on_disk(self, call: Callable[..., T], *arguments: Any) -> T:
-        """Call what may wait for a disk in the one thread that does, so that a slow disk stalls no request."""
+        """Call what may wait for a disk in the one thread for it, so that a slow disk delays no request."""
         return await asyncio.get_running_loop().run_in_executor(self._disk, call, *arguments)
 
     def _is_kept(self, batch: Batch) -> bool:
-        """Tell whether an earlier run settled any part of a batch."""
+        """Return whether an earlier run fetched any part of a batch."""
         staging = self._staging
         return staging is not None and any(staging.count_at(batch.start + index) for index in range(len(batch)))
 
     def _missing(self, batch: Batch) -> list[Batch]:
-        """Return the parts of a batch that no earlier run settled; note those that one did."""
-        return list(self._unsettled(batch, self._staging)) if self._staging else [batch]
+        """Return the parts of a batch that no earlier run fetched; note those that one did."""
+        return list(self._unfetched(batch, self._staging)) if self._staging else [batch]
 
-    def _unsettled(self, batch: Batch, staging: Staging) -> Iterator[Batch]:
+    def _unfetched(self, batch: Batch, staging: Staging) -> Iterator[Batch]:
         first, index = 0, 0
         while index < len(batch):
             count = staging.count_at(batch.start + index)
@@ -141,81 +141,85 @@ class Lane:
                 continue
             if first < index:
                 yield batch.part(first, index)
-            self._shelf.keep(batch.start + index, count)
+            self._buffer.keep(batch.start + index, count)
             index += count
             first = index
         if first < len(batch):
             yield batch.part(first, len(batch))
 
-    async def _settle(self, batch: Batch) -> None:
+    async def _fetch(self, batch: Batch) -> None:
         try:
             failed = 0
-            async for piece in self._asker.settle(batch):
+            async for piece in self._fetcher.fetch(batch):
                 failed += sum(status is RowStatus.FAILED for status in piece.rows.status)
                 await self._place(piece)
         finally:
-            self._hands.release()
+            self._slots.release()
         self._recent.append((len(batch), failed))
         self._check_share()
 
     async def _place(self, piece: Piece) -> None:
-        # Shielded: what was answered is kept, also when the lane ends at the next answer.
-        await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._disk, self._shelf.place, piece))
-        self._shelf.note_room()
-        if self._teller.due():
+        # Shielded: what was fetched is kept, even if the next response ends the lane.
+        await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._disk, self._buffer.place, piece))
+        self._buffer.note_room()
+        if self._reporter.due():
             await self._remember()
-            self._tell()
+            self._report()
 
     def _check_share(self) -> None:
         rows, failed = (sum(column) for column in zip(*self._recent, strict=True))
         full = len(self._recent) == self._recent.maxlen
-        if full and failed > self._config.stop_share * rows and not self._asker.stopped:
+        if full and failed > self._config.stop_share * rows and not self._fetcher.stopped:
             share = f"{failed} of the last {rows} samples failed, more than {self._config.stop_share:.0%}"
-            worst = self._asker.counts.troubles.most_common(1)
-            self._asker.stopped = f"lane stopped early because {share}" + (f" (mostly {worst[0][0]})" if worst else "")
+            worst = self._fetcher.counters.errors_by_kind.most_common(1)
+            self._fetcher.stopped = f"lane stopped early because {share}" + (
+                f" (mostly {worst[0][0]})" if worst else ""
+            )
 
     def _check_deadline(self) -> None:
-        if self._parts.now() >= self._deadline and not self._asker.stopped:
-            self._asker.stopped = (
+        if self._parts.now() >= self._deadline and not self._fetcher.stopped:
+            self._fetcher.stopped = (
                 f"lane stopped early because its deadline of {self._config.lane_seconds:g} s has passed"
             )
 
-    def _on_answer(self, reply: HttpResponse, decoded: Decoded) -> None:
+    def _on_response(self, response: HttpResponse, decoded: Decoded) -> None:
         self._to = self._stamp()
         if self._observation is None:
             dimension = decoded.vectors.shape[1]
             hide = self._config.without_secrets
-            seen = observe(self._config.dialect, self._asker.shape.fields, reply.body, dimension)
+            seen = observe(self._config.dialect, self._fetcher.encoder.fields, response.body, dimension)
             self._observation = replace(
                 seen,
                 response_fields=tuple(map(hide, seen.response_fields)),
                 unknown_fields=tuple(map(hide, seen.unknown_fields)),
                 usage_fields=tuple(map(hide, seen.usage_fields)),
             )
-            self._software = {name: hide(value) for name, value in software(reply.headers).items()}
+            self._software = {name: hide(value) for name, value in software(response.headers).items()}
 
-    def _wants_default_model(self) -> bool:
+    def _needs_default_model(self) -> bool:
         known = self._observation is not None and self._observation.default_model == NOT_OBSERVED
         field = self._config.dialect.model_field
-        return known and field is not None and self._config.ask_default_model and not self._asker.stopped
+        return known and field is not None and self._config.ask_default_model and not self._fetcher.stopped
 
-    async def _ask_default_model(self) -> None:
-        """Learn which model answers a request that names none; that it is refused is an answer too."""
+    async def _observe_default_model(self) -> None:
+        """Record the model of a response to a request that names none, or that the request was refused."""
         body = RequestEncoder(self._config.dialect, None).body([encode_text(CANARY_TEXT)])
         try:
-            _, decoded = await self._asker.send(body, "default-model", 1, counted=False)
+            _, decoded = await self._fetcher.send(body, "default-model", 1, counted=False)
             found = one_line(decoded.model) or "not named"
-        except AttemptError as trouble:
-            found = f"refused (HTTP {trouble.http_status})" if trouble.http_status else NOT_OBSERVED
+        except AttemptError as error:
+            found = f"refused (HTTP {error.http_status})" if error.http_status else NOT_OBSERVED
         if self._observation is not None:
             self._observation = replace(self._observation, default_model=found)
 
     def _stamp(self) -> str:
         return self._parts.clock().isoformat(timespec="milliseconds")
 
-    def _tell(self, *, finished: bool = False) -> None:
-        counts = self._asker.counts
-        self._teller.tell(self._shelf.settled, self._shelf.kept, counts.retries, counts.troubles, finished=finished)
+    def _report(self, *, finished: bool = False) -> None:
+        counters = self._fetcher.counters
+        self._reporter.report(
+            self._buffer.done, self._buffer.kept, counters.retries, counters.errors_by_kind, finished=finished
+        )
 
     async def _remember(self) -> None:
         if self._staging is None:
@@ -223,45 +227,45 @@ class Lane:
         facts = self.facts()
         observation = asdict(self._observation) if self._observation else None
         kept = ("server_headers", "fetched_from", "fetched_to", "requests", "retries", "tokens")
-        malformed = self._asker.counts.malformed_batches + self._malformed_before
-        told = {"observation": observation, "malformed_batches": malformed, **{name: facts[name] for name in kept}}
-        await self._on_disk(self._staging.remember, told)
+        malformed = self._fetcher.counters.malformed_batches + self._malformed_before
+        remembered = {
+            "observation": observation,
+            "malformed_batches": malformed,
+            **{name: facts[name] for name in kept},
+        }
+        await self._on_disk(self._staging.remember, remembered)
 
-    def _doubts(self) -> tuple[str, ...]:
-        """Return what a person should know though the rows are right: answers to batches that held no usable whole."""
-        count = self._asker.counts.malformed_batches + self._malformed_before
+    def _caveats(self) -> tuple[str, ...]:
+        """Return what a person should know although the rows are right: responses to batches that were malformed."""
+        count = self._fetcher.counters.malformed_batches + self._malformed_before
         if not count:
             return ()
-        side = self._config.side
         return (
-            (
-                f"{side} answered {count} batches with something else than one vector a text, twice each; "
-                "their texts were asked again in smaller batches"
-            ),
+            f"{count} batches got malformed responses, even after a retry; their texts were sent again in smaller batches",
         )
 
     def facts(self) -> Mapping[str, Any]:
-        """Return what `LaneResult` holds, but for its duration."""
-        counts = self._asker.counts
+        """Return the fields of `LaneResult`, without its duration."""
+        counters = self._fetcher.counters
         return {
-            "models_echoed": dict(self._shelf.models_echoed),
+            "models_echoed": dict(self._buffer.models_echoed),
             "server_headers": dict(self._software),
             "fetched_from": self._from,
             "fetched_to": self._to or self._from,
-            "requests": self._requests_before + counts.requests,
-            "retries": self._retries_before + counts.retries,
-            "status_counts": {status.value: self._shelf.status_counts[status] for status in RowStatus},
+            "requests": self._requests_before + counters.requests,
+            "retries": self._retries_before + counters.retries,
+            "status_counts": {status.value: self._buffer.status_counts[status] for status in RowStatus},
             "observation": self._observation or WireObservation(method_and_path=f"POST {self._config.dialect.path}"),
-            "stopped_early": self._asker.stopped,
-            "errors_by_kind": dict(counts.troubles),
-            "latency": self._shelf.latency.summary(),
-            "tokens": dict(self._tokens_before + counts.tokens),
-            "kept": self._shelf.kept,
-            "doubts": self._doubts(),
+            "stopped_early": self._fetcher.stopped,
+            "errors_by_kind": dict(counters.errors_by_kind),
+            "latency": self._buffer.latency.summary(),
+            "tokens": dict(self._tokens_before + counters.tokens),
+            "kept": self._buffer.kept,
+            "caveats": self._caveats(),
         }
 
 
 def _observation(kept: Mapping[str, Any]) -> WireObservation:
-    """Return the observation that an earlier run kept as JSON, its lists as tuples again."""
+    """Return the observation that an earlier run staged as JSON, with tuples for lists."""
     values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in kept.items()}
     return WireObservation(**values)

@@ -1,6 +1,6 @@
-"""How many requests, how fast: caps on rates, the number in flight, latencies.
+"""How many requests, how fast: limits on rates and on the number in flight, and latencies.
 
-Here belong politeness and its measurements, without any HTTP. Clocks and sleeps come from outside.
+Here belong the limits and their measurements, without any HTTP. Clocks and sleeps are injected.
 """
 
 import asyncio
@@ -14,16 +14,16 @@ Now = Callable[[], float]
 Sleep = Callable[[float], Awaitable[None]]
 
 _FLAT: Final = 1.5
-"""Latency is flat while it is below this multiple of the best one seen: queueing at the server shows as more."""
+"""Latency counts as flat while it is below this multiple of the best one so far; beyond it the server is queueing."""
 _CALM_SECONDS: Final = 1.0
-"""One overload answers all requests in flight, and counts once."""
+"""Seconds after an overload within which others are ignored: one overload hits all requests in flight."""
 
 
 class RateLimiter:
-    """Spaces requests out so that neither requests nor texts a second exceed their caps, and holds all when asked."""
+    """Spaces requests so that neither requests nor texts per second exceed their limits, and holds them on demand."""
 
     def __init__(self, requests: float | None, texts: float | None, now: Now, sleep: Sleep) -> None:
-        """Take the caps in 1/s, None for none."""
+        """Take the limits in 1/s; None for no limit."""
         self._per_request = 1.0 / requests if requests else 0.0
         self._per_text = 1.0 / texts if texts else 0.0
         self._now = now
@@ -31,11 +31,11 @@ class RateLimiter:
         self._next = 0.0
 
     def hold(self, seconds: float) -> None:
-        """Let no request go for so many seconds: a server that asks one request to wait means all of them."""
+        """Hold all requests for so many seconds: a `Retry-After` for one request is meant for all of them."""
         self._next = max(self._next, self._now() + seconds)
 
     async def turn(self, texts: int) -> None:
-        """Wait until a request with so many texts may go."""
+        """Wait until a request with so many texts may be sent."""
         now = self._now()
         slot = max(self._next, now)
         self._next = slot + max(self._per_request, self._per_text * texts)
@@ -44,7 +44,7 @@ class RateLimiter:
 
 
 class ConcurrencyLimiter:
-    """Bounds the requests in flight; finds the bound by itself where asked to."""
+    """Bounds the requests in flight; if adaptive, it finds the bound by itself."""
 
     def __init__(self, limit: int, now: Now, *, adaptive: bool) -> None:
         """Take the largest number in flight."""
@@ -59,7 +59,7 @@ class ConcurrencyLimiter:
         self._calm_until = 0.0
 
     async def __aenter__(self) -> None:
-        """Wait for a place."""
+        """Wait for a free slot."""
         while self._in_flight >= self.limit:
             waiter = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
@@ -71,22 +71,22 @@ class ConcurrencyLimiter:
         self._in_flight += 1
 
     async def __aexit__(self, *_: object) -> None:
-        """Give the place back."""
+        """Free the slot."""
         self._in_flight -= 1
         self._wake()
 
-    def answered(self, milliseconds_a_text: float) -> None:
-        """Take in a good answer: one more in flight once as many as now were answered at flat latency."""
+    def on_success(self, milliseconds_per_text: float) -> None:
+        """Count a response with vectors: allow one more in flight after as many as now succeeded at flat latency."""
         if not self._adaptive:
             return
-        self._best = min(self._best, milliseconds_a_text)
-        self._good = self._good + 1 if milliseconds_a_text <= self._best * _FLAT else 0
+        self._best = min(self._best, milliseconds_per_text)
+        self._good = self._good + 1 if milliseconds_per_text <= self._best * _FLAT else 0
         if self._good >= self.limit and self.limit < self._most:
             self.limit, self._good = self.limit + 1, 0
             self._wake()
 
-    def overloaded(self) -> None:
-        """Take in a 429 or 503: half as many in flight."""
+    def on_overload(self) -> None:
+        """Count a 429 or 503: allow half as many in flight."""
         if self._adaptive and self._now() >= self._calm_until:
             self.limit, self._good = max(1, self.limit // 2), 0
             self._calm_until = self._now() + _CALM_SECONDS
@@ -102,7 +102,7 @@ class ConcurrencyLimiter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latency:
-    """Milliseconds from sending a request to its whole body, over answers with vectors; None where there are none."""
+    """Milliseconds from sending a request to its whole body, over responses with vectors; None if there are none."""
 
     p50: float | None = None
     p95: float | None = None
@@ -122,7 +122,7 @@ class LatencyHistogram:
         self._max = 0.0
 
     def add(self, milliseconds: float) -> None:
-        """Take in one latency."""
+        """Add one latency."""
         ratio = max(milliseconds / self._LOWEST, 1.0)
         self._buckets[min(int(np.log(ratio) / np.log(self._GROWTH)), len(self._buckets) - 1)] += 1
         self._max = max(self._max, milliseconds)
@@ -132,7 +132,7 @@ class LatencyHistogram:
         total = int(self._buckets.sum())
         if not total:
             return Latency()
-        heaped = np.cumsum(self._buckets)
-        found = [int(np.searchsorted(heaped, np.ceil(share * total))) for share in (0.5, 0.95, 0.99)]
+        cumulative = np.cumsum(self._buckets)
+        found = [int(np.searchsorted(cumulative, np.ceil(share * total))) for share in (0.5, 0.95, 0.99)]
         p50, p95, p99 = (min(self._LOWEST * self._GROWTH ** (bucket + 0.5), self._max) for bucket in found)
         return Latency(p50=round(p50, 3), p95=round(p95, 3), p99=round(p99, 3), max=round(self._max, 3))

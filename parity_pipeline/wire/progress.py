@@ -1,6 +1,6 @@
-"""What a lane sent and met, as plain numbers.
+"""Counters and progress records of a lane.
 
-Here belongs what is counted. What counts as what belongs to `batch_fetcher`.
+Here belongs what is counted and how it is reported. What counts as an error belongs to `batch_fetcher`.
 """
 
 from collections import Counter
@@ -13,44 +13,44 @@ from parity_pipeline.core.outcomes import Side
 
 @dataclass(slots=True)
 class LaneCounters:
-    """What a lane sent and met.
+    """Requests, responses and errors of a lane.
 
     Attributes:
         requests: Requests sent, retries included.
         retries: Requests sent again.
-        answered: Answers with vectors.
-        http_answers: Answers of any kind.
-        tokens: Tokens the side says it used, by its own field.
-        troubles: Attempts without vectors, by kind.
-        malformed_batches: Batches of several texts that stayed malformed and were asked again in halves.
+        with_vectors: Responses with vectors.
+        responses: Responses of any kind.
+        tokens: Tokens that the side reports, by its own field.
+        errors_by_kind: Attempts without vectors, by kind.
+        malformed_batches: Batches of several texts that stayed malformed and were sent again in halves.
     """
 
     requests: int = 0
     retries: int = 0
-    answered: int = 0
-    http_answers: int = 0
+    with_vectors: int = 0
+    responses: int = 0
     tokens: Counter[str] = field(default_factory=Counter[str])
-    troubles: Counter[str] = field(default_factory=Counter[str])
+    errors_by_kind: Counter[str] = field(default_factory=Counter[str])
     malformed_batches: int = 0
 
 
 PROGRESS_SECONDS: Final = 1.0
-"""Seconds between two records, so that telling them costs nothing beside fetching."""
+"""Seconds between two records, so that reporting costs little compared with fetching."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """Where a lane stands.
+    """The progress of a lane.
 
     Attributes:
         side: The lane.
-        done: Samples settled, those of an earlier run included.
-        total: Samples of the set; None where it is not known.
-        kept: Samples that an earlier run had settled.
-        rate: Samples settled a second by this run.
+        done: Samples fetched or failed, those of an earlier run included.
+        total: Samples of the set; None if unknown.
+        kept: Samples kept from an earlier run.
+        rate: Samples per second of this run.
         retries: Requests sent again.
         errors_by_kind: Attempts without vectors, by kind.
-        seconds_left: Estimate from the rate; None where it cannot be told.
+        seconds_left: Estimate from the rate; None if there is no rate or no total.
         finished: This is the lane's last record.
     """
 
@@ -76,33 +76,33 @@ class Progress:
 
 
 class ProgressReporter:
-    """Tells where a lane stands, not too often."""
+    """Reports the progress of a lane, not too often."""
 
     def __init__(
-        self, side: Side, tell: Callable[[Progress], None] | None, total: int | None, now: Callable[[], float]
+        self, side: Side, on_progress: Callable[[Progress], None] | None, total: int | None, now: Callable[[], float]
     ) -> None:
         """Start the clock."""
         self._side = side
-        self._tell = tell
+        self._on_progress = on_progress
         self._total = total
         self._now = now
         self._began = self._last = now()
 
     def due(self) -> bool:
-        """Return whether it is time for another record, and take it as told."""
+        """Return whether it is time for another record, and take it as made."""
         if self._now() - self._last < PROGRESS_SECONDS:
             return False
         self._last = self._now()
         return True
 
-    def tell(self, done: int, kept: int, retries: int, errors: Mapping[str, int], *, finished: bool = False) -> None:
-        """Hand on a record."""
-        if self._tell is None:
+    def report(self, done: int, kept: int, retries: int, errors: Mapping[str, int], *, finished: bool = False) -> None:
+        """Make a record and pass it on."""
+        if self._on_progress is None:
             return
         seconds = self._now() - self._began
         rate = (done - kept) / seconds if seconds > 0 else 0.0
         left = None if self._total is None or rate <= 0 else max(self._total - done, 0) / rate
-        self._tell(
+        self._on_progress(
             Progress(
                 side=self._side,
                 done=done,

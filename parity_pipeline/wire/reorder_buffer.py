@@ -1,6 +1,6 @@
 """Pieces arrive in any order and leave in the order of the samples.
 
-Here belong the reordering, the tally over what left, and who holds what is early: the staging where there is one, else
+Here belong the reordering, the counts over what left, and where early pieces wait: in the staging if there is one, else in
 memory within a bound. How pieces are kept on disk belongs to `storage`.
 """
 
@@ -19,11 +19,11 @@ class ReorderBuffer:
     """Hands rows to the sink strictly in ordinal order, without a gap.
 
     Attributes:
-        settled: Rows that are settled, handed on or not.
-        kept: Rows that an earlier run had settled.
+        done: Rows that arrived, handed on or not.
+        kept: Rows kept from an earlier run.
         status_counts: Rows handed on, by status.
-        models_echoed: Rows with vectors handed on, by the model their answer named.
-        latency: Latencies of the answers with vectors that were handed on.
+        models_echoed: Rows with vectors handed on, by the model that their response named.
+        latency: Latencies of the responses with vectors that were handed on.
     """
 
     def __init__(self, sink: Sink, staging: Staging | None, *, window: int) -> None:
@@ -41,7 +41,7 @@ class ReorderBuffer:
         self._early: dict[int, Piece | None] = {}
         self._room = asyncio.Event()
         self._room.set()
-        self.settled = 0
+        self.done = 0
         self.kept = 0
         self.status_counts: Counter[RowStatus] = Counter()
         self.models_echoed: Counter[str] = Counter()
@@ -52,13 +52,13 @@ class ReorderBuffer:
         await self._room.wait()
 
     def place(self, piece: Piece) -> None:
-        """Take a piece that has just been settled.
+        """Take a piece that has just been fetched.
 
         Raises:
             ArtifactError: The staging or the sink cannot write.
         """
         start = piece.rows.start
-        self.settled += len(piece.rows)
+        self.done += len(piece.rows)
         if self._staging is not None:
             self._staging.put(piece)
         if start == self._cursor:
@@ -68,8 +68,8 @@ class ReorderBuffer:
             self._early[start] = None if self._staging is not None else piece
 
     def keep(self, start: int, count: int) -> None:
-        """Take note of a piece that an earlier run settled and the staging holds."""
-        self.settled += count
+        """Count a piece that an earlier run fetched and the staging holds."""
+        self.done += count
         self.kept += count
         self._early[start] = None
         self._drain()
@@ -97,7 +97,7 @@ class ReorderBuffer:
         self._sink(rows)
 
     def note_room(self) -> None:
-        """Let `room` go on, or hold it; to be called in the thread of the loop after pieces were placed."""
+        """Release or block `room`; call it in the thread of the loop after pieces were placed."""
         if self._staging is None and len(self._early) >= self._window:
             self._room.clear()
         else:

@@ -1,7 +1,7 @@
-"""What the wire needs to know of one side.
+"""The configuration of one side.
 
-Here belong plain records that settings fill and the client and the engine read. They hold the token itself, so their
-`repr` leaves it out, and nothing here is ever stored.
+Here belong plain records that settings fill and this package reads. They hold the token itself, so their `repr` leaves it
+out, and nothing here is ever stored.
 """
 
 import hashlib
@@ -20,10 +20,10 @@ class Timeouts:
 
     Attributes:
         connect: To open the connection, TLS included.
-        read: Without a single byte of the answer.
-        write: Without a single byte taken by the server.
+        read: Without a single byte of the response.
+        write: To send the whole request.
         pool: To get a connection: waiting for a free one and opening it together.
-        total: From sending the request to the last byte of its answer, whatever trickles in between.
+        total: From sending the request to the last byte of its response, even if bytes keep trickling in.
     """
 
     connect: float = 5.0
@@ -35,35 +35,35 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SideConfig:
-    """One side as it is asked.
+    """The configuration of one side.
 
     Attributes:
         side: Which lane this is.
-        label: What people call it.
+        label: Its name for people.
         base_url: Scheme, host, port and an optional path prefix; no credentials.
-        dialect: How it is spoken to.
+        dialect: Its request and response format.
         headers: Headers sent with each request; may be secret, so not in `repr`.
         bearer_token: Sent as `Authorization: Bearer`; never in `repr`.
-        model_names: Names this side knows a model of the partition by, where it is another name.
-        timeouts: The four timeouts.
+        model_names: This side's names for models of the partition, where they differ.
+        timeouts: The timeouts of each request.
         ca_bundle: PEM file to verify the server with instead of the system's roots.
         client_cert: PEM file with certificate and key to show to the server.
         batch_texts: Largest number of texts of one request.
         batch_bytes: Largest size of one request body in bytes; a single longer text is sent alone.
         concurrency: Largest number of requests in flight.
         attempts: Largest number of times one request is sent, the first included.
-        adaptive: Start with few requests in flight and find the number up to `concurrency` that the side bears:
+        adaptive: Start with few requests in flight and find the number up to `concurrency` that the side can take:
             one more while latency stays flat, half as many after a 429 or 503.
         requests_per_second: Largest rate of requests, retries included; None for no cap.
         texts_per_second: Largest rate of texts; None for no cap.
         backoff_seconds: Mean of the first wait before a retry; doubles with each further one.
-        backoff_max_seconds: Largest wait that the engine chooses by itself; a `Retry-After` may ask for more.
+        backoff_max_seconds: Largest wait of the backoff; a `Retry-After` may be longer.
         retry_seconds: Largest total wait between the attempts of one request, `Retry-After` included.
         retry_share: Largest share of a lane's requests that may be retries; the first 100 retries are always allowed.
         stop_share: Share of FAILED samples among the last `stop_window` batches beyond which the lane stops early.
         stop_window: Batches that share is taken over; no lane stops before it has that many.
         lane_seconds: Deadline of the whole lane in seconds; None for none.
-        response_bytes: Largest answer in bytes, on the wire and after decompression.
+        response_bytes: Largest response in bytes, on the wire and after decompression.
         proxy: URL of a proxy to go through; environment variables such as HTTPS_PROXY are not read.
         ask_default_model: Send one request without the model field to learn the default model for the drift catalogue.
     """
@@ -96,13 +96,13 @@ class SideConfig:
     proxy: str | None = field(default=None, repr=False)
     ask_default_model: bool = True
 
-    def asked_name(self, model: str) -> str:
-        """Return the name this side knows the partition's model by."""
+    def requested_name(self, model: str) -> str:
+        """Return this side's name for the partition's model."""
         return self.model_names.get(model, model)
 
     @property
     def url(self) -> str:
-        """Return the address that embeddings are asked from."""
+        """Return the address of the embed endpoint."""
         return self.base_url.rstrip("/") + self.dialect.path
 
     @property
@@ -114,15 +114,15 @@ class SideConfig:
         return tuple(sorted(found, key=len, reverse=True))
 
     def without_secrets(self, text: str) -> str:
-        """Return a text with every secret of this side blotted out, for a server may repeat what it was sent."""
+        """Return a text with every secret of this side masked, for a server may repeat what it was sent."""
         for secret in self.secrets:
             text = text.replace(secret, "***")
         return text
 
     def settings_hash(self, model: str) -> str:
-        """Return the hash, 64 hex digits, of what shapes a request: address, dialect, model asked, batch limits.
+        """Return the hash, 64 hex digits, of what shapes a request: address, dialect, model requested, batch limits.
 
-        Vectors may depend on the size of a batch, so batch limits belong to it; secrets, timeouts and rates do not.
+        Vectors may depend on the size of a batch, so batch limits are included; secrets, timeouts and rates are not.
         """
-        shape = [self.url, asdict(self.dialect), self.asked_name(model), self.batch_texts, self.batch_bytes]
+        shape = [self.url, asdict(self.dialect), self.requested_name(model), self.batch_texts, self.batch_bytes]
         return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()

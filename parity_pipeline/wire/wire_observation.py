@@ -1,6 +1,6 @@
-"""What a side's wire looks like: fields, types, number format, the software it names.
+"""What a side's responses look like: fields, types, number format, the server's software.
 
-Here belong observations made on one real answer for the drift catalogue. Nothing here decides about a row.
+Here belong observations of one real response for the catalogue of wire drift. Nothing here affects a row.
 """
 
 import re
@@ -13,7 +13,7 @@ from parity_pipeline.core.wire_drift import NOT_OBSERVED, WireObservation
 from parity_pipeline.wire.dialects import Dialect
 from parity_pipeline.wire.error_text import one_line
 from parity_pipeline.wire.gateway_errors import MalformedResponse
-from parity_pipeline.wire.json_fallback import load_carefully
+from parity_pipeline.wire.json_fallback import load_slowly
 from parity_pipeline.wire.json_path import FieldPath, is_array, is_object
 
 SERVER_HEADERS: Final = ("server", "via", "x-powered-by", "x-served-by", "x-model-version", "x-version")
@@ -26,12 +26,12 @@ _NUMBER = re.compile(rb"-?(\d+)(?:\.(\d+))?(?:[eE][+-]?\d+)?")
 def observe(
     dialect: Dialect, request_fields: Sequence[str], body: bytes | bytearray, dimension: int
 ) -> WireObservation:
-    """Return what one answer with vectors shows; the default model is left unobserved.
+    """Return what one response with vectors looks like; the default model is left unobserved.
 
     Args:
-        dialect: How the side was spoken to.
+        dialect: The dialect of the request.
         request_fields: Fields that were sent.
-        body: The answer.
+        body: The body of the response.
         dimension: Length of its vectors.
     """
     path = f"POST {dialect.path}"
@@ -54,15 +54,15 @@ def observe(
 
 
 def _document(body: bytes | bytearray) -> Any:
-    """Return what an answer holds, without making an object of each number where that can be helped.
+    """Return the parsed body, if possible without making an object of each number.
 
     Raises:
-        MalformedAnswer: It is no JSON.
+        MalformedResponse: It is not valid JSON.
     """
     try:
         return simdjson.Parser().parse(body)
     except (ValueError, RuntimeError):
-        return load_carefully(body)
+        return load_slowly(body)
 
 
 def _fields_read(dialect: Dialect) -> set[str]:
@@ -94,9 +94,9 @@ def _vector_text(dialect: Dialect, body: bytes | bytearray) -> bytes:
 
 
 def number_format(text: bytes) -> str:
-    """Return with how many digits numbers are written: `float64 digits`, `float32 digits` or `integers`.
+    """Return the precision of the numbers: `float64 digits`, `float32 digits` or `integers`.
 
-    Nine significant digits tell any two float32 apart; a writer that uses more than that writes float64.
+    Nine significant digits distinguish any two float32; a writer that uses more than that writes float64.
     """
     numbers = list(_NUMBER.finditer(text))
     if not numbers:
@@ -108,5 +108,5 @@ def number_format(text: bytes) -> str:
 
 
 def software(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the response headers that say what software answered."""
+    """Return the response headers that name the server's software."""
     return {name: one_line(headers[name])[:200] for name in SERVER_HEADERS if name in headers}

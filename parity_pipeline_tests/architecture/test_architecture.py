@@ -166,6 +166,27 @@ def test_the_product_never_imports_its_tests() -> None:
     assert not foreign
 
 
+def test_the_tests_and_the_product_never_import_bench() -> None:
+    """A benchmark may use the tests, and nothing else depends on a benchmark, so there is no cycle."""
+    assert list(bench_imports(PRODUCT, TESTS)) == []
+
+
+def test_an_import_of_bench_within_a_function_is_noticed(tmp_path: Path) -> None:
+    """The rule of the benchmarks sees an import at any depth and in either spelling."""
+    (tmp_path / "bad.py").write_text(
+        "def test() -> None:\n    import bench.fetch\n    from bench import kills\n", "utf-8"
+    )
+    (tmp_path / "good.py").write_text("import benchmark\nfrom . import bench\n", "utf-8")
+    assert list(bench_imports(tmp_path)) == ["bad.py: bench.fetch", "bad.py: bench"]
+
+
+def bench_imports(*folders: Path) -> Iterator[str]:
+    """Yield the modules of some folders that import from `bench`, at any depth, with what they import."""
+    for path in modules(*folders):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            yield from (f"{path.name}: {name}" for name in imported(node) if name.partition(".")[0] == "bench")
+
+
 def imported(node: ast.AST) -> list[str]:
     """Return the modules that a statement imports."""
     if isinstance(node, ast.Import):
@@ -225,7 +246,7 @@ def test_a_threshold_is_recognised_in_any_spelling() -> None:
     assert not any(is_threshold(text) for text in ("0.9990001", "999", "0x3e7", "1j"))
 
 
-def test_the_steps_know_no_dagster() -> None:
+def test_the_steps_do_not_import_dagster() -> None:
     """No module of `steps` imports Dagster, at its top or within a function."""
     assert list(dagster_imports(PRODUCT / "steps")) == []
 

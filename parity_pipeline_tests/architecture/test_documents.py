@@ -13,7 +13,6 @@ from parity_pipeline_tests.architecture.test_vocabulary import name_of, rooms, s
 ROOT: Final = Path(__file__).parents[2]
 LONGEST: Final = 120
 LONG_LINES: Final = {
-    "docs/faults.md": "written by code, which has to wrap its lines first",
     "docs/adr/0011-bodies-of-known-length.md": "history: another ADR supersedes it",
     "parity_pipeline_tests/golden/*": "reports: a paragraph is one line there, and tables hold samples",
 }

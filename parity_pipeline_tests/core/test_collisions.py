@@ -115,7 +115,7 @@ def test_groups_are_those_of_every_pair_compared(case: tuple[Matrix, list[str]])
 
 
 def test_a_chain_in_any_order_is_one_group() -> None:
-    """Rows that are the same only through third ones share a group, in whatever order and however far apart they come."""
+    """Rows that are the same only through third ones share a group, in any order and however far apart they come."""
     angles = 1e-3 * np.arange(300)
     arc = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
     arcs = np.zeros((900, 6), np.float32)
@@ -127,20 +127,20 @@ def test_a_chain_in_any_order_is_one_group() -> None:
     assert all(len(set(found.labels[order // 300 == chain].tolist())) == 1 for chain in range(3))
 
 
-def test_one_text_twice_is_no_collision() -> None:
+def test_one_text_twice_is_not_a_collision() -> None:
     """Rows of one id do not collide with each other."""
     assert scan(np.ones((3, 4), np.float32), ["a", "a", "a"]).groups == 0
 
 
 def test_rows_without_a_vector_collide_with_none() -> None:
-    """Zeros, NaN and infinities are no vectors."""
+    """Zeros, NaN and infinities are not vectors."""
     matrix = np.array([[0, 0], [0, 0], [np.nan, 1], [np.nan, 1], [np.inf, 1], [np.inf, 1]], np.float32)
     assert scan(matrix, ids(6)).groups == 0
     assert scan(np.empty((0, 4), np.float32), []).groups == 0
 
 
 def test_only_the_other_side_makes_it_count() -> None:
-    """A collision that both sides have is none; one side's alone is told with its pairs."""
+    """A collision that both sides have is none; one side's alone is reported with its pairs."""
     legacy = vectors(100)
     legacy[1] = legacy[0]
     candidate = legacy.copy()

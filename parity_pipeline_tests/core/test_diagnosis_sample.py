@@ -30,7 +30,7 @@ def test_a_small_set_is_looked_at_whole() -> None:
 
 
 def test_a_failing_row_brings_its_request_and_passing_rows() -> None:
-    """One failing row in a large set is seen with the whole request it was sent in, and with rows far away."""
+    """One failing row in a large set is kept with the whole request it was sent in, and with rows far away."""
     chosen = chosen_rows([40_001], 100_000, batch=32, limit=1000)
     assert set(range(40_000, 40_032)) <= set(chosen.tolist())
     assert len(chosen) > 900
@@ -39,11 +39,11 @@ def test_a_failing_row_brings_its_request_and_passing_rows() -> None:
 
 
 def test_too_many_failing_rows_are_thinned_evenly() -> None:
-    """A fault in the second half of a set stays seen."""
+    """A fault in the second half of a set still shows."""
     rows = FailingRows(100)
     for ordinal in range(10_000):
         rows.add(ordinal)
-    assert rows.seen == 10_000
+    assert rows.total == 10_000
     assert 50 <= len(rows.ordinals) <= 101
     assert max(np.diff(rows.ordinals)) <= 256
     assert rows.ordinals[-1] > 9_500

@@ -107,7 +107,7 @@ def test_against_exact_arithmetic(dimensions: int, scale: float) -> None:
 
 @pytest.mark.parametrize("offset", [-1e-9, -1e-11, 1e-11, 1e-9])
 def test_next_to_the_threshold(offset: float) -> None:
-    """A cosine that misses or clears the threshold by as little as 1e-11 is told from the threshold."""
+    """A cosine that misses or clears the threshold by as little as 1e-11 is distinguished from the threshold."""
     cosine = COSINE_THRESHOLD + offset
     random = np.random.default_rng(7)
     left = random.standard_normal(768)

@@ -77,10 +77,10 @@ IDS = [f"{row.legacy} to {row.candidate}" for row in EXPECTED]
 
 
 def lane(server: str) -> FetchedRows:
-    """Return a server's recorded answers as a fetch would leave them."""
+    """Return a server's recorded responses as a fetch would leave them."""
     vectors = recorded_vectors(server)
-    answers = (vectors[text.text_id] for text in TEXTS)
-    return fetched(BLOCK, [RowStatus.REFUSED if vector is None else vector.tolist() for vector in answers])
+    rows = (vectors[text.text_id] for text in TEXTS)
+    return fetched(BLOCK, [RowStatus.REFUSED if vector is None else vector.tolist() for vector in rows])
 
 
 def rows_of(expected: Expected) -> ComparedRows:
@@ -141,19 +141,19 @@ def test_decision_and_reasons(expected: Expected) -> None:
     tally = Tally(Thresholds())
     tally.add(rows_of(expected))
     decision, reasons = decide(tally, DecisionInputs(expected=200))
-    told = "; ".join(reasons)
+    listed = "; ".join(reasons)
     if expected.below:
         assert decision is Decision.FAIL
-        assert f"{expected.below}/{tally.compared} compared samples < 0.9990" in told
+        assert f"{expected.below}/{tally.compared} compared samples < 0.9990" in listed
     else:
         assert decision is Decision.PASS
         assert reasons == ("200/200 samples ≥ 0.9990",)
     if expected.refused in {Outcome.REFUSED_BY_CANDIDATE, Outcome.REFUSED_BY_LEGACY}:
-        assert "8/200 samples are refused" in told
+        assert "8/200 samples are refused" in listed
 
 
-def test_raw_norms_are_told() -> None:
-    """Raw norms against unit vectors change no cosine, and the norms and their difference are told."""
+def test_raw_norms_are_reported() -> None:
+    """Raw norms against unit vectors change no cosine, and the norms and their difference are reported."""
     tally = Tally(Thresholds())
     tally.add(rows_of(EXPECTED[5]))
     legacy, candidate = tally.norms()

@@ -43,7 +43,7 @@ def test_ids_are_those_of_sha256() -> None:
 
 
 def test_normal_forms_are_different_texts() -> None:
-    """Nothing is normalised: NFC and NFD, blanks and case are told apart."""
+    """Nothing is normalised: NFC and NFD, blanks and case are distinguished."""
     assert len({sample_id(text) for text in ("é", "e\u0301", "É", "é ", " é")}) == 5
 
 
@@ -75,22 +75,22 @@ def test_unique_keeps_the_first(texts: list[str]) -> None:
 
 
 def test_unique_is_a_stream() -> None:
-    """A sample is handed on before the next one is asked for."""
-    asked: list[str] = []
+    """A sample is handed on before the next one is requested."""
+    requested: list[str] = []
 
     def source() -> Iterator[Sample]:
         for sample in numbered(3):
-            asked.append(sample.text)
+            requested.append(sample.text)
             yield sample
 
     stream = unique(source(), DropCount())
     assert next(stream).text == "text 0"
-    assert asked == ["text 0"]
+    assert requested == ["text 0"]
 
 
 @pytest.mark.parametrize(("count", "size"), [(0, 5), (3, 5), (5, 5), (100, 5), (100, 1), (100, 0)])
 def test_draw_size_and_order(count: int, size: int) -> None:
-    """A draw has the size asked for or everything, without repeats, in the order of the input."""
+    """A draw has the size requested or everything, without repeats, in the order of the input."""
     samples = numbered(count)
     drawn = draw(samples, size, "seed")
     places = [samples.index(sample) for sample in drawn]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from parity_pipeline.core.decision import DecisionInputs, decide
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.core.noise_floor import NoiseFloors, floor_of
-from parity_pipeline.core.outcomes import Decision, Measure, Outcome, RowStatus, Side
+from parity_pipeline.core.outcomes import IN_VERDICTS, Decision, Measure, Outcome, RowStatus, Side
 from parity_pipeline.core.samples import sample_id
 from parity_pipeline.core.tally import Tally
 from parity_pipeline.core.thresholds import Thresholds
@@ -62,7 +62,7 @@ def decision_on(tally: Tally) -> Decision:
 @st.composite
 def some_waivers(draw: st.DrawFn) -> list[Waiver]:
     """Draw up to four waivers of any kind, some of them expired, small or about another model."""
-    kinds = [one for one in Outcome if one not in {Outcome.MATCH, Outcome.REFUSED_BY_BOTH}]
+    kinds = [one for one in IN_VERDICTS if one not in {Outcome.MATCH, Outcome.REFUSED_BY_BOTH}]
     found: list[Waiver] = []
     for place in range(draw(st.integers(0, 4))):
         outcomes = tuple(draw(st.lists(st.sampled_from(kinds), max_size=3, unique=True)))
@@ -207,7 +207,7 @@ def test_a_measure_waived_hides_no_other_measure() -> None:
 )
 def test_a_waiver_covers_no_doubt_and_no_lost_row(circumstances: dict[str, Any]) -> None:
     """Pairing faults, counts that do not add up and doubts stay INCONCLUSIVE under any waiver."""
-    every = replace(PLAIN, outcomes=tuple(set(Outcome) - {Outcome.MATCH, Outcome.REFUSED_BY_BOTH}))
+    every = replace(PLAIN, outcomes=tuple(set(IN_VERDICTS) - {Outcome.MATCH, Outcome.REFUSED_BY_BOTH}))
     tally = tallied([MATCH, MISMATCH], [every])
     assert decide(tally, DecisionInputs(**circumstances))[0] is Decision.INCONCLUSIVE
 
@@ -265,6 +265,7 @@ def test_waived_rows_do_not_crowd_out_others() -> None:
         ({"outcomes": ()}, "covers nothing"),
         ({"outcomes": (Outcome.MATCH,)}, "in which the sides agree"),
         ({"outcomes": (Outcome.REFUSED_BY_BOTH,)}, "in which the sides agree"),
+        ({"outcomes": (Outcome.COMPARED,)}, "which no verdict has"),
         ({"measures": {Measure.COSINE: math.nan}}, "allows NaN"),
         ({"side": "rust"}, "names the side 'rust'"),
         ({"first_date": DAY, "last_date": date(2026, 4, 1)}, "ends before it begins"),

@@ -1,4 +1,4 @@
-"""What Dagster is told: asset keys, partitions, job, schedule, and traps of its API."""
+"""What Dagster gets: asset keys, partitions, job, schedule, and traps of its API."""
 
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -75,7 +75,7 @@ def test_checks_have_the_partitions_of_their_asset(definitions: dg.Definitions) 
     assert not any(spec.blocking for spec in specs)
 
 
-def test_the_schedule_asks_for_one_run_a_model_for_the_day_that_has_begun(definitions: dg.Definitions) -> None:
+def test_the_schedule_requests_one_run_per_model_for_the_day_that_has_begun(definitions: dg.Definitions) -> None:
     """At six in the morning each model gets a run of today's partition."""
     schedule = definitions.resolve_schedule_def(SCHEDULE_NAME)
     repository = definitions.get_repository_def()
@@ -116,7 +116,7 @@ def test_dagsters_own_yaml_is_accepted(tmp_path: Path) -> None:
         assert instance.telemetry_enabled is False
         pools = instance.get_concurrency_config().pool_config
         assert pools.default_pool_limit == 1
-        # A place that an op holds outlives a process that was killed, and blocks every later run without a word.
+        # A place that an op holds outlives a process that was killed, and silently blocks every later run.
         assert str(pools.pool_granularity).endswith("RUN")
 
 

@@ -34,7 +34,7 @@ def test_every_column_is_described(kind: TableKind[Any]) -> None:
 
 
 def test_a_summary_that_is_cut_says_so_and_leads_nowhere() -> None:
-    """The head of a long summary names how much more the file has; its links, which are relative to a folder, are names."""
+    """The head of a long summary names how much more the file has; its links, relative to a folder, become names."""
     rows = "".join(f"| {row} | [report](embed_parity_{row}.md) |\n" for row in range(70))
     shown = words(summary_metadata([], rows, PATH)["summary"])
     assert shown.endswith("\n\n10 more lines in `SUMMARY.md`.")
@@ -52,13 +52,13 @@ def test_a_verdict_begins_with_what_decides() -> None:
 
 
 @pytest.mark.parametrize(
-    ("failing", "explained", "told"),
+    ("failing", "explained", "shown"),
     [(0, 0, "nothing to explain"), (3, 0, "no cause found for 3 samples"), (3, 2, "no cause found for 1 sample")],
 )
-def test_a_diagnosis_says_what_stays_unknown(failing: int, explained: int, told: str) -> None:
+def test_a_diagnosis_says_what_stays_unknown(failing: int, explained: int, shown: str) -> None:
     """That nothing failed and that nothing was found read differently."""
     facts = diagnosis_metadata(diagnosis((), failing, ["unknown"] * (failing - explained)))
-    assert told in words(facts["causes"])
+    assert shown in words(facts["causes"])
     assert (facts["failing samples"], facts["explained samples"]) == (failing, explained)
 
 
@@ -69,5 +69,5 @@ def test_a_side_that_was_not_tried_shows_why_and_no_empty_table(tmp_path: Path) 
         result = project.run("samples", "candidate/stability")
     events = {event.asset_key: event for event in result.get_asset_materialization_events()}
     shown = events[dg.AssetKey(["candidate", "stability"])].materialization.metadata
-    assert "gateway.test/v1/embed: no connection" in words(shown["not tried or not answered"])
+    assert "gateway.test/v1/embed: no connection" in words(shown["not tried or without a response"])
     assert "experiments" not in shown

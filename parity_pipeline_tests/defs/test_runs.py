@@ -87,7 +87,7 @@ def test_a_side_that_is_down_fails_alone(tmp_path: Path, down: str, up: str) -> 
 
 
 def test_a_lane_of_an_older_sample_set_is_never_paired(tmp_path: Path) -> None:
-    """Samples drawn anew with only one lane fetched again give INCONCLUSIVE with the remedy, not PASS."""
+    """Samples drawn again with only one lane fetched again give INCONCLUSIVE with the remedy, not PASS."""
     project = a_project(tmp_path)
     assert project.run().success
     project.samples = ("another text",)
@@ -100,18 +100,18 @@ def test_a_lane_of_an_older_sample_set_is_never_paired(tmp_path: Path) -> None:
 
 
 def test_one_lane_alone_leaves_samples_and_the_other_lane_as_they_were(tmp_path: Path) -> None:
-    """Fetching the candidate again touches neither the snapshot nor the legacy file, and asks the legacy nothing."""
+    """Fetching the candidate again touches neither the snapshot nor the legacy file, and sends legacy no request."""
     project = a_project(tmp_path)
     assert project.run().success
     layout = project.settings().layout()
     kept = (layout.samples(DAY, MODEL), layout.embeddings("legacy", DAY, MODEL))
     before = [(path.read_bytes(), path.stat().st_mtime_ns) for path in kept]
     assert project.legacy is not None
-    asked = project.legacy.requests
+    fetched = project.legacy.requests
     project.samples = ("a later text",)
     assert project.run("candidate/embeddings", "parity", "verdict", "report", "summary").success
     assert [(path.read_bytes(), path.stat().st_mtime_ns) for path in kept] == before
-    assert project.legacy.requests == asked
+    assert project.legacy.requests == fetched
     assert len(list(entries(layout.ledger))) == 2
 
 
@@ -122,15 +122,15 @@ def test_the_verdict_alone_judges_stored_rows_under_thresholds_of_now(tmp_path: 
     assert project.run().success
     layout = project.settings().layout()
     assert read_verdict(layout.verdict(DAY, MODEL)).decision is Decision.PASS
-    asked = noisy.requests
+    fetched = noisy.requests
     project.thresholds = {"cosine": 1.0}
     assert project.run("verdict").success
     assert read_verdict(layout.verdict(DAY, MODEL)).decision is Decision.FAIL
-    assert noisy.requests == asked
+    assert noisy.requests == fetched
 
 
 def test_a_side_that_says_it_used_another_model_proves_nothing(tmp_path: Path) -> None:
-    """Equal vectors under an echoed model that was not asked for are INCONCLUSIVE."""
+    """Equal vectors under an echoed model that was not requested are INCONCLUSIVE."""
     candidate = hash_gateway("go")
     candidate.echo = "something-else"
     project = a_project(tmp_path, candidate=candidate)
@@ -181,7 +181,7 @@ def test_no_samples_is_a_clear_failure(tmp_path: Path) -> None:
 
 
 def test_a_waiver_turns_an_expected_refusal_into_a_pass_with_waivers(tmp_path: Path) -> None:
-    """A refusal that someone answers for passes by name; without the waiver, or after its day, it fails."""
+    """A refusal that someone accounts for passes by name; without the waiver, or after its day, it fails."""
     waiver = {
         "id": "GW-1",
         "owner": "ann@example.com",
@@ -222,8 +222,7 @@ def test_a_failing_date_names_its_cause(tmp_path: Path) -> None:
     project.more["stability"] = {"enabled": False}
     assert project.run().success
     layout = project.settings().layout()
-    asked = candidate.requests
-    assert asked == 3
+    assert candidate.requests == 3
     clean = read_verdict(layout.verdict(DAY, MODEL)).diagnosis
     assert clean is not None
     assert clean.causes == ()

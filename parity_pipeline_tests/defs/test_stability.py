@@ -13,7 +13,7 @@ from parity_pipeline_tests.fakes.gateways import Gateway, hash_gateway, hash_vec
 
 
 def unsteady_gateway() -> Gateway:
-    """Return a gateway that answers no text twice alike."""
+    """Return a gateway that never returns the same vector for a text twice."""
     gateway = hash_gateway("go")
 
     def embed(text: str, model: str) -> object:
@@ -48,11 +48,11 @@ def test_metadata_show_the_experiments_and_the_floor(tmp_path: Path) -> None:
     shown = {name: value.value for name, value in event.materialization.metadata.items()}
     assert "| batch-sizes | 0 |" in str(shown["experiments"])
     assert shown["noise floor, 1 - cosine"] == 0.0
-    assert "batch of 64" in str(shown["not tried or not answered"])
+    assert "batch of 64" in str(shown["not tried or without a response"])
 
 
 def test_a_run_keeps_to_the_budget_of_the_settings(tmp_path: Path) -> None:
-    """`stability.requests` bounds what one side is asked."""
+    """`stability.requests` bounds the requests to one side."""
     legacy = hash_gateway("rust")
     project = Project(tmp_path, legacy, hash_gateway("go"), more={"stability": {"texts": 2, "requests": 25}})
     assert project.run("samples", "legacy/stability").success

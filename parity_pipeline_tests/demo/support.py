@@ -1,4 +1,4 @@
-"""One embedder for all tests of the demo, and a way to ask an application without a network."""
+"""One embedder for all tests of the demo, and a way to send requests to an application without a network."""
 
 import asyncio
 from functools import cache
@@ -37,12 +37,12 @@ def candidate() -> Starlette:
 
 
 def ask(app: Starlette, method: str, path: str, **how: Any) -> httpx.Response:
-    """Send one request to an application and return its answer."""
+    """Send one request to an application and return its response."""
     return ask_all(app, [(method, path, how)])[0]
 
 
 def ask_all(app: Starlette, requests: list[tuple[str, str, dict[str, Any]]]) -> list[httpx.Response]:
-    """Send requests to an application at the same time and return the answers in order."""
+    """Send requests to an application at the same time and return the responses in order."""
 
     async def send() -> list[httpx.Response]:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as client:

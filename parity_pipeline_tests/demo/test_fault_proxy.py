@@ -30,52 +30,52 @@ def proxy(names: str, behind: Starlette, dialect: str = "go", **scope: Any) -> S
 
 
 def embed(app: Starlette, texts: list[str] = TEXTS, model: str = "wordllama-256") -> httpx.Response:
-    """Ask the Go shape for vectors."""
+    """Request vectors in the Go shape."""
     return ask(app, "POST", "/v1/embed", json={"texts": texts, "model": model})
 
 
-def test_wrong_model_answers_with_another_model_and_echoes_the_one_asked() -> None:
-    """The vectors are the other model's, and the answer says otherwise."""
-    told = embed(proxy("wrong-model", candidate(), other_models=("wordllama-64",))).json()
-    assert told["model"] == "wordllama-256"
-    assert np.array_equal(np.float32(told["vectors"]), embedder().embed("wordllama-64", TEXTS))
+def test_wrong_model_returns_vectors_of_another_model_and_echoes_the_requested_one() -> None:
+    """The vectors are the other model's, and the response says otherwise."""
+    response = embed(proxy("wrong-model", candidate(), other_models=("wordllama-64",))).json()
+    assert response["model"] == "wordllama-256"
+    assert np.array_equal(np.float32(response["vectors"]), embedder().embed("wordllama-64", TEXTS))
 
 
 def test_noise_leaves_a_cosine_of_099() -> None:
     """Every vector has a cosine of 0.99 to the true one, through either dialect."""
     truth = embedder().embed("wordllama-256", TEXTS).astype(np.float64)
-    asked = {"texts": TEXTS, "model": "wordllama-256"}
+    body = {"texts": TEXTS, "model": "wordllama-256"}
     go = embed(proxy("noise", candidate())).json()["vectors"]
-    rust = ask(proxy("noise", legacy(), "rust"), "POST", "/ai/embed", json=asked).json()["embeddings"]
+    rust = ask(proxy("noise", legacy(), "rust"), "POST", "/ai/embed", json=body).json()["embeddings"]
     for vectors in (np.array(go), np.array(rust)):
         norms = np.linalg.norm(vectors, axis=1) * np.linalg.norm(truth, axis=1)
         assert (vectors * truth).sum(axis=1) / norms == pytest.approx([0.99] * 3, abs=1e-9)
 
 
 def test_drop_row_is_one_short() -> None:
-    """Two vectors come for three texts, and one for one unless every answer is to be short."""
+    """Two vectors come for three texts, and one for one unless every response is to be short."""
     assert len(embed(proxy("drop-row", candidate())).json()["vectors"]) == 2
     assert len(embed(proxy("drop-row", candidate()), ["a"]).json()["vectors"]) == 1
     assert embed(proxy("drop-row", candidate(), every=True), ["a"]).json()["vectors"] == []
 
 
-def test_position_spoils_one_row_alone() -> None:
+def test_position_corrupts_one_row_alone() -> None:
     """The rows out of scope come through with every digit."""
-    true, told = (embed(app).json()["vectors"] for app in (candidate(), proxy("noise", candidate(), position=1)))
-    assert [one == two for one, two in zip(true, told, strict=True)] == [True, False, True]
+    true, faulty = (embed(app).json()["vectors"] for app in (candidate(), proxy("noise", candidate(), position=1)))
+    assert [one == two for one, two in zip(true, faulty, strict=True)] == [True, False, True]
 
 
 def test_text_faults_reach_the_gateway_behind() -> None:
     """The vectors are those of the changed texts."""
-    told = embed(proxy("lower-case,prefix", candidate())).json()
+    response = embed(proxy("lower-case,prefix", candidate())).json()
     changed = ["search_document: " + text.lower() for text in TEXTS]
-    assert np.array_equal(np.float32(told["vectors"]), embedder().embed("wordllama-256", changed))
+    assert np.array_equal(np.float32(response["vectors"]), embedder().embed("wordllama-256", changed))
 
 
 def test_nan_is_written_as_nan_and_null_as_null() -> None:
     """The two spellings of a missing number are those of the two languages."""
-    assert "NaN" in (told := embed(proxy("nan", candidate()))).text
-    assert math.isnan(json.loads(told.text)["vectors"][0][0])
+    assert "NaN" in (response := embed(proxy("nan", candidate()))).text
+    assert math.isnan(json.loads(response.text)["vectors"][0][0])
     assert embed(proxy("null", candidate())).json()["vectors"][0][0] is None
 
 
@@ -90,7 +90,7 @@ def test_replies_stand_in_for_the_gateway() -> None:
 
 
 def test_a_repeated_text_is_noticed() -> None:
-    """The stale cache spoils a text from its second request on."""
+    """The stale cache corrupts a text from its second request on."""
     app = proxy("stale-cache", candidate())
     first, second = (embed(app, [text]).json()["vectors"] for text in ("a", "a"))
     assert first == embed(candidate(), ["a"]).json()["vectors"]
@@ -98,7 +98,7 @@ def test_a_repeated_text_is_noticed() -> None:
 
 
 def test_a_refused_request_leaves_no_history() -> None:
-    """No model saw the long text of a request that was refused, so short ones are answered as before; then one that was."""
+    """Only a long text that was accepted changes the vectors of later short ones: no model saw a refused one."""
     app, long = proxy("history", candidate()), "long " * 200
     true = embed(candidate(), ["a"]).json()["vectors"]
     assert embed(app, [long, " "]).status_code == 400
@@ -113,11 +113,11 @@ def test_requests_at_the_same_time_are_noticed() -> None:
     true = embed(candidate()).json()["vectors"]
     assert embed(app).json()["vectors"] == true
     both = ask_all(app, [("POST", "/v1/embed", {"json": {"texts": TEXTS, "model": "wordllama-256"}})] * 2)
-    assert all(told.json()["vectors"] == [*true[1:], true[0]] for told in both)
+    assert all(response.json()["vectors"] == [*true[1:], true[0]] for response in both)
 
 
 def test_a_fault_of_load_holds_a_request_until_it_has_company() -> None:
-    """A request of which another comes a moment later is spoiled; one that nothing joins is let go after so many looks."""
+    """Rows are swapped if another request comes a moment later; a lone request goes on after so many looks."""
     looks: list[float] = []
     later: list[asyncio.Task[httpx.Response]] = []
     body = {"texts": TEXTS, "model": "wordllama-256"}
@@ -140,9 +140,9 @@ def test_a_fault_of_load_holds_a_request_until_it_has_company() -> None:
 
     async def run() -> tuple[list[Any], list[Any]]:
         async with client:
-            told = await both()
+            vectors = await both()
             await asyncio.gather(*later)
-        return told
+        return vectors
 
     alone, joined = asyncio.run(run())
     assert joined == [*alone[1:], alone[0]]
@@ -166,11 +166,11 @@ def test_other_faults_hold_nothing(fault: str) -> None:
 @pytest.mark.parametrize(
     "body", [b"{", b"[]", b'{"texts": []}', b'{"texts": [1]}', b'{"texts": ["a"], "model": "no"}', b'{"texts": [" "]}']
 )
-def test_what_cannot_be_spoiled_passes_as_it_is(body: bytes) -> None:
-    """A bad request gets the answer of the gateway behind."""
-    told = ask(proxy("noise", candidate()), "POST", "/v1/embed", content=body)
+def test_what_cannot_be_corrupted_passes_unchanged(body: bytes) -> None:
+    """A bad request gets the response of the gateway behind."""
+    response = ask(proxy("noise", candidate()), "POST", "/v1/embed", content=body)
     own = ask(candidate(), "POST", "/v1/embed", content=body)
-    assert (told.status_code, told.content) == (own.status_code, own.content)
+    assert (response.status_code, response.content) == (own.status_code, own.content)
 
 
 def test_health_and_lone_surrogates_pass() -> None:
@@ -181,29 +181,29 @@ def test_health_and_lone_surrogates_pass() -> None:
     assert ask(proxy("trim", candidate()), "POST", "/v1/embed", content=body).status_code == 200
 
 
-def test_openai_answers_are_spoiled_alike() -> None:
+def test_openai_responses_are_corrupted_alike() -> None:
     """Where each vector stands in an object of its own, dropping a row drops the object."""
 
     async def embeddings(request: Request) -> Response:
-        asked = await request.json()
-        data = [{"index": at, "embedding": [1.0, float(at)]} for at, _ in enumerate(asked["input"])]
-        return Response(orjson.dumps({"data": data, "model": asked["model"]}), media_type="application/json")
+        body = await request.json()
+        data = [{"index": at, "embedding": [1.0, float(at)]} for at, _ in enumerate(body["input"])]
+        return Response(orjson.dumps({"data": data, "model": body["model"]}), media_type="application/json")
 
     behind = Starlette(routes=[Route("/v1/embeddings", embeddings, methods=["POST"])])
     app = proxy("drop-row,raw-norm,wrong-model", behind, "openai", other_models=("other",))
-    told = ask(app, "POST", "/v1/embeddings", json={"input": ["a", "b", "c"], "model": "asked"}).json()
-    assert told == {
+    response = ask(app, "POST", "/v1/embeddings", json={"input": ["a", "b", "c"], "model": "asked"}).json()
+    assert response == {
         "data": [{"index": 0, "embedding": [17.0, 0.0]}, {"index": 1, "embedding": [17.0, 17.0]}],
         "model": "asked",
     }
 
 
-def test_a_dialect_of_one_text_is_spoiled_alike() -> None:
+def test_a_dialect_of_one_text_is_corrupted_alike() -> None:
     """Where text and vector are not in arrays, faults find them too."""
 
     async def embedding(request: Request) -> Response:
-        asked = await request.json()
-        return Response(orjson.dumps({"embedding": [1.0, float(len(asked["prompt"]))]}), media_type="application/json")
+        body = await request.json()
+        return Response(orjson.dumps({"embedding": [1.0, float(len(body["prompt"]))]}), media_type="application/json")
 
     behind = Starlette(routes=[Route("/one", embedding, methods=["POST"])])
     dialect = Dialect(name="one", path="/one", texts_field="prompt", vectors_field="embedding", one_text=True)

@@ -14,7 +14,7 @@ BY_NAME = {fault.name: fault for fault in FAULTS}
 
 
 def rows_for(texts: list[str], width: int = 16) -> Rows:
-    """Return distinct vectors, one a text."""
+    """Return distinct vectors, one per text."""
     return np.random.default_rng(5).standard_normal((len(texts), width)).tolist()
 
 
@@ -24,14 +24,14 @@ def call_of(texts: list[str], scope: Scope | None = None, **more: object) -> Cal
     return Call(texts=texts, hits=scope.hits(texts), scope=scope, seen=[0] * len(texts), **more)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
-def spoil(name: str, texts: list[str], scope: Scope | None = None, **more: object) -> tuple[Rows, Rows]:
+def apply_fault(name: str, texts: list[str], scope: Scope | None = None, **more: object) -> tuple[Rows, Rows]:
     """Return the true rows and what the fault makes of them."""
     fault, rows = BY_NAME[name], rows_for(texts)
     kept = json.dumps(rows)
     assert fault.rows
-    told = fault.rows(rows, call_of(texts, scope, **more))
+    faulty = fault.rows(rows, call_of(texts, scope, **more))
     assert json.dumps(rows) == kept, "a fault may not change what it was given"
-    return rows, told
+    return rows, faulty
 
 
 def cosine(one: Row, two: Row) -> float:
@@ -60,9 +60,9 @@ def test_each_fault_does_something_and_says_its_case(fault: Fault) -> None:
 )
 def test_direction_left_by_a_fault(name: str, cosines: float) -> None:
     """Noise leaves a cosine of 0.99, rounding to int8 nearly 1, and a norm does not change the direction."""
-    rows, told = spoil(name, TEXTS)
-    assert [cosine(one, two) for one, two in zip(rows, told, strict=True)] == pytest.approx([cosines] * 5, abs=2e-4)
-    assert rows != told
+    rows, faulty = apply_fault(name, TEXTS)
+    assert [cosine(one, two) for one, two in zip(rows, faulty, strict=True)] == pytest.approx([cosines] * 5, abs=2e-4)
+    assert rows != faulty
 
 
 def test_noise_depends_on_seed_and_text_alone() -> None:
@@ -78,7 +78,7 @@ def test_noise_depends_on_seed_and_text_alone() -> None:
 
 def test_unsteady_noise_differs_by_request() -> None:
     """The same text gets other noise in the next request."""
-    assert spoil("unsteady", TEXTS)[1] != spoil("unsteady", TEXTS, requests=1)[1]
+    assert apply_fault("unsteady", TEXTS)[1] != apply_fault("unsteady", TEXTS, requests=1)[1]
 
 
 @pytest.mark.parametrize(
@@ -92,8 +92,8 @@ def test_unsteady_noise_differs_by_request() -> None:
 )
 def test_rows_moved_by_a_fault(name: str, expected: list[int]) -> None:
     """Each position holds the vector of the text that the fault says."""
-    rows, told = spoil(name, TEXTS)
-    assert [rows.index(row) for row in told] == expected
+    rows, faulty = apply_fault(name, TEXTS)
+    assert [rows.index(row) for row in faulty] == expected
 
 
 @pytest.mark.parametrize(
@@ -109,33 +109,33 @@ def test_rows_moved_by_a_fault(name: str, expected: list[int]) -> None:
 )
 def test_faults_that_wait_for_their_moment(name: str, texts: list[str], more: dict[str, int]) -> None:
     """A fault of load, size or history does nothing until then, and changes every row then."""
-    rows, told = spoil(name, texts, None, **more)
-    assert all(one != two for one, two in zip(rows, told, strict=True))
-    quiet, same = spoil(name, texts[:5])
+    rows, faulty = apply_fault(name, texts, None, **more)
+    assert all(one != two for one, two in zip(rows, faulty, strict=True))
+    quiet, same = apply_fault(name, texts[:5])
     assert quiet == same
 
 
 def test_texts_of_a_length_of_their_own_are_never_coalesced() -> None:
     """Under load, a text that no other one equals in words keeps its vector, and the others are left at 0.16."""
-    rows, told = spoil("equal-lengths", ["a b", "c d", "e"], None, in_flight=2, beside=["f g h"])
-    assert rows[2] == told[2]
-    assert cosine(rows[0], told[0]) == pytest.approx(COALESCED_COSINE)
+    rows, faulty = apply_fault("equal-lengths", ["a b", "c d", "e"], None, in_flight=2, beside=["f g h"])
+    assert rows[2] == faulty[2]
+    assert cosine(rows[0], faulty[0]) == pytest.approx(COALESCED_COSINE)
 
 
 def test_another_context_size_takes_long_texts_farther() -> None:
     """The cosine falls with the number of words, to 0.98 and no further."""
     texts = ["a", "a " * (CONTEXT_WORDS // 2), "a " * (2 * CONTEXT_WORDS)]
-    rows, told = spoil("context-size", texts)
-    assert [cosine(one, two) for one, two in zip(rows, told, strict=True)] == pytest.approx([0.9998, 0.99, 0.98])
+    rows, faulty = apply_fault("context-size", texts)
+    assert [cosine(one, two) for one, two in zip(rows, faulty, strict=True)] == pytest.approx([0.9998, 0.99, 0.98])
 
 
 def test_too_many_requests_say_when_to_come_again() -> None:
-    """A text that is hit is answered 429 with Retry-After, and others pass."""
+    """A text that is hit gets a 429 with Retry-After, and others pass."""
     reply = BY_NAME["too-many"].reply
     assert reply
-    told = reply(call_of(["a"]))
-    assert told
-    assert (told.status, told.headers["retry-after"]) == (429, "0")
+    refusal = reply(call_of(["a"]))
+    assert refusal
+    assert (refusal.status, refusal.headers["retry-after"]) == (429, "0")
     assert reply(call_of(["a"], Scope(rate=0))) is None
 
 
@@ -152,15 +152,15 @@ def test_a_stale_cache_hits_repeated_texts_alone() -> None:
     call = Call(texts=["a", "b"], hits=[True, True], scope=Scope(), seen=[0, 1])
     function = BY_NAME["stale-cache"].rows
     assert function
-    told = function(rows, call)
-    assert told[0] == rows[0]
-    assert told[1] != rows[1]
+    faulty = function(rows, call)
+    assert faulty[0] == rows[0]
+    assert faulty[1] != rows[1]
 
 
-def test_drop_row_spares_single_texts_unless_told_otherwise() -> None:
-    """An answer of one row stays whole by default and is empty with `every`."""
-    assert len(spoil("drop-row", ["a"])[1]) == 1
-    assert spoil("drop-row", ["a"], Scope(every=True))[1] == []
+def test_drop_row_spares_single_texts_by_default() -> None:
+    """A response of one row stays whole by default and is empty with `every`."""
+    assert len(apply_fault("drop-row", ["a"])[1]) == 1
+    assert apply_fault("drop-row", ["a"], Scope(every=True))[1] == []
 
 
 @pytest.mark.parametrize(
@@ -168,18 +168,18 @@ def test_drop_row_spares_single_texts_unless_told_otherwise() -> None:
     [("quarter-width", 4), ("half-width", 8), ("empty-vector", 0), ("nan", 16), ("null", 16), ("zero-vector", 16)],
 )
 def test_shape_left_by_a_fault(name: str, expected: int) -> None:
-    """Vectors are cut, emptied or spoiled as the name says."""
-    _, told = spoil(name, TEXTS)
-    assert {len(row) for row in told} == {expected}
-    first = {str(row[0]) if row else "" for row in told}
+    """Vectors are cut, emptied or corrupted as the name says."""
+    _, faulty = apply_fault(name, TEXTS)
+    assert {len(row) for row in faulty} == {expected}
+    first = {str(row[0]) if row else "" for row in faulty}
     if name in {"nan", "null", "zero-vector"}:
         assert first == {{"nan": "nan", "null": "None", "zero-vector": "0.0"}[name]}
 
 
-def test_a_capped_batch_answers_its_first_rows() -> None:
+def test_a_capped_batch_keeps_its_first_rows() -> None:
     """Eight rows come back for nine texts."""
-    rows, told = spoil("batch-cap", [str(number) for number in range(BATCH_CAP + 1)])
-    assert told == rows[:BATCH_CAP]
+    rows, faulty = apply_fault("batch-cap", [str(number) for number in range(BATCH_CAP + 1)])
+    assert faulty == rows[:BATCH_CAP]
 
 
 @pytest.mark.parametrize(
@@ -211,8 +211,8 @@ def test_text_forwarded_by_a_fault(name: str, text: str, changed: str) -> None:
     assert function(text, Scope(characters=3)) == changed
 
 
-def test_wrong_model_asks_the_first_other_model() -> None:
-    """The model asked for is never its own replacement; without another one it stays."""
+def test_wrong_model_uses_the_first_other_model() -> None:
+    """The requested model is never its own replacement; without another one it stays."""
     function = BY_NAME["wrong-model"].model
     assert function
     scope = Scope(other_models=("m1", "m2"))
@@ -245,9 +245,9 @@ def test_any_two_row_faults_can_be_joined(first: str) -> None:
     for second in FAULTS:
         if second.rows:
             call = call_of(TEXTS, Scope(every=True), in_flight=2, longest=LONG_TEXT)
-            _, told = spoil(first, TEXTS, Scope(every=True), in_flight=2, longest=LONG_TEXT)
+            _, faulty = apply_fault(first, TEXTS, Scope(every=True), in_flight=2, longest=LONG_TEXT)
             with np.errstate(all="ignore"):
-                assert len(second.rows(told, call)) <= len(TEXTS)
+                assert len(second.rows(faulty, call)) <= len(TEXTS)
 
 
 def test_unknown_and_incomplete_faults_are_named() -> None:
@@ -260,7 +260,7 @@ def test_unknown_and_incomplete_faults_are_named() -> None:
 
 
 def test_other_spellings_of_a_text_are_hit_with_it() -> None:
-    """Case, accents, signs and white space do not move a text out of scope; other letters may, and signs alone count whole."""
+    """Case, accents, signs and white space do not move a text out of scope; other letters may."""
     scope = Scope(rate=0.2)
     for number in range(50):
         text = f"Résumé no. {number}, please"

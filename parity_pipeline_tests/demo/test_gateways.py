@@ -18,48 +18,48 @@ TEXTS = ["hello", "forklift operator with OSHA cert", "résumé: 12 yrs warehous
 shapes = pytest.mark.parametrize("shape", [LEGACY, CANDIDATE], ids=lambda shape: shape.name)
 
 
-def test_legacy_answers_unit_vectors_with_float64_digits() -> None:
-    """The legacy gateway's vectors have norm 1 in float64, and its answer has the three fields of the Rust shape."""
-    told = ask(legacy(), "POST", "/ai/embed", json={"texts": TEXTS, "model": "wordllama-256"})
-    answer = told.json()
-    assert list(answer) == ["embeddings", "model", "dimensions"]
-    assert (answer["model"], answer["dimensions"]) == ("wordllama-256", 256)
-    vectors = np.array(answer["embeddings"])
+def test_legacy_returns_unit_vectors_with_float64_digits() -> None:
+    """The legacy gateway's vectors have norm 1 in float64, and its response has the three fields of the Rust shape."""
+    response = ask(legacy(), "POST", "/ai/embed", json={"texts": TEXTS, "model": "wordllama-256"})
+    body = response.json()
+    assert list(body) == ["embeddings", "model", "dimensions"]
+    assert (body["model"], body["dimensions"]) == ("wordllama-256", 256)
+    vectors = np.array(body["embeddings"])
     assert vectors.shape == (3, 256)
     assert np.abs(np.linalg.norm(vectors, axis=1) - 1).max() < 1e-15
     assert not np.array_equal(vectors, vectors.astype(np.float32))
 
 
-def test_candidate_answers_raw_vectors_with_float32_digits() -> None:
+def test_candidate_returns_raw_vectors_with_float32_digits() -> None:
     """The candidate's vectors are the model's own, written in the fewest digits that a float32 needs."""
-    told = ask(candidate(), "POST", "/v1/embed", json={"texts": TEXTS, "model": "wordllama-256"})
-    answer = told.json()
-    assert list(answer) == ["vectors", "model", "dimension"]
-    assert (answer["model"], answer["dimension"]) == ("wordllama-256", 256)
-    vectors = np.array(answer["vectors"], dtype=np.float32)
+    response = ask(candidate(), "POST", "/v1/embed", json={"texts": TEXTS, "model": "wordllama-256"})
+    body = response.json()
+    assert list(body) == ["vectors", "model", "dimension"]
+    assert (body["model"], body["dimension"]) == ("wordllama-256", 256)
+    vectors = np.array(body["vectors"], dtype=np.float32)
     assert np.array_equal(vectors, embedder().embed("wordllama-256", TEXTS))
     assert np.linalg.norm(vectors, axis=1).min() > 1.5
-    digits = [len(number.lstrip("0")) for number in re.findall(r"0\.(\d+)", told.text)]
+    digits = [len(number.lstrip("0")) for number in re.findall(r"0\.(\d+)", response.text)]
     assert max(digits) <= 9
 
 
 def test_the_two_sides_agree_in_direction() -> None:
     """For the same text and model the cosine between the sides is 1."""
-    asked = {"texts": TEXTS, "model": "wordllama-64"}
-    one = np.array(ask(legacy(), "POST", "/ai/embed", json=asked).json()["embeddings"])
-    two = np.array(ask(candidate(), "POST", "/v1/embed", json=asked).json()["vectors"])
+    body = {"texts": TEXTS, "model": "wordllama-64"}
+    one = np.array(ask(legacy(), "POST", "/ai/embed", json=body).json()["embeddings"])
+    two = np.array(ask(candidate(), "POST", "/v1/embed", json=body).json()["vectors"])
     cosines = (one * two).sum(axis=1) / np.linalg.norm(two, axis=1)
     assert cosines.min() > 1 - 1e-6
 
 
 def test_default_models_differ() -> None:
-    """A request without a model, or with null, is answered by another model on each side."""
-    told = [
+    """A request without a model, or with null, gets the vectors of another model on each side."""
+    models = [
         ask(app_of(shape), "POST", shape.path, json={"texts": ["a"], **more}).json()["model"]
         for shape in (LEGACY, CANDIDATE)
         for more in ({}, {"model": None})
     ]
-    assert told == ["wordllama-64", "wordllama-64", "wordllama-256", "wordllama-256"]
+    assert models == ["wordllama-64", "wordllama-64", "wordllama-256", "wordllama-256"]
 
 
 @shapes
@@ -87,51 +87,51 @@ def test_default_models_differ() -> None:
 )
 def test_bad_requests_are_refused_with_a_reason(shape: Shape, body: bytes, status: int, words: str) -> None:
     """Every bad request has a 4xx, and a JSON error that says what is wrong."""
-    told = ask(app_of(shape), "POST", shape.path, content=body)
-    assert told.status_code == status
-    assert words in told.json()["error"].replace("\x1b", "\\x1b")
+    response = ask(app_of(shape), "POST", shape.path, content=body)
+    assert response.status_code == status
+    assert words in response.json()["error"].replace("\x1b", "\\x1b")
 
 
 @shapes
-def test_as_many_texts_as_allowed_are_answered(shape: Shape) -> None:
-    """The largest batch is answered in full."""
-    told = ask(app_of(shape), "POST", shape.path, json={"texts": ["a"] * TEXTS_LIMIT}).json()
-    assert len(told.get("vectors", told.get("embeddings"))) == TEXTS_LIMIT
+def test_as_many_texts_as_allowed_are_embedded(shape: Shape) -> None:
+    """The largest batch gets all its vectors."""
+    body = ask(app_of(shape), "POST", shape.path, json={"texts": ["a"] * TEXTS_LIMIT}).json()
+    assert len(body.get("vectors", body.get("embeddings"))) == TEXTS_LIMIT
 
 
 @shapes
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", None, 405), ("POST", "/nothing", 404)])
-def test_wrong_method_and_path_are_told_as_json(shape: Shape, method: str, path: str | None, status: int) -> None:
+def test_wrong_method_and_path_are_refused_in_json(shape: Shape, method: str, path: str | None, status: int) -> None:
     """A wrong method is 405 and an unknown path 404, both as JSON."""
-    told = ask(app_of(shape), method, path or shape.path)
-    assert told.status_code == status
-    assert told.json()["error"]
+    response = ask(app_of(shape), method, path or shape.path)
+    assert response.status_code == status
+    assert response.json()["error"]
 
 
 @pytest.mark.parametrize("text", [b'"a\\ud800b"', b'"\\udc00\\ud800"', b'"a\xff"'])
 def test_invalid_unicode_is_refused_by_legacy_and_replaced_by_candidate(text: bytes) -> None:
-    """Rust answers 400 to a lone surrogate and to invalid UTF-8, Go reads U+FFFD."""
+    """Rust responds with 400 to a lone surrogate and to invalid UTF-8, Go reads U+FFFD."""
     body = b'{"texts": [' + text + b"]}"
     assert ask(legacy(), "POST", "/ai/embed", content=body).status_code == 400
-    told = ask(candidate(), "POST", "/v1/embed", content=body)
+    response = ask(candidate(), "POST", "/v1/embed", content=body)
     meant = re.sub("[\ud800-\udfff]", "\ufffd", json.loads(text.decode("utf-8", "replace")))
-    assert told.json() == ask(candidate(), "POST", "/v1/embed", json={"texts": [meant]}).json()
+    assert response.json() == ask(candidate(), "POST", "/v1/embed", json={"texts": [meant]}).json()
 
 
 @shapes
 def test_health_names_the_models(shape: Shape) -> None:
-    """`GET /health` answers 200 and names every model."""
-    told = ask(app_of(shape), "GET", "/health")
-    assert (told.status_code, told.json()["models"]) == (200, list(DIMENSIONS))
+    """`GET /health` responds with 200 and names every model."""
+    response = ask(app_of(shape), "GET", "/health")
+    assert (response.status_code, response.json()["models"]) == (200, list(DIMENSIONS))
     assert SHAPES[shape.name] is shape
 
 
 def test_a_repeat_does_not_reach_the_candidates_model() -> None:
-    """The cache asks the model once for each text and model, and answers the same again."""
-    asked: list[tuple[str, tuple[str, ...]]] = []
+    """The cache calls the model once for each text and model, and returns the same vector again."""
+    calls: list[tuple[str, tuple[str, ...]]] = []
 
     def embed(model: str, texts: Sequence[str]) -> NDArray[np.float32]:
-        asked.append((model, tuple(texts)))
+        calls.append((model, tuple(texts)))
         return np.array([[len(text), len(model)] for text in texts], dtype=np.float32)
 
     cache = VectorCache(embed, capacity=3)
@@ -140,25 +140,25 @@ def test_a_repeat_does_not_reach_the_candidates_model() -> None:
     cache.embed("other", ["a"])
     cache.embed("m", ["a", "ccc"])  # "bb" is the one used longest ago
     cache.embed("m", ["bb"])
-    assert asked == [("m", ("a", "bb")), ("other", ("a",)), ("m", ("ccc",)), ("m", ("bb",))]
+    assert calls == [("m", ("a", "bb")), ("other", ("a",)), ("m", ("ccc",)), ("m", ("bb",))]
     assert len(cache) == 3
 
 
-def test_health_is_answered_while_the_model_works() -> None:
-    """A request that embeds does not keep the event loop from answering `/health`."""
+def test_health_responds_while_the_model_works() -> None:
+    """A request that embeds does not keep the event loop from serving `/health`."""
     release = threading.Event()
 
     def slow(model: str, texts: Sequence[str]) -> NDArray[np.float32]:
         assert release.wait(30)
         return np.zeros((len(texts), DIMENSIONS[model]), dtype=np.float32)
 
-    def answered_first(app: Starlette) -> list[int]:
+    def statuses(app: Starlette) -> list[int]:
         async def health_then_release(scope: object, receive: object, send: object) -> None:
             await app(scope, receive, send)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
             if scope["path"] == "/health":  # type: ignore[index]  # pyright: ignore[reportIndexIssue]
                 release.set()
 
         both = [("POST", "/ai/embed", {"json": {"texts": ["a"]}}), ("GET", "/health", {})]
-        return [told.status_code for told in ask_all(health_then_release, both)]  # pyright: ignore[reportArgumentType]
+        return [response.status_code for response in ask_all(health_then_release, both)]  # pyright: ignore[reportArgumentType]
 
-    assert answered_first(build_app(LEGACY, slow)) == [200, 200]
+    assert statuses(build_app(LEGACY, slow)) == [200, 200]

@@ -16,7 +16,7 @@ from parity_pipeline_tests.fakes.ports import free_port
 
 @contextmanager
 def process(command: list[str], health_url: str) -> Generator[subprocess.Popen[bytes]]:
-    """Run one process of the demo until it answers; end it afterwards."""
+    """Run one process of the demo until it responds; end it afterwards."""
     with subprocess.Popen(command, stderr=subprocess.PIPE) as child:
         try:
             for attempt in tenacity.Retrying(
@@ -34,18 +34,18 @@ def process(command: list[str], health_url: str) -> Generator[subprocess.Popen[b
 
 
 def test_a_fault_proxy_stands_in_front_of_a_real_gateway() -> None:
-    """Both processes come up from their command lines, speak HTTP on loopback, and stop at SIGTERM without a word."""
+    """Both processes come up from their command lines, speak HTTP on loopback, and stop silently at SIGTERM."""
     behind, front = free_port(), free_port()
-    spoil = ["--upstream", f"http://127.0.0.1:{behind}", "--fault", "drop-row", "--every"]
+    options = ["--upstream", f"http://127.0.0.1:{behind}", "--fault", "drop-row", "--every"]
     with ExitStack() as stack:
         first = stack.enter_context(process(demo_command("candidate", behind), f"http://127.0.0.1:{behind}/health"))
         second = stack.enter_context(
-            process(demo_command("fault", front, options=spoil), f"http://127.0.0.1:{front}/health")
+            process(demo_command("fault", front, options=options), f"http://127.0.0.1:{front}/health")
         )
-        asked = {"texts": ["hello", "again"]}
+        body = {"texts": ["hello", "again"]}
         for port, rows in ((behind, 2), (front, 1)):
-            told = httpx.post(f"http://127.0.0.1:{port}/v1/embed", json=asked, trust_env=False)
-            assert len(told.json()["vectors"]) == rows
+            response = httpx.post(f"http://127.0.0.1:{port}/v1/embed", json=body, trust_env=False)
+            assert len(response.json()["vectors"]) == rows
         for child in (second, first):
             os.kill(child.pid, signal.SIGTERM)
             _, said = child.communicate(timeout=30)

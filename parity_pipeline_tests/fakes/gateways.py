@@ -22,18 +22,18 @@ from parity_pipeline_tests.fakes.shapes import (
     Vector,
     dialect_named,
     read_request,
-    write_answer,
+    write_response,
 )
 
 Embed = Callable[[str, str], Vector]
 """Returns the vector of a text under a model, or raises `RefusalError`."""
 
 FAKE_MODELS: Final[Mapping[str, int]] = {"fake-32": 32, "fake-16": 16}
-"""The models that a fake gateway knows unless told otherwise, with their dimensions."""
+"""The models that a fake gateway has by default, with their dimensions."""
 
 
 class RefusalError(Exception):
-    """A gateway's no to one text, with the HTTP status that the whole request is answered with."""
+    """A gateway's refusal of one text, with the HTTP status of the whole response."""
 
     def __init__(self, status: int, message: str) -> None:
         """Keep the status beside the message."""
@@ -44,17 +44,17 @@ class RefusalError(Exception):
 
 @dataclass(slots=True)
 class Gateway:
-    """A fake gateway: `app` is the ASGI application, the rest is what a test asks it afterwards.
+    """A fake gateway: `app` is the ASGI application, the rest is what a test looks at afterwards.
 
     Attributes:
         dialect: The shape it speaks.
-        models: Names it knows; any other is answered with 404.
-        default_model: The one it takes when a request names none; None answers such a request with 400.
+        models: Names it knows; any other gets a 404.
+        default_model: The one it takes when a request names none; None refuses such a request with 400.
         embed: Where its vectors come from.
         float64_digits: Whether numbers are written with the digits of a float64.
         echo: Name to echo in place of the model that was used; None echoes the truth.
         requests: Requests to the embed endpoint, refused ones included.
-        texts: How often each text was answered with a vector.
+        texts: How often a vector was returned for each text.
         batch_sizes: Texts in each request, in the order of arrival.
         app: The ASGI application.
     """
@@ -74,11 +74,11 @@ class Gateway:
         """Build the application."""
         routes = [
             Route("/health", _health, methods=["GET"]),
-            Route(self.dialect.path, self._answer, methods=["POST"]),
+            Route(self.dialect.path, self._respond, methods=["POST"]),
         ]
         self.app = Starlette(routes=routes)
 
-    async def _answer(self, request: Request) -> Response:
+    async def _respond(self, request: Request) -> Response:
         self.requests += 1
         try:
             return self._embedded(await request.body())
@@ -97,8 +97,8 @@ class Gateway:
             raise RefusalError(404, f"model {model!r} not found")
         vectors = [self.embed(text, model) for text in texts]
         self.texts.update(texts)
-        answer = write_answer(self.dialect, vectors, self.echo or model, float64_digits=self.float64_digits)
-        return Response(answer, media_type="application/json")
+        written = write_response(self.dialect, vectors, self.echo or model, float64_digits=self.float64_digits)
+        return Response(written, media_type="application/json")
 
 
 async def _health(_request: Request) -> Response:
@@ -130,7 +130,7 @@ def hash_gateway(
     float64_digits: bool = False,
     echo: str | None = None,
 ) -> Gateway:
-    """Return a gateway whose vectors are `hash_vector` times `norm`; it answers at once.
+    """Return a gateway whose vectors are `hash_vector` times `norm`; it responds at once.
 
     Args:
         dialect: A built-in dialect's name, or a row.
@@ -138,7 +138,7 @@ def hash_gateway(
         default_model: Taken when a request names none; None refuses such a request.
         norm: L2 norm of its vectors.
         noise: Length of an orthogonal-like error on each unit vector; 0.15 gives a cosine of about 0.989.
-        refused: Texts for which a whole request is answered with 400.
+        refused: Texts for which a whole request is refused with 400.
         float64_digits: Write numbers as a server in Rust does.
         echo: Name to echo in place of the model used.
     """

@@ -1,4 +1,4 @@
-"""A gateway that answers with vectors recorded from real servers, found by their text.
+"""A gateway that returns vectors recorded from real servers, found by their text.
 
 Here belong the recording and the application that serves it. The recording itself is described in
 `parity_pipeline_tests/data/README.md`.
@@ -70,15 +70,15 @@ def replay_gateway(
 ) -> Gateway:
     """Return a gateway that serves one recorded server.
 
-    A text that the server refused is answered with `refusal_status` for the whole request, as that server does; a text
-    that was never recorded with 400; a model that is not in `models` with 404.
+    A text that the server refused gives `refusal_status` for the whole request, as with that server; a text that was
+    never recorded gives 400, and a model that is not in `models` 404.
 
     Args:
         server: One of `SERVERS`.
         mode: Which recording: each text sent alone, or in batches of 32. It does not depend on the request.
         dialect: A built-in dialect's name, or a row.
         refusal_status: HTTP status of a refusal.
-        models: Names it answers to, the first of them by default; all give the recorded vectors.
+        models: Names of its model, the first of them by default; all give the recorded vectors.
         float64_digits: Write numbers as a server in Rust does.
     """
     vectors = recorded_vectors(server, mode)

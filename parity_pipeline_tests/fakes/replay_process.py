@@ -13,17 +13,17 @@ from parity_pipeline_tests.fakes.replay_gateway import RECORDED_MODEL, SERVERS, 
 
 
 def main() -> None:
-    """Serve one recorded server on the loopback until the process is told to end."""
-    parser = argparse.ArgumentParser(description="Answer with vectors recorded from a real server.")
+    """Serve one recorded server on the loopback until the process gets a signal to end."""
+    parser = argparse.ArgumentParser(description="Return vectors recorded from a real server.")
     parser.add_argument("--server", choices=SERVERS, required=True)
     parser.add_argument("--mode", choices=("alone", "batched"), default="alone")
     parser.add_argument("--dialect", choices=[row.name for row in BUILT_IN], default="rust")
-    parser.add_argument("--model", action="append", help=f"a name to answer to; {RECORDED_MODEL} where none is given")
+    parser.add_argument("--model", action="append", help=f"a name of the model; {RECORDED_MODEL} where none is given")
     parser.add_argument("--port", type=int, required=True)
-    asked = parser.parse_args()
-    names = tuple(asked.model or (RECORDED_MODEL,))
-    gateway = replay_gateway(asked.server, asked.mode, asked.dialect, models=names)
-    uvicorn.run(gateway.app, host="127.0.0.1", port=asked.port, log_level="warning", ws="none")
+    options = parser.parse_args()
+    names = tuple(options.model or (RECORDED_MODEL,))
+    gateway = replay_gateway(options.server, options.mode, options.dialect, models=names)
+    uvicorn.run(gateway.app, host="127.0.0.1", port=options.port, log_level="warning", ws="none")
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def serve(app: Any) -> Generator[str]:
     Raises:
         RuntimeError: The server did not start or did not stop.
     """
-    # asyncio switches Nagle's algorithm off only for sockets that name their protocol; with it an answer takes 40 ms
+    # asyncio switches Nagle's algorithm off only for sockets that name their protocol; with it a response takes 40 ms
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     listener.listen()

@@ -1,7 +1,7 @@
-"""JSON shapes of fake gateways: a request read and an answer written as any row of the dialect table says.
+"""JSON shapes of fake gateways: a request read and a response written as any row of the dialect table says.
 
 Here belongs the server's half of a dialect, written apart from `parity_pipeline.wire` on purpose: a mistake of the
-client must not be made twice. What is answered belongs to `gateways` and `replay_gateway`.
+client must not be made twice. Which vectors are returned belongs to `gateways` and `replay_gateway`.
 """
 
 import base64
@@ -32,7 +32,7 @@ def read_request(dialect: Dialect, body: bytes) -> tuple[list[str], str | None]:
     """Return the texts and the model that a request asks for; the model is None where none is named.
 
     Raises:
-        BadRequestError: The body is no JSON object, or its texts are not the strings that the dialect sends.
+        BadRequestError: The body is not a JSON object, or its texts are not the strings that the dialect sends.
     """
     try:
         value = orjson.loads(body)
@@ -48,30 +48,30 @@ def read_request(dialect: Dialect, body: bytes) -> tuple[list[str], str | None]:
     return cast("list[str]", texts), model
 
 
-def write_answer(dialect: Dialect, vectors: Sequence[Vector], model: str, *, float64_digits: bool) -> bytes:
-    """Return the answer's body.
+def write_response(dialect: Dialect, vectors: Sequence[Vector], model: str, *, float64_digits: bool) -> bytes:
+    """Return the body of the response.
 
     Args:
         dialect: The shape.
-        vectors: float32, one a text; a NaN or an infinity is written as null.
+        vectors: float32, one per text; a NaN or an infinity is written as null.
         model: The model to echo, where the dialect has a field for it.
         float64_digits: Write all the digits that the float32 value has as a float64, as a server in Rust does.
     """
     leaves = [_leaf(dialect, vector, float64_digits=float64_digits) for vector in vectors]
     if not dialect.vectors_field:
         return _dump(leaves)
-    answer: dict[str, Any] = {}
+    body: dict[str, Any] = {}
     alone = dialect.one_text and "[]" not in dialect.vectors_field
-    _put(answer, dialect.vectors_field, leaves[0] if alone else leaves)
+    _put(body, dialect.vectors_field, leaves[0] if alone else leaves)
     if dialect.order_field:
-        _put(answer, dialect.order_field, list(range(len(leaves))))
+        _put(body, dialect.order_field, list(range(len(leaves))))
     if dialect.model_echo_field:
-        _put(answer, dialect.model_echo_field, model)
+        _put(body, dialect.model_echo_field, model)
     if dialect.dimension_field:
-        _put(answer, dialect.dimension_field, len(vectors[0]) if vectors else 0)
+        _put(body, dialect.dimension_field, len(vectors[0]) if vectors else 0)
     if dialect.usage_field:
-        _put(answer, dialect.usage_field, {"prompt_tokens": len(leaves), "total_tokens": len(leaves)})
-    return _dump(answer)
+        _put(body, dialect.usage_field, {"prompt_tokens": len(leaves), "total_tokens": len(leaves)})
+    return _dump(body)
 
 
 def _leaf(dialect: Dialect, vector: Vector, *, float64_digits: bool) -> Any:

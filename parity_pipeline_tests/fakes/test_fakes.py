@@ -29,9 +29,9 @@ def post(gateway: Gateway, body: Any) -> httpx.Response:
 
 
 def test_rust_shape_and_digits() -> None:
-    """A gateway of the Rust shape answers with its field names, and with float64 digits where told."""
-    answer = post(hash_gateway("rust", float64_digits=True), {"texts": ["a", "b"], "model": "fake-16"})
-    body = answer.json()
+    """A gateway of the Rust shape writes its field names, and float64 digits where it should."""
+    response = post(hash_gateway("rust", float64_digits=True), {"texts": ["a", "b"], "model": "fake-16"})
+    body = response.json()
     assert set(body) == {"embeddings", "model", "dimensions"}
     assert body["dimensions"] == 16
     assert body["model"] == "fake-16"
@@ -40,8 +40,8 @@ def test_rust_shape_and_digits() -> None:
 
 def test_go_shape_and_digits() -> None:
     """A gateway of the Go shape writes the shortest digits of each float32."""
-    answer = post(hash_gateway("go", norm=13.0), {"texts": ["a"]})
-    body = answer.json()
+    response = post(hash_gateway("go", norm=13.0), {"texts": ["a"]})
+    body = response.json()
     assert set(body) == {"vectors", "model", "dimension"}
     assert max(len(str(abs(number))) for number in body["vectors"][0]) <= 13
     assert np.linalg.norm(body["vectors"][0]) == pytest.approx(13.0, rel=1e-6)
@@ -90,7 +90,7 @@ def test_unknown_and_missing_models() -> None:
 
 
 def test_counters_and_noise() -> None:
-    """A gateway counts requests and answered texts, and noise lowers the cosine as documented."""
+    """A gateway counts requests and embedded texts, and noise lowers the cosine as documented."""
     gateway = hash_gateway(noise=0.15, models={"wide": 768}, default_model="wide", refused={"bad"}, echo="liar")
     noisy = post(gateway, {"texts": ["a", "b"]}).json()
     assert post(gateway, {"texts": ["a", "bad"]}).status_code == 400
@@ -114,9 +114,9 @@ def test_replay_gives_the_recorded_numbers() -> None:
 def test_replay_refuses_what_the_server_refused(status: int) -> None:
     """One refused text refuses the whole request with the chosen status and a JSON error."""
     gateway = replay_gateway("ggml-f32", refusal_status=status)
-    answer = post(gateway, {"texts": [TEXTS[0], TEXTS[REFUSED_ID]]})
-    assert answer.status_code == status
-    assert answer.json()["error"]["message"]
+    response = post(gateway, {"texts": [TEXTS[0], TEXTS[REFUSED_ID]]})
+    assert response.status_code == status
+    assert response.json()["error"]["message"]
     assert post(replay_gateway("torch-f32"), {"texts": [TEXTS[REFUSED_ID]]}).status_code == 200
 
 

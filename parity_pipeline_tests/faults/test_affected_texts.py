@@ -1,4 +1,4 @@
-"""Which text a fault of one row hits: one that it can do something to, whatever comes of it."""
+"""The text that a fault of one row affects: one that it can change, whatever the verdict."""
 
 from typing import Final
 
@@ -34,7 +34,7 @@ def test_three_faults_show_under_load_alone() -> None:
 
 @pytest.mark.parametrize("fault", UNDER_LOAD, ids=lambda fault: fault.name)
 def test_a_fault_of_load_hits_what_has_company(fault: Fault) -> None:
-    """Neither the last request, which nothing follows, nor one that is refused and asked again in halves."""
+    """Neither the last request, which nothing follows, nor one that is refused and sent again in halves."""
     assert open_to(fault, texts_with({BATCH + 3: " "})) == [*range(BATCH), *range(2 * BATCH, 9 * BATCH)]
 
 
@@ -45,7 +45,7 @@ def test_a_fault_of_large_batches_hits_no_request_that_is_halved() -> None:
 
 
 def test_history_hits_what_comes_well_after_a_long_text() -> None:
-    """Requests in flight together with the long text may be answered before it."""
+    """Requests in flight together with the long text may be finished before it."""
     assert open_to(FAULT["history"], texts_with({3: "long " * 200})) == [*range(IN_BETWEEN * BATCH + BATCH, 10 * BATCH)]
     assert open_to(FAULT["history"], texts_with({})) == []
 

@@ -39,7 +39,7 @@ AGAIN: Final = (
     Trial(faults=("int8",), rate=ONE_ROW),
     Trial(faults=("permute",), side=Side.LEGACY),
 )
-"""Rows that are run again: every kind of fault, rate and side. `parity faults` writes all of them anew."""
+"""Rows that are run again: every kind of fault, rate and side. `parity faults` writes all of them."""
 
 
 @pytest.fixture(name="matrix", scope="module")
@@ -54,10 +54,10 @@ def table_of(page: str) -> list[str]:
     return [row for row in part.splitlines() if row.startswith("| `")]
 
 
-def line_of(trial: Trial, *told: CauseName, verdict: str = "FAIL", message: str = "") -> Line:
+def line_of(trial: Trial, *named: CauseName, verdict: str = "FAIL", message: str = "") -> Line:
     """Return a row in which some causes are named."""
-    seen = Judged(verdict=verdict, causes=frozenset(told), message=message)
-    return Line(trial=trial, judged=seen, named=told, needed=5, right=is_right(trial, seen, Judged(verdict="PASS")))
+    seen = Judged(verdict=verdict, causes=frozenset(named), message=message)
+    return Line(trial=trial, judged=seen, named=named, needed=5, right=is_right(trial, seen, Judged(verdict="PASS")))
 
 
 @pytest.mark.parametrize("trial", AGAIN, ids=lambda one: f"{'+'.join(one.faults)}-{one.rate:.3f}-{one.side}")
@@ -111,9 +111,9 @@ def test_one_wrong_name_beside_the_right_one_is_wrong() -> None:
 
 
 def test_a_run_that_cannot_be_has_to_say_why() -> None:
-    """An error counts as a right name only where it holds the trouble."""
+    """An error counts as a right name only if its message names the kind of failure."""
     trial = Trial(faults=("error-500",))
-    assert line_of(trial, verdict=COULD_NOT_RUN, message="it answers with http_500").right
+    assert line_of(trial, verdict=COULD_NOT_RUN, message="it failed with http_500").right
     assert not line_of(trial, verdict=COULD_NOT_RUN, message="no").right
 
 

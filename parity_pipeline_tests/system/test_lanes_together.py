@@ -15,18 +15,18 @@ from parity_pipeline_tests.fakes.gateways import Gateway, hash_gateway
 from parity_pipeline_tests.fakes.serving import serve
 
 WAIT_SECONDS = 60.0
-"""How long one gateway waits for the other to be asked; with the lanes one after the other it would wait in vain."""
+"""How long one gateway waits for a request to the other; with the lanes one after the other it would wait in vain."""
 
 
 def meeting(gateway: Gateway, mine: threading.Event, other: threading.Event) -> Gateway:
-    """Return a gateway that answers the lane's texts only once the other gateway has been asked too."""
-    answer = gateway.embed
+    """Return a gateway that embeds texts only once the other gateway has had a request too."""
+    embed_now = gateway.embed
 
     def embed(text: str, model: str):  # noqa: ANN202 - that of the gateway
         mine.set()
         if not other.wait(WAIT_SECONDS):
-            raise RuntimeError("the other lane was never asked")
-        return answer(text, model)
+            raise RuntimeError("the other lane never sent a request")
+        return embed_now(text, model)
 
     gateway.embed = embed
     return gateway
@@ -34,7 +34,7 @@ def meeting(gateway: Gateway, mine: threading.Event, other: threading.Event) -> 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:multiprocessing")
 def test_the_forkserver_runs_both_lanes_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With `executor: forkserver` each gateway may wait for the other to be asked, and the run still passes."""
+    """With `executor: forkserver` each gateway may wait for a request to the other, and the run still passes."""
     here, there = threading.Event(), threading.Event()
     legacy = meeting(hash_gateway("rust"), here, there)
     candidate = meeting(hash_gateway("go"), there, here)

@@ -1,6 +1,6 @@
-"""A side in memory: answers through httpx's transport seam, by a rule that a test writes.
+"""A side in memory: responds through httpx's transport seam, by a rule that a test writes.
 
-Here belong the fakes of this room's tests; no test.
+Here belong the fakes of these tests; no test.
 """
 
 import json
@@ -32,41 +32,41 @@ def vector_of(text: str) -> list[float]:
     return [float(len(text)), float(np.float32(sum(text.encode()) / 1000)), 0.5]
 
 
-def vectors_answer(texts: Sequence[str], model: str = "m") -> httpx.Response:
-    """Return the right answer of the rust dialect."""
+def vectors_response(texts: Sequence[str], model: str = "m") -> httpx.Response:
+    """Return the correct response of the rust dialect."""
     return httpx.Response(200, json={"embeddings": [vector_of(text) for text in texts], "model": model})
 
 
 @dataclass
 class FakeSide:
-    """A side that answers rightly but where the rule says otherwise.
+    """A side that responds correctly unless the rule says otherwise.
 
     Attributes:
-        rule: Given texts and the number of the request (from 1); None for the right answer.
-        asked: How often each text was asked for.
-        requests: Requests that came.
+        rule: Given texts and the number of the request (from 1), returns a response; None for the correct one.
+        requested: How often each text was requested.
+        requests: Number of requests.
         bodies: Their bodies.
         headers: Their headers.
     """
 
     rule: Rule = lambda _texts, _number: None
-    asked: Counter[str] = field(default_factory=Counter[str])
+    requested: Counter[str] = field(default_factory=Counter[str])
     requests: int = 0
     bodies: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     headers: list[httpx.Headers] = field(default_factory=list[httpx.Headers])
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        """Answer one request."""
+        """Respond to one request."""
         self.requests += 1
         body = json.loads(request.content)
         self.bodies.append(body)
         self.headers.append(request.headers)
         texts = body["texts"]
-        self.asked.update(texts)
-        answer = self.rule(texts, self.requests)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer if answer is not None else vectors_answer(texts, body.get("model", "the default"))
+        self.requested.update(texts)
+        response = self.rule(texts, self.requests)
+        if isinstance(response, Exception):
+            raise response
+        return response if response is not None else vectors_response(texts, body.get("model", "the default"))
 
 
 @dataclass
@@ -87,7 +87,7 @@ class Time:
 
 
 def side(dialect: Dialect | str = "rust", **changes: Any) -> SideConfig:
-    """Return a side's settings: ten texts a batch, two requests in flight, no default-model question."""
+    """Return a side's settings: ten texts per batch, two requests in flight, no request for the default model."""
     found = DIALECTS[dialect] if isinstance(dialect, str) else dialect
     settings: dict[str, Any] = {"batch_texts": 10, "concurrency": 2, "ask_default_model": False, **changes}
     settings.setdefault("base_url", "http://side.test")
@@ -103,10 +103,10 @@ def blocks(texts: Sequence[str], size: int = 7) -> Iterator[SampleBlock]:
 
 @dataclass
 class Fetched:
-    """What a fetch brought, with its blocks joined.
+    """Result of a fetch, with its blocks joined.
 
     Attributes:
-        result: What the engine returned.
+        result: What `fetch_lane` returned.
         rows: The blocks the sink got.
         time: The clock after it.
     """
@@ -120,7 +120,7 @@ class Fetched:
         return [value for block in self.rows for value in getattr(block, name)]
 
     def vectors(self) -> list[list[float]]:
-        """Return one list a row, empty where there is no vector."""
+        """Return one list per row, empty without a vector."""
         return [
             block.values[block.offsets[row] : block.offsets[row + 1]].tolist()
             for block in self.rows
@@ -128,7 +128,7 @@ class Fetched:
         ]
 
     def is_complete(self, texts: Sequence[str]) -> bool:
-        """Return whether each sample came once, in its order."""
+        """Return whether each sample arrived once, in its order."""
         starts = [block.start for block in self.rows]
         ends = list(np.cumsum([len(block) for block in self.rows]))
         return self.column("ids") == [sample_id(text) for text in texts] and starts == [0, *ends[:-1]]

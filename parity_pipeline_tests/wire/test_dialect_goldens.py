@@ -1,3 +1,5 @@
+"""Each built-in dialect against the request and response of its documentation, and the checks of the doctor."""
+
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,21 +24,21 @@ def golden(name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", sorted(DIALECTS))
-def test_a_dialect_speaks_as_its_documentation_does(name: str) -> None:
+def test_a_dialect_follows_its_documentation(name: str) -> None:
     """The request is the documented one, and the documented response gives its vectors, model and usage."""
-    case, asked = golden(name), list[httpx.Request]()
+    case, requests = golden(name), list[httpx.Request]()
 
-    def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(request)
+    def respond(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
         return httpx.Response(200, json=case["response"])
 
     rows: list[FetchedRows] = []
     result = fetch_lane(
-        side(name), case["model"], blocks(case["texts"]), rows.append, transport=httpx.MockTransport(answer)
+        side(name), case["model"], blocks(case["texts"]), rows.append, transport=httpx.MockTransport(respond)
     )
-    assert [json.loads(request.content) for request in asked] == [case["request"]]
-    assert asked[0].url.path == DIALECTS[name].path
-    assert asked[0].headers["content-type"] == "application/json"
+    assert [json.loads(request.content) for request in requests] == [case["request"]]
+    assert requests[0].url.path == DIALECTS[name].path
+    assert requests[0].headers["content-type"] == "application/json"
     assert rows[0].values.reshape(len(rows[0]), -1).tolist() == case["vectors"]
     assert result.models_echoed == {case["model_echo"]: len(case["texts"])}
     assert result.tokens == case["usage"]
@@ -44,18 +46,18 @@ def test_a_dialect_speaks_as_its_documentation_does(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(DIALECTS) - {"tei"}))
-def test_each_dialect_refuses_the_others_answers(name: str) -> None:
-    """An answer in another dialect is never read by chance: the side is said to speak another one."""
+def test_each_dialect_refuses_the_responses_of_others(name: str) -> None:
+    """A response in another dialect is never accepted by chance: the dialect is reported as wrong."""
     for other in sorted({"rust", "go", "openai", "cohere"} - {name, name.partition("-")[0]}):
         if (DIALECTS[name].vectors_field, other) == ("embeddings", "rust"):
             continue
-        answer = httpx.Response(200, json=golden(other)["response"])
-        found = check_connectivity(side(name), "m", transport=httpx.MockTransport(lambda _request, a=answer: a))
+        response = httpx.Response(200, json=golden(other)["response"])
+        found = check_connectivity(side(name), "m", transport=httpx.MockTransport(lambda _request, r=response: r))
         assert [check.ok for check in found.checks] == [True, True, False, None]
 
 
 @pytest.mark.parametrize(
-    ("answer", "expected"),
+    ("response", "expected"),
     [
         (httpx.ConnectError("refused"), [False, None, None, None]),
         (httpx.Response(401), [True, False, None, None]),
@@ -66,9 +68,11 @@ def test_each_dialect_refuses_the_others_answers(name: str) -> None:
         (httpx.Response(200, json={"embeddings": [[1.0]], "model": "m:latest"}), [True, True, True, True]),
     ],
 )
-def test_the_probe_says_what_does_not_hold(answer: httpx.Response | Exception, expected: list[bool | None]) -> None:
+def test_the_doctor_names_the_first_check_that_fails(
+    response: httpx.Response | Exception, expected: list[bool | None]
+) -> None:
     """The doctor's four checks name the first that fails, with a remedy, and never raise."""
-    fake = FakeSide(lambda _texts, _number: answer)
+    fake = FakeSide(lambda _texts, _number: response)
     found = check_connectivity(side(), "m", transport=httpx.MockTransport(fake))
     assert [check.ok for check in found.checks] == expected
     assert all(bool(check.remedy) == (check.ok is False) for check in found.checks)
@@ -76,14 +80,14 @@ def test_the_probe_says_what_does_not_hold(answer: httpx.Response | Exception, e
 
 
 def test_one_text_dialects_send_one_text() -> None:
-    """The older Ollama endpoint gets one text a request, whatever the batch size says."""
+    """The older Ollama endpoint gets one text per request, whatever the batch size says."""
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json={"embedding": [float(len(json.loads(request.content)["prompt"])), 1.0]})
 
     rows: list[FetchedRows] = []
     fetch_lane(
-        side("ollama-legacy"), "m", blocks(["a", "bb", "ccc"]), rows.append, transport=httpx.MockTransport(answer)
+        side("ollama-legacy"), "m", blocks(["a", "bb", "ccc"]), rows.append, transport=httpx.MockTransport(respond)
     )
     assert [block.values[0] for block in rows] == [1.0, 2.0, 3.0]
     assert all(block.status == [RowStatus.OK] for block in rows)

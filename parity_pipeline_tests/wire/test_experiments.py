@@ -1,4 +1,4 @@
-"""Experiments over the wire: one call is one request, errors are answers, and every fault of the demo proxy shows."""
+"""Experiments over the wire: one call is one request, errors are results, and every fault of the demo proxy shows."""
 
 import asyncio
 from collections.abc import Generator, Sequence
@@ -21,21 +21,21 @@ from parity_pipeline.demo.fault_scope import Scope
 from parity_pipeline.demo.fault_table import chosen
 from parity_pipeline.wire.experiments import ExperimentRun, run_experiments
 from parity_pipeline_tests.fakes.gateways import hash_gateway
-from parity_pipeline_tests.wire.fake_side import NOON, FakeSide, Time, side, vectors_answer
+from parity_pipeline_tests.wire.fake_side import NOON, FakeSide, Time, side, vectors_response
 
 PAIR = ("one text", "another text")
 WHOLE = Scope()
 
 
-class Unhurried(httpx.AsyncBaseTransport):
-    """Reaches an application after other requests had their turn, as any network does."""
+class Yielding(httpx.AsyncBaseTransport):
+    """Calls an application after other requests had their turn, as any network does."""
 
     def __init__(self, app: Any) -> None:
         """Take the application."""
         self._inner = httpx.ASGITransport(app)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer one request."""
+        """Respond to one request."""
         for _ in range(5):
             await asyncio.sleep(0)
         return await self._inner.handle_async_request(request)
@@ -47,12 +47,12 @@ async def at_once(_: float) -> None:
 
 
 def through(fault: str, scope: Scope = WHOLE, *, texts: int = 8, requests: int = 60) -> Stability:
-    """Try a clean gateway behind a proxy with a fault; an empty name for none."""
+    """Run the experiments on a clean gateway behind a proxy with a fault; an empty name for none."""
     gateway = hash_gateway("rust")
     app = gateway.app
     if fault:
         faults = chosen(fault, scope)
-        behind = Unhurried(gateway.app)
+        behind = Yielding(gateway.app)
         app = build_proxy("http://behind.test", gateway.dialect, faults, scope, transport=behind, sleep=at_once)
     config = side(batch_texts=32, concurrency=4)
     limits = Limits(batch_texts=32, batch_bytes=config.batch_bytes, concurrency=4)
@@ -75,8 +75,8 @@ def send(
     )  # fmt: skip
 
 
-def asking(*requests: tuple[str, ...], at_once: int = 1) -> Generator[Step, Sequence[Response], Sequence[Response]]:
-    """Ask one step and return its answers."""
+def one_step(*requests: tuple[str, ...], at_once: int = 1) -> Generator[Step, Sequence[Response], Sequence[Response]]:
+    """Yield one step and return its responses."""
     return (yield Step(experiment="repeats", requests=requests, at_once=at_once))
 
 
@@ -119,7 +119,7 @@ def test_each_fault_shows_in_its_experiment_alone(fault: str, name: str, kind: D
     ("fault", "rate"), [("large-batch", 0.05), ("unsteady", 0.05), ("stale-cache", 0.05), ("swap-under-load", 0.15)]
 )
 def test_low_rates_show_where_the_budget_allows(fault: str, rate: float) -> None:
-    """With 64 texts a fault that hits one text in twenty is found, and only the texts it hits are named.
+    """With 64 texts, a fault that hits one text in twenty is found, and only the texts it hits are named.
 
     Rows can only be swapped where two texts of one request are hit.
     """
@@ -138,7 +138,7 @@ def test_low_rates_show_where_the_budget_allows(fault: str, rate: float) -> None
     "fault", ["noise", "int8", "raw-norm", "unit-norm", "lower-case", "rotate-space", "half-width"]
 )
 def test_a_side_that_is_wrong_in_the_same_way_each_time_is_stable(fault: str) -> None:
-    """What differs from the other side and not from itself is no instability."""
+    """A side that differs from the other one, but not from itself, is repeatable."""
     stability = through(fault)
     assert stability.findings == ()
     assert stability.floor is not None
@@ -146,27 +146,27 @@ def test_a_side_that_is_wrong_in_the_same_way_each_time_is_stable(fault: str) ->
 
 
 def test_one_call_is_one_request_with_the_texts_as_given() -> None:
-    """Order, repetition and size are what the plan says; nothing is cut, merged or asked in halves."""
+    """Order, repetition and size are what the plan says; nothing is cut, merged or split."""
     fake = FakeSide(lambda texts, _number: httpx.Response(400, json={"error": "no"}) if len(texts) == 3 else None)
     three = ("b", "a", "b")
-    ran = send(httpx.MockTransport(fake), asking(PAIR, three, PAIR[::-1]))
+    ran = send(httpx.MockTransport(fake), one_step(PAIR, three, PAIR[::-1]))
     assert [body["texts"] for body in fake.bodies] == [list(PAIR), list(three), list(PAIR[::-1])]
-    assert [answer.status for answer in ran.result] == [RowStatus.OK, RowStatus.REFUSED, RowStatus.OK]
+    assert [response.status for response in ran.result] == [RowStatus.OK, RowStatus.REFUSED, RowStatus.OK]
     assert ran.requests == 3
     assert ran.first == ran.last == NOON.isoformat(timespec="milliseconds")
 
 
-def test_a_trouble_that_may_pass_is_tried_once_more_as_the_server_asks() -> None:
-    """One 503 with Retry-After costs one more request and its wait; a second one is the answer."""
+def test_an_error_that_may_pass_is_retried_once_after_the_servers_wait() -> None:
+    """One 503 with Retry-After costs one more request and its wait; a second one is the result."""
     busy = httpx.Response(503, headers={"retry-after": "7"})
     once, always, time = FakeSide(lambda _texts, number: busy if number == 2 else None), Time(), Time()
-    ran = send(httpx.MockTransport(once), asking(PAIR, PAIR), time=time)
-    assert [answer.status for answer in ran.result] == [RowStatus.OK] * 2
+    ran = send(httpx.MockTransport(once), one_step(PAIR, PAIR), time=time)
+    assert [response.status for response in ran.result] == [RowStatus.OK] * 2
     assert ran.requests == 3
     assert sum(time.slept) >= 7
     never = FakeSide(lambda _texts, number: busy if number > 1 else None)
-    ran = send(httpx.MockTransport(never), asking(PAIR, PAIR), time=always)
-    assert [answer.status for answer in ran.result] == [RowStatus.OK, RowStatus.FAILED]
+    ran = send(httpx.MockTransport(never), one_step(PAIR, PAIR), time=always)
+    assert [response.status for response in ran.result] == [RowStatus.OK, RowStatus.FAILED]
     assert "http_503" in ran.result[1].words
     assert ran.requests == 3
 
@@ -176,7 +176,7 @@ def test_no_more_requests_are_in_flight_than_the_step_and_the_side_allow(level: 
     """A step of four at once runs as many as the side's own concurrency at most."""
     flying, most = 0, 0
 
-    async def answer(request: httpx.Request) -> httpx.Response:
+    async def respond(request: httpx.Request) -> httpx.Response:
         nonlocal flying, most
         flying += 1
         most = max(most, flying)
@@ -185,38 +185,38 @@ def test_no_more_requests_are_in_flight_than_the_step_and_the_side_allow(level: 
         flying -= 1
         return FakeSide()(request)
 
-    send(httpx.MockTransport(answer), asking(*[PAIR] * 8, at_once=level), config=side(concurrency=2))
+    send(httpx.MockTransport(respond), one_step(*[PAIR] * 8, at_once=level), config=side(concurrency=2))
     assert most == min(level, 2)
 
 
-def test_the_sides_caps_budget_and_deadline_hold() -> None:
-    """Requests are spaced as the side asks, end with the budget, and end with its deadline."""
+def test_the_sides_limits_budget_and_deadline_hold() -> None:
+    """Requests are spaced as configured, end with the budget, and end with the deadline."""
     time = Time()
     config = side(requests_per_second=2.0, lane_seconds=2.2)
-    ran = send(httpx.MockTransport(FakeSide()), asking(*[PAIR] * 8), time=time, config=config)
-    assert [answer.status for answer in ran.result].count(RowStatus.OK) == 5
+    ran = send(httpx.MockTransport(FakeSide()), one_step(*[PAIR] * 8), time=time, config=config)
+    assert [response.status for response in ran.result].count(RowStatus.OK) == 5
     assert "deadline" in ran.result[-1].words
     fake = FakeSide()
-    ran = send(httpx.MockTransport(fake), asking(*[PAIR] * 8), most=3)
+    ran = send(httpx.MockTransport(fake), one_step(*[PAIR] * 8), most=3)
     assert (ran.requests, fake.requests) == (3, 3)
     assert "used up" in ran.result[-1].words
 
 
 @pytest.mark.parametrize("status", [401, 404, 500])
-def test_a_side_that_answers_nothing_is_an_error_with_its_remedy(status: int) -> None:
-    """A side without a single answer is unusable, and no record is made of it."""
+def test_a_side_without_a_response_is_an_error_with_its_remedy(status: int) -> None:
+    """A side that never returns a vector is unusable, and no record is made of it."""
     fake = FakeSide(lambda _texts, _number: httpx.Response(status, json={"error": "no"}))
     with pytest.raises(GatewayError, match=r"http://side\.test"):
-        send(httpx.MockTransport(fake), asking(PAIR))
+        send(httpx.MockTransport(fake), one_step(PAIR))
 
 
-def test_no_secret_gets_into_an_answer() -> None:
-    """A server that repeats the token in its refusal has it blotted out."""
+def test_no_secret_gets_into_a_result() -> None:
+    """A token that the server repeats in its refusal is masked."""
     token = "a-planted-token-of-the-test"  # noqa: S105 - the secret that may not appear
     fake = FakeSide(
-        lambda texts, _n: vectors_answer(texts) if len(texts) == 1 else httpx.Response(400, json={"error": token})
+        lambda texts, _n: vectors_response(texts) if len(texts) == 1 else httpx.Response(400, json={"error": token})
     )
-    ran = send(httpx.MockTransport(fake), asking(("one",), PAIR), config=side(bearer_token=token))
+    ran = send(httpx.MockTransport(fake), one_step(("one",), PAIR), config=side(bearer_token=token))
     assert fake.headers[0]["authorization"].endswith(token)
     assert token not in repr(ran.result)
     assert "***" in ran.result[1].words

@@ -1,3 +1,5 @@
+"""Bodies with status 200 that are not one vector per text, and values that look odd and are kept."""
+
 import json
 import math
 
@@ -15,7 +17,7 @@ RUST, OPENAI, LEGACY = DIALECTS["rust"], DIALECTS["openai"], DIALECTS["ollama-le
 
 
 def item(index: object, vector: object = (1.0, 2.0)) -> dict[str, object]:
-    """Return one element of an OpenAI-shaped answer."""
+    """Return one element of an OpenAI-shaped response."""
     return {"index": index, "embedding": vector}
 
 
@@ -55,8 +57,8 @@ def item(index: object, vector: object = (1.0, 2.0)) -> dict[str, object]:
         (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "too_deep"),
     ],
 )
-def test_each_hostile_body_has_its_name(body: bytes, kind: str) -> None:
-    """A 200 without exactly one vector a text is refused under the name of what is wrong with it."""
+def test_each_hostile_body_has_its_kind(body: bytes, kind: str) -> None:
+    """A 200 without exactly one vector per text is refused with the kind of its fault."""
     decoder = Decoder(RUST)
     with pytest.raises(MalformedResponse) as caught:
         decoder.decode(body, 2)
@@ -84,14 +86,14 @@ def test_each_hostile_body_has_its_name(body: bytes, kind: str) -> None:
     ],
 )
 def test_positions_must_be_a_permutation(items: list[object], kind: str) -> None:
-    """Where vectors state their position, each position comes once; otherwise nothing is taken."""
+    """Where vectors state their position, each position occurs once; otherwise no vector is used."""
     with pytest.raises(MalformedResponse) as caught:
         Decoder(OPENAI).decode(json.dumps({"data": items}).encode(), 2)
     assert caught.value.kind == kind
 
 
 def test_permuted_vectors_are_put_in_order() -> None:
-    """A batch that answers permuted and says so comes out in the order of its texts, on both paths."""
+    """Permuted vectors with positions are returned in the order of their texts, on both paths."""
     items = [item(2, [3, 3]), item(0, [1, 1]), item(1, [2, 2])]
     found = Decoder(OPENAI).decode(json.dumps({"data": items}).encode(), 3)
     assert found.vectors.tolist() == [[1, 1], [2, 2], [3, 3]]
@@ -101,8 +103,8 @@ def test_permuted_vectors_are_put_in_order() -> None:
     assert math.isnan(slow.vectors[2, 1])
 
 
-def test_non_finite_values_are_kept_as_they_came() -> None:
-    """null, NaN and infinities, and numbers beyond float32, become values to be judged, not errors."""
+def test_non_finite_values_are_kept() -> None:
+    """null, NaN and infinities, and numbers beyond float32, become values to compare, not errors."""
     body = b'{"embeddings": [[null, NaN, Infinity], [-Infinity, 1e999, 1e300]]}'
     found = Decoder(RUST).decode(body, 2).vectors
     np.testing.assert_array_equal(found, [[np.nan, np.nan, np.inf], [-np.inf, np.inf, np.inf]])
@@ -125,13 +127,13 @@ def test_arrays_beside_the_vectors_do_no_harm() -> None:
     assert found.model == "[m]"
 
 
-def test_a_model_that_is_no_string_is_not_named() -> None:
-    """An echo of another type is no name."""
+def test_a_model_that_is_not_a_string_is_ignored() -> None:
+    """An echo of another type is not a name."""
     assert Decoder(RUST).decode(b'{"embeddings": [[1]], "model": 3}', 1).model == ""
 
 
 def test_one_text_dialects_take_one_flat_vector() -> None:
-    """The older Ollama endpoint answers with one flat array; two vectors for one text are refused."""
+    """The older Ollama endpoint returns one flat array; two vectors for one text are refused."""
     assert Decoder(LEGACY).decode(b'{"embedding": [1, 2]}', 1).vectors.tolist() == [[1, 2]]
     for body, kind in ((b'{"embedding": [[1], [2]]}', "wrong_count"), (b'{"embedding": []}', "empty_vector")):
         with pytest.raises(MalformedResponse) as caught:
@@ -152,8 +154,8 @@ BODIES = st.one_of(
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(text=BODIES, count=st.integers(1, 3), cut=st.integers(0, 60), name=st.sampled_from(sorted(DIALECTS)))
-def test_no_body_is_half_believed(text: str, count: int, cut: int, name: str) -> None:
-    """Whatever comes, each decoder gives exactly one vector a text or a kind of the table, and nothing else."""
+def test_no_body_is_accepted_in_part(text: str, count: int, cut: int, name: str) -> None:
+    """For any body, each decoder returns exactly one vector per text or a kind of the table, and nothing else."""
     decoder = Decoder(DIALECTS[name])
     for body in (text.encode(), text.encode()[: len(text) - cut]):
         try:
@@ -180,7 +182,7 @@ def test_both_paths_read_the_same_numbers(rows: list[list[float]]) -> None:
     np.testing.assert_array_equal(found, expected)
 
 
-def test_a_large_hostile_body_is_no_hang() -> None:
+def test_a_large_hostile_body_is_refused_early() -> None:
     """A body of many empty arrays is refused by its count before anything is made of it."""
     body = b'{"embeddings": [' + b"[]," * 1_000_000 + b"[]]}"
     with pytest.raises(MalformedResponse) as caught:

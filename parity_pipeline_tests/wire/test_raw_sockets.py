@@ -1,4 +1,4 @@
-"""Answers that no transport handler can give: bytes on a real loopback connection."""
+"""Responses that no transport handler can return: bytes on a real loopback connection."""
 
 import gzip
 import json
@@ -23,7 +23,7 @@ Script = Callable[[socket.socket], None]
 
 
 def good(texts: list[str]) -> bytes:
-    """Return a right answer."""
+    """Return a correct response."""
     body = json.dumps({"embeddings": [vector_of(text) for text in texts]}).encode()
     return _http(body)
 
@@ -42,7 +42,7 @@ def _http(body: bytes, *headers: str, length: int | None = None) -> bytes:
 
 @contextmanager
 def serving(script: Script | bytes) -> Generator[str]:
-    """Serve one request a connection: rightly, but by the script for a batch that holds `second`."""
+    """Serve one request per connection: correctly, but by the script for a batch that holds `second`."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -51,7 +51,7 @@ def serving(script: Script | bytes) -> Generator[str]:
                 connection, _ = listener.accept()
             except OSError:
                 return
-            threading.Thread(target=_answer, args=(connection, script), daemon=True).start()
+            threading.Thread(target=_respond, args=(connection, script), daemon=True).start()
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
@@ -63,7 +63,7 @@ def serving(script: Script | bytes) -> Generator[str]:
         thread.join()
 
 
-def _answer(connection: socket.socket, script: Script | bytes) -> None:
+def _respond(connection: socket.socket, script: Script | bytes) -> None:
     with closing(connection):
         received = b""
         while b"\r\n\r\n" not in received:
@@ -136,31 +136,33 @@ CUT = gzip.compress(b"[1]" * 99, mtime=0)[:-9]
         (_http(b"x", "content-encoding: br"), "bad_encoding", RowStatus.MALFORMED),
     ],
 )
-def test_each_broken_connection_has_its_name(script: Script | bytes, kind: str, status: RowStatus) -> None:
-    """What breaks on the wire ends in one row under its name, within its deadline, and its neighbours are fetched."""
-    result, rows = fetch(script, timeouts=Timeouts(total=1.0), response_bytes=1_000_000)
+def test_each_broken_connection_has_its_kind(script: Script | bytes, kind: str, status: RowStatus) -> None:
+    """A broken response ends in one row with its kind, within its deadline, and its neighbours are fetched."""
+    timeouts = Timeouts(total=1.0) if kind == "deadline" else Timeouts()
+    result, rows = fetch(script, timeouts=timeouts, response_bytes=1_000_000)
     assert [block.status[0] for block in rows] == [RowStatus.OK, status, RowStatus.OK]
     assert (rows[1].errors[0] or "").startswith(f"{kind}: ")
     assert result.errors_by_kind == {kind: 1}
 
 
-def test_compressed_answers_are_read() -> None:
-    """A server that compresses without being asked to is understood, gzip as well as deflate."""
+def test_compressed_responses_are_read() -> None:
+    """An unrequested compression is read, gzip as well as deflate."""
     for encoding, pack in (("gzip", gzip.compress), ("deflate", zlib.compress)):
         body = pack(json.dumps({"embeddings": [vector_of("second")]}).encode())
         _, rows = fetch(_http(body, f"content-encoding: {encoding}"))
         assert rows[1].values.tolist() == vector_of("second")
 
 
-def test_nothing_that_listens_is_said_with_its_address() -> None:
+def test_a_dead_gateway_is_reported_with_its_address() -> None:
     """A refused connection ends the lane with the address and what to do."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        port = taken.getsockname()[1]
-    with pytest.raises(GatewayError, match=rf"127\.0\.0\.1:{port}.*Start the service"):
-        fetch_lane(side(base_url=f"http://127.0.0.1:{port}", attempts=1), "m", blocks(TEXTS), lambda _rows: None)
+    with closing(socket.socket()) as bound:  # and not listening: nobody else can get the port meanwhile
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        with pytest.raises(GatewayError, match=rf"127\.0\.0\.1:{port}.*Start the service"):
+            fetch_lane(side(base_url=f"http://127.0.0.1:{port}", attempts=1), "m", blocks(TEXTS), lambda _rows: None)
 
 
-def test_a_ca_bundle_that_is_none_is_said(tmp_path: Any) -> None:
+def test_an_unreadable_ca_bundle_is_reported(tmp_path: Any) -> None:
     """A CA bundle or client certificate that cannot be read is named with its remedy."""
     (tmp_path / "ca.pem").write_text("no certificate")
     config = side(base_url="https://127.0.0.1:1", ca_bundle=tmp_path / "ca.pem")

@@ -1,3 +1,5 @@
+"""Fetches that continue from staging after an outage, a refusal or `kill -9`."""
+
 import os
 import signal
 import socket
@@ -29,7 +31,7 @@ POISON = "text 77"
 
 
 def poisoned(texts: list[str], _number: int) -> httpx.Response | None:
-    """Refuse whatever holds the poison text."""
+    """Refuse requests that hold the poison text."""
     return httpx.Response(400, json={"error": "poison"}) if POISON in texts else None
 
 
@@ -40,7 +42,7 @@ def staged(fake: FakeSide, folder: Path, **settings: Any) -> Fetched:
 
 
 def test_what_was_fetched_is_never_fetched_again(tmp_path: Path) -> None:
-    """A second run over complete staging asks nothing, and gives the same rows, echoes and observation."""
+    """A second run over complete staging sends nothing, and has the same rows, echoes and observation."""
     first = staged(FakeSide(poisoned), tmp_path / "a")
     again = FakeSide(poisoned)
     second = staged(again, tmp_path / "a")
@@ -53,8 +55,8 @@ def test_what_was_fetched_is_never_fetched_again(tmp_path: Path) -> None:
         assert getattr(second.result, name) == getattr(first.result, name)
 
 
-def test_a_side_that_went_away_is_resumed(tmp_path: Path) -> None:
-    """Rows of a lane that stopped are kept; the next run asks only for what has no definite answer."""
+def test_a_lane_resumes_after_an_outage(tmp_path: Path) -> None:
+    """Rows of a lane that stopped are kept; the next run requests only what has no definite result."""
     down = FakeSide(lambda _texts, number: httpx.ConnectError("down") if number > 8 else None)
     first = staged(down, tmp_path / "a", attempts=1, stop_window=3)
     assert first.result.stopped_early
@@ -62,13 +64,13 @@ def test_a_side_that_went_away_is_resumed(tmp_path: Path) -> None:
     second = staged(back, tmp_path / "a")
     assert second.is_complete(TEXTS)
     assert second.vectors() == [vector_of(text) for text in TEXTS]
-    assert back.asked.keys() == {
+    assert back.requested.keys() == {
         text for text, status in zip(TEXTS, first.column("status"), strict=True) if status is not RowStatus.OK
     }
 
 
 def test_a_side_that_is_unusable_loses_nothing(tmp_path: Path) -> None:
-    """A refused token in the middle ends the lane; what came before it is kept."""
+    """A refused token in the middle ends the lane; what was fetched before is kept."""
     refused = FakeSide(lambda _texts, number: httpx.Response(401) if number > 5 else None)
     with pytest.raises(GatewayError):
         staged(refused, tmp_path / "a", concurrency=1)
@@ -78,7 +80,7 @@ def test_a_side_that_is_unusable_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_a_bisected_batch_is_resumed_within(tmp_path: Path) -> None:
-    """Parts of a batch that were settled before a kill are not asked again, though the batch was not finished."""
+    """Parts of a batch that were fetched before a kill are not sent again, though the batch was not finished."""
     with SqliteStaging(tmp_path / "a") as staging:
         whole = fetch(FakeSide(poisoned), TEXTS, side(), staging=staging)
         pieces = [staging.take(block.start) for block in whole.rows]
@@ -95,12 +97,12 @@ def test_a_bisected_batch_is_resumed_within(tmp_path: Path) -> None:
 
 @contextmanager
 def counting_gateway() -> Generator[tuple[str, Counter[str]]]:
-    """Serve the rust dialect on loopback, counting how often each text is asked for."""
-    asked: Counter[str] = Counter()
+    """Serve the rust dialect on loopback, counting how often each text is requested."""
+    requested: Counter[str] = Counter()
 
     async def embed(request: Request) -> JSONResponse:
         texts = (await request.json())["texts"]
-        asked.update(texts)
+        requested.update(texts)
         if POISON in texts:
             return JSONResponse({"error": "poison"}, 400)
         return JSONResponse({"embeddings": [vector_of(text) for text in texts], "model": "m"})
@@ -111,7 +113,7 @@ def counting_gateway() -> Generator[tuple[str, Counter[str]]]:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}", asked
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", requested
     finally:
         server.should_exit = True
         thread.join()
@@ -131,11 +133,11 @@ with SqliteStaging(Path(sys.argv[2])) as staging:
 """
 
 
-def test_kill_9_at_any_moment_is_made_good(tmp_path: Path) -> None:
-    """A fetch killed with -9 again and again ends with the rows of an undisturbed one, and asks little twice."""
+def test_a_lane_recovers_from_kill_9_at_any_moment(tmp_path: Path) -> None:
+    """A fetch killed with -9 again and again ends with the rows of an undisturbed one, and requests little twice."""
     dice = Random(3)  # noqa: S311 - moments to kill at, nothing secret
     kills = 0
-    with counting_gateway() as (url, asked):
+    with counting_gateway() as (url, requested):
         while True:
             command = [sys.executable, "-c", FETCHER, url, str(tmp_path / "a")]
             with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as fetcher:
@@ -147,7 +149,7 @@ def test_kill_9_at_any_moment_is_made_good(tmp_path: Path) -> None:
                 os.kill(fetcher.pid, signal.SIGKILL)
                 kills += 1
         assert fetcher.wait() == 0
-        first = dict(asked)
+        first = dict(requested)
         with SqliteStaging(tmp_path / "a") as staging:
             again = FakeSide(poisoned)
             got = fetch(again, TEXTS, side(batch_texts=4), staging=staging)
@@ -159,4 +161,4 @@ def test_kill_9_at_any_moment_is_made_good(tmp_path: Path) -> None:
     bisected = set(TEXTS[76:80])
     assert (
         sum(count - 1 for text, count in first.items() if text not in bisected) <= kills * 2 * 2 * 4
-    )  # twice the requests in flight are in hand
+    )  # twice the requests in flight are being worked on

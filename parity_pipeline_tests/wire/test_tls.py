@@ -1,4 +1,4 @@
-"""TLS over real connections: who is trusted, who one is oneself, and how a certificate that is wrong is reported."""
+"""TLS over real connections: which servers are trusted, client certificates, and reports of a wrong certificate."""
 
 import socket
 import ssl
@@ -13,7 +13,7 @@ import trustme
 from parity_pipeline.core.errors import GatewayError
 from parity_pipeline.wire.fetch_lane import fetch_lane
 from parity_pipeline_tests.wire.fake_side import blocks, side
-from parity_pipeline_tests.wire.test_connections import KEPT, Sender, hang_up, run, serving
+from parity_pipeline_tests.wire.raw_server import KEPT, Sender, hang_up, run, serving
 
 
 @pytest.fixture(scope="module")
@@ -29,18 +29,18 @@ def ca_bundle(authority: trustme.CA, tmp_path: Path) -> Path:
     return tmp_path / "ca.pem"
 
 
-def server_side(authority: trustme.CA, name: str = "127.0.0.1", *, asks: bool = False) -> ssl.SSLContext:
-    """Return the server's side of TLS; one that asks wants a certificate of the same authority."""
+def server_side(authority: trustme.CA, name: str = "127.0.0.1", *, client_cert: bool = False) -> ssl.SSLContext:
+    """Return the server's side of TLS, if required with a client certificate of the same authority."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(name).configure_cert(context)
-    if asks:
+    if client_cert:
         authority.configure_trust(context)
         context.verify_mode = ssl.CERT_REQUIRED
     return context
 
 
 def test_a_server_of_the_ca_bundle_is_trusted(authority: trustme.CA, ca_bundle: Path) -> None:
-    """Small and large responses come over one connection; one that the server closed is not used again."""
+    """Small and large responses arrive over one connection; one that the server closed is not used again."""
     large = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n" + b"x" * 1_000_000
     with serving(large, KEPT, KEPT, tls=server_side(authority)) as server:
 
@@ -55,18 +55,18 @@ def test_a_server_of_the_ca_bundle_is_trusted(authority: trustme.CA, ca_bundle: 
 
 
 def test_a_client_certificate_is_shown(authority: trustme.CA, ca_bundle: Path, tmp_path: Path) -> None:
-    """A server that asks who is there is answered by the certificate of the settings, and refuses without one."""
+    """A server that requires a client certificate gets the one of the settings, and refuses without one."""
     own = tmp_path / "client.pem"
     authority.issue_cert("client.test").private_key_and_cert_chain_pem.write_to_path(own)
-    with serving(KEPT, tls=server_side(authority, asks=True)) as server:
+    with serving(KEPT, tls=server_side(authority, client_cert=True)) as server:
 
         async def known(sender: Sender) -> None:
             assert await sender.body() == b"right"
 
         async def unknown(sender: Sender) -> None:
-            trouble = await sender.trouble()
-            assert trouble.kind == "tls_error"
-            assert "certificate" in trouble.detail.lower()
+            error = await sender.error()
+            assert error.kind == "tls_error"
+            assert "certificate" in error.detail.lower()
 
         run(server.url, known, ca_bundle=ca_bundle, client_cert=own)
         run(server.url, unknown, ca_bundle=ca_bundle)
@@ -83,7 +83,7 @@ def test_a_client_certificate_is_shown(authority: trustme.CA, ca_bundle: Path, t
 def test_a_wrong_certificate_ends_the_lane_with_what_to_do(
     authority: trustme.CA, ca_bundle: Path, name: str, words: str, *, trusted: bool
 ) -> None:
-    """A certificate of another authority or name is said as that, with the address and the remedy; nothing is sent."""
+    """A certificate of another authority or name is reported as that, with the address and the remedy; nothing is sent."""
     with serving(KEPT, tls=server_side(authority, name)) as server:
         config = side(base_url=server.url, attempts=1, ca_bundle=ca_bundle if trusted else None, bearer_token="token")  # noqa: S106
         with pytest.raises(GatewayError, match="no trusted TLS connection") as found:
@@ -93,11 +93,11 @@ def test_a_wrong_certificate_ends_the_lane_with_what_to_do(
     assert server.requests == []
 
 
-def test_a_server_without_tls_is_said() -> None:
-    """An address with https where http is spoken says so."""
+def test_a_server_without_tls_is_reported() -> None:
+    """An https address of a server without TLS is a TLS error."""
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
 
-        def speak() -> None:
+        def serve_plain() -> None:
             with suppress(OSError):
                 while True:
                     connection, _ = listener.accept()
@@ -105,12 +105,12 @@ def test_a_server_without_tls_is_said() -> None:
                         connection.recv(65536)
                         connection.sendall(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n")
 
-        threading.Thread(target=speak, daemon=True).start()
+        threading.Thread(target=serve_plain, daemon=True).start()
 
         async def use(sender: Sender) -> None:
-            trouble = await sender.trouble()
-            assert trouble.kind == "tls_error"
-            assert "wrong version number" in trouble.detail.lower().replace("_", " ")
+            error = await sender.error()
+            assert error.kind == "tls_error"
+            assert "wrong version number" in error.detail.lower().replace("_", " ")
 
         run(f"https://127.0.0.1:{listener.getsockname()[1]}", use)
         listener.shutdown(socket.SHUT_RDWR)
@@ -118,7 +118,7 @@ def test_a_server_without_tls_is_said() -> None:
 
 @contextmanager
 def tunnelling(heads: list[bytes]) -> Generator[str]:
-    """Run a proxy that notes what it is asked and connects to any address."""
+    """Run a proxy that records the head of each request and connects to any address."""
     with closing(socket.create_server(("127.0.0.1", 0))) as listener, ExitStack() as stack:
 
         def pump(source: socket.socket, target: socket.socket) -> None:
@@ -173,6 +173,6 @@ def test_the_environment_names_no_authority(
     with serving(KEPT, tls=server_side(authority)) as server:
 
         async def use(sender: Sender) -> None:
-            assert (await sender.trouble()).kind == "tls_error"
+            assert (await sender.error()).kind == "tls_error"
 
         run(server.url, use, ca_bundle=ca_bundle.with_name("other.pem"))

@@ -39,7 +39,7 @@ FINE = frozenset({Outcome.MATCH, Outcome.REFUSED_BY_BOTH})
 
 @dataclass(frozen=True, slots=True)
 class FoundCause:
-    """A cause before it is told: rows as indices, all of the evidence.
+    """A cause as its finder returns it: rows as indices, all of the evidence.
 
     Attributes:
         name: The cause.
@@ -132,7 +132,7 @@ class DiagnosisContext:
         Args:
             rows: The rows.
             tried: Words for a row.
-            after: Cosine after the change, one a row of `rows`.
+            after: Cosine after the change, one per row of `rows`.
         """
         return [
             Evidence(
@@ -144,7 +144,7 @@ class DiagnosisContext:
             for place, row in enumerate(list(rows)[:EVIDENCE_LISTED])
         ]
 
-    def tell(self, finding: FoundCause) -> Cause:
+    def to_cause(self, finding: FoundCause) -> Cause:
         """Return the finding as a bounded record with ids in place of rows."""
         return Cause(
             name=finding.name,

@@ -1,7 +1,7 @@
 """Counterfactuals by a few extra requests: which edit of a text restores the other side's vector.
 
-Here belong choosing what to ask and judging the answers. How a request is sent belongs to whoever gives the `Ask`;
-finding where a text is cut belongs to `truncation`, asking for the very same text again to `follow_up`.
+Here belong choosing the requests and judging the vectors. How a request is sent belongs to whoever provides the `Ask`;
+finding where a text is cut belongs to `truncation`, sending the very same text again to `follow_up`.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,10 +19,10 @@ from parity_pipeline.core.metrics import Matrix32
 from parity_pipeline.core.outcomes import Side
 
 _VERIFIED: Final = 0.95
-"""Share of the rows asked about that an edit has to restore before it is told of rows that were not asked about."""
+"""Share of the rows tried that an edit has to restore before it is claimed for rows that were not tried."""
 
 _ROUNDS: Final = 4
-"""Times that an example is chosen and asked about."""
+"""Times that an example is chosen and tried."""
 
 
 class RequestBudget:
@@ -36,45 +36,45 @@ class RequestBudget:
         self.kept_back = 0
         self.used = 0
 
-    def can_ask(self, side: Side) -> bool:
-        """Say whether a side may be asked once more; the requests kept back are for what is tried last."""
+    def allows(self, side: Side) -> bool:
+        """Say whether a side may get one more request; the requests kept back are for what is tried last."""
         return self._asks[side] is not None and self.left > self.kept_back
 
-    def ask(self, side: Side, texts: Sequence[str]) -> list[Vector | None]:
+    def embed(self, side: Side, texts: Sequence[str]) -> list[Vector | None]:
         """Return a side's vectors of at most `texts` texts in one request; None where there is none.
 
-        A side that cannot be reached is not asked again, for the verdict does not depend on a diagnosis.
+        A side that cannot be reached gets no further request, for the verdict does not depend on a diagnosis.
         """
         ask = self._asks[side]
         kept = list(texts)[: self.texts]
-        if ask is None or not self.can_ask(side) or not kept:
+        if ask is None or not self.allows(side) or not kept:
             return [None] * len(texts)
         self.left -= 1
         self.used += 1
         try:
-            answers = list(ask(kept))
+            vectors = list(ask(kept))
         except ParityError:
             self._asks[side] = None
-            answers = []
-        if len(answers) != len(kept):
-            answers = [None] * len(kept)
-        return [*answers, *([None] * (len(texts) - len(kept)))]
+            vectors = []
+        if len(vectors) != len(kept):
+            vectors = [None] * len(kept)
+        return [*vectors, *([None] * (len(texts) - len(kept)))]
 
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """The side that is thought to change texts, and the other one that is asked for the changed text."""
+    """The side that is thought to change texts, and the other one that embeds the changed text."""
 
     side: Side
     other: Side
     vectors: Matrix32
 
     @classmethod
-    def both(cls, scene: DiagnosisContext) -> "tuple[Suspect, Suspect]":
+    def both(cls, context: DiagnosisContext) -> "tuple[Suspect, Suspect]":
         """Return the candidate as suspect, then the legacy side."""
         return (
-            cls(Side.CANDIDATE, Side.LEGACY, scene.candidate),
-            cls(Side.LEGACY, Side.CANDIDATE, scene.legacy),
+            cls(Side.CANDIDATE, Side.LEGACY, context.candidate),
+            cls(Side.LEGACY, Side.CANDIDATE, context.legacy),
         )
 
 
@@ -91,24 +91,24 @@ _DOUBLE: Final[tuple[tuple[Edit, ...], ...]] = tuple(
 )
 
 
-def find_by_counterfactual(scene: DiagnosisContext, waiting: Mask, purse: RequestBudget) -> list[FoundCause]:
-    """Return edits that restore failing samples when the other side is asked for the edited text.
+def find_by_counterfactual(context: DiagnosisContext, waiting: Mask, budget: RequestBudget) -> list[FoundCause]:
+    """Return edits that restore failing samples when the other side embeds the edited text.
 
-    One request asks about every edit of one or two examples; a second one tries the edit that restored them on the
-    other failing samples. Two edits at once are told as two causes.
+    One request tries every edit on one or two examples; a second one tries the edit that restored them on the
+    other failing samples. Two edits at once are reported as two causes.
     """
     found: list[FoundCause] = []
-    left = waiting & scene.low
+    left = waiting & context.low
     tried: set[int] = set()
     for _ in range(_ROUNDS):
-        examples = _examples(scene, left, tried)
-        if not examples or not scene.same_width:
+        examples = _examples(context, left, tried)
+        if not examples or not context.same_width:
             break
         tried.update(examples)
-        for suspect in Suspect.both(scene):
-            edits = _winner(scene, suspect, examples, purse)
+        for suspect in Suspect.both(context):
+            edits = _winner(context, suspect, examples, budget)
             if edits:
-                findings = _verified(scene, suspect, edits, left, purse)
+                findings = _verified(context, suspect, edits, left, budget)
                 found.extend(findings)
                 for finding in findings:
                     left[finding.rows] = False
@@ -116,9 +116,11 @@ def find_by_counterfactual(scene: DiagnosisContext, waiting: Mask, purse: Reques
     return found
 
 
-def _examples(scene: DiagnosisContext, left: Mask, tried: set[int]) -> list[int]:
-    """Return up to two waiting rows of middle length that were not asked about: a middle one shows most edits."""
-    rows = sorted((row for row in indices(left).tolist() if row not in tried), key=lambda row: len(scene.text_of(row)))
+def _examples(context: DiagnosisContext, left: Mask, tried: set[int]) -> list[int]:
+    """Return up to two waiting rows of middle length that were not tried: a middle one shows most edits."""
+    rows = sorted(
+        (row for row in indices(left).tolist() if row not in tried), key=lambda row: len(context.text_of(row))
+    )
     return sorted({rows[len(rows) // 3], rows[2 * len(rows) // 3]}) if rows else []
 
 
@@ -128,38 +130,40 @@ def _applied(edits: tuple[Edit, ...], text: str) -> str:
     return text
 
 
-def _winner(scene: DiagnosisContext, suspect: Suspect, examples: list[int], purse: RequestBudget) -> tuple[Edit, ...]:
+def _winner(
+    context: DiagnosisContext, suspect: Suspect, examples: list[int], budget: RequestBudget
+) -> tuple[Edit, ...]:
     """Return the slightest edit, or two at once, that restores one of the examples; empty for none."""
     for choice, rows in ((_SINGLE, examples), (_DOUBLE, examples[:1])):
-        asked: dict[str, tuple[int, tuple[Edit, ...]]] = {}
+        variants: dict[str, tuple[int, tuple[Edit, ...]]] = {}
         for row in rows:
             for edits in choice:
-                changed = _applied(edits, scene.text_of(row))
-                if changed != scene.text_of(row) and changed.strip():
-                    asked.setdefault(changed, (row, edits))
-        if not asked or not purse.can_ask(suspect.other):
+                changed = _applied(edits, context.text_of(row))
+                if changed != context.text_of(row) and changed.strip():
+                    variants.setdefault(changed, (row, edits))
+        if not variants or not budget.allows(suspect.other):
             continue
-        answers = purse.ask(suspect.other, list(asked))
-        for (row, edits), vector in zip(asked.values(), answers, strict=True):
-            if vector is not None and pair_cosine(suspect.vectors[row], vector) >= scene.near:
+        vectors = budget.embed(suspect.other, list(variants))
+        for (row, edits), vector in zip(variants.values(), vectors, strict=True):
+            if vector is not None and pair_cosine(suspect.vectors[row], vector) >= context.near:
                 return edits
     return ()
 
 
 def _verified(
-    scene: DiagnosisContext, suspect: Suspect, edits: tuple[Edit, ...], left: Mask, purse: RequestBudget
+    context: DiagnosisContext, suspect: Suspect, edits: tuple[Edit, ...], left: Mask, budget: RequestBudget
 ) -> list[FoundCause]:
-    """Ask for the edited text of all waiting rows that it changes, as far as one request goes."""
-    rows = [row for row in indices(left).tolist() if _applied(edits, scene.text_of(row)) != scene.text_of(row)]
-    picked = rows if len(rows) <= purse.texts else rows[:: -(-len(rows) // purse.texts)]
-    answers = purse.ask(suspect.other, [_applied(edits, scene.text_of(row)) for row in picked])
+    """Try the edits on all waiting rows that they change, as far as one request goes."""
+    rows = [row for row in indices(left).tolist() if _applied(edits, context.text_of(row)) != context.text_of(row)]
+    picked = rows if len(rows) <= budget.texts else rows[:: -(-len(rows) // budget.texts)]
+    vectors = budget.embed(suspect.other, [_applied(edits, context.text_of(row)) for row in picked])
     after = np.array(
         [
             0.0 if vector is None else pair_cosine(suspect.vectors[row], vector)
-            for row, vector in zip(picked, answers, strict=True)
+            for row, vector in zip(picked, vectors, strict=True)
         ]
     )
-    good = after >= scene.near
+    good = after >= context.near
     restored = [row for row, kept in zip(picked, good.tolist(), strict=True) if kept]
     if not restored:
         return []
@@ -168,12 +172,12 @@ def _verified(
     return [
         FoundCause(
             edit.cause,
-            f"the {suspect.side} side answers as if {edit.words}: asked for the edited text, the {suspect.other} side gives "
-            f"its vector for {len(restored)} of {len(picked)} failing samples asked about",
+            f"the {suspect.side} side behaves as if {edit.words}: for the edited text the {suspect.other} side returns "
+            f"the same vector, for {len(restored)} of {len(picked)} failing samples tried",
             Confidence.PROVEN,
             explained,
-            scene.evidence(
-                restored, lambda _, edit=edit: f"{suspect.other} asked for the text once {edit.words}", after[good]
+            context.evidence(
+                restored, lambda _, edit=edit: f"the {suspect.other} vector once {edit.words}", after[good]
             ),
         )
         for edit in edits

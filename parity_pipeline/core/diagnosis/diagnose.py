@@ -1,4 +1,4 @@
-"""Name the causes of a failing comparison: the finders in their order, and what they come to together.
+"""Name the causes of a failing comparison: the finders in their order, and their findings put together.
 
 Here belongs the one function that the rest of the product calls. What each cause looks like belongs to the modules
 beside this one.
@@ -30,20 +30,21 @@ from parity_pipeline.core.diagnosis.records import (
     Rows,
 )
 from parity_pipeline.core.diagnosis.text_split import find_text_split
-from parity_pipeline.core.diagnosis.text_variants import REQUESTS as RESPELT
+from parity_pipeline.core.diagnosis.text_variants import REQUESTS as FOR_TEXT_VARIANTS
 from parity_pipeline.core.diagnosis.text_variants import find_text_variants
 from parity_pipeline.core.diagnosis.transforms import find_norms, find_shared_direction, find_transform
 from parity_pipeline.core.diagnosis.truncation import find_cut
 from parity_pipeline.core.diagnosis.wrong_model import find_known_model, find_other_space
 
 
-def _find_dimensions(scene: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
+def _find_dimensions(context: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
     """Return known models and vectors of other lengths.
 
-    A narrow model may be the beginning of a wide one. Rows that are both are told as both, for nothing tells them apart.
+    A narrow model may be the beginning of a wide one. Rows that are both are reported as both, since nothing
+    distinguishes the two.
     """
-    both = [*find_known_model(scene, waiting), *find_beginnings(scene, waiting)]
-    return [*both, *find_dimensions(scene, waiting & ~_mask(scene, _rows_of(both)))]
+    both = [*find_known_model(context, waiting), *find_beginnings(context, waiting)]
+    return [*both, *find_dimensions(context, waiting & ~_mask(context, _rows_of(both)))]
 
 
 _STORED: Final[tuple[Finder, ...]] = (find_missing_vectors, _find_dimensions, find_permutation, find_transform)
@@ -57,8 +58,8 @@ def diagnose(
 
     Args:
         subject: The samples and what both sides made of them.
-        experiments: What trying each side against itself showed.
-        inquiry: How the sides may be asked for more; None for never.
+        experiments: What the repeatability of each side showed.
+        inquiry: Follow-up queries that may be sent; None for none.
 
     Returns:
         Causes with evidence; failing samples that no cause explains are listed as such. A sample that does not fail is
@@ -67,78 +68,78 @@ def diagnose(
     Raises:
         MetricInputError: The rows of a side are not the samples of the subject.
     """
-    scene = DiagnosisContext(subject)
-    waiting: Mask = scene.failing.copy()
+    context = DiagnosisContext(subject)
+    waiting: Mask = context.failing.copy()
     found: list[FoundCause] = []
     for find in _STORED:
-        _take(waiting, found, find(scene, waiting))
-    alike = _mask(scene, _rows_of(find_precision(scene, waiting)))
-    behaviour = with_moved_rows(find_instability(scene, waiting, alike, experiments), found)
-    remarks = [*find_norms(scene), *find_grids(scene), *(one for one in behaviour if not len(one.rows))]
+        _take(waiting, found, find(context, waiting))
+    alike = _mask(context, _rows_of(find_precision(context, waiting)))
+    behaviour = with_moved_rows(find_instability(context, waiting, alike, experiments), found)
+    observations = [*find_norms(context), *find_grids(context), *(one for one in behaviour if not len(one.rows))]
     _take(waiting, found, [one for one in behaviour if len(one.rows)])
-    purse = RequestBudget(inquiry or FollowUpQueries(requests=0))
-    if beneath := undo_permutation(scene, found):
-        found.extend(_explained(*beneath, purse))
-    _take(waiting, found, find_circumstances(scene, waiting, purse))
-    _take(waiting, found, find_history(scene, waiting, purse))
-    found.extend(_explained(scene, waiting, purse, experiments))
+    budget = RequestBudget(inquiry or FollowUpQueries(requests=0))
+    if restored := undo_permutation(context, found):
+        found.extend(_explained(*restored, budget))
+    _take(waiting, found, find_circumstances(context, waiting, budget))
+    _take(waiting, found, find_history(context, waiting, budget))
+    found.extend(_explained(context, waiting, budget, experiments))
     unexplained = indices(waiting)
     return Diagnosis(
-        causes=tuple(scene.tell(finding) for finding in merged(found)),
-        remarks=tuple(scene.tell(finding) for finding in remarks),
-        failing=int(scene.failing.sum()),
-        failing_looked_at=int(scene.failing.sum()),
-        looked_at=scene.size,
-        explained=int(scene.failing.sum()) - len(unexplained),
-        unexplained=tuple(scene.id_of(row) for row in unexplained[:IDS_LISTED].tolist()),
-        requests_used=purse.used,
+        causes=tuple(context.to_cause(finding) for finding in merged(found)),
+        remarks=tuple(context.to_cause(finding) for finding in observations),
+        failing=int(context.failing.sum()),
+        failing_looked_at=int(context.failing.sum()),
+        looked_at=context.size,
+        explained=int(context.failing.sum()) - len(unexplained),
+        unexplained=tuple(context.id_of(row) for row in unexplained[:IDS_LISTED].tolist()),
+        requests_used=budget.used,
     )
 
 
 def _explained(
-    scene: DiagnosisContext, rows: Mask, purse: RequestBudget, experiments: Sequence[Experiment] = ()
+    context: DiagnosisContext, rows: Mask, budget: RequestBudget, experiments: Sequence[Experiment] = ()
 ) -> list[FoundCause]:
-    """Return what explains rows beside their places and what a side did when asked again; those explained wait no longer."""
+    """Return what explains rows apart from their places and their behaviour when sent again; those no longer wait."""
     found: list[FoundCause] = []
-    _take(rows, found, find_precision(scene, rows))
-    likely = fold_edited_pairs(find_text_split(scene, rows), find_edited_pairs(scene, rows))
-    purse.kept_back = RESPELT
-    proven = _asked(scene, rows, likely, purse)
-    purse.kept_back = 0
+    _take(rows, found, find_precision(context, rows))
+    likely = fold_edited_pairs(find_text_split(context, rows), find_edited_pairs(context, rows))
+    budget.kept_back = FOR_TEXT_VARIANTS
+    proven = _proven_by_queries(context, rows, likely, budget)
+    budget.kept_back = 0
     _take(rows, found, [*proven, *without_rows(likely, proven)])
-    _take(rows, found, [one for one in find_instability(scene, rows, rows, experiments) if len(one.rows)])
+    _take(rows, found, [one for one in find_instability(context, rows, rows, experiments) if len(one.rows)])
     for find in (find_shared_direction, find_other_space):
-        _take(rows, found, find(scene, rows))
-    _take(rows, found, find_text_variants(scene, rows, purse))
+        _take(rows, found, find(context, rows))
+    _take(rows, found, find_text_variants(context, rows, budget))
     return found
 
 
-def _asked(
-    scene: DiagnosisContext, waiting: Mask, likely: Sequence[FoundCause], purse: RequestBudget
+def _proven_by_queries(
+    context: DiagnosisContext, waiting: Mask, likely: Sequence[FoundCause], budget: RequestBudget
 ) -> list[FoundCause]:
-    """Ask about the rows that nothing proves yet: where a text is cut, if lengths hint at it, and which edit restores."""
+    """Query the rows without proof: where a text is cut, if lengths hint at it, and which edit restores it."""
     left = waiting.copy()
     for finding in likely:
         if finding.confidence is Confidence.PROVEN:
             left[finding.rows] = False
     cut = next((finding for finding in likely if finding.name is CauseName.TRUNCATION), None)
-    proven = find_cut(scene, left & _mask(scene, cut.rows), purse) if cut else []
+    proven = find_cut(context, left & _mask(context, cut.rows), budget) if cut else []
     for finding in proven:
         left[finding.rows] = False
     if cut and proven:
         left[cut.rows] = False
-    proven += find_by_counterfactual(scene, left, purse)
+    proven += find_by_counterfactual(context, left, budget)
     for finding in proven:
         left[finding.rows] = False
-    return proven if cut else [*proven, *find_cut(scene, left, purse)]
+    return proven if cut else [*proven, *find_cut(context, left, budget)]
 
 
 def _rows_of(findings: Sequence[FoundCause]) -> Rows:
     return np.concatenate([np.empty(0, np.intp), *(finding.rows for finding in findings)])
 
 
-def _mask(scene: DiagnosisContext, rows: Rows) -> Mask:
-    mask = np.zeros(scene.size, np.bool_)
+def _mask(context: DiagnosisContext, rows: Rows) -> Mask:
+    mask = np.zeros(context.size, np.bool_)
     mask[rows] = True
     return mask
 

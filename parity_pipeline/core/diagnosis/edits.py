@@ -83,7 +83,7 @@ EDITS: Final[tuple[Edit, ...]] = (
     Edit(CauseName.PUNCTUATION, "punctuation is dropped", lambda text: _PUNCTUATION.sub("", text)),
     Edit(CauseName.PUNCTUATION, "punctuation becomes blanks", lambda text: _PUNCTUATION.sub(" ", text)),
 )
-"""Edits from the slightest to the strongest: where several explain a row, the slightest is told."""
+"""Edits from the slightest to the strongest: where several explain a row, the slightest is reported."""
 
 PREFIXES: Final[tuple[str, ...]] = (
     "search_document: ",
@@ -105,9 +105,9 @@ PREFIXES: Final[tuple[str, ...]] = (
 
 
 def are_edited_pair(one: str, other: str) -> bool:
-    """Say whether two texts have the same words or letters but for case, accents and signs, or one begins or ends the other.
+    """Say whether two texts differ only in case, accents and signs, or whether one begins or ends the other.
 
-    >>> are_twins("Hello ", "hello "), are_twins("1.5 t", "15 t"), are_twins("Hello", "Goodbye")
+    >>> are_edited_pair("Hello ", "hello "), are_edited_pair("1.5 t", "15 t"), are_edited_pair("Hello", "Goodbye")
     (True, True, False)
     """
     short, long = sorted((one, other), key=len)
@@ -116,26 +116,26 @@ def are_edited_pair(one: str, other: str) -> bool:
     return skeleton(one) == skeleton(other) or letters(one) == letters(other) != ""
 
 
-def find_edited_pairs(scene: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
-    """Return a cause for each edit under which failing samples have the other side's vector of a twin."""
-    if not scene.same_width:
+def find_edited_pairs(context: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
+    """Return a cause for each edit under which failing samples have the other side's vector of their edited form."""
+    if not context.same_width:
         return []
     places: dict[str, int] = {}
-    for row in indices(scene.passing | scene.low).tolist():
-        places.setdefault(scene.text_of(row), row)
+    for row in indices(context.passing | context.low).tolist():
+        places.setdefault(context.text_of(row), row)
     rows: dict[tuple[Side, Edit], dict[int, Evidence]] = {}
-    for row in indices(waiting & scene.low).tolist():
+    for row in indices(waiting & context.low).tolist():
         for side in (Side.CANDIDATE, Side.LEGACY):
-            told = _twin(scene, row, side, places)
-            if told:
-                edit, evidence = told
+            match = _edited_form(context, row, side, places)
+            if match:
+                edit, evidence = match
                 rows.setdefault((side, edit), {})[row] = evidence
                 break
     return [
         FoundCause(
             edit.cause,
-            f"the {side} side gives {counted(len(found), 'failing sample')} the vector that the other side gives to the same "
-            f"text once {edit.words}",
+            f"the {side} side gives {counted(len(found), 'failing sample')} the vector that the other side gives to "
+            f"the same text once {edit.words}",
             Confidence.PROVEN,
             np.array(sorted(found), np.intp),
             [found[row] for row in sorted(found)],
@@ -144,15 +144,19 @@ def find_edited_pairs(scene: DiagnosisContext, waiting: Mask) -> list[FoundCause
     ]
 
 
-def _twin(scene: DiagnosisContext, row: int, side: Side, places: dict[str, int]) -> tuple[Edit, Evidence] | None:
+def _edited_form(
+    context: DiagnosisContext, row: int, side: Side, places: dict[str, int]
+) -> tuple[Edit, Evidence] | None:
     """Return the slightest edit that leads from a row to a sample whose vector on the other side is the row's."""
-    mine, other = (scene.candidate, scene.legacy) if side is Side.CANDIDATE else (scene.legacy, scene.candidate)
+    mine, other = (context.candidate, context.legacy) if side is Side.CANDIDATE else (context.legacy, context.candidate)
     for edit in EDITS:
-        twin = places.get(edit.apply(scene.text_of(row)), row)
-        if twin == row:
+        form = places.get(edit.apply(context.text_of(row)), row)
+        if form == row:
             continue
-        after = pair_cosine(mine[row], other[twin])
-        if after >= scene.near:
-            tried = f"the other side's vector of its twin {scene.id_of(twin)}: {edit.words}"
-            return edit, Evidence(sample=scene.id_of(row), tried=tried, before=float(scene.cosine[row]), after=after)
+        after = pair_cosine(mine[row], other[form])
+        if after >= context.near:
+            tried = f"the other side's vector of sample {context.id_of(form)}: {edit.words}"
+            return edit, Evidence(
+                sample=context.id_of(row), tried=tried, before=float(context.cosine[row]), after=after
+            )
     return None

@@ -1,6 +1,6 @@
-"""Causes that lie in how a side behaves and not in the text: what trying it against itself showed.
+"""Causes that lie in how a side behaves and not in the text: what its repeatability showed.
 
-Here belongs reading the results of experiments. Running them belongs to whoever can ask a side.
+Here belongs reading the results of experiments. Running them belongs to whoever can send requests.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,13 +12,19 @@ from parity_pipeline.core.diagnosis.context import DiagnosisContext, FoundCause,
 from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Evidence, Experiment, ExperimentName
 
 _MEANING: Final[Mapping[ExperimentName, tuple[CauseName, str]]] = {
-    ExperimentName.REPEATS: (CauseName.NOT_DETERMINISTIC, "answers the same request with other vectors"),
-    ExperimentName.ALONE_VS_BATCH: (CauseName.BATCH_SIZE, "answers a text alone and in a batch differently"),
-    ExperimentName.SHUFFLED: (CauseName.BATCH_SIZE, "answers a text differently beside other texts of the batch"),
-    ExperimentName.CONCURRENCY: (CauseName.CONCURRENCY, "answers differently while other requests are in flight"),
+    ExperimentName.REPEATS: (CauseName.NOT_DETERMINISTIC, "returns different vectors for the same request"),
+    ExperimentName.ALONE_VS_BATCH: (CauseName.BATCH_SIZE, "returns different vectors for a text alone and in a batch"),
+    ExperimentName.SHUFFLED: (
+        CauseName.BATCH_SIZE,
+        "returns different vectors for a text beside other texts of the batch",
+    ),
+    ExperimentName.CONCURRENCY: (CauseName.CONCURRENCY, "returns different vectors while other requests are in flight"),
     ExperimentName.EQUAL_LENGTH_LOAD: (CauseName.EQUAL_LENGTH, "mixes up texts of equal length under load"),
-    ExperimentName.CANARIES: (CauseName.HISTORY, "answers the same texts differently after other texts came"),
-    ExperimentName.SALTED_VS_REPEATED: (CauseName.STALE_CACHE, "answers repeated texts differently from new ones"),
+    ExperimentName.CANARIES: (CauseName.HISTORY, "returns different vectors for the same texts after other texts came"),
+    ExperimentName.SALTED_VS_REPEATED: (
+        CauseName.STALE_CACHE,
+        "returns different vectors for repeated texts and for new ones",
+    ),
 }
 
 _SAME_SIZE: Final = 4.0
@@ -29,41 +35,41 @@ _GENERAL: Final = tuple(_MEANING)
 
 
 def find_instability(
-    scene: DiagnosisContext, waiting: Mask, alike: Mask, experiments: Sequence[Experiment]
+    context: DiagnosisContext, waiting: Mask, alike: Mask, experiments: Sequence[Experiment]
 ) -> list[FoundCause]:
     """Return a cause for each experiment in which a side strayed from itself by more than the threshold allows.
 
     Args:
-        scene: The comparison.
+        context: The comparison.
         waiting: Rows that wait for a cause; those that changed in the experiment itself are explained.
         alike: Those of them that no property of theirs sets apart; they are explained where they fail by no more than
             the experiment's worst.
         experiments: What was tried.
 
     A side that repeats of one request already change is called not deterministic, and the other experiments on it,
-    which repeats spoil as well, are left out unless they strayed ten times as far.
+    which repeats affect as well, are left out unless they strayed ten times as far.
     """
-    allowed = 1.0 - scene.threshold
+    allowed = 1.0 - context.threshold
     strayed = sorted((one for one in experiments if one.worst > allowed), key=lambda one: _GENERAL.index(one.name))
-    told: dict[tuple[str, CauseName], FoundCause] = {}
+    causes: dict[tuple[str, CauseName], FoundCause] = {}
     noisy: dict[str, float] = {}
     for one in strayed:
         name = _MEANING[one.name][0]
-        if one.worst < 10 * noisy.get(one.side, 0.0) or (one.side, name) in told:
+        if one.worst < 10 * noisy.get(one.side, 0.0) or (one.side, name) in causes:
             continue
         if one.name is ExperimentName.REPEATS:
             noisy[one.side] = one.worst
-        told[one.side, name] = _told(scene, waiting, alike, one)
-    return list(told.values())
+        causes[one.side, name] = _cause(context, waiting, alike, one)
+    return list(causes.values())
 
 
-def _told(scene: DiagnosisContext, waiting: Mask, alike: Mask, one: Experiment) -> FoundCause:
+def _cause(context: DiagnosisContext, waiting: Mask, alike: Mask, one: Experiment) -> FoundCause:
     name, meaning = _MEANING[one.name]
-    listed = np.isin(np.array(scene.ids, dtype=np.str_), np.array(list(one.affected), dtype=np.str_))
+    listed = np.isin(np.array(context.ids, dtype=np.str_), np.array(list(one.affected), dtype=np.str_))
     with np.errstate(invalid="ignore"):
-        of_its_size = 1.0 - scene.cosine <= _SAME_SIZE * one.worst
+        of_its_size = 1.0 - context.cosine <= _SAME_SIZE * one.worst
     named = waiting & listed
-    rows = indices(named | (alike & scene.low & of_its_size))
+    rows = indices(named | (alike & context.low & of_its_size))
     at = f" at {one.size_at_worst}" if one.size_at_worst else ""
     words = (
         f"the {one.side} side {meaning}: 1 - cosine of a text against itself up to {one.worst:.2g}{at}; "

@@ -1,4 +1,4 @@
-"""Putting findings together: the same cause told once, a likely one giving way to a proven one.
+"""Putting findings together: deduplicated, and a proven cause supersedes a likely one.
 
 Here belongs what happens to findings after they were found. Finding them belongs to the modules of their families.
 """
@@ -16,12 +16,12 @@ _SUREST: Final = (Confidence.PROVEN, Confidence.LIKELY, Confidence.POSSIBLE)
 
 
 def merged(findings: Sequence[FoundCause]) -> list[FoundCause]:
-    """Return one finding a cause, the one that explains most first; words and evidence of the surest lead."""
+    """Return one finding per cause, the one that explains most first; words and evidence of the surest lead."""
     kinds: dict[CauseName, list[FoundCause]] = {}
     for finding in findings:
         kinds.setdefault(finding.name, []).append(finding)
-    told = [_one(sorted(same, key=lambda one: _SUREST.index(one.confidence))) for same in kinds.values()]
-    return sorted(told, key=lambda one: (-len(one.rows), _SUREST.index(one.confidence)))
+    single = [_one(sorted(same, key=lambda one: _SUREST.index(one.confidence))) for same in kinds.values()]
+    return sorted(single, key=lambda one: (-len(one.rows), _SUREST.index(one.confidence)))
 
 
 def _one(same: Sequence[FoundCause]) -> FoundCause:
@@ -37,21 +37,21 @@ def _one(same: Sequence[FoundCause]) -> FoundCause:
     )
 
 
-def fold_edited_pairs(likely: Sequence[FoundCause], twins: Sequence[FoundCause]) -> list[FoundCause]:
-    """Return findings of texts and twins without saying one thing twice.
+def fold_edited_pairs(likely: Sequence[FoundCause], pairs: Sequence[FoundCause]) -> list[FoundCause]:
+    """Return findings of texts and of edited pairs without saying one thing twice.
 
-    Twins that all lie within a property of the texts support it: where a whole script is read differently, the one text
-    of it that stands in the set in two Unicode forms is part of that and no cause of its own.
+    Pairs that all lie within a property of the texts support it: where a whole script is read differently, the one text
+    of it that stands in the set in two Unicode forms is part of that and not a cause of its own.
     """
     kept = list(likely)
     alone: list[FoundCause] = []
-    for twin in twins:
-        home = next((place for place, one in enumerate(kept) if _within(twin, one)), None)
+    for pair in pairs:
+        home = next((place for place, one in enumerate(kept) if _within(pair, one)), None)
         if home is None:
-            alone.append(twin)
+            alone.append(pair)
         else:
             one = kept[home]
-            kept[home] = replace(one, words=f"{one.words}; {twin.words}", evidence=[*twin.evidence, *one.evidence])
+            kept[home] = replace(one, words=f"{one.words}; {pair.words}", evidence=[*pair.evidence, *one.evidence])
     return [*alone, *without_rows(kept, alone)]
 
 
@@ -67,8 +67,8 @@ def with_moved_rows(behaviour: Sequence[FoundCause], found: Sequence[FoundCause]
     return [replace(one, rows=moved) if one.name in UNDER_LOAD and not len(one.rows) else one for one in behaviour]
 
 
-def _within(twin: FoundCause, one: FoundCause) -> bool:
-    return twin.name is not one.name and len(twin.rows) < len(one.rows) and bool(np.isin(twin.rows, one.rows).all())
+def _within(pair: FoundCause, one: FoundCause) -> bool:
+    return pair.name is not one.name and len(pair.rows) < len(one.rows) and bool(np.isin(pair.rows, one.rows).all())
 
 
 def without_rows(findings: Sequence[FoundCause], proven: Sequence[FoundCause]) -> list[FoundCause]:

@@ -1,7 +1,7 @@
 """Right vectors on wrong rows: permutations, and rows moved up behind a blank text.
 
-Here belong finding whose vector a row holds, and giving the pattern a name. A row that holds the vector of a text it
-turns into by an edit (lower case, trimming) is no wrong row: that belongs to `edits`.
+Here belong finding the row that each vector belongs to, and naming the pattern. A row that
+holds the vector of a text it turns into by an edit (lower case, trimming) is not a wrong row: that belongs to `edits`.
 """
 
 from collections.abc import Sequence
@@ -38,113 +38,115 @@ class _Moved:
     after: Float64
 
 
-def find_permutation(scene: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
+def find_permutation(context: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
     """Return permuted and shifted rows; empty where no failing row holds another row's vector."""
-    rows = indices(waiting & scene.low)[:SEARCHED]
-    if not scene.same_width or not scene.legacy.shape[1] or not len(rows):
+    rows = indices(waiting & context.low)[:SEARCHED]
+    if not context.same_width or not context.legacy.shape[1] or not len(rows):
         return []
-    moved = _steady(scene, rows, _nearest(scene, rows))
-    return [_named(scene, moved)] if len(moved.rows) else []
+    moved = _steady(context, rows, _nearest(context, rows))
+    return [_named(context, moved)] if len(moved.rows) else []
 
 
-def _nearest(scene: DiagnosisContext, rows: Rows) -> _Moved:
+def _nearest(context: DiagnosisContext, rows: Rows) -> _Moved:
     """Find for each row the legacy row whose vector the candidate's is nearest to."""
     sources, after = np.zeros(len(rows), np.intp), np.zeros(len(rows))
     for start in range(0, len(rows), _BLOCK):
         part = slice(start, start + _BLOCK)
-        near = scene.candidate[rows[part]] @ scene.legacy.T
+        near = context.candidate[rows[part]] @ context.legacy.T
         # Among equal vectors the neighbour in the request is the likelier source.
-        far = np.abs(scene.ordinals[rows[part]][:, None] - scene.ordinals[None, :])
-        best = np.where(near >= near.max(axis=1, keepdims=True) - _EQUAL, far, scene.ordinals[-1] + 1).argmin(axis=1)
+        far = np.abs(context.ordinals[rows[part]][:, None] - context.ordinals[None, :])
+        best = np.where(near >= near.max(axis=1, keepdims=True) - _EQUAL, far, context.ordinals[-1] + 1).argmin(axis=1)
         sources[part] = best
-        after[part] = row_cosines(scene.candidate[rows[part]], scene.legacy[best])
+        after[part] = row_cosines(context.candidate[rows[part]], context.legacy[best])
     return _Moved(rows, sources, after)
 
 
-def _steady(scene: DiagnosisContext, rows: Rows, nearest: _Moved) -> _Moved:
-    """Keep the rows that hold another's vector; where most moved by one step, twins and changed vectors are read so too.
+def _steady(context: DiagnosisContext, rows: Rows, nearest: _Moved) -> _Moved:
+    """Keep the rows that hold another's vector; where most moved by one step, edited pairs and changed vectors too.
 
-    Changed are vectors that something else was done to as well: they are nearest to that of the row a step further on,
-    though not equal to it.
+    Changed are vectors that something else was done to as well: they are nearest to that of the row one step further
+    on, though not equal to it.
     """
     strange = np.array(
         [
-            not are_edited_pair(scene.text_of(row), scene.text_of(source))
+            not are_edited_pair(context.text_of(row), context.text_of(source))
             for row, source in zip(rows.tolist(), nearest.sources.tolist(), strict=True)
         ],
         np.bool_,
     )
-    real = strange & (nearest.after >= scene.near)
+    real = strange & (nearest.after >= context.near)
     sources, after = nearest.sources.copy(), nearest.after.copy()
-    step = _common_step(scene, rows[strange], sources[strange], len(rows))
+    step = _common_step(context, rows[strange], sources[strange], len(rows))
     whole = step is not None
     if not whole:
-        step = _common_step(scene, rows[real], sources[real], int(real.sum()))
+        step = _common_step(context, rows[real], sources[real], int(real.sum()))
     if step is not None:
-        expected = _stepped(scene, rows, step)
-        cosines = row_cosines(scene.candidate[rows], scene.legacy[expected])
-        fits = cosines >= scene.threshold
+        expected = _stepped(context, rows, step)
+        cosines = row_cosines(context.candidate[rows], context.legacy[expected])
+        fits = cosines >= context.threshold
         if whole:
             fits |= strange & (nearest.sources == expected)
         sources, after, real = np.where(fits, expected, sources), np.where(fits, cosines, after), real | fits
     return _Moved(rows[real], sources[real], after[real])
 
 
-def _common_step(scene: DiagnosisContext, rows: Rows, sources: Rows, among: int) -> int | None:
+def _common_step(context: DiagnosisContext, rows: Rows, sources: Rows, among: int) -> int | None:
     """Return by how many places more than half of `among` rows moved within their requests; None for no such step."""
-    inside = scene.ordinals[sources] // _batch(scene) == scene.ordinals[rows] // _batch(scene)
+    inside = context.ordinals[sources] // _batch(context) == context.ordinals[rows] // _batch(context)
     rows, sources = rows[inside], sources[inside]
     if len(rows) < _STEADY:
         return None
     steps, counts = np.unique(
-        (scene.ordinals[sources] - scene.ordinals[rows]) % _sizes(scene, rows), return_counts=True
+        (context.ordinals[sources] - context.ordinals[rows]) % _sizes(context, rows), return_counts=True
     )
     step = int(steps[counts.argmax()])
     return step if step and counts.max() > among / 2 else None
 
 
-def _batch(scene: DiagnosisContext) -> int:
-    return max(1, scene.subject.batch_size)
+def _batch(context: DiagnosisContext) -> int:
+    return max(1, context.subject.batch_size)
 
 
-def _stepped(scene: DiagnosisContext, rows: Rows, step: int) -> Rows:
+def _stepped(context: DiagnosisContext, rows: Rows, step: int) -> Rows:
     """Return the rows that lie a step further on in the same request; a row itself where that one is not in the set."""
-    batch = _batch(scene)
-    first = scene.ordinals[rows] // batch * batch
-    wanted = first + (scene.ordinals[rows] - first + step) % _sizes(scene, rows)
-    place = np.minimum(np.searchsorted(scene.ordinals, wanted), scene.size - 1)
-    return np.where(scene.ordinals[place] == wanted, place, rows)
+    batch = _batch(context)
+    first = context.ordinals[rows] // batch * batch
+    wanted = first + (context.ordinals[rows] - first + step) % _sizes(context, rows)
+    place = np.minimum(np.searchsorted(context.ordinals, wanted), context.size - 1)
+    return np.where(context.ordinals[place] == wanted, place, rows)
 
 
-def _sizes(scene: DiagnosisContext, rows: Rows) -> Rows:
+def _sizes(context: DiagnosisContext, rows: Rows) -> Rows:
     """Return how many texts the request of each row held."""
-    batch = _batch(scene)
-    return np.minimum(batch, int(scene.ordinals[-1]) + 1 - scene.ordinals[rows] // batch * batch)
+    batch = _batch(context)
+    return np.minimum(batch, int(context.ordinals[-1]) + 1 - context.ordinals[rows] // batch * batch)
 
 
-def _named(scene: DiagnosisContext, moved: _Moved) -> FoundCause:
-    shift = _shift_after_blank(scene, moved)
-    name, words = shift or (CauseName.PERMUTED_ROWS, _permutation(scene, moved))
+def _named(context: DiagnosisContext, moved: _Moved) -> FoundCause:
+    shift = _shift_after_blank(context, moved)
+    name, words = shift or (CauseName.PERMUTED_ROWS, _permutation(context, moved))
     sources = dict(zip(moved.rows.tolist(), moved.sources.tolist(), strict=True))
-    evidence = scene.evidence(
-        moved.rows.tolist(), lambda row: f"the {Side.LEGACY} vector of sample {scene.id_of(sources[row])}", moved.after
+    evidence = context.evidence(
+        moved.rows.tolist(),
+        lambda row: f"the {Side.LEGACY} vector of sample {context.id_of(sources[row])}",
+        moved.after,
     )
-    changed = int((moved.after < scene.threshold).sum())
+    changed = int((moved.after < context.threshold).sum())
     if changed:
         words += f"; {changed} of them are nearest to that vector and differ from it as well"
     return FoundCause(name, words, Confidence.PROVEN, moved.rows, evidence, sources=moved.sources)
 
 
-def _steps(scene: DiagnosisContext, moved: _Moved) -> Rows:
-    return scene.ordinals[moved.sources] - scene.ordinals[moved.rows]
+def _steps(context: DiagnosisContext, moved: _Moved) -> Rows:
+    return context.ordinals[moved.sources] - context.ordinals[moved.rows]
 
 
-def _shift_after_blank(scene: DiagnosisContext, moved: _Moved) -> tuple[CauseName, str] | None:
+def _shift_after_blank(context: DiagnosisContext, moved: _Moved) -> tuple[CauseName, str] | None:
     """Return name and words where rows hold a later row's vector from a blank text on, by a steady or growing step."""
-    steps = _steps(scene, moved)
+    steps = _steps(context, moved)
     forward = steps > 0
     # The last rows of a request have nobody behind them: they hold what was repeated there.
-    if not forward.any() or forward.mean() < 0.5 or not _starts_at_blank(scene, moved.rows[forward]):
+    if not forward.any() or forward.mean() < 0.5 or not _starts_at_blank(context, moved.rows[forward]):
         return None
     one = int(np.median(steps[forward]))
     words = (
@@ -154,27 +156,27 @@ def _shift_after_blank(scene: DiagnosisContext, moved: _Moved) -> tuple[CauseNam
     return CauseName.SHIFTED_ROWS, words
 
 
-def _starts_at_blank(scene: DiagnosisContext, rows: Rows) -> bool:
+def _starts_at_blank(context: DiagnosisContext, rows: Rows) -> bool:
     """Say whether in each request with moved rows the first of them is blank, or follows one that is."""
-    batches = scene.ordinals[rows] // _batch(scene)
+    batches = context.ordinals[rows] // _batch(context)
     firsts = [int(rows[batches == batch][0]) for batch in np.unique(batches)]
-    blank = [any(not scene.text_of(near).strip() for near in range(max(0, row - 1), row + 1)) for row in firsts]
+    blank = [any(not context.text_of(near).strip() for near in range(max(0, row - 1), row + 1)) for row in firsts]
     return bool(np.mean(blank) > 0.5)
 
 
-def _permutation(scene: DiagnosisContext, moved: _Moved) -> str:
+def _permutation(context: DiagnosisContext, moved: _Moved) -> str:
     """Return the words that name the pattern: swaps, a rotation, cycles, or rows that merely hold another's vector."""
-    told = f"{counted(len(moved.rows), 'row')} of {scene.size} hold the {Side.LEGACY} side's vector of another row"
+    start = f"{counted(len(moved.rows), 'row')} of {context.size} hold the {Side.LEGACY} side's vector of another row"
     links = dict(zip(moved.rows.tolist(), moved.sources.tolist(), strict=True))
     lengths = _cycles(links) if set(links) == set(links.values()) else []
     if lengths and set(lengths) == {2}:
-        return f"{told}: {counted(len(lengths), 'swap')} of two rows"
-    steps = set((_steps(scene, moved) % _sizes(scene, moved.rows)).tolist())
+        return f"{start}: {counted(len(lengths), 'swap')} of two rows"
+    steps = set((_steps(context, moved) % _sizes(context, moved.rows)).tolist())
     if len(steps) == 1 and len(moved.rows) >= _STEADY:
-        return f"{told}: the rows of each request are rotated by {steps.pop()}"
+        return f"{start}: the rows of each request are rotated by {steps.pop()}"
     if lengths:
-        return f"{told}: {counted(len(lengths), 'cycle')} of {min(lengths)} to {max(lengths)} rows"
-    return f"{told}; some vectors come twice or not at all, so it is no mere exchange"
+        return f"{start}: {counted(len(lengths), 'cycle')} of {min(lengths)} to {max(lengths)} rows"
+    return f"{start}; some vectors come twice or not at all, so it is more than an exchange"
 
 
 def _cycles(links: dict[int, int]) -> list[int]:
@@ -191,28 +193,28 @@ def _cycles(links: dict[int, int]) -> list[int]:
     return lengths
 
 
-def undo_permutation(scene: DiagnosisContext, found: Sequence[FoundCause]) -> tuple[DiagnosisContext, Mask] | None:
+def undo_permutation(context: DiagnosisContext, found: Sequence[FoundCause]) -> tuple[DiagnosisContext, Mask] | None:
     """Return the comparison with moved rows put right, and which rows of it still fail; None where none does.
 
     Args:
-        scene: The comparison as it came.
+        context: The comparison as it came.
         found: What was found in it; permuted rows say whose vectors they hold.
     """
     moved = next((one for one in found if one.name is CauseName.PERMUTED_ROWS and one.sources is not None), None)
     if moved is None or moved.sources is None:
         return None
-    order = np.arange(scene.size)
+    order = np.arange(context.size)
     order[moved.sources] = moved.rows
-    righted = DiagnosisContext(replace(scene.subject, candidate=_in_order(scene.subject.candidate, order)))
-    own = np.zeros(scene.size, np.bool_)
+    righted = DiagnosisContext(replace(context.subject, candidate=_in_order(context.subject.candidate, order)))
+    own = np.zeros(context.size, np.bool_)
     own[moved.sources] = True
     # a row that passed as it came has no cause, wherever its vector belongs
-    left = righted.low & own & scene.failing
+    left = righted.low & own & context.failing
     return (righted, left) if left.any() else None
 
 
 def _in_order(side: FetchedRows, order: Rows) -> FetchedRows:
-    """Return the rows of a side with the answers in another order; the ids stay."""
+    """Return the rows of a side with the vectors in another order; the ids stay."""
     rows = order.tolist()
     values = [side.values[side.offsets[row] : side.offsets[row + 1]] for row in rows]
     return replace(

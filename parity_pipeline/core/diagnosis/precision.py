@@ -1,7 +1,7 @@
 """Small differences on all rows: rounding of vectors or weights, or another version of the runtime.
 
-Here belongs telling the tail of a general noise from samples that differ for a reason of their own. What the noise of a
-side against itself is belongs to experiments, see `instability`.
+Here belongs separating the tail of a general noise from samples that differ for a reason of their own. The noise of
+a side against itself belongs to `instability`.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ WIDEST_SPREAD: Final = 8.0
 """Largest ratio of the ninth to the first decile of 1 - cosine at which the differences of all rows are one noise."""
 
 DIRECTED: Final = 0.35
-"""Share of the residuals' power in one direction from which on they are no rounding: recorded roundings had at most
+"""Share of the residuals' power in one direction from which on they are not rounding: recorded roundings had at most
 0.14, a prefix before every text 0.99."""
 
 LARGEST: Final = 0.3
@@ -39,13 +39,16 @@ _BANDS: Final[tuple[tuple[float, str], ...]] = (
     (3e-3, "of the size of 8-bit weights (recorded for q8_0: 4.5e-4, worst 1.9e-3)"),
     (
         LARGEST,
-        "larger than 8-bit weights give: int8 arithmetic with ranges set at run time, 4-bit weights, another version, or a side that is not steady",
+        (
+            "larger than 8-bit weights give: int8 arithmetic with ranges set at run time, 4-bit weights, another "
+            "version, or a side that is not steady"
+        ),
     ),
 )
 """Upper end of the median 1 - cosine, and what it is the size of. Recorded on 200 texts and six servers."""
 
 WIDE: Final = 32
-"""Elements of a vector from which on it lies on a grid by intent: one does so by chance with probability 0.004 ** 31."""
+"""Elements of a vector from which on it lies on a grid by intent: the probability by chance is 0.004 ** 31."""
 
 _GRID_TOLERANCE: Final = 2e-3
 """Largest distance of an element from its grid, in steps."""
@@ -59,45 +62,45 @@ class _Noise:
     limit: float
 
 
-def find_precision(scene: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
+def find_precision(context: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
     """Return "precision" where the failing samples are the tail of a difference that all samples have."""
-    measured = indices(scene.passing | (scene.low & waiting))
-    rows = indices(waiting & scene.low)
-    if len(measured) < FEWEST or not len(rows) or not scene.same_width:
+    measured = indices(context.passing | (context.low & waiting))
+    rows = indices(waiting & context.low)
+    if len(measured) < FEWEST or not len(rows) or not context.same_width:
         return []
-    noise = _general_noise(scene, measured)
+    noise = _general_noise(context, measured)
     if noise is None:
         return []
-    rows = rows[1.0 - scene.cosine[rows] <= noise.limit]
-    if not len(rows) or not _undirected(scene, rows):
+    rows = rows[1.0 - context.cosine[rows] <= noise.limit]
+    if not len(rows) or not _undirected(context, rows):
         return []
     size = next((said for limit, said in _BANDS if noise.median <= limit), _BANDS[-1][1])
-    grids = _grids(scene, rows)
+    grids = _grids(context, rows)
     words = (
-        f"{len(rows)} failing samples (1 - cosine {_span(1.0 - scene.cosine[rows])}) are the tail of a difference that all "
-        f"{len(measured)} samples have: median {noise.median:.2g}, {size}{grids}"
+        f"{len(rows)} failing samples (1 - cosine {_span(1.0 - context.cosine[rows])}) are the tail of a difference "
+        f"that all {len(measured)} samples have: median {noise.median:.2g}, {size}{grids}"
     )
     confidence = Confidence.LIKELY if noise.median <= _BANDS[-2][0] else Confidence.POSSIBLE
-    evidence = scene.evidence(rows.tolist(), lambda _: f"median 1 - cosine of all samples {noise.median:.2g}")
+    evidence = context.evidence(rows.tolist(), lambda _: f"median 1 - cosine of all samples {noise.median:.2g}")
     return [FoundCause(CauseName.PRECISION, words, confidence, rows, evidence)]
 
 
-def _general_noise(scene: DiagnosisContext, measured: Rows) -> _Noise | None:
+def _general_noise(context: DiagnosisContext, measured: Rows) -> _Noise | None:
     """Return the noise that the bulk of the samples shares; None where the bulk agrees or differs too unevenly."""
-    lost = np.sort(1.0 - scene.cosine[measured])
+    lost = np.sort(1.0 - context.cosine[measured])
     quartile = float(np.quantile(lost, 0.25))
     limit = TAIL * quartile
     within = lost[lost <= limit]
     low, high = np.quantile(within, [0.1, 0.9])
     shared = len(within) >= 0.6 * len(lost)
-    if limit <= 1.0 - scene.threshold or quartile > LARGEST or not shared or high > WIDEST_SPREAD * low:
+    if limit <= 1.0 - context.threshold or quartile > LARGEST or not shared or high > WIDEST_SPREAD * low:
         return None
     return _Noise(median=float(np.median(within)), limit=limit)
 
 
-def _undirected(scene: DiagnosisContext, rows: Rows) -> bool:
+def _undirected(context: DiagnosisContext, rows: Rows) -> bool:
     """Say whether the residuals point anywhere: those of a prefix, an offset or another pooling share a direction."""
-    return common_direction(scene.legacy[rows[:1000]], scene.candidate[rows[:1000]]) < DIRECTED
+    return common_direction(context.legacy[rows[:1000]], context.candidate[rows[:1000]]) < DIRECTED
 
 
 def common_direction(legacy: Matrix32, candidate: Matrix32) -> float:
@@ -120,26 +123,29 @@ def _span(lost: Float64) -> str:
     return f"{lost.min():.2g} to {lost.max():.2g}"
 
 
-def _grids(scene: DiagnosisContext, rows: Rows) -> str:
+def _grids(context: DiagnosisContext, rows: Rows) -> str:
     """Return words on the number format that a side's stored numbers betray; "" where they betray none."""
-    sides = (("legacy", scene.subject.legacy), ("candidate", scene.subject.candidate))
-    told = [(side, grid_of(stored_matrix(vectors)[rows[:50]])) for side, vectors in sides]
-    return "".join(f"; the {side} side's numbers lie on a grid of {grid}" for side, grid in told if grid)
+    sides = (("legacy", context.subject.legacy), ("candidate", context.subject.candidate))
+    grids = [(side, grid_of(stored_matrix(vectors)[rows[:50]])) for side, vectors in sides]
+    return "".join(f"; the {side} side's numbers lie on a grid of {grid}" for side, grid in grids if grid)
 
 
-def find_grids(scene: DiagnosisContext) -> list[FoundCause]:
-    """Return a remark where one side alone writes numbers on the coarse grid of 8-bit integers or fewer, row by row.
+def find_grids(context: DiagnosisContext) -> list[FoundCause]:
+    """Return an observation on the rows that one side alone writes on the coarse grid of 8-bit integers or fewer.
 
     A cosine hardly shows it, and a row of `WIDE` elements never lies on such a grid by chance.
     """
-    sides = (("legacy", scene.subject.legacy), ("candidate", scene.subject.candidate))
+    sides = (("legacy", context.subject.legacy), ("candidate", context.subject.candidate))
     on = {side: _on_grid(stored_matrix(vectors)) for side, vectors in sides}
     found: list[FoundCause] = []
     for side, other in (("legacy", "candidate"), ("candidate", "legacy")):
-        rows = indices(on[side] & ~on[other] & scene.passing)
+        rows = indices(on[side] & ~on[other] & context.passing)
         if len(rows):
-            words = f"the {side} side's numbers of {len(rows)} samples that pass lie on a grid of 8-bit integers, the {other} side's do not"
-            evidence = scene.evidence(rows.tolist(), lambda _: "as stored")
+            words = (
+                f"the {side} side's numbers of {len(rows)} samples that pass lie on a grid of 8-bit integers, "
+                f"the {other} side's do not"
+            )
+            evidence = context.evidence(rows.tolist(), lambda _: "as stored")
             found.append(FoundCause(CauseName.PRECISION, words, Confidence.LIKELY, rows, evidence))
     return found
 

@@ -98,7 +98,7 @@ PREDICATES: Final[tuple[TextPredicate, ...]] = (
     TextPredicate(CauseName.CASE, "capital letters", lambda text: text.lower() != text),
     TextPredicate(CauseName.PUNCTUATION, "punctuation", lambda text: bool(_PUNCTUATION.search(text))),
 )
-"""Properties from the rarest to the commonest: where several separate equally well, the rarest is told."""
+"""Properties from the rarest to the commonest: where several separate equally well, the rarest is reported."""
 
 MEASURES: Final[tuple[Measure, ...]] = (
     Measure("characters", len),

@@ -1,7 +1,7 @@
 """Which property of the texts separates the failing samples from the passing ones.
 
-Here belongs the search for the fewest properties that (nearly) all of some failing samples share and (nearly) no passing
-sample has. The properties themselves belong to `text_predicates`; proving one by asking again belongs to `counterfactuals`.
+Here belongs the search for the fewest properties that (nearly) all of some failing samples share and (nearly) no
+passing sample has. The properties themselves belong to `text_predicates`, proof by requests to `counterfactuals`.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Rows
 from parity_pipeline.core.diagnosis.text_predicates import MEASURES, PREDICATES, Measure, TextPredicate
 
 CHANCE: Final = 1e-3
-"""Largest probability of so good a separation by chance (hypergeometric, one-sided) at which a property is told."""
+"""Largest probability of so good a separation by chance (hypergeometric, one-sided) at which a property is reported."""
 
 PASSING_SHARE: Final = 0.1
 """Largest share of passing samples among those with a property at which it still separates."""
@@ -24,7 +24,7 @@ _TOUCHED: Final = 1e-6
 """1 - cosine up to which a sample counts as untouched whatever the others show."""
 
 _ROUNDS: Final = 8
-"""Properties that are told of one comparison at most."""
+"""Properties that are reported for one comparison at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class _Split:
         failing: Waiting rows that have it.
         passing: How many passing samples have it.
         chance: Probability of so many failing ones among those that have it.
-        moved: How many passing samples have it and differ as well, too little to fail. They are not counted in `passing`.
+        moved: How many passing samples have it and differ as well, too little to fail. `passing` excludes them.
     """
 
     cause: CauseName
@@ -48,31 +48,31 @@ class _Split:
     moved: int = 0
 
 
-def find_text_split(scene: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
+def find_text_split(context: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
     """Return properties that separate waiting failing samples from the passing ones, the best first.
 
-    A property on too few samples to exclude chance is told, as possible, only beside a better one of the same cause:
-    where a tokenizer is shown to differ, a lone text in another script that no passing sample has fits it.
+    A property on too few samples to exclude chance is reported, as possible, only beside a better one of the same
+    cause: where a tokenizer is shown to differ, a lone text in another script that no passing sample has fits it.
     """
-    left = indices(waiting & scene.low)
-    passing = indices(scene.passing)
+    left = indices(waiting & context.low)
+    passing = indices(context.passing)
     if not len(passing):
         return []
-    having = [(trait, _having(scene, trait)) for trait in PREDICATES]
+    having = [(trait, _having(context, trait)) for trait in PREDICATES]
     found: list[FoundCause] = []
     for _ in range(_ROUNDS):
         named = {finding.name for finding in found}
-        splits = [*_traits(scene, having, left, passing), *_lengths(scene, left, passing)]
+        splits = [*_traits(context, having, left, passing), *_lengths(context, left, passing)]
         split = _best(splits, named)
         if split is None:
             break
-        found.append(_told(scene, split, len(left), len(passing)))
+        found.append(_finding(context, split, len(left), len(passing)))
         left = np.setdiff1d(left, split.failing)
     return found
 
 
-def _having(scene: DiagnosisContext, trait: TextPredicate) -> Mask:
-    return np.array([trait.holds(text) for text in scene.texts], np.bool_)
+def _having(context: DiagnosisContext, trait: TextPredicate) -> Mask:
+    return np.array([trait.holds(text) for text in context.texts], np.bool_)
 
 
 def _best(splits: Sequence[_Split], named: set[CauseName]) -> _Split | None:
@@ -85,12 +85,12 @@ def _best(splits: Sequence[_Split], named: set[CauseName]) -> _Split | None:
 
 
 def _traits(
-    scene: DiagnosisContext, having: Sequence[tuple[TextPredicate, Mask]], left: Rows, passing: Rows
+    context: DiagnosisContext, having: Sequence[tuple[TextPredicate, Mask]], left: Rows, passing: Rows
 ) -> list[_Split]:
     splits: list[_Split] = []
     for trait, mask in having:
         failing = left[mask[left]]
-        moved = _moved(scene, passing, mask)
+        moved = _moved(context, passing, mask)
         fine = int(mask[passing].sum()) - moved
         if len(failing) and fine <= PASSING_SHARE * (len(failing) + fine):
             chance = chance_of(len(failing), fine, len(left), len(passing))
@@ -98,20 +98,20 @@ def _traits(
     return splits
 
 
-def _moved(scene: DiagnosisContext, passing: Rows, mask: Mask) -> int:
+def _moved(context: DiagnosisContext, passing: Rows, mask: Mask) -> int:
     """Return how many passing samples with a property differ far more than those without it do."""
-    lost = 1.0 - scene.cosine[passing]
+    lost = 1.0 - context.cosine[passing]
     without = lost[~mask[passing]]
     if not len(without):
         return 0
     return int((lost[mask[passing]] > max(_TOUCHED, 10.0 * float(np.median(without)))).sum())
 
 
-def _lengths(scene: DiagnosisContext, left: Rows, passing: Rows) -> list[_Split]:
-    """Return for each measure the limit that separates best; a limit may be anywhere, and chance is charged for that."""
+def _lengths(context: DiagnosisContext, left: Rows, passing: Rows) -> list[_Split]:
+    """Return for each measure the limit that separates best, corrected for the number of limits tried."""
     splits: list[_Split] = []
     for measure in MEASURES:
-        lengths = np.array([measure.of(text) for text in scene.texts], np.intp)
+        lengths = np.array([measure.of(text) for text in context.texts], np.intp)
         best: _Split | None = None
         limits = np.unique(lengths[left])
         for limit in limits.tolist():
@@ -120,18 +120,19 @@ def _lengths(scene: DiagnosisContext, left: Rows, passing: Rows) -> list[_Split]
                 continue
             chance = min(1.0, len(limits) * chance_of(len(failing), fine, len(left), len(passing)))
             if best is None or chance < best.chance:
-                words = _limit_words(scene, measure, limit, passing)
+                words = _limit_words(context, measure, limit, passing)
                 best = _Split(CauseName.TRUNCATION, words, failing, fine, chance)
         if best is not None and best.chance <= CHANCE:
             splits.append(best)
     return splits
 
 
-def _limit_words(scene: DiagnosisContext, measure: Measure, limit: int, passing: Rows) -> str:
+def _limit_words(context: DiagnosisContext, measure: Measure, limit: int, passing: Rows) -> str:
     """Return the limit with its boundary: the longest passing text below it, and the other measure of the same text."""
-    below = [row for row in passing.tolist() if measure.of(scene.text_of(row)) < limit]
-    longest = max((measure.of(scene.text_of(row)) for row in below), default=0)
-    return f"texts of {limit} {measure.unit} or more (the longest passing text below has {longest}, so the limit is between)"
+    below = [row for row in passing.tolist() if measure.of(context.text_of(row)) < limit]
+    longest = max((measure.of(context.text_of(row)) for row in below), default=0)
+    boundary = f"the longest passing text below has {longest}, so the limit is between"
+    return f"texts of {limit} {measure.unit} or more ({boundary})"
 
 
 def chance_of(failing: int, fine: int, all_failing: int, all_fine: int) -> float:
@@ -141,12 +142,12 @@ def chance_of(failing: int, fine: int, all_failing: int, all_fine: int) -> float
     return float(hypergeom.sf(failing - 1, all_failing + all_fine, all_failing, failing + fine))
 
 
-def _told(scene: DiagnosisContext, split: _Split, failing: int, passing: int) -> FoundCause:
+def _finding(context: DiagnosisContext, split: _Split, failing: int, passing: int) -> FoundCause:
     words = (
         f"{len(split.failing)} of {failing} failing and {split.passing} of {passing} passing samples are {split.words}"
     )
     if split.moved:
         words += f"; {split.moved} more that pass have it and differ too, too little to fail"
     clear = split.chance <= CHANCE
-    evidence = scene.evidence(split.failing.tolist(), lambda _: split.words)
+    evidence = context.evidence(split.failing.tolist(), lambda _: split.words)
     return FoundCause(split.cause, words, Confidence.LIKELY if clear else Confidence.POSSIBLE, split.failing, evidence)

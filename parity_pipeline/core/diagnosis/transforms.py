@@ -42,34 +42,34 @@ Two unrelated vectors of 256 dimensions differ by 1e-2 there, float32 rounding b
 """
 
 
-def find_transform(scene: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
+def find_transform(context: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
     """Return changes of coordinates that restore failing rows."""
-    rows = indices(waiting & scene.low)
-    if not len(rows) or not scene.same_width or scene.legacy.shape[1] < NARROWEST:
+    rows = indices(waiting & context.low)
+    if not len(rows) or not context.same_width or context.legacy.shape[1] < NARROWEST:
         return []
     found: list[FoundCause] = []
     for search in (_rolled, _reordered):
-        finding = search(scene, rows) if len(rows) else None
+        finding = search(context, rows) if len(rows) else None
         if finding:
             found.append(finding)
             rows = np.setdiff1d(rows, finding.rows)
-    whole = len(rows) >= max(FEWEST, 0.9 * int((scene.low | scene.passing).sum()))
-    finding = (_offset(scene, rows) or _rotation(scene, rows)) if whole else None
+    whole = len(rows) >= max(FEWEST, 0.9 * int((context.low | context.passing).sum()))
+    finding = (_offset(context, rows) or _rotation(context, rows)) if whole else None
     return [*found, finding] if finding else found
 
 
-def _finding(scene: DiagnosisContext, name: CauseName, words: str, rows: Rows, after: Float64) -> FoundCause:
+def _finding(context: DiagnosisContext, name: CauseName, words: str, rows: Rows, after: Float64) -> FoundCause:
     """Return the finding on those rows whose cosine reaches the threshold after the change."""
-    kept = after >= scene.threshold
-    told = f"{int(kept.sum())} samples match once {words}"
-    evidence = scene.evidence(rows[kept].tolist(), lambda _: words, after[kept])
-    return FoundCause(name, told, Confidence.PROVEN, rows[kept], evidence)
+    kept = after >= context.threshold
+    found = f"{int(kept.sum())} samples match once {words}"
+    evidence = context.evidence(rows[kept].tolist(), lambda _: words, after[kept])
+    return FoundCause(name, found, Confidence.PROVEN, rows[kept], evidence)
 
 
-def _rolled(scene: DiagnosisContext, rows: Rows) -> FoundCause | None:
+def _rolled(context: DiagnosisContext, rows: Rows) -> FoundCause | None:
     """Try every circular shift of the elements, their reverse and their negation; one row is enough."""
-    legacy = scene.legacy[rows[:FITTED]].astype(np.float64)
-    candidate = scene.candidate[rows[:FITTED]].astype(np.float64)
+    legacy = context.legacy[rows[:FITTED]].astype(np.float64)
+    candidate = context.candidate[rows[:FITTED]].astype(np.float64)
     width = legacy.shape[1]
     spectrum = np.fft.rfft(legacy, axis=1)
     best: tuple[int, str, Float64] = (0, "", np.empty(0))
@@ -81,74 +81,74 @@ def _rolled(scene: DiagnosisContext, rows: Rows) -> FoundCause | None:
         after = row_cosines(legacy, turned)
         sign = "" if np.median(after) > 0 else " and negated"
         if not (shift or said or sign):
-            continue  # elements in their place are no change, and rounding alone lifts a row over the threshold
+            continue  # elements in their place change nothing, and rounding alone lifts a row over the threshold
         after = np.abs(after)
-        count = int((after >= scene.threshold).sum())
+        count = int((after >= context.threshold).sum())
         if count > best[0]:
             places = f"moved {shift} places on" if shift else "taken in place"
             best = (count, f"the candidate's elements are {places}{said}{sign}", after)
     count, words, after = best
-    return _finding(scene, CauseName.REORDERED_AXES, words, rows[:FITTED], after) if count else None
+    return _finding(context, CauseName.REORDERED_AXES, words, rows[:FITTED], after) if count else None
 
 
-def _reordered(scene: DiagnosisContext, rows: Rows) -> FoundCause | None:
+def _reordered(context: DiagnosisContext, rows: Rows) -> FoundCause | None:
     """Try whether the candidate holds the legacy's numbers in another order, with or without their signs."""
-    legacy, candidate = np.abs(scene.legacy[rows[:FITTED]]), np.abs(scene.candidate[rows[:FITTED]])
+    legacy, candidate = np.abs(context.legacy[rows[:FITTED]]), np.abs(context.candidate[rows[:FITTED]])
     gap = np.abs(np.sort(legacy, axis=1) - np.sort(candidate, axis=1)).max(axis=1)
     first = int(gap.argmin())
     if gap[first] > _SAME_ELEMENTS:
         return None
     source = np.empty(legacy.shape[1], np.intp)
     source[np.argsort(legacy[first])] = np.argsort(candidate[first])
-    turned = scene.candidate[rows[:FITTED]][:, source]
-    signs = np.where(turned[first] * scene.legacy[rows[first]] < 0, np.float32(-1), np.float32(1))
-    after = row_cosines(scene.legacy[rows[:FITTED]], turned * signs)
+    turned = context.candidate[rows[:FITTED]][:, source]
+    signs = np.where(turned[first] * context.legacy[rows[first]] < 0, np.float32(-1), np.float32(1))
+    after = row_cosines(context.legacy[rows[:FITTED]], turned * signs)
     negated = int((signs < 0).sum())
     moved = int((source != np.arange(len(source))).sum())
     words = f"the candidate's axes are put in another order ({moved} of {len(source)} moved, {negated} negated)"
-    return _finding(scene, CauseName.REORDERED_AXES, words, rows[:FITTED], after)
+    return _finding(context, CauseName.REORDERED_AXES, words, rows[:FITTED], after)
 
 
 def _halves(rows: Rows) -> tuple[Rows, Rows]:
     return rows[::2], rows[1::2]
 
 
-def _offset(scene: DiagnosisContext, rows: Rows) -> FoundCause | None:
+def _offset(context: DiagnosisContext, rows: Rows) -> FoundCause | None:
     """Try whether the vectors as they came, or their unit vectors, differ by one constant vector."""
     fitted, tried = _halves(rows)
-    stored = stored_matrix(scene.subject.legacy), stored_matrix(scene.subject.candidate)
-    for kind, (legacy, candidate) in (("", stored), (" of unit vectors", (scene.legacy, scene.candidate))):
+    stored = stored_matrix(context.subject.legacy), stored_matrix(context.subject.candidate)
+    for kind, (legacy, candidate) in (("", stored), (" of unit vectors", (context.legacy, context.candidate))):
         offset = (candidate[fitted].astype(np.float64) - legacy[fitted]).mean(axis=0)
         after = row_cosines(legacy[tried], candidate[tried] - offset)
-        if float((after >= scene.threshold).mean()) >= 0.9:
+        if float((after >= context.threshold).mean()) >= 0.9:
             everywhere = row_cosines(legacy[rows], candidate[rows] - offset)
             words = (
-                f"one constant offset{kind} of length {float(np.linalg.norm(offset)):.4g}, fitted on half of them, is taken "
-                "off the candidate's vectors"
+                f"one constant offset{kind} of length {float(np.linalg.norm(offset)):.4g}, fitted on half of them, is "
+                "taken off the candidate's vectors"
             )
-            return _finding(scene, CauseName.OFFSET, words, rows, everywhere)
+            return _finding(context, CauseName.OFFSET, words, rows, everywhere)
     return None
 
 
-def _rotation(scene: DiagnosisContext, rows: Rows) -> FoundCause | None:
+def _rotation(context: DiagnosisContext, rows: Rows) -> FoundCause | None:
     """Try whether one rotation, fitted on half of the rows, restores the other half (orthogonal Procrustes).
 
     Source: Schönemann, "A generalized solution of the orthogonal Procrustes problem", Psychometrika 31 (1966).
     """
     rows = rows[:FITTED]
     fitted, tried = _halves(rows)
-    if scene.legacy.shape[1] > WIDEST:
+    if context.legacy.shape[1] > WIDEST:
         return None
-    turn = _procrustes(scene.candidate[fitted], scene.legacy[fitted])
-    after = row_cosines(scene.legacy[tried], scene.candidate[tried] @ turn)
-    if float((after >= scene.threshold).mean()) < 0.9:
+    turn = _procrustes(context.candidate[fitted], context.legacy[fitted])
+    after = row_cosines(context.legacy[tried], context.candidate[tried] @ turn)
+    if float((after >= context.threshold).mean()) < 0.9:
         return None
-    everywhere = row_cosines(scene.legacy[rows], scene.candidate[rows] @ turn)
+    everywhere = row_cosines(context.legacy[rows], context.candidate[rows] @ turn)
     words = (
         f"one rotation, fitted on {len(fitted)} of them, is applied to the candidate's vectors "
-        f"(it restores {int((after >= scene.threshold).sum())} of the {len(tried)} it was not fitted on)"
+        f"(it restores {int((after >= context.threshold).sum())} of the {len(tried)} it was not fitted on)"
     )
-    return _finding(scene, CauseName.ROTATED_SPACE, words, rows, everywhere)
+    return _finding(context, CauseName.ROTATED_SPACE, words, rows, everywhere)
 
 
 def _procrustes(source: Matrix32, target: Matrix32) -> Matrix32:
@@ -164,24 +164,24 @@ A prefix before 184 texts of a static model had 0.99, roundings on real servers 
 """
 
 
-def find_shared_direction(scene: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
+def find_shared_direction(context: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
     """Return "prefix" where the differences of the waiting rows share one direction."""
-    rows = indices(waiting & scene.low)
-    if len(rows) < FEWEST or not scene.same_width:
+    rows = indices(waiting & context.low)
+    if len(rows) < FEWEST or not context.same_width:
         return []
     picked = rows[:1000]
-    share = common_direction(scene.legacy[picked], scene.candidate[picked])
+    share = common_direction(context.legacy[picked], context.candidate[picked])
     if share < ONE_DIRECTION:
         return []
-    lengths = np.array([len(scene.text_of(row)) for row in rows], np.float64)
+    lengths = np.array([len(context.text_of(row)) for row in rows], np.float64)
     short = lengths <= np.median(lengths)
-    lost = 1.0 - scene.cosine[rows]
+    lost = 1.0 - context.cosine[rows]
     words = (
-        f"what differs on {len(rows)} samples lies {share:.0%} in one direction, as if one thing were put before each text: "
-        f"median 1 - cosine {np.median(lost[short]):.2g} on the shorter half, {np.median(lost[~short] if (~short).any() else lost):.2g} "
-        "on the longer"
+        f"what differs on {len(rows)} samples lies {share:.0%} in one direction, as if one thing were put before each "
+        f"text: median 1 - cosine {np.median(lost[short]):.2g} on the shorter half, "
+        f"{np.median(lost[~short] if (~short).any() else lost):.2g} on the longer"
     )
-    evidence = scene.evidence(rows.tolist(), lambda row: f"{len(scene.text_of(row))} characters")
+    evidence = context.evidence(rows.tolist(), lambda row: f"{len(context.text_of(row))} characters")
     return [FoundCause(CauseName.PREFIX, words, Confidence.LIKELY, rows, evidence)]
 
 
@@ -192,15 +192,15 @@ CONSTANT_SPREAD: Final = 1e-3
 """Largest relative spread of the norm ratios at which the scale is called one constant factor."""
 
 
-def find_norms(scene: DiagnosisContext) -> list[FoundCause]:
-    """Return a remark where norms differ on rows whose direction agrees; empty otherwise."""
-    compared = scene.compared
+def find_norms(context: DiagnosisContext) -> list[FoundCause]:
+    """Return an observation where norms differ on rows whose direction agrees; empty otherwise."""
+    compared = context.compared
     with np.errstate(invalid="ignore"):
-        strays = np.abs(compared.norm_ratio - 1.0) > scene.subject.thresholds.norm_ratio
-    rows = indices(scene.passing & strays)
-    if len(rows) < MOST * int(scene.passing.sum()):
+        strays = np.abs(compared.norm_ratio - 1.0) > context.subject.thresholds.norm_ratio
+    rows = indices(context.passing & strays)
+    if len(rows) < MOST * int(context.passing.sum()):
         # A text that a side edited a little has another norm too, and another direction with it.
-        rows = rows[1.0 - scene.cosine[rows] <= EXACT]
+        rows = rows[1.0 - context.cosine[rows] <= EXACT]
     if not len(rows):
         return []
     ratio = compared.norm_ratio[rows]
@@ -208,10 +208,10 @@ def find_norms(scene: DiagnosisContext) -> list[FoundCause]:
     constant = float(np.ptp(ratio)) <= CONSTANT_SPREAD * float(ratio.mean())
     scale = f"one factor of {ratio.mean():.4g}" if constant else f"factors from {ratio.min():.4g} to {ratio.max():.4g}"
     words = (
-        f"{len(rows)} of {int(scene.passing.sum())} samples of equal direction have norms that differ by {scale}: "
+        f"{len(rows)} of {int(context.passing.sum())} samples of equal direction have norms that differ by {scale}: "
         f"legacy {kinds[0]}, candidate {kinds[1]}"
     )
-    evidence = scene.evidence(
+    evidence = context.evidence(
         rows.tolist(), lambda row: f"norms {compared.legacy_norm[row]:.6g} and {compared.candidate_norm[row]:.6g}"
     )
     return [FoundCause(CauseName.NORMALISATION, words, Confidence.PROVEN, rows, evidence)]

@@ -1,6 +1,7 @@
-"""Where a side cuts a text: the limit found by asking for ever closer beginnings.
+"""Where a side cuts a text: the limit, found by requesting ever closer beginnings.
 
-Here belongs the search with a few requests. A guess from the lengths of failing and passing texts belongs to `text_split`.
+Here belongs the search with a few requests. A guess from the lengths of failing and passing texts belongs to
+`text_split`.
 """
 
 from typing import Final
@@ -21,45 +22,45 @@ _SHORTEST: Final = 8
 """Characters below which a text is not searched."""
 
 
-def find_cut(scene: DiagnosisContext, waiting: Mask, purse: RequestBudget) -> list[FoundCause]:
-    """Return "text cut" where a beginning of a failing text alone, asked of the other side, gives the very same vector."""
-    rows = sorted(indices(waiting & scene.low).tolist(), key=lambda row: -len(scene.text_of(row)))
-    if not rows or not scene.same_width or len(scene.text_of(rows[0])) < _SHORTEST:
+def find_cut(context: DiagnosisContext, waiting: Mask, budget: RequestBudget) -> list[FoundCause]:
+    """Return "text cut" where the other side returns the very same vector for a beginning of a failing text."""
+    rows = sorted(indices(waiting & context.low).tolist(), key=lambda row: -len(context.text_of(row)))
+    if not rows or not context.same_width or len(context.text_of(rows[0])) < _SHORTEST:
         return []
     example = rows[0]
-    for suspect in Suspect.both(scene):
-        limit = _limit(scene, suspect, example, purse)
-        if limit is not None and purse.can_ask(suspect.other):
-            finding = _proven(scene, suspect, limit, rows, purse)
+    for suspect in Suspect.both(context):
+        limit = _limit(context, suspect, example, budget)
+        if limit is not None and budget.allows(suspect.other):
+            finding = _proven(context, suspect, limit, rows, budget)
             if finding:
                 return [finding]
     return []
 
 
-def _limit(scene: DiagnosisContext, suspect: Suspect, row: int, purse: RequestBudget) -> int | None:
+def _limit(context: DiagnosisContext, suspect: Suspect, row: int, budget: RequestBudget) -> int | None:
     """Return the number of characters whose vector by the other side is the suspect's of the whole text; None for none.
 
     By and large the cosine rises up to the limit and falls behind it, so each request looks closer around the best of
     those before. From cut to cut it goes up and down, so the last one looks around the best few.
     """
-    text = scene.text_of(row)
+    text = context.text_of(row)
     end = step = len(text.rstrip())
     near: dict[int, float] = {}
-    while step > 1 and purse.can_ask(suspect.other):
-        cuts, step = _closer(near, step, end, purse.texts)
+    while step > 1 and budget.allows(suspect.other):
+        cuts, step = _closer(near, step, end, budget.texts)
         if not cuts:
             break
-        answers = purse.ask(suspect.other, [text[:cut] for cut in cuts])
-        for cut, one in zip(cuts, answers, strict=True):
+        vectors = budget.embed(suspect.other, [text[:cut] for cut in cuts])
+        for cut, one in zip(cuts, vectors, strict=True):
             near[cut] = 0.0 if one is None else pair_cosine(suspect.vectors[row], one)
         if max(near.values()) <= _HOPELESS:
             break
     best = max(near, key=lambda cut: near[cut], default=0)
-    return best if near.get(best, 0.0) >= scene.near else None
+    return best if near.get(best, 0.0) >= context.near else None
 
 
 def _closer(near: dict[int, float], step: int, end: int, most: int) -> tuple[list[int], int]:
-    """Return the next cuts to ask for, and the largest distance between two of them and those asked before."""
+    """Return the next cuts to request, and the largest distance between two of them and those tried before."""
     ranked = sorted(near, key=lambda cut: -near[cut])
     if near and 2 * step <= most:
         beside = (cut for top in ranked[:_TOPS] for cut in range(top - step + 1, top + step))
@@ -71,33 +72,33 @@ def _closer(near: dict[int, float], step: int, end: int, most: int) -> tuple[lis
 
 
 def _proven(
-    scene: DiagnosisContext, suspect: Suspect, limit: int, rows: list[int], purse: RequestBudget
+    context: DiagnosisContext, suspect: Suspect, limit: int, rows: list[int], budget: RequestBudget
 ) -> FoundCause | None:
-    """Ask the other side for the beginnings of all failing texts that are longer, as far as one request goes."""
-    longer = [row for row in rows if len(scene.text_of(row)) > limit]
-    picked = longer[: purse.texts]
-    answers = purse.ask(suspect.other, [scene.text_of(row)[:limit] for row in picked])
+    """Request the beginnings of all longer failing texts from the other side, as far as one request goes."""
+    longer = [row for row in rows if len(context.text_of(row)) > limit]
+    picked = longer[: budget.texts]
+    vectors = budget.embed(suspect.other, [context.text_of(row)[:limit] for row in picked])
     after = np.array(
         [
             0.0 if vector is None else pair_cosine(suspect.vectors[row], vector)
-            for row, vector in zip(picked, answers, strict=True)
+            for row, vector in zip(picked, vectors, strict=True)
         ]
     )
-    good = after >= scene.near
+    good = after >= context.near
     restored = [row for row, kept in zip(picked, good.tolist(), strict=True) if kept]
     if not good[0]:
         return None
     everywhere = len(restored) > 1 and len(restored) >= 0.95 * len(picked)
     explained = longer if everywhere and len(longer) > len(picked) else restored
-    head = scene.text_of(rows[0])[:limit]
+    head = context.text_of(rows[0])[:limit]
     where = f"{limit} characters"
     if not everywhere:
-        where += f" ({len(head.split())} words) of sample {scene.id_of(rows[0])}"
+        where += f" ({len(head.split())} words) of sample {context.id_of(rows[0])}"
     words = (
-        f"the {suspect.side} side reads no more than {where}: asked for the beginnings alone, the {suspect.other} side gives "
-        f"its vector for {len(restored)} of {len(picked)} failing samples asked about"
+        f"the {suspect.side} side reads no more than {where}: for the beginning alone the {suspect.other} side returns "
+        f"the same vector, for {len(restored)} of {len(picked)} failing samples tried"
     )
-    evidence = scene.evidence(
-        restored, lambda _: f"{suspect.other} asked for the first {limit} characters", after[good]
+    evidence = context.evidence(
+        restored, lambda _: f"the {suspect.other} vector of the first {limit} characters", after[good]
     )
     return FoundCause(CauseName.TRUNCATION, words, Confidence.PROVEN, np.array(sorted(explained), np.intp), evidence)

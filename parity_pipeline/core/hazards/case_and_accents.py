@@ -84,7 +84,7 @@ def _forms() -> tuple[Hazard, ...]:
 
 
 def letters() -> tuple[Hazard, ...]:
-    """Return the probes of this module."""
+    """Return the hazards of this module."""
     cased = {key: (text, text.upper()) for key, text in _CASED.items()}
     return (
         *groups("case-pairs", (13,), cased, Relation.MAY_EQUAL, "as written, then in capitals"),

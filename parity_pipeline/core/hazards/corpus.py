@@ -4,7 +4,7 @@ Here belong the choice of sets and the order in which they are sent. The texts s
 documented cases are in `failure_modes`.
 
 Blanks are sent as whole requests of 32 with a blank in the first, the middle, the last and in all three slots. So they
-have to begin where a request begins: when other samples go before, short probes of other chosen sets fill up to the
+have to begin where a request begins: when other samples go before, short hazards of other chosen sets fill up to the
 next multiple of 32. With another `batch_texts` they stand in other slots (with 16 the first and the last), and samples
 that the set drops as duplicates, or long ones that end a request early, move them. To be certain, name the hazards as
 the first source. A sample set holds the empty text once, whatever sources name it.
@@ -24,7 +24,7 @@ from parity_pipeline.core.hazards.spacing import SLOTS, blanks, spacing
 from parity_pipeline.core.samples import Sample
 
 CORPUS_VERSION: Final = "1"
-"""Version of the texts. A changed, added or removed probe is a new version, so that a stored source stays true."""
+"""Version of the texts. A changed, added or removed hazard is a new version, so that a stored source stays true."""
 
 ALL: Final = "all"
 CATEGORY_PREFIX: Final = "hazard/"
@@ -78,7 +78,7 @@ def chosen_sets(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def hazards_in(sets: Sequence[str], *, salt: str) -> tuple[Hazard, ...]:
-    """Return the probes of the named sets, in the order of `SETS`; no text comes twice.
+    """Return the hazards of the named sets, in the order of `SETS`; no text comes twice.
 
     Args:
         sets: Names of `SETS`, or `all`.
@@ -90,13 +90,13 @@ def hazards_in(sets: Sequence[str], *, salt: str) -> tuple[Hazard, ...]:
     wanted = chosen_sets(sets)
     by_set: dict[str, list[Hazard]] = {name: [] for name in SETS}
     for made in (blanks(), letters(), scripts(), symbols(), markup(), spacing(), wording(salt), lengths()):
-        for probe in made:
-            by_set[probe.set_name].append(probe)
-    return tuple(probe for name in wanted for probe in by_set[name])
+        for hazard in made:
+            by_set[hazard.set_name].append(hazard)
+    return tuple(hazard for name in wanted for hazard in by_set[name])
 
 
 def hazard_samples(sets: Sequence[str], *, salt: str, before: int = 0) -> Iterator[Sample]:
-    """Yield the probes of the named sets as samples: category `hazard/<set>`, source `hazards:<version>:<set>:<key>`.
+    """Yield the hazards of the named sets as samples: category `hazard/<set>`, source `hazards:<version>:<set>:<key>`.
 
     Args:
         sets: Names of `SETS`, or `all`.
@@ -106,12 +106,12 @@ def hazard_samples(sets: Sequence[str], *, salt: str, before: int = 0) -> Iterat
     Raises:
         SampleSourceError: A name is unknown, or none is given.
     """
-    probes = hazards_in(sets, salt=salt)
-    block = sum(probe.set_name == "blanks" for probe in probes)
+    hazards = hazards_in(sets, salt=salt)
+    block = sum(hazard.set_name == "blanks" for hazard in hazards)
     lead = -before % SLOTS if block else 0
-    for probe in (*probes[block : block + lead], *probes[:block], *probes[block + lead :]):
+    for hazard in (*hazards[block : block + lead], *hazards[:block], *hazards[block + lead :]):
         yield Sample(
-            text=probe.text,
-            category=f"{CATEGORY_PREFIX}{probe.set_name}",
-            source=f"hazards:{CORPUS_VERSION}:{probe.set_name}:{probe.key}",
+            text=hazard.text,
+            category=f"{CATEGORY_PREFIX}{hazard.set_name}",
+            source=f"hazards:{CORPUS_VERSION}:{hazard.set_name}:{hazard.key}",
         )

@@ -74,19 +74,19 @@ class CaseCoverage:
 
 @cache
 def sets_by_case() -> Mapping[int, tuple[str, ...]]:
-    """Return the names of the hazard sets whose probes carry each case, in the order of `SETS`; only cases with some."""
+    """Return the hazard sets that exercise each case, in the order of `SETS`; only cases with some."""
     found: dict[int, dict[str, None]] = {}
-    for probe in hazards_in((ALL,), salt=""):
-        for number in probe.cases:
-            found.setdefault(number, {})[probe.set_name] = None
+    for hazard in hazards_in((ALL,), salt=""):
+        for number in hazard.cases:
+            found.setdefault(number, {})[hazard.set_name] = None
     return MappingProxyType({number: tuple(names) for number, names in sorted(found.items())})
 
 
 def cases_exercised(categories: Iterable[str], experiments: Iterable[str] = ()) -> CaseCoverage:
-    """Tell which cases a run exercised: would have shown had the gateways had them.
+    """Return which cases a run exercised: those it would have shown, had the gateways had them.
 
     Args:
-        categories: Categories of the sample set that both sides were asked for; those that begin with `hazard/` name
+        categories: Categories of the sample set that both sides embedded; those that begin with `hazard/` name
             a set, and sets that this version does not know count as any other text. None at all exercise nothing.
         experiments: Names of `EXPERIMENTS` that ran to their end.
 

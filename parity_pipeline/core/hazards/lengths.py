@@ -38,7 +38,7 @@ _SUBJECTS: Final = (
         "path earth gate wheel cart hay wood fire smoke winter summer spring rock morning evening night day week month"
     ),
 )
-"""Words by subject. The ladder changes its subject at each window, so that what a cut leaves out tells in the vector."""
+"""Words by subject. The ladder changes its subject at each window, so that a cut shows in the vector."""
 
 _EQUAL: Final = (4, 8, 16, 32)
 _EQUAL_TEXTS: Final = 8
@@ -81,6 +81,6 @@ def _equal_lengths() -> tuple[Hazard, ...]:
 
 
 def lengths() -> tuple[Hazard, ...]:
-    """Return the probes of this module."""
+    """Return the hazards of this module."""
     words = _words()
     return (*_equal_lengths(), *_tail_edits(words), *_ladder(words))

@@ -8,26 +8,26 @@ from typing import Final
 
 from parity_pipeline.core.hazards.hazard import Hazard, Relation, groups, singles
 
-_ASKED: Final = "who can drive a reach truck on the night shift"
-_TOLD: Final = "Our night crew has two certified drivers"
+_QUESTION: Final = "who can drive a reach truck on the night shift"
+_STATEMENT: Final = "Our night crew has two certified drivers"
 _PREFIXES: Final = {
     "query-task": (
-        _ASKED,
-        f"search_query: {_ASKED}",
-        f"query: {_ASKED}",
-        f"Query: {_ASKED}",
-        f"classification: {_ASKED}",
-        f"clustering: {_ASKED}",
-        f"Represent this sentence for searching relevant passages: {_ASKED}",
-        f"Instruct: find matching profiles\nQuery: {_ASKED}",
-        f"task: search result | query: {_ASKED}",
+        _QUESTION,
+        f"search_query: {_QUESTION}",
+        f"query: {_QUESTION}",
+        f"Query: {_QUESTION}",
+        f"classification: {_QUESTION}",
+        f"clustering: {_QUESTION}",
+        f"Represent this sentence for searching relevant passages: {_QUESTION}",
+        f"Instruct: find matching profiles\nQuery: {_QUESTION}",
+        f"task: search result | query: {_QUESTION}",
     ),
     "document-task": (
-        _TOLD,
-        f"search_document: {_TOLD}",
-        f"passage: {_TOLD}",
-        f"document: {_TOLD}",
-        f"title: none | text: {_TOLD}",
+        _STATEMENT,
+        f"search_document: {_STATEMENT}",
+        f"passage: {_STATEMENT}",
+        f"document: {_STATEMENT}",
+        f"title: none | text: {_STATEMENT}",
     ),
     "prefix-twice": ("search_query: open docks", "search_query: search_query: open docks"),
     "prefix-alone": ("search_query:", "search_document:", "query:", "passage:"),
@@ -95,7 +95,7 @@ def canary_texts() -> tuple[str, ...]:
 
 
 def wording(salt: str) -> tuple[Hazard, ...]:
-    """Return the probes of this module.
+    """Return the hazards of this module.
 
     Args:
         salt: Salt of the set `salted`, as in `salted_texts`.

@@ -1,6 +1,6 @@
 """Texts of signs: punctuation alone, numbers, one character, special tokens written out, words without end.
 
-Here belongs what a tokenizer drops, splits in an odd way or takes for a command. Program text belongs to `scripts_and_symbols`.
+Here belongs what a tokenizer drops, splits in an odd way or takes for a command, and program text.
 """
 
 from typing import Final
@@ -77,7 +77,7 @@ _LONG_WORDS: Final = {
 
 
 def symbols() -> tuple[Hazard, ...]:
-    """Return the probes of this module."""
+    """Return the hazards of this module."""
     return (
         *singles("punctuation", (15, 19, 20), _PUNCTUATION, "signs, with few words or none"),
         *groups("numbers", (15,), _NUMBERS, Relation.MUST_DIFFER, "numbers that differ in one sign"),
@@ -148,7 +148,7 @@ _EAST_ASIAN: Final = {
 
 
 def scripts() -> tuple[Hazard, ...]:
-    """Return the probes of this module."""
+    """Return the hazards of this module."""
     return (
         *singles("emoji", (15,), _EMOJI, "emoji, alone and in a sentence"),
         *groups("emoji", (15,), _EMOJI_GROUPS, Relation.MAY_EQUAL, "emoji that differ in joiner, flag, skin or style"),
@@ -200,7 +200,7 @@ _HTML: Final = {
 
 
 def markup() -> tuple[Hazard, ...]:
-    """Return the probes of this module."""
+    """Return the hazards of this module."""
     return (
         *singles("code", (15, 18), _CODE, "program text, with its indentation and escapes"),
         *singles("sql", (15, 18), _SQL, "SQL, with quotes and comments"),

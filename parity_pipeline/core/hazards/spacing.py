@@ -71,7 +71,7 @@ def _neighbour(number: int) -> str:
 
 
 def blanks() -> tuple[Hazard, ...]:
-    """Return the set `blanks`: whole requests of `SLOTS` probes, to be sent in this order and begun at a request's start."""
+    """Return the set `blanks`: whole requests of `SLOTS` hazards, in order, from the start of a request on."""
     made: list[Hazard] = []
     for number, block in enumerate(_BLOCKS):
         for slot in range(SLOTS):
@@ -96,7 +96,7 @@ def _blank(key: str, slot: int) -> Hazard:
 
 
 def spacing() -> tuple[Hazard, ...]:
-    """Return the probes of this module but for the set `blanks`."""
+    """Return the hazards of this module but for the set `blanks`."""
     return (
         *groups("whitespace", (18,), _SPACED, Relation.MAY_EQUAL, "the same words, then with other white space"),
         *groups("newlines", (18,), _LINES, Relation.MAY_EQUAL, "the same words, then with line ends"),

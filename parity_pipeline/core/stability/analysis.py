@@ -1,7 +1,8 @@
-"""What trying a side against itself comes to: experiments, findings, the noise floor.
+"""Repeatability of one side: experiments, findings, the noise floor.
 
-Here belongs the reading of the observations. An experiment that shows no more than a simpler one it contains is told with
-that one and is no finding of its own: a side that answers no request twice alike does so in batches and under load too.
+Here belongs the reading of the observations. An experiment that shows no more than a simpler one that it contains
+is reported with that one and is not a finding of its own: a side that never returns the same vectors twice shows that
+in batches and under load too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,17 +43,17 @@ _CONTAINS: Final[Mapping[str, tuple[str, ...]]] = {
 """Which simpler experiments each one contains, and cannot come out better than."""
 
 _SAME_NOISE: Final = 4.0
-"""How many times a simpler experiment's worst 1 - cosine is put down to the same noise: two answers that are each within
-an angle of a third lie within twice that angle, which is four times the 1 - cosine while angles are small."""
+"""How many times a simpler experiment's worst 1 - cosine is attributed to the same noise: two vectors that are each
+within an angle of a third lie within twice that angle, which is four times the 1 - cosine while angles are small."""
 
 _MEANING: Final[Mapping[str, str]] = {
-    "repeats": "answers the same request with other vectors",
-    "batch-sizes": "answers a text alone and in a batch differently",
-    "shuffled": "answers a text differently beside the same texts in another order",
-    "concurrency": "answers differently while other requests are in flight",
-    "equal-length-load": "answers texts of equal length differently when they come at once",
-    "canaries": "answers the same texts differently after other texts came",
-    "salted": "answers a text differently the first time than later",
+    "repeats": "returns different vectors for the same request",
+    "batch-sizes": "returns different vectors for a text alone and in a batch",
+    "shuffled": "returns different vectors for a text beside the same texts in another order",
+    "concurrency": "returns different vectors while other requests are in flight",
+    "equal-length-load": "returns different vectors for texts of equal length that come at once",
+    "canaries": "returns different vectors for the same texts after other texts came",
+    "salted": "returns different vectors for a text the first time and later",
 }
 
 _DIAGNOSED: Final[Mapping[str, ExperimentName]] = {
@@ -66,27 +67,27 @@ _DIAGNOSED: Final[Mapping[str, ExperimentName]] = {
 }
 
 
-def analyse(plan: Plan, seen: Observations, side: Side, *, requests: int) -> Stability:
-    """Return what a side's answers came to.
+def analyse(plan: Plan, observed: Observations, side: Side, *, requests: int) -> Stability:
+    """Return the repeatability of a side, from what its experiments showed.
 
     Args:
-        plan: What was asked.
-        seen: What the answers showed; its threshold decides which texts are affected.
+        plan: What was sent.
+        observed: What the responses showed; its threshold decides which texts are affected.
         side: The side.
         requests: Requests sent, retries included.
     """
-    moved = any(kind in (DefectKind.SWAPPED, DefectKind.MIXED) for _, kind in seen.faults)
+    moved = any(kind in (DefectKind.SWAPPED, DefectKind.MIXED) for _, kind in observed.faults)
     # where rows change places a canary's vector is that of another text, which says nothing about its model
-    if not moved and (fault := foreign_fault(plan.probe_texts.endings, seen.known)):
-        seen.faults["salted", fault.kind] = fault
-    experiments = tuple(_tried(name, plan, seen) for name in TESTED)
-    floor = _floor(seen, side, requests)
+    if not moved and (fault := foreign_fault(plan.probe_texts.endings, observed.known)):
+        observed.faults["salted", fault.kind] = fault
+    experiments = tuple(_tried(name, plan, observed) for name in TESTED)
+    floor = _floor(observed, side, requests)
     return Stability(
         side=side,
-        threshold=seen.threshold,
+        threshold=observed.threshold,
         experiments=experiments,
         floor=floor,
-        findings=_findings(experiments, side, seen.threshold),
+        findings=_findings(experiments, side, observed.threshold),
         notes=_notes(plan, experiments, floor),
         texts=plan.probe_texts.origins(),
         requests=requests,
@@ -100,16 +101,16 @@ def _notes(plan: Plan, experiments: Sequence[ExperimentResult], floor: NoiseFloo
             0, f"{len(plan.probe_texts.samples)} texts were tried, {plan.texts_left} more did not fit the budget"
         )
     if floor is None:
-        notes.insert(0, "no noise floor: no two answers with a direction could be compared")
+        notes.insert(0, "no noise floor: no two vectors with a direction could be compared")
     return tuple(notes)
 
 
-def _tried(name: str, plan: Plan, seen: Observations) -> ExperimentResult:
-    parts = seen.parts.get(name, {})
+def _tried(name: str, plan: Plan, observed: Observations) -> ExperimentResult:
+    parts = observed.parts.get(name, {})
     by_label = {label: 1.0 - min(part.cosines.values()) for label, part in parts.items() if part.cosines}
     label, worst = max(by_label.items(), key=lambda one: one[1], default=("", None))
-    low = {text for part in parts.values() for text, cosine in part.cosines.items() if cosine < seen.threshold}
-    faults = tuple(fault for (experiment, _), fault in seen.faults.items() if experiment == name)
+    low = {text for part in parts.values() for text, cosine in part.cosines.items() if cosine < observed.threshold}
+    faults = tuple(fault for (experiment, _), fault in observed.faults.items() if experiment == name)
     common = ExperimentResult(
         name=name,
         worst=worst,
@@ -119,9 +120,9 @@ def _tried(name: str, plan: Plan, seen: Observations) -> ExperimentResult:
         affected=tuple(sorted(low)[:IDS_LISTED]),
         affected_texts=len(low),
         faults=faults,
-        permutation=seen.permutations.get(name, ()),
-        requests=seen.requests.get(name, 0),
-        left_out=(*plan.left_out.get(name, ()), *_unanswered(seen.unanswered.get(name, ()))),
+        permutation=observed.permutations.get(name, ()),
+        requests=observed.requests.get(name, 0),
+        left_out=(*plan.left_out.get(name, ()), *_without_response(observed.no_response.get(name, ()))),
     )
     return _with_worst(common, label, parts) if worst else common
 
@@ -133,20 +134,20 @@ def _with_worst(one: ExperimentResult, label: str, parts: Mapping[str, Part]) ->
     )
 
 
-def _unanswered(words: Sequence[str]) -> tuple[str, ...]:
-    """Return what was not answered, each reason once with its count."""
+def _without_response(words: Sequence[str]) -> tuple[str, ...]:
+    """Return what got no vectors, each reason once with its count."""
     counts = {word: list(words).count(word) for word in dict.fromkeys(words)}
-    told = [word if count == 1 else f"{word} ({count} times)" for word, count in counts.items()]
-    more = len(told) - WORDS_LISTED
-    return (*told[:WORDS_LISTED], *([f"{more} more"] if more > 0 else []))
+    reasons = [word if count == 1 else f"{word} ({count} times)" for word, count in counts.items()]
+    more = len(reasons) - WORDS_LISTED
+    return (*reasons[:WORDS_LISTED], *([f"{more} more"] if more > 0 else []))
 
 
-def _floor(seen: Observations, side: Side, requests: int) -> NoiseFloor | None:
+def _floor(observed: Observations, side: Side, requests: int) -> NoiseFloor | None:
     pairs = {
         label: part.cosines
         for name in TESTED
         if name in OF_THE_FLOOR
-        for label, part in seen.parts.get(name, {}).items()
+        for label, part in observed.parts.get(name, {}).items()
         if part.cosines
     }
     try:
@@ -156,16 +157,16 @@ def _floor(seen: Observations, side: Side, requests: int) -> NoiseFloor | None:
 
 
 def _findings(experiments: Sequence[ExperimentResult], side: Side, threshold: float) -> tuple[Finding, ...]:
-    told: dict[str, ExperimentResult] = {}
+    reported: dict[str, ExperimentResult] = {}
     found: list[Finding] = []
     for one in experiments:
-        simpler = [told[name] for name in _CONTAINS[one.name] if name in told]
+        simpler = [reported[name] for name in _CONTAINS[one.name] if name in reported]
         strays = _strays(one, threshold) and not any(_explains(other, one) for other in simpler)
         kinds = {fault.kind for other in simpler for fault in other.faults}
         faults = [fault for fault in one.faults if fault.kind not in kinds]
         if not strays and not faults:
             continue
-        told[one.name] = one
+        reported[one.name] = one
         words = [_stray_words(one, threshold)] if strays else []
         words += [f"{fault.kind}, {fault.count} times, first in {fault.label}: {fault.words}" for fault in faults]
         found.append(Finding(one.name, f"the {side} side {_MEANING[one.name]}: {'; '.join(words)}"))

@@ -1,6 +1,6 @@
 """Rows that hold the vector of another text.
 
-Here belongs finding them among known vectors. Which answers are looked at belongs to `observations`.
+Here belongs finding them among known vectors. Which responses are searched belongs to `observations`.
 """
 
 from collections.abc import Mapping
@@ -15,14 +15,14 @@ from parity_pipeline.core.stability.records import Texts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MisplacedRow:
-    """A row that equals another text's answer.
+    """A row that equals another text's vector.
 
     Attributes:
         row: Its position in the request, from 0.
         text: The text that stands there.
-        holds: The text whose answer it equals.
-        cosine: To that answer.
-        own: To its own text's answer; 0 where that is not known.
+        holds: The text whose vector it equals.
+        cosine: To that vector.
+        own: To its own text's vector; 0 where that is not known.
     """
 
     row: int
@@ -34,7 +34,7 @@ class MisplacedRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MisplacedRows:
-    """The strangers of one answer.
+    """The misplaced rows of one response.
 
     Attributes:
         within: Those that hold the vector of another text of the request.
@@ -53,7 +53,7 @@ def misplaced_rows(request: Texts, vectors: Matrix32, known: Mapping[str, Matrix
 
     Args:
         request: The texts of the request.
-        vectors: Its answer, float32, shape (texts, dimensions).
+        vectors: Its vectors, float32, shape (texts, dimensions).
         known: Text to its vector, float32, shape (dimensions,); those of other widths are passed over.
         threshold: Cosine from which on a vector is taken for that of a text.
     """

@@ -1,7 +1,7 @@
-"""Carry out a plan: hand out its steps, take in the answers, hold them against each other.
+"""Carry out a plan: hand out its steps, take in the responses, compare them with each other.
 
-Here belongs the dialogue, a generator that yields steps and is sent their answers, so that it knows no network. What the
-observations come to belongs to `analysis`.
+Here belongs the dialogue, a generator that yields steps and receives their responses, so that it needs no network. What
+the observations mean belongs to `analysis`.
 """
 
 from collections.abc import Generator, Sequence
@@ -53,7 +53,7 @@ class Part:
 
 @dataclass(slots=True)
 class Observations:
-    """All that the answers showed.
+    """All that the responses showed.
 
     Attributes:
         threshold: Cosine below which a row is looked at more closely.
@@ -61,8 +61,8 @@ class Observations:
         faults: Experiment and kind, to what went wrong; counts grow.
         permutations: Experiment, to the first whole request that was permuted.
         requests: Experiment, to the requests sent for it.
-        unanswered: Experiment, to what of it was not answered.
-        known: Request, to the vectors that later answers are held against.
+        no_response: Experiment, to what of it got no vectors.
+        known: Request, to the vectors that later ones are compared with.
     """
 
     threshold: float
@@ -70,13 +70,13 @@ class Observations:
     faults: dict[tuple[str, DefectKind], Defect] = field(default_factory=dict[tuple[str, DefectKind], Defect])
     permutations: dict[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
     requests: dict[str, int] = field(default_factory=dict[str, int])
-    unanswered: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    no_response: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     known: dict[Texts, Matrix32] = field(default_factory=dict[Texts, Matrix32])
-    _answered: set[str] = field(default_factory=set[str])
+    _embedded: set[str] = field(default_factory=set[str])
     _unusable: set[str] = field(default_factory=set[str])
 
-    def askable(self, step: Step) -> Step:
-        """Return a step without the texts that the side does not answer even alone, and what that leaves pointless."""
+    def usable_part(self, step: Step) -> Step:
+        """Return a step without texts that get no vector even alone, and without requests that this makes pointless."""
         kept: list[Texts] = []
         for request in step.requests:
             left = tuple(text for text in request if text not in self._unusable)
@@ -86,7 +86,7 @@ class Observations:
         return replace(step, requests=tuple(dict.fromkeys(kept)) if step.keep else tuple(kept))
 
     def _pointless(self, step: Step, request: Texts) -> bool:
-        """Tell whether all that an answer would be held against is missing; it may be kept for later all the same."""
+        """Return whether a request has nothing to be compared with and is not kept for later ones."""
         first = step.keep or not step.compared
         return not first and not any(self._reference(one, request) for one in step.compared)
 
@@ -95,43 +95,43 @@ class Observations:
             return request in self.known
         return any((text,) in self.known for text in request)
 
-    def take(self, step: Step, answers: Sequence[Response]) -> None:
-        """Take in the answers to the requests of a step, in their order."""
-        self.requests[step.experiment] = self.requests.get(step.experiment, 0) + len(answers)
-        for request, answer in zip(step.requests, answers, strict=True):
-            if answer.vectors is None:
-                self._take_trouble(step, request, answer)
+    def take(self, step: Step, responses: Sequence[Response]) -> None:
+        """Take in the responses to the requests of a step, in their order."""
+        self.requests[step.experiment] = self.requests.get(step.experiment, 0) + len(responses)
+        for request, response in zip(step.requests, responses, strict=True):
+            if response.vectors is None:
+                self._take_failure(step, request, response)
                 continue
-            self._answered.update(request)
+            self._embedded.update(request)
             for one in step.compared:
-                self._compare(step, one, request, answer.vectors)
+                self._compare(step, one, request, response.vectors)
             if step.keep:
-                self.known[request] = answer.vectors
+                self.known[request] = response.vectors
 
-    def _take_trouble(self, step: Step, request: Texts, answer: Response) -> None:
-        """Note a request without vectors: a fault where it contradicts other answers, no evidence elsewhere.
+    def _take_failure(self, step: Step, request: Texts, response: Response) -> None:
+        """Note a request without vectors: a fault where it contradicts other responses, no evidence elsewhere.
 
-        A refusal contradicts when each text was answered before; an answer with status 200 and not one vector a text does
-        wherever there are several texts, since each of them is a plain one.
+        A refusal contradicts them when each text got a vector before. A response with status 200 but not one vector per
+        text does so wherever there are several texts, since each of them is a plain one.
         """
         experiment, label = self._blamed(step, request)
-        before = self._answered.issuperset(request)
-        malformed = answer.status is RowStatus.MALFORMED and (before or len(request) > 1)
-        if malformed or (answer.status is RowStatus.REFUSED and before):
+        before = self._embedded.issuperset(request)
+        malformed = response.status is RowStatus.MALFORMED and (before or len(request) > 1)
+        if malformed or (response.status is RowStatus.REFUSED and before):
             kind = DefectKind.MALFORMED if malformed else DefectKind.REFUSED
-            told = ", each answered before" if before else ""
-            words = f"{_texts(len(request))} in one request{told}: {answer.words}"
+            earlier = ", each embedded before" if before else ""
+            words = f"{_texts(len(request))} in one request{earlier}: {response.words}"
             self._fault(experiment, kind, label, words, request)
             return
-        self.unanswered.setdefault(experiment, []).append(f"{label}: {answer.words}")
+        self.no_response.setdefault(experiment, []).append(f"{label}: {response.words}")
         if len(request) == 1 and not before:
             self._unusable.update(request)
 
     def _blamed(self, step: Step, request: Texts) -> tuple[str, str]:
         """Return experiment and label that a request without vectors counts for.
 
-        Where its rows would have been held against texts alone, or it was never answered, being in company is what
-        differs; a text alone that is answered once and not again is a repeat that came out otherwise.
+        Where its rows would have been compared with texts alone, or it never got vectors, being in company is what
+        differs. A text alone that gets a vector once and not again is a repeat with another result.
         """
         company = next((one for one in step.compared if one.against is Reference.ALONE), None)
         if company is not None:
@@ -144,13 +144,13 @@ class Observations:
         self, experiment: str, kind: DefectKind, label: str, words: str, texts: Texts, cases: tuple[int, ...] = ()
     ) -> None:
         ids = tuple(sample_id(text) for text in texts[:IDS_LISTED])
-        told = self.faults.get((experiment, kind))
-        if told is None:
-            told = Defect(kind=kind, label=label, words=words, count=0, samples=(), cases=cases or _CASES[kind])
+        defect = self.faults.get((experiment, kind))
+        if defect is None:
+            defect = Defect(kind=kind, label=label, words=words, count=0, samples=(), cases=cases or _CASES[kind])
         of_requests = kind in (DefectKind.REFUSED, DefectKind.MALFORMED)
-        both = tuple(dict.fromkeys((*told.samples, *ids)))[:IDS_LISTED]
+        both = tuple(dict.fromkeys((*defect.samples, *ids)))[:IDS_LISTED]
         self.faults[experiment, kind] = replace(
-            told, count=told.count + (1 if of_requests else len(texts)), samples=both
+            defect, count=defect.count + (1 if of_requests else len(texts)), samples=both
         )
 
     def _compare(self, step: Step, one: Comparison, request: Texts, vectors: Matrix32) -> None:
@@ -172,7 +172,7 @@ class Observations:
             self._fault(one.experiment, DefectKind.NO_DIRECTION, one.label, "zero vectors, NaN or infinity", lost)
         self._count(part, request, rows, measured.cosine, int(measured.identical.sum()))
         if (measured.cosine < self.threshold).any():
-            self._strangers(step, one, request, vectors)
+            self._misplaced(step, one, request, vectors)
 
     def _references(self, one: Comparison, request: Texts, vectors: Matrix32) -> tuple[list[int], Matrix32]:
         if one.against is Reference.SAME and request in self.known:
@@ -193,8 +193,8 @@ class Observations:
                 part.rows += 1
         part.identical += identical
 
-    def _strangers(self, step: Step, one: Comparison, request: Texts, vectors: Matrix32) -> None:
-        """Tell which rows hold the vector of another text, and a whole order where there is one."""
+    def _misplaced(self, step: Step, one: Comparison, request: Texts, vectors: Matrix32) -> None:
+        """Note which rows hold the vector of another text, and the whole order where there is one."""
         alone = {texts[0]: kept[0] for texts, kept in self.known.items() if len(texts) == 1}
         if one.against is Reference.SAME and request in self.known:
             alone |= dict(zip(request, self.known[request], strict=True))
@@ -204,14 +204,14 @@ class Observations:
         for kind, some in ((DefectKind.SWAPPED, found.within), (DefectKind.MIXED, found.beyond)):
             if some:
                 cases = (3,) if step.at_once > 1 or kind is DefectKind.MIXED else (1,)
-                texts = tuple(stranger.text for stranger in some)
+                texts = tuple(row.text for row in some)
                 self._fault(one.experiment, kind, one.label, _swap_words(some[0], len(request)), texts, cases)
 
 
-def _swap_words(stranger: MisplacedRow, size: int) -> str:
+def _swap_words(misplaced: MisplacedRow, size: int) -> str:
     return (
-        f"row {stranger.row + 1} of {size}, text {sample_id(stranger.text)}, holds the vector of text "
-        f"{sample_id(stranger.holds)}: 1 - cosine {1 - stranger.cosine:.2g}, to its own {1 - stranger.own:.2g}"
+        f"row {misplaced.row + 1} of {size}, text {sample_id(misplaced.text)}, holds the vector of text "
+        f"{sample_id(misplaced.holds)}: 1 - cosine {1 - misplaced.cosine:.2g}, to its own {1 - misplaced.own:.2g}"
     )
 
 
@@ -223,14 +223,14 @@ Dialogue = Generator[Step, Sequence[Response], Observations]
 
 
 def conduct(plan: Plan, threshold: float) -> Dialogue:
-    """Yield the steps of a plan one after the other, take their answers, and return what they showed.
+    """Yield the steps of a plan one after the other, take their responses, and return what they showed.
 
     Args:
-        plan: The plan. Texts that the side does not answer alone are left out of its later requests.
+        plan: The plan. Texts that get no vector alone are left out of its later requests.
         threshold: Cosine below which a row is looked at more closely.
     """
-    seen = Observations(threshold)
+    observed = Observations(threshold)
     for step in plan.steps:
-        if (asked := seen.askable(step)).requests:
-            seen.take(asked, (yield asked))
-    return seen
+        if (part := observed.usable_part(step)).requests:
+            observed.take(part, (yield part))
+    return observed

@@ -1,9 +1,9 @@
 """The requests that try a side against itself, in their order: a plan as data.
 
-Here belongs which experiment sends what. The texts come from `make_probe_texts`, what is done with answers is in `observations`.
+Here belongs which experiment sends what. The texts come from `make_probe_texts`, `observations` compares the responses.
 
     1  canaries twice, a long text, canaries again          what came before changes nothing
-    2  each text alone, twice                               the second answers are what others are held against
+    2  each text alone, twice                               the second responses are what others are compared with
     3  the texts together, three times over                 repeats
     4  the texts in requests of 2, 8, 32 and 64             batch sizes, at several positions
     5  the texts together in other orders                   shuffled
@@ -12,9 +12,9 @@ Here belongs which experiment sends what. The texts come from `make_probe_texts`
     8  never-seen texts twice; canaries with new endings    stale caches
     9  canaries again
 
-A first answer is never what others are held against: behind a stale cache it differs from all later ones, and every
-experiment would seem to show it. Behind a cache that never lies the second answer *is* the first one, so batches and load
-show nothing there; that is what callers of that side get, and no more is claimed.
+A first response is never what others are compared with: behind a stale cache it differs from all later ones, and every
+experiment would seem to show it. Behind a cache that never lies the second response *is* the first one, so batches and
+load show nothing there; that is what callers of that side get, and no more is claimed.
 """
 
 import random
@@ -34,7 +34,7 @@ _TWICE_FROM: Final = 16
 _FIRST_TO_GO: Final = ("equal-length-load", "shuffled", "salted", "canaries", "concurrency", "batch-sizes")
 """What is left out first when even one text takes more requests than the budget has."""
 
-_AGAIN: Final = Comparison("salted", "asked again", 0, Reference.SAME)
+_AGAIN: Final = Comparison("salted", "sent again", 0, Reference.SAME)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +168,7 @@ class _Draft:
 
     def _shuffled(self) -> Iterator[Step]:
         if self._widest == 1:
-            self._leave("shuffled", "one text a request has no other order")
+            self._leave("shuffled", "one text per request has no other order")
             return
         mixed = list(self._what.samples)
         random.Random(len(mixed)).shuffle(mixed)  # noqa: S311 - the same order each time, nothing secret

@@ -1,4 +1,4 @@
-"""The texts a side is tried with, beside those of the sample set, and how texts are put into requests.
+"""The texts that a side is tested with, beside those of the sample set, and how texts are put into requests.
 
 Here belong choosing and arranging. In which order the requests are sent belongs to `plan`.
 """
@@ -73,12 +73,12 @@ def make_probe_texts(samples: Sequence[str], salt: str, limits: Limits) -> Probe
     Args:
         samples: Distinct texts of the sample set.
         salt: Makes texts that were never sent before; a new one each time.
-        limits: A side that takes one text a request gets fewer canaries and salted texts.
+        limits: A side that takes one text per request gets fewer canaries and salted texts.
     """
     one_by_one = limits.batch_texts == 1
     canaries = canary_texts()[: 2 if one_by_one else None]
-    known = {probe.key: probe for probe in lengths()}
-    equal = tuple(probe.text for probe in known.values() if probe.group == _EQUAL_GROUP)
+    known = {hazard.key: hazard for hazard in lengths()}
+    equal = tuple(hazard.text for hazard in known.values() if hazard.group == _EQUAL_GROUP)
     fresh = salted_texts(salt, 4 if one_by_one else 8)
     ended = tuple(text for text in canaries if len(text) >= _ENDED_CHARACTERS)
     new = [tuple(f"{text} (ref {_tag(salt, turn)})" for text in ended) for turn in (1, 2)]
@@ -132,6 +132,6 @@ def spread(texts: Sequence[str], fillers: Sequence[str], size: int) -> Texts:
 
 
 def fits(request: Texts, limits: Limits) -> bool:
-    """Tell whether a request keeps within the side's limits, by the size of its texts as ASCII JSON."""
+    """Return whether a request keeps within the side's limits, by the size of its texts as ASCII JSON."""
     size = sum(len(json.dumps(text)) + 1 for text in request)
     return len(request) <= limits.batch_texts and size + 500 <= limits.batch_bytes

@@ -1,6 +1,6 @@
-"""Texts to spoil: varied, seeded, and with the twins that a probe set carries.
+"""Texts for faulty sides: varied, seeded, and with the edited pairs that the hazards contain.
 
-Here belongs making texts. What spoils their vectors stands in `faulty_sides`.
+Here belongs making texts. What goes wrong with their vectors stands in `faulty_sides`.
 """
 
 import random

@@ -1,6 +1,6 @@
 """Two sides without a network: a true one, and one that goes wrong as a fault of the demo's table says.
 
-Here belong applying faults to vectors, fetching a set from such a side, and trying it against itself.
+Here belong applying faults to vectors, fetching a set from such a side, and measuring its repeatability.
 """
 
 from collections.abc import Callable, Sequence
@@ -50,8 +50,8 @@ def hashed(texts: Sequence[str], width: int = 96, salt: str = "") -> NDArray[np.
 
 
 @dataclass
-class SpoiltSide:
-    """A side in front of a model, with faults; it remembers what it was asked, as the demo's proxy does."""
+class FaultySide:
+    """A side in front of a model, with faults; it remembers its requests, as the demo's proxy does."""
 
     embed: Embed
     faults: Sequence[Fault] = ()
@@ -61,8 +61,8 @@ class SpoiltSide:
     longest: int = 0
     seen: dict[str, int] = field(default_factory=dict[str, int])
 
-    def answer(self, texts: Sequence[str], in_flight: int = 1) -> list[Row]:
-        """Return what one request is answered with: vectors, or the status of rows without a usable one."""
+    def respond(self, texts: Sequence[str], in_flight: int = 1) -> list[Row]:
+        """Return the rows of one response: vectors, or the status of rows without a usable one."""
         call = Call(
             texts=texts,
             hits=self.scope.hits(texts),
@@ -76,7 +76,7 @@ class SpoiltSide:
         if any(fault.reply and fault.reply(call) for fault in self.faults):
             if len(texts) == 1:
                 return [RowStatus.REFUSED]
-            return [row for text in texts for row in self.answer([text], in_flight)]
+            return [row for text in texts for row in self.respond([text], in_flight)]
         rows = self._forward(call)
         for fault in self.faults:
             rows = fault.rows(rows, call) if fault.rows else rows
@@ -103,16 +103,18 @@ class SpoiltSide:
         return rows
 
     def fetch(self, texts: Sequence[str], batch: int = BATCH, in_flight: int = 1) -> FetchedRows:
-        """Return the rows of a set, asked in batches."""
+        """Return the rows of a set, sent in batches."""
         rows = [
-            row for start in range(0, len(texts), batch) for row in self.answer(texts[start : start + batch], in_flight)
+            row
+            for start in range(0, len(texts), batch)
+            for row in self.respond(texts[start : start + batch], in_flight)
         ]
         return fetched(samples_of(texts), rows)
 
     def ask(self) -> Ask:
-        """Return the side as a diagnosis may ask it."""
+        """Return the side as a diagnosis queries it."""
         return lambda texts: [
-            None if isinstance(row, RowStatus) else np.array(row, np.float32) for row in self.answer(list(texts))
+            None if isinstance(row, RowStatus) else np.array(row, np.float32) for row in self.respond(list(texts))
         ]
 
 
@@ -121,10 +123,10 @@ def _vector(row: Sequence[float | None]) -> Row:
 
 
 def subject(
-    texts: Sequence[str], candidate: SpoiltSide, legacy: SpoiltSide | None = None, in_flight: int = 1
+    texts: Sequence[str], candidate: FaultySide, legacy: FaultySide | None = None, in_flight: int = 1
 ) -> DiagnosisInput:
     """Return the comparison of a side with the true one."""
-    true = legacy or SpoiltSide(candidate.embed)
+    true = legacy or FaultySide(candidate.embed)
     return DiagnosisInput(
         samples=samples_of(texts),
         legacy=true.fetch(texts),
@@ -133,20 +135,20 @@ def subject(
     )
 
 
-def inquiry(candidate: SpoiltSide, legacy: SpoiltSide | None = None, requests: int = 12) -> FollowUpQueries:
-    """Return leave to ask both sides."""
+def inquiry(candidate: FaultySide, legacy: FaultySide | None = None, requests: int = 12) -> FollowUpQueries:
+    """Return follow-up queries to both sides."""
     return FollowUpQueries(
-        legacy=(legacy or SpoiltSide(candidate.embed)).ask(), candidate=candidate.ask(), requests=requests
+        legacy=(legacy or FaultySide(candidate.embed)).ask(), candidate=candidate.ask(), requests=requests
     )
 
 
-def experiments(candidate: SpoiltSide, texts: Sequence[str]) -> list[Experiment]:
-    """Try a side against itself on the first texts, each way once, and return what strayed."""
+def experiments(candidate: FaultySide, texts: Sequence[str]) -> list[Experiment]:
+    """Measure the repeatability of a side on the first texts, each way once, and return what strayed."""
     short = [text for text in texts if len(text) < 200][: 2 * BATCH]
     fresh = [f"{text} ({place})" for place, text in enumerate(short)]
 
-    def own() -> SpoiltSide:
-        return SpoiltSide(candidate.embed, candidate.faults, candidate.scope, candidate.other)
+    def own() -> FaultySide:
+        return FaultySide(candidate.embed, candidate.faults, candidate.scope, candidate.other)
 
     side = own()
     first = side.fetch(fresh)
@@ -160,12 +162,12 @@ def experiments(candidate: SpoiltSide, texts: Sequence[str]) -> list[Experiment]
     return [_experiment(name, one, two, size, fresh) for name, one, two, size in tries]
 
 
-def _later(side: SpoiltSide, texts: Sequence[str]) -> SpoiltSide:
-    side.answer(texts)
+def _later(side: FaultySide, texts: Sequence[str]) -> FaultySide:
+    side.respond(texts)
     return side
 
 
-def _after_long(side: SpoiltSide) -> SpoiltSide:
+def _after_long(side: FaultySide) -> FaultySide:
     return _later(side, ["long " * 200])
 
 

@@ -1,4 +1,4 @@
-"""What holds of every diagnosis: known models, budgets, bounds, and sides that cannot be asked."""
+"""What holds of every diagnosis: known models, budgets, bounds, and sides that cannot be reached."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from parity_pipeline.core.errors import GatewayError
 from parity_pipeline.demo.fault_scope import Scope
 from parity_pipeline.demo.fault_table import FAULTS
 from parity_pipeline_tests.core.diagnosis.corpus import corpus
-from parity_pipeline_tests.core.diagnosis.faulty_sides import SpoiltSide, hashed, inquiry, narrow, real, subject
+from parity_pipeline_tests.core.diagnosis.faulty_sides import FaultySide, hashed, inquiry, narrow, real, subject
 
 TEXTS = corpus(120)
 FAULT = {fault.name: fault for fault in FAULTS}
@@ -28,7 +28,7 @@ FAULT = {fault.name: fault for fault in FAULTS}
 def test_a_known_model_is_named() -> None:
     """Vectors of another model of the side are recognised on every row or on a single one."""
     for rate in (1.0, 0.02):
-        side = SpoiltSide(real, (FAULT["wrong-model"],), Scope(rate=rate, other_models=("other",)), other=narrow)
+        side = FaultySide(real, (FAULT["wrong-model"],), Scope(rate=rate, other_models=("other",)), other=narrow)
         side.other = hashed
         given = dataclasses.replace(subject(TEXTS, side), known={"'other' of the candidate side": hashed(TEXTS)})
         found = diagnose(given)
@@ -37,10 +37,10 @@ def test_a_known_model_is_named() -> None:
         assert found.explained == found.failing > 0
 
 
-def test_a_known_model_that_is_the_beginning_of_the_other_is_told_as_both() -> None:
+def test_a_known_model_that_is_the_beginning_of_the_other_is_reported_as_both() -> None:
     """Where a cut vector and another model's are the same numbers, neither is kept back, on every row or on a few."""
     for rate in (1.0, 0.02):
-        side = SpoiltSide(real, (FAULT["quarter-width"],), Scope(rate=rate))
+        side = FaultySide(real, (FAULT["quarter-width"],), Scope(rate=rate))
         given = dataclasses.replace(subject(TEXTS, side), known={"other (candidate)": narrow(TEXTS)})
         found = diagnose(given)
         assert {cause.name for cause in found.causes} == {CauseName.WRONG_MODEL, CauseName.TRUNCATED_DIMENSIONS}
@@ -55,44 +55,44 @@ def test_every_cause_has_its_cases() -> None:
 
 def test_records_are_bounded() -> None:
     """Ids and evidence are cut, the count is not."""
-    (cause,) = diagnose(subject(TEXTS, SpoiltSide(real, (FAULT["zero-vector"],)))).causes
+    (cause,) = diagnose(subject(TEXTS, FaultySide(real, (FAULT["zero-vector"],)))).causes
     assert (cause.count, len(cause.samples), len(cause.evidence)) == (120, IDS_LISTED, EVIDENCE_LISTED)
 
 
 def test_the_budget_is_kept() -> None:
     """No more requests are sent than allowed, and none holds more texts than allowed."""
-    side = SpoiltSide(real, (FAULT["noise"],), Scope(rate=0.05))
-    asked: list[int] = []
+    side = FaultySide(real, (FAULT["noise"],), Scope(rate=0.05))
+    sizes: list[int] = []
 
     def ask(texts: Sequence[str]) -> list[Vector | None]:
-        asked.append(len(texts))
+        sizes.append(len(texts))
         return [None] * len(texts)
 
     found = diagnose(subject(TEXTS, side), inquiry=FollowUpQueries(legacy=ask, candidate=ask, requests=5, texts=10))
-    assert found.requests_used == len(asked) <= 5
-    assert max(asked) <= 10
+    assert found.requests_used == len(sizes) <= 5
+    assert max(sizes) <= 10
 
 
-def test_a_side_that_cannot_be_reached_spoils_nothing() -> None:
+def test_a_side_that_cannot_be_reached_does_no_harm() -> None:
     """Requests that fail leave the diagnosis of the stored vectors."""
 
     def ask(texts: Sequence[str]) -> list[Vector | None]:
         raise GatewayError(f"unreachable with {len(texts)} texts")
 
-    side = SpoiltSide(real, (FAULT["lower-case"],))
+    side = FaultySide(real, (FAULT["lower-case"],))
     found = diagnose(subject(TEXTS, side), inquiry=FollowUpQueries(legacy=ask, candidate=ask))
     assert {cause.name for cause in found.causes} == {CauseName.CASE}
 
 
-def test_clean_sides_are_not_asked() -> None:
+def test_clean_sides_get_no_request() -> None:
     """Where nothing fails no request is sent."""
-    side = SpoiltSide(real)
+    side = FaultySide(real)
     assert diagnose(subject(TEXTS, side), inquiry=inquiry(side)).requests_used == 0
 
 
-def test_rotated_rows_are_told_with_their_step_and_swaps_as_such() -> None:
-    """The pattern of a permutation is told."""
-    turned = diagnose(subject(TEXTS, SpoiltSide(real, (FAULT["permute"],))))
+def test_rotated_rows_are_reported_with_their_step_and_swaps_as_such() -> None:
+    """The pattern of a permutation is reported."""
+    turned = diagnose(subject(TEXTS, FaultySide(real, (FAULT["permute"],))))
     assert "the rows of each request are rotated by 1" in turned.causes[0].words
 
     def swapped(texts: Sequence[str]) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
@@ -100,7 +100,7 @@ def test_rotated_rows_are_told_with_their_step_and_swaps_as_such() -> None:
         rows[[0, 1]] = rows[[1, 0]]
         return rows
 
-    given = subject(TEXTS[:30], SpoiltSide(swapped), SpoiltSide(hashed))
+    given = subject(TEXTS[:30], FaultySide(swapped), FaultySide(hashed))
     assert (
         "2 rows of 30 hold the legacy side's vector of another row: 1 swap of two rows"
         in diagnose(given).causes[0].words

@@ -1,4 +1,4 @@
-"""Each fault of the demo's table, spoiling a static model's vectors: the cause is named, and no other."""
+"""Each fault of the demo's table, applied to a static model's vectors: the cause is named, and no other."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from parity_pipeline.core.outcomes import Side
 from parity_pipeline.demo.fault_scope import Scope
 from parity_pipeline.demo.fault_table import FAULTS
 from parity_pipeline_tests.core.diagnosis.corpus import corpus
-from parity_pipeline_tests.core.diagnosis.faulty_sides import SpoiltSide, experiments, inquiry, real, subject
+from parity_pipeline_tests.core.diagnosis.faulty_sides import FaultySide, experiments, inquiry, real, subject
 from parity_pipeline_tests.core.diagnosis.vector_spaces import SPACES, Space
 
 N = CauseName
@@ -36,7 +36,7 @@ FROM_VECTORS = {
     "zero-vector": N.ZERO_VECTOR,
     "half-width": N.TRUNCATED_DIMENSIONS,
 }
-BY_ASKING = {
+BY_FOLLOW_UP = {
     "truncate": N.TRUNCATION,
     "lower-case": N.CASE,
     "strip-accents": N.ACCENTS,
@@ -48,9 +48,9 @@ BY_ASKING = {
 }
 
 
-def spoilt(*names: str, rate: float = 1.0, seed: int = 0) -> SpoiltSide:
+def faulty(*names: str, rate: float = 1.0, seed: int = 0) -> FaultySide:
     """Return a side with faults."""
-    return SpoiltSide(real, [FAULT[name] for name in names], Scope(rate=rate, seed=seed, characters=60))
+    return FaultySide(real, [FAULT[name] for name in names], Scope(rate=rate, seed=seed, characters=60))
 
 
 def causes(found: Diagnosis) -> set[CauseName]:
@@ -61,45 +61,45 @@ def causes(found: Diagnosis) -> set[CauseName]:
 @pytest.mark.parametrize("name", FROM_VECTORS)
 def test_named_from_stored_vectors(name: str) -> None:
     """A fault on every row is named from the stored vectors alone, and explains every failing row."""
-    found = diagnose(subject(TEXTS, spoilt(name)))
+    found = diagnose(subject(TEXTS, faulty(name)))
     assert causes(found) == {FROM_VECTORS[name]}
     assert found.explained == found.failing > 0
     assert found.requests_used == 0
 
 
-@pytest.mark.parametrize("name", BY_ASKING)
-def test_one_row_is_settled_by_asking(name: str) -> None:
+@pytest.mark.parametrize("name", BY_FOLLOW_UP)
+def test_one_row_is_settled_by_follow_up_queries(name: str) -> None:
     """A fault that hits one row or two of 200 is proven by a few requests, within the budget."""
     for seed in range(100):
-        side = spoilt(name, rate=0.006, seed=seed)
+        side = faulty(name, rate=0.006, seed=seed)
         found = diagnose(subject(TEXTS, side), inquiry=inquiry(side))
         if found.failing:
             break
     assert found.failing <= 6  # pyright: ignore[reportPossiblyUnboundVariable] - the loop runs
-    assert causes(found) == {BY_ASKING[name]}  # pyright: ignore[reportPossiblyUnboundVariable] - as above
+    assert causes(found) == {BY_FOLLOW_UP[name]}  # pyright: ignore[reportPossiblyUnboundVariable] - as above
     assert 0 < found.requests_used <= 12  # pyright: ignore[reportPossiblyUnboundVariable] - as above
 
 
 def test_a_legacy_side_that_edits_is_named_as_such() -> None:
-    """The side that is at fault is told, be it the legacy one."""
-    legacy, candidate = spoilt("lower-case"), SpoiltSide(real)
+    """The side that is at fault is named, be it the legacy one."""
+    legacy, candidate = faulty("lower-case"), FaultySide(real)
     found = diagnose(subject(TEXTS, candidate, legacy), inquiry=inquiry(candidate, legacy))
     assert causes(found) == {N.CASE}
     assert found.causes[0].confidence is Confidence.PROVEN
-    assert f"the {Side.LEGACY} side answers as if letters are lower-cased" in found.causes[0].words
+    assert f"the {Side.LEGACY} side behaves as if letters are lower-cased" in found.causes[0].words
 
 
 def test_where_a_text_is_cut_is_found_to_the_character() -> None:
-    """Asking for beginnings finds the limit."""
-    side = spoilt("truncate")
+    """Requesting beginnings finds the limit."""
+    side = faulty("truncate")
     found = diagnose(subject(TEXTS, side), inquiry=inquiry(side))
     assert "the candidate side reads no more than 60 characters" in found.causes[0].words
 
 
 @pytest.mark.parametrize("name", ["large-batch", "unsteady", "swap-under-load"])
 def test_named_from_experiments(name: str) -> None:
-    """What depends on batch, load or chance is named from trying the side against itself."""
-    side = spoilt(name)
+    """What depends on batch, load or chance is named from the repeatability of the side."""
+    side = faulty(name)
     given = subject(TEXTS, side, in_flight=4)
     found = causes(diagnose(given, experiments(side, TEXTS)))
     wanted = {"large-batch": N.BATCH_SIZE, "unsteady": N.NOT_DETERMINISTIC, "swap-under-load": N.CONCURRENCY}
@@ -107,17 +107,17 @@ def test_named_from_experiments(name: str) -> None:
     assert found <= {wanted[name], N.PERMUTED_ROWS}
 
 
-def test_two_causes_are_told_as_two() -> None:
+def test_two_causes_are_reported_as_two() -> None:
     """Case and trimming on one side at once are both named."""
-    side = spoilt("lower-case", "trim")
+    side = faulty("lower-case", "trim")
     assert causes(diagnose(subject(TEXTS, side), inquiry=inquiry(side))) == {N.CASE, N.TRIM}
 
 
 def test_a_lone_strayed_row_is_unknown() -> None:
-    """A row that strayed for no reason in its text gets no cause, asked or not."""
+    """A row that strayed for no reason in its text gets no cause, with or without follow-up queries."""
     side = next(
         side
-        for side in (spoilt("noise", rate=0.005, seed=seed) for seed in range(100))
+        for side in (faulty("noise", rate=0.005, seed=seed) for seed in range(100))
         if diagnose(subject(TEXTS, side)).failing
     )
     for more in (None, inquiry(side)):
@@ -126,9 +126,9 @@ def test_a_lone_strayed_row_is_unknown() -> None:
         assert len(found.unexplained) == found.failing > 0
 
 
-def test_norms_are_a_remark() -> None:
-    """Raw against scaled norms fail nothing and are told with their one factor."""
-    found = diagnose(subject(TEXTS, spoilt("raw-norm")))
+def test_norms_are_only_reported() -> None:
+    """Raw against scaled norms fail nothing and are reported with their one factor."""
+    found = diagnose(subject(TEXTS, faulty("raw-norm")))
     assert found.failing == 0
     assert "one factor of 17" in found.remarks[0].words
 
@@ -136,5 +136,5 @@ def test_norms_are_a_remark() -> None:
 @pytest.mark.parametrize("space", SPACES, ids=lambda space: space.name)
 def test_spaces(space: Space) -> None:
     """Changes of the whole space are named, and clean or noisy controls are left alone."""
-    found = diagnose(subject(corpus(300), SpoiltSide(space.spoil), SpoiltSide(space.true)))
+    found = diagnose(subject(corpus(300), FaultySide(space.faulty), FaultySide(space.true)))
     assert causes(found) == set(space.causes)

@@ -1,4 +1,4 @@
-"""Causes that only asking again shows: history, chance, stale entries, one property; and what lies beneath moved rows."""
+"""Causes that only follow-up queries show: history, chance, stale entries, one property, faults beside moved rows."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,7 +18,7 @@ from parity_pipeline.core.outcomes import Side
 from parity_pipeline.demo.fault_scope import Scope
 from parity_pipeline.demo.fault_table import FAULTS
 from parity_pipeline_tests.core.diagnosis.corpus import corpus
-from parity_pipeline_tests.core.diagnosis.faulty_sides import SpoiltSide, hashed, inquiry, narrow, real, subject
+from parity_pipeline_tests.core.diagnosis.faulty_sides import FaultySide, hashed, inquiry, narrow, real, subject
 
 N = CauseName
 TEXTS = corpus(200)
@@ -31,11 +31,11 @@ def causes(found: Diagnosis) -> set[CauseName]:
     return {cause.name for cause in found.causes}
 
 
-def lone(name: str, *, warm: bool = False) -> SpoiltSide:
+def lone(name: str, *, warm: bool = False) -> FaultySide:
     """Return a side with a fault on one failing text of the set, or its twins, as it is before the set is fetched."""
 
-    def side(seed: int) -> SpoiltSide:
-        made = SpoiltSide(real, [FAULT[name]], Scope(rate=0.006, seed=seed))
+    def side(seed: int) -> FaultySide:
+        made = FaultySide(real, [FAULT[name]], Scope(rate=0.006, seed=seed))
         if warm:
             made.fetch(TEXTS)
         return made
@@ -48,48 +48,48 @@ def lone(name: str, *, warm: bool = False) -> SpoiltSide:
 def test_a_side_that_a_long_text_changed_is_named(at_fault: Side) -> None:
     """A request that passed before the long text and fails when it is sent again shows history, on either side."""
     texts = [*PLAIN[:40], "long " * 200, *PLAIN[40:]]
-    spoilt, true = SpoiltSide(real, [FAULT["history"]]), SpoiltSide(real)
-    candidate, legacy = (spoilt, true) if at_fault is Side.CANDIDATE else (true, spoilt)
+    faulty, true = FaultySide(real, [FAULT["history"]]), FaultySide(real)
+    candidate, legacy = (faulty, true) if at_fault is Side.CANDIDATE else (true, faulty)
     found = diagnose(subject(texts, candidate, legacy), inquiry=inquiry(candidate, legacy))
     assert causes(found) == {N.HISTORY}
     assert found.explained == found.failing > 20
-    assert f"the {at_fault} side, sent again" in found.causes[0].words
+    assert f"was sent to the {at_fault} side again" in found.causes[0].words
     assert found.causes[0].evidence[0].after == pytest.approx(0.99, abs=1e-6)
     assert found.causes[0].confidence is Confidence.LIKELY
 
 
-def test_only_a_whole_request_that_is_answered_alike_twice_shows_history() -> None:
-    """A part of a request would be another request, and a side that answers by chance has no other state."""
+def test_only_a_whole_request_with_the_same_vectors_twice_shows_history() -> None:
+    """A part of a request would be another request, and a side that varies by chance has no other state."""
     texts = [*PLAIN[:31], "long " * 200, *PLAIN[31:]]
-    for name, step, told in (("history", 1, 1), ("history", 2, 0), ("unsteady", 1, 0)):
-        side = SpoiltSide(real, [FAULT[name]])
+    for name, step, count in (("history", 1, 1), ("history", 2, 0), ("unsteady", 1, 0)):
+        side = FaultySide(real, [FAULT[name]])
         given = subject(texts, side)
         given.candidate.values[: given.candidate.offsets[32]] = given.legacy.values[: given.legacy.offsets[32]]
-        scene = DiagnosisContext(replace(given, ordinals=[*range(0, step * len(texts), step)]))
-        assert len(find_history(scene, scene.failing.copy(), RequestBudget(inquiry(side)))) == told
+        context = DiagnosisContext(replace(given, ordinals=[*range(0, step * len(texts), step)]))
+        assert len(find_history(context, context.failing.copy(), RequestBudget(inquiry(side)))) == count
 
 
-def test_a_text_on_which_the_sides_agree_by_now_hangs_on_no_spelling() -> None:
-    """What was wrong once and is right when asked again is no stale entry."""
-    given = subject(PLAIN, SpoiltSide(real))
+def test_a_text_on_which_the_sides_agree_by_now_depends_on_no_spelling() -> None:
+    """What was wrong once and is right when sent again is not a stale entry."""
+    given = subject(PLAIN, FaultySide(real))
     given.candidate.values[: given.candidate.offsets[1]] *= np.resize([1.0, 0.5], given.candidate.offsets[1])
-    scene = DiagnosisContext(given)
-    assert scene.failing.sum() == 1
-    assert find_text_variants(scene, scene.failing.copy(), RequestBudget(inquiry(SpoiltSide(real)))) == []
+    context = DiagnosisContext(given)
+    assert context.failing.sum() == 1
+    assert find_text_variants(context, context.failing.copy(), RequestBudget(inquiry(FaultySide(real)))) == []
 
 
-def test_a_sorted_set_is_no_history() -> None:
-    """Where failing texts stand together because of what they are, that is told, whatever passed before them."""
+def test_a_sorted_set_is_not_history() -> None:
+    """Where failing texts stand together because of what they are, that is reported, whatever passed before them."""
     texts = [*PLAIN[:64], *(text.replace("pallet", "Pallet") for text in PLAIN[64:])]
-    side = SpoiltSide(real, [FAULT["lower-case"]])
+    side = FaultySide(real, [FAULT["lower-case"]])
     assert causes(diagnose(subject(texts, side), inquiry=inquiry(side))) == {N.CASE}
 
 
-def test_a_side_that_answers_by_chance_has_no_history() -> None:
-    """Another answer each time is told as such, though the first request passed."""
-    side = SpoiltSide(real, [FAULT["unsteady"]])
+def test_a_side_that_varies_by_chance_has_no_history() -> None:
+    """Other vectors each time are reported as such, though the first request passed."""
+    side = FaultySide(real, [FAULT["unsteady"]])
     given = subject(PLAIN, side)
-    true = SpoiltSide(real).fetch(PLAIN)
+    true = FaultySide(real).fetch(PLAIN)
     first = true.offsets[32]
     given.candidate.values[:first] = true.values[:first]
     found = diagnose(given, inquiry=inquiry(side))
@@ -97,7 +97,7 @@ def test_a_side_that_answers_by_chance_has_no_history() -> None:
     assert N.NOT_DETERMINISTIC in causes(found)
 
 
-def test_one_text_that_is_answered_otherwise_each_time_is_not_deterministic() -> None:
+def test_one_text_with_another_vector_each_time_is_not_deterministic() -> None:
     """One request sent twice proves it, on that row alone."""
     side = lone("unsteady")
     found = diagnose(subject(TEXTS, side), inquiry=inquiry(side))
@@ -106,13 +106,13 @@ def test_one_text_that_is_answered_otherwise_each_time_is_not_deterministic() ->
 
 
 @pytest.mark.parametrize("at_fault", list(Side))
-def test_one_stale_entry_is_told_by_another_spelling(at_fault: Side) -> None:
-    """A text that is right once a blank stands behind it, which changes nothing elsewhere, hangs on its exact bytes.
+def test_one_stale_entry_is_found_by_another_spelling(at_fault: Side) -> None:
+    """A text that is right once a blank stands behind it, which changes nothing elsewhere, depends on its exact bytes.
 
     Two of few requests are kept for this, however many the search for an edit would take.
     """
-    spoilt, true = lone("stale-cache", warm=True), SpoiltSide(real)
-    candidate, legacy = (spoilt, true) if at_fault is Side.CANDIDATE else (true, spoilt)
+    faulty, true = lone("stale-cache", warm=True), FaultySide(real)
+    candidate, legacy = (faulty, true) if at_fault is Side.CANDIDATE else (true, faulty)
     found = diagnose(subject(TEXTS, candidate, legacy), inquiry=inquiry(candidate, legacy, requests=8))
     assert causes(found) == {N.STALE_CACHE}
     assert f"the {at_fault} side gives a failing text" in found.causes[0].words
@@ -122,9 +122,9 @@ def test_one_stale_entry_is_told_by_another_spelling(at_fault: Side) -> None:
 
 def test_where_a_blank_changes_the_vector_nothing_is_said_of_a_cache() -> None:
     """Without a spelling that changes nothing for the sound side there is no control, and no cause."""
-    side = SpoiltSide(hashed, [FAULT["stale-cache"]], Scope(rate=0.03))
+    side = FaultySide(hashed, [FAULT["stale-cache"]], Scope(rate=0.03))
     side.fetch(PLAIN)
-    found = diagnose(subject(PLAIN, side, SpoiltSide(hashed)), inquiry=inquiry(side, SpoiltSide(hashed)))
+    found = diagnose(subject(PLAIN, side, FaultySide(hashed)), inquiry=inquiry(side, FaultySide(hashed)))
     assert found.failing > 0
     assert found.causes == ()
 
@@ -138,7 +138,7 @@ def test_a_text_that_fails_in_every_spelling_stays_unknown(name: str) -> None:
     assert len(found.unexplained) == 1
 
 
-def test_one_text_in_capitals_that_collapsed_is_put_down_to_its_case() -> None:
+def test_one_text_in_capitals_that_collapsed_is_attributed_to_its_case() -> None:
     """Both sides agree on it in small letters and in no other spelling."""
     side = lone("capitals-collapse")
     found = diagnose(subject(TEXTS, side), inquiry=inquiry(side))
@@ -148,7 +148,7 @@ def test_one_text_in_capitals_that_collapsed_is_put_down_to_its_case() -> None:
 
 def test_what_else_is_wrong_with_moved_rows_is_named_too() -> None:
     """Rows that were turned and got a prefix are both, each with nearly all rows and the prefix in full."""
-    side = SpoiltSide(real, [FAULT["prefix"], FAULT["permute"]])
+    side = FaultySide(real, [FAULT["prefix"], FAULT["permute"]])
     found = diagnose(subject(TEXTS, side), inquiry=inquiry(side))
     assert causes(found) == {N.PERMUTED_ROWS, N.PREFIX}
     assert min(cause.count for cause in found.causes) > 150
@@ -156,20 +156,20 @@ def test_what_else_is_wrong_with_moved_rows_is_named_too() -> None:
 
 
 def test_rows_that_fail_for_another_reason_are_not_called_moved() -> None:
-    """Of a set of which two requests in three are turned, the third one's foreign vectors are no part of that."""
+    """Of a set of which two requests in three are turned, the third one's foreign vectors do not belong to that."""
 
     def turned(texts: Sequence[str]) -> NDArray[np.float32]:
         return hashed(texts, salt="other") if texts[0] == PLAIN[64] else np.roll(hashed(texts), 1, axis=0)
 
-    found = diagnose(subject(PLAIN, SpoiltSide(turned), SpoiltSide(hashed)))
+    found = diagnose(subject(PLAIN, FaultySide(turned), FaultySide(hashed)))
     assert [(cause.name, cause.count) for cause in found.causes] == [(N.PERMUTED_ROWS, 64)]
     assert len(found.unexplained) == 32
 
 
 def test_known_vectors_stand_on_their_rows() -> None:
-    """What is refused, and what is narrower than the rest, is zeros; a model that answers nothing is none."""
-    answers = [None, np.ones(3, np.float32), np.ones(2, np.float32)]
-    matrix = known_vectors(lambda _: answers, ["a", "b", "c"], [1, 4, 5], 6)
+    """What is refused, and what is narrower than the rest, is zeros; a model without any vector is not known."""
+    vectors = [None, np.ones(3, np.float32), np.ones(2, np.float32)]
+    matrix = known_vectors(lambda _: vectors, ["a", "b", "c"], [1, 4, 5], 6)
     assert matrix is not None
     assert matrix.tolist() == [[1.0] * 3 if row == 4 else [0.0] * 3 for row in range(6)]
     assert known_vectors(lambda texts: [None] * len(texts), ["a"], [0], 6) is None

@@ -22,10 +22,10 @@ BLOCK = samples_of([text.text for text in TEXTS], categories=[text.category for 
 
 
 def lane(server: str) -> FetchedRows:
-    """Return a server's recorded answers as a fetch would leave them."""
+    """Return a server's recorded responses as a fetch would leave them."""
     vectors = recorded_vectors(server)
-    answers = (vectors[text.text_id] for text in TEXTS)
-    return fetched(BLOCK, [RowStatus.REFUSED if vector is None else vector.tolist() for vector in answers])
+    rows = (vectors[text.text_id] for text in TEXTS)
+    return fetched(BLOCK, [RowStatus.REFUSED if vector is None else vector.tolist() for vector in rows])
 
 
 def diagnosis(legacy: str, candidate: str, *experiments: Experiment) -> Diagnosis:
@@ -69,14 +69,14 @@ def test_eight_bit_weights() -> None:
     assert counts(diagnosis("ggml-f32", "ggml-q8_0")) == {CauseName.PRECISION: 22}
 
 
-def test_bfloat16_passes_without_a_word() -> None:
+def test_bfloat16_passes_silently() -> None:
     """Where nothing fails nothing is named, although the vectors are rounded."""
     found = diagnosis("torch-f32", "torch-bf16")
     assert (found.causes, found.remarks, found.failing) == ((), (), 0)
 
 
 def test_raw_norms_and_special_tokens() -> None:
-    """The four texts with a special token are named, and the norms are told as a remark."""
+    """The four texts with a special token are named, and the norms are reported as an observation."""
     found = diagnosis("ggml-f32", "ggml-f32-raw-norm")
     assert counts(found) == {CauseName.REFUSED_OVER_LENGTH: 8, CauseName.SPECIAL_TOKENS: 4}
     (norms,) = found.remarks
@@ -95,13 +95,13 @@ def test_int8_with_ranges_at_run_time() -> None:
 
 
 @pytest.mark.parametrize("server", ["torch-f32", "torch-bf16", "ggml-f32", "ggml-q8_0"])
-def test_batches_that_change_nothing_are_no_cause(server: str) -> None:
+def test_batches_that_change_nothing_are_not_a_cause(server: str) -> None:
     """A side that batches move by less than the threshold allows gets no batch effect."""
     assert CauseName.BATCH_SIZE not in counts(diagnosis("torch-f32", server, batched(server)))
 
 
 def batched(server: str) -> Experiment:
-    """Return what asking a server alone and in batches of 32 came to."""
+    """Return the experiment of a server alone and in batches of 32."""
     alone, together = recorded_vectors(server), recorded_vectors(server, "batched")
     lost: dict[str, float] = {}
     for text, sample in zip(TEXTS, BLOCK.ids, strict=True):

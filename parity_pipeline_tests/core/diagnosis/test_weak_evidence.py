@@ -7,38 +7,38 @@ from parity_pipeline.core.diagnosis.records import CauseName
 from parity_pipeline.demo.fault_scope import Scope
 from parity_pipeline.demo.fault_table import FAULTS
 from parity_pipeline_tests.core.diagnosis.corpus import corpus
-from parity_pipeline_tests.core.diagnosis.faulty_sides import SpoiltSide, hashed, inquiry, real, subject
+from parity_pipeline_tests.core.diagnosis.faulty_sides import FaultySide, hashed, inquiry, real, subject
 
 N = CauseName
 TEXTS = corpus(120, seed=7)
 FAULT = {fault.name: fault for fault in FAULTS}
 
 
-def spoilt(name: str, **scope: float) -> SpoiltSide:
+def faulty(name: str, **scope: float) -> FaultySide:
     """Return a side with one fault."""
-    return SpoiltSide(real, [FAULT[name]], Scope(**scope))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    return FaultySide(real, [FAULT[name]], Scope(**scope))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
-def test_rounding_to_integers_is_told_though_every_sample_passes() -> None:
-    """An int8 grid on one side is a remark with the number of rows, down to one row, and sound sides have none."""
-    every = diagnose(subject(TEXTS, spoilt("int8")))
+def test_rounding_to_integers_is_reported_though_every_sample_passes() -> None:
+    """An int8 grid on one side is an observation with the number of rows, down to one row; sound sides have none."""
+    every = diagnose(subject(TEXTS, faulty("int8")))
     assert [(one.name, one.count) for one in every.remarks] == [(N.PRECISION, len(TEXTS))]
     assert every.failing == 0
     one = next(
         found
         for seed in range(500)
-        if (found := diagnose(subject(TEXTS, spoilt("int8", rate=0.01, seed=seed)))).remarks
+        if (found := diagnose(subject(TEXTS, faulty("int8", rate=0.01, seed=seed)))).remarks
     )
     assert one.remarks[0].name is N.PRECISION
-    assert not diagnose(subject(TEXTS, SpoiltSide(real))).remarks
-    both = diagnose(subject(TEXTS, spoilt("int8"), spoilt("int8")))
+    assert not diagnose(subject(TEXTS, FaultySide(real))).remarks
+    both = diagnose(subject(TEXTS, faulty("int8"), faulty("int8")))
     assert not both.remarks
 
 
 def test_texts_in_capitals_that_collapse_are_named() -> None:
     """Where texts in capitals alone fail, case is named."""
     texts = [*TEXTS, *(f"DOCK {word} IS CLOSED".upper() for word in ("one", "two", "three", "four", "five", "six"))]
-    found = diagnose(subject(texts, spoilt("capitals-collapse")))
+    found = diagnose(subject(texts, faulty("capitals-collapse")))
     assert {cause.name for cause in found.causes} == {N.CASE}
 
 
@@ -50,8 +50,8 @@ def test_a_row_at_the_threshold_is_not_a_change_of_axes() -> None:
     other /= np.linalg.norm(other, axis=1, keepdims=True)
     cosine = 0.999 - np.linspace(0, 2e-7, len(TEXTS))[:, None]
     rows = dict(zip(TEXTS, (cosine * matrix + np.sqrt(1 - cosine**2) * other).astype(np.float32), strict=True))
-    candidate = SpoiltSide(lambda texts: np.array([rows[text] for text in texts]))
-    found = diagnose(subject(TEXTS, candidate, SpoiltSide(lambda texts: hashed(texts, 256))))
+    candidate = FaultySide(lambda texts: np.array([rows[text] for text in texts]))
+    found = diagnose(subject(TEXTS, candidate, FaultySide(lambda texts: hashed(texts, 256))))
     assert found.failing > 0
     assert N.REORDERED_AXES not in {cause.name for cause in found.causes}
 
@@ -63,23 +63,23 @@ def test_where_a_lone_text_is_cut_is_found_among_many_good_beginnings() -> None:
         "Overtime is paid at 1.5x after 40 hours. No experience needed, training on site. Shuttle leaves from the café "
         "on Elm Street. Ref 4711"
     )
-    side = SpoiltSide(real, [FAULT["truncate"]], Scope(characters=200))
+    side = FaultySide(real, [FAULT["truncate"]], Scope(characters=200))
     texts = [*(one for one in TEXTS if len(one) <= 200), text]
     found = diagnose(subject(texts, side), inquiry=inquiry(side))
     assert {cause.name for cause in found.causes} == {N.TRUNCATION}
     assert "200 characters" in found.causes[0].words
 
 
-def test_a_number_without_its_point_is_no_other_row() -> None:
+def test_a_number_without_its_point_is_not_another_row() -> None:
     """Where dropping a point makes one sample of another, punctuation is named and no permutation."""
     texts = [*TEXTS, "1.000 pallets", "1000 pallets", "1e-10 volts", "1e10 volts"]
-    found = diagnose(subject(texts, spoilt("drop-punctuation")))
+    found = diagnose(subject(texts, faulty("drop-punctuation")))
     assert {cause.name for cause in found.causes} == {N.PUNCTUATION}
 
 
-def test_a_sample_that_is_another_with_the_prefix_is_no_other_row() -> None:
+def test_a_sample_that_is_another_with_the_prefix_is_not_another_row() -> None:
     """Where the set holds a text both plain and with the task prefix, a prefix is named and no permutation."""
     texts = [*TEXTS, "how tall is a pallet", "search_document: how tall is a pallet"]
-    side = spoilt("prefix")
+    side = faulty("prefix")
     found = diagnose(subject(texts, side), inquiry=inquiry(side))
     assert {cause.name for cause in found.causes} == {N.PREFIX}

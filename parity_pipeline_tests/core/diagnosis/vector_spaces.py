@@ -19,17 +19,17 @@ Matrix = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """A true embedding, a spoilt one, and the causes that have to be named, no more and no fewer."""
+    """A true embedding, a faulty one, and the causes that have to be named, no more and no fewer."""
 
     name: str
     true: Embed
-    spoil: Embed
+    faulty: Embed
     causes: tuple[CauseName, ...]
 
 
 @cache
 def rotation(width: int) -> NDArray[np.float64]:
-    """Return one orthogonal matrix a width."""
+    """Return one orthogonal matrix per width."""
     return np.linalg.qr(np.random.default_rng(width).standard_normal((width, width)))[0]
 
 
@@ -50,7 +50,7 @@ def moved(texts: Sequence[str]) -> Matrix:
 
 
 def roughened(loss: float) -> Embed:
-    """Return hashed vectors with noise of the text's own that leaves a cosine of about 1 - loss, within a factor of 2."""
+    """Return hashed vectors with noise per text that leaves a cosine of about 1 - loss, within a factor of 2."""
 
     def embed(texts: Sequence[str]) -> Matrix:
         sizes = np.random.default_rng(9).uniform(0.7, 1.4, len(texts))[:, None] * np.sqrt(2 * loss)

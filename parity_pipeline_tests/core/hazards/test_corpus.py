@@ -1,4 +1,4 @@
-"""The corpus: what holds of every probe, which texts are there, and the order they are sent in."""
+"""The corpus: what holds of every hazard, which texts are there, and the order they are sent in."""
 
 import hashlib
 import unicodedata
@@ -27,31 +27,31 @@ from parity_pipeline.core.hazards.spacing import SLOTS
 
 SALT = "2026-04-30"
 FINGERPRINTS = {"1": "4834c26f4faa4410"}
-"""Version -> hash of all probes. A changed probe needs a new version, and a line here."""
+"""Version -> hash of all hazards. A changed hazard needs a new version, and a line here."""
 SEEDS = Path(__file__).parents[3] / "data" / "samples" / "seed.txt"
 
 
-def probes(*sets: str, salt: str = SALT) -> tuple[Hazard, ...]:
-    """Return the probes of some sets, of all where none is named."""
+def hazards(*sets: str, salt: str = SALT) -> tuple[Hazard, ...]:
+    """Return the hazards of some sets, of all where none is named."""
     return hazards_in(sets or ("all",), salt=salt)
 
 
 def texts(*sets: str, salt: str = SALT) -> list[str]:
     """Return the texts of some sets."""
-    return [probe.text for probe in probes(*sets, salt=salt)]
+    return [hazard.text for hazard in hazards(*sets, salt=salt)]
 
 
 def grouped(*sets: str) -> dict[tuple[str, str], list[Hazard]]:
     """Return the groups of some sets, by set and key."""
     found: dict[tuple[str, str], list[Hazard]] = {}
-    for probe in probes(*sets):
-        if probe.group:
-            found.setdefault((probe.set_name, probe.group), []).append(probe)
+    for hazard in hazards(*sets):
+        if hazard.group:
+            found.setdefault((hazard.set_name, hazard.group), []).append(hazard)
     return found
 
 
 def test_no_text_comes_twice_and_none_is_a_seed() -> None:
-    """A sample set would drop a repeated text, and with it a probe and the slots of the blanks."""
+    """A sample set would drop a repeated text, and with it a hazard and the slots of the blanks."""
     counted = Counter(texts())
     assert [text for text, times in counted.items() if times > 1] == []
     assert not counted.keys() & set(SEEDS.read_text("utf-8").splitlines())
@@ -61,38 +61,38 @@ def test_no_text_comes_twice_and_none_is_a_seed() -> None:
 def test_every_probe_names_its_cases() -> None:
     """At least one case, ascending, and every number is one of the table's."""
     numbers = {case.number for case in FAILURE_MODES}
-    for probe in probes():
-        assert probe.cases, probe.key
-        assert list(probe.cases) == sorted(set(probe.cases) & numbers), probe.key
+    for hazard in hazards():
+        assert hazard.cases, hazard.key
+        assert list(hazard.cases) == sorted(set(hazard.cases) & numbers), hazard.key
 
 
 def test_keys_are_stable_names() -> None:
     """A key is unique in its set, plain, and the same whatever the salt."""
-    keys = [(probe.set_name, probe.key) for probe in probes()]
+    keys = [(hazard.set_name, hazard.key) for hazard in hazards()]
     assert len(set(keys)) == len(keys)
     assert all(key.replace("-", "").replace("~", "").isalnum() and key.isascii() for _, key in keys)
-    assert keys == [(probe.set_name, probe.key) for probe in probes(salt="another")]
+    assert keys == [(hazard.set_name, hazard.key) for hazard in hazards(salt="another")]
 
 
 def test_a_changed_probe_is_a_new_version() -> None:
-    """The hash of every field of every probe is pinned to the version of the corpus."""
+    """The hash of every field of every hazard is pinned to the version of the corpus."""
     digest = hashlib.sha256()
-    for probe in probes():
+    for hazard in hazards():
         # the pinned hashes were made when the record was called HazardProbe
-        digest.update(f"HazardProbe{repr(probe).removeprefix('Hazard')}".encode("utf-8", "surrogatepass"))
+        digest.update(f"HazardProbe{repr(hazard).removeprefix('Hazard')}".encode("utf-8", "surrogatepass"))
     assert digest.hexdigest()[:16] == FINGERPRINTS[CORPUS_VERSION]
 
 
 def test_every_set_has_probes_in_one_run() -> None:
-    """All sets that are named exist, and the probes of one stand together in the order of the table."""
-    order = list(dict.fromkeys(probe.set_name for probe in probes()))
+    """All sets that are named exist, and the hazards of one stand together in the order of the table."""
+    order = list(dict.fromkeys(hazard.set_name for hazard in hazards()))
     assert order == list(SETS)
-    assert [probe.set_name for probe in probes()] == sorted((p.set_name for p in probes()), key=order.index)
+    assert [hazard.set_name for hazard in hazards()] == sorted((p.set_name for p in hazards()), key=order.index)
 
 
 def test_groups_are_whole() -> None:
     """A group has two members or more, one relation, and the key of one of them; alone, there is no relation."""
-    assert all((probe.relation is None) == (not probe.group) for probe in probes())
+    assert all((hazard.relation is None) == (not hazard.group) for hazard in hazards())
     for (_, key), members in grouped().items():
         assert len(members) > 1, key
         assert len({member.relation for member in members}) == 1, key
@@ -109,7 +109,7 @@ def test_only_the_salted_texts_go_by_the_salt() -> None:
 
 @given(st.text(st.characters(exclude_categories=()), max_size=12), st.integers(0, 40))
 def test_salted_texts_are_distinct(salt: str, count: int) -> None:
-    """As many different texts as asked for, whatever the salt, and the first ones do not depend on the count."""
+    """As many different texts as requested, whatever the salt, and the first ones do not depend on the count."""
     made = salted_texts(salt, count)
     assert len(set(made)) == count
     assert made == salted_texts(salt, count + 1)[:count]
@@ -122,7 +122,7 @@ def test_canaries_are_fixed_and_in_their_set_once() -> None:
 
 @pytest.mark.parametrize("names", [["blank"], ["all", "nope"], [""], []])
 def test_an_unknown_set_is_refused_with_the_known_ones(names: list[str]) -> None:
-    """A typing error must not silently probe less; neither must naming nothing."""
+    """A typing error must not silently exercise less; neither must naming nothing."""
     with pytest.raises(SampleSourceError, match=r"hazards: .*Name some of all, blanks, case-pairs.*length-ladder"):
         chosen_sets(names)
 
@@ -135,8 +135,8 @@ def test_sets_come_once_in_their_own_order() -> None:
 
 def test_samples_say_where_they_come_from() -> None:
     """Category `hazard/<set>`, source `hazards:<version>:<set>:<key>`, never counted as drawn at random."""
-    samples, made = list(hazard_samples(["sql", "emoji"], salt=SALT)), probes("sql", "emoji")
-    assert [sample.text for sample in samples] == [probe.text for probe in made]
+    samples, made = list(hazard_samples(["sql", "emoji"], salt=SALT)), hazards("sql", "emoji")
+    assert [sample.text for sample in samples] == [hazard.text for hazard in made]
     assert samples[0].category == f"{CATEGORY_PREFIX}emoji" == "hazard/emoji"
     assert samples[0].source == f"hazards:{CORPUS_VERSION}:emoji:one"
     assert {sample.drawn for sample in samples} == {0}
@@ -161,7 +161,7 @@ def test_blanks_come_to_the_first_middle_and_last_slot(before: int) -> None:
 
 
 def test_blanks_alone_fill_whole_requests() -> None:
-    """The set needs no other one to fill its requests, and the empty text leads one, so that a dropped row shifts all."""
+    """The set fills its requests on its own, and the empty text leads one, so that a dropped row shifts all."""
     assert len(texts("blanks")) == 4 * SLOTS
     assert texts("blanks")[0] == ""
     assert [slot for _, slot in blank_places(["blanks"], 0)] == [0, 16, 31, 0, 16, 31]
@@ -176,7 +176,7 @@ def test_the_ladder_stands_around_every_window() -> None:
 
 
 def test_rungs_of_the_ladder_are_heads_of_one_text() -> None:
-    """A side that cuts at some length gives one vector to every rung above it, and the subject changes at each window."""
+    """A side that cuts at some length gives every longer rung one vector, and the subject changes at each window."""
     rungs = texts("length-ladder")
     assert all(longer.startswith(f"{shorter} ") for shorter, longer in pairwise(rungs))
     words = rungs[-1].split(" ")
@@ -218,7 +218,7 @@ def pairs(set_name: str) -> list[tuple[str, list[str]]]:
 
 def test_every_surrogate_is_alone() -> None:
     """No text of the set has UTF-8, and no other set has such a text."""
-    broken = {probe.set_name for probe in probes() if any("\ud800" <= sign <= "\udfff" for sign in probe.text)}
+    broken = {hazard.set_name for hazard in hazards() if any("\ud800" <= sign <= "\udfff" for sign in hazard.text)}
     assert broken == {"surrogates"}
     for text in texts("surrogates"):
         with pytest.raises(UnicodeEncodeError):
@@ -226,7 +226,7 @@ def test_every_surrogate_is_alone() -> None:
 
 
 def test_kinds_that_must_be_there() -> None:
-    """Hangul in both forms, joined emoji, flags, skin tones, styles, prefixes, special tokens, words over 100 letters."""
+    """Hangul, both forms, joined emoji, flags, skin tones, styles, prefixes, special tokens, words over 100 letters."""
     everything = "\n".join(text for text in texts() if text.isprintable() or "\n" in text)
     hangul = unicodedata.normalize("NFD", "한국어")
     for part in ("한국어", hangul, "\U0001f1eb\U0001f1f7", "\U0001f44d\U0001f3ff", "search_query: ", "search_document: ",
@@ -240,5 +240,5 @@ def test_kinds_that_must_be_there() -> None:
 
 def test_relations_are_strict_only_where_every_sound_model_agrees() -> None:
     """A model without letter case, accents or forms is sound, so its collisions there are not faults by themselves."""
-    strict = {probe.set_name for probe in probes() if probe.relation is Relation.MUST_DIFFER}
+    strict = {hazard.set_name for hazard in hazards() if hazard.relation is Relation.MUST_DIFFER}
     assert strict == {"numbers", "prefixes", "near-duplicates", "equal-length"}

@@ -118,11 +118,11 @@ def case_lines(case: FailureMode) -> list[str]:
 
 def table_rows() -> list[str]:
     """Return the rows of the document's two tables, in order."""
-    probes = hazards_in(["all"], salt="")
+    hazards = hazards_in(["all"], salt="")
     sets: list[str] = []
     for name, content in SETS.items():
-        own = [probe for probe in probes if probe.set_name == name]
-        numbers = ", ".join(map(str, sorted({number for probe in own for number in probe.cases})))
+        own = [hazard for hazard in hazards if hazard.set_name == name]
+        numbers = ", ".join(map(str, sorted({number for hazard in own for number in hazard.cases})))
         sets.append(f"| `{name}` | {content} | {len(own)} | {numbers} |")
     return [*sets, *(f"| `{name}` | {content} |" for name, content in EXPERIMENTS.items())]
 

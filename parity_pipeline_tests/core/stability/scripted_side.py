@@ -1,4 +1,4 @@
-"""A side of pure functions for the tests of stability: texts to vectors, spoilt by a rule that a test writes.
+"""A side of pure functions for the tests of stability: texts to vectors, distorted by a rule that a test writes.
 
 Here belong the driver and the vectors; no test.
 """
@@ -18,7 +18,7 @@ from parity_pipeline.core.stability.probe_texts import Limits
 from parity_pipeline.core.stability.records import Budget, ExperimentResult, Response, Stability, Step, Texts
 
 Rows = NDArray[np.float32]
-Spoil = Callable[[Step, Texts, Rows], Rows | Response]
+Distortion = Callable[[Step, Texts, Rows], Rows | Response]
 
 LIMITS: Final = Limits(batch_texts=64, batch_bytes=1_000_000, concurrency=8)
 AMPLE: Final = Budget(texts=200, requests=10_000)
@@ -51,7 +51,7 @@ def strayed_texts(request: Texts) -> Rows:
 
 
 def honest(_step: Step, _request: Texts, rows: Rows) -> Rows:
-    """Spoil nothing."""
+    """Distort nothing."""
     return rows
 
 
@@ -60,27 +60,27 @@ def plan_of(samples: Sequence[str] = SAMPLES, limits: Limits = LIMITS, budget: B
     return make_plan(samples, salt="salt", limits=limits, budget=budget)
 
 
-def answers_to(plan: Plan, spoil: Spoil) -> Stability:
-    """Carry out a plan against a side that answers `vector` but for what the rule spoils."""
+def stability_of(plan: Plan, distort: Distortion) -> Stability:
+    """Carry out a plan against a side that returns `vector`, distorted by the rule."""
     dialogue = conduct(plan, THRESHOLD)
     sent = 0
     try:
         step = next(dialogue)
         while True:
             sent += len(step.requests)
-            step = dialogue.send([_answer(spoil, step, request) for request in step.requests])
+            step = dialogue.send([_response(distort, step, request) for request in step.requests])
     except StopIteration as end:
         return analyse(plan, end.value, Side.LEGACY, requests=sent)
 
 
-def _answer(spoil: Spoil, step: Step, request: Texts) -> Response:
-    made = spoil(step, request, np.array([vector(text) for text in request]))
+def _response(distort: Distortion, step: Step, request: Texts) -> Response:
+    made = distort(step, request, np.array([vector(text) for text in request]))
     return made if isinstance(made, Response) else Response(status=RowStatus.OK, vectors=made)
 
 
-def tried(spoil: Spoil = honest, *, samples: Sequence[str] = SAMPLES, limits: Limits = LIMITS) -> Stability:
+def tried(distort: Distortion = honest, *, samples: Sequence[str] = SAMPLES, limits: Limits = LIMITS) -> Stability:
     """Try a side with an ample budget."""
-    return answers_to(plan_of(samples, limits), spoil)
+    return stability_of(plan_of(samples, limits), distort)
 
 
 def experiment(stability: Stability, name: str) -> ExperimentResult:

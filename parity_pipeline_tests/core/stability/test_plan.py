@@ -58,16 +58,16 @@ def test_every_size_and_level_is_tried_with_distinct_texts() -> None:
     assert all(len(step.requests) >= step.at_once for step in crowds)
 
 
-def test_a_first_answer_is_never_what_others_are_held_against() -> None:
-    """Each text of the set is asked alone twice before anything is compared with its answer alone."""
-    asked = dict.fromkeys(plan_of().probe_texts.samples, 0)
+def test_a_first_response_is_never_what_others_are_compared_with() -> None:
+    """Each text of the set is sent alone twice before anything is compared with its vector alone."""
+    sent = dict.fromkeys(plan_of().probe_texts.samples, 0)
     for step in plan_of().steps:
         if any(one.against is Reference.ALONE and one.experiment != "equal-length-load" for one in step.compared):
-            assert set(asked.values()) == {2}
+            assert set(sent.values()) == {2}
             return
         for request in step.requests:
-            if len(request) == 1 and request[0] in asked:
-                asked[request[0]] += 1
+            if len(request) == 1 and request[0] in sent:
+                sent[request[0]] += 1
 
 
 @pytest.mark.parametrize("samples", [(), ("one",), ("one", "two")])

@@ -7,7 +7,7 @@ from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.core.stability.analysis import stable_faults
 from parity_pipeline.core.stability.probe_texts import Limits
 from parity_pipeline.core.stability.records import Response, Stability, Step, Texts
-from parity_pipeline_tests.core.stability.scripted_side import THRESHOLD, Rows, answers_to, experiment, found, plan_of
+from parity_pipeline_tests.core.stability.scripted_side import THRESHOLD, Rows, experiment, found, plan_of, stability_of
 from parity_pipeline_tests.fakes.replay_gateway import RECORDED_DIMENSION, recorded_texts, recorded_vectors
 
 REFUSED = Response(status=RowStatus.REFUSED, words="http_500: the input is too large to process")
@@ -19,13 +19,13 @@ def replayed(server: str) -> Stability:
     alone, batched = recorded_vectors(server), recorded_vectors(server, "batched")
     other = np.ones(RECORDED_DIMENSION, np.float32)
 
-    def answer(_step: Step, request: Texts, _rows: Rows) -> Rows | Response:
+    def replay(_step: Step, request: Texts, _rows: Rows) -> Rows | Response:
         recording = alone if len(request) == 1 else batched
         rows = [recording[by_text[text]] if text in by_text else other for text in request]
         return REFUSED if any(row is None for row in rows) else np.array(rows, np.float32)
 
     plan = plan_of(tuple(by_text), Limits(batch_texts=32, batch_bytes=10**7, concurrency=1))
-    return answers_to(plan, answer)
+    return stability_of(plan, replay)
 
 
 @pytest.mark.parametrize(
