@@ -366,11 +366,16 @@ def _found(one: _Measured, adjusted: float | None) -> tuple[Persistence, str]:
         return Persistence.TRANSIENT, f"all {repeats} repeats agree"
     if adjusted is None:
         return Persistence.PERSISTENT, f"{again}, and each side repeats itself"
+    return _tested(one, adjusted, again)
+
+
+def _tested(one: _Measured, adjusted: float, again: str) -> tuple[Persistence, str]:
+    """Return what came of a row whose sides scatter, or whose repeats do not all fail."""
     if adjusted <= FALSE_DISCOVERY_RATE:
         return Persistence.PERSISTENT, f"{again}, and the sides differ by more than each scatters"
     if float(one.within(Side.LEGACY).mean()) >= AS_FAR * one.between:
         return Persistence.EXPLAINED, f"{again}, and the legacy side's own responses lie as far apart"
-    if 2 * sum(row.failed) < repeats:
+    if 2 * sum(one.row.failed) < len(one.row.failed):
         return Persistence.TRANSIENT, again
     return Persistence.PERSISTENT, again
 
@@ -402,15 +407,12 @@ def unconfirmed_reasons(found: Confirmation | None, excused: int, not_asked: int
     reasons: list[str] = []
     if not_asked:
         reasons.append(
-            f"{not_asked:,} more failing samples were not requested again; none of the {len(found.rows):,} that were "
-            "fails persistently"
+            f"{_samples(not_asked)} not requested again; none of the {len(found.rows):,} that were fails persistently"
         )
     if explained := found.count(Persistence.EXPLAINED):
-        reasons.append(
-            f"{explained:,} failing samples are explained by the legacy side's own scatter when they are requested again"
-        )
+        reasons.append(f"{_samples(explained)} explained by the legacy side's own scatter: {_both(found)}")
     if unsteady := sum(row.found is Persistence.TRANSIENT and row.failed > 0 for row in found.rows):
-        reasons.append(f"{unsteady:,} failing samples fail again now and then: {_both(found)}")
+        reasons.append(f"{_samples(unsteady)} transient, but the repeats do not all agree: {_both(found)}")
     return (*reasons, *_stray_reasons(found))
 
 
@@ -418,7 +420,7 @@ def _stray_reasons(found: Confirmation) -> list[str]:
     """Return why the strays of a side stand against a pass: the candidate's own, or too many of either side."""
     own, legacy = found.candidate, found.legacy
     if own.strays and not legacy.strays:
-        return [f"the candidate is not repeatable: {own.words()}, the legacy side in none"]
+        return [f"the candidate is not repeatable: {own.words()}, the legacy side in none of {legacy.responses:,}"]
     if own.strays and _chance_of(own.strays, legacy.strays) < _SUSPICIOUS:
         return [f"the candidate strays more often than the legacy side: {_both(found)}"]
     return [
@@ -440,12 +442,17 @@ def _both(found: Confirmation) -> str:
 
 def stray_findings(found: Confirmation | None, excused: int) -> tuple[str, ...]:
     """Return which side strayed and how often, for a reader of any verdict; empty where no difference was transient."""
-    if found is None or not excused:
+    transient = found.count(Persistence.TRANSIENT) if found and excused else 0
+    if found is None or not transient:
         return ()
-    who = [f"{count:,} by the {side} side" for side in Side if (count := _strayed_rows(found, side))]
+    who = [f"{count:,} strayed on the {side} side" for side in Side if (count := _strayed_rows(found, side))]
     many = f" ({', '.join(who)})" if who else ""
-    told = f"{found.count(Persistence.TRANSIENT):,} failing samples are transient{many}: {_both(found)}"
+    told = f"{_samples(transient)} transient{many}: {_both(found)}"
     return (told,)
+
+
+def _samples(count: int) -> str:
+    return f"{count:,} failing {'sample is' if count == 1 else 'samples are'}"
 
 
 def _strayed_rows(found: Confirmation, side: Side) -> int:

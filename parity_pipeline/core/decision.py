@@ -32,6 +32,7 @@ class DecisionInputs:
         required_bound: Share of inputs, in (0, 1), that at most may fail, at `confidence`; None asks for no proof.
         confidence: In (0, 1).
         background: Cosines of different texts across the sides; None where they were not looked at.
+        lone_stray: Whether a stray response explains the candidate's noise floor, so that the floor proves no difference.
     """
 
     expected: int
@@ -40,16 +41,17 @@ class DecisionInputs:
     required_bound: float | None = None
     confidence: float = CONFIDENCE_LEVEL
     background: Background | None = None
+    lone_stray: bool = False
 
 
 def decide(tally: Tally, circumstances: DecisionInputs) -> tuple[Decision, tuple[str, ...]]:
     """Decide, and say why, worst reason first.
 
     FAIL when any sample proves a difference that no waiver covers, that the legacy side's noise does not explain and that
-    persists when it is requested again, or when the candidate's own noise proves one. INCONCLUSIVE when the batches may
-    not be paired, the counts do not add up, nothing was compared, a sample has no evidence, a side is not repeatable, a
-    wrong row would have passed, the random samples do not prove the required bound, or there is a doubt. PASS WITH WAIVERS when nothing of that holds and a waiver was needed; PASS only
-    when none was. Samples that both sides refuse are then named as a remark. A difference outweighs missing evidence;
+    persists when it is requested again, or when the candidate's own noise on several texts proves one. INCONCLUSIVE when
+    the batches may not be paired, the counts do not add up, nothing was compared, a sample has no evidence, a side is not
+    repeatable, a wrong row would have passed, the random samples do not prove the required bound, or there is a doubt.
+    PASS WITH WAIVERS when nothing of that holds and a waiver was needed; PASS only when none was. Samples that both sides refuse are then named as a remark. A difference outweighs missing evidence;
     batches that may not be paired outweigh everything.
     """
     if circumstances.pairing_faults:
@@ -57,7 +59,7 @@ def decide(tally: Tally, circumstances: DecisionInputs) -> tuple[Decision, tuple
     if tally.samples != circumstances.expected:
         lost = f"the counts do not add up: {tally.samples} of {circumstances.expected} samples have an outcome"
         return Decision.INCONCLUSIVE, (lost,)
-    different = _difference_reasons(tally)
+    different = _difference_reasons(tally, lone_stray=circumstances.lone_stray)
     unproven = [
         *_noise_reasons(tally),
         *unconfirmed_reasons(tally.confirmation, tally.unconfirmed.total(), tally.not_asked),
@@ -110,7 +112,7 @@ _WORDS: Final[Mapping[Outcome, str]] = {
 }
 
 
-def _difference_reasons(tally: Tally) -> list[str]:
+def _difference_reasons(tally: Tally, *, lone_stray: bool) -> list[str]:
     """Return a reason for each outcome that proves a difference, and for a candidate whose own noise does."""
     reasons: list[str] = []
     for outcome in DIFFERENT:
@@ -121,7 +123,7 @@ def _difference_reasons(tally: Tally) -> list[str]:
             reasons.extend(_mismatch_reasons(tally))
         else:
             reasons.append(f"{count}/{tally.samples} samples {_WORDS[outcome]}")
-    proof = tally.floors.instability_proof(tally.thresholds.cosine)
+    proof = "" if lone_stray else tally.floors.instability_proof(tally.thresholds.cosine)
     return [*reasons, proof] if proof else reasons
 
 

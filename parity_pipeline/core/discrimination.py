@@ -110,7 +110,8 @@ def _unit(side: FetchedRows, row: int) -> Float64:
 
 
 def _matrix(vectors: Sequence[Float64], width: int) -> Float64:
-    return np.array([vector for vector in vectors if len(vector) == width], np.float64).reshape(-1, width)
+    kept = [vector for vector in vectors if len(vector) == width]
+    return np.array(kept, np.float64).reshape(len(kept), width)
 
 
 def discrimination_reason(background: Background | None, threshold: float) -> str:

@@ -74,6 +74,7 @@ def build_verdict(
         doubts=caveats_of(header.sides),
         required_bound=required_bound,
         background=header.background,
+        lone_stray=tried.candidate is not None and tried.candidate.lone_stray,
     )
     decision, reasons = decide(tally, inputs)
     norms = tally.norms()

@@ -71,12 +71,12 @@ def _plan(run: RunContext, parity: ParityFile) -> RepeatPlan:
             no_match.add(rows.start + index)
             if proves_a_difference(graded, index):
                 failing.add(rows.start + index)
-    if not failing.seen:
+    if not failing.total:
         return RepeatPlan(failing=(), passing=(), not_asked=0)
     batch = max(_batch(run.gateways[side]) for side in Side)
     seed = parity.header.sample_set.hash
     plan = make_plan(failing.ordinals, no_match, parity.rows, batch=batch, seed=seed)
-    return replace(plan, not_asked=failing.seen - len(plan.failing))
+    return replace(plan, not_asked=failing.total - len(plan.failing))
 
 
 def _batch(gateway: Gateway) -> int:
@@ -98,7 +98,7 @@ def _confirmed(run: RunContext, header: ParityHeader, plan: RepeatPlan, day: str
         order = (Side.LEGACY, Side.CANDIDATE) if repeat % 2 == 0 else (Side.CANDIDATE, Side.LEGACY)
         rows = {side: repeated[side].request() for side in order}
         pairs.append((rows[Side.LEGACY], rows[Side.CANDIDATE]))
-    failing = {texts.ids[place] for place in np.searchsorted(chosen, plan.failing)}
+    failing = {texts.ids[int(place)] for place in np.searchsorted(chosen, plan.failing)}
     return confirm(
         responses_of(texts, pairs, failing, run.thresholds),
         threshold=run.thresholds.cosine,

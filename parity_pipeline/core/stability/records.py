@@ -234,6 +234,15 @@ class Stability:
     requests: int
 
     @property
+    def lone_stray(self) -> bool:
+        """Return whether the floor rests on one text, or on fewer than half of the texts: a stray response explains it.
+
+        A response that strays once spoils one text. A fault of batches, order or load spoils most of them.
+        """
+        unstable = {text for one in self.experiments if one.name in OF_THE_FLOOR for text in one.affected}
+        return self.floor is not None and (len(unstable) < 2 or 2 * len(unstable) < self.floor.samples)
+
+    @property
     def completed(self) -> tuple[str, ...]:
         """Return the names of the experiments in which rows were compared: those that a run has exercised."""
         return tuple(one.name for one in self.experiments if one.rows)
