@@ -48,8 +48,9 @@ EXACT: Final = 1e-6
 """Largest 1 - cosine of two responses to one text that count as the same: what float32 sums in another order cause."""
 
 AS_FAR: Final = 0.5
-"""Share of the mean distance between the sides that the legacy side's own responses must be apart to explain it. For two
-sides of equal scatter it is 1 on average, and the mean of ten distances varies by less than half of itself."""
+"""Share of the median distance between the sides that the legacy side's own responses must be apart to explain it. It is
+about 1 for two sides of equal scatter, and 1/2 for a candidate that scatters 1.7 times as far. A median, so that one stray
+response of the legacy side explains nothing."""
 
 LARGEST_STRAY_SHARE: Final = 0.01
 """Share of a side's responses that may stray where a pass is still allowed; docs/adr/0021 argues it."""
@@ -262,8 +263,9 @@ class _Measured:
         return len(self.row.legacy)
 
     @property
-    def between(self) -> float:
-        return float(self.apart[: self.split, self.split :].mean())
+    def across(self) -> Float64:
+        """Return the distances of the pairs between the sides, shape (legacy, candidate)."""
+        return self.apart[: self.split, self.split :]
 
     def within(self, side: Side) -> Float64:
         """Return the distances of the pairs within a side, shape (pairs,)."""
@@ -351,7 +353,7 @@ def _confirmed(one: _Measured, p_value: float | None, adjusted: float | None) ->
         strayed=one.strayed() if found is Persistence.TRANSIENT else None,
         failed=sum(one.row.failed),
         p_value=p_value,
-        between=None if lacking else one.between,
+        between=None if lacking else float(one.across.mean()),
         within_legacy=None if lacking else float(one.within(Side.LEGACY).mean()),
         within_candidate=None if lacking else float(one.within(Side.CANDIDATE).mean()),
     )
@@ -373,7 +375,7 @@ def _tested(one: _Measured, adjusted: float, again: str) -> tuple[Persistence, s
     """Return what came of a row whose sides scatter, or whose repeats do not all fail."""
     if adjusted <= FALSE_DISCOVERY_RATE:
         return Persistence.PERSISTENT, f"{again}, and the sides differ by more than each scatters"
-    if float(one.within(Side.LEGACY).mean()) >= AS_FAR * one.between:
+    if float(np.median(one.within(Side.LEGACY))) > max(EXACT, AS_FAR * float(np.median(one.across))):
         return Persistence.EXPLAINED, f"{again}, and the legacy side's own responses lie as far apart"
     if 2 * sum(one.row.failed) < len(one.row.failed):
         return Persistence.TRANSIENT, again

@@ -32,12 +32,10 @@ class RepeatPlan:
     Attributes:
         failing: Ordinals of the failing rows that are requested again, ascending.
         passing: Ordinals of the passing rows, likewise.
-        not_asked: Failing rows beyond the budget.
     """
 
     failing: tuple[int, ...]
     passing: tuple[int, ...]
-    not_asked: int
 
     @property
     def rows(self) -> tuple[int, ...]:
@@ -67,9 +65,7 @@ def make_plan(
             requests.add(row // batch)
             chosen.append(row)
     passing = _passing(random, chosen, requests, not_passing, samples, batch)
-    return RepeatPlan(
-        failing=tuple(sorted(chosen)), passing=tuple(sorted(passing)), not_asked=len(failing) - len(chosen)
-    )
+    return RepeatPlan(failing=tuple(sorted(chosen)), passing=tuple(sorted(passing)))
 
 
 def most_requests(batch: int) -> int:

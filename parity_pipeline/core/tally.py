@@ -38,6 +38,26 @@ def proves_a_difference(rows: ComparedRows, index: int) -> bool:
     return outcome in DIFFERENT and not (outcome in MUTUAL and rows.sides[index] == BOTH)
 
 
+def waivers_of(
+    account: WaiverAccount, thresholds: Thresholds, rows: ComparedRows, off: Mapping[Measure, Flags]
+) -> Sequence[str | None]:
+    """Return the id of the waiver that takes each row of a graded block, and count it in the account.
+
+    Args:
+        account: The waivers of the model and date.
+        thresholds: Which measures fail a sample.
+        rows: The block.
+        off: Rows beyond the limit of each measure, `thresholds.beyond` of the block.
+    """
+    if not account.concerned:
+        return [None] * len(rows)
+    fails = {measure: off[measure] for measure in off if thresholds.severity(measure) is Severity.FAIL}
+    return [
+        account.take(rows, index, {measure: bool(flags[index]) for measure, flags in fails.items()})
+        for index in range(len(rows))
+    ]
+
+
 @dataclass(slots=True)
 class MeasureTally:
     """Running result of one measure over the compared samples. Worst values are NaN where there is none.
@@ -166,7 +186,7 @@ class Tally:
             problem = f"a block that starts at ordinal {rows.start} does not follow {self.samples} samples"
             raise MetricInputError(problem, remedy="Materialize parity again.")
         rows, off = grade(rows, self.thresholds), beyond(self.thresholds, rows)
-        waivers = self._waivers_of(rows, off)
+        waivers = waivers_of(self.waivers, self.thresholds, rows, off)
         waived = np.array([waiver is not None for waiver in waivers], np.bool_)
         noise = self._noise_of(rows, off) & ~waived
         unconfirmed = [
@@ -181,15 +201,6 @@ class Tally:
             tally.add(measure, rows, off[measure], waived | noise | np.array(unconfirmed, np.bool_), waived)
         self._measure(rows)
         self._widen(rows)
-
-    def _waivers_of(self, rows: ComparedRows, off: Mapping[Measure, Flags]) -> Sequence[str | None]:
-        fails = {measure: off[measure] for measure in off if self.thresholds.severity(measure) is Severity.FAIL}
-        return [
-            self.waivers.take(rows, index, {measure: bool(flags[index]) for measure, flags in fails.items()})
-            if self.waivers.concerned
-            else None
-            for index in range(len(rows))
-        ]
 
     def _noise_of(self, rows: ComparedRows, off: Mapping[Measure, Flags]) -> Flags:
         """Tell which mismatches are below the cosine threshold alone and explained by the legacy side's noise."""

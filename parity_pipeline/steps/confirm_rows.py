@@ -4,22 +4,24 @@ Here belong the step, its requests, and reading back what it stored. Which rows 
 `core.confirmation_plan`, what the responses show to `core.confirmation`.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 import numpy as np
 
 from parity_pipeline.core.confirmation import REPEATS, Confirmation, confirm
-from parity_pipeline.core.confirmation_plan import Ordinals, RepeatPlan, make_plan, whole_requests
+from parity_pipeline.core.confirmation_plan import Ordinals, make_plan, whole_requests
 from parity_pipeline.core.diagnosis_sample import FailingRows, PickedSamples, picked_rows
-from parity_pipeline.core.errors import GatewayError
+from parity_pipeline.core.errors import GatewayError, SettingsError
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
 from parity_pipeline.core.outcomes import Outcome, RowStatus, Side
 from parity_pipeline.core.parity_header import ParityHeader
 from parity_pipeline.core.repeated_rows import responses_of
-from parity_pipeline.core.tally import proves_a_difference
-from parity_pipeline.core.thresholds import grade
+from parity_pipeline.core.tally import proves_a_difference, waivers_of
+from parity_pipeline.core.thresholds import beyond, grade
+from parity_pipeline.core.waivers import WaiverAccount, account_for
 from parity_pipeline.steps.context import Gateway, RunContext, stored
 from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile
@@ -32,9 +34,10 @@ HELD: Final = 4096
 
 
 def confirm_rows(run: RunContext, day: str, model: str) -> Confirmation | None:
-    """Request failing rows again from both sides, store what that showed, and return it; None where none fails.
+    """Request failing rows again from both sides, store what that showed, and return it; None where nothing is requested.
 
-    A side that cannot be used leaves its rows persistent, and fails nothing else.
+    Rows that a waiver takes are not requested. A side that cannot be used leaves its rows persistent, and fails nothing
+    else; where its token is missing nothing is requested, and every difference counts.
 
     Args:
         run: Where files lie, the thresholds, and the gateways.
@@ -43,12 +46,13 @@ def confirm_rows(run: RunContext, day: str, model: str) -> Confirmation | None:
 
     Raises:
         ArtifactError: A file upstream is missing or damaged, or the disk does not take the file.
-        SettingsError: The token of a side is not in the environment.
+        SettingsError: The waivers cannot be used.
     """
     parity = stored(run.layout.parity(day, model), ParityFile)
     header = parity.header
-    plan = _plan(run, parity)
-    found = _confirmed(run, header, plan, day, model) if plan.failing else None
+    account = account_for(run.waivers, model=model, day=date.fromisoformat(day), today=run.now().date())
+    failing, no_match = _failing_rows(run, parity, account)
+    found = _confirmed(run, header, failing, no_match, day, model) if failing.total and _tokens_are_there(run) else None
     with publishing(run.layout.confirmation(day, model)) as draft:
         write_confirmation(draft, found, header, run.thresholds)
     return found
@@ -63,20 +67,24 @@ def stored_confirmation(run: RunContext, header: ParityHeader, day: str, model: 
     return read_confirmation(run.layout.confirmation(day, model), header, run.thresholds)
 
 
-def _plan(run: RunContext, parity: ParityFile) -> RepeatPlan:
+def _tokens_are_there(run: RunContext) -> bool:
+    try:
+        return all(run.gateways[side].config() for side in Side)
+    except SettingsError:
+        return False
+
+
+def _failing_rows(run: RunContext, parity: ParityFile, account: WaiverAccount) -> tuple[FailingRows, set[int]]:
+    """Return the rows that prove a difference without a waiver, and the ordinals of all that do not match."""
     failing, no_match = FailingRows(HELD), set[int]()
     for rows in parity.blocks():
         graded = grade(rows, run.thresholds)
+        waived = waivers_of(account, run.thresholds, graded, beyond(run.thresholds, graded))
         for index in (place for place, outcome in enumerate(graded.outcomes) if outcome is not Outcome.MATCH):
             no_match.add(rows.start + index)
-            if proves_a_difference(graded, index):
+            if proves_a_difference(graded, index) and waived[index] is None:
                 failing.add(rows.start + index)
-    if not failing.total:
-        return RepeatPlan(failing=(), passing=(), not_asked=0)
-    batch = max(_batch(run.gateways[side]) for side in Side)
-    seed = parity.header.sample_set.hash
-    plan = make_plan(failing.ordinals, no_match, parity.rows, batch=batch, seed=seed)
-    return replace(plan, not_asked=failing.total - len(plan.failing))
+    return failing, no_match
 
 
 def _batch(gateway: Gateway) -> int:
@@ -84,8 +92,12 @@ def _batch(gateway: Gateway) -> int:
     return 1 if config.dialect.one_text else max(1, config.batch_texts)
 
 
-def _confirmed(run: RunContext, header: ParityHeader, plan: RepeatPlan, day: str, model: str) -> Confirmation:
+def _confirmed(
+    run: RunContext, header: ParityHeader, failing: FailingRows, no_match: Collection[int], day: str, model: str
+) -> Confirmation:
     samples = stored(run.layout.samples(day, model), SampleSetFile)
+    batch, seed = max(_batch(run.gateways[side]) for side in Side), header.sample_set.hash
+    plan = make_plan(failing.ordinals, no_match, samples.header.samples, batch=batch, seed=seed)
     chosen = np.array(plan.rows, np.int64)
     texts = _picked(samples, chosen)
     repeated = {side: _RepeatedSide.of(run.gateways[side], model, samples, chosen) for side in Side}
@@ -98,12 +110,12 @@ def _confirmed(run: RunContext, header: ParityHeader, plan: RepeatPlan, day: str
         order = (Side.LEGACY, Side.CANDIDATE) if repeat % 2 == 0 else (Side.CANDIDATE, Side.LEGACY)
         rows = {side: repeated[side].request() for side in order}
         pairs.append((rows[Side.LEGACY], rows[Side.CANDIDATE]))
-    failing = {texts.ids[int(place)] for place in np.searchsorted(chosen, plan.failing)}
+    failed = {texts.ids[int(place)] for place in np.searchsorted(chosen, plan.failing)}
     return confirm(
-        responses_of(texts, pairs, failing, run.thresholds),
+        responses_of(texts, pairs, failed, run.thresholds),
         threshold=run.thresholds.cosine,
         compared=header.compared,
-        not_asked=plan.not_asked,
+        not_asked=failing.total - len(plan.failing),
         requests=[repeated[side].requests for side in Side],
         adjust=_adjusted,
     )
