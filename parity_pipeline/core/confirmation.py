@@ -1,7 +1,7 @@
-"""Whether a difference persists when both sides are asked again, and which side strayed where it does not.
+"""Whether a difference persists when both sides are requested again, and which side strayed where it does not.
 
-Here belong the records, the test and what the repeats come to for a verdict. Which rows are repeated belongs to
-`confirmation_plan`, sending them to `steps.confirm_rows`.
+Here belong the records, the rules and their effect on a verdict. Which rows are repeated belongs to `confirmation_plan`,
+the test to `permutation_test`, sending requests to `steps.confirm_rows`.
 
 Each failing row has the stored response of each side and `REPEATS` more. It is, the first line that holds:
 
@@ -13,34 +13,30 @@ Each failing row has the stored response of each side and `REPEATS` more. It is,
     fewer than half of the repeats fail                            transient, and the repeats do not all agree
     else                                                           persistent: it comes back
 
-The test permutes the labels of the sides over the 2 (k + 1) responses. Its statistic is the mean distance between the
-sides less the mean distance within them (the energy statistic; Székely and Rizzo, "Energy statistics", 2013). The
-p-values of all tested rows go through Benjamini and Hochberg (1995) at `FALSE_DISCOVERY_RATE`. That controls the rate for
-independent rows, and for rows that depend on each other positively (Benjamini and Yekutieli 2001), as rows of one request
-that stray together do; for other dependence it is no guarantee. The stored pair was chosen because it fails, which makes
-the p-values too small rather than too large: the error is towards `persistent`, which fails a candidate and never passes
-one.
+The p-values of all tested rows are adjusted as by Benjamini and Hochberg (1995), at `FALSE_DISCOVERY_RATE`. That controls
+the rate for independent rows, and for rows with positive dependence (Benjamini and Yekutieli 2001), such as rows of one
+request that stray together; under other dependence it guarantees nothing. The stored pair was chosen because it fails,
+which makes the p-values too small rather than too large: the error is towards `persistent`, which fails a candidate and
+never passes one.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
-from itertools import combinations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from parity_pipeline.core.confidence import percent, upper_bound
 from parity_pipeline.core.limits import CONFIDENCE_LEVEL
 from parity_pipeline.core.metrics import Float64
 from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.permutation_test import Response, distances, permutation_p_value
 
 REPEATS: Final = 4
 """Times each chosen row is requested again from each side. With the stored one that makes five responses per side, whose
-labels can be dealt in 126 ways: the smallest p-value is 1/126, below 5 % divided by six rows."""
+labels can be dealt in 126 distinct ways: the smallest p-value is 1/126, below 5 % divided by six rows."""
 
 FALSE_DISCOVERY_RATE: Final = 0.05
 
@@ -56,16 +52,11 @@ LARGEST_STRAY_SHARE: Final = 0.01
 """Share of a side's responses that may stray where a pass is still allowed; docs/adr/0021 argues it."""
 
 _SUSPICIOUS: Final = 0.05
-"""Chance below which so many more strays of the candidate than of the legacy side are not put down to luck."""
-
-_APART: Final = 2.0
-"""Distance of two responses of which one has no direction or another dimension: as far as two vectors can be."""
-
-Flags = NDArray[np.bool_]
+"""Chance below which so many more strays of the candidate than of the legacy side are not attributed to luck."""
 
 
 class Persistence(StrEnum):
-    """What came of requesting a failing row again. The spelling is stored, so a name is never changed, only added."""
+    """The result of requesting a failing row again. The spelling is stored, so a name is never changed, only added."""
 
     PERSISTENT = "persistent"
     TRANSIENT = "transient"
@@ -79,7 +70,7 @@ class ConfirmedRow:
 
     Attributes:
         id: Id of the sample.
-        found: What came of it.
+        found: The result.
         why: Why, in words, a clause without a full stop.
         strayed: For a transient row, the side whose stored response lies apart from its own repeats; else None.
         failed: Repeats that fail too.
@@ -138,7 +129,7 @@ class Confirmation:
 
     Attributes:
         rows: The failing rows that were requested again, in the order of the set.
-        not_asked: Failing rows beyond the budget.
+        not_requested: Failing rows beyond the budget.
         passing: Passing rows that were requested again beside them.
         repeats: Times each was requested from each side.
         legacy: How often the legacy side strayed.
@@ -146,7 +137,7 @@ class Confirmation:
     """
 
     rows: tuple[ConfirmedRow, ...]
-    not_asked: int
+    not_requested: int
     passing: int
     repeats: int
     legacy: SideStrays
@@ -158,12 +149,12 @@ class Confirmation:
         return self.legacy, self.candidate
 
     def count(self, found: Persistence) -> int:
-        """Return how many rows came to this."""
+        """Return how many rows have this result."""
         return sum(row.found is found for row in self.rows)
 
     @property
     def excuses(self) -> frozenset[str]:
-        """Return the ids of the rows that are no difference of the candidate."""
+        """Return the ids of the rows that do not count as differences."""
         return frozenset(row.id for row in self.rows if row.found is not Persistence.PERSISTENT)
 
 
@@ -182,73 +173,10 @@ class Responses:
 
     id: str
     fails: bool
-    legacy: Sequence[NDArray[np.float32] | str]
-    candidate: Sequence[NDArray[np.float32] | str]
+    legacy: Sequence[Response]
+    candidate: Sequence[Response]
     failed: Sequence[bool]
     lacking: str = ""
-
-
-def distances(responses: Sequence[NDArray[np.float32] | str]) -> Float64:
-    """Return 1 - cosine of each pair of responses, shape (n, n); 0 for the same word, 2 for things that do not compare.
-
-    >>> one, other = np.array([1, 0], np.float32), np.array([0, 2], np.float32)
-    >>> distances([one, other, "refused", "refused"])[0].tolist(), float(distances(["refused", "refused"])[0, 1])
-    ([0.0, 1.0, 2.0, 2.0], 0.0)
-    """
-    kinds = [_kind(one) for one in responses]
-    apart = np.array([[0.0 if one == other else _APART for other in kinds] for one in kinds])
-    for kind in {one for one in kinds if isinstance(one, int)}:
-        at = [place for place, one in enumerate(kinds) if one == kind]
-        rows = np.array([responses[place] for place in at], np.float64)
-        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-        apart[np.ix_(at, at)] = np.clip(1.0 - rows @ rows.T, 0.0, 2.0)
-    np.fill_diagonal(apart, 0.0)
-    return apart
-
-
-def _kind(response: NDArray[np.float32] | str) -> int | str:
-    """Return the dimension of a vector with a direction, else a word."""
-    if isinstance(response, str):
-        return response
-    norm = float(np.linalg.norm(response.astype(np.float64)))
-    if not math.isfinite(norm):
-        return f"not finite, {len(response)}"
-    return len(response) if norm > 0 else f"zero, {len(response)}"
-
-
-def permutation_p_value(apart: Float64, first: int) -> float:
-    """Return the exact p-value of the energy statistic over all ways to deal the labels of two sides.
-
-    Args:
-        apart: Distances of all responses, shape (n, n), symmetric.
-        first: How many of them, from the first on, are of one side; the others are of the other one.
-
-    With five responses per side there are 252 ways, of which each and its mirror image give the same statistic.
-    """
-    deals = _deals(len(apart), first)
-    found = _statistic(apart, deals)
-    return float((found >= found[0] - 1e-12).mean())
-
-
-@cache
-def _deals(count: int, first: int) -> Flags:
-    """Return all ways to choose so many responses, the true one first; shape (ways, count)."""
-    ways = [*combinations(range(count), first)]
-    flags = np.zeros((len(ways), count), np.bool_)
-    for row, way in enumerate(ways):
-        flags[row, list(way)] = True
-    return flags
-
-
-def _statistic(apart: Float64, deals: Flags) -> Float64:
-    one, other = deals.astype(np.float64), (~deals).astype(np.float64)
-    sizes = one.sum(axis=1), other.sum(axis=1)
-    between = np.einsum("wi,ij,wj->w", one, apart, other) / (sizes[0] * sizes[1])
-    within = [
-        np.einsum("wi,ij,wj->w", side, apart, side) / np.maximum(size * (size - 1), 1)
-        for side, size in zip((one, other), sizes, strict=True)
-    ]
-    return between - (within[0] + within[1]) / 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,7 +219,7 @@ def confirm(
     *,
     threshold: float,
     compared: int,
-    not_asked: int,
+    not_requested: int,
     requests: Sequence[int],
     adjust: Callable[[Sequence[float]], Sequence[float]],
 ) -> Confirmation:
@@ -301,7 +229,7 @@ def confirm(
         rows: The failing and the passing rows that were requested again, in the order of the set.
         threshold: Cosine threshold.
         compared: Samples that were compared in the lane.
-        not_asked: Failing rows beyond the budget.
+        not_requested: Failing rows beyond the budget.
         requests: Requests sent to the legacy side and to the candidate.
         adjust: Adjusts p-values so that the false discovery rate is controlled; called only where a row needs the test.
     """
@@ -326,7 +254,7 @@ def confirm(
     )
     return Confirmation(
         rows=tuple(confirmed),
-        not_asked=not_asked,
+        not_requested=not_requested,
         passing=len(measured) - len(failing),
         repeats=max((len(row.failed) for row in rows), default=0),
         legacy=legacy,
@@ -339,7 +267,7 @@ def _needs_test(one: _Measured) -> bool:
 
 
 def _repeats_itself(one: _Measured) -> bool:
-    """Tell whether every repeat fails, and neither side's repeats lie apart: no test could add to that."""
+    """Return whether every repeat fails, and neither side's repeats lie apart: no test could add to that."""
     return all(one.row.failed) and all(float(one.own(side)[1:, 1:].max()) <= EXACT for side in Side)
 
 
@@ -372,7 +300,7 @@ def _found(one: _Measured, adjusted: float | None) -> tuple[Persistence, str]:
 
 
 def _tested(one: _Measured, adjusted: float, again: str) -> tuple[Persistence, str]:
-    """Return what came of a row whose sides scatter, or whose repeats do not all fail."""
+    """Return the result for a row whose sides scatter, or whose repeats do not all fail."""
     if adjusted <= FALSE_DISCOVERY_RATE:
         return Persistence.PERSISTENT, f"{again}, and the sides differ by more than each scatters"
     if float(np.median(one.within(Side.LEGACY))) > max(EXACT, AS_FAR * float(np.median(one.across))):
@@ -396,20 +324,20 @@ def _rate(side: Side, by_row: Sequence[int], responses: int, requests: int) -> S
     )
 
 
-def unconfirmed_reasons(found: Confirmation | None, excused: int, not_asked: int) -> tuple[str, ...]:
+def unconfirmed_reasons(found: Confirmation | None, excused: int, not_requested: int) -> tuple[str, ...]:
     """Return why differences that did not persist stand against a pass all the same; empty where they do not.
 
     Args:
         found: What the repeats showed; None where nothing was requested again.
         excused: Samples that no longer count as differences, by it.
-        not_asked: Samples among them that were beyond the budget.
+        not_requested: Samples among them that were beyond the budget.
     """
     if found is None or not excused:
         return ()
     reasons: list[str] = []
-    if not_asked:
+    if not_requested:
         reasons.append(
-            f"{_samples(not_asked)} not requested again; none of the {len(found.rows):,} that were fails persistently"
+            f"{_samples(not_requested)} not requested again; none of the {len(found.rows):,} that were fails persistently"
         )
     if explained := found.count(Persistence.EXPLAINED):
         reasons.append(f"{_samples(explained)} explained by the legacy side's own scatter: {_both(found)}")
@@ -449,8 +377,8 @@ def stray_findings(found: Confirmation | None, excused: int) -> tuple[str, ...]:
         return ()
     who = [f"{count:,} strayed on the {side} side" for side in Side if (count := _strayed_rows(found, side))]
     many = f" ({', '.join(who)})" if who else ""
-    told = f"{_samples(transient)} transient{many}: {_both(found)}"
-    return (told,)
+    sentence = f"{_samples(transient)} transient{many}: {_both(found)}"
+    return (sentence,)
 
 
 def _samples(count: int) -> str:

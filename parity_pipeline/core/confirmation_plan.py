@@ -1,8 +1,8 @@
 """Choose which rows are requested again before anything is decided, and in which requests.
 
 Here belongs the bounded choice: failing rows, passing ones for comparison, and the whole requests that held them. A row is
-repeated in the company it was first sent in: a permutation or a fault of load does not show on a text that is asked alone.
-What the repeats come to belongs to `confirmation`.
+repeated in the company it was first sent in: a permutation or a fault of load does not show on a text that is sent alone.
+What the repeats show belongs to `confirmation`.
 """
 
 from collections.abc import Collection, Sequence
@@ -102,7 +102,7 @@ def whole_requests(rows: Sequence[int], samples: int, *, batch: int, in_flight: 
     Args:
         rows: Ordinals of the chosen rows.
         samples: Rows of the whole set.
-        batch: Texts of one request of the side that is asked.
+        batch: Texts of one request of this side.
         in_flight: Requests that the side is sent at the same time.
     """
     wanted = dict.fromkeys(sorted({row // batch for row in rows}))

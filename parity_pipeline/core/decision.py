@@ -62,7 +62,7 @@ def decide(tally: Tally, circumstances: DecisionInputs) -> tuple[Decision, tuple
     different = _difference_reasons(tally, lone_stray=circumstances.lone_stray)
     unproven = [
         *_noise_reasons(tally),
-        *unconfirmed_reasons(tally.confirmation, tally.unconfirmed.total(), tally.not_asked),
+        *unconfirmed_reasons(tally.confirmation, tally.unconfirmed.total(), tally.not_requested),
         *_no_evidence_reasons(tally),
         *_bound_reasons(tally, circumstances),
         *filter(None, [discrimination_reason(circumstances.background, tally.thresholds.cosine)]),

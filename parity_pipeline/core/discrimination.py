@@ -1,4 +1,4 @@
-"""Whether the comparison can tell different texts apart: the cosines of different texts across the sides.
+"""Whether the comparison distinguishes different texts: the cosines of different texts across the sides.
 
 Here belong a bounded sample of rows, the background that it shows, and the rule that holds it against the threshold. A
 model whose different texts lie above the threshold would let a wrong row pass, and so would a side that returns one
@@ -49,7 +49,7 @@ class Background:
     share_at_threshold: float
 
     def share_is_large(self, threshold: float) -> bool:
-        """Tell whether too many pairs reach a threshold; of another one than was counted at, the 95 % point tells."""
+        """Return whether too many pairs reach a threshold; if the share was counted at another one, the 95 % point decides."""
         if self.p95 is None:
             return False
         if threshold != self.threshold:
@@ -72,7 +72,7 @@ class BackgroundSample:
 
     def add(self, rows: ComparedRows, legacy: FetchedRows, candidate: FetchedRows) -> None:
         """Take in the next block: what was compared, and the rows that it was compared from."""
-        # Computed anew for each block, and not kept: a set of a million samples has the same 256 ordinals.
+        # Computed again for each block: a set of a million samples has the same 256 ordinals.
         chosen = np.unique(np.linspace(0, self.samples - 1, min(ROWS, self.samples)).astype(np.int64))
         low, high = np.searchsorted(chosen, [rows.start, rows.start + len(rows)])
         for row in chosen[low:high] - rows.start:

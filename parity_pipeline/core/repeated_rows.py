@@ -5,13 +5,11 @@ Here belongs the step from fetched rows to the records of a confirmation. What t
 
 from collections.abc import Collection, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from parity_pipeline.core.compare import BOTH, ComparedRows, compare
 from parity_pipeline.core.confirmation import Responses
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
 from parity_pipeline.core.outcomes import Outcome, RowStatus
+from parity_pipeline.core.permutation_test import Response
 from parity_pipeline.core.tally import proves_a_difference
 from parity_pipeline.core.thresholds import Thresholds, grade
 
@@ -47,7 +45,7 @@ def responses_of(
     ]
 
 
-def _response(rows: FetchedRows, row: int) -> NDArray[np.float32] | str:
+def _response(rows: FetchedRows, row: int) -> Response:
     if rows.status[row] is not RowStatus.OK:
         return rows.status[row].value
     return rows.values[rows.offsets[row] : rows.offsets[row + 1]]

@@ -26,14 +26,14 @@ from parity_pipeline.core.worst_rows import DIFFERENT, Excuses, JudgedRow, Worst
 MUTUAL = (Outcome.NON_FINITE, Outcome.ZERO_NORM)
 """Outcomes that prove a difference when one side shows them, and nothing when both do."""
 
-NOT_ASKED = "not requested again"
-"""What a failing row is marked with that was beyond the budget of a confirmation."""
+NOT_REQUESTED = "not requested again"
+"""Mark of a failing row that was beyond the budget of a confirmation."""
 
 Flags = NDArray[np.bool_]
 
 
 def proves_a_difference(rows: ComparedRows, index: int) -> bool:
-    """Tell whether a graded row proves a difference; NaN or zeros on both sides prove nothing."""
+    """Return whether a graded row proves a difference; NaN or zeros on both sides prove nothing."""
     outcome = rows.outcomes[index]
     return outcome in DIFFERENT and not (outcome in MUTUAL and rows.sides[index] == BOTH)
 
@@ -117,7 +117,7 @@ class Tally:
         within_noise: Mismatches no further off than the legacy side's own noise explains, waived ones left out.
         unconfirmed: Samples of each outcome that did not persist when they were requested again, and those that were not
             requested where none persists; without those that a waiver or noise takes.
-        not_asked: Those of them that were not requested again.
+        not_requested: Those of them that were not requested again.
         by_category: The counts per category.
         drawn: Random draws of each outcome per category; a text counts as often as it was drawn.
         drawn_waived: Those that a waiver took, per category.
@@ -138,7 +138,7 @@ class Tally:
     waived_mutual: Counter[Outcome] = field(default_factory=Counter[Outcome])
     within_noise: int = 0
     unconfirmed: Counter[Outcome] = field(default_factory=Counter[Outcome])
-    not_asked: int = 0
+    not_requested: int = 0
     by_category: dict[str, Counter[Outcome]] = field(default_factory=dict[str, Counter[Outcome]])
     drawn: dict[str, Counter[Outcome]] = field(default_factory=dict[str, Counter[Outcome]])
     drawn_waived: Counter[str] = field(default_factory=Counter[str])
@@ -212,15 +212,15 @@ class Tally:
         return explained & ~np.logical_or.reduce(fails) if fails else explained
 
     def _unconfirmed(self, rows: ComparedRows, index: int) -> str:
-        """Return why a row is no difference although it fails: a `Persistence`, or that it was not asked; "" for none."""
+        """Return why a failing row does not count as a difference, a `Persistence` or `NOT_REQUESTED`; "" where it does."""
         found = self.confirmation
         if found is None or not proves_a_difference(rows, index):
             return ""
-        asked = next((row for row in found.rows if row.id == rows.ids[index]), None)
-        if asked is None:
+        repeated = next((row for row in found.rows if row.id == rows.ids[index]), None)
+        if repeated is None:
             # Once one row persists, the rows beyond the budget count as before: nothing excuses them.
-            return "" if found.count(Persistence.PERSISTENT) else NOT_ASKED
-        return "" if asked.found is Persistence.PERSISTENT else asked.found.value
+            return "" if found.count(Persistence.PERSISTENT) else NOT_REQUESTED
+        return "" if repeated.found is Persistence.PERSISTENT else repeated.found.value
 
     def _count(self, rows: ComparedRows, index: int, waiver: str | None, unconfirmed: str) -> None:
         outcome, category, drawn = rows.outcomes[index], rows.categories[index], int(rows.drawn[index])
@@ -234,7 +234,7 @@ class Tally:
             self.waived_mutual[outcome] += int(mutual)
         if unconfirmed:
             self.unconfirmed[outcome] += 1
-            self.not_asked += int(unconfirmed == NOT_ASKED)
+            self.not_requested += int(unconfirmed == NOT_REQUESTED)
         if drawn:
             self.drawn.setdefault(category, Counter())[outcome] += drawn
             self.drawn_texts += 1

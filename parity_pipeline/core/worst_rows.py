@@ -31,7 +31,7 @@ class JudgedRow:
         drawn: How often a random draw gave the text, 0 where it was picked.
         waiver: Id of the waiver that covers the row; None where none does.
         within_noise: Below the cosine threshold, and no further off than the legacy side's own noise explains.
-        unconfirmed: What came of requesting the row again where it is then no difference, such as `transient`; else "".
+        unconfirmed: Why the row does not count as a difference after it was requested again, such as `transient`; else "".
     """
 
     ordinal: int
@@ -59,7 +59,7 @@ class JudgedRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Excuses:
-    """Why a row that does not match is no difference; the fields are those of `JudgedRow`."""
+    """Why a row that does not match does not count as a difference; the fields are those of `JudgedRow`."""
 
     waiver: str | None = None
     within_noise: bool = False

@@ -129,8 +129,8 @@ def parity_metadata(header: ParityHeader, path: Path) -> Metadata:
         "outcomes": _counts(header.counts, "outcome"),
         "path": dg.MetadataValue.path(str(path)),
     }
-    if told := background_words(header.background):
-        facts["discrimination"] = told
+    if sentence := background_words(header.background):
+        facts["different texts"] = sentence
     if header.worst_cosine is not None:
         facts["worst cosine"] = header.worst_cosine
         facts["worst sample"] = header.worst_sample
@@ -186,7 +186,7 @@ def confirmation_metadata(found: Confirmation | None, path: Path) -> Metadata:
     """Return what became of the failing rows, how often each side strayed, and what it cost."""
     if found is None:
         return {"failing rows": "none to request again", "path": dg.MetadataValue.path(str(path))}
-    counts = {one.value: found.count(one) for one in Persistence} | {"not requested again": found.not_asked}
+    counts = {one.value: found.count(one) for one in Persistence} | {"not requested again": found.not_requested}
     return {
         "failing rows": _counts(counts, "found"),
         "strays": dg.MetadataValue.md("\n".join(f"- {prose(side.words())}" for side in found.sides)),

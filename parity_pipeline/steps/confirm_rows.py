@@ -115,7 +115,7 @@ def _confirmed(
         responses_of(texts, pairs, failed, run.thresholds),
         threshold=run.thresholds.cosine,
         compared=header.compared,
-        not_asked=failing.total - len(plan.failing),
+        not_requested=failing.total - len(plan.failing),
         requests=[repeated[side].requests for side in Side],
         adjust=_adjusted,
     )
@@ -138,7 +138,7 @@ class _RepeatedSide:
         sent: The texts of whole requests.
         wanted: Places among them of the chosen rows.
         requests: Requests sent so far.
-        error: Why it cannot be used; it is not asked again then.
+        error: Why it cannot be used; no further request is sent then.
     """
 
     gateway: Gateway

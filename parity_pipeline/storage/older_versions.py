@@ -33,7 +33,7 @@ _SINCE_2: Final[Mapping[str, Any]] = {
 _ROW_SINCE_2: Final[Mapping[str, Any]] = {"drawn": 0, "waiver": None, "within_noise": False}
 
 _SINCE_3: Final[Mapping[str, Any]] = {"background": None, "confirmation": None}
-"""Fields that early verdicts of schema 3 do not have."""
+"""Fields that verdicts of schema 1 and 2 do not have."""
 
 _ROW_SINCE_3: Final[Mapping[str, Any]] = {"unconfirmed": ""}
 
@@ -73,7 +73,7 @@ def verdict(value: Json) -> Json:
         msg = f"schema {schema!r}, this parity_pipeline reads 1 to {SCHEMA_VERSION}"
         raise ValueError(msg)
     if schema == SCHEMA_VERSION:
-        return _early_3(value)
+        return value
     if odd := set(value) ^ (_KNOWN if schema == 1 else _KNOWN | set(_SINCE_2)):
         msg = f"missing or unknown fields: {', '.join(sorted(map(repr, odd)))}"
         raise ValueError(msg)
@@ -106,14 +106,6 @@ def verdict(value: Json) -> Json:
         "rows": [{**_ROW_SINCE_2, **_ROW_SINCE_3, **row} for row in old["rows"]],
         **_SINCE_3,
     }
-
-
-def _early_3(value: Json) -> Json:
-    """Return a verdict of schema 3 with the fields that its first form did not know left empty."""
-    counts = value["counts"]
-    apart = {"unconfirmed": 0, **counts["apart"]} if counts["apart"] else counts["apart"]
-    rows = [{**_ROW_SINCE_3, **row} for row in value["rows"]]
-    return {**_SINCE_3, **value, "counts": {**counts, "apart": apart}, "rows": rows}
 
 
 def _thresholds(stored: Json) -> Json:

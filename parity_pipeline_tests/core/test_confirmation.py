@@ -1,5 +1,6 @@
 """Requesting failing rows again: which rows, what the repeats show, and what that means for a verdict."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,8 +12,6 @@ from parity_pipeline.core.confirmation import (
     Confirmation,
     Persistence,
     confirm,
-    distances,
-    permutation_p_value,
     stray_findings,
     unconfirmed_reasons,
 )
@@ -20,20 +19,21 @@ from parity_pipeline.core.confirmation_plan import FAILING, REQUESTS, make_plan,
 from parity_pipeline.core.decision import DecisionInputs, decide
 from parity_pipeline.core.fetched_rows import FetchedRows
 from parity_pipeline.core.outcomes import Decision, Outcome, RowStatus, Side
+from parity_pipeline.core.permutation_test import distances, permutation_p_value
 from parity_pipeline.core.repeated_rows import responses_of
-from parity_pipeline.core.tally import NOT_ASKED, Tally
+from parity_pipeline.core.tally import NOT_REQUESTED, Tally
 from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline.core.verdict_builder import counted_apart
 from parity_pipeline_tests.core.builders import Row, compared, fetched, samples_of
 
-Vector = NDArray[np.float32]
+Vector = list[float]
 PLAIN = Thresholds()
 
 
 def off(cosine: float, axis: int = 1) -> Vector:
     """Return a vector with this cosine to the true one, the first axis; of another axis for another direction."""
-    vector = np.zeros(16, np.float32)
-    vector[0], vector[axis] = cosine, np.sqrt(1 - cosine**2)
+    vector = [0.0] * 16
+    vector[axis], vector[0] = math.sqrt(1 - cosine**2), cosine
     return vector
 
 
@@ -41,8 +41,13 @@ TRUE = off(1.0)
 STRAY, WRONG = off(0.995), off(0.5)
 
 
+def arrays(vectors: Sequence[Vector]) -> list[NDArray[np.float32]]:
+    """Return vectors as they come off the wire."""
+    return [np.array(vector, np.float32) for vector in vectors]
+
+
 def found_for(
-    *rows: tuple[Sequence[Row], Sequence[Row]], not_asked: int = 0, compared_rows: int = 100, passing: int = 0
+    *rows: tuple[Sequence[Row], Sequence[Row]], not_requested: int = 0, compared_rows: int = 100, passing: int = 0
 ) -> Confirmation:
     """Return the confirmation of rows, each with the responses of both sides, the stored one first.
 
@@ -59,7 +64,7 @@ def found_for(
         responses,
         threshold=PLAIN.cosine,
         compared=compared_rows,
-        not_asked=not_asked,
+        not_requested=not_requested,
         requests=(8, 9),
         adjust=adjusted,
     )
@@ -84,9 +89,7 @@ def once(stored: Row, again: Row) -> list[Row]:
     return [stored, *[again] * REPEATS]
 
 
-@pytest.mark.parametrize(
-    "wrong", [STRAY, WRONG, np.zeros(16, np.float32), np.full(16, np.nan, np.float32), off(0.5)[:8], RowStatus.REFUSED]
-)
+@pytest.mark.parametrize("wrong", [STRAY, WRONG, [0.0] * 16, [math.nan] * 16, off(0.5)[:8], RowStatus.REFUSED])
 def test_a_difference_that_comes_back_each_time_is_persistent(wrong: Row) -> None:
     """A wrong direction, zeros, NaN, another dimension and a refusal: each persists without a test when it is exact."""
     row = found_for((all_of(TRUE), all_of(wrong))).rows[0]
@@ -94,7 +97,7 @@ def test_a_difference_that_comes_back_each_time_is_persistent(wrong: Row) -> Non
 
 
 @pytest.mark.parametrize("side", list(Side))
-@pytest.mark.parametrize("stray", [STRAY, np.zeros(16, np.float32), RowStatus.REFUSED])
+@pytest.mark.parametrize("stray", [STRAY, [0.0] * 16, RowStatus.REFUSED])
 def test_a_stored_response_that_strayed_is_transient_and_its_side_is_named(side: Side, stray: Row) -> None:
     """The repeats agree with each other, so the stored response of one side stands apart from its own."""
     strayed, steady = once(stray, TRUE), all_of(TRUE)
@@ -112,14 +115,14 @@ def test_a_row_that_cannot_be_requested_again_stays_persistent() -> None:
     assert (row.between, row.p_value) == (None, None)
 
 
-def scattered(seed: int, cosine: float, around: Vector = TRUE) -> list[Row]:
+def scattered(seed: int, cosine: float, around: Vector | None = None) -> list[Vector]:
     """Return five responses that lie around a vector in random directions, each with this cosine to it."""
     generator = np.random.default_rng(seed)
-    rows: list[Row] = []
+    middle, rows = np.array(around or TRUE), list[Vector]()
     for _ in range(REPEATS + 1):
         side = generator.standard_normal(16)
-        side -= around * (side @ around)
-        rows.append((cosine * around + np.sqrt(1 - cosine**2) * side / np.linalg.norm(side)).astype(np.float32))
+        side -= middle * (side @ middle)
+        rows.append((cosine * middle + np.sqrt(1 - cosine**2) * side / np.linalg.norm(side)).tolist())
     return rows
 
 
@@ -160,10 +163,10 @@ def test_a_difference_that_comes_back_now_and_then(again: int, found: Persistenc
 
 
 def test_the_smallest_p_value_is_one_in_126() -> None:
-    """Five responses a side can be dealt in 252 ways, each with its mirror image; equal responses have a p-value of 1."""
-    apart = distances([TRUE] * 5 + [WRONG] * 5)
+    """Five responses per side can be dealt in 252 ways, each with its mirror image; equal responses have a p-value of 1."""
+    apart = distances(arrays([TRUE] * 5 + [WRONG] * 5))
     assert permutation_p_value(apart, 5) == pytest.approx(1 / 126)
-    assert permutation_p_value(distances([TRUE] * 10), 5) == 1.0
+    assert permutation_p_value(distances(arrays([TRUE] * 10)), 5) == 1.0
 
 
 def test_the_p_value_holds_its_level_without_a_difference() -> None:
@@ -171,7 +174,7 @@ def test_the_p_value_holds_its_level_without_a_difference() -> None:
     low = 0
     for seed in range(400):
         responses = [*scattered(2 * seed, 0.99), *scattered(2 * seed + 1, 0.99)]
-        low += permutation_p_value(distances([np.array(one, np.float32) for one in responses]), 5) <= 0.05
+        low += permutation_p_value(distances(arrays(responses)), 5) <= 0.05
     assert low <= 32
 
 
@@ -182,15 +185,15 @@ def test_the_rate_of_a_side_counts_the_lane_and_every_repeat() -> None:
     assert (found.candidate.strays, found.candidate.responses) == (2, 108)
     assert (found.legacy.strays, found.legacy.low, found.passing) == (0, 0.0, 1)
     assert found.candidate.low < found.candidate.share < found.candidate.high
-    # scipy.stats.binomtest(2, 108).proportion_ci(method="exact")
+    # From binomtest of scipy.stats: 2 of 108, exact.
     assert (found.candidate.low, found.candidate.high) == pytest.approx((0.0022506, 0.0652965), abs=1e-6)
 
 
 def judged(found: Confirmation | None, *, samples: int = 300) -> tuple[Decision, tuple[str, ...], Tally]:
-    """Return the verdict on a set whose first rows fail, as many as were confirmed or not asked."""
-    failing = len(found.rows) + found.not_asked if found else 1
+    """Return the verdict on a set whose first rows fail, as many as were requested again or were left out."""
+    failing = len(found.rows) + found.not_requested if found else 1
     tally = Tally(PLAIN, confirmation=found)
-    tally.add(compared([(TRUE.tolist(), WRONG.tolist())] * failing + [(TRUE.tolist(), TRUE.tolist())] * samples))
+    tally.add(compared([(TRUE, WRONG)] * failing + [(TRUE, TRUE)] * samples))
     return *decide(tally, DecisionInputs(expected=tally.samples)), tally
 
 
@@ -224,13 +227,13 @@ def test_strays_of_the_legacy_side_or_of_both_alike_may_pass_with_a_warning(
     decision, reasons, tally = judged(found)
     assert decision is Decision.PASS
     assert any("differed once, and not when they were requested again" in one for one in reasons)
-    told = stray_findings(found, tally.unconfirmed.total())[0]
-    assert "strayed on the legacy side" in told
-    assert "at 95 % confidence" in told
+    finding = stray_findings(found, tally.unconfirmed.total())[0]
+    assert "strayed on the legacy side" in finding
+    assert "at 95 % confidence" in finding
 
 
 def test_strays_of_one_percent_do_not_pass() -> None:
-    """A legacy side that strays in one response of a hundred is no reference."""
+    """A legacy side that strays in one response of a hundred cannot serve as the reference."""
     decision, reasons, _ = judged(found_for(*[TRANSIENT_LEGACY] * 4, compared_rows=300))
     assert decision is Decision.INCONCLUSIVE
     assert "at most 1 % is allowed" in reasons[0]
@@ -261,11 +264,11 @@ def test_what_the_legacy_side_explains_is_inconclusive() -> None:
 
 def test_failing_rows_beyond_the_budget_cannot_pass_and_do_not_fail_by_themselves() -> None:
     """Where none of the requested rows persists, the others are open; where one does, they count as differences."""
-    decision, reasons, tally = judged(found_for(TRANSIENT_LEGACY, not_asked=2, compared_rows=9000))
+    decision, reasons, tally = judged(found_for(TRANSIENT_LEGACY, not_requested=2, compared_rows=9000))
     assert decision is Decision.INCONCLUSIVE
     assert reasons[0] == "2 failing samples are not requested again; none of the 1 that were fails persistently"
-    assert [row.unconfirmed for row in tally.shown_rows()[:3]].count(NOT_ASKED) in (0, 2)
-    decision, reasons, _ = judged(found_for(LASTING, not_asked=2))
+    assert [row.unconfirmed for row in tally.shown_rows()[:3]].count(NOT_REQUESTED) in (0, 2)
+    decision, reasons, _ = judged(found_for(LASTING, not_requested=2))
     assert decision is Decision.FAIL
     assert reasons[0].startswith("3/303 compared samples < 0.9990")
 

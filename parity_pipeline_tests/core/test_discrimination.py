@@ -81,7 +81,7 @@ def test_one_vector_for_every_text_proves_nothing(count: int) -> None:
     assert discrimination_reason(background_of(rows, rows), LIMIT).startswith("a wrong row would have passed")
 
 
-def test_a_model_that_tells_no_texts_apart_proves_nothing() -> None:
+def test_a_model_whose_texts_are_all_alike_proves_nothing() -> None:
     """A median cosine of 0.9995 between different texts lies above the threshold."""
     rows = list(vectors(200, shared=0.9995))
     reason = discrimination_reason(background_of(rows, rows), LIMIT)
@@ -116,7 +116,7 @@ def test_another_threshold_than_was_counted_at_is_judged_by_the_95_percent_point
 
 
 def test_the_verdict_is_inconclusive_where_a_wrong_row_would_have_passed() -> None:
-    """Five matches of one vector are no pass."""
+    """Five matches of one vector do not pass."""
     pairs: list[tuple[Row, Row]] = [([1.0, 2.0], [1.0, 2.0])] * 5
     tally = Tally(Thresholds())
     tally.add(compared(pairs))

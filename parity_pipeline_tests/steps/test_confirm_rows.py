@@ -49,33 +49,33 @@ def straying(embed: Embed, seed: int, rate: float = RATE) -> Embed:
     """Return an embedder whose responses stray now and then, whatever the text."""
     generator = np.random.default_rng(seed)
 
-    def answer(model: str, texts: Sequence[str]) -> Vectors:
+    def respond(model: str, texts: Sequence[str]) -> Vectors:
         rows = embed(model, texts).astype(np.float64)
         for place in np.flatnonzero(generator.random(len(rows)) < rate):
             rows[place] = strayed(rows[place], generator)
         return rows.astype(np.float32)
 
-    return answer
+    return respond
 
 
 def wrong_for(embed: Embed, wrong: str, cosine: float = STRAY) -> Embed:
     """Return an embedder that is wrong for one text, each time in the same way."""
 
-    def answer(model: str, texts: Sequence[str]) -> Vectors:
+    def respond(model: str, texts: Sequence[str]) -> Vectors:
         rows = embed(model, texts).astype(np.float64)
         for place, text in enumerate(texts):
             if text == wrong:
                 rows[place] = strayed(rows[place], np.random.default_rng(1), cosine)
         return rows.astype(np.float32)
 
-    return answer
+    return respond
 
 
 def once_wrong(embed: Embed, wrong: str) -> Embed:
-    """Return an embedder that is wrong for one text the first time that it is asked."""
+    """Return an embedder that is wrong for one text the first time that it is requested."""
     left = [1]
 
-    def answer(model: str, texts: Sequence[str]) -> Vectors:
+    def respond(model: str, texts: Sequence[str]) -> Vectors:
         rows = embed(model, texts).astype(np.float64)
         if wrong in texts and left:
             left.clear()
@@ -83,7 +83,7 @@ def once_wrong(embed: Embed, wrong: str) -> Embed:
             rows[place] = strayed(rows[place], np.random.default_rng(1))
         return rows.astype(np.float32)
 
-    return answer
+    return respond
 
 
 def block_for(seed: int, size: int = 500) -> SampleBlock:

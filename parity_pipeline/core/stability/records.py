@@ -235,12 +235,17 @@ class Stability:
 
     @property
     def lone_stray(self) -> bool:
-        """Return whether the floor rests on one text, or on fewer than half of the texts: a stray response explains it.
+        """Return whether a single stray response explains the floor.
 
-        A response that strays once spoils one text. A fault of batches, order or load spoils most of them.
+        A response that strays once affects one text and equals that of no other text. A fault of batches, order or load
+        affects half of the texts or more, or moves rows.
         """
-        unstable = {text for one in self.experiments if one.name in OF_THE_FLOOR for text in one.affected}
-        return self.floor is not None and (len(unstable) < 2 or 2 * len(unstable) < self.floor.samples)
+        tried = [one for one in self.experiments if one.name in OF_THE_FLOOR]
+        if self.floor is None or any(one.faults for one in tried):
+            return False
+        texts = {text for one in tried for text in one.affected}
+        unstable = max([len(texts), *(one.affected_texts for one in tried)])
+        return unstable < 2 or 2 * unstable < self.floor.samples
 
     @property
     def completed(self) -> tuple[str, ...]:

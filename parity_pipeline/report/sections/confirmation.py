@@ -38,11 +38,15 @@ def confirmation(verdict: Verdict) -> list[str]:
 
 
 def _overview(found: Confirmation) -> str:
-    asked = f"{numbers.things(len(found.rows), 'failing sample')} and {numbers.things(found.passing, 'passing sample')}"
+    rows = f"{numbers.things(len(found.rows), 'failing sample')} and {numbers.things(found.passing, 'passing sample')}"
     sent = numbers.things(sum(side.requests for side in found.sides), "request")
-    told = f"{asked} were requested {numbers.count(found.repeats)} more times from both sides, {sent} in all."
-    rest = f" {numbers.things(found.not_asked, 'more failing sample')} not requested again." if found.not_asked else ""
-    return told + rest
+    done = f"{rows} were requested {numbers.count(found.repeats)} more times from both sides, {sent} in all."
+    rest = (
+        f" {numbers.things(found.not_requested, 'more failing sample')} not requested again."
+        if found.not_requested
+        else ""
+    )
+    return done + rest
 
 
 def _why(row: ConfirmedRow) -> str:
