@@ -27,6 +27,8 @@ LARGEST_SHARE: Final = 0.05
 _ONE_PAIR: Final = 2
 """Ordered pairs that two texts make. One colliding pair of texts is a collision and not a property of the model."""
 
+_NEAR: Final = 0.99
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Background:
@@ -141,7 +143,12 @@ def background_words(background: Background | None) -> str:
     if background.median is None or background.p95 is None or background.maximum is None:
         return "Different texts: not measured, as fewer than two samples were compared."
     return (
-        f"Different texts: median cosine {background.median:.2f}, 95 % below {background.p95:.2f}, "
+        f"Different texts: median cosine {_short(background.median)}, 95 % below {_short(background.p95)}, "
         f"largest {cosine_text(background.maximum)}; {percent(background.share_at_threshold)} of {background.pairs:,} pairs "
         f"reach {limit_text(background.threshold)}."
     )
+
+
+def _short(cosine: float) -> str:
+    """Return a cosine in two decimals, and one near a threshold in as many as reports use."""
+    return f"{cosine:.2f}" if cosine < _NEAR else cosine_text(cosine)
