@@ -52,10 +52,16 @@ def _response(rows: FetchedRows, row: int) -> Response:
 
 
 def _lacking(rows: ComparedRows, row: int) -> str:
-    """Return which side gave no usable response, and its words; "" where both gave one."""
-    if rows.outcomes[row] is not Outcome.MISSING:
+    """Return why a repeat neither matches nor proves a difference, with the side's words; "" where it does.
+
+    A text that both sides refuse now, or return zeros for, does not show that the stored difference was a stray one.
+    """
+    outcome = rows.outcomes[row]
+    if outcome is Outcome.MATCH or proves_a_difference(rows, row):
         return ""
+    if rows.sides[row] == BOTH:
+        why = f"neither side gave a usable response ({outcome.value.replace('_', ' ')})"
+    else:
+        why = f"the {rows.sides[row]} side gave no usable response"
     words = rows.legacy_errors[row] or rows.candidate_errors[row]
-    sides = "neither side" if rows.sides[row] == BOTH else f"the {rows.sides[row]} side"
-    gave = "gave a usable response" if rows.sides[row] == BOTH else "gave no usable response"
-    return f"{sides} {gave}" + (f" ({words})" if words else "")
+    return f"{why}: {words}" if words else why

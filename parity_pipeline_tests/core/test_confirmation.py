@@ -111,8 +111,16 @@ def test_a_row_that_cannot_be_requested_again_stays_persistent() -> None:
     """A repeat without a usable response speaks for nobody, and the reason is kept."""
     row = found_for((all_of(TRUE), [WRONG, TRUE, TRUE, RowStatus.FAILED, TRUE])).rows[0]
     assert row.found is Persistence.PERSISTENT
-    assert row.why == "could not be requested again: the candidate side gave no usable response (failed: said so)"
+    assert row.why == "could not be requested again: the candidate side gave no usable response: failed: said so"
     assert (row.between, row.p_value) == (None, None)
+
+
+@pytest.mark.parametrize("odd", [RowStatus.REFUSED, RowStatus.FAILED, [0.0] * 16, [math.nan] * 16])
+def test_what_both_sides_withhold_in_a_repeat_excuses_nothing(odd: Row) -> None:
+    """Refusals, failures, zeros or NaN on both sides do not show that the stored difference was a stray one."""
+    row = found_for((once(TRUE, odd), once(WRONG, odd))).rows[0]
+    assert row.found is Persistence.PERSISTENT
+    assert row.why.startswith("could not be requested again: neither side gave a usable response")
 
 
 def scattered(seed: int, cosine: float, around: Vector | None = None) -> list[Vector]:
