@@ -28,7 +28,7 @@ class DecisionInputs:
     Attributes:
         expected: Samples in the stored set.
         pairing_faults: Reasons why the two batches may not be paired.
-        doubts: Reasons why even equal vectors prove nothing, such as an echoed model that was not asked for.
+        caveats: Reasons why even equal vectors prove nothing, such as an echoed model that was not requested.
         required_bound: Share of inputs, in (0, 1), that at most may fail, at `confidence`; None asks for no proof.
         confidence: In (0, 1).
         background: Cosines of different texts across the sides; None where they were not looked at.
@@ -37,43 +37,44 @@ class DecisionInputs:
 
     expected: int
     pairing_faults: Sequence[str] = ()
-    doubts: Sequence[str] = ()
+    caveats: Sequence[str] = ()
     required_bound: float | None = None
     confidence: float = CONFIDENCE_LEVEL
     background: Background | None = None
     lone_stray: bool = False
 
 
-def decide(tally: Tally, circumstances: DecisionInputs) -> tuple[Decision, tuple[str, ...]]:
+def decide(tally: Tally, inputs: DecisionInputs) -> tuple[Decision, tuple[str, ...]]:
     """Decide, and say why, worst reason first.
 
     FAIL when any sample proves a difference that no waiver covers, that the legacy side's noise does not explain and that
     persists when it is requested again, or when the candidate's own noise on several texts proves one. INCONCLUSIVE when
     the batches may not be paired, the counts do not add up, nothing was compared, a sample has no evidence, a side is not
-    repeatable, a wrong row would have passed, the random samples do not prove the required bound, or there is a doubt.
-    PASS WITH WAIVERS when nothing of that holds and a waiver was needed; PASS only when none was. Samples that both sides refuse are then named as a remark. A difference outweighs missing evidence;
-    batches that may not be paired outweigh everything.
+    repeatable, a wrong row would have passed, the random samples do not prove the required bound, or there is a caveat.
+    PASS WITH WAIVERS when none of that holds and a waiver was needed; PASS only when none was. The reasons of both also
+    name samples that both sides refuse, and those that differed once. A difference outweighs missing evidence; batches
+    that may not be paired outweigh everything.
     """
-    if circumstances.pairing_faults:
-        return Decision.INCONCLUSIVE, tuple(circumstances.pairing_faults)
-    if tally.samples != circumstances.expected:
-        lost = f"the counts do not add up: {tally.samples} of {circumstances.expected} samples have an outcome"
+    if inputs.pairing_faults:
+        return Decision.INCONCLUSIVE, tuple(inputs.pairing_faults)
+    if tally.samples != inputs.expected:
+        lost = f"the counts do not add up: {tally.samples} of {inputs.expected} samples have an outcome"
         return Decision.INCONCLUSIVE, (lost,)
-    different = _difference_reasons(tally, lone_stray=circumstances.lone_stray)
+    different = _difference_reasons(tally, lone_stray=inputs.lone_stray)
     unproven = [
         *_noise_reasons(tally),
         *unconfirmed_reasons(tally.confirmation, tally.unconfirmed.total(), tally.not_requested),
         *_no_evidence_reasons(tally),
-        *_bound_reasons(tally, circumstances),
-        *filter(None, [discrimination_reason(circumstances.background, tally.thresholds.cosine)]),
-        *circumstances.doubts,
+        *_bound_reasons(tally, inputs),
+        *filter(None, [discrimination_reason(inputs.background, tally.thresholds.cosine)]),
+        *inputs.caveats,
     ]
     if different:
-        return Decision.FAIL, (*different, *unproven, *_waived_remarks(tally))
+        return Decision.FAIL, (*different, *unproven, *_waived_reasons(tally))
     if unproven:
-        return Decision.INCONCLUSIVE, (*unproven, *_waived_remarks(tally))
+        return Decision.INCONCLUSIVE, (*unproven, *_waived_reasons(tally))
     waived = tally.waived.total()
-    return (Decision.PASS_WITH_WAIVERS if waived else Decision.PASS), (_reached(tally), *_remarks(tally))
+    return (Decision.PASS_WITH_WAIVERS if waived else Decision.PASS), (_reached(tally), *_agreed_reasons(tally))
 
 
 def _reached(tally: Tally) -> str:
@@ -85,7 +86,7 @@ def _reached(tally: Tally) -> str:
     return f"{tally.counts[Outcome.MATCH]}/{tally.compared} samples {', '.join(kept)}"
 
 
-def _remarks(tally: Tally) -> list[str]:
+def _agreed_reasons(tally: Tally) -> list[str]:
     """Return what a reader of a PASS has to know: a text that both sides refuse is parity, but was not compared."""
     count = tally.counts[Outcome.REFUSED_BY_BOTH]
     refused = [f"{count}/{tally.samples} samples are refused by both sides"] if count else []
@@ -93,10 +94,10 @@ def _remarks(tally: Tally) -> list[str]:
     unconfirmed = (
         [f"{again}/{tally.samples} samples differed once, and not when they were requested again"] if again else []
     )
-    return [*_waived_remarks(tally), *unconfirmed, *refused]
+    return [*_waived_reasons(tally), *unconfirmed, *refused]
 
 
-def _waived_remarks(tally: Tally) -> list[str]:
+def _waived_reasons(tally: Tally) -> list[str]:
     taken = [f"{name} ({count})" for name, count in tally.waivers.taken.items() if count]
     if not taken:
         return []
@@ -107,8 +108,8 @@ _WORDS: Final[Mapping[Outcome, str]] = {
     Outcome.DIMENSION_MISMATCH: "have vectors of different dimensions",
     Outcome.NON_FINITE: "hold NaN or infinity on one side alone",
     Outcome.ZERO_NORM: "are zero vectors on one side alone",
-    Outcome.REFUSED_BY_CANDIDATE: "are refused by the candidate and answered by the legacy side",
-    Outcome.REFUSED_BY_LEGACY: "are refused by the legacy side and answered by the candidate",
+    Outcome.REFUSED_BY_CANDIDATE: "are refused by the candidate and embedded by the legacy side",
+    Outcome.REFUSED_BY_LEGACY: "are refused by the legacy side and embedded by the candidate",
 }
 
 
@@ -153,7 +154,7 @@ def _no_evidence_reasons(tally: Tally) -> list[str]:
     reasons: list[str] = []
     missing = tally.counts[Outcome.MISSING] - tally.waived[Outcome.MISSING]
     if missing:
-        reasons.append(f"{missing}/{tally.samples} samples have no usable answer from one side or both")
+        reasons.append(f"{missing}/{tally.samples} samples have no usable vector from one side or both")
     for outcome, words in zip(MUTUAL, ("hold NaN or infinity", "are zero vectors"), strict=True):
         mutual = tally.mutual[outcome] - tally.waived_mutual[outcome]
         if mutual:
@@ -179,12 +180,12 @@ def share_bounds(tally: Tally, confidence: float = CONFIDENCE_LEVEL) -> tuple[Sh
     )
 
 
-def _bound_reasons(tally: Tally, circumstances: DecisionInputs) -> list[str]:
+def _bound_reasons(tally: Tally, inputs: DecisionInputs) -> list[str]:
     """Return why the random samples do not prove the required bound, and how many more would."""
-    required = circumstances.required_bound
+    required = inputs.required_bound
     if required is None:
         return []
-    proven = share_bounds(tally, circumstances.confidence)[0]
+    proven = share_bounds(tally, inputs.confidence)[0]
     if proven.unwaived_bound <= required:
         return []
     more = proven.needed(required)
@@ -200,7 +201,7 @@ def cosine_faults(verdict: Verdict) -> tuple[str, ...]:
     """Return why not every compared sample reaches the cosine threshold; empty when every one does.
 
     Nothing compared is a fault: a check without data has shown nothing. Samples that were not compared, such as refused
-    ones, are no fault of this check; the verdict counts them.
+    ones, do not fail this check; the verdict counts them.
     """
     compared, found = verdict.counts.compared, verdict.measure(Measure.COSINE)
     if not compared:

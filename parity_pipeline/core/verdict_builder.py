@@ -31,12 +31,12 @@ from parity_pipeline.core.worst_rows import DIFFERENT
 
 
 def caveats_of(sides: Iterable[Provenance]) -> tuple[str, ...]:
-    """Return why even equal vectors of these batches prove nothing: another model answered, or a lane gave up."""
+    """Return why even equal vectors of these batches prove nothing: another model was used, or a lane gave up."""
     caveats: list[str] = []
     for batch in sides:
         if fault := echo_fault(batch):
             caveats.append(fault)
-        caveats.extend(f"{batch.side}: {doubt}" for doubt in batch.doubts)
+        caveats.extend(f"{batch.side}: {caveat}" for caveat in batch.doubts)
         if batch.stopped_early:
             caveats.append(f"the {batch.side} lane stopped early: {batch.stopped_early}")
     return tuple(caveats)
@@ -59,19 +59,19 @@ def build_verdict(
     Args:
         tally: The compared rows, all of them; empty where pairing was refused. Waivers and floors are the tally's.
         header: What was paired: sample set, batches, and why they may not be paired.
-        endpoint: What was probed.
+        endpoint: The probe.
         date: Partition date, ISO 8601.
         model: Model name.
         package_version: Version that judges.
         required_bound: Share of inputs, in (0, 1), that at most may fail; None asks for no proof.
         diagnosis: What explains the failing samples; None where no diagnosis was made.
-        stability: What trying each side against itself showed.
+        stability: Results of the repeatability experiments on each side.
     """
     tried = stability or StabilityOfSides()
     inputs = DecisionInputs(
         expected=header.sample_set.samples,
         pairing_faults=header.pairing_faults,
-        doubts=caveats_of(header.sides),
+        caveats=caveats_of(header.sides),
         required_bound=required_bound,
         background=header.background,
         lone_stray=tried.candidate is not None and tried.candidate.lone_stray,

@@ -1,6 +1,6 @@
 """The ledger: every verdict ever given, one line each, only ever appended to.
 
-Here belong appending and reading. Of one endpoint, date and model the newest entry, the last in the file, counts.
+Here belong appending and reading. Of one probe, date and model the newest entry, the last in the file, counts.
 
 A crash or a full disk may leave a last line that stops midway. It never was a verdict, so readers pass over it; the
 next append leaves it in place, ends it with a mark and begins a new line. Any other line that cannot be read is damage
@@ -100,7 +100,7 @@ def _write_all(handle: int, content: bytes) -> None:
 
 
 def _ending(handle: int, size: int) -> bytes:
-    """Return what ends a last line that has no newline: a newline, after the mark where the line is no whole entry."""
+    """Return what ends a last line that has no newline: a newline, after the mark where the line is not a whole entry."""
     if size == 0 or os.pread(handle, 1, size - 1) == b"\n":
         return b""
     tail = _last_line(handle, size)
@@ -135,7 +135,7 @@ def entries(path: Path) -> Iterator[LedgerEntry]:
 
 
 def newest(path: Path) -> list[Verdict]:
-    """Return the verdict that counts for each endpoint, date and model, sorted by these three.
+    """Return the verdict that counts for each probe, date and model, sorted by these three.
 
     Raises:
         ArtifactError: A line is damaged or of another schema.
@@ -145,7 +145,7 @@ def newest(path: Path) -> list[Verdict]:
 
 
 def _torn(line: bytes) -> bool:
-    """Tell whether writing stopped within this line: marked so, or the last one, without newline and not whole."""
+    """Say whether writing stopped within this line: marked so, or the last one, without newline and not whole."""
     unfinished = line.endswith(TORN_MARK + b"\n") or not line.endswith(b"\n")
     return unfinished and not _whole(line)
 
