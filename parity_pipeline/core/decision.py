@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from parity_pipeline.core.confidence import ShareBound, percent
+from parity_pipeline.core.confirmation import unconfirmed_reasons
+from parity_pipeline.core.discrimination import Background, discrimination_reason
 from parity_pipeline.core.limits import CONFIDENCE_LEVEL
 from parity_pipeline.core.number_format import cosine_text, limit_text
 from parity_pipeline.core.outcomes import Decision, Measure, Outcome, Severity
@@ -29,6 +31,8 @@ class DecisionInputs:
         caveats: Reasons why even equal vectors prove nothing, such as an echoed model that was not requested.
         required_bound: Share of inputs, in (0, 1), that at most may fail, at `confidence`; None asks for no proof.
         confidence: In (0, 1).
+        background: Cosines of different texts across the sides; None where they were not looked at.
+        lone_stray: Whether a stray response explains the candidate's noise floor, so that the floor proves no difference.
     """
 
     expected: int
@@ -36,28 +40,33 @@ class DecisionInputs:
     caveats: Sequence[str] = ()
     required_bound: float | None = None
     confidence: float = CONFIDENCE_LEVEL
+    background: Background | None = None
+    lone_stray: bool = False
 
 
 def decide(tally: Tally, inputs: DecisionInputs) -> tuple[Decision, tuple[str, ...]]:
     """Decide, and say why, worst reason first.
 
-    FAIL when any sample proves a difference that no waiver covers and the legacy side's noise does not explain, or when
-    the candidate's own noise proves one. INCONCLUSIVE when the batches may not be paired, the counts do not add up,
-    nothing was compared, a sample has no evidence, a side is not repeatable, the random samples do not prove the
-    required bound, or there is a caveat. PASS WITH WAIVERS when none of that holds and a waiver was needed; PASS only
-    when none was. The reasons of both also name samples that both sides refuse. A difference outweighs missing
-    evidence; batches that may not be paired outweigh everything.
+    FAIL when any sample proves a difference that no waiver covers, that the legacy side's noise does not explain and that
+    persists when it is requested again, or when the candidate's own noise on several texts proves one. INCONCLUSIVE when
+    the batches may not be paired, the counts do not add up, nothing was compared, a sample has no evidence, a side is not
+    repeatable, a wrong row would have passed, the random samples do not prove the required bound, or there is a caveat.
+    PASS WITH WAIVERS when none of that holds and a waiver was needed; PASS only when none was. The reasons of both also
+    name samples that both sides refuse, and those that differed once. A difference outweighs missing evidence; batches
+    that may not be paired outweigh everything.
     """
     if inputs.pairing_faults:
         return Decision.INCONCLUSIVE, tuple(inputs.pairing_faults)
     if tally.samples != inputs.expected:
         lost = f"the counts do not add up: {tally.samples} of {inputs.expected} samples have an outcome"
         return Decision.INCONCLUSIVE, (lost,)
-    different = _difference_reasons(tally)
+    different = _difference_reasons(tally, lone_stray=inputs.lone_stray)
     unproven = [
         *_noise_reasons(tally),
+        *unconfirmed_reasons(tally.confirmation, tally.unconfirmed.total(), tally.not_requested),
         *_no_evidence_reasons(tally),
         *_bound_reasons(tally, inputs),
+        *filter(None, [discrimination_reason(inputs.background, tally.thresholds.cosine)]),
         *inputs.caveats,
     ]
     if different:
@@ -81,7 +90,11 @@ def _agreed_reasons(tally: Tally) -> list[str]:
     """Return what a reader of a PASS has to know: a text that both sides refuse is parity, but was not compared."""
     count = tally.counts[Outcome.REFUSED_BY_BOTH]
     refused = [f"{count}/{tally.samples} samples are refused by both sides"] if count else []
-    return [*_waived_reasons(tally), *refused]
+    again = tally.unconfirmed.total()
+    unconfirmed = (
+        [f"{again}/{tally.samples} samples differed once, and not when they were requested again"] if again else []
+    )
+    return [*_waived_reasons(tally), *unconfirmed, *refused]
 
 
 def _waived_reasons(tally: Tally) -> list[str]:
@@ -100,7 +113,7 @@ _WORDS: Final[Mapping[Outcome, str]] = {
 }
 
 
-def _difference_reasons(tally: Tally) -> list[str]:
+def _difference_reasons(tally: Tally, *, lone_stray: bool) -> list[str]:
     """Return a reason for each outcome that proves a difference, and for a candidate whose own noise does."""
     reasons: list[str] = []
     for outcome in DIFFERENT:
@@ -111,7 +124,7 @@ def _difference_reasons(tally: Tally) -> list[str]:
             reasons.extend(_mismatch_reasons(tally))
         else:
             reasons.append(f"{count}/{tally.samples} samples {_WORDS[outcome]}")
-    proof = tally.floors.instability_proof(tally.thresholds.cosine)
+    proof = "" if lone_stray else tally.floors.instability_proof(tally.thresholds.cosine)
     return [*reasons, proof] if proof else reasons
 
 

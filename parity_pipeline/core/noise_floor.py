@@ -25,8 +25,10 @@ The decision on a whole set, the first line that holds:
     6  else                                                            as without floors
 
 So a legacy side at 0.95 does not excuse a candidate at 0.2, and a clean comparison does not excuse a side that is
-not repeatable. Line 2 needs a measured legacy floor: two vectors of the candidate further apart than both could be
-from vectors of the legacy side that are themselves within its noise (`2 t + 2 a`, `t` the threshold's angle). The
+not repeatable. Line 2 needs more than one text, and half of them (`Stability.lone_stray`): one response in a thousand
+that strays affects one text, and either side may have it. It also needs a measured legacy floor: two vectors of the
+candidate further apart than both could be from vectors of the legacy side that are themselves within its noise
+(`2 t + 2 a`, `t` the threshold's angle). The
 candidate's own noise explains nothing away: callers get that noise too.
 """
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from parity_pipeline.core.compare import ComparedRows
+from parity_pipeline.core.discrimination import Background
 from parity_pipeline.core.outcomes import Outcome
 from parity_pipeline.core.provenance import Provenance, SampleSetIdentity
 
@@ -26,6 +27,7 @@ class ParityHeader:
         counts: Samples of each outcome that occurs.
         worst_cosine: Smallest cosine; None where none was measured.
         worst_sample: Id of that sample, the first one in the set.
+        background: Cosines of different texts across the sides; None where it was not looked at.
     """
 
     sample_set: SampleSetIdentity
@@ -34,6 +36,7 @@ class ParityHeader:
     counts: Mapping[Outcome, int]
     worst_cosine: float | None
     worst_sample: str | None
+    background: Background | None = None
 
     @property
     def compared(self) -> int:
@@ -59,7 +62,11 @@ class ComparisonSummary:
             self.worst_cosine, self.worst_sample = float(rows.cosine[at]), rows.ids[at]
 
     def header(
-        self, sample_set: SampleSetIdentity, sides: tuple[Provenance, Provenance], pairing_faults: tuple[str, ...]
+        self,
+        sample_set: SampleSetIdentity,
+        sides: tuple[Provenance, Provenance],
+        pairing_faults: tuple[str, ...],
+        background: Background | None = None,
     ) -> ParityHeader:
         """Return the header of a file that holds the rows taken in."""
         return ParityHeader(
@@ -69,4 +76,5 @@ class ComparisonSummary:
             counts=dict(sorted(self.counts.items())),
             worst_cosine=self.worst_cosine,
             worst_sample=self.worst_sample,
+            background=background,
         )

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity_pipeline.core.compare import BOTH, ComparedRows
+from parity_pipeline.core.confirmation import Confirmation, Persistence
 from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.metrics import Float64
 from parity_pipeline.core.noise_floor import NoiseFloors
@@ -20,12 +21,41 @@ from parity_pipeline.core.outcomes import GRADED, Measure, Outcome, Severity
 from parity_pipeline.core.thresholds import Thresholds, beyond, grade, values_of
 from parity_pipeline.core.waivers import WaiverAccount
 from parity_pipeline.core.wire_drift import NormRange
-from parity_pipeline.core.worst_rows import JudgedRow, WorstRows
+from parity_pipeline.core.worst_rows import DIFFERENT, Excuses, JudgedRow, WorstRows
 
 MUTUAL = (Outcome.NON_FINITE, Outcome.ZERO_NORM)
 """Outcomes that prove a difference when one side shows them, and nothing when both do."""
 
+NOT_REQUESTED = "not requested again"
+"""Mark of a failing row that was beyond the budget of a confirmation."""
+
 Flags = NDArray[np.bool_]
+
+
+def proves_a_difference(rows: ComparedRows, index: int) -> bool:
+    """Return whether a graded row proves a difference; NaN or zeros on both sides prove nothing."""
+    outcome = rows.outcomes[index]
+    return outcome in DIFFERENT and not (outcome in MUTUAL and rows.sides[index] == BOTH)
+
+
+def waivers_of(
+    account: WaiverAccount, thresholds: Thresholds, rows: ComparedRows, off: Mapping[Measure, Flags]
+) -> Sequence[str | None]:
+    """Return the id of the waiver that takes each row of a graded block, and count it in the account.
+
+    Args:
+        account: The waivers of the model and date.
+        thresholds: Which measures fail a sample.
+        rows: The block.
+        off: Rows beyond the limit of each measure, `thresholds.beyond` of the block.
+    """
+    if not account.concerned:
+        return [None] * len(rows)
+    fails = {measure: off[measure] for measure in off if thresholds.severity(measure) is Severity.FAIL}
+    return [
+        account.take(rows, index, {measure: bool(flags[index]) for measure, flags in fails.items()})
+        for index in range(len(rows))
+    ]
 
 
 @dataclass(slots=True)
@@ -79,11 +109,15 @@ class Tally:
         thresholds: What compared samples are graded against.
         floors: How noisy each side is by itself.
         waivers: The waivers of this model and date, and what they took.
+        confirmation: What requesting failing rows again showed; None where nothing was requested.
         counts: Samples of each outcome, excused ones included.
         mutual: Those of `non_finite` and `zero_norm` in which both sides showed it.
         waived: Samples of each outcome that a waiver took.
         waived_mutual: Those of `mutual` that a waiver took.
         within_noise: Mismatches no further off than the legacy side's own noise explains, waived ones left out.
+        unconfirmed: Samples of each outcome that did not persist when they were requested again, and those that were not
+            requested where none persists; without those that a waiver or noise takes.
+        not_requested: Those of them that were not requested again.
         by_category: The counts per category.
         drawn: Random draws of each outcome per category; a text counts as often as it was drawn.
         drawn_waived: Those that a waiver took, per category.
@@ -97,11 +131,14 @@ class Tally:
     thresholds: Thresholds
     floors: NoiseFloors = field(default_factory=NoiseFloors)
     waivers: WaiverAccount = field(default_factory=WaiverAccount)
+    confirmation: Confirmation | None = None
     counts: Counter[Outcome] = field(default_factory=Counter[Outcome])
     mutual: Counter[Outcome] = field(default_factory=Counter[Outcome])
     waived: Counter[Outcome] = field(default_factory=Counter[Outcome])
     waived_mutual: Counter[Outcome] = field(default_factory=Counter[Outcome])
     within_noise: int = 0
+    unconfirmed: Counter[Outcome] = field(default_factory=Counter[Outcome])
+    not_requested: int = 0
     by_category: dict[str, Counter[Outcome]] = field(default_factory=dict[str, Counter[Outcome]])
     drawn: dict[str, Counter[Outcome]] = field(default_factory=dict[str, Counter[Outcome]])
     drawn_waived: Counter[str] = field(default_factory=Counter[str])
@@ -137,7 +174,7 @@ class Tally:
         """Return how many samples of an outcome prove a difference that nothing excuses."""
         noise = self.within_noise if outcome is Outcome.MISMATCH else 0
         mutual = self.mutual[outcome] - self.waived_mutual[outcome]
-        return self.counts[outcome] - self.waived[outcome] - mutual - noise
+        return self.counts[outcome] - self.waived[outcome] - mutual - noise - self.unconfirmed[outcome]
 
     def add(self, rows: ComparedRows) -> None:
         """Grade the next block and take it in.
@@ -149,26 +186,21 @@ class Tally:
             problem = f"a block that starts at ordinal {rows.start} does not follow {self.samples} samples"
             raise MetricInputError(problem, remedy="Materialize parity again.")
         rows, off = grade(rows, self.thresholds), beyond(self.thresholds, rows)
-        waivers = self._waivers_of(rows, off)
+        waivers = waivers_of(self.waivers, self.thresholds, rows, off)
         waived = np.array([waiver is not None for waiver in waivers], np.bool_)
         noise = self._noise_of(rows, off) & ~waived
+        unconfirmed = [
+            "" if waived[index] or noise[index] else self._unconfirmed(rows, index) for index in range(len(rows))
+        ]
         for index in range(len(rows)):
-            self._count(rows, index, waivers[index])
-            self._worst.offer(rows, index, waiver=waivers[index], within_noise=bool(noise[index]))
+            self._count(rows, index, waivers[index], unconfirmed[index])
+            excuses = Excuses(waiver=waivers[index], within_noise=bool(noise[index]), unconfirmed=unconfirmed[index])
+            self._worst.offer(rows, index, excuses)
         self.within_noise += int(noise.sum())
         for measure, tally in self.measures.items():
-            tally.add(measure, rows, off[measure], waived | noise, waived)
+            tally.add(measure, rows, off[measure], waived | noise | np.array(unconfirmed, np.bool_), waived)
         self._measure(rows)
         self._widen(rows)
-
-    def _waivers_of(self, rows: ComparedRows, off: Mapping[Measure, Flags]) -> Sequence[str | None]:
-        fails = {measure: off[measure] for measure in off if self.thresholds.severity(measure) is Severity.FAIL}
-        return [
-            self.waivers.take(rows, index, {measure: bool(flags[index]) for measure, flags in fails.items()})
-            if self.waivers.concerned
-            else None
-            for index in range(len(rows))
-        ]
 
     def _noise_of(self, rows: ComparedRows, off: Mapping[Measure, Flags]) -> Flags:
         """Return which mismatches are below the cosine threshold alone and explained by the legacy side's noise."""
@@ -179,7 +211,18 @@ class Tally:
         explained = mismatch & self.floors.explains(rows.cosine)
         return explained & ~np.logical_or.reduce(fails) if fails else explained
 
-    def _count(self, rows: ComparedRows, index: int, waiver: str | None) -> None:
+    def _unconfirmed(self, rows: ComparedRows, index: int) -> str:
+        """Return why a failing row does not count as a difference, a `Persistence` or `NOT_REQUESTED`; "" where it does."""
+        found = self.confirmation
+        if found is None or not proves_a_difference(rows, index):
+            return ""
+        repeated = next((row for row in found.rows if row.id == rows.ids[index]), None)
+        if repeated is None:
+            # Once one row persists, the rows beyond the budget count as before: nothing excuses them.
+            return "" if found.count(Persistence.PERSISTENT) else NOT_REQUESTED
+        return "" if repeated.found is Persistence.PERSISTENT else repeated.found.value
+
+    def _count(self, rows: ComparedRows, index: int, waiver: str | None, unconfirmed: str) -> None:
         outcome, category, drawn = rows.outcomes[index], rows.categories[index], int(rows.drawn[index])
         mutual = outcome in MUTUAL and rows.sides[index] == BOTH
         self.counts[outcome] += 1
@@ -189,6 +232,9 @@ class Tally:
         if waiver is not None:
             self.waived[outcome] += 1
             self.waived_mutual[outcome] += int(mutual)
+        if unconfirmed:
+            self.unconfirmed[outcome] += 1
+            self.not_requested += int(unconfirmed == NOT_REQUESTED)
         if drawn:
             self.drawn.setdefault(category, Counter())[outcome] += drawn
             self.drawn_texts += 1

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from parity_pipeline.core.confidence import ShareBound
+from parity_pipeline.core.confirmation import Confirmation
 from parity_pipeline.core.diagnosis.records import Diagnosis
+from parity_pipeline.core.discrimination import Background
 from parity_pipeline.core.hazards.coverage import CaseCoverage
 from parity_pipeline.core.noise_floor import NoiseFloor, NoiseFloors
 from parity_pipeline.core.outcomes import GRADED, Decision, Measure, Outcome, Severity, Side
@@ -39,6 +41,7 @@ class SamplesApart:
         within_noise: Below the cosine threshold, and explained by the legacy side's own noise.
         without_evidence: No usable response of one side, or NaN or zeros on both.
         refused_by_both: Refused by both sides.
+        unconfirmed: Differed in the lane and did not persist when they were requested again.
     """
 
     matched: int
@@ -47,6 +50,7 @@ class SamplesApart:
     within_noise: int
     without_evidence: int
     refused_by_both: int
+    unconfirmed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +183,8 @@ class Verdict:
         drift: The wire drift of the two sides.
         rows: The rows of the report's table; empty in the ledger.
         package_version: Version that judged.
+        background: Cosines of different texts across the sides; None where they were not looked at.
+        confirmation: What requesting failing rows again showed; None where nothing was requested.
         schema: `SCHEMA_VERSION`.
     """
 
@@ -201,6 +207,8 @@ class Verdict:
     drift: tuple[DriftRow, ...]
     rows: tuple[JudgedRow, ...]
     package_version: str
+    background: Background | None = None
+    confirmation: Confirmation | None = None
     schema: Literal[3] = SCHEMA_VERSION
 
     @property

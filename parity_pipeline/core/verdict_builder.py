@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from parity_pipeline.core.confirmation import stray_findings
 from parity_pipeline.core.decision import DecisionInputs, decide, share_bounds
 from parity_pipeline.core.diagnosis.records import Diagnosis
 from parity_pipeline.core.hazards.coverage import cases_exercised
@@ -72,6 +73,8 @@ def build_verdict(
         pairing_faults=header.pairing_faults,
         caveats=caveats_of(header.sides),
         required_bound=required_bound,
+        background=header.background,
+        lone_stray=tried.candidate is not None and tried.candidate.lone_stray,
     )
     decision, reasons = decide(tally, inputs)
     norms = tally.norms()
@@ -93,6 +96,7 @@ def build_verdict(
         reasons=reasons,
         findings=(
             *tally.waivers.findings(complete=not header.pairing_faults and tally.samples == inputs.expected),
+            *stray_findings(tally.confirmation, tally.unconfirmed.total()),
             *tally.floors.instability(tally.thresholds.cosine),
             *(finding.words for one in tried.tried for finding in one.findings),
         ),
@@ -120,6 +124,8 @@ def build_verdict(
         coverage=cases_exercised(tally.by_category, tried.completed),
         drift=wire_drift(header.sides[0].observation, header.sides[1].observation, *norms),
         rows=tally.shown_rows(),
+        background=header.background,
+        confirmation=tally.confirmation,
         package_version=package_version,
     )
 
@@ -135,6 +141,7 @@ def counted_apart(tally: Tally) -> SamplesApart:
         within_noise=tally.within_noise,
         without_evidence=missing + mutual,
         refused_by_both=tally.counts[Outcome.REFUSED_BY_BOTH],
+        unconfirmed=tally.unconfirmed.total(),
     )
 
 

@@ -31,6 +31,7 @@ class JudgedRow:
         drawn: How often a random draw gave the text, 0 where it was picked.
         waiver: Id of the waiver that covers the row; None where none does.
         within_noise: Below the cosine threshold, and no further off than the legacy side's own noise explains.
+        unconfirmed: Why the row does not count as a difference after it was requested again, such as `transient`; else "".
     """
 
     ordinal: int
@@ -53,9 +54,24 @@ class JudgedRow:
     drawn: int = 0
     waiver: str | None = None
     within_noise: bool = False
+    unconfirmed: str = ""
 
 
-def row_of(rows: ComparedRows, index: int, *, waiver: str | None = None, within_noise: bool = False) -> JudgedRow:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Excuses:
+    """Why a row that does not match does not count as a difference; the fields are those of `JudgedRow`."""
+
+    waiver: str | None = None
+    within_noise: bool = False
+    unconfirmed: str = ""
+
+    @property
+    def any(self) -> bool:
+        """Return whether anything excuses the row."""
+        return self.waiver is not None or self.within_noise or bool(self.unconfirmed)
+
+
+def row_of(rows: ComparedRows, index: int, excuses: Excuses) -> JudgedRow:
     """Return one row of a graded block in the form that reports and JSON use."""
     return JudgedRow(
         ordinal=rows.start + index,
@@ -76,8 +92,9 @@ def row_of(rows: ComparedRows, index: int, *, waiver: str | None = None, within_
         legacy_error=rows.legacy_errors[index],
         candidate_error=rows.candidate_errors[index],
         drawn=int(rows.drawn[index]),
-        waiver=waiver,
-        within_noise=within_noise,
+        waiver=excuses.waiver,
+        within_noise=excuses.within_noise,
+        unconfirmed=excuses.unconfirmed,
     )
 
 
@@ -92,7 +109,7 @@ _KINDS = (
     (Outcome.REFUSED_BY_BOTH, False),
     (Outcome.MATCH, False),
 )
-"""Outcome and whether it is excused, by a waiver or by noise, in the order of the table: what fails comes first."""
+"""Outcome and whether it is excused, in the order of the table: what fails comes first."""
 
 
 @dataclass(slots=True)
@@ -101,16 +118,16 @@ class WorstRows:
 
     _heaps: dict[tuple[Outcome, bool], list[_Entry]] = field(default_factory=dict[tuple[Outcome, bool], list[_Entry]])
 
-    def offer(self, rows: ComparedRows, index: int, *, waiver: str | None, within_noise: bool) -> None:
+    def offer(self, rows: ComparedRows, index: int, excuses: Excuses) -> None:
         """Keep a row if it is among the worst of its kind."""
         cosine = rows.cosine[index]
         badness = -float(cosine) if math.isfinite(cosine) else math.inf
-        heap = self._heaps.setdefault((rows.outcomes[index], waiver is not None or within_noise), [])
+        heap = self._heaps.setdefault((rows.outcomes[index], excuses.any), [])
         key = (badness, -(rows.start + index))
         if len(heap) < REPORT_ROWS:
-            heapq.heappush(heap, (*key, row_of(rows, index, waiver=waiver, within_noise=within_noise)))
+            heapq.heappush(heap, (*key, row_of(rows, index, excuses)))
         elif key > heap[0][:2]:
-            heapq.heapreplace(heap, (*key, row_of(rows, index, waiver=waiver, within_noise=within_noise)))
+            heapq.heapreplace(heap, (*key, row_of(rows, index, excuses)))
 
     def worst_cosine(self) -> JudgedRow | None:
         """Return the row with the smallest cosine of all, excused or not; None where none was measured."""

@@ -10,6 +10,7 @@ from parity_pipeline.core.verdict import SCHEMA_VERSION
 from parity_pipeline.defs import checks, metadata
 from parity_pipeline.defs.asset_factory import LANES, STABILITY, AssetFactory, Made, explained, version_of
 from parity_pipeline.defs.partitions import split_key
+from parity_pipeline.steps.confirm_rows import confirm_rows
 from parity_pipeline.steps.context import RunContext
 from parity_pipeline.steps.diagnose_failures import diagnose_failures
 from parity_pipeline.steps.draw_samples import draw_samples
@@ -20,7 +21,7 @@ from parity_pipeline.steps.pair_lanes import pair_lanes
 from parity_pipeline.steps.write_reports import write_report, write_summary
 from parity_pipeline.storage.embeddings_files import KIND as EMBEDDINGS
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile
-from parity_pipeline.storage.evidence_files import STABILITY_VERSION
+from parity_pipeline.storage.evidence_files import CONFIRMATION_VERSION, STABILITY_VERSION
 from parity_pipeline.storage.parity_files import KIND as PARITY
 from parity_pipeline.storage.sample_set_files import KIND as SAMPLES
 from parity_pipeline.storage.sample_set_files import SampleSetFile
@@ -38,7 +39,8 @@ def build_assets(factory: AssetFactory, freshness: dg.FreshnessPolicy, *, stabil
     """
     sides = [embeddings_asset(factory, side) for side in Side]
     sides += [stability_asset(factory, side) for side in Side if stability]
-    diagnosed = (dg.AssetKey("samples"), *LANES, dg.AssetKey("parity"), *(STABILITY if stability else ()))
+    paired = (dg.AssetKey("samples"), *LANES, dg.AssetKey("parity"))
+    diagnosed = (*paired, dg.AssetKey("confirmation"), *(STABILITY if stability else ()))
 
     @factory.asset(
         ["samples"],
@@ -75,6 +77,21 @@ def build_assets(factory: AssetFactory, freshness: dg.FreshnessPolicy, *, stabil
         version = version_of(header.sample_set, *((lane.settings_hash, lane.fetched_to) for lane in header.sides))
         return Made(metadata=metadata.parity_metadata(header, path), data_version=version)
 
+    @factory.asset(
+        ["confirmation"],
+        group="verdicts",
+        kinds={"python", "json"},
+        deps=paired,
+        schema_version=CONFIRMATION_VERSION,
+    )
+    def confirmation(context: dg.AssetExecutionContext, run: Run) -> Made:
+        """Failing rows, requested again from both sides: which differences persist, and which side strays."""
+        day, model = split_key(context.partition_key)
+        with explained():
+            found = confirm_rows(run, day, model)
+        shown = metadata.confirmation_metadata(found, run.layout.confirmation(day, model))
+        return Made(metadata=shown, data_version=version_of(found))
+
     @factory.asset(["diagnosis"], group="verdicts", kinds={"python", "json"}, deps=diagnosed)
     def diagnosis(context: dg.AssetExecutionContext, run: Run) -> Made:
         """Why samples fail: causes in words with evidence, and collisions that one side alone has."""
@@ -87,7 +104,7 @@ def build_assets(factory: AssetFactory, freshness: dg.FreshnessPolicy, *, stabil
         ["verdict"],
         group="verdicts",
         kinds={"python", "json"},
-        deps=[dg.AssetKey("parity"), dg.AssetKey("diagnosis")],
+        deps=[dg.AssetKey("parity"), dg.AssetKey("confirmation"), dg.AssetKey("diagnosis")],
         checks=checks.VERDICT,
         freshness_policy=freshness,
         metadata={"verdict schema": SCHEMA_VERSION},
@@ -123,7 +140,7 @@ def build_assets(factory: AssetFactory, freshness: dg.FreshnessPolicy, *, stabil
         shown = metadata.summary_metadata(verdicts, text, run.layout.summary)
         return Made(metadata=shown, data_version=version_of(text))
 
-    return [samples, *sides, parity, diagnosis, verdict, report, summary]
+    return [samples, *sides, parity, confirmation, diagnosis, verdict, report, summary]
 
 
 def embeddings_asset(factory: AssetFactory, side: Side) -> dg.AssetsDefinition:

@@ -11,7 +11,9 @@ from typing import Any, Final
 
 import dagster as dg
 
+from parity_pipeline.core.confirmation import Confirmation, Persistence
 from parity_pipeline.core.diagnosis.records import Diagnosis
+from parity_pipeline.core.discrimination import background_words
 from parity_pipeline.core.number_format import cosine_text
 from parity_pipeline.core.parity_header import ParityHeader
 from parity_pipeline.core.provenance import Provenance
@@ -127,6 +129,8 @@ def parity_metadata(header: ParityHeader, path: Path) -> Metadata:
         "outcomes": _counts(header.counts, "outcome"),
         "path": dg.MetadataValue.path(str(path)),
     }
+    if sentence := background_words(header.background):
+        facts["different texts"] = sentence
     if header.worst_cosine is not None:
         facts["worst cosine"] = header.worst_cosine
         facts["worst sample"] = header.worst_sample
@@ -176,6 +180,19 @@ def _shown(text: str, path: Path) -> str:
     left_out = len(lines) - _SUMMARY_LINES
     more = ["", f"{things(left_out, 'more line')} in `{path.name}`."] if left_out > 0 else []
     return "\n".join([*lines[:_SUMMARY_LINES], *more])
+
+
+def confirmation_metadata(found: Confirmation | None, path: Path) -> Metadata:
+    """Return what became of the failing rows, how often each side strayed, and what it cost."""
+    if found is None:
+        return {"failing rows": "none to request again", "path": dg.MetadataValue.path(str(path))}
+    counts = {one.value: found.count(one) for one in Persistence} | {"not requested again": found.not_requested}
+    return {
+        "failing rows": _counts(counts, "found"),
+        "strays": dg.MetadataValue.md("\n".join(f"- {prose(side.words())}" for side in found.sides)),
+        "requests": sum(side.requests for side in found.sides),
+        "path": dg.MetadataValue.path(str(path)),
+    }
 
 
 def diagnosis_metadata(found: Diagnosis | None) -> Metadata:

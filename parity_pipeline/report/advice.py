@@ -61,7 +61,10 @@ def _waived(verdict: Verdict) -> tuple[Sentence, ...]:
 
 
 def _by_norms(verdict: Verdict) -> tuple[Sentence, ...]:
-    but = " but the waived ones" if verdict.counts.samples_waived else ""
+    excused = ["the waived ones"] if verdict.counts.samples_waived else []
+    if verdict.counts.apart and verdict.counts.apart.unconfirmed:
+        excused.append("those that differed once")
+    but = f" but {' and '.join(excused)}" if excused else ""
     if not verdict.norms_differ:
         return (
             (

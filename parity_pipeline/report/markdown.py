@@ -14,6 +14,7 @@ from parity_pipeline.report.escape import clipped, code, fenced, prose
 from parity_pipeline.report.numbers import NOTHING
 from parity_pipeline.report.row_view import RowView, errors_of, rows_of
 from parity_pipeline.report.sections.confidence import confidence
+from parity_pipeline.report.sections.confirmation import confirmation
 from parity_pipeline.report.sections.coverage import collisions, coverage
 from parity_pipeline.report.sections.diagnosis import observations, why
 from parity_pipeline.report.sections.headline import counts, findings, opening
@@ -39,6 +40,7 @@ def render_report(verdict: Verdict) -> str:
         opening(verdict),
         why(verdict),
         findings(verdict),
+        confirmation(verdict),
         _flip(verdict),
         counts(verdict),
         measures(verdict),

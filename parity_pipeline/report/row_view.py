@@ -118,7 +118,8 @@ def _outcome(row: JudgedRow) -> str:
         words = f"{words} ({row.side})"
     if row.waiver is not None:
         return f"{words}, waived: {row.waiver}"
-    return f"{words}, within the noise" if row.within_noise else words
+    excuse = "within the noise" if row.within_noise else row.unconfirmed
+    return f"{words}, {excuse}" if excuse else words
 
 
 def errors_of(rows: Sequence[JudgedRow]) -> tuple[ErrorView, ...]:

@@ -75,7 +75,16 @@ def selection_for(side: Side | None, *, redraw: bool, snapshot: bool, stability:
     lanes = [[lane.value, name] for lane in Side if side in (None, lane) for name in per_lane]
     return [
         dg.AssetKey(path)
-        for path in (*samples, *lanes, ["parity"], ["diagnosis"], ["verdict"], ["report"], ["summary"])
+        for path in (
+            *samples,
+            *lanes,
+            ["parity"],
+            ["confirmation"],
+            ["diagnosis"],
+            ["verdict"],
+            ["report"],
+            ["summary"],
+        )
     ]
 
 

@@ -26,7 +26,7 @@ from parity_pipeline.core.waivers import Waiver
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.sources import SourceSpec
 from parity_pipeline.wire.experiments import ExperimentRun, run_experiments
-from parity_pipeline.wire.fetch_lane import LaneResult, embed_texts, fetch_lane, utc_now
+from parity_pipeline.wire.fetch_lane import LaneResult, embed_rows, embed_texts, fetch_lane, utc_now
 from parity_pipeline.wire.progress import Progress
 from parity_pipeline.wire.side_config import SideConfig
 
@@ -112,6 +112,14 @@ class Gateway:
             GatewayError: The side cannot be used at all.
         """
         return embed_texts(self.config(), model, texts, transport=self._network())
+
+    def embed_rows(self, model: str, block: SampleBlock) -> tuple[Sequence[FetchedRows], int]:
+        """Return the rows of a block and how many requests were sent; see `wire.fetch_lane.embed_rows`.
+
+        Raises:
+            GatewayError: The side cannot be used at all.
+        """
+        return embed_rows(self.config(), model, block, transport=self._network())
 
     def _network(self) -> httpx.AsyncBaseTransport | None:
         return self.transport() if self.transport else None

@@ -4,7 +4,7 @@ Here belongs the step from the stored lanes to the core's diagnosis, and the few
 does not respond leaves causes open and fails nothing.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -29,6 +29,7 @@ from parity_pipeline.core.outcomes import Outcome, Side
 from parity_pipeline.core.parity_header import ParityHeader
 from parity_pipeline.core.stability.analysis import for_diagnosis
 from parity_pipeline.core.thresholds import grade
+from parity_pipeline.steps.confirm_rows import stored_confirmation
 from parity_pipeline.steps.context import Gateway, RunContext, stored
 from parity_pipeline.steps.measure_repeatability import stored_repeatability
 from parity_pipeline.storage.atomic import publishing
@@ -85,9 +86,10 @@ def _found(
     model: str,
 ) -> Diagnosis:
     """Return the diagnosis."""
-    failing = _failing_rows(run, parity)
+    confirmation = stored_confirmation(run, header, day, model)
+    failing, excused = _failing_rows(run, parity, confirmation.excuses if confirmation else frozenset())
     batch = max(1, run.gateways[Side.LEGACY].config().batch_texts)
-    chosen = chosen_rows(failing.ordinals, parity.rows, batch=batch, limit=ROWS)
+    chosen = np.setdiff1d(chosen_rows(failing.ordinals, parity.rows, batch=batch, limit=ROWS), excused)
     picked = PickedSamples(chosen)
     for block in samples.blocks():
         picked.add(block)
@@ -113,13 +115,16 @@ def _found(
     return replace(result, failing=failing.total, collisions=collisions_of(legacy, candidate))
 
 
-def _failing_rows(run: RunContext, parity: ParityFile) -> FailingRows:
-    failing = FailingRows(ROWS // 2)
+def _failing_rows(run: RunContext, parity: ParityFile, excuses: Collection[str]) -> tuple[FailingRows, list[int]]:
+    """Return the failing rows, and apart the ordinals of those that did not persist: nothing of theirs is to be explained."""
+    failing, excused = FailingRows(ROWS // 2), list[int]()
     for rows in parity.blocks():
         for index, outcome in enumerate(grade(rows, run.thresholds).outcomes):
-            if outcome not in _AGREEING:
+            if rows.ids[index] in excuses:
+                excused.append(rows.start + index)
+            elif outcome not in _AGREEING:
                 failing.add(rows.start + index)
-    return failing
+    return failing, excused
 
 
 def _other_models(

@@ -11,6 +11,7 @@ from parity_pipeline.core.tally import Tally
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.verdict_builder import build_verdict
 from parity_pipeline.core.waivers import account_for
+from parity_pipeline.steps.confirm_rows import stored_confirmation
 from parity_pipeline.steps.context import RunContext, stored
 from parity_pipeline.steps.measure_repeatability import stored_repeatability
 from parity_pipeline.storage import ledger
@@ -54,7 +55,8 @@ def judge_stored(run: RunContext, day: str, model: str) -> Verdict:
     header = parity.header
     waivers = account_for(run.waivers, model=model, day=date.fromisoformat(day), today=run.now().date())
     stability = stored_repeatability(run, header, day, model)
-    tally = Tally(run.thresholds, floors=stability.floors, waivers=waivers)
+    confirmation = stored_confirmation(run, header, day, model)
+    tally = Tally(run.thresholds, floors=stability.floors, waivers=waivers, confirmation=confirmation)
     for rows in parity.blocks():
         tally.add(rows)
     return build_verdict(

@@ -4,6 +4,7 @@ Here belongs the step between three readers and one writer. Comparing itself bel
 """
 
 from parity_pipeline.core.compare import compare
+from parity_pipeline.core.discrimination import BackgroundSample
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.parity_header import ComparisonSummary, ParityHeader
 from parity_pipeline.core.provenance import SampleSetIdentity, pairing_faults
@@ -32,11 +33,12 @@ def pair_lanes(run: RunContext, day: str, model: str) -> ParityHeader:
     legacy, candidate = (stored(run.layout.embeddings(side, day, model), EmbeddingsFile) for side in Side)
     drawn, sides = samples.header, (legacy.provenance, candidate.provenance)
     faults = pairing_faults(*sides, drawn.hash)
-    summary = ComparisonSummary()
+    summary, different = ComparisonSummary(), BackgroundSample(drawn.samples)
     with publishing(run.layout.parity(day, model)) as draft, ParityWriter(draft) as writer:
         for block in () if faults else paired_blocks(samples, legacy, candidate):
             rows = compare(*block)
             summary.add(rows)
+            different.add(rows, block[1], block[2])
             writer.add(rows)
         identity = SampleSetIdentity(
             hash=drawn.hash,
@@ -44,6 +46,7 @@ def pair_lanes(run: RunContext, day: str, model: str) -> ParityHeader:
             duplicates_dropped=drawn.duplicates_dropped,
             sources=drawn.sources,
         )
-        header = summary.header(identity, sides, faults)
+        background = None if faults else different.background(run.thresholds.cosine)
+        header = summary.header(identity, sides, faults, background)
         writer.finish(header)
     return header

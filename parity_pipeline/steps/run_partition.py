@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.steps.confirm_rows import confirm_rows
 from parity_pipeline.steps.context import RunContext
 from parity_pipeline.steps.diagnose_failures import diagnose_failures
 from parity_pipeline.steps.draw_samples import draw_samples
@@ -18,7 +19,7 @@ from parity_pipeline.steps.pair_lanes import pair_lanes
 
 
 def run_partition(run: RunContext, day: str, model: str, *, run_id: str) -> Verdict:
-    """Draw, fetch and measure both sides, compare, diagnose and judge; return the verdict, which is stored.
+    """Draw, fetch and measure both sides, compare, confirm, diagnose and judge; return the verdict, which is stored.
 
     Args:
         run: What the steps share.
@@ -48,11 +49,12 @@ def ask_sides(run: RunContext, day: str, model: str, sides: Iterable[Side] = tup
 def judge_lanes(
     run: RunContext, day: str, model: str, *, run_id: str, log: Callable[[str], None] = lambda _line: None
 ) -> Verdict:
-    """Compare the stored lanes, diagnose and judge; return the verdict, which is stored.
+    """Compare the stored lanes, confirm what fails, diagnose and judge; return the verdict, which is stored.
 
     Raises:
         ParityError: A file cannot be read or written.
     """
     pair_lanes(run, day, model)
+    confirm_rows(run, day, model)
     diagnose_failures(run, day, model, log)
     return judge_partition(run, day, model, run_id=run_id)

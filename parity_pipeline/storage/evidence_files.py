@@ -1,6 +1,7 @@
-"""Evidence beside the vectors as JSON files: a side's stability, and the diagnosis of a date and model.
+"""Evidence beside the vectors as JSON files: a side's stability, and confirmation and diagnosis of a date and model.
 
-Here belong writing and reading. What they say belongs to `core.stability` and `core.diagnosis`.
+Here belong writing and reading. What they say belongs to `core.stability`,
+`core.confirmation` and `core.diagnosis`.
 """
 
 from dataclasses import dataclass
@@ -9,15 +10,20 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from parity_pipeline.core.confirmation import Confirmation
 from parity_pipeline.core.diagnosis.records import Diagnosis
 from parity_pipeline.core.parity_header import ParityHeader
 from parity_pipeline.core.stability.records import Origin, Stability, StabilityRecord
+from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline.storage import older_versions
 from parity_pipeline.storage.atomic import publish_text
 from parity_pipeline.storage.json_records import RecordKind, json_text, read_document
 
 STABILITY_VERSION: Final = 1
 """Version of a side's stability document. Any change of its fields is a new one."""
+
+CONFIRMATION_VERSION: Final = 1
+"""Version of a confirmation's document. Any change of its fields is a new one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +35,19 @@ class _StabilityFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pair:
-    """What a diagnosis was made from: the sample set, and when both lanes were fetched."""
+    """What a confirmation or diagnosis was made from: the sample set, and when both lanes were fetched."""
 
     sample_set: str
     legacy_fetched: str
     candidate_fetched: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ConfirmationFile:
+    identity: _Pair
+    thresholds: Thresholds
+    confirmation: Confirmation | None
+    schema: Annotated[int, Field(ge=CONFIRMATION_VERSION, le=CONFIRMATION_VERSION)] = CONFIRMATION_VERSION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +60,9 @@ class _DiagnosisFile:
 
 _STABILITY: Final = RecordKind(
     record=_StabilityFile, name="stability", remedy="Materialize that side's stability again."
+)
+_CONFIRMATION: Final = RecordKind(
+    record=_ConfirmationFile, name="confirmation", remedy="Materialize confirmation again."
 )
 _DIAGNOSIS: Final = RecordKind(
     record=_DiagnosisFile,
@@ -72,6 +89,32 @@ def read_stability(path: Path) -> StabilityRecord:
     """
     found = read_document(_STABILITY, path)
     return StabilityRecord(origin=found.origin, stability=found.stability)
+
+
+def write_confirmation(
+    path: Path, confirmation: Confirmation | None, header: ParityHeader, thresholds: Thresholds
+) -> None:
+    """Write the confirmation of a comparison atomically, with what it was made from; None where nothing was requested.
+
+    Raises:
+        ArtifactError: The disk or folder does not take it.
+    """
+    document = _ConfirmationFile(identity=_pair(header), thresholds=thresholds, confirmation=confirmation)
+    publish_text(path, json_text(document, indent=1))
+
+
+def read_confirmation(path: Path, header: ParityHeader, thresholds: Thresholds) -> Confirmation | None:
+    """Return the stored confirmation of a comparison; None where there is none that holds for it.
+
+    One of other lanes says nothing about these, and one under other thresholds was of other failing rows.
+
+    Raises:
+        ArtifactError: The file is damaged or of another schema.
+    """
+    if not path.exists():
+        return None
+    found = read_document(_CONFIRMATION, path)
+    return found.confirmation if (found.identity, found.thresholds) == (_pair(header), thresholds) else None
 
 
 def write_diagnosis(path: Path, diagnosis: Diagnosis | None, header: ParityHeader) -> None:

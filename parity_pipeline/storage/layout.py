@@ -58,6 +58,10 @@ class Layout:
         """Return the compared rows of one date and model."""
         return self.data_dir / "parity" / _partition(date, model) / "parity.parquet"
 
+    def confirmation(self, date: str, model: str) -> Path:
+        """Return the file of what requesting failing rows again showed."""
+        return self.data_dir / "confirmations" / _partition(date, model) / "confirmation.json"
+
     def diagnosis(self, date: str, model: str) -> Path:
         """Return the file of the diagnosis."""
         return self.data_dir / "diagnoses" / _partition(date, model) / "diagnosis.json"

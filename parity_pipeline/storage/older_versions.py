@@ -32,6 +32,11 @@ _SINCE_2: Final[Mapping[str, Any]] = {
 
 _ROW_SINCE_2: Final[Mapping[str, Any]] = {"drawn": 0, "waiver": None, "within_noise": False}
 
+_SINCE_3: Final[Mapping[str, Any]] = {"background": None, "confirmation": None}
+"""Fields that verdicts of schema 1 and 2 do not have."""
+
+_ROW_SINCE_3: Final[Mapping[str, Any]] = {"unconfirmed": ""}
+
 _PROVENANCE_SINCE_1: Final[Mapping[str, Any]] = {
     "stopped_early": "",
     "survey": {},
@@ -82,7 +87,7 @@ def verdict(value: Json) -> Json:
         "counts": {
             "outcomes": old["counts"],
             "by_category": old["by_category"],
-            "apart": old["apart"] or None,
+            "apart": {"unconfirmed": 0, **old["apart"]} if old["apart"] else None,
             "waived": old["waived"],
             "identical": old["identical"],
         },
@@ -98,7 +103,8 @@ def verdict(value: Json) -> Json:
         **{side.value: _side(old, side.value) for side in Side},
         "diagnosis": _diagnosis(old["diagnosis"], looked_at=old["samples"]),
         "coverage": {name: old["coverage"][name] for name in ("exercised", "missing")} if old["coverage"] else None,
-        "rows": [{**_ROW_SINCE_2, **row} for row in old["rows"]],
+        "rows": [{**_ROW_SINCE_2, **_ROW_SINCE_3, **row} for row in old["rows"]],
+        **_SINCE_3,
     }
 
 
@@ -176,4 +182,9 @@ def parity_header(value: Json) -> Json:
         counts[Outcome.COMPARED] = compared
     kept = ("sample_set", "pairing_faults", "worst_cosine", "worst_sample")
     sides = [provenance(side) for side in value["sides"]]
-    return {name: value[name] for name in kept} | {"counts": counts, "sides": sides}
+    return {name: value[name] for name in kept} | {"counts": counts, "sides": sides, "background": None}
+
+
+def early_parity_header(value: Json) -> Json:
+    """Return the header of an early parity file of version 3 with the background, which it did not know, left empty."""
+    return {"background": None, **value}

@@ -33,7 +33,7 @@ KIND: Final = TableKind(
     name="parity",
     version=3,
     header=ParityHeader,
-    older={2: older_versions.parity_header},
+    older={2: older_versions.parity_header, 3: older_versions.early_parity_header},
     schema=pa.schema(
         [
             pa.field("ordinal", pa.int64(), nullable=False),

@@ -145,15 +145,35 @@ def embed_texts(
     Raises:
         GatewayError: The side cannot be used at all.
     """
-    fetched: list[FetchedRows] = []
     block = SampleBlock(0, [sample_id(text) for text in texts], list(texts), [""] * len(texts))
-    once = replace(config, attempts=2, ask_default_model=False, adaptive=False)
-    fetch_lane(once, model, [block], fetched.append, total=len(texts), transport=transport)
+    fetched, _ = embed_rows(config, model, block, transport=transport)
     vectors: list[NDArray[np.float32] | None] = []
     for rows in fetched:
         spans = zip(rows.offsets[:-1], rows.offsets[1:], strict=True)
         vectors.extend(rows.values[low:high].copy() if high > low else None for low, high in spans)
     return vectors
+
+
+def embed_rows(
+    config: SideConfig, model: str, block: SampleBlock, *, transport: httpx.AsyncBaseTransport | None = None
+) -> tuple[Sequence[FetchedRows], int]:
+    """Return the rows of a block, in order, and the number of requests sent; no request is retried more than once.
+
+    Requests are cut as in a lane, and as many are in flight. A confirmation uses it to repeat whole requests.
+
+    Args:
+        config: The side.
+        model: The model of the partition.
+        block: The texts, from ordinal 0 on.
+        transport: Replaces the network.
+
+    Raises:
+        GatewayError: The side cannot be used at all.
+    """
+    fetched: list[FetchedRows] = []
+    once = replace(config, attempts=2, ask_default_model=False, adaptive=False)
+    lane = fetch_lane(once, model, [block], fetched.append, total=len(block), transport=transport)
+    return fetched, lane.requests
 
 
 def run_anywhere(run: Callable[[], Awaitable[Result]]) -> Result:

@@ -37,15 +37,17 @@ def test_the_graph_is_the_documented_one(definitions: dg.Definitions) -> None:
         "legacy/stability": ["samples"],
         "candidate/stability": ["samples"],
         "parity": ["candidate/embeddings", "legacy/embeddings", "samples"],
+        "confirmation": ["candidate/embeddings", "legacy/embeddings", "parity", "samples"],
         "diagnosis": [
             "candidate/embeddings",
             "candidate/stability",
+            "confirmation",
             "legacy/embeddings",
             "legacy/stability",
             "parity",
             "samples",
         ],
-        "verdict": ["diagnosis", "parity"],
+        "verdict": ["confirmation", "diagnosis", "parity"],
         "report": ["verdict"],
         "summary": ["verdict"],
     }
@@ -130,5 +132,14 @@ def test_the_definitions_load_as_a_code_location_does(definitions: dg.Definition
 def test_a_job_for_each_lane_leaves_the_other_and_the_samples_alone(definitions: dg.Definitions, side: Side) -> None:
     """`candidate_again` holds its own lane and what is downstream, so that a backfill of it is one choice in the UI."""
     keys = definitions.resolve_job_def(refetch_job(side)).asset_layer.selected_asset_keys
-    expected = {f"{side}/embeddings", f"{side}/stability", "parity", "diagnosis", "verdict", "report", "summary"}
+    expected = {
+        f"{side}/embeddings",
+        f"{side}/stability",
+        "parity",
+        "confirmation",
+        "diagnosis",
+        "verdict",
+        "report",
+        "summary",
+    }
     assert {key.to_user_string() for key in keys} == expected

@@ -12,7 +12,9 @@ import numpy as np
 
 from parity_pipeline.core.collisions import Collision, OneSided
 from parity_pipeline.core.compare import ComparedRows, compare
+from parity_pipeline.core.confirmation import Confirmation, ConfirmedRow, Persistence, SideStrays
 from parity_pipeline.core.diagnosis.records import Cause, CauseName, Confidence, Diagnosis, Evidence
+from parity_pipeline.core.discrimination import Background
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
 from parity_pipeline.core.noise_floor import floor_of
 from parity_pipeline.core.outcomes import Outcome, RowStatus, Side
@@ -140,6 +142,7 @@ def make_header(**changes: Any) -> ParityHeader:
         "counts": {Outcome.COMPARED: 17, Outcome.REFUSED_BY_BOTH: 3},
         "worst_cosine": 1.0,
         "worst_sample": "2cf24dba5fb0a30e",
+        "background": make_background(),
     }
     return ParityHeader(**{**values, **changes})
 
@@ -159,8 +162,14 @@ def make_verdict(**changes: Any) -> Verdict:
         diagnosis=make_diagnosis(),
         stability=StabilityOfSides(legacy=make_stability(Side.LEGACY)),
     )
+    verdict = replace(verdict, confirmation=make_confirmation(), background=make_background())
     noisy = floor_of(Side.LEGACY, {"repeat": {"a": 0.9999}}, requests=2)
     return replace(verdict, **{"legacy": replace(verdict.legacy, floor=noisy), **changes})
+
+
+def make_background() -> Background:
+    """Return the background of a comparison."""
+    return Background(pairs=20, median=0.25, p95=0.5, maximum=0.75, threshold=0.999, share_at_threshold=0.0)
 
 
 def make_diagnosis() -> Diagnosis:
@@ -186,6 +195,19 @@ def make_diagnosis() -> Diagnosis:
         requests_used=3,
         collisions=(OneSided(side=Side.CANDIDATE, groups=1, pairs=1, listed=groups),),
     )
+
+
+def make_confirmation() -> Confirmation:
+    """Return a confirmation with every kind of row in it."""
+    rows = [
+        ConfirmedRow(
+            id=found.value, found=found, why="why \u202e", strayed=Side.LEGACY if found is Persistence.TRANSIENT else None,
+            failed=1, p_value=0.25, between=0.5, within_legacy=0.0, within_candidate=None,
+        )
+        for found in Persistence
+    ]  # fmt: skip
+    legacy, candidate = (SideStrays(side=side, strays=1, responses=9, low=0.1, high=0.5, requests=8) for side in Side)
+    return Confirmation(rows=tuple(rows), not_requested=2, passing=3, repeats=4, legacy=legacy, candidate=candidate)
 
 
 def make_stability(side: Side = Side.CANDIDATE, *, measured: bool = True) -> Stability:

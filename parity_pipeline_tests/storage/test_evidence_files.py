@@ -1,4 +1,4 @@
-"""The stored form of a side's stability and of a diagnosis."""
+"""The stored form of a side's stability, of a confirmation and of a diagnosis."""
 
 import json
 from collections.abc import Callable
@@ -8,12 +8,27 @@ from typing import Any
 
 import pytest
 
+from parity_pipeline.core.confirmation import Confirmation
 from parity_pipeline.core.diagnosis.records import Diagnosis
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.stability.records import Origin, StabilityRecord
-from parity_pipeline.storage.evidence_files import read_diagnosis, read_stability, write_diagnosis, write_stability
-from parity_pipeline_tests.storage.records import make_diagnosis, make_header, make_provenance, make_stability
+from parity_pipeline.core.thresholds import Thresholds
+from parity_pipeline.storage.evidence_files import (
+    read_confirmation,
+    read_diagnosis,
+    read_stability,
+    write_confirmation,
+    write_diagnosis,
+    write_stability,
+)
+from parity_pipeline_tests.storage.records import (
+    make_confirmation,
+    make_diagnosis,
+    make_header,
+    make_provenance,
+    make_stability,
+)
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -108,3 +123,26 @@ def test_an_odd_diagnosis_is_refused(tmp_path: Path, change: dict[str, Any]) -> 
     with pytest.raises(ArtifactError, match="Materialize diagnosis again") as caught:
         read_diagnosis(path, make_header())
     assert caught.value.place == str(path)
+
+
+@pytest.mark.parametrize("found", [make_confirmation(), None])
+def test_a_confirmation_comes_back_for_its_lanes_and_thresholds(tmp_path: Path, found: Confirmation | None) -> None:
+    """Every record survives; for other lanes or thresholds, or where there is no file, there is no confirmation."""
+    path, header, limits = tmp_path / "c.json", make_header(), Thresholds()
+    assert read_confirmation(path, header, limits) is None
+    write_confirmation(path, found, header, limits)
+    assert read_confirmation(path, header, limits) == found
+    later = make_provenance(fetched_to="2026-05-02T00:00:00Z")
+    other = make_header(sides=(later, make_provenance(Side.CANDIDATE)))
+    assert read_confirmation(path, other, limits) is None
+    assert read_confirmation(path, header, replace(limits, cosine=0.9)) is None
+
+
+@pytest.mark.parametrize("change", [{"schema": 2}, {"confirmation": {}}, {"thresholds": {}}, {"more": 1}])
+def test_an_odd_confirmation_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    """A file that is not exactly a confirmation is an error with a remedy, and excuses nothing."""
+    path = tmp_path / "c.json"
+    write_confirmation(path, make_confirmation(), make_header(), Thresholds())
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), **change}))
+    with pytest.raises(ArtifactError, match="Materialize confirmation again"):
+        read_confirmation(path, make_header(), Thresholds())

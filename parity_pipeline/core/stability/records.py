@@ -234,6 +234,20 @@ class Stability:
     requests: int
 
     @property
+    def lone_stray(self) -> bool:
+        """Return whether a single stray response explains the floor.
+
+        A response that strays once affects one text and equals that of no other text. A fault of batches, order or load
+        affects half of the texts or more, or moves rows.
+        """
+        tried = [one for one in self.experiments if one.name in OF_THE_FLOOR]
+        if self.floor is None or any(one.faults for one in tried):
+            return False
+        texts = {text for one in tried for text in one.affected}
+        unstable = max([len(texts), *(one.affected_texts for one in tried)])
+        return unstable < 2 or 2 * unstable < self.floor.samples
+
+    @property
     def completed(self) -> tuple[str, ...]:
         """Return the names of the experiments in which rows were compared: those that a run has exercised."""
         return tuple(one.name for one in self.experiments if one.rows)

@@ -34,6 +34,7 @@ def apart(samples: int, found: SamplesApart) -> str:
     """Return the counts that stand apart, each sample in one of them; the first three also where they are 0. Raw text."""
     always = {"matched": found.matched, "waived": found.waived, "different": found.different}
     sometimes = {
+        "not confirmed": found.unconfirmed,
         "within noise": found.within_noise,
         "without evidence": found.without_evidence,
         "refused by both": found.refused_by_both,

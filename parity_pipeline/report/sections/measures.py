@@ -7,6 +7,7 @@ than a limit can change. Grading belongs to `core.thresholds`.
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from parity_pipeline.core.discrimination import background_words
 from parity_pipeline.core.outcomes import PASSING, Decision, Measure, Severity
 from parity_pipeline.core.thresholds import passing_text
 from parity_pipeline.core.verdict import MeasureResult, Verdict
@@ -31,8 +32,9 @@ def measures(verdict: Verdict) -> list[str]:
     lines = ["## Measures", "", *table(head, [_row(one, names) for one in verdict.measures], right=(2,)), ""]
     identical = f"{numbers.count(verdict.counts.identical)} of {numbers.things(compared, 'compared pair')}"
     mean = f"Mean cosine {numbers.cosine(verdict.mean_cosine, verdict.threshold)} (informational); identical as float32: {identical}."
-    facts = [passing_limit(verdict), *([mean] if compared else []), norms(verdict)]
-    return [*lines, *(f"- {prose(one)}" for one in facts)]
+    different = background_words(verdict.background)
+    facts = [passing_limit(verdict), different, *([mean] if compared else []), norms(verdict)]
+    return [*lines, *(f"- {prose(one)}" for one in facts if one)]
 
 
 def _row(one: MeasureResult, names: Names) -> Sequence[str]:
@@ -100,7 +102,8 @@ def _passed(verdict: Verdict, found: Sequence[MeasureResult]) -> str:
     waived = verdict.counts.samples_waived
     but = f", with the same {numbers.things(waived, 'sample')} waived" if waived else ""
     if not reached:
-        return "Every sample beyond a limit is waived, so the limits themselves need not move."
+        why = "excused" if verdict.counts.apart and verdict.counts.apart.unconfirmed else "waived"
+        return f"Every sample beyond a limit is {why}, so the limits themselves need not move."
     return f"This date would have passed at {' and '.join(reached)}{but}."
 
 
