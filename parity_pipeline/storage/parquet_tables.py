@@ -271,7 +271,9 @@ class StoredTable(Generic[Header]):
             raise self._fault("was not written by parity_pipeline as such a file")
         readable = (*self.kind.older, self.kind.version)
         if found.get("version") not in readable or not file.schema_arrow.equals(self.kind.schema):
-            numbers = " and ".join(map(str, readable))
+            numbers = (
+                ", ".join(map(str, readable[:-2])) + ", " * (len(readable) > 2) + " and ".join(map(str, readable[-2:]))
+            )
             raise self._fault(f"has schema version {found.get('version')!r}, this parity_pipeline reads {numbers}")
         return text, file.metadata.num_rows
 

@@ -55,7 +55,7 @@ def test_rows_that_do_not_tell_drawn_from_picked_are_refused(tmp_path: Path, mon
             writer.add(make_compared(0, 2))
             writer.finish(make_header())
     with pytest.raises(
-        ArtifactError, match=r"schema version 1, this parity_pipeline reads 2 and 3\. Materialize parity"
+        ArtifactError, match=r"schema version 1, this parity_pipeline reads 2, 3 and 4\. Materialize parity"
     ):
         _ = ParityFile(path).header
 

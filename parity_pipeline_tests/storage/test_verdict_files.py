@@ -17,11 +17,12 @@ Change = Callable[[dict[str, Any]], object]
 
 
 ODD: list[tuple[Change, str]] = [
-    (lambda value: value.update(schema=4), "schema 4, this parity_pipeline reads 1 to 3"),
+    (lambda value: value.update(schema=5), "schema 5, this parity_pipeline reads 1 to 4"),
     (lambda value: value.update(schema=True), "schema True"),
     (lambda value: value.update(schema=None), "schema None"),
     (lambda value: value.pop("schema"), "schema None"),
     (lambda value: value.update(schema=2), "unknown fields: 'apart'"),
+    (lambda value: value.update(schema=3), "unknown fields: 'checks'"),
     (lambda value: value.update(findings={}), "'findings' Input should be a valid array"),
     (lambda value: value.update(more=1), "'more' is unknown"),
     (lambda value: value.update(decision="MAYBE"), "'decision' Input should be 'PASS'"),
