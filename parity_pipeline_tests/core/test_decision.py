@@ -96,7 +96,9 @@ def test_too_small_a_share_compared_is_inconclusive(matches: int, refused: int) 
     """Texts that both sides refuse prove nothing where they are most of the set, as when two back ends have died."""
     decision, told = judged([*[MATCH] * matches, *[(REFUSED, REFUSED)] * refused])
     assert decision is Decision.INCONCLUSIVE
-    assert told.startswith(f"only {matches} of {matches + refused} samples were compared, {refused} are refused by both")
+    assert told.startswith(
+        f"only {matches} of {matches + refused} samples were compared, {refused} are refused by both"
+    )
     assert "at least 50 % have to be" in told
 
 
