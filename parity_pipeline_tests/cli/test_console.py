@@ -66,9 +66,7 @@ def test_waivers_are_counted_beside_the_verdict() -> None:
 
 def test_a_pass_says_how_much_it_proves(tmp_path: Path) -> None:
     """The strength of a pass stands first in the table and has a field of its own in the JSON document."""
-    assert "sampled (50 random texts: at most 5.82 % may differ) 59/59 samples" in _words(
-        _ran(measured_pass()), width=200
-    )
+    assert "sampled (50 random texts: at most 5.82 % may differ)" in _words(_ran(measured_pass()), width=200)
     layout = Layout(data_dir=tmp_path, reports_dir=tmp_path)
     document = json.loads(results_json([_ran(measured_pass()), _ran(mixed())], layout, 1))
     told = [one["strength"] for one in document["results"]]

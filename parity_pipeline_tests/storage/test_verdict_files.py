@@ -156,3 +156,16 @@ def test_a_verdict_of_the_first_schema_is_stored_anew(tmp_path: Path) -> None:
     write_verdict(tmp_path / "v.json", found)
     assert json.loads((tmp_path / "v.json").read_bytes())["schema"] == SCHEMA_VERSION
     assert read_verdict(tmp_path / "v.json") == found
+
+
+def test_a_verdict_of_the_third_schema_is_read(tmp_path: Path) -> None:
+    """A verdict from before there were checks comes back with none, and claims no declared dimension."""
+
+    def earlier(value: dict[str, Any]) -> None:
+        value.update(schema=3)
+        del value["checks"]
+        for side in ("legacy", "candidate"):
+            del value[side]["provenance"]["observation"]["declared_dimension"]
+
+    found = read_verdict(changed(tmp_path, earlier))
+    assert found == dataclasses.replace(make_verdict(), checks=())
