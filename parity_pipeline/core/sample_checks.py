@@ -5,6 +5,7 @@ Here belongs the step from the tally to checks. What they mean for the decision 
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 from parity_pipeline.core.checks import Check, CheckName, CheckSeverity, of_measure
@@ -94,22 +95,22 @@ def _measure(tally: Tally, measure: Measure) -> Check:
     """Return the check of one measure; one without a limit passes, since nothing is asked of it."""
     limit = tally.thresholds.limits().get(measure)
     warns = tally.thresholds.severity(measure) is Severity.WARN
-    common = {"name": of_measure(measure), "severity": _WARN if warns else _FAIL}
+    passed = Check(name=of_measure(measure), severity=_WARN if warns else _FAIL, passed=True, seen="no limit is set")
     if limit is None:
-        return Check(**common, passed=True, seen="no limit is set")
+        return passed
     found = tally.measures[measure]
     if not tally.compared:
-        return Check(**common, passed=None, seen="no sample was compared")
-    # what noise excuses is a check of its own; what a waiver took is named here
+        return replace(passed, passed=None, seen="no sample was compared")
+    # What noise excuses is a check of its own.
     count = found.off if warns else found.failing
     waived = found.waived if not warns and not count else 0
     if not count and not waived:
-        return Check(
-            **common, passed=True, seen=f"{tally.compared - found.off}/{tally.compared} {keeps_words(measure, limit)}"
+        return replace(
+            passed, seen=f"{tally.compared - found.off}/{tally.compared} samples {keeps_words(measure, limit)}"
         )
     worst = None if warns else found.unwaived_worst if count else found.worst
-    return Check(
-        **common,
+    return replace(
+        passed,
         passed=False,
         seen=f"{count or waived}/{tally.compared} compared samples {leaves_words(measure, limit, worst)}",
         remedy=_NORMS if measure is Measure.NORM_RATIO else _FIND_OUT,

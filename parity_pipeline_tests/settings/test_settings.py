@@ -258,7 +258,7 @@ def test_the_files_that_ship_are_accepted(path: Path) -> None:
 
 def test_checks_are_set_by_name(tmp_path: Path) -> None:
     """Severities, the share, accepted echoes and waivers of checks reach what judges; a measure that warns fails no sample."""
-    content = minimal() | {
+    content: dict[str, Any] = minimal() | {
         "checks": {"candidate-load": "warn", "norm-ratio": "fail"},
         "min_compared_share": 0.2,
         "waivers": [{**CHECK_WAIVER, "checks": ["candidate-load"]}],
