@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from parity_pipeline.core.checks import CheckName
+from parity_pipeline.core.checks import Check, CheckName, CheckSeverity
 from parity_pipeline.core.outcomes import Decision
 from parity_pipeline.defs.checks import check_name
 from parity_pipeline.steps import diagnose_failures
@@ -278,3 +278,38 @@ def test_a_diagnosis_that_breaks_does_not_cost_the_verdict(tmp_path: Path, monke
     assert project.run().success
     verdict = read_verdict(project.settings().layout().verdict(DAY, MODEL))
     assert (verdict.decision, verdict.diagnosis) == (Decision.FAIL, None)
+
+
+def test_a_verdict_that_changes_by_itself_warns(tmp_path: Path) -> None:
+    """The same samples and settings with another result than before are a warning; other limits are not the same settings."""
+    project = a_project(tmp_path, candidate=hash_gateway("go", noise=0.5))
+    layout = project.settings().layout()
+
+    def changed() -> Check:
+        checks = read_verdict(layout.verdict(DAY, MODEL)).checks
+        return next(one for one in checks if one.name is CheckName.CHANGED_VERDICT)
+
+    assert project.run().success
+    assert changed().passed
+    project.candidate = hash_gateway("go")
+    result = project.run("candidate/embeddings", "candidate/stability", "parity", "diagnosis", "verdict")
+    assert not checks_of(result)["verdict:changed_verdict"]
+    assert (changed().passed, changed().severity) == (False, CheckSeverity.WARN)
+    assert "the decision was FAIL" in changed().seen
+    assert project.run("verdict").success
+    assert changed().passed
+    project.thresholds = {"cosine": 0.9}
+    project.candidate = hash_gateway("go", noise=0.5)
+    assert project.run("candidate/embeddings", "candidate/stability", "parity", "diagnosis", "verdict").success
+    assert changed().passed
+
+
+def test_checks_of_the_settings_reach_dagster(tmp_path: Path) -> None:
+    """A severity of the settings decides, and is what the UI shows."""
+    project = a_project(tmp_path, more={"checks": {"norm-ratio": "inconclusive", "cosine": "fail"}})
+    result = project.run()
+    verdict = read_verdict(project.settings().layout().verdict(DAY, MODEL))
+    assert verdict.decision is Decision.INCONCLUSIVE
+    found = {one.check_name: one for one in result.get_asset_check_evaluations()}
+    assert (found["norm_ratio"].passed, found["norm_ratio"].severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert found["cosine"].description == next(one.seen for one in verdict.checks if one.name is CheckName.COSINE)
