@@ -1,5 +1,6 @@
 """Settings: what is accepted, what is refused, and in which words."""
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -271,6 +272,14 @@ def test_checks_are_set_by_name(tmp_path: Path) -> None:
     assert judged.accept_echo == {Side.LEGACY: (), Side.CANDIDATE: ("M", "m-2026-*")}
     assert found.judged_thresholds().warn_only == ()
     assert found.waivers[0].checks == (CheckName.CANDIDATE_LOAD,)
+
+
+def test_the_page_of_the_settings_lists_every_check() -> None:
+    """Whoever sets a severity or writes a waiver finds each name in the documentation."""
+    page = (ROOT / "docs" / "settings.md").read_text("utf-8")
+    for name in CheckName:
+        of_side = re.sub(r"^(legacy|candidate)-", "…-", name.value)
+        assert f"| `{name.value}` |" in page or f"| `{of_side}` |" in page
 
 
 def test_one_address_is_accepted_where_it_is_meant(tmp_path: Path) -> None:
