@@ -51,6 +51,8 @@ class CheckName(StrEnum):
     CAVEATS = "caveats"
     LEGACY_OUTAGE = "legacy-outage"
     CANDIDATE_OUTAGE = "candidate-outage"
+    LEGACY_REQUEST_SIZE = "legacy-request-size"
+    CANDIDATE_REQUEST_SIZE = "candidate-request-size"
     LEGACY_DECLARED_DIMENSION = "legacy-declared-dimension"
     CANDIDATE_DECLARED_DIMENSION = "candidate-declared-dimension"
     LEGACY_NORM_CONSISTENCY = "legacy-norm-consistency"
@@ -126,8 +128,8 @@ DESCRIPTIONS: Final[Mapping[CheckName, str]] = {
     CheckName.MAX_ABS_DELTA_RELATIVE: "No element differs by more than its limit, relative to the legacy norm.",
     CheckName.NOT_A_NUMBER: "No vector holds NaN or infinity on one side alone.",
     CheckName.ZERO_VECTOR: "No vector is zero on one side alone.",
-    CheckName.REFUSED_BY_CANDIDATE: "The candidate refuses no text that the legacy side answers.",
-    CheckName.REFUSED_BY_LEGACY: "The legacy side refuses no text that the candidate answers.",
+    CheckName.REFUSED_BY_CANDIDATE: "The candidate refuses no text that the legacy side returns a vector for.",
+    CheckName.REFUSED_BY_LEGACY: "The legacy side refuses no text that the candidate returns a vector for.",
     CheckName.WITHIN_NOISE: "No sample is below the threshold by what the legacy side's own noise explains.",
     CheckName.MISSING: "Every sample has a usable response, or a definite refusal, from both sides.",
     CheckName.NOT_A_NUMBER_ON_BOTH: "No sample holds NaN or infinity on both sides.",
@@ -143,18 +145,19 @@ DESCRIPTIONS: Final[Mapping[CheckName, str]] = {
 
 SIDE_DESCRIPTIONS: Final[Mapping[str, str]] = {
     "noise-floor": "The {side}'s own responses to one text reach the cosine threshold.",
-    "model-echo": "The {side} names the model that it was asked for.",
-    "outage": "The {side} lane ran to its end.",
+    "model-echo": "The model that the {side} echoes is the one that was requested.",
+    "outage": "The lane of the {side} ran to its end.",
+    "request-size": "The {side} accepts requests of the configured size.",
     "declared-dimension": "The dimension that the {side} declares is that of its vectors.",
     "norm-consistency": "The {side}'s vectors are all of unit length, or all are not.",
     "floor-measured": "The {side}'s noise floor was measured after the fetch that it is used for.",
-    "repeats": "The {side} answers the same request with the same vectors.",
-    "batch-sizes": "The {side} answers a text alone and in a batch alike.",
-    "order": "The {side} answers a text alike in whatever order a request holds its texts.",
-    "load": "The {side} answers alike while other requests are in flight.",
+    "repeats": "The {side} returns the same vectors for the same request.",
+    "batch-sizes": "The {side} returns the same vector for a text alone and in a batch.",
+    "order": "The {side} returns the same vectors in whatever order a request holds its texts.",
+    "load": "The {side} returns the same vectors while other requests are in flight.",
     "equal-lengths": "The {side} keeps texts of equal length apart that come at once.",
-    "history": "The {side} answers the same texts alike after other texts came.",
-    "salted": "The {side} answers a new text the first time as it does later.",
+    "history": "The {side} returns the same vectors after other texts came.",
+    "salted": "The {side} returns for a new text the first time what it returns later.",
     "foreign-vectors": "The {side} returns no vectors of another model, such as from a stale cache.",
 }
 """What the checks of one side look at."""
@@ -204,7 +207,7 @@ class CheckSettings:
         severities: Severity of each check that shall not have its default one.
         min_compared_share: Smallest share of samples that must have a cosine, in [0, 1].
         allow_same_origin: Whether both sides may have one address, as when a gateway is compared with itself on purpose.
-        accept_echo: Names, or globs of names, that a side may say it used in place of the one it was asked for.
+        accept_echo: Names, or globs of names, that a side may say it used in place of the one that was requested.
         floors_expected: Whether each side's repeatability is measured, so that a missing noise floor is a gap.
     """
 

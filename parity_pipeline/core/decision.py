@@ -26,9 +26,9 @@ from parity_pipeline.core.sample_checks import (
     evidence_checks,
     ground_checks,
     reached,
-    refused_remarks,
+    mutual_refusals,
     sample_checks,
-    waived_remarks,
+    waived_samples,
 )
 from parity_pipeline.core.side_checks import floor_checks, lane_checks, origin_check, repeatability_checks
 from parity_pipeline.core.stability.records import StabilityOfSides
@@ -67,7 +67,7 @@ def decide(tally: Tally, inputs: DecisionInputs) -> tuple[Decision, tuple[str, .
 
 def decide_over(checks: Sequence[Check], tally: Tally) -> tuple[Decision, tuple[str, ...]]:
     """Decide over the checks of a tally, with what a reader has to know of its samples beside."""
-    return decision_of(checks, reached=(reached(tally),), waived=waived_remarks(tally), refused=refused_remarks(tally))
+    return decision_of(checks, reached=(reached(tally),), waived=waived_samples(tally), refused=mutual_refusals(tally))
 
 
 def checks_of(tally: Tally, inputs: DecisionInputs) -> tuple[Check, ...]:

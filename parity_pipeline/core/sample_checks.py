@@ -92,7 +92,7 @@ def _waivers(tally: Tally, outcome: Outcome, waived: int) -> str:
 
 
 def _measure(tally: Tally, measure: Measure) -> Check:
-    """Return the check of one measure; one without a limit passes, since nothing is asked of it."""
+    """Return the check of one measure; one without a limit passes, since nothing is required of it."""
     limit = tally.thresholds.limits().get(measure)
     warns = tally.thresholds.severity(measure) is Severity.WARN
     passed = Check(name=of_measure(measure), severity=_WARN if warns else _FAIL, passed=True, seen="no limit is set")
@@ -195,13 +195,13 @@ def reached(tally: Tally) -> str:
     return f"{tally.counts[Outcome.MATCH]}/{tally.compared} samples {', '.join(kept)}"
 
 
-def refused_remarks(tally: Tally) -> list[str]:
+def mutual_refusals(tally: Tally) -> list[str]:
     """Return how many texts both sides refuse: parity, but not compared."""
     count = tally.counts[Outcome.REFUSED_BY_BOTH]
     return [f"{count}/{tally.samples} samples are refused by both sides"] if count else []
 
 
-def waived_remarks(tally: Tally) -> list[str]:
+def waived_samples(tally: Tally) -> list[str]:
     """Return how many samples waivers took, and which ones."""
     taken = [f"{name} ({count})" for name, count in tally.waivers.taken.items() if count]
     if not taken:

@@ -1,7 +1,7 @@
 """The checks of each side by itself: repeatability, norms, declared dimension, model echo, outage, and of where both came from.
 
 Here belongs the step from provenances, norms and experiments to checks. What is found on the candidate is its own defect,
-unless the legacy side shows the same; what is found on the legacy side makes the reference doubtful.
+unless the legacy side shows the same; what is found on the legacy side makes the reference unreliable.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,10 @@ EXPERIMENTS: Final[Mapping[str, str]] = {
 }
 """What the check of each experiment is about, by the experiment's name."""
 
-_NOT_TRIED: Final = "this side was not tried against itself"
+_TOO_LARGE: Final = "http_413"
+"""How a lane counts requests that were refused for their size."""
+
+_NOT_TRIED: Final = "the repeatability of this side was not measured"
 
 
 def origin_check(sides: tuple[Provenance, Provenance], settings: CheckSettings) -> Check:
@@ -52,6 +55,7 @@ def lane_checks(
     for side, lane in zip(Side, sides, strict=True):
         yield _echo(side, lane, settings.accept_echo.get(side, ()))
         yield _outage(side, lane)
+        yield _request_size(side, lane, sides[0])
     wrong = {side: _wrong_dimension(lane) for side, lane in zip(Side, sides, strict=True)}
     for side, lane in zip(Side, sides, strict=True):
         yield _declared(side, lane, own=bool(wrong[side]), other=bool(wrong[Side.LEGACY]))
@@ -66,8 +70,8 @@ def _echo(side: Side, lane: Provenance, accepted: tuple[str, ...]) -> Check:
         name=name,
         severity=_INCONCLUSIVE,
         passed=False if fault else True if named else None,
-        seen=fault or ("the model asked for is the one named" if named else f"{side} names no model"),
-        remedy=f"Find out which model answers. If this is the same one, add the name to sides.{side}.accept_echo.",
+        seen=fault or ("the requested model is the one echoed" if named else f"{side} echoes no model"),
+        remedy=f"Find out which model is behind this side. If this is the same one, add the name to sides.{side}.accept_echo.",
         side=side,
     )
 
@@ -84,6 +88,22 @@ def _outage(side: Side, lane: Provenance) -> Check:
     )
 
 
+def _request_size(side: Side, lane: Provenance, legacy: Provenance) -> Check:
+    """Return whether a side took requests of the size that was sent; the candidate has to, where the legacy side does."""
+    refused = lane.errors_by_kind.get(_TOO_LARGE, 0)
+    alone = side is Side.CANDIDATE and not legacy.errors_by_kind.get(_TOO_LARGE, 0)
+    return Check(
+        name=of_side(side, "request-size"),
+        severity=_INCONCLUSIVE if alone else _WARN,
+        passed=not refused,
+        seen=f"the {side} side refused {refused} requests as too large (HTTP 413), and got their texts in smaller ones"
+        if refused
+        else "no request was refused as too large",
+        remedy=f"Raise the limit of the gateway; if callers send less, set sides.{side}.batch_bytes to what they send.",
+        side=side,
+    )
+
+
 def _wrong_dimension(lane: Provenance) -> bool:
     seen = lane.observation
     return bool(seen.declared_dimension and seen.dimension and seen.declared_dimension != seen.dimension)
@@ -91,7 +111,7 @@ def _wrong_dimension(lane: Provenance) -> bool:
 
 def _declared(side: Side, lane: Provenance, *, own: bool, other: bool) -> Check:
     seen = lane.observation
-    told = (
+    words = (
         f"the {side} side declares the dimension {seen.declared_dimension} and returns vectors of {seen.dimension}"
         if own
         else f"vectors of {seen.dimension}, as declared"
@@ -102,7 +122,7 @@ def _declared(side: Side, lane: Provenance, *, own: bool, other: bool) -> Check:
         name=of_side(side, "declared-dimension"),
         severity=_blame(side, shared=other),
         passed=False if own else True if seen.declared_dimension and seen.dimension else None,
-        seen=told,
+        seen=words,
         remedy="Make the gateway declare the dimension of the vectors that it returns.",
         side=side,
     )
@@ -153,7 +173,7 @@ def repeatability_checks(tried: StabilityOfSides, floors: NoiseFloors, *, expect
     Args:
         tried: What trying each side against itself showed.
         floors: The noise floors in use.
-        expected: Whether repeatability is measured, so that a legacy floor that is missing makes the reference doubtful.
+        expected: Whether repeatability is measured, so that a missing legacy floor leaves the reference unreliable.
     """
     for side, floor in ((Side.LEGACY, floors.legacy), (Side.CANDIDATE, floors.candidate)):
         stale = side in tried.stale

@@ -99,7 +99,7 @@ class NormTally:
     def add(self, norms: Float64, waived: Flags) -> None:
         """Take in norms, float64, shape (rows,); those that are NaN, infinite or 0 count for nothing.
 
-        A waiver answers for all of a sample's difference, its norm included, so that waived rows only widen the range.
+        A waiver stands for all of a sample's difference, its norm included, so that waived rows only widen the range.
         """
         known = np.isfinite(norms) & (norms > 0)
         if not known.any():

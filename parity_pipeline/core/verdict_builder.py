@@ -153,7 +153,7 @@ def changed_check(
         seen=f"the last verdict on the same samples and settings differs: {'; '.join(changes)}"
         if changes
         else "the last verdict on the same samples and settings says the same",
-        remedy="If neither gateway was changed since, one of them does not answer alike from run to run.",
+        remedy="If neither gateway was changed since, one of them is not repeatable from run to run.",
     )
 
 

@@ -152,7 +152,7 @@ def newest(path: Path) -> list[Verdict]:
 
 
 def _moment(recorded_at: str) -> datetime:
-    """Return when an entry was appended; a time without a zone is UTC, and one that is no time is the oldest."""
+    """Return when an entry was appended; a time without a zone is UTC, and one that cannot be read is the oldest."""
     try:
         moment = datetime.fromisoformat(recorded_at)
     except ValueError:

@@ -70,29 +70,29 @@ def judged(
 
 
 def nan_in_batches(_step: Step, request: Texts, rows: Rows) -> Rows:
-    """Answer every batch with NaN in its last row, and each text alone rightly."""
+    """Return NaN in the last row of every batch, and the right vector for each text alone."""
     if len(request) > 1:
         rows[-1] = np.nan
     return rows
 
 
 def swapped_in_batches(_step: Step, request: Texts, rows: Rows) -> Rows:
-    """Answer the first two texts of a batch with each other's vectors."""
+    """Return for the first two texts of a batch each other's vectors."""
     return rows[[1, 0, *range(2, len(request))]] if len(request) > 1 else rows
 
 
 def dropped_in_batches(_step: Step, request: Texts, rows: Rows) -> Rows | Response:
-    """Answer batches with one vector too few."""
+    """Return one vector too few for every batch."""
     return Response(status=RowStatus.MALFORMED, words="3 vectors for 4 texts") if len(request) > 2 else rows
 
 
 def refused_in_batches(_step: Step, request: Texts, rows: Rows) -> Rows | Response:
-    """Refuse batches whose texts it answers alone."""
+    """Refuse batches, and no text alone."""
     return Response(status=RowStatus.REFUSED, words="HTTP 500") if len(request) > 2 else rows
 
 
 def stale_cache(_step: Step, request: Texts, _rows: Rows) -> Rows:
-    """Answer texts that were asked before from the cache of another model, and new ones rightly."""
+    """Return another model's vectors from a cache for known texts, and the right ones for new texts."""
     return np.array([vector(text, "m" if "(ref " in text else "another") for text in request])
 
 
@@ -118,7 +118,7 @@ def of_sides(legacy: Distortion, candidate: Distortion) -> StabilityOfSides:
 
 @pytest.mark.parametrize("defect", DEFECTS)
 def test_a_defect_of_the_candidate_alone_fails_it(defect: str) -> None:
-    """What the candidate does wrong by itself is no PASS, however well the fetched samples agree."""
+    """What the candidate does wrong by itself is never a PASS, however well the fetched samples agree."""
     distort, subject = DEFECTS[defect]
     decision, checks = judged(stability=of_sides(honest, distort))
     assert decision is Decision.FAIL
@@ -130,7 +130,7 @@ def test_a_defect_of_the_candidate_alone_fails_it(defect: str) -> None:
 
 @pytest.mark.parametrize("defect", DEFECTS)
 def test_a_defect_of_the_legacy_side_blames_nobody_else(defect: str) -> None:
-    """A reference that is in doubt gives INCONCLUSIVE, also where the candidate shows the very same."""
+    """A reference that is unreliable gives INCONCLUSIVE, also where the candidate shows the very same."""
     distort, subject = DEFECTS[defect]
     for candidate in (honest, distort):
         decision, checks = judged(stability=of_sides(distort, candidate))
@@ -164,7 +164,7 @@ def test_every_experiment_is_a_check_of_its_own() -> None:
 
 @pytest.mark.parametrize("side", Side)
 def test_unit_and_raw_vectors_on_one_side_are_a_mixture(side: Side) -> None:
-    """A single raw row among unit ones fails the candidate, though its direction is right, and makes the legacy doubtful."""
+    """A single raw row among unit ones fails the candidate, though its direction is right, and makes the legacy side unreliable."""
     raw: Row = [13.0, 0.0]
     odd: tuple[Row, Row] = (UNIT, raw) if side is Side.CANDIDATE else (raw, UNIT)
     decision, checks = judged(pairs=[*[MATCH] * 60, odd])
@@ -187,7 +187,7 @@ def test_unit_and_raw_vectors_on_one_side_are_a_mixture(side: Side) -> None:
         [0.5, 1.0, 2.0],
     ],
 )
-def test_norms_of_one_kind_are_no_mixture(norms: list[float]) -> None:
+def test_norms_of_one_kind_pass(norms: list[float]) -> None:
     """Raw norms may spread, around 1 too, and rounded unit vectors stray a little: a side of one kind passes."""
     decision, checks = judged(pairs=[(UNIT, [norm, 0.0]) for norm in norms])
     assert decision is Decision.PASS
@@ -239,10 +239,20 @@ def test_an_echo_can_be_accepted_by_name(echo: str, accepted: tuple[str, ...], e
 
 
 def test_a_side_that_names_no_model_was_not_measured() -> None:
-    """No echo is no evidence for the model, and no doubt."""
+    """Without an echo nothing is known of the model, for or against it."""
     sides = (SIDES[0], replace(SIDES[1], models_echoed={"": 2}))
     decision, checks = judged(sides=sides)
     assert (decision, checks["candidate-model-echo"].passed) == (Decision.PASS, None)
+
+
+def test_requests_that_the_candidate_alone_finds_too_large() -> None:
+    """Callers of the legacy side may send such requests; where both sides refuse them it is parity, and a warning."""
+    legacy, candidate = (replace(lane, errors_by_kind={"http_413": 2}) for lane in SIDES)
+    decision, checks = judged(sides=(SIDES[0], candidate))
+    assert decision is Decision.INCONCLUSIVE
+    assert "sides.candidate.batch_bytes" in checks["candidate-request-size"].remedy
+    for sides in ((legacy, candidate), (legacy, SIDES[1])):
+        assert judged(sides=sides)[0] is Decision.PASS
 
 
 @pytest.mark.parametrize("side", Side)
@@ -282,7 +292,7 @@ def test_the_compared_share_is_a_setting() -> None:
 
 
 def test_a_waiver_names_a_check() -> None:
-    """A finding that someone answers for is a PASS WITH WAIVERS until its day, and the waiver is not called idle."""
+    """A finding that someone takes responsibility for is a PASS WITH WAIVERS until its day, and the waiver is not called idle."""
     found = of_sides(honest, nan_in_batches)
     decision, checks = judged(stability=found, waivers=[named("candidate-batch-sizes")])
     assert decision is Decision.PASS_WITH_WAIVERS

@@ -210,7 +210,7 @@ def test_the_counts_name_every_outcome_of_a_verdict() -> None:
 
 
 def test_the_checks_repeat_the_verdict() -> None:
-    """What the checks of cosine and norms say is what the verdict counted, under its limits; no data is no pass."""
+    """What the checks of cosine and norms say is what the verdict counted, under its limits; without data neither passes."""
     found = checks(concluded([MATCH, (ONE, [0.9, math.sqrt(0.19)]), (ONE, [13.0, 0.0])]))
     cosine, norms = found[CheckName.COSINE], found[CheckName.NORM_RATIO]
     assert (cosine.passed, cosine.seen) == (False, "1/3 compared samples < 0.9990, the worst 0.899999")

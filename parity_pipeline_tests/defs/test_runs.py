@@ -250,7 +250,7 @@ def test_a_diagnosis_of_other_batches_is_not_believed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("untried", "expected"), [("legacy", Decision.INCONCLUSIVE), ("candidate", Decision.PASS)])
 def test_a_side_that_cannot_be_tried_still_gets_its_verdict(tmp_path: Path, untried: str, expected: Decision) -> None:
-    """A gateway that refuses the texts of the experiments has no floor, and the date its verdict; a reference without one is doubtful."""
+    """A gateway that refuses the texts of the experiments has no floor, and the date its verdict; a reference without one is unreliable."""
     sides = {"legacy": hash_gateway("rust"), "candidate": hash_gateway("go")}
     straight = sides[untried].embed
 

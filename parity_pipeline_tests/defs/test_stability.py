@@ -78,7 +78,7 @@ def test_a_lane_that_is_fetched_again_is_tried_again(side: Side | None) -> None:
 
 
 def test_a_floor_from_before_the_fetch_judges_nothing(tmp_path: Path) -> None:
-    """A lane that was fetched again alone has no noise floor until its repeatability is measured anew."""
+    """A lane that was fetched again alone has no noise floor until its repeatability is measured again."""
     project = Project(tmp_path, hash_gateway("rust"), hash_gateway("go"))
     assert project.run().success
     layout = project.settings().layout()

@@ -42,16 +42,16 @@ def _row(one: Check) -> Sequence[str]:
 def unmeasured(verdict: Verdict) -> str:
     """Return in one line what nothing was measured for; "" where all was, or where nothing could be. Raw text.
 
-    A side that was not tried against itself is one thing and not a dozen.
+    A side whose repeatability was not measured is one thing and not a dozen.
     """
     if any(one.stands for one in verdict.checks if one.name in GROUND):
         return ""
     names = [one.name for one in verdict.checks if one.passed is None]
-    told: list[str] = []
+    shown: list[str] = []
     for side in Side:
         whole = {of_side(side, subject) for subject in (*EXPERIMENTS.values(), "foreign-vectors", "noise-floor")}
         if whole <= set(names):
-            told.append(f"repeatability of the {side} side")
+            shown.append(f"repeatability of the {side} side")
             names = [name for name in names if name not in whole]
-    told += [name.value for name in names if name is not CheckName.COMPARED_SHARE]
-    return f"Nothing was measured for: {', '.join(told)}." if told else ""
+    shown += [name.value for name in names if name is not CheckName.COMPARED_SHARE]
+    return f"Nothing was measured for: {', '.join(shown)}." if shown else ""
