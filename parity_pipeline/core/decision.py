@@ -25,8 +25,8 @@ from parity_pipeline.core.sample_checks import (
     bound_check,
     evidence_checks,
     ground_checks,
-    reached,
     mutual_refusals,
+    reached,
     sample_checks,
     waived_samples,
 )
