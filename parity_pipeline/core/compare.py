@@ -66,7 +66,7 @@ class ComparedRows:
     drawn: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
 
     def __post_init__(self) -> None:
-        """Fill in that nothing was drawn at random, the answer that claims least."""
+        """Fill in that nothing was drawn at random, which claims least."""
         if not len(self.drawn):
             object.__setattr__(self, "drawn", np.zeros(len(self.ids), np.int32))
 
@@ -180,13 +180,13 @@ class _Measured:
 
 
 def _vector_lengths(side: FetchedRows) -> NDArray[np.int32]:
-    """Return the length of each row's vector; 0 for a row that is not OK, whose numbers, if any, are no evidence."""
+    """Return the length of each row's vector; 0 for a row that is not OK, whose numbers, if any, prove nothing."""
     usable = np.array([status is RowStatus.OK for status in side.status], np.bool_)
     return np.where(usable, side.dimensions(), np.int32(0)).astype(np.int32, copy=False)
 
 
 def _matrix(side: FetchedRows, rows: NDArray[np.intp], dimension: int) -> Matrix32:
-    """Return the vectors of some rows of one dimension as a (rows, dimension) matrix; a view where all rows are asked."""
+    """Return the vectors of some rows of one dimension as a (rows, dimension) matrix; a view for all rows."""
     if len(rows) == len(side):
         return side.values.reshape(-1, dimension)
     return side.values[side.offsets[rows][:, None] + np.arange(dimension)]

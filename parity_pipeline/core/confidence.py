@@ -88,7 +88,7 @@ def clean_needed(bound: float, confidence: float = CONFIDENCE_LEVEL, *, failures
 class ShareBound:
     """What the random samples of one category, or of all, allow to be said of the inputs they were drawn from.
 
-    A trial is one random draw whose text at least one side answered. It is clean where the outcome is a match; a
+    A trial is one random draw whose text is not refused by both sides. It is clean where the outcome is a match; a
     difference, a waived one and one without evidence are not, since each of them may be an input that fails.
 
     Attributes:
@@ -153,13 +153,14 @@ class ShareBound:
             return "no random sample was compared, so nothing is known about other inputs"
         clean = self.trials - self.failures
         sure = f"at {percent(self.confidence)} confidence"
-        told = f"{clean:,} of {self.trials:,} random samples are clean: at most {percent(self.bound)} of such inputs may fail, {sure}"
+        share = f"at most {percent(self.bound)} of such inputs may fail"
+        sentence = f"{clean:,} of {self.trials:,} random samples are clean: {share}, {sure}"
         if self.waived:
-            told += f"; without the {self.waived:,} waived ones at most {percent(self.unwaived_bound)}"
+            sentence += f"; without the {self.waived:,} waived ones at most {percent(self.unwaived_bound)}"
         more = self.needed(goal)
         if not more:
-            return told
-        return f"{told}; {more:,} more clean samples ({self.trials + more:,} in all) would make it {percent(goal)}"
+            return sentence
+        return f"{sentence}; {more:,} more clean samples ({self.trials + more:,} in all) would make it {percent(goal)}"
 
 
 def percent(share: float) -> str:

@@ -42,7 +42,7 @@ class DecisionInputs:
     Attributes:
         expected: Samples in the stored set.
         pairing_faults: Reasons why the two batches may not be paired.
-        doubts: Further reasons why even equal vectors prove nothing.
+        caveats: Further reasons why even equal vectors prove nothing.
         required_bound: Share of inputs, in (0, 1), that at most may fail, at `confidence`; None asks for no proof.
         confidence: In (0, 1).
         sides: Where the legacy and the candidate lane came from; None where that is not looked at.
@@ -52,7 +52,7 @@ class DecisionInputs:
 
     expected: int
     pairing_faults: Sequence[str] = ()
-    doubts: Sequence[str] = ()
+    caveats: Sequence[str] = ()
     required_bound: float | None = None
     confidence: float = CONFIDENCE_LEVEL
     sides: tuple[Provenance, Provenance] | None = None
@@ -105,13 +105,13 @@ def _measured(tally: Tally, inputs: DecisionInputs) -> Iterator[Check]:
 
 
 def _caveats(inputs: DecisionInputs) -> Check:
-    of_sides = [f"{lane.side}: {doubt}" for lane in inputs.sides or () for doubt in lane.doubts]
-    doubts = [*of_sides, *inputs.doubts]
+    of_sides = [f"{lane.side}: {caveat}" for lane in inputs.sides or () for caveat in lane.doubts]
+    caveats = [*of_sides, *inputs.caveats]
     return Check(
         name=CheckName.CAVEATS,
         severity=CheckSeverity.INCONCLUSIVE,
-        passed=not doubts,
-        seen="; ".join(doubts) or "nothing beside the vectors speaks against them",
+        passed=not caveats,
+        seen="; ".join(caveats) or "nothing beside the vectors speaks against them",
         remedy="Find out what the gateway returned there; its log has the request ids.",
     )
 

@@ -1,12 +1,12 @@
-"""The noise floor of each side: how far its own answers for one text lie apart, and what that explains.
+"""The noise floor of each side: how much its responses to one text differ, and what that explains.
 
-Here belong the record that measuring a side's stability comes to, and the rule that holds a difference against it.
+Here belong the record of a side's measured stability, and the rule that compares a difference with it.
 How stability is measured belongs to the asset that does, which decision it leads to belongs to `decision`.
 
-Angles decide, because angles add up and cosines do not. Every answer of a side was seen within the angle `a` of that
-side's answer to the text alone, so two of its answers lie at most `2 a` apart (triangle inequality on the sphere).
+Angles decide, because angles add up and cosines do not. Every vector of a side was seen within the angle `a` of
+its vector for the text alone, so two of its vectors lie at most `2 a` apart (triangle inequality on the sphere).
 
-What one sample comes to, `T` being the cosine threshold and `E` the cosine of twice the legacy floor's angle:
+The outcome of one sample, `T` being the cosine threshold and `E` the cosine of twice the legacy floor's angle:
 
     cosine >= T                                   match
     cosine < T, legacy floor not measured         fails
@@ -14,10 +14,10 @@ What one sample comes to, `T` being the cosine threshold and `E` the cosine of t
     cosine < T, cosine >= E                       within the noise: no match, and no proof against the candidate
     beyond another limit that fails a sample      fails: the floor is one of directions and explains nothing else
 
-What a whole set comes to, the first line that holds:
+The decision on a whole set, the first line that holds:
 
     1  any sample fails                                                FAIL
-    2  the candidate is so unstable that one of its own answers must
+    2  the candidate is so unstable that one of its own vectors must
        be below T                                                      FAIL
     3  the legacy floor is below T                                     INCONCLUSIVE
     4  any sample is within the noise                                  INCONCLUSIVE
@@ -25,8 +25,8 @@ What a whole set comes to, the first line that holds:
     6  else                                                            as without floors
 
 So a legacy side at 0.95 does not excuse a candidate at 0.2, and a clean comparison does not excuse a side that is
-not repeatable. Line 2 needs a measured legacy floor: two answers of the candidate further apart than both could be
-from answers of the legacy side that are themselves within its noise (`2 t + 2 a`, `t` the threshold's angle). The
+not repeatable. Line 2 needs a measured legacy floor: two vectors of the candidate further apart than both could be
+from vectors of the legacy side that are themselves within its noise (`2 t + 2 a`, `t` the threshold's angle). The
 candidate's own noise explains nothing away: callers get that noise too.
 """
 
@@ -53,9 +53,9 @@ class NoiseFloor:
 
     Attributes:
         side: Which side.
-        worst: 1 - cosine of the worst pair of an answer and the same text's answer alone, in [0, 2].
+        worst: 1 - cosine of the worst pair of a vector and the same text's vector alone, in [0, 2].
         by_experiment: The same of each experiment, such as `repeat`, `batch of 32` or `concurrency 8`.
-        samples: Distinct texts asked, 1 or more.
+        samples: Distinct texts sent, 1 or more.
         requests: Requests sent.
         worst_sample: Id of the text of the worst pair; None where all pairs are equal.
         worst_experiment: The experiment of the worst pair; "" likewise.
@@ -93,7 +93,7 @@ class NoiseFloor:
 
 
 def floor_of(side: Side, pairs: Mapping[str, Mapping[str, float]], *, requests: int) -> NoiseFloor:
-    """Return the floor of a side from the cosine of each text's answer against its answer alone.
+    """Return the floor of a side from the cosines of each text's vectors with its vector alone.
 
     Args:
         side: Which side.
@@ -146,7 +146,7 @@ class NoiseFloors:
         return 2 * cosine * cosine - 1 if cosine > 0 else -1.0
 
     def explains(self, cosine: Float64) -> NDArray[np.bool_]:
-        """Tell which cosines the legacy side's own noise explains; NaN is never explained. Shape (rows,)."""
+        """Return which cosines the legacy side's own noise explains; NaN is never explained. Shape (rows,)."""
         return cosine >= self.explained_from
 
     def instability_proof(self, threshold: float) -> str:

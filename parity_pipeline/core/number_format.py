@@ -1,6 +1,6 @@
 """The printed form of a cosine and of its limit, which reasons, reports and terminals must not round differently.
 
-Here belong the two numbers that a verdict hangs on. Every other number format belongs to `report.numbers`.
+Here belong the two numbers that a verdict depends on. Every other number format belongs to `report.numbers`.
 """
 
 from decimal import ROUND_FLOOR, Decimal
@@ -55,7 +55,7 @@ def floored(value: Decimal, decimals: int) -> str:
 
 
 def _prints_as_one(value: float, limit: float | None) -> bool:
-    """Tell whether a cosine below 1 is 1 but for what storing it lost, and reaches its limit."""
+    """Return whether a cosine below 1 is 1 but for what storing it lost, and reaches its limit."""
     exact = _exact(value)
     return exact < 1 <= exact + _STORAGE_LOSS and (limit is None or exact >= _exact(limit))
 

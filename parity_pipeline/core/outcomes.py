@@ -21,11 +21,11 @@ class RowStatus(StrEnum):
     OK = "ok"
     """A vector came back. It may still hold NaN or be zero; that is judged, not fetched."""
     REFUSED = "refused"
-    """The side answered for this sample alone, and the answer was a definite no (a 4xx, or a 500 that stays)."""
+    """The side refused this sample when it was sent alone (a 4xx, or a 500 that stays)."""
     FAILED = "failed"
-    """No definite answer: unreachable, timed out, overloaded after every retry. This is no evidence either way."""
+    """No definite response: unreachable, timed out, overloaded after every retry. This proves nothing either way."""
     MALFORMED = "malformed"
-    """An answer with status 200 that does not hold one vector for this sample: short, ragged, empty, not numbers."""
+    """A response with status 200 that does not hold one vector for this sample: short, ragged, empty, not numbers."""
 
 
 class Outcome(StrEnum):
@@ -65,7 +65,7 @@ class Decision(StrEnum):
 
 
 PASSING: Final = (Decision.PASS, Decision.PASS_WITH_WAIVERS)
-"""Verdicts under which what was probed may be flipped."""
+"""Decisions under which traffic may be moved to the candidate."""
 
 
 class Measure(StrEnum):

@@ -43,7 +43,7 @@ class ParityHeader:
 
 @dataclass(slots=True)
 class ComparisonSummary:
-    """What the compared blocks came to so far; its size does not grow with the set."""
+    """Counts of the blocks compared so far; its size does not grow with the set."""
 
     counts: Counter[Outcome] = field(default_factory=Counter[Outcome])
     worst_cosine: float | None = None

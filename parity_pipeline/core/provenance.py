@@ -14,7 +14,7 @@ from parity_pipeline.core.vector_stats import VectorSummary
 from parity_pipeline.core.wire_drift import WireObservation
 
 NAMES_SHOWN: Final = 3
-"""Names of other models that one message lists: a server may name a new one with each answer."""
+"""Names of other models that one message lists: a server may name a new one in each response."""
 
 NAME_CHARACTERS: Final = 200
 """Characters of a model name that a message shows."""
@@ -44,19 +44,19 @@ class Provenance:
     Attributes:
         side: `legacy` or `candidate`.
         label: What people call this side, such as `Rust gateway`.
-        url: The address that was asked, without credentials.
+        url: The URL that requests were sent to, without credentials.
         dialect: Name of the dialect spoken.
         date: Partition date, ISO 8601.
         model: The model of the partition.
-        model_asked: The name it was asked under on this side.
-        models_echoed: How many rows came in answers that named each model; "" stands for answers that named none.
-        server_headers: Response headers that say what software answered, such as `server` and `via`.
+        model_asked: The name that requests to this side gave it.
+        models_echoed: How many rows came in responses that named each model; "" stands for those that named none.
+        server_headers: Response headers that say what software responded, such as `server` and `via`.
         sample_set_hash: Content hash of the sample set that was sent.
         samples: Number of samples in that set.
         settings_hash: Hash of the settings that shape a request.
         package_version: Version of parity_pipeline.
         fetched_from: Time of the first request, ISO 8601 in UTC.
-        fetched_to: Time of the last answer, ISO 8601 in UTC.
+        fetched_to: Time of the last response, ISO 8601 in UTC.
         requests: Requests sent, retries included.
         retries: Requests sent again.
         status_counts: Rows of each `RowStatus`; sums to `samples`.
@@ -65,8 +65,8 @@ class Provenance:
         survey: What the vectors looked like.
         errors_by_kind: Requests that failed, per kind of failure, retried ones included.
         latency_ms: Percentiles of the requests' latency in milliseconds: `p50`, `p95`, `p99`, `max`.
-        usage: Token usage as the side reported it, summed over the answers; empty where it reported none.
-        doubts: What the fetch saw that makes good vectors prove less than they seem to.
+        usage: Token usage as the side reported it, summed over the responses; empty where it reported none.
+        doubts: Caveats of the fetch: why good vectors prove less than they seem to.
     """
 
     side: Side
@@ -123,20 +123,20 @@ def pairing_faults(legacy: Provenance, candidate: Provenance, sample_set_hash: s
 
 
 def echo_fault(batch: Provenance, accepted: Sequence[str] = ()) -> str:
-    """Return why the model that a side says it used is not the one it was asked for; "" when it is or is not said.
+    """Return why the model that a side says it used is not the one requested; "" when it is, or when it names none.
 
-    A tag `:latest` on either name is no difference, since Ollama adds it.
+    A tag `:latest` on either name makes no difference, since Ollama adds it.
 
     Args:
         batch: The lane.
-        accepted: Names, or globs of names, that stand for the one that was asked for.
+        accepted: Names, or globs of names, that stand for the one that was requested.
     """
-    asked = batch.model_asked.removesuffix(":latest")
+    requested = batch.model_asked.removesuffix(":latest")
     others = {
         name: rows
         for name, rows in batch.models_echoed.items()
         if name
-        and name.removesuffix(":latest") != asked
+        and name.removesuffix(":latest") != requested
         and not any(name == one or fnmatchcase(name, one) for one in accepted)
     }
     if not others:
@@ -144,4 +144,5 @@ def echo_fault(batch: Provenance, accepted: Sequence[str] = ()) -> str:
     often = sorted(others.items(), key=lambda entry: (-entry[1], entry[0]))
     named = ", ".join(f"{name[:NAME_CHARACTERS]!r} ({rows} rows)" for name, rows in often[:NAMES_SHOWN])
     more = f" and {len(often) - NAMES_SHOWN} more" if len(often) > NAMES_SHOWN else ""
-    return f"{batch.side} was asked for model {batch.model_asked[:NAME_CHARACTERS]!r} and says it used {named}{more}"
+    wanted = batch.model_asked[:NAME_CHARACTERS]
+    return f"{batch.side}: model {wanted!r} was requested, but the responses name {named}{more}"

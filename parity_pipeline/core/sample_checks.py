@@ -25,12 +25,12 @@ _OF_OUTCOMES: Final[Mapping[Outcome, tuple[CheckName, str, Side | None]]] = {
     Outcome.ZERO_NORM: (CheckName.ZERO_VECTOR, "are zero vectors on one side alone", None),
     Outcome.REFUSED_BY_CANDIDATE: (
         CheckName.REFUSED_BY_CANDIDATE,
-        "are refused by the candidate and answered by the legacy side",
+        "are refused by the candidate and embedded by the legacy side",
         Side.CANDIDATE,
     ),
     Outcome.REFUSED_BY_LEGACY: (
         CheckName.REFUSED_BY_LEGACY,
-        "are refused by the legacy side and answered by the candidate",
+        "are refused by the legacy side and embedded by the candidate",
         Side.LEGACY,
     ),
 }
@@ -135,7 +135,7 @@ def evidence_checks(tally: Tally, min_share: float) -> Iterator[Check]:
         tally.counts[Outcome.MISSING] - tally.waived[Outcome.MISSING],
         tally.waived[Outcome.MISSING],
         Outcome.MISSING,
-        "have no usable answer from one side or both",
+        "have no usable vector from one side or both",
     )
     for outcome in MUTUAL:
         name, words = _OF_BOTH[outcome]

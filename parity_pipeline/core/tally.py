@@ -235,7 +235,7 @@ class Tally:
         ]
 
     def _noise_of(self, rows: ComparedRows, off: Mapping[Measure, Flags]) -> Flags:
-        """Tell which mismatches are below the cosine threshold alone and explained by the legacy side's noise."""
+        """Return which mismatches are below the cosine threshold alone and explained by the legacy side's noise."""
         fails = [
             off[one] for one in off if one is not Measure.COSINE and self.thresholds.severity(one) is Severity.FAIL
         ]

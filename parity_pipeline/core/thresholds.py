@@ -82,7 +82,7 @@ class Thresholds:
 
 
 def values_of(measure: Measure, rows: ComparedRows) -> Float64:
-    """Return what is held against the limit of a measure, float64, shape (rows,); NaN where nothing was measured."""
+    """Return what is compared with the limit of a measure, float64, shape (rows,); NaN where nothing was measured."""
     if measure is Measure.COSINE:
         return rows.cosine
     if measure is Measure.NORM_RATIO:
@@ -96,12 +96,12 @@ def values_of(measure: Measure, rows: ComparedRows) -> Float64:
 
 
 def within(measure: Measure, values: Float64, limit: float) -> NDArray[np.bool_]:
-    """Tell which values stay within a limit; NaN never does, in the value or in the limit."""
+    """Return which values stay within a limit; NaN never does, in the value or in the limit."""
     return values >= limit if measure is Measure.COSINE else values <= limit
 
 
 def beyond(thresholds: Thresholds, rows: ComparedRows) -> dict[Measure, NDArray[np.bool_]]:
-    """Tell, for each measure that has a limit, which rows are not within it; unmeasured rows are not."""
+    """Return, for each measure that has a limit, which rows are not within it; unmeasured rows are not."""
     return {
         measure: ~within(measure, values_of(measure, rows), limit) for measure, limit in thresholds.limits().items()
     }
@@ -111,7 +111,7 @@ def grade(rows: ComparedRows, thresholds: Thresholds) -> ComparedRows:
     """Return the rows with `MATCH` or `MISMATCH` in place of `COMPARED`; every outcome without measures stays.
 
     A row is a mismatch if it is not within every limit that fails a sample. NaN is within none, so that a row whose
-    measure was lost does not match. Rows that were graded before are graded anew.
+    measure was lost does not match. Rows that were graded before are graded again.
     """
     off = [
         flags for measure, flags in beyond(thresholds, rows).items() if thresholds.severity(measure) is Severity.FAIL

@@ -130,7 +130,7 @@ class RandomDraws:
         draws: How often they were drawn.
         by_category: Random draws of each outcome that are not 0, per category.
         bounds: What they prove: of all together first (category None), then of each category.
-        required_bound: Share of inputs that at most may fail; None where no proof was asked for.
+        required_bound: Share of inputs that at most may fail; None where no proof was required.
     """
 
     texts: int
@@ -159,20 +159,20 @@ class SideEvidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The verdict on one endpoint, date and model.
+    """The verdict on one probe, date and model.
 
     Attributes:
-        endpoint: What was probed; `embed`.
+        endpoint: The probe; `embed`.
         date: Partition date, ISO 8601.
         model: Model name.
         decision: The decision.
         reasons: Why, worst first.
         findings: What else a person has to see to: waivers, and sides that are not repeatable.
         checks: Every check, in the order of `CheckName`; empty in a verdict of an earlier version.
-        sample_set: The set that was probed.
+        sample_set: The set whose samples were compared.
         counts: How many samples have each outcome.
         measures: Each measure that has a limit, in the order of `Measure`; cosine and norm ratio always have one.
-        mean_cosine: Mean cosine; None where none was measured. It decides nothing.
+        mean_cosine: Mean cosine; None where none was measured. Informational.
         norm_ratios: Smallest and largest norm ratio of all compared samples; None where there is none.
         random: What the random samples prove.
         legacy: What is known of the legacy side.

@@ -49,15 +49,15 @@ def build_verdict(
     Args:
         tally: The compared rows, all of them; empty where pairing was refused. Waivers and floors are the tally's.
         header: What was paired: sample set, batches, and why they may not be paired.
-        endpoint: What was probed.
+        endpoint: The probe.
         date: Partition date, ISO 8601.
         model: Model name.
         package_version: Version that judges.
         required_bound: Share of inputs, in (0, 1), that at most may fail; None asks for no proof.
         diagnosis: What explains the failing samples; None where no diagnosis was made.
-        stability: What trying each side against itself showed.
+        stability: Results of the repeatability experiments on each side.
         settings: What the settings say of checks.
-        before: The verdict that was stored of this endpoint, date and model until now; None where there is none.
+        before: The verdict that was stored of this probe, date and model until now; None where there is none.
     """
     tried = stability or StabilityOfSides()
     inputs = DecisionInputs(

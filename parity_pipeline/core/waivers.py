@@ -1,4 +1,4 @@
-"""Waivers: differences that someone expects, answers for, and lets pass until a day.
+"""Waivers: differences that someone expects, is responsible for, and lets pass until a day.
 
 Here belong the record, which rows it covers, and the running account of what waivers took. They are kept in settings;
 which decision waived rows lead to belongs to `decision`.
@@ -7,8 +7,8 @@ A row that could be waived goes to the first waiver, in the order of the setting
 A waiver takes at most `max_samples` rows, the first ones of the set; those beyond fail as if it were not there. So a
 waiver that was added anywhere never makes another row fail, and what is beyond a limit is seen. A waiver never covers
 batches that may not be paired or counts that do not add up. It covers missing evidence only where its outcomes name
-`missing`, what was found beside the samples only where its `checks` name the check, and a verdict in which nothing matched
-is still none.
+`missing`, what was found beside the samples only where its `checks` name the check, and a verdict in which nothing
+matched is still none.
 """
 
 from collections import Counter
@@ -34,7 +34,7 @@ class Waiver:
 
     Attributes:
         id: Its name, such as a ticket; unique.
-        owner: Who answers for it.
+        owner: Who is responsible for it.
         reason: Why the difference is expected.
         expires: The last day on which a verdict may use it.
         max_samples: Most samples of one date and model that it covers; 0 for one that names checks alone.
@@ -68,13 +68,13 @@ class Waiver:
     last_date: date | None = None
 
     def concerns(self, model: str, day: date) -> bool:
-        """Tell whether it is about this model and date of the probe at all."""
+        """Return whether it is about this model and partition date at all."""
         after = self.first_date is None or self.first_date <= day
         before = self.last_date is None or day <= self.last_date
         return after and before and (not self.models or model in self.models)
 
     def covers(self, rows: ComparedRows, index: int, off: Mapping[Measure, bool]) -> bool:
-        """Tell whether it covers one row of a block.
+        """Return whether it covers one row of a block.
 
         Args:
             rows: The block.
@@ -154,7 +154,7 @@ class WaiverAccount:
 
     @property
     def concerned(self) -> bool:
-        """Tell whether any waiver, expired or not, is about this model and date."""
+        """Return whether any waiver, expired or not, is about this model and date."""
         return bool(self.holding or self.expired)
 
     def take(self, rows: ComparedRows, index: int, off: Mapping[Measure, bool]) -> str | None:
@@ -206,7 +206,7 @@ def account_for(waivers: Sequence[Waiver], *, model: str, day: date, today: date
     Args:
         waivers: All waivers, in the order of the settings.
         model: The model.
-        day: The date of the probe.
+        day: The partition date.
         today: The day on which the verdict is given; a waiver holds up to and including its `expires`.
 
     Raises:

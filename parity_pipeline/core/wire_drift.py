@@ -1,4 +1,4 @@
-"""The wire drift: what differs between the two sides' answers beside the numbers.
+"""The wire drift: what differs between the two sides' responses beside the numbers.
 
 Here belong the record of what one side's wire looked like, and the table that sets two of them side by side. It holds
 only what was observed; nothing is typed in by hand.
@@ -18,13 +18,13 @@ class WireObservation:
 
     Attributes:
         method_and_path: Such as `POST /ai/embed`.
-        request_fields: Fields that were sent and answered with vectors, sorted.
-        response_fields: Top-level fields of the answers as `name: type`, such as `embeddings: array of array of
+        request_fields: Fields of requests that returned vectors, sorted.
+        response_fields: Top-level fields of the responses as `name: type`, such as `embeddings: array of array of
             number`, sorted.
         unknown_fields: Those of them that the dialect does not read.
         number_format: `float64 digits`, `float32 digits`, `integers`, or `not observed`.
         dimension: Length of the first vector; 0 where none came.
-        default_model: The model named in the answer to a request without one; or `refused (HTTP 400)`, `not named`,
+        default_model: The model named in the response to a request without one; or `refused (HTTP 400)`, `not named`,
             or `not observed`.
         usage_fields: Token usage fields that came, sorted.
         declared_dimension: Dimension that the response states beside its vectors; 0 where it states none.

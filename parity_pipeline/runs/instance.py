@@ -72,7 +72,7 @@ def _shard(instance: dg.DagsterInstance, name: str) -> Path | None:
 def _open_files(paths: Iterable[Path]) -> Generator[None]:
     with ExitStack() as opened:
         for path in paths:
-            # Dagster reports a file that cannot be read, with what it needed it for.
+            # Dagster reports an unreadable file, with what it needed it for.
             with suppress(sqlite3.Error):
                 if path.exists():
                     connection = opened.enter_context(closing(sqlite3.connect(path)))

@@ -96,7 +96,7 @@ def stop(record: Record) -> bool:
             with suppress(psutil.Error):
                 process.send_signal(number)
         # Not `psutil.wait_procs`, to which a zombie still runs: where the first process of a container reaps nothing,
-        # each stop would take the full time and then fail. Members are looked up anew: more may have been started.
+        # each stop would take the full time and then fail. Members are looked up again: more may have been started.
         deadline = time.monotonic() + seconds
         while (left := left and _family(record, left)) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
@@ -120,7 +120,7 @@ def _family(record: Record, known: Iterable[psutil.Process] = ()) -> list[psutil
 
 
 def _belongs(process: psutil.Process, record: Record, leader: psutil.Process | None) -> bool:
-    """Tell a member by its session while the leader lives, or by its mark, unreadable in another user's process."""
+    """Recognise a member by its session while the leader lives, or by its mark, unreadable in another user's process."""
     try:
         if leader and os.getsid(process.pid) == leader.pid:
             return True

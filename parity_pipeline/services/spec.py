@@ -18,7 +18,7 @@ class ServiceSpec:
             `python3` are the interpreter that runs this, anything else is looked up on PATH.
         cwd: Working folder.
         env: Variables set on top of the inherited environment; may be secret, so not in `repr`.
-        health_url: Answers 2xx when the service is ready. A service that answers already is left alone.
+        health_url: Returns 2xx when the service is ready. A service that is healthy already is left alone.
         startup_timeout: Seconds that it may take to become ready.
     """
 
@@ -37,7 +37,7 @@ class ServiceStatus:
     Attributes:
         name: The service.
         health_url: The URL that was requested.
-        healthy: It answered 2xx.
+        healthy: Its health URL returned 2xx.
         log: File that takes its output where `up` starts it.
         pid: Its process where `up` started one that still runs, else None.
         started: The call that returned this started it.

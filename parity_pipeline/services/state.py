@@ -26,7 +26,7 @@ _MASK: Final = "***"
 _SECRET_NAME: Final = re.compile(r"TOKEN|SECRET|PASS|KEY|CREDENTIAL|AUTH|DSN", re.IGNORECASE)
 _SHORTEST_NAMED: Final = 4
 _SHORTEST_GIVEN: Final = 6
-"""Characters. A shorter value, such as a port or `true`, is no secret, and masking it would hide what went wrong."""
+"""Characters. A shorter value, such as a port or `true`, is not a secret, and masking it would hide what went wrong."""
 
 _SAME_START: Final = 2.0
 """Seconds by which two readings of one process's start time may differ: it is counted from the boot time, which the

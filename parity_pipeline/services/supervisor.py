@@ -30,8 +30,8 @@ LOCK_SECONDS: Final = 120.0
 """How long one call waits for another that starts or stops services of the same state folder."""
 
 
-def answers(health_url: str) -> bool:
-    """Return whether the URL answers 2xx; a redirect, an error and no response do not count.
+def is_healthy(health_url: str) -> bool:
+    """Return whether the URL returns 2xx; a redirect, an error and no response do not count.
 
     Proxies of the environment are not used: a health URL is local.
     """
@@ -51,13 +51,13 @@ class Environment:
     Attributes:
         clock: Seconds from any start, never going back.
         sleep: Waits the given seconds.
-        ask: Whether a health URL answers 2xx.
+        ask: Whether a health URL returns 2xx.
         environ: Variables that services inherit.
     """
 
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
-    ask: Callable[[str], bool] = answers
+    ask: Callable[[str], bool] = is_healthy
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
 
 
@@ -71,9 +71,9 @@ def up(
     environment: Environment = REAL,
     meanwhile: Callable[[], None] = lambda: None,
 ) -> list[ServiceStatus]:
-    """Start what does not answer yet, and return one status per service, in order, when everything answers.
+    """Start what is not healthy yet, and return one status per service, in order, when everything is.
 
-    What answers its health URL already is left alone. A process of ours that runs without answering is replaced.
+    What is healthy already is left alone. A process of ours that runs and is not healthy is replaced.
     Services are started in the given order and waited for together, each with its own time-out.
 
     Args:
@@ -83,7 +83,7 @@ def up(
         meanwhile: Called once, after the last process was started and before any is waited for.
 
     Raises:
-        ServiceError: A service cannot be started, ended at once, or never answered; what this call started is
+        ServiceError: A service cannot be started, ended at once, or never got healthy; what this call started is
             stopped. Or another call holds the lock for too long.
     """
     folder = StateFolder(state_dir)
@@ -190,13 +190,13 @@ def _wait_for(started: Sequence[tuple[ServiceSpec, Record]], folder: StateFolder
         waited = environment.clock() - began
         for spec, _ in started:
             if waited >= spec.startup_timeout:
-                problem = f"it did not answer {spec.health_url} within {spec.startup_timeout:g} s"
+                problem = f"{spec.health_url} did not return 2xx within {spec.startup_timeout:g} s"
                 raise _start_error(spec, problem, folder, environment)
         environment.sleep(POLL_SECONDS)
 
 
 def _ready(spec: ServiceSpec, record: Record, folder: StateFolder, environment: Environment) -> bool:
-    """Return whether it answers and runs itself: another process may have taken the port meanwhile."""
+    """Return whether it is healthy and runs itself: another process may have taken the port meanwhile."""
     healthy = environment.ask(spec.health_url)
     code = exit_code(record)
     if code is not None:

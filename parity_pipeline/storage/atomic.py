@@ -3,7 +3,7 @@
 Here belong drafts, publishing, and the words for a disk that does not take them. What is in a file belongs elsewhere.
 
 A draft is named `.<final name>.<host>-<pid>-<start>-<random>.draft`: hidden, so that readers of a folder pass over it,
-never `.parquet`, so that globs do not see it, and naming its process, so that what a killed process left is told from
+never `.parquet`, so that globs do not see it, and naming its process, so that what a killed process left differs from
 what a living one writes. Drafts of another machine that shares the folder are never touched.
 """
 
@@ -148,7 +148,7 @@ def _clear_leftovers(final: Path) -> None:
 
 
 def _lives(pid: int, start: float) -> bool:
-    """Tell whether the very process that began at `start` still runs: a pid alone is given out again."""
+    """Say whether the very process that began at `start` still runs: a pid alone is given out again."""
     try:
         return abs(psutil.Process(pid).create_time() - start) <= _START_TOLERANCE_S
     except psutil.NoSuchProcess:

@@ -159,7 +159,7 @@ class EmbeddingsFile:
 
     @property
     def exists(self) -> bool:
-        """Tell whether there is a file, usable or not."""
+        """Say whether there is a file, usable or not."""
         return self._table.exists
 
     @property
@@ -181,7 +181,7 @@ class EmbeddingsFile:
             yield self._fetched(start, table)
 
     def latency_ms(self) -> Iterator[NDArray[np.float32]]:
-        """Yield the milliseconds of all rows that an answer came for, float32, one array a row group."""
+        """Yield the milliseconds of all rows with a response, float32, one array per row group."""
         for group in self._table.groups(["latency_ms"]):
             yield group.column("latency_ms").combine_chunks().drop_null().to_numpy(zero_copy_only=False)
 

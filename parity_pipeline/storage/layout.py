@@ -23,7 +23,7 @@ def _day(date: str) -> str:
     except ValueError:
         same = False
     if not same:
-        msg = f"{date!r} is no date of the form YYYY-MM-DD"
+        msg = f"{date!r} is not a date of the form YYYY-MM-DD"
         raise ArtifactError(msg, remedy="Name a partition date such as 2026-04-30.")
     return date
 

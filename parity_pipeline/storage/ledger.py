@@ -1,6 +1,6 @@
 """The ledger: every verdict ever given, one line each, only ever appended to.
 
-Here belong appending and reading. Of one endpoint, date and model the entry with the newest `recorded_at` counts, the last
+Here belong appending and reading. Of one probe, date and model the entry with the newest `recorded_at` counts, the last
 in the file among equal ones: a merge in version control may put an older line behind a newer one.
 
 A crash or a full disk may leave a last line that stops midway. It never was a verdict, so readers pass over it; the
@@ -102,7 +102,7 @@ def _write_all(handle: int, content: bytes) -> None:
 
 
 def _ending(handle: int, size: int) -> bytes:
-    """Return what ends a last line that has no newline: a newline, after the mark where the line is no whole entry."""
+    """Return what ends a last line that has no newline: a newline, after the mark where the line is not a whole entry."""
     if size == 0 or os.pread(handle, 1, size - 1) == b"\n":
         return b""
     tail = _last_line(handle, size)
@@ -137,7 +137,7 @@ def entries(path: Path) -> Iterator[LedgerEntry]:
 
 
 def newest(path: Path) -> list[Verdict]:
-    """Return the verdict that counts for each endpoint, date and model, sorted by these three.
+    """Return the verdict that counts for each probe, date and model, sorted by these three.
 
     Raises:
         ArtifactError: A line is damaged or of another schema.
@@ -161,7 +161,7 @@ def _moment(recorded_at: str) -> datetime:
 
 
 def _torn(line: bytes) -> bool:
-    """Tell whether writing stopped within this line: marked so, or the last one, without newline and not whole."""
+    """Say whether writing stopped within this line: marked so, or the last one, without newline and not whole."""
     unfinished = line.endswith(TORN_MARK + b"\n") or not line.endswith(b"\n")
     return unfinished and not _whole(line)
 

@@ -112,7 +112,7 @@ def _since_2(value: Json) -> Json:
         "random": {
             **old["drawn"],
             "by_category": old["drawn_by_category"],
-            # The sentence is made anew from the numbers.
+            # The sentence is made again from the numbers.
             "bounds": [{name: one[name] for name in one if name != "sentence"} for one in old["confidence"]],
             "required_bound": old["required_bound"],
         },
@@ -196,7 +196,7 @@ def paired_sides(value: Json) -> Json:
 
 
 def parity_header(value: Json) -> Json:
-    """Return the header of a parity file of version 2 without grades: they depend on thresholds, and are made anew."""
+    """Return the header of a parity file of version 2 without its grades: they depend on thresholds, and are made again."""
     grades = (Outcome.MATCH, Outcome.MISMATCH)
     counts = {name: count for name, count in value["counts"].items() if name not in grades and count}
     if compared := sum(value["counts"].get(name, 0) for name in grades):

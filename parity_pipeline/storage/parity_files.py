@@ -126,7 +126,7 @@ class ParityFile:
 
     @property
     def exists(self) -> bool:
-        """Tell whether there is a file, usable or not."""
+        """Say whether there is a file, usable or not."""
         return self._table.exists
 
     @property

@@ -1,8 +1,8 @@
 """Parquet files of one kind: written in row groups of a fixed size, opened only if they are whole and of this version.
 
 Here belong what sample sets, embeddings and compared rows share: the header in the file's key-value metadata, cutting
-rows anew into groups or blocks, and the words for a file that is missing, damaged, foreign or of another schema. Which
-columns a file has belongs to the module of its kind.
+rows again into groups or blocks, and the words for a file that is missing, damaged, foreign or of another schema. Which
+columns there are belongs to the module of its kind.
 """
 
 import json
@@ -179,7 +179,7 @@ class StoredTable(Generic[Header]):
 
     @property
     def exists(self) -> bool:
-        """Tell whether there is a file, usable or not."""
+        """Say whether there is a file, usable or not."""
         return self.path.is_file()
 
     @property
@@ -220,7 +220,7 @@ class StoredTable(Generic[Header]):
                 yield table
 
     def blocks(self, rows: int, stop: int | None = None) -> Iterator[tuple[int, Table]]:
-        """Yield the first row number and the rows of consecutive blocks, cut anew from the row groups.
+        """Yield the first row number and the rows of consecutive blocks, cut again from the row groups.
 
         Args:
             rows: Rows of each block but the last, 1 or more.

@@ -90,7 +90,7 @@ _Row: TypeAlias = tuple[int, str, str, str, str, int]
 
 
 @dataclass(slots=True)
-class _Seen:
+class _Progress:
     """The running counts of a set that is being written, and the rows of its next row group."""
 
     digest: SetHash = field(default_factory=SetHash)
@@ -148,7 +148,7 @@ def write_sample_set(temporary: Path, samples: Iterable[Sample], *, sources: Seq
         SampleSourceError: There is no sample, or reading one failed.
         ArtifactError: The disk or folder does not take the file.
     """
-    seen, dropped = _Seen(), DropCount()
+    seen, dropped = _Progress(), DropCount()
     with TableWriter(temporary, KIND, _GROUP_ROWS) as writer:
         for sample in unique(samples, dropped):
             seen.add(sample)
@@ -185,7 +185,7 @@ class SampleSetFile:
 
     @property
     def exists(self) -> bool:
-        """Tell whether there is a file, usable or not."""
+        """Say whether there is a file, usable or not."""
         return self._table.exists
 
     @property

@@ -38,14 +38,14 @@ class SourceRecord(NamedTuple):
 
 
 def read_text(path: Path) -> Iterator[SourceRecord]:
-    r"""Yield one sample a line. Lines end at `\n` or `\r\n` alone; the last newline begins no further sample."""
+    r"""Yield one sample per line. Lines end at `\n` or `\r\n` alone; the last newline does not begin a further sample."""
     for number, line in _lines(path):
         text = line.removesuffix("\n")
         yield SourceRecord(number, text.removesuffix("\r") if len(text) < len(line) else text, None)
 
 
 def read_jsonl(path: Path) -> Iterator[SourceRecord]:
-    r"""Yield one sample a line: an object with `text` and perhaps `category`, or a string. Blank lines are passed over.
+    r"""Yield one sample per line: an object with `text` and perhaps `category`, or a string. Blank lines are passed over.
 
     A lone surrogate written as an escape (`"\ud800"`) is kept in the text.
     """
@@ -55,7 +55,7 @@ def read_jsonl(path: Path) -> Iterator[SourceRecord]:
         try:
             value: object = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise _fault(path, number, f"this line is no JSON ({_words(error)})", "Mend that line.") from error
+            raise _fault(path, number, f"invalid JSON ({_words(error)})", "Fix this line.") from error
         yield _json_record(path, number, value)
 
 
@@ -72,7 +72,7 @@ def _json_record(path: Path, number: int, value: object) -> SourceRecord:
 
 
 def read_csv(path: Path) -> Iterator[SourceRecord]:
-    """Yield one sample a record of a CSV file with a header. Blank lines are no records; write `""` for an empty text.
+    """Yield one sample per record of a CSV file with a header. Blank lines are not records; write `""` for an empty text.
 
     A record with more or fewer fields than the header is refused: a comma without quotes would cut a text unseen.
     """
@@ -101,14 +101,14 @@ def _csv_rows(path: Path, reader: Any) -> Iterator[list[str]]:
         try:
             row = next(reader, None)
         except csv.Error as error:
-            raise _fault(path, reader.line_num, f"this is no CSV ({_words(error)})", "Mend its quotes.") from error
+            raise _fault(path, reader.line_num, f"invalid CSV ({_words(error)})", "Fix its quotes.") from error
         if row is None:
             return
         yield row
 
 
 def read_parquet(path: Path) -> Iterator[SourceRecord]:
-    """Yield one sample a row of a Parquet file with a string column `text` and perhaps `category`."""
+    """Yield one sample per row of a Parquet file with a string column `text` and perhaps `category`."""
     try:
         with pq.ParquetFile(str(path)) as file:
             names = file.schema_arrow.names
@@ -120,7 +120,7 @@ def read_parquet(path: Path) -> Iterator[SourceRecord]:
                 yield from _batch_records(path, first, batch)
                 first += batch.num_rows
     except (OSError, pa.ArrowException) as error:
-        raise _fault(path, 0, f"this is no readable Parquet file ({_words(error)})", "Write it again.") from error
+        raise _fault(path, 0, f"this is not a readable Parquet file ({_words(error)})", "Write it again.") from error
 
 
 def _batch_records(path: Path, first: int, batch: Any) -> Iterator[SourceRecord]:
@@ -153,7 +153,7 @@ def _require_text(path: Path, columns: Sequence[str]) -> None:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield number and text of each line, its newline included. A byte order mark at the start is no text."""
+    """Yield number and text of each line, its newline included. A byte order mark at the start is not text."""
     try:
         with path.open("rb") as file:
             yield from _decoded(path, file)

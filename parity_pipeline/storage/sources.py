@@ -87,7 +87,7 @@ def absent_sources(specs: Sequence[SourceSpec], date: str) -> list[str]:
 def _path(spec: SourceSpec) -> Path:
     if spec.path is None or spec.hazards:
         problem = "a sample source needs a path or hazards, and not both"
-        raise SampleSourceError(problem, place="samples", remedy="Mend it in parity.yaml.")
+        raise SampleSourceError(problem, place="samples", remedy="Fix it in parity.yaml.")
     return spec.path
 
 
@@ -120,7 +120,7 @@ def _files(spec: SourceSpec, date: str) -> list[Path]:
     if base.is_file():
         return [base]
     if not base.is_dir():
-        raise SampleSourceError("there is no such sample file", place=str(base), remedy="Mend the path in parity.yaml.")
+        raise SampleSourceError("there is no such sample file", place=str(base), remedy="Fix the path in parity.yaml.")
     found = [path for path in base.rglob("*") if path.is_file() and not _hidden(path.relative_to(base))]
     if not found:
         raise SampleSourceError("this folder holds no file", place=str(base), remedy="Put sample files there.")

@@ -9,7 +9,7 @@ what lies in the database file, so every entry carries its own. Staging is a cac
 of another version is discarded, and its rows are fetched again.
 
 The lock is an empty file beside the folder and stays when the folder goes: a run that waits for it holds it open, and
-another that made it anew would hold a different file of the same name, so both would believe they are alone.
+another that made it again would hold a different file of the same name, so both would believe they are alone.
 """
 
 import contextlib
@@ -211,7 +211,7 @@ class SqliteStaging:
             newest, known = max(newest, written), json.loads(meta)
             if start == _FACTS:
                 self._facts = known
-            elif RowStatus.FAILED not in known["status"]:  # no definite answer: fetched again
+            elif RowStatus.FAILED not in known["status"]:  # no definite response: fetched again
                 self._counts[start] = len(known["ids"])
         # Damage that reading alone does not meet, and a header that forbids writing, would stop the run at its first `put`.
         if self._execute("PRAGMA quick_check(1)").fetchall() != [("ok",)]:
@@ -255,7 +255,7 @@ def _checksum(start: int, written: float, meta: bytes, vectors: bytes) -> int:
 
 
 def _is_intact(start: int, written: float, meta: object, vectors: object, checksum: int) -> bool:
-    """Tell whether an entry is what was written; in a damaged database a column may be of any type."""
+    """Say whether an entry is what was written; in a damaged database a column may be of any type."""
     if not isinstance(meta, bytes) or not isinstance(vectors, bytes):
         return False
     return _checksum(start, written, meta, vectors) == checksum

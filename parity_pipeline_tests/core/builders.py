@@ -60,7 +60,7 @@ def provenance(
     *,
     date: str = "2026-04-30",
     model: str = "m",
-    asked: str = "m",
+    requested: str = "m",
     echoed: dict[str, int] | None = None,
     sample_set_hash: str = "a" * 64,
 ) -> Provenance:
@@ -72,7 +72,7 @@ def provenance(
         dialect="rust",
         date=date,
         model=model,
-        model_asked=asked,
+        model_asked=requested,
         models_echoed=echoed or {},
         server_headers={"server": "x"},
         sample_set_hash=sample_set_hash,

@@ -54,7 +54,7 @@ ANY: tuple[Row, ...] = (ONE, OTHER, NAN, INF, ZERO, LONG, REFUSED, FAILED, MALFO
     ],
 )
 def test_outcome_of_each_pair(legacy: Row, candidate: Row, outcome: Outcome, side: str | None) -> None:
-    """Each pair of answers has the one outcome that it proves, and names the side that it is about."""
+    """Each pair of rows has the one outcome that it proves, and names the side that it is about."""
     rows = compared([(legacy, candidate)])
     assert (rows.outcomes[0], rows.sides[0]) == (outcome, side)
 
@@ -100,7 +100,7 @@ def test_identical_vectors_match_at_any_threshold(limit: float) -> None:
     assert set(outcomes) == {Outcome.MATCH}
 
 
-def test_a_threshold_that_is_no_number_matches_nothing() -> None:
+def test_a_threshold_that_is_nan_matches_nothing() -> None:
     """A NaN threshold fails closed."""
     assert grade(compared([(ONE, ONE)]), Thresholds(cosine=math.nan)).outcomes == [Outcome.MISMATCH]
 
@@ -114,7 +114,7 @@ def test_vectors_without_a_partner_have_norms() -> None:
     assert np.isnan(rows.norm_ratio[0])
 
 
-def test_numbers_of_a_row_that_is_not_ok_are_no_evidence() -> None:
+def test_numbers_of_a_row_that_is_not_ok_prove_nothing() -> None:
     """A vector beside a status other than OK is not measured, so that no mean can take it in."""
     block = samples_of(["a"])
     good = fetched(block, [ONE])
@@ -180,6 +180,6 @@ def test_no_samples() -> None:
 
 
 def test_how_often_a_text_was_drawn_comes_along() -> None:
-    """Compared rows keep how often each text was drawn; a block that does not tell counts as picked."""
+    """Compared rows keep how often each text was drawn; a block that does not say counts as picked."""
     assert compared([(ONE, ONE)] * 2, drawn=[3, 0]).drawn.tolist() == [3, 0]
     assert compared([(ONE, ONE)] * 2).drawn.tolist() == [0, 0]

@@ -96,13 +96,13 @@ def test_an_unreachable_bound_is_refused(bound: float) -> None:
 
 
 @pytest.mark.parametrize("outcome", sorted(set(Outcome) - {Outcome.MATCH, Outcome.REFUSED_BY_BOTH}))
-def test_whatever_is_no_match_is_not_clean(outcome: Outcome) -> None:
+def test_only_a_match_is_clean(outcome: Outcome) -> None:
     """A random sample that differs, or whose evidence is missing, never makes the bound smaller than a failure would."""
     share = ShareBound.of("traffic", {Outcome.MATCH: 99, outcome: 1, Outcome.REFUSED_BY_BOTH: 5})
     assert (share.trials, share.failures, share.bound) == (100, 1, upper_bound(1, 100))
 
 
-def test_waived_samples_are_told_and_not_forgotten() -> None:
+def test_waived_samples_are_counted_and_named() -> None:
     """The bound counts waived failures; beside it stands the one without them."""
     share = ShareBound.of(None, {Outcome.MATCH: 98, Outcome.MISMATCH: 2}, waived=2)
     assert (share.bound, share.unwaived_bound) == (upper_bound(2, 100), upper_bound(0, 100))
@@ -112,11 +112,11 @@ def test_waived_samples_are_told_and_not_forgotten() -> None:
 
 def test_the_sentence_says_how_many_more() -> None:
     """The sentence names the bound, the confidence and both numbers, those missing and those in all."""
-    told = ShareBound.of(None, {Outcome.MATCH: 5}).sentence()
-    assert told.startswith(
+    sentence = ShareBound.of(None, {Outcome.MATCH: 5}).sentence()
+    assert sentence.startswith(
         "5 of 5 random samples are clean: at most 45.1 % of such inputs may fail, at 95 % confidence"
     )
-    assert told.endswith("2,990 more clean samples (2,995 in all) would make it 0.1 %")
+    assert sentence.endswith("2,990 more clean samples (2,995 in all) would make it 0.1 %")
     assert (
         ShareBound.of(None, {Outcome.MATCH: 2995})
         .sentence()

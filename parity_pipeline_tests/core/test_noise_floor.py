@@ -37,7 +37,7 @@ def floors(legacy: float | None, candidate: float | None) -> NoiseFloors:
 def decided(
     cosines: list[float], found: NoiseFloors, thresholds: Thresholds | None = None
 ) -> tuple[Decision, str, Tally]:
-    """Return what samples with these cosines come to under some floors."""
+    """Return the decision on samples with these cosines under some floors, its reasons and the tally."""
     tally = Tally(thresholds or Thresholds(), floors=found)
     tally.add(compared([at(cosine) for cosine in cosines]))
     decision, reasons = decide(tally, DecisionInputs(expected=len(cosines)))
@@ -96,9 +96,9 @@ def test_the_cases_that_people_ask_about(
     legacy: float | None, candidate: float | None, cosines: list[float], expected: Decision, says: str
 ) -> None:
     """Noise of the legacy side never excuses what it cannot explain, and noise of the candidate excuses nothing."""
-    decision, told, _ = decided(cosines, floors(legacy, candidate))
+    decision, said, _ = decided(cosines, floors(legacy, candidate))
     assert decision is expected
-    assert says in told
+    assert says in said
 
 
 @given(st.floats(0.9, 1.0), st.floats(0.0, 1.0), st.integers(0, 2**32 - 1))
@@ -144,7 +144,7 @@ def test_a_floor_names_its_worst_pair() -> None:
 @pytest.mark.parametrize(
     "pairs", [{}, {"repeat": {}}, {"repeat": {"a": math.nan}}, {"repeat": {"a": 1.0}, "shuffled": {}}]
 )
-def test_an_experiment_without_evidence_is_no_floor(pairs: dict[str, dict[str, float]]) -> None:
+def test_an_experiment_without_evidence_is_not_a_floor(pairs: dict[str, dict[str, float]]) -> None:
     """Nothing measured must not read as a perfectly stable side."""
     with pytest.raises(MetricInputError, match="was not measured"):
         floor_of(Side.LEGACY, pairs, requests=1)
@@ -157,7 +157,7 @@ def test_floors_do_not_change_sides() -> None:
 
 
 def test_what_was_not_measured_can_be_said() -> None:
-    """A report can tell a stable side from one that nobody asked."""
+    """A report distinguishes a stable side from one that was not measured."""
     assert floors(1.0, None).unmeasured() == ("no noise floor of the candidate side was measured",)
     assert len(NoiseFloors().unmeasured()) == 2
     assert floors(1.0, 1.0).unmeasured() == ()

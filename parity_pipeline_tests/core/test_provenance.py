@@ -17,7 +17,7 @@ def test_every_pairing_fault_is_collected() -> None:
     legacy = provenance(Side.CANDIDATE, sample_set_hash="c" * 64)
     candidate = provenance(Side.LEGACY, sample_set_hash="d" * 64, model="n\n", date="2026-05-01")
     faults = pairing_faults(legacy, candidate, HASH)
-    told = "\n".join(faults)
+    said = "\n".join(faults)
     assert len(faults) == 6
     for words in (
         "given as legacy was fetched from the candidate side",
@@ -27,7 +27,7 @@ def test_every_pairing_fault_is_collected() -> None:
         "model 'm', candidate 'n\\n'",
         "dated 2026-04-30, candidate 2026-05-01",
     ):
-        assert words in told
+        assert words in said
 
 
 @pytest.mark.parametrize("stale", Side)
@@ -44,7 +44,7 @@ def test_one_stale_lane_is_named(stale: Side) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "echoed", "fault"),
+    ("requested", "echoed", "fault"),
     [
         ("m", {}, False),
         ("m", {"": 5}, False),
@@ -60,20 +60,20 @@ def test_one_stale_lane_is_named(stale: Side) -> None:
         ("m", {"m:latest:latest": 5}, True),
     ],
 )
-def test_echoed_models(asked: str, echoed: dict[str, int], *, fault: bool) -> None:
-    """Only a name other than the one asked for is a fault; `:latest` is no difference, silence is no evidence."""
-    assert bool(echo_fault(provenance(asked=asked, echoed=echoed))) == fault
+def test_echoed_models(requested: str, echoed: dict[str, int], *, fault: bool) -> None:
+    """Only a name other than the one requested is a fault; `:latest` makes no difference, no name proves nothing."""
+    assert bool(echo_fault(provenance(requested=requested, echoed=echoed))) == fault
 
 
 def test_an_echo_fault_names_both() -> None:
-    """The fault names the side, the model asked for, the one used and for how many rows, escaped."""
-    told = echo_fault(provenance(Side.CANDIDATE, echoed={"evil\n\u202e": 3, "m": 2}))
-    assert told == "candidate was asked for model 'm' and says it used 'evil\\n\\u202e' (3 rows)"
+    """The fault names the side, the model requested, the one used and for how many rows, escaped."""
+    said = echo_fault(provenance(Side.CANDIDATE, echoed={"evil\n\u202e": 3, "m": 2}))
+    assert said == "candidate: model 'm' was requested, but the responses name 'evil\\n\\u202e' (3 rows)"
 
 
 def test_many_echoed_names_stay_one_line() -> None:
     """A server that names a new model each time, or a very long one, cannot flood a reason."""
-    told = echo_fault(provenance(echoed={f"{place:04}" + "x" * 10_000: place for place in range(1, 1000)}))
-    assert len(told) < 1000
-    assert "'0999" in told
-    assert told.endswith("and 996 more")
+    said = echo_fault(provenance(echoed={f"{place:04}" + "x" * 10_000: place for place in range(1, 1000)}))
+    assert len(said) < 1000
+    assert "'0999" in said
+    assert said.endswith("and 996 more")

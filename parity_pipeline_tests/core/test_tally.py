@@ -80,7 +80,7 @@ def test_shown_rows_are_distinct_and_bounded(pairs: list[tuple[Row, Row]]) -> No
 
 
 def test_a_small_set_is_shown_in_its_order() -> None:
-    """A set that fits the table is shown in the order of the samples, whatever came of them."""
+    """A set that fits the table is shown in the order of the samples, whatever their outcomes."""
     shown = tally_of(compared([at(1.0), LOST_PAIR, at(0.5), REFUSED_PAIR])).shown_rows()
     assert [row.ordinal for row in shown] == [0, 1, 2, 3]
 
@@ -141,7 +141,7 @@ def test_a_compared_row_without_a_cosine_does_not_match() -> None:
 
 
 def test_norms_identity_and_categories() -> None:
-    """Differing norms, identical vectors and categories are counted; rows without a comparison are no part of it."""
+    """Differing norms, identical vectors and categories are counted; rows without a comparison are not part of it."""
     zero: tuple[Row, Row] = ([0.0, 0.0], [0.0, 0.0])
     pairs = [at(1.0), at(1.0, norm=13.0), zero, REFUSED_PAIR]
     tally = tally_of(compared(pairs, categories=["a", "b", "b", "b"]))

@@ -76,7 +76,7 @@ def test_limits_that_can_only_warn_are_refused() -> None:
 
 
 def test_a_cosine_that_only_warns_fails_no_sample() -> None:
-    """A cosine below its limit is told and fails nothing where another measure decides."""
+    """A cosine below its limit is reported and fails nothing where another measure decides."""
     lenient = Thresholds(warn_only=(Measure.COSINE, Measure.NORM_RATIO), max_abs_delta_unit=1.0)
     tally = Tally(lenient)
     tally.add(compared([(ONE, NEAR)]))

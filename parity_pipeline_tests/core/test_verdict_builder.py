@@ -92,7 +92,7 @@ def test_nothing_drawn_is_said_in_words() -> None:
 
 
 def test_each_category_has_its_own_bound() -> None:
-    """The bound and the outcomes of random draws are told a category, those without a draw left out."""
+    """The bound and the outcomes of random draws are listed per category, those without a draw left out."""
     verdict = concluded([MATCH, MATCH, MISMATCH, LOST], drawn=[2, 0, 3, 1], categories=["jobs", "seed", "chat", "chat"])
     assert [(one.category, one.failures, one.trials) for one in verdict.random.bounds] == [
         (None, 4, 6),
@@ -129,7 +129,7 @@ def test_a_required_bound_has_to_be_proven(
 
 @given(st.integers(1, 80), st.integers(0, 80), st.floats(0.01, 0.5))
 def test_the_missing_samples_are_enough(clean: int, drawn: int, required: float) -> None:
-    """A set with as many more clean random samples as the verdict asked for proves the required bound."""
+    """A set with as many more clean random samples as the verdict requires proves the required bound."""
     pairs = [MATCH] * clean
     first = concluded(pairs, drawn=[int(place < drawn) for place in range(clean)], required_bound=required)
     if first.decision is Decision.PASS:
@@ -149,7 +149,7 @@ def test_each_measure_names_the_limit_that_would_have_passed() -> None:
     assert (cosine.beyond, cosine.failing, ratio.limit) == (1, 1, 0.001)
 
 
-def test_no_limit_above_zero_is_no_limit() -> None:
+def test_a_passing_limit_is_above_zero() -> None:
     """A cosine of 0 or less would pass at no threshold, and a set without a comparison at none that can be named."""
     assert concluded([MATCH, MISMATCH]).measure(Measure.COSINE).passing_limit is None
     nothing = concluded([LOST]).measure(Measure.COSINE)
@@ -180,7 +180,7 @@ def test_floors_and_findings_travel() -> None:
 
 
 def test_a_waived_sample_counts_in_the_bound_and_not_against_the_required_one() -> None:
-    """The share below the threshold stays as measured; what was asked for is the share that no waiver covers."""
+    """The share below the threshold stays as measured; the requirement is about the share that no waiver covers."""
     waiver = Waiver(id="W", owner="o", reason="r", expires=DAY, max_samples=1, outcomes=(Outcome.MISMATCH,))
     tally = Tally(Thresholds(), waivers=account_for([waiver], model="m", day=DAY, today=DAY))
     near: tuple[Row, Row] = (ONE, [1.5, 2.0])

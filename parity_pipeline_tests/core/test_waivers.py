@@ -202,14 +202,14 @@ def test_a_measure_waived_hides_no_other_measure() -> None:
 
 
 @pytest.mark.parametrize(
-    "circumstances",
-    [{"expected": 3}, {"expected": 2, "pairing_faults": ("a fault",)}, {"expected": 2, "doubts": ("a doubt",)}],
+    "inputs",
+    [{"expected": 3}, {"expected": 2, "pairing_faults": ("a fault",)}, {"expected": 2, "caveats": ("a caveat",)}],
 )
-def test_a_waiver_covers_no_doubt_and_no_lost_row(circumstances: dict[str, Any]) -> None:
-    """Pairing faults, counts that do not add up and doubts stay INCONCLUSIVE under any waiver."""
+def test_a_waiver_covers_no_caveat_and_no_lost_row(inputs: dict[str, Any]) -> None:
+    """Pairing faults, counts that do not add up and caveats stay INCONCLUSIVE under any waiver."""
     every = replace(PLAIN, outcomes=tuple(set(IN_VERDICTS) - {Outcome.MATCH, Outcome.REFUSED_BY_BOTH}))
     tally = tallied([MATCH, MISMATCH], [every])
-    assert decide(tally, DecisionInputs(**circumstances))[0] is Decision.INCONCLUSIVE
+    assert decide(tally, DecisionInputs(**inputs))[0] is Decision.INCONCLUSIVE
 
 
 def test_a_waiver_covers_no_noise() -> None:
@@ -221,7 +221,7 @@ def test_a_waiver_covers_no_noise() -> None:
 
 
 def test_more_than_the_limit_fails_and_is_found() -> None:
-    """The first samples up to the limit are waived, those beyond fail, and both numbers are told with the owner."""
+    """The first samples up to the limit are waived, those beyond fail, and both numbers are reported with the owner."""
     tally = tallied([MATCH, *[MISMATCH] * 5], [PLAIN])
     assert tally.different(Outcome.MISMATCH) == 2
     assert "2/6 compared samples < 0.9990" in decide(tally, DecisionInputs(expected=6))[1][0]
@@ -241,7 +241,7 @@ def test_an_expired_waiver_waives_nothing_and_is_found() -> None:
 
 
 def test_a_waiver_that_nothing_needs_is_found() -> None:
-    """A waiver without a row is told once all rows are in, and not of a model or date it is not about."""
+    """A waiver without a row is reported once all rows are in, and not of a model or date it is not about."""
     assert "is needed by no sample" in tallied([MATCH], [PLAIN]).waivers.findings(complete=True)[0]
     assert tallied([MATCH], [PLAIN]).waivers.findings(complete=False) == ()
     assert tallied([MATCH], [replace(PLAIN, models=("other",))]).waivers.findings(complete=True) == ()
@@ -272,7 +272,7 @@ def test_waived_rows_do_not_crowd_out_others() -> None:
     ],
 )
 def test_odd_waivers_are_refused(change: dict[str, Any], says: str) -> None:
-    """A waiver without owner, reason, limit or content is an error that names it, and every fault is told."""
+    """A waiver without owner, reason, limit or content is an error that names it, and every fault is listed."""
     odd = replace(PLAIN, **change)
     assert says in "; ".join(waiver_faults([odd]))
     with pytest.raises(SettingsError, match="these waivers cannot be used"):

@@ -69,11 +69,11 @@ def test_what_was_not_observed_is_neither_same_nor_different() -> None:
     ],
 )
 def test_norms_in_words(low: float | None, high: float | None, words: str) -> None:
-    """Norms are told as unit vectors within one part in a thousand, else as a range that can be read."""
+    """Norms are shown as unit vectors within one part in a thousand, else as a range that can be read."""
     assert NormRange(low=low, high=high).describe() == words
 
 
-def test_small_norms_are_told_apart() -> None:
+def test_small_norms_are_distinguished() -> None:
     """Two sides with different norms far below 1 are not called the same for want of decimals."""
     rows = wire_drift(RUST, RUST, NormRange(low=0.001, high=0.002), NormRange(low=0.003, high=0.004))
     assert {row.field: row.same for row in rows}["L2 norm"] is False

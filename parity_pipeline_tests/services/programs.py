@@ -30,7 +30,7 @@ while True:
     connection.sendall(f"HTTP/1.1 {status} X\\r\\nLocation: /200\\r\\nContent-Length: 0\\r\\n\\r\\n".encode())
     connection.close()
 """
-"""Answers `/200` with 200 and so on; imports little, because a test waits for it."""
+"""Responds to `/200` with 200 and so on; imports little, because a test waits for it."""
 
 
 def free_port() -> int:
@@ -41,7 +41,7 @@ def free_port() -> int:
 
 
 def server(folder: Path, name: str = "one", *words: str, path: str = "/200", **more: object) -> ServiceSpec:
-    """Return a service that answers on a free port.
+    """Return a service that responds on a free port.
 
     `stubborn` ignores SIGTERM, `parent` has two children, `orphan` a grandchild without parent and environment.
     """
@@ -51,7 +51,7 @@ def server(folder: Path, name: str = "one", *words: str, path: str = "/200", **m
 
 
 def script(folder: Path, code: str, **more: object) -> ServiceSpec:
-    """Return a service that runs some Python and never answers."""
+    """Return a service that runs some Python and never responds."""
     url = f"http://127.0.0.1:{free_port()}/health"
     return ServiceSpec(name="script", command=("python", "-c", code), cwd=folder, health_url=url, **more)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 

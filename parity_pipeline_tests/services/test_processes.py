@@ -94,18 +94,18 @@ def test_the_process_leads_its_own_session(tmp_path: Path, state: Path) -> None:
 
 def test_children_are_stopped_too(tmp_path: Path, state: Path) -> None:
     """A child in the group and one that left for a session of its own both end."""
-    told = up([server(tmp_path, "one", "parent")], state)[0]
-    children = [int(pid) for pid in told.log.read_text().splitlines()[1].split()[1:]]
+    started = up([server(tmp_path, "one", "parent")], state)[0]
+    children = [int(pid) for pid in started.log.read_text().splitlines()[1].split()[1:]]
     assert all(alive(pid) for pid in children)
     down(state)
-    assert not any(alive(pid) for pid in (told.pid, *children))
+    assert not any(alive(pid) for pid in (started.pid, *children))
 
 
 def test_a_process_without_environment_or_parent_is_stopped(tmp_path: Path, state: Path) -> None:
     """What has lost its parent and the mark still belongs to the session of the service."""
-    told = up([server(tmp_path, "one", "orphan")], state)[0]
-    orphan = int(told.log.read_text().splitlines()[1].split()[1])
-    assert psutil.Process(orphan).ppid() != told.pid
+    started = up([server(tmp_path, "one", "orphan")], state)[0]
+    orphan = int(started.log.read_text().splitlines()[1].split()[1])
+    assert psutil.Process(orphan).ppid() != started.pid
     assert "PARITY_SERVICE_MARK" not in psutil.Process(orphan).environ()
     assert down(state) == ["one"]
     assert not alive(orphan)
@@ -114,9 +114,9 @@ def test_a_process_without_environment_or_parent_is_stopped(tmp_path: Path, stat
 def test_a_stubborn_process_is_killed(tmp_path: Path, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What ignores SIGTERM gets SIGKILL."""
     monkeypatch.setattr(processes, "STOP_SECONDS", 0.1)
-    told = up([server(tmp_path, "one", "stubborn")], state)[0]
+    started = up([server(tmp_path, "one", "stubborn")], state)[0]
     assert down(state) == ["one"]
-    assert not alive(told.pid)
+    assert not alive(started.pid)
 
 
 def test_the_log_of_the_start_before_is_kept(tmp_path: Path, state: Path) -> None:
@@ -132,11 +132,11 @@ def test_the_log_of_the_start_before_is_kept(tmp_path: Path, state: Path) -> Non
 
 def test_what_a_dead_service_left_behind_is_stopped(tmp_path: Path, state: Path) -> None:
     """When the process itself was killed, `down` still ends its children, by the mark in their environment."""
-    told = up([server(tmp_path, "one", "parent")], state)[0]
-    assert told.pid is not None
-    children = [int(pid) for pid in told.log.read_text().splitlines()[1].split()[1:]]
-    os.kill(told.pid, signal.SIGKILL)
-    while alive(told.pid):
+    started = up([server(tmp_path, "one", "parent")], state)[0]
+    assert started.pid is not None
+    children = [int(pid) for pid in started.log.read_text().splitlines()[1].split()[1:]]
+    os.kill(started.pid, signal.SIGKILL)
+    while alive(started.pid):
         pass
     assert all(alive(pid) for pid in children)
     assert down(state) == ["one"]

@@ -89,7 +89,7 @@ def test_a_missing_log_has_no_lines(tmp_path: Path) -> None:
     assert last_lines(tmp_path / "none", []) == []
 
 
-def test_secret_values_are_the_given_and_the_telling_ones() -> None:
+def test_secret_values_are_the_given_and_the_named_ones() -> None:
     """Given values of 6 characters count, shorter ones and inherited ones by their name, longest first."""
     given = {"PORT": "3110", "MODE": "production", "PASSWORD": "abcd", "PEM": "-----\nsecond-line"}
     inherited = {"LEGACY_TOKEN": "inherited-token", "HOME": "/home/someone", "MY_KEY": "abc"}

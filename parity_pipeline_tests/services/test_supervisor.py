@@ -9,24 +9,24 @@ import pytest
 
 from parity_pipeline.core.errors import ServiceError
 from parity_pipeline.services.state import Record, StateFolder
-from parity_pipeline.services.supervisor import Environment, answers, down, running, status, up
+from parity_pipeline.services.supervisor import Environment, down, is_healthy, running, status, up
 from parity_pipeline_tests.services.programs import alive, script, server
 
 
 def test_up_status_down(tmp_path: Path, state: Path) -> None:
-    """What is brought up answers, has its pid and log in its status, and is gone after `down`."""
+    """What is brought up is healthy, has its pid and log in its status, and is gone after `down`."""
     specs = [server(tmp_path, "one"), server(tmp_path, "two")]
     assert [one.healthy for one in status(specs, state)] == [False, False]
     assert not state.exists()
-    told = up(specs, state)
-    assert [(one.name, one.healthy, alive(one.pid), one.started) for one in told] == [
+    states = up(specs, state)
+    assert [(one.name, one.healthy, alive(one.pid), one.started) for one in states] == [
         ("one", True, True, True),
         ("two", True, True, True),
     ]
-    assert status(specs, state) == [replace(one, started=False) for one in told]
-    assert told[0].log.read_text() == "serving with None\n"
+    assert status(specs, state) == [replace(one, started=False) for one in states]
+    assert states[0].log.read_text() == "serving with None\n"
     assert down(state) == ["two", "one"]
-    assert not any(alive(one.pid) for one in told)
+    assert not any(alive(one.pid) for one in states)
     assert not list((state / "services").iterdir())
     assert down(state) == []
 
@@ -48,12 +48,12 @@ def test_other_work_is_done_while_services_start(tmp_path: Path, state: Path) ->
     assert not any(one.healthy for one in status(specs, state))
 
 
-def test_what_answers_already_is_left_alone_and_never_stopped(tmp_path: Path, state: Path) -> None:
+def test_what_is_healthy_already_is_left_alone_and_never_stopped(tmp_path: Path, state: Path) -> None:
     """A service that somebody else runs is used, and outlives `down`."""
     spec = server(tmp_path)
     other = up([spec], tmp_path / "elsewhere")[0]
-    told = up([spec], state)[0]
-    assert (told.healthy, told.started, told.pid) == (True, False, None)
+    states = up([spec], state)[0]
+    assert (states.healthy, states.started, states.pid) == (True, False, None)
     assert down(state) == []
     assert alive(other.pid)
     down(tmp_path / "elsewhere")
@@ -69,13 +69,13 @@ def test_a_second_up_finds_the_first_ones_process(tmp_path: Path, state: Path) -
 def test_two_at_the_same_time_start_one_process(tmp_path: Path, state: Path) -> None:
     """The second call waits for the first and then finds everything up."""
     spec = server(tmp_path)
-    told: list[bool] = []
-    threads = [threading.Thread(target=lambda: told.append(up([spec], state)[0].started)) for _ in range(2)]
+    states: list[bool] = []
+    threads = [threading.Thread(target=lambda: states.append(up([spec], state)[0].started)) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(told) == [False, True]
+    assert sorted(states) == [False, True]
 
 
 def test_a_service_outlives_the_command_that_started_it(tmp_path: Path, state: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_service_outlives_the_command_that_started_it(tmp_path: Path, state: P
         f"print(up([spec], Path({str(state)!r}))[0].pid)"
     )
     pid = int(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60).stdout)
-    assert answers(spec.health_url)
+    assert is_healthy(spec.health_url)
     assert status([spec], state)[0].pid == pid
     assert down(state) == ["one"]
     assert not alive(pid)
@@ -104,24 +104,24 @@ def test_a_failing_start_shows_the_log_and_stops_the_others(tmp_path: Path, stat
     text = str(caught.value)
     assert "service 'script': it ended with exit code 3 before it was ready" in text
     assert "starting\n    cannot bind: \\x1b[31mport taken" in text
-    assert not answers(good.health_url)
+    assert not is_healthy(good.health_url)
     assert [record.name for record in StateFolder(state).records()] == ["before"]
     assert alive(before.pid)
 
 
-def test_a_service_that_never_answers_is_stopped_after_its_time(tmp_path: Path, state: Path) -> None:
+def test_a_service_that_never_responds_is_stopped_after_its_time(tmp_path: Path, state: Path) -> None:
     """The time-out runs on the given clock, and the process is ended."""
     seconds = iter(range(0, 10_000, 4))
     spec = script(tmp_path, "import time; print('thinking', flush=True); time.sleep(600)", startup_timeout=30.0)
     environment = Environment(clock=lambda: float(next(seconds)), sleep=lambda _: None, ask=lambda _: False)
-    with pytest.raises(ServiceError, match=r"did not answer http://127\.0\.0\.1:\d+/health within 30 s"):
+    with pytest.raises(ServiceError, match=r"http://127\.0\.0\.1:\d+/health did not return 2xx within 30 s"):
         up([spec], state, environment=environment)
     assert status([spec], state)[0].pid is None
 
 
 @pytest.mark.parametrize("path", ["/500", "/404", "/302"])
 def test_only_2xx_is_healthy(tmp_path: Path, state: Path, path: str) -> None:
-    """A service that answers with an error or a redirect is up and not healthy."""
+    """A service that responds with an error or a redirect is up and not healthy."""
     spec = server(tmp_path)
     up([spec], state)
     bad = replace(spec, health_url=spec.health_url.replace("/200", path))
@@ -129,7 +129,7 @@ def test_only_2xx_is_healthy(tmp_path: Path, state: Path, path: str) -> None:
 
 
 def test_an_unhealthy_process_of_ours_is_replaced(tmp_path: Path, state: Path) -> None:
-    """`up` does not start a second process beside one that runs without answering."""
+    """`up` does not start a second process beside one that runs and does not respond."""
     spec = server(tmp_path)
     first = up([spec], state)[0]
     second = up([replace(server(tmp_path), name=spec.name)], state)[0]
@@ -137,7 +137,7 @@ def test_an_unhealthy_process_of_ours_is_replaced(tmp_path: Path, state: Path) -
     assert alive(second.pid)
 
 
-def test_a_stale_state_file_is_no_obstacle(tmp_path: Path, state: Path) -> None:
+def test_a_stale_state_file_does_not_matter(tmp_path: Path, state: Path) -> None:
     """A process that has ended is started again, and one that is gone needs no stopping."""
     spec = server(tmp_path)
     first = up([spec], state)[0]
@@ -167,7 +167,7 @@ def test_a_reused_pid_is_never_stopped(tmp_path: Path, state: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"name": "one", "pid": "x"}', b"\xff"])
-def test_a_damaged_state_file_is_no_obstacle(tmp_path: Path, state: Path, content: bytes) -> None:
+def test_a_damaged_state_file_does_not_matter(tmp_path: Path, state: Path, content: bytes) -> None:
     """A state file that cannot be read counts as none, and is removed by `down`."""
     (state / "services").mkdir(parents=True)
     (state / "services" / "one.json").write_bytes(content)
@@ -180,8 +180,8 @@ def test_running_stops_what_it_started_and_nothing_else(tmp_path: Path, state: P
     """After the block the services of before still run, and those of the block do not."""
     before, inside = server(tmp_path, "before"), server(tmp_path, "inside")
     up([before], state)
-    with running([before, inside], state) as told:
-        assert [one.started for one in told] == [False, True]
+    with running([before, inside], state) as states:
+        assert [one.started for one in states] == [False, True]
         assert all(one.healthy for one in status([before, inside], state))
     assert [one.healthy for one in status([before, inside], state)] == [True, False]
 
@@ -218,5 +218,5 @@ def test_running_leaves_a_process_alone_that_somebody_else_started_meanwhile(tmp
     with running([spec], state):
         down(state)
         up([spec], state)
-    told = status([spec], state)[0]
-    assert (told.healthy, alive(told.pid)) == (True, True)
+    states = status([spec], state)[0]
+    assert (states.healthy, alive(states.pid)) == (True, True)

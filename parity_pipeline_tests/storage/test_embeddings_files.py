@@ -59,7 +59,7 @@ def test_a_server_s_lone_surrogate_does_not_end_the_lane(tmp_path: Path) -> None
     group=st.integers(1, 50),
     rows=st.integers(1, 120),
 )
-def test_blocks_have_the_asked_size_whatever_was_added(
+def test_blocks_have_the_requested_size_whatever_was_added(
     tmp_path_factory: pytest.TempPathFactory, sizes: list[int], group: int, rows: int
 ) -> None:
     """Neither the blocks added nor the row groups show in what is read."""
@@ -119,7 +119,7 @@ def test_vectors_have_no_dictionary_and_no_statistics(tmp_path: Path) -> None:
 
 
 def test_latencies_stream_without_the_rows_that_have_none(tmp_path: Path) -> None:
-    """Rows without an answer have no latency, and none is made up."""
+    """Rows without a response have no latency, and none is made up."""
     stored = store_rows(tmp_path / "e.parquet", [make_rows(0, 70)], 16)
     arrays = list(stored.latency_ms())
     assert len(arrays) == 5

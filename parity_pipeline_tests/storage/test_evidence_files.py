@@ -71,7 +71,7 @@ def test_another_schema_is_refused_with_place_and_remedy(tmp_path: Path, change:
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff", b"[" * 100_000])
 def test_a_damaged_or_missing_file_is_refused(tmp_path: Path, content: bytes) -> None:
-    """Damage is told as such, and so is a file that is not there."""
+    """Damage is reported as such, and so is a file that is not there."""
     path = tmp_path / "stability.json"
     path.write_bytes(content)
     for place in (path, tmp_path / "none"):

@@ -84,7 +84,7 @@ def test_a_part_of_a_nested_record_is_refused() -> None:
 
 
 @pytest.mark.parametrize("content", [b"null", b"[]", b'"text"', b"5", b"", b"{", b"\xff"])
-def test_what_is_no_object_is_refused(content: bytes) -> None:
+def test_what_is_not_an_object_is_refused(content: bytes) -> None:
     """A document that is not a JSON object at all is refused in the same way."""
     with pytest.raises(ArtifactError, match=r"not a JSON object|not valid JSON"):
         KIND.read(content, "part.parquet")
@@ -100,7 +100,7 @@ def test_a_message_names_a_few_faults_and_no_foreign_letter() -> None:
 
 
 def test_an_upgrade_that_breaks_is_an_error_of_the_document() -> None:
-    """A document that no version wrote is refused with file and remedy, and is no bare error of Python."""
+    """A document that no version wrote is refused with file and remedy, not with a bare error of Python."""
 
     def broken(value: dict[str, Any]) -> dict[str, Any]:
         return value["what no version wrote"]

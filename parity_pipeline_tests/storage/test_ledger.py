@@ -22,7 +22,7 @@ def _append_many(path: Path, name: str) -> None:
 
 
 def test_an_entry_holds_the_verdict_but_for_its_rows(tmp_path: Path) -> None:
-    """The ledger tells who judged what and when; rows of samples are not in it."""
+    """The ledger records who judged what and when; rows of samples are not in it."""
     path = tmp_path / "new" / "ledger.jsonl"
     _append(path, "run-1")
     [entry] = entries(path)
@@ -33,7 +33,7 @@ def test_an_entry_holds_the_verdict_but_for_its_rows(tmp_path: Path) -> None:
 
 
 def test_the_newest_entry_of_a_date_and_model_counts(tmp_path: Path) -> None:
-    """Last in the file wins for each endpoint, date and model, and the older entries stay."""
+    """Last in the file wins for each probe, date and model, and the older entries stay."""
     path = tmp_path / "ledger.jsonl"
     _append(path, model="b")
     _append(path, model="a", decision=Decision.FAIL)

@@ -46,7 +46,7 @@ def test_a_gap_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "draft").exists()
 
 
-def test_rows_that_do_not_tell_drawn_from_picked_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_without_drawn_or_picked_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of the first schema is not read as if nothing had been drawn; the remedy is to materialize parity."""
     path = tmp_path / "p.parquet"
     with monkeypatch.context() as patched:

@@ -85,7 +85,7 @@ def test_a_foreign_parquet_file_is_refused(tmp_path: Path, metadata: bytes | Non
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    """Missing is told apart from damaged."""
+    """Missing differs from damaged."""
     table = StoredTable(tmp_path / "a.parquet", KIND)
     assert not table.exists
     with pytest.raises(ArtifactError, match="is not there"):

@@ -73,7 +73,7 @@ def test_a_missing_set_says_what_to_do(tmp_path: Path) -> None:
         _ = stored.header
 
 
-def test_drawn_and_picked_samples_are_told_apart(tmp_path: Path) -> None:
+def test_drawn_and_picked_samples_are_distinguished(tmp_path: Path) -> None:
     """A draw's texts carry how often they were drawn; a text that was picked before counts as picked."""
     (tmp_path / "seed.txt").write_text("picked\nboth\n")
     (tmp_path / "traffic.txt").write_text("often\nboth\noften\n")
@@ -85,7 +85,7 @@ def test_drawn_and_picked_samples_are_told_apart(tmp_path: Path) -> None:
     assert (stored.header.drawn, stored.header.duplicates_dropped) == (1, 2)
 
 
-def test_a_set_that_does_not_tell_drawn_from_picked_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_set_without_drawn_or_picked_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A set of the first schema is not read as if nothing had been drawn; the remedy is to materialize samples."""
     old = replace(KIND, version=1)
     with monkeypatch.context() as patched:

@@ -24,7 +24,7 @@ def test_text_lines_are_kept_as_they_are(tmp_path: Path) -> None:
 
 
 def test_a_last_line_without_newline_counts(tmp_path: Path) -> None:
-    """The final newline is no further sample, and its absence loses none."""
+    """The final newline does not begin a further sample, and its absence loses none."""
     assert list(read_text(_file(tmp_path, "a.txt", b"\xef\xbb\xbfa\nb"))) == [
         SourceRecord(1, "a", None),
         SourceRecord(2, "b", None),
@@ -43,7 +43,7 @@ def test_invalid_utf8_names_file_and_line(tmp_path: Path, name: str, reader: obj
 
 
 def test_jsonl_takes_objects_and_strings(tmp_path: Path) -> None:
-    """Objects with text and category, bare strings, lone surrogates; blank lines are no samples."""
+    """Objects with text and category, bare strings, lone surrogates; blank lines are not samples."""
     content = b'{"text": "a", "category": "c", "more": 1}\n"b"\n\n{"text": "\\ud800", "category": null}\r\n'
     assert list(read_jsonl(_file(tmp_path, "a.jsonl", content))) == [
         SourceRecord(1, "a", "c"),
@@ -55,9 +55,9 @@ def test_jsonl_takes_objects_and_strings(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        (b"{", "no JSON"),
-        (b"[" * 100_000, "no JSON"),
-        (b"1" * 5000, "no JSON"),
+        (b"{", "invalid JSON"),
+        (b"[" * 100_000, "invalid JSON"),
+        (b"1" * 5000, "invalid JSON"),
         (b'{"txt": "a", "b\\n": 1}', r"there are: 'txt', 'b\\n'"),
         (b'["a"]', "there are: none"),
         (b'{"text": 1}', "not a string"),
@@ -90,7 +90,7 @@ def test_csv_reads_quoted_newlines_and_long_fields(tmp_path: Path) -> None:
         (b"id,txt\n1,a\n", 1, "there are: 'id', 'txt'"),
         (b"", 1, "there are: none"),
         (b"text,n\nNeed 5, in Aurora,1\n", 2, "3 fields, the header 2"),
-        (b'text\n"open\n', 2, "no CSV"),
+        (b'text\n"open\n', 2, "invalid CSV"),
     ],
 )
 def test_a_bad_csv_names_file_and_line(tmp_path: Path, content: bytes, place: int, says: str) -> None:
@@ -129,7 +129,7 @@ def test_a_bad_parquet_source_says_why(tmp_path: Path, table: Any, says: str) ->
         list(read_parquet(tmp_path / "a.parquet"))
 
 
-def test_a_file_that_is_no_parquet_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_parquet_is_named(tmp_path: Path) -> None:
     """A wrong suffix ends in an error of the product."""
-    with pytest.raises(SampleSourceError, match="no readable Parquet"):
+    with pytest.raises(SampleSourceError, match="not a readable Parquet"):
         list(read_parquet(_file(tmp_path, "a.parquet", b"text")))

@@ -20,7 +20,7 @@ def _traffic(folder: Path, date: str, count: int) -> Path:
 
 
 def test_the_format_goes_by_the_suffix(tmp_path: Path) -> None:
-    """Text, JSONL, NDJSON, CSV and Parquet are told by their names, in the order of the sources."""
+    """Text, JSONL, NDJSON, CSV and Parquet are recognised by their names, in the order of the sources."""
     (tmp_path / "a.txt").write_text("1\n")
     (tmp_path / "b.jsonl").write_text('"2"\n')
     (tmp_path / "c.NDJSON").write_text('"3"\n')
@@ -75,7 +75,7 @@ def test_an_unusable_source_says_why(
 
 
 def test_a_folder_without_files_is_an_error(tmp_path: Path) -> None:
-    """An empty folder is no empty source."""
+    """An empty folder is not an empty source."""
     with pytest.raises(SampleSourceError, match="holds no file"):
         _texts(SourceSpec(path=tmp_path))
 

@@ -23,7 +23,7 @@ from parity_pipeline.storage.staging import STAGING_HOURS, SqliteStaging, stagin
 
 
 def piece(start: int, rows: int = 3, *, status: RowStatus = RowStatus.OK, echo: str = "m") -> Piece:
-    """Return a piece whose vectors tell where they belong."""
+    """Return a piece whose vectors show where they belong."""
     width = 4 if status is RowStatus.OK else 0
     return Piece(
         FetchedRows(
@@ -66,8 +66,8 @@ def test_what_is_put_is_there_in_the_next_run(tmp_path: Path) -> None:
         assert staging.recall() == {"requests": 3}
 
 
-def test_failed_rows_are_asked_again_by_the_next_run(tmp_path: Path) -> None:
-    """A piece without a definite answer counts within its run alone; a refusal counts for good."""
+def test_failed_rows_are_requested_again_by_the_next_run(tmp_path: Path) -> None:
+    """A piece without a definite response counts within its run alone; a refusal counts for good."""
     with SqliteStaging(tmp_path / "a") as staging:
         staging.put(piece(0, status=RowStatus.FAILED))
         staging.put(piece(3, status=RowStatus.REFUSED))
@@ -168,7 +168,7 @@ def test_a_piece_that_changed_after_opening_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("version", [0, 2])
 def test_what_another_version_staged_is_discarded(tmp_path: Path, version: int) -> None:
-    """Files of an older or newer version of the staging are removed without an error, and the run starts afresh."""
+    """Files of an older or newer version of the staging are removed without an error, and the run starts over."""
     folder = tmp_path / "a"
     folder.mkdir()
     (folder / "pieces.seg").write_bytes(b"PPs1 of an older version")
@@ -186,7 +186,7 @@ def test_what_another_version_staged_is_discarded(tmp_path: Path, version: int) 
 
 
 def test_a_second_run_is_refused_by_name(tmp_path: Path) -> None:
-    """Two runs of one partition do not share a folder: the second is told who has it."""
+    """Two runs of one partition do not share a folder: the second reports who has it."""
     with SqliteStaging(tmp_path / "a"):
         with pytest.raises(ArtifactError, match=f"process id {os.getpid()}"), SqliteStaging(tmp_path / "a"):
             pass
@@ -207,7 +207,7 @@ def test_discarded_staging_is_gone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("later", "kept"), [(-60, 3), (60, 0)])
-def test_old_staging_is_fetched_afresh(tmp_path: Path, later: float, kept: int) -> None:
+def test_old_staging_is_fetched_again(tmp_path: Path, later: float, kept: int) -> None:
     """What an unfinished run left long ago may be of another build, and does not count; the last write decides."""
     with SqliteStaging(tmp_path / "a", wall=iter([1e9, 2e9]).__next__) as staging:
         staging.put(piece(3))

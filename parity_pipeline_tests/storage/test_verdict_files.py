@@ -91,7 +91,7 @@ def test_odd_verdicts_are_refused(tmp_path: Path, change: Change, says: str) -> 
 
 
 def _fields(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Return the path of every field of every record in a verdict; keys of mappings are no fields."""
+    """Return the path of every field of every record in a verdict; keys of mappings are not fields."""
     if dataclasses.is_dataclass(value):
         names = [one.name for one in dataclasses.fields(value)]
         below = [place for name in names for place in _fields(getattr(value, name), (*path, name))]
@@ -139,7 +139,7 @@ def test_a_pass_with_waivers_comes_back(tmp_path: Path) -> None:
 
 
 def test_what_the_first_schema_did_not_know_claims_nothing() -> None:
-    """A verdict of schema 1 has no noise, bound, cause or coverage, and is stored anew as one of this version."""
+    """A verdict of schema 1 has no noise, bound, cause or coverage, and is stored again as one of this version."""
     folder = Path(__file__).parents[1] / "data" / "written_by_0_1" / "first_schema" / "fail"
     found: Verdict = read_verdict(folder / "verdict.json")
     assert (found.diagnosis, found.coverage, found.norm_ratios, found.counts.apart) == (None, None, None, None)
@@ -149,7 +149,7 @@ def test_what_the_first_schema_did_not_know_claims_nothing() -> None:
     assert (found.measures[0].beyond, found.measures[0].failing, found.measures[0].passing_limit) == (3, 3, "0.819560")
 
 
-def test_a_verdict_of_the_first_schema_is_stored_anew(tmp_path: Path) -> None:
+def test_a_verdict_of_the_first_schema_is_stored_again(tmp_path: Path) -> None:
     """Written again, it is a verdict of this version and says the same."""
     folder = Path(__file__).parents[1] / "data" / "written_by_0_1" / "first_schema" / "pass"
     found = read_verdict(folder / "verdict.json")

@@ -1,6 +1,6 @@
 """Reports made again from the verdicts of 0.1.0 are those of 0.1.0, but for the words that were changed on purpose.
 
-A change of words belongs into `WORDS`, old and new, so that nothing else can change with it. The promise that files stay
+A change of words belongs into `WORDS`, before and after, so that nothing else can change with it. The promise that files stay
 readable stands in `test_written_by_0_1.py`, and is kept without this one.
 """
 
@@ -75,7 +75,7 @@ def test_the_summary_is_made_again(results: Path) -> None:
 
 
 @pytest.mark.parametrize("partition", old.PARTITIONS)
-def test_a_verdict_survives_being_stored_anew(results: Path, tmp_path: Path, partition: str) -> None:
+def test_a_verdict_survives_being_stored_again(results: Path, tmp_path: Path, partition: str) -> None:
     """A verdict of 0.1.0 that is written in the form of now comes back equal, every field."""
     verdict = read_verdict(results / "data" / "verdicts" / partition / "verdict.json")
     write_verdict(tmp_path / "v.json", verdict)

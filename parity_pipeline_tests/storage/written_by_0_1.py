@@ -164,7 +164,7 @@ def stability_facts(path: Path) -> Facts:
 
 
 def diagnosis_facts(path: Path) -> Facts:
-    """Return what matters of a stored diagnosis, asked for with the comparison beside it."""
+    """Return what matters of a stored diagnosis, requested with the comparison beside it."""
     held = read_diagnosis(path, ParityFile(_beside(path, "parity") / "parity.parquet").header)
     assert held is not None
     causes = [[one.name, one.confidence, one.count, one.words] for one in held.causes]

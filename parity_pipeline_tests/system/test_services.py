@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from parity_pipeline.services.supervisor import answers, down
+from parity_pipeline.services.supervisor import down, is_healthy
 from parity_pipeline_tests.fakes.gateways import hash_gateway
 from parity_pipeline_tests.fakes.serving import serve
 from parity_pipeline_tests.system.project import DAY, LIMIT_SECONDS, Project, demo_side, free_ports, side
@@ -47,10 +47,10 @@ def test_up_run_down(folder: Path) -> None:
         assert project.parity("status").code == 0
         ran = project.parity("run", "--date", DAY, "--json")
         assert ran.code == 1  # hashes are no embeddings, and both sides were asked
-        assert answers(health(port))
+        assert is_healthy(health(port))
         assert project.parity("down").out.strip() == "stopped: demo-candidate"
-        assert not answers(health(port))
-        assert answers(f"{url}/health")
+        assert not is_healthy(health(port))
+        assert is_healthy(f"{url}/health")
         gone = project.parity("status")
     assert gone.code == 2
     assert "demo-candidate: does not answer, not running; `parity up` starts it" in gone.out
@@ -63,7 +63,7 @@ def test_a_run_brings_its_services_and_takes_them_down(folder: Path) -> None:
     project.write_samples("hello", "again")
     result = project.parity("run", "--date", DAY, "--json")
     assert (result.code, result.decisions()) == (0, ["PASS"])
-    assert not any(answers(health(port)) for port in ports)
+    assert not any(is_healthy(health(port)) for port in ports)
     assert project.parity("down").out.strip() == "nothing was running that `parity up` had started"
 
 
@@ -77,11 +77,11 @@ def test_a_service_that_cannot_start_shows_its_log(folder: Path) -> None:
     assert result.code == 2
     for word in ("demo-candidate", "no licence key", "The whole log is"):
         assert word in result.printed
-    assert not answers(health(first))
+    assert not is_healthy(health(first))
 
 
 class Stuck:
-    """A gateway that takes a request and never answers it.
+    """A gateway that takes a request and never responds to it.
 
     Attributes:
         asked: Set once a request has come.
@@ -115,11 +115,11 @@ def test_a_signal_in_the_middle_leaves_nothing_behind(folder: Path, number: sign
         signal.signal(number, before)
         stack.callback(child.kill)
         assert stuck.asked.wait(LIMIT_SECONDS)
-        assert answers(health(port))
+        assert is_healthy(health(port))
         child.send_signal(number)
         out, _ = child.communicate(timeout=LIMIT_SECONDS)
     assert child.returncode == 130
     assert "PASS" not in out
-    assert not answers(health(port))
+    assert not is_healthy(health(port))
     assert not list((folder / ".parity" / "services").iterdir())
     assert not project.settings().layout().ledger.exists()

@@ -1,4 +1,4 @@
-"""The records of a diagnosis: what it is given and what it answers.
+"""The records of a diagnosis: its input and its result.
 
 Here belong frozen records and the names of the causes with their case numbers. Finding a cause belongs to the modules
 beside this one, one a family; `diagnose` puts them in order.
@@ -21,7 +21,7 @@ from parity_pipeline.core.thresholds import Thresholds
 Vector = NDArray[np.float32]
 
 Ask = Callable[[Sequence[str]], Sequence[Vector | None]]
-"""Ask one side for the vectors of texts in one request: one answer a text in the same order, None where refused."""
+"""Ask one side for the vectors of texts in one request: one vector per text in the same order, None where refused."""
 
 Rows = NDArray[np.intp]
 
@@ -118,7 +118,7 @@ class Confidence(StrEnum):
     """How sure a cause is."""
 
     PROVEN = "proven"
-    """One named change restores the threshold on the very rows, or the answer itself says so."""
+    """One named change restores the threshold on the very rows, or the response itself says so."""
     LIKELY = "likely"
     """A property that separates failing from passing samples far better than chance, or a signature of a kind."""
     POSSIBLE = "possible"
@@ -126,7 +126,7 @@ class Confidence(StrEnum):
 
 
 class ExperimentName(StrEnum):
-    """How a side was tried against itself."""
+    """An experiment on the repeatability of a side."""
 
     REPEATS = "repeats"
     ALONE_VS_BATCH = "alone-vs-batch"
@@ -139,7 +139,7 @@ class ExperimentName(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment:
-    """What trying one side against itself showed.
+    """Result of one experiment on the repeatability of a side.
 
     Attributes:
         side: The side that was tried.
@@ -161,7 +161,7 @@ class FollowUpQueries:
     """How a diagnosis may ask for more.
 
     Attributes:
-        legacy: Asks the legacy side; None where it may not be asked.
+        legacy: Sends requests to the legacy side; None where it may not.
         candidate: The same of the candidate.
         requests: Largest number of requests to both sides together.
         texts: Largest number of texts of one request.
@@ -225,7 +225,7 @@ class Cause:
         words: What was found, with exact counts, a clause without a full stop. It may quote a model's name, so a
             reader's page has to escape it.
         confidence: How sure it is.
-        count: Failing samples it explains; for a remark, samples it concerns.
+        count: Failing samples it explains; for one of `remarks`, samples it concerns.
         samples: Ids of the first `IDS_LISTED` of them.
         evidence: The first `EVIDENCE_LISTED` rows of its evidence.
         cases: Numbers of documented failure modes it may be.

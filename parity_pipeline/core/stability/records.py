@@ -1,7 +1,7 @@
-"""The records of trying a side against itself: what is asked, what came, what it showed.
+"""The records of a side's repeatability: what is sent, what comes back, what it shows.
 
-Here belong frozen records. Which requests are sent belongs to `plan`, reading the answers to `observations`, what they come
-to belongs to `analysis`.
+Here belong frozen records. Which requests are sent belongs to `plan`, reading the responses to `observations`,
+what they show to `analysis`.
 """
 
 from collections.abc import Mapping
@@ -35,30 +35,30 @@ TESTED: Final = (
 """The experiments of `core.hazards.coverage` that are made here, in the order in which they are reported."""
 
 OF_THE_FLOOR: Final = frozenset({"repeats", "batch-sizes", "shuffled", "concurrency", "equal-length-load"})
-"""Experiments whose worst pair makes the noise floor: what the circumstances of one fetch do to a vector, that is being
-asked again, with whom, in which order and at what load. Two fetches differ by that at random, so it explains a
+"""Experiments whose worst pair makes the noise floor: what the circumstances of one fetch do to a vector: being sent
+again, with which other texts, in which order and at what load. Two fetches differ by that at random, so it explains a
 difference. `canaries` and `salted` show a state that a side is in, after a long text or of a cache: it stays for a
-whole fetch, is no noise, and would excuse a candidate for what the legacy side is stuck with. Each is a finding."""
+whole fetch, is not noise, and would excuse a candidate for what the legacy side is stuck with. Each is a finding."""
 
 
 class Reference(StrEnum):
-    """What an answer is held against."""
+    """What a response is compared with."""
 
     ALONE = "alone"
-    """Each text's answer when it was asked alone."""
+    """Each text's vector when it was sent alone."""
     SAME = "same"
-    """The answer to the very same request."""
+    """The response to the very same request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One use of an answer.
+    """One comparison of a response.
 
     Attributes:
         experiment: A name of `TESTED`.
         label: How it reads, such as `batch of 32`.
         level: Batch size, requests in flight or number of the repeat; 0 where that means nothing.
-        against: What its rows are held against.
+        against: What its rows are compared with.
     """
 
     experiment: str
@@ -69,14 +69,14 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Requests that are sent together; the next step begins when all are answered.
+    """Requests that are sent together; the next step begins when all have completed.
 
     Attributes:
-        experiment: A name of `TESTED` they are sent for; "" for the answers alone, which most of them need.
+        experiment: A name of `TESTED` they are sent for; "" for each text alone, which most of them need.
         requests: The requests, each with its texts in order.
         at_once: Requests in flight at the same time.
-        keep: Later answers are held against these, in place of those kept before.
-        compared: What these answers are held against; compared before they are kept.
+        keep: Later responses are compared with these, in place of those kept before.
+        compared: What these responses are compared with; compared before they are kept.
     """
 
     experiment: str
@@ -103,7 +103,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """How much a side is asked for this.
+    """How much may be sent to a side for this.
 
     Attributes:
         texts: Texts of the sample set to try, at most.
@@ -118,17 +118,17 @@ class DefectKind(StrEnum):
     """What goes wrong beside a distance. The spelling is stored, so a name is never changed, only added."""
 
     SWAPPED = "rows swapped"
-    """A row equals the answer of another text of its request."""
+    """A row equals the vector of another text of its request."""
     MIXED = "requests mixed"
-    """A row equals the answer of a text of another request."""
+    """A row equals the vector of a text of another request."""
     REFUSED = "refused in company"
-    """A request is refused although each of its texts was answered before."""
+    """A request is refused although each of its texts got a vector before."""
     MALFORMED = "malformed in company"
-    """A request is answered without one vector per text although each of its texts was answered before."""
+    """A response does not hold one vector per text although each of its texts got a vector before."""
     NO_DIRECTION = "no direction"
-    """A row is zero or holds NaN although the text's other answer is neither."""
+    """A row is zero or holds NaN although the text's other vector is neither."""
     DIMENSION = "another dimension"
-    """A row has another width than the text's other answer."""
+    """A row has another dimension than the text's other vector."""
     OTHER_SPACE = "another model's vectors"
     """A fixed text lies far from the same text with a new ending, while two such endings lie close together."""
 
@@ -160,7 +160,7 @@ class ExperimentResult:
 
     Attributes:
         name: A name of `TESTED`.
-        worst: Largest 1 - cosine of two answers for one text, in [0, 2]; None where no two were compared.
+        worst: Largest 1 - cosine of two vectors of one text, in [0, 2]; None where no two were compared.
         label: The part of the experiment it was seen in; "" where all are equal or none was compared.
         level: Batch size, requests in flight or number of the repeat there; 0 where that means nothing.
         worst_sample: Id of its text; None likewise.
@@ -173,7 +173,7 @@ class ExperimentResult:
         permutation: For each row of a permuted request the position of the text whose vector it holds; empty where no
             whole request was permuted.
         requests: Requests sent for it.
-        left_out: What of it was not tried or not answered, and why.
+        left_out: Which of it was not tried or got no vectors, and why.
     """
 
     name: str
@@ -212,7 +212,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stability:
-    """Result of trying one side against itself.
+    """Result of the repeatability experiments on one side.
 
     Attributes:
         side: The side.
@@ -220,8 +220,8 @@ class Stability:
         experiments: One per name of `TESTED`, in that order.
         floor: The noise floor; None where nothing of it was measured.
         findings: What is wrong with the side; empty for a stable one.
-        notes: What was not tried or not answered, and why.
-        texts: Id of each text asked, to where it came from: `sample`, `canary`, `equal-length` or `salted`.
+        notes: What was not tried or got no vectors, and why.
+        texts: Id of each text sent, to where it came from: `sample`, `canary`, `equal-length` or `salted`.
         requests: Requests sent.
     """
 
@@ -247,12 +247,12 @@ class Origin:
     Attributes:
         date: Partition date, ISO 8601.
         model: Model of the partition.
-        url: Address that was asked.
+        url: URL that requests were sent to.
         sample_set_hash: Content hash of the set whose texts were tried.
         settings_hash: `SideConfig.settings_hash`: what shaped the requests.
         package_version: Version of parity_pipeline.
         first: Time of the first request, ISO 8601 in UTC.
-        last: Time of the last answer, ISO 8601 in UTC.
+        last: Time of the last response, ISO 8601 in UTC.
     """
 
     date: str
