@@ -27,7 +27,7 @@ PRELOADED: Final = ["parity_pipeline.definitions"]
 
 
 TOGETHER: Final = 4
-"""Steps that the forkserver runs at the same time: both lanes and both stabilities, which wait for their gateways."""
+"""Most steps that the forkserver runs at the same time: both lanes wait for their gateways, and so does what follows."""
 
 
 def build_definitions(

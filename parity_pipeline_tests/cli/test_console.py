@@ -69,8 +69,8 @@ def test_a_pass_says_how_much_it_proves(tmp_path: Path) -> None:
     assert "sampled (50 random texts: at most 5.82 % may differ)" in _words(_ran(measured_pass()), width=200)
     layout = Layout(data_dir=tmp_path, reports_dir=tmp_path)
     document = json.loads(results_json([_ran(measured_pass()), _ran(mixed())], layout, 1))
-    told = [one["strength"] for one in document["results"]]
-    assert told == ["sampled (50 random texts: at most 5.82 % may differ)", ""]
+    strengths = [one["strength"] for one in document["results"]]
+    assert strengths == ["sampled (50 random texts: at most 5.82 % may differ)", ""]
 
 
 def test_what_could_not_run_is_shown_in_full() -> None:

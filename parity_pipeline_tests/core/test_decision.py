@@ -94,12 +94,12 @@ def test_mutual_refusals_pass_and_are_named() -> None:
 @pytest.mark.parametrize(("matches", "refused"), [(32, 288), (1, 2), (159, 161)])
 def test_too_small_a_share_compared_is_inconclusive(matches: int, refused: int) -> None:
     """Texts that both sides refuse prove nothing where they are most of the set, as when two back ends have died."""
-    decision, told = judged([*[MATCH] * matches, *[(REFUSED, REFUSED)] * refused])
+    decision, reasons = judged([*[MATCH] * matches, *[(REFUSED, REFUSED)] * refused])
     assert decision is Decision.INCONCLUSIVE
-    assert told.startswith(
+    assert reasons.startswith(
         f"only {matches} of {matches + refused} samples were compared, {refused} are refused by both"
     )
-    assert "at least 50 % have to be" in told
+    assert "at least 50 % have to be" in reasons
 
 
 @pytest.mark.parametrize("pairs", [[], [(REFUSED, REFUSED)] * 3, [(FAILED, FAILED)], [(NAN, NAN), (ZERO, ZERO)]])

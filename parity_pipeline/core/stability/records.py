@@ -265,7 +265,7 @@ class Origin:
     last: str
 
     def before(self, moment: str) -> bool:
-        """Tell whether the first request was sent before a moment, ISO 8601 with a zone."""
+        """Return whether the first request was sent before a moment, ISO 8601 with a zone."""
         return datetime.fromisoformat(self.first) < datetime.fromisoformat(moment)
 
 

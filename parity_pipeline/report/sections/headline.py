@@ -59,8 +59,8 @@ def opening(verdict: Verdict) -> list[str]:
     lines.append(f"**{prose(str(verdict.decision))}** — {prose(headline(verdict))}")
     if told := not_compared(verdict):
         lines += ["", prose(told)]
-    if told := unmeasured(verdict):
-        lines += ["", prose(told)]
+    if words := unmeasured(verdict):
+        lines += ["", prose(words)]
     return lines
 
 
