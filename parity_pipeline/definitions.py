@@ -27,7 +27,7 @@ PRELOADED: Final = ["parity_pipeline.definitions"]
 
 
 TOGETHER: Final = 4
-"""Steps that the forkserver runs at the same time: both lanes and both stabilities, which wait for their gateways."""
+"""Most steps that the forkserver runs at the same time: both lanes wait for their gateways, and so does what follows."""
 
 
 def build_definitions(
@@ -69,12 +69,13 @@ def build_context(settings: Settings, *, environ: Mapping[str, str] | None = Non
     facts: dict[str, Any] = {
         "layout": settings.layout(),
         "sources": settings.sources(),
-        "thresholds": settings.thresholds,
+        "thresholds": settings.judged_thresholds(),
         "gateways": {side: Gateway(make_config=partial(settings.side_config, side, source)) for side in Side},
         "stability": settings.stability,
         "models": settings.models,
         "waivers": settings.waivers,
         "required_bound": settings.required_bound,
+        "checks": settings.check_settings(),
         "package_version": version("parity_pipeline"),
     }
     return RunContext(**(facts | changes))

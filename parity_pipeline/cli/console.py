@@ -86,7 +86,8 @@ def _verdict_lines(verdict: Verdict) -> Sequence[str]:
     # After the first one, the reasons of a pass are about waived and refused samples, which are counted here.
     cause = first_cause(verdict)
     shown = verdict.reasons[: 1 if cause or verdict.decision in PASSING else _REASONS]
-    lines = [*shown, *([f"cause: {cause}"] if cause else [])]
+    strength = [verdict.strength] if verdict.strength else []
+    lines = [*strength, *shown, *([f"cause: {cause}"] if cause else [])]
     if waived := verdict.counts.samples_waived:
         lines.append(f"{waived:,} waived")
     findings = [finding for finding in verdict.findings if finding not in verdict.reasons]
@@ -103,6 +104,7 @@ def results_json(results: Sequence[PartitionResult], layout: Layout, exit_code: 
             "date": one.date,
             "model": one.model,
             "decision": one.verdict.decision.value if one.verdict else None,
+            "strength": one.verdict.strength if one.verdict else None,
             "run_id": one.run_id,
             "failures": list(one.failures),
             "report": str(layout.report(one.date, one.model)) if one.verdict else None,

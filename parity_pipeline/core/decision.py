@@ -1,24 +1,42 @@
-"""Decide on a compared sample set, and say why.
+"""Decide on a compared sample set: build every check from the evidence, and decide over them.
 
-Here belongs the one function that decides. Asset checks, reports and the ledger only repeat what is said here.
-Counting belongs to `tally`, the record of the decision to `verdict`.
+Here belongs the order of the checks, and what settings and waivers make of them. Asset checks, reports and the ledger only
+repeat what is said here. What each check looks at belongs to `sample_checks` and `side_checks`, the rule of the decision to
+`checks`, counting to `tally`, the record of the decision to `verdict`.
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
-from parity_pipeline.core.confidence import ShareBound, percent
-from parity_pipeline.core.confirmation import unconfirmed_reasons
-from parity_pipeline.core.discrimination import Background, discrimination_reason
+from parity_pipeline.core.checks import (
+    ALWAYS,
+    GROUND,
+    OF_SAMPLES,
+    Check,
+    CheckName,
+    CheckSettings,
+    CheckSeverity,
+    decision_of,
+)
+from parity_pipeline.core.discrimination import Background
 from parity_pipeline.core.limits import CONFIDENCE_LEVEL
-from parity_pipeline.core.number_format import cosine_text, limit_text
-from parity_pipeline.core.outcomes import Decision, Measure, Outcome, Severity
-from parity_pipeline.core.tally import MUTUAL, Tally
-from parity_pipeline.core.thresholds import keeps_words, leaves_words
-from parity_pipeline.core.verdict import Verdict
-from parity_pipeline.core.worst_rows import DIFFERENT
+from parity_pipeline.core.outcomes import Decision
+from parity_pipeline.core.provenance import Provenance
+from parity_pipeline.core.sample_checks import (
+    bound_check,
+    confirmation_check,
+    discrimination_check,
+    evidence_checks,
+    ground_checks,
+    mutual_refusals,
+    reached,
+    sample_checks,
+    transient_samples,
+    waived_samples,
+)
+from parity_pipeline.core.side_checks import floor_checks, lane_checks, origin_check, repeatability_checks
+from parity_pipeline.core.stability.records import StabilityOfSides
+from parity_pipeline.core.tally import Tally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +46,13 @@ class DecisionInputs:
     Attributes:
         expected: Samples in the stored set.
         pairing_faults: Reasons why the two batches may not be paired.
-        caveats: Reasons why even equal vectors prove nothing, such as an echoed model that was not requested.
+        caveats: Further reasons why even equal vectors prove nothing.
         required_bound: Share of inputs, in (0, 1), that at most may fail, at `confidence`; None asks for no proof.
         confidence: In (0, 1).
         background: Cosines of different texts across the sides; None where they were not looked at.
-        lone_stray: Whether a stray response explains the candidate's noise floor, so that the floor proves no difference.
+        sides: Where the legacy and the candidate lane came from; None where that is not looked at.
+        stability: What trying each side against itself showed.
+        settings: What the settings say of checks.
     """
 
     expected: int
@@ -41,182 +61,82 @@ class DecisionInputs:
     required_bound: float | None = None
     confidence: float = CONFIDENCE_LEVEL
     background: Background | None = None
-    lone_stray: bool = False
+    sides: tuple[Provenance, Provenance] | None = None
+    stability: StabilityOfSides = field(default_factory=StabilityOfSides)
+    settings: CheckSettings = field(default_factory=CheckSettings)
 
 
 def decide(tally: Tally, inputs: DecisionInputs) -> tuple[Decision, tuple[str, ...]]:
-    """Decide, and say why, worst reason first.
-
-    FAIL when any sample proves a difference that no waiver covers, that the legacy side's noise does not explain and that
-    persists when it is requested again, or when the candidate's own noise on several texts proves one. INCONCLUSIVE when
-    the batches may not be paired, the counts do not add up, nothing was compared, a sample has no evidence, a side is not
-    repeatable, a wrong row would have passed, the random samples do not prove the required bound, or there is a caveat.
-    PASS WITH WAIVERS when none of that holds and a waiver was needed; PASS only when none was. The reasons of both also
-    name samples that both sides refuse, and those that differed once. A difference outweighs missing evidence; batches
-    that may not be paired outweigh everything.
-    """
-    if inputs.pairing_faults:
-        return Decision.INCONCLUSIVE, tuple(inputs.pairing_faults)
-    if tally.samples != inputs.expected:
-        lost = f"the counts do not add up: {tally.samples} of {inputs.expected} samples have an outcome"
-        return Decision.INCONCLUSIVE, (lost,)
-    different = _difference_reasons(tally, lone_stray=inputs.lone_stray)
-    unproven = [
-        *_noise_reasons(tally),
-        *unconfirmed_reasons(tally.confirmation, tally.unconfirmed.total(), tally.not_requested),
-        *_no_evidence_reasons(tally),
-        *_bound_reasons(tally, inputs),
-        *filter(None, [discrimination_reason(inputs.background, tally.thresholds.cosine)]),
-        *inputs.caveats,
-    ]
-    if different:
-        return Decision.FAIL, (*different, *unproven, *_waived_reasons(tally))
-    if unproven:
-        return Decision.INCONCLUSIVE, (*unproven, *_waived_reasons(tally))
-    waived = tally.waived.total()
-    return (Decision.PASS_WITH_WAIVERS if waived else Decision.PASS), (_reached(tally), *_agreed_reasons(tally))
+    """Decide, and say why, worst reason first; see `checks.decision_of`."""
+    return decide_over(checks_of(tally, inputs), tally)
 
 
-def _reached(tally: Tally) -> str:
-    """Return what the matches reached, each limit that can fail a sample named."""
-    limits = tally.thresholds.limits().items()
-    kept = [
-        keeps_words(measure, limit) for measure, limit in limits if tally.thresholds.severity(measure) is Severity.FAIL
-    ]
-    return f"{tally.counts[Outcome.MATCH]}/{tally.compared} samples {', '.join(kept)}"
-
-
-def _agreed_reasons(tally: Tally) -> list[str]:
-    """Return what a reader of a PASS has to know: a text that both sides refuse is parity, but was not compared."""
-    count = tally.counts[Outcome.REFUSED_BY_BOTH]
-    refused = [f"{count}/{tally.samples} samples are refused by both sides"] if count else []
-    again = tally.unconfirmed.total()
-    unconfirmed = (
-        [f"{again}/{tally.samples} samples differed once, and not when they were requested again"] if again else []
-    )
-    return [*_waived_reasons(tally), *unconfirmed, *refused]
-
-
-def _waived_reasons(tally: Tally) -> list[str]:
-    taken = [f"{name} ({count})" for name, count in tally.waivers.taken.items() if count]
-    if not taken:
-        return []
-    return [f"{tally.waived.total()}/{tally.samples} samples differ and are waived: {', '.join(taken)}"]
-
-
-_WORDS: Final[Mapping[Outcome, str]] = {
-    Outcome.DIMENSION_MISMATCH: "have vectors of different dimensions",
-    Outcome.NON_FINITE: "hold NaN or infinity on one side alone",
-    Outcome.ZERO_NORM: "are zero vectors on one side alone",
-    Outcome.REFUSED_BY_CANDIDATE: "are refused by the candidate and embedded by the legacy side",
-    Outcome.REFUSED_BY_LEGACY: "are refused by the legacy side and embedded by the candidate",
-}
-
-
-def _difference_reasons(tally: Tally, *, lone_stray: bool) -> list[str]:
-    """Return a reason for each outcome that proves a difference, and for a candidate whose own noise does."""
-    reasons: list[str] = []
-    for outcome in DIFFERENT:
-        count = tally.different(outcome)
-        if not count:
-            continue
-        if outcome is Outcome.MISMATCH:
-            reasons.extend(_mismatch_reasons(tally))
-        else:
-            reasons.append(f"{count}/{tally.samples} samples {_WORDS[outcome]}")
-    proof = "" if lone_stray else tally.floors.instability_proof(tally.thresholds.cosine)
-    return [*reasons, proof] if proof else reasons
-
-
-def _mismatch_reasons(tally: Tally) -> list[str]:
-    """Return a reason for each measure whose limit a sample leaves without an excuse."""
-    return [
-        f"{found.failing}/{tally.compared} compared samples {leaves_words(measure, limit, found.unwaived_worst)}"
-        for measure, limit in tally.thresholds.limits().items()
-        if (found := tally.measures[measure]).failing and tally.thresholds.severity(measure) is Severity.FAIL
-    ]
-
-
-def _noise_reasons(tally: Tally) -> list[str]:
-    """Return a reason for each side that is not repeatable, and for the samples that noise alone may explain."""
-    limit = tally.thresholds.cosine
-    reasons = list(tally.floors.instability(limit))
-    if tally.within_noise:
-        reasons.append(
-            f"{tally.within_noise}/{tally.compared} compared samples < {limit_text(limit)} differ no more than the "
-            "legacy side's own noise explains"
-        )
-    return reasons
-
-
-def _no_evidence_reasons(tally: Tally) -> list[str]:
-    """Return a reason for each group of samples that proves nothing."""
-    reasons: list[str] = []
-    missing = tally.counts[Outcome.MISSING] - tally.waived[Outcome.MISSING]
-    if missing:
-        reasons.append(f"{missing}/{tally.samples} samples have no usable vector from one side or both")
-    for outcome, words in zip(MUTUAL, ("hold NaN or infinity", "are zero vectors"), strict=True):
-        mutual = tally.mutual[outcome] - tally.waived_mutual[outcome]
-        if mutual:
-            reasons.append(f"{mutual}/{tally.samples} samples {words} on both sides")
-    if not tally.compared:
-        reasons.append("no sample was compared")
-    elif tally.waived.total() and not tally.counts[Outcome.MATCH]:
-        reasons.append("no compared sample matched, with or without waivers")
-    return reasons
-
-
-def share_bounds(tally: Tally, confidence: float = CONFIDENCE_LEVEL) -> tuple[ShareBound, ...]:
-    """Return what the random samples prove: of all together first, then of each category that has any."""
-    every: Counter[Outcome] = Counter()
-    for counts in tally.drawn.values():
-        every.update(counts)
-    return (
-        ShareBound.of(None, every, tally.drawn_waived.total(), confidence),
-        *(
-            ShareBound.of(category, counts, tally.drawn_waived[category], confidence)
-            for category, counts in sorted(tally.drawn.items())
-        ),
+def decide_over(checks: Sequence[Check], tally: Tally) -> tuple[Decision, tuple[str, ...]]:
+    """Decide over the checks of a tally, with what a reader has to know of its samples beside."""
+    return decision_of(
+        checks,
+        reached=(reached(tally),),
+        waived=waived_samples(tally),
+        refused=(*transient_samples(tally), *mutual_refusals(tally)),
     )
 
 
-def _bound_reasons(tally: Tally, inputs: DecisionInputs) -> list[str]:
-    """Return why the random samples do not prove the required bound, and how many more would."""
-    required = inputs.required_bound
-    if required is None:
-        return []
-    proven = share_bounds(tally, inputs.confidence)[0]
-    if proven.unwaived_bound <= required:
-        return []
-    more = proven.needed(required)
-    allowed = f"at most {percent(required)} are allowed"
-    if not proven.trials:
-        return [f"no sample was drawn at random, and {allowed}: {more:,} clean random samples are needed"]
-    clean = f"{proven.trials - proven.failures:,} of {proven.trials:,} random samples are clean"
-    found = f"{clean}, so up to {percent(proven.unwaived_bound)} of such inputs may fail, and {allowed}"
-    return [f"{found}: {more:,} more clean random samples are needed"]
+def checks_of(tally: Tally, inputs: DecisionInputs) -> tuple[Check, ...]:
+    """Return every check, with the severities of the settings and what waivers cover, in the order of `CheckName`.
 
-
-def cosine_faults(verdict: Verdict) -> tuple[str, ...]:
-    """Return why not every compared sample reaches the cosine threshold; empty when every one does.
-
-    Nothing compared is a fault: a check without data has shown nothing. Samples that were not compared, such as refused
-    ones, do not fail this check; the verdict counts them.
+    Where the lanes may not be paired, or the counts do not add up, nothing else was measured.
     """
-    compared, found = verdict.counts.compared, verdict.measure(Measure.COSINE)
-    if not compared:
-        return ("no sample was compared",)
-    if not found.beyond:
-        return ()
-    worst = "unknown" if found.worst is None else cosine_text(found.worst, found.limit)
-    return (f"{found.beyond}/{compared} compared samples < {limit_text(found.limit)}, worst {worst}",)
+    order = {name: place for place, name in enumerate(CheckName)}
+    measured = tuple(_measured(tally, inputs))
+    if any(one.stands for one in measured if one.name in GROUND):
+        measured = tuple(_without_ground(one) for one in measured)
+    checks = [settled(one, tally, inputs.settings) for one in measured]
+    return tuple(sorted(checks, key=lambda one: order[one.name]))
 
 
-def norm_faults(verdict: Verdict) -> tuple[str, ...]:
-    """Return why the norms of the two sides do not agree; empty when those of every compared sample do."""
-    compared, found = verdict.counts.compared, verdict.measure(Measure.NORM_RATIO)
-    if not compared:
-        return ("no sample was compared",)
-    if not found.beyond:
-        return ()
-    return (f"{found.beyond}/{compared} compared samples {leaves_words(found.measure, found.limit, None)}",)
+def _without_ground(one: Check) -> Check:
+    """Return a check of a comparison that was not made as one that nothing was measured for."""
+    counts = {*OF_SAMPLES, CheckName.COMPARED_SHARE, CheckName.SOME_MATCH, CheckName.REQUIRED_BOUND}
+    if one.name not in counts:
+        return one
+    return replace(one, passed=None, seen="the lanes were not compared as a whole", waived_by="")
+
+
+def _measured(tally: Tally, inputs: DecisionInputs) -> Iterator[Check]:
+    yield from ground_checks(tally, inputs.expected, inputs.pairing_faults)
+    yield from sample_checks(tally)
+    candidate = inputs.stability.candidate
+    lone = candidate is not None and candidate.lone_stray
+    yield from floor_checks(tally.floors, tally.thresholds.cosine, lone_stray=lone)
+    yield from evidence_checks(tally, inputs.settings.min_compared_share)
+    yield confirmation_check(tally)
+    yield bound_check(tally, inputs.required_bound, inputs.confidence)
+    yield discrimination_check(inputs.background, tally.thresholds.cosine)
+    yield _caveats(inputs)
+    if inputs.sides:
+        yield origin_check(inputs.sides, inputs.settings)
+        yield from lane_checks(inputs.sides, tally.norms_of, inputs.settings)
+    yield from repeatability_checks(inputs.stability, tally.floors, expected=inputs.settings.floors_expected)
+
+
+def _caveats(inputs: DecisionInputs) -> Check:
+    of_sides = [f"{lane.side}: {caveat}" for lane in inputs.sides or () for caveat in lane.doubts]
+    caveats = [*of_sides, *inputs.caveats]
+    return Check(
+        name=CheckName.CAVEATS,
+        severity=CheckSeverity.INCONCLUSIVE,
+        passed=not caveats,
+        seen="; ".join(caveats) or "nothing beside the vectors speaks against them",
+        remedy="Find out what the gateway returned there; its log has the request ids.",
+    )
+
+
+def settled(one: Check, tally: Tally, settings: CheckSettings) -> Check:
+    """Return a check with the severity that the settings give it, and the waiver that covers it by name."""
+    if one.name in ALWAYS:
+        return one
+    found = replace(one, severity=settings.severities.get(one.name, one.severity))
+    weighs = found.stands and found.severity is not CheckSeverity.WARN
+    if not weighs or found.name in OF_SAMPLES:
+        return found
+    return replace(found, waived_by=tally.waivers.waiver_of(found.name) or "")

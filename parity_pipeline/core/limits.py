@@ -29,8 +29,21 @@ BOUND_GOAL: Final = 1e-3
 Origin: 3,000 clean random samples of 3,000 allow 0.1 % at 95 % confidence, about what one nightly run can send.
 """
 
+MIN_COMPARED_SHARE: Final = 0.5
+"""Smallest share of samples, in [0, 1], that must have a cosine for a PASS. Settings: `min_compared_share`.
+
+Origin: docs/adr/0020. Hand-picked sets with hazards lose up to a quarter to texts that both sides refuse; a side whose back
+end is gone refuses nearly all.
+"""
+
 UNIT_NORM_TOLERANCE: Final = 1e-3
-"""Largest |norm - 1| at which a side's vectors are described as unit vectors. Description only, never a gate."""
+"""Largest |norm - 1| at which a vector counts as a unit vector, in descriptions and in the check of a mixture."""
+
+NEAR_UNIT: Final = 0.05
+"""Largest |norm - 1| at which a vector may be a unit vector that was rounded, and not one that was never normalised.
+
+Origin: a unit vector of 256 numbers rounded to two digits has a norm within 0.02 of 1.
+"""
 
 REPORT_ROWS: Final = 50
 """Largest number of sample rows in a report's table; the report says how many there are beyond it."""

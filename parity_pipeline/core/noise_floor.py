@@ -162,13 +162,17 @@ class NoiseFloors:
             f"one must be < {limit_text(threshold)} to the legacy side, whose own stay within {_text(self.legacy)}"
         )
 
-    def instability(self, threshold: float) -> tuple[str, ...]:
-        """Return, per side, that its own responses to one text do not reach the threshold; the legacy side first."""
-        return tuple(
-            f"the {floor.side} side is not repeatable: its noise floor is {_text(floor, threshold)} < {limit_text(threshold)}"
+    def instability_of(self, threshold: float) -> dict[Side, str]:
+        """Return, for each side whose own responses to one text do not reach the threshold, that they do not."""
+        return {
+            floor.side: f"the {floor.side} side is not repeatable: its noise floor is {_text(floor, threshold)} < {limit_text(threshold)}"
             for floor in (self.legacy, self.candidate)
             if floor is not None and not floor.cosine >= threshold
-        )
+        }
+
+    def instability(self, threshold: float) -> tuple[str, ...]:
+        """Return, per side, that its own responses to one text do not reach the threshold; the legacy side first."""
+        return tuple(self.instability_of(threshold).values())
 
     def unmeasured(self) -> tuple[str, ...]:
         """Return, per side, that its noise floor is not known; the legacy side first."""

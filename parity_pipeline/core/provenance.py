@@ -4,8 +4,9 @@ Here belong the frozen record that travels in the metadata of every embeddings f
 every reason against pairing two of them. Reading and writing the record's file belongs to `storage`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Final
 
 from parity_pipeline.core.outcomes import RowStatus, Side
@@ -121,14 +122,22 @@ def pairing_faults(legacy: Provenance, candidate: Provenance, sample_set_hash: s
     return tuple(faults)
 
 
-def echo_fault(batch: Provenance) -> str:
+def echo_fault(batch: Provenance, accepted: Sequence[str] = ()) -> str:
     """Return why the model that a side says it used is not the one requested; "" when it is, or when it names none.
 
     A tag `:latest` on either name makes no difference, since Ollama adds it.
+
+    Args:
+        batch: The lane.
+        accepted: Names, or globs of names, that stand for the one that was requested.
     """
     requested = batch.model_asked.removesuffix(":latest")
     others = {
-        name: rows for name, rows in batch.models_echoed.items() if name and name.removesuffix(":latest") != requested
+        name: rows
+        for name, rows in batch.models_echoed.items()
+        if name
+        and name.removesuffix(":latest") != requested
+        and not any(name == one or fnmatchcase(name, one) for one in accepted)
     }
     if not others:
         return ""

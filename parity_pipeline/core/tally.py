@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +16,10 @@ from numpy.typing import NDArray
 from parity_pipeline.core.compare import BOTH, ComparedRows
 from parity_pipeline.core.confirmation import Confirmation, Persistence
 from parity_pipeline.core.errors import MetricInputError
+from parity_pipeline.core.limits import NEAR_UNIT, UNIT_NORM_TOLERANCE
 from parity_pipeline.core.metrics import Float64
 from parity_pipeline.core.noise_floor import NoiseFloors
-from parity_pipeline.core.outcomes import GRADED, Measure, Outcome, Severity
+from parity_pipeline.core.outcomes import GRADED, Measure, Outcome, Severity, Side
 from parity_pipeline.core.thresholds import Thresholds, beyond, grade, values_of
 from parity_pipeline.core.waivers import WaiverAccount
 from parity_pipeline.core.wire_drift import NormRange
@@ -65,6 +67,7 @@ class MeasureTally:
     Attributes:
         off: Samples beyond the limit.
         failing: Those of them that are excused neither by a waiver nor by noise.
+        waived: Those of them that a waiver took.
         worst: The worst value of all.
         worst_sample: Id of its sample, the first one in the set.
         unwaived_worst: The worst value of the samples that no waiver covers.
@@ -72,6 +75,7 @@ class MeasureTally:
 
     off: int = 0
     failing: int = 0
+    waived: int = 0
     worst: float = math.nan
     worst_sample: str | None = None
     unwaived_worst: float = math.nan
@@ -81,6 +85,7 @@ class MeasureTally:
         values, compared = values_of(measure, rows), np.isfinite(rows.cosine)
         self.off += int((off & compared).sum())
         self.failing += int((off & compared & ~excused).sum())
+        self.waived += int((off & compared & waived).sum())
         if compared.any():
             at = _worst_at(measure, values, compared)
             if math.isnan(self.worst) or _worse(measure, float(values[at]), self.worst):
@@ -102,6 +107,63 @@ def _worse(measure: Measure, value: float, than: float) -> bool:
 
 
 @dataclass(slots=True)
+class NormTally:
+    """Running account of the L2 norms of one side's finite, non-zero vectors, and whether they are of one kind.
+
+    Attributes:
+        low: Smallest norm; infinite where there is none.
+        high: Largest norm; likewise.
+        unit: Vectors of unit length, within `UNIT_NORM_TOLERANCE`.
+        near: Vectors that may be rounded unit vectors, within `NEAR_UNIT` of 1 and not of unit length.
+        below: Vectors that are shorter than those.
+        above: Vectors that are longer.
+    """
+
+    low: float = math.inf
+    high: float = -math.inf
+    unit: int = 0
+    near: int = 0
+    below: int = 0
+    above: int = 0
+
+    def add(self, norms: Float64, waived: Flags) -> None:
+        """Take in norms, float64, shape (rows,); those that are NaN, infinite or 0 count for nothing.
+
+        A waiver stands for all of a sample's difference, its norm included, so that waived rows only widen the range.
+        """
+        known = np.isfinite(norms) & (norms > 0)
+        if not known.any():
+            return
+        real, counted = norms[known], norms[known & ~waived]
+        self.low, self.high = min(self.low, float(real.min())), max(self.high, float(real.max()))
+        off = np.abs(counted - 1.0)
+        unit, close = int((off <= UNIT_NORM_TOLERANCE).sum()), int((off <= NEAR_UNIT).sum())
+        self.unit += unit
+        self.near += close - unit
+        self.below += int((counted < 1.0 - NEAR_UNIT).sum())
+        self.above += int((counted > 1.0 + NEAR_UNIT).sum())
+
+    @property
+    def mixed(self) -> bool:
+        """Return whether some vectors were normalised and others were not.
+
+        Raw norms that happen to spread around 1 put far more vectors near 1 than at it, and rounding alone puts none
+        far from it, so neither is a mixture.
+        """
+        by_chance = self.near + (_UNIT_BY_CHANCE if self.below and self.above else 0)
+        return bool(self.below or self.above) and self.unit > by_chance
+
+    def range(self) -> NormRange:
+        """Return the smallest and the largest norm."""
+        known = math.isfinite(self.low)
+        return NormRange(low=self.low if known else None, high=self.high if known else None)
+
+
+_UNIT_BY_CHANCE: Final = 2
+"""Vectors of raw norms on both sides of 1 that may be of unit length by chance though none other is near it."""
+
+
+@dataclass(slots=True)
 class Tally:
     """Running account of a whole set, taken in block by block; its size does not grow with the set.
 
@@ -114,6 +176,7 @@ class Tally:
         mutual: Those of `non_finite` and `zero_norm` in which both sides showed it.
         waived: Samples of each outcome that a waiver took.
         waived_mutual: Those of `mutual` that a waiver took.
+        waived_by: Ids of the waivers that took samples of each outcome.
         within_noise: Mismatches no further off than the legacy side's own noise explains, waived ones left out.
         unconfirmed: Samples of each outcome that did not persist when they were requested again, and those that were not
             requested where none persists; without those that a waiver or noise takes.
@@ -126,6 +189,7 @@ class Tally:
         identical: Compared samples whose two vectors are equal as float32.
         cosine_sum: Sum of all cosines, for the mean; the same to the last bit however the set was cut into blocks.
         norm_ratios: Smallest and largest norm ratio of the compared samples; infinite where there is none.
+        norms_of: The norms of each side.
     """
 
     thresholds: Thresholds
@@ -136,6 +200,7 @@ class Tally:
     mutual: Counter[Outcome] = field(default_factory=Counter[Outcome])
     waived: Counter[Outcome] = field(default_factory=Counter[Outcome])
     waived_mutual: Counter[Outcome] = field(default_factory=Counter[Outcome])
+    waived_by: dict[Outcome, set[str]] = field(default_factory=dict[Outcome, set[str]])
     within_noise: int = 0
     unconfirmed: Counter[Outcome] = field(default_factory=Counter[Outcome])
     not_requested: int = 0
@@ -147,9 +212,8 @@ class Tally:
     identical: int = 0
     cosine_sum: float = 0.0
     norm_ratios: tuple[float, float] = (math.inf, -math.inf)
+    norms_of: Mapping[Side, NormTally] = field(default_factory=lambda: {side: NormTally() for side in Side})
     _worst: WorstRows = field(default_factory=WorstRows)
-    _low: tuple[float, float] = (math.inf, math.inf)
-    _high: tuple[float, float] = (-math.inf, -math.inf)
 
     def __post_init__(self) -> None:
         """Name every measure that has a limit, so that one without a compared sample is seen too."""
@@ -200,7 +264,7 @@ class Tally:
         for measure, tally in self.measures.items():
             tally.add(measure, rows, off[measure], waived | noise | np.array(unconfirmed, np.bool_), waived)
         self._measure(rows)
-        self._widen(rows)
+        self._widen(rows, waived)
 
     def _noise_of(self, rows: ComparedRows, off: Mapping[Measure, Flags]) -> Flags:
         """Return which mismatches are below the cosine threshold alone and explained by the legacy side's noise."""
@@ -231,6 +295,7 @@ class Tally:
             self.mutual[outcome] += 1
         if waiver is not None:
             self.waived[outcome] += 1
+            self.waived_by.setdefault(outcome, set()).add(waiver)
             self.waived_mutual[outcome] += int(mutual)
         if unconfirmed:
             self.unconfirmed[outcome] += 1
@@ -246,13 +311,9 @@ class Tally:
         # One addition after the other and not numpy's pairwise sum, whose last bit depends on the size of the block.
         self.cosine_sum = float(np.add.accumulate(np.append(self.cosine_sum, rows.cosine[measured]))[-1])
 
-    def _widen(self, rows: ComparedRows) -> None:
-        for place, norms in enumerate((rows.legacy_norm, rows.candidate_norm)):
-            real = norms[np.isfinite(norms) & (norms > 0)]
-            if len(real):
-                low, high = list(self._low), list(self._high)
-                low[place], high[place] = min(low[place], float(real.min())), max(high[place], float(real.max()))
-                self._low, self._high = (low[0], low[1]), (high[0], high[1])
+    def _widen(self, rows: ComparedRows, waived: Flags) -> None:
+        self.norms_of[Side.LEGACY].add(rows.legacy_norm, waived)
+        self.norms_of[Side.CANDIDATE].add(rows.candidate_norm, waived)
         ratios = rows.norm_ratio[np.isfinite(rows.cosine) & np.isfinite(rows.norm_ratio)]
         if len(ratios):
             low, high = self.norm_ratios
@@ -260,11 +321,7 @@ class Tally:
 
     def norms(self) -> tuple[NormRange, NormRange]:
         """Return the range of norms of the legacy and of the candidate side."""
-        ranges = [
-            NormRange(low=low if math.isfinite(low) else None, high=high if math.isfinite(high) else None)
-            for low, high in zip(self._low, self._high, strict=True)
-        ]
-        return ranges[0], ranges[1]
+        return self.norms_of[Side.LEGACY].range(), self.norms_of[Side.CANDIDATE].range()
 
     def worst_cosine(self) -> JudgedRow | None:
         """Return the sample with the smallest cosine, excused or not; None where none was measured."""

@@ -23,6 +23,12 @@ _DIGITS: Final = 6
 """Significant digits of a printed norm or difference."""
 
 
+NOTHING_FAILS: Final = "no measure fails a sample of another direction: every limit that looks at directions only warns"
+
+_LARGEST_UNIT_DELTA: Final = 2.0
+"""Largest difference of one element of two unit vectors."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
     """What a sample has to reach. A measure whose limit is None is not judged.
@@ -48,9 +54,23 @@ class Thresholds:
 
     def __post_init__(self) -> None:
         """Refuse limits that can only warn."""
-        if not any(self.severity(measure) is Severity.FAIL for measure in self.limits()):
-            msg = "no measure fails a sample: every limit only warns"
-            raise MetricInputError(msg, place="thresholds", remedy="Let the cosine fail, or another measure.")
+        if not self.failing:
+            remedy = "Let the cosine fail, or another measure that looks at directions."
+            raise MetricInputError(NOTHING_FAILS, place="thresholds", remedy=remedy)
+
+    @property
+    def failing(self) -> tuple[Measure, ...]:
+        """Return the measures that can fail a sample of another direction.
+
+        Norms alone cannot, and neither can a difference of unit vectors beyond 2, which none reaches.
+        """
+        return tuple(
+            measure
+            for measure, limit in self.limits().items()
+            if self.severity(measure) is Severity.FAIL
+            and measure is not Measure.NORM_RATIO
+            and not (measure is Measure.MAX_ABS_DELTA_UNIT and limit >= _LARGEST_UNIT_DELTA)
+        )
 
     def limits(self) -> dict[Measure, float]:
         """Return the limit of each measure that has one."""

@@ -8,23 +8,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from parity_pipeline.core.confidence import ShareBound
+from parity_pipeline.core.checks import Check
+from parity_pipeline.core.confidence import ShareBound, percent
 from parity_pipeline.core.confirmation import Confirmation
 from parity_pipeline.core.diagnosis.records import Diagnosis
 from parity_pipeline.core.discrimination import Background
 from parity_pipeline.core.hazards.coverage import CaseCoverage
 from parity_pipeline.core.noise_floor import NoiseFloor, NoiseFloors
-from parity_pipeline.core.outcomes import GRADED, Decision, Measure, Outcome, Severity, Side
+from parity_pipeline.core.outcomes import GRADED, PASSING, Decision, Measure, Outcome, Severity, Side
 from parity_pipeline.core.provenance import Provenance, SampleSetIdentity
 from parity_pipeline.core.stability.records import Stability
 from parity_pipeline.core.wire_drift import DriftRow, NormRange
 from parity_pipeline.core.worst_rows import JudgedRow
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 """Version of the verdict's JSON form; raised when a reader of the old form would misread the new one.
 
 2: a pass may be one with waivers, so that samples counted as mismatches no longer rule a pass out.
 3: nested records; every measure holds its limit and severity, every side its evidence.
+4: the checks that the decision was made over.
 """
 
 OutcomeCounts = Mapping[Outcome, int]
@@ -170,6 +172,7 @@ class Verdict:
         decision: The decision.
         reasons: Why, worst first.
         findings: What else a person has to see to: waivers, and sides that are not repeatable.
+        checks: Every check, in the order of `CheckName`; empty in a verdict of an earlier version.
         sample_set: The set whose samples were compared.
         counts: How many samples have each outcome.
         measures: Each measure that has a limit, in the order of `Measure`; cosine and norm ratio always have one.
@@ -194,6 +197,7 @@ class Verdict:
     decision: Decision
     reasons: tuple[str, ...]
     findings: tuple[str, ...]
+    checks: tuple[Check, ...]
     sample_set: SampleSetIdentity
     counts: SampleCounts
     measures: tuple[MeasureResult, ...]
@@ -209,7 +213,21 @@ class Verdict:
     package_version: str
     background: Background | None = None
     confirmation: Confirmation | None = None
-    schema: Literal[3] = SCHEMA_VERSION
+    schema: Literal[4] = SCHEMA_VERSION
+
+    @property
+    def strength(self) -> str:
+        """Return how much a pass proves, such as `sampled (50 random texts: at most 5.82 % may differ)`; "" for no pass."""
+        if self.decision not in PASSING:
+            return ""
+        drawn = next((one for one in self.random.bounds if one.category is None and one.trials), None)
+        if drawn is None:
+            texts = "text" if self.counts.compared == 1 else "texts"
+            return f"smoke test ({self.counts.compared:,} hand-picked {texts})"
+        if self.random.required_bound is not None:
+            return f"proved to {percent(self.random.required_bound)}"
+        texts = "text" if drawn.trials == 1 else "texts"
+        return f"sampled ({drawn.trials:,} random {texts}: at most {percent(drawn.bound)} may differ)"
 
     @property
     def sides(self) -> tuple[SideEvidence, SideEvidence]:

@@ -4,17 +4,18 @@ Here belongs the composition of the record that everything later reads. The deci
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
+from parity_pipeline.core.checks import Check, CheckName, CheckSettings, CheckSeverity
 from parity_pipeline.core.confirmation import stray_findings
-from parity_pipeline.core.decision import DecisionInputs, decide, share_bounds
+from parity_pipeline.core.decision import DecisionInputs, checks_of, decide_over, settled
 from parity_pipeline.core.diagnosis.records import Diagnosis
 from parity_pipeline.core.hazards.coverage import cases_exercised
-from parity_pipeline.core.outcomes import IN_VERDICTS, Measure, Outcome, Side
+from parity_pipeline.core.outcomes import IN_VERDICTS, Decision, Measure, Outcome, Side
 from parity_pipeline.core.parity_header import ParityHeader
-from parity_pipeline.core.provenance import Provenance, echo_fault
+from parity_pipeline.core.sample_checks import share_bounds
 from parity_pipeline.core.stability.records import StabilityOfSides
 from parity_pipeline.core.tally import MUTUAL, Tally
 from parity_pipeline.core.thresholds import passing_text, within
@@ -30,18 +31,6 @@ from parity_pipeline.core.wire_drift import wire_drift
 from parity_pipeline.core.worst_rows import DIFFERENT
 
 
-def caveats_of(sides: Iterable[Provenance]) -> tuple[str, ...]:
-    """Return why even equal vectors of these batches prove nothing: another model was used, or a lane gave up."""
-    caveats: list[str] = []
-    for batch in sides:
-        if fault := echo_fault(batch):
-            caveats.append(fault)
-        caveats.extend(f"{batch.side}: {caveat}" for caveat in batch.doubts)
-        if batch.stopped_early:
-            caveats.append(f"the {batch.side} lane stopped early: {batch.stopped_early}")
-    return tuple(caveats)
-
-
 def build_verdict(
     tally: Tally,
     header: ParityHeader,
@@ -53,6 +42,8 @@ def build_verdict(
     required_bound: float | None = None,
     diagnosis: Diagnosis | None = None,
     stability: StabilityOfSides | None = None,
+    settings: CheckSettings | None = None,
+    before: Verdict | None = None,
 ) -> Verdict:
     """Judge a tally and return the whole verdict.
 
@@ -66,17 +57,24 @@ def build_verdict(
         required_bound: Share of inputs, in (0, 1), that at most may fail; None asks for no proof.
         diagnosis: What explains the failing samples; None where no diagnosis was made.
         stability: Results of the repeatability experiments on each side.
+        settings: What the settings say of checks.
+        before: The verdict that was stored of this probe, date and model until now; None where there is none.
     """
     tried = stability or StabilityOfSides()
     inputs = DecisionInputs(
         expected=header.sample_set.samples,
         pairing_faults=header.pairing_faults,
-        caveats=caveats_of(header.sides),
         required_bound=required_bound,
         background=header.background,
-        lone_stray=tried.candidate is not None and tried.candidate.lone_stray,
+        sides=header.sides,
+        stability=tried,
+        settings=settings or CheckSettings(),
     )
-    decision, reasons = decide(tally, inputs)
+    checks = checks_of(tally, inputs)
+    change = changed_check(decide_over(checks, tally)[0], tally, header, required_bound, before)
+    checks = (*checks, settled(change, tally, inputs.settings))
+    decision, reasons = decide_over(checks, tally)
+    by_name = {one.waived_by for one in checks if one.waived_by}
     norms = tally.norms()
     legacy, candidate = (
         SideEvidence(
@@ -95,11 +93,14 @@ def build_verdict(
         decision=decision,
         reasons=reasons,
         findings=(
-            *tally.waivers.findings(complete=not header.pairing_faults and tally.samples == inputs.expected),
+            *tally.waivers.findings(
+                complete=not header.pairing_faults and tally.samples == inputs.expected, of_checks=by_name
+            ),
             *stray_findings(tally.confirmation, tally.unconfirmed.total()),
             *tally.floors.instability(tally.thresholds.cosine),
             *(finding.words for one in tried.tried for finding in one.findings),
         ),
+        checks=checks,
         sample_set=header.sample_set,
         counts=SampleCounts(
             outcomes={outcome: tally.counts[outcome] for outcome in IN_VERDICTS},
@@ -127,6 +128,50 @@ def build_verdict(
         background=header.background,
         confirmation=tally.confirmation,
         package_version=package_version,
+    )
+
+
+def changed_check(
+    decision: Decision,
+    tally: Tally,
+    header: ParityHeader,
+    required_bound: float | None,
+    before: Verdict | None,
+) -> Check:
+    """Return whether the verdict before said the same, where it was on the same samples, requests, limits and waivers."""
+    name, severity = CheckName.CHANGED_VERDICT, CheckSeverity.WARN
+    if before is None or not _comparable(tally, header, required_bound, before):
+        return Check(
+            name=name, severity=severity, passed=True, seen="no earlier verdict on the same samples and settings"
+        )
+    counts = {outcome: tally.counts[outcome] for outcome in IN_VERDICTS}
+    changes = [f"the decision was {before.decision}"] if before.decision != decision else []
+    changes += [
+        f"{before.counts.outcomes.get(outcome, 0)} samples were {outcome} and {count} are"
+        for outcome, count in counts.items()
+        if before.counts.outcomes.get(outcome, 0) != count
+    ]
+    return Check(
+        name=name,
+        severity=severity,
+        passed=not changes,
+        seen=f"the last verdict on the same samples and settings differs: {'; '.join(changes)}"
+        if changes
+        else "the last verdict on the same samples and settings says the same",
+        remedy="If neither gateway was changed since, one of them is not repeatable from run to run.",
+    )
+
+
+def _comparable(tally: Tally, header: ParityHeader, required_bound: float | None, before: Verdict) -> bool:
+    limits = {one.measure: (one.limit, one.severity) for one in before.measures}
+    now = {measure: (limit, tally.thresholds.severity(measure)) for measure, limit in tally.thresholds.limits().items()}
+    waived = {name: count for name, count in tally.waivers.taken.items() if count}
+    return (
+        before.sample_set.hash == header.sample_set.hash
+        and [one.provenance.settings_hash for one in before.sides] == [one.settings_hash for one in header.sides]
+        and limits == now
+        and before.counts.waived == waived
+        and before.random.required_bound == required_bound
     )
 
 

@@ -6,17 +6,19 @@ which decision waived rows lead to belongs to `decision`.
 A row that could be waived goes to the first waiver, in the order of the settings, that holds, covers it and has room.
 A waiver takes at most `max_samples` rows, the first ones of the set; those beyond fail as if it were not there. So a
 waiver that was added anywhere never makes another row fail, and what is beyond a limit is seen. A waiver never covers
-batches that may not be paired, counts that do not add up, caveats, or a floor. It covers missing evidence only where
-its outcomes name `missing`, and a verdict in which nothing matched is still none.
+batches that may not be paired or counts that do not add up. It covers missing evidence only where its outcomes name
+`missing`, what was found beside the samples only where its `checks` name the check, and a verdict in which nothing
+matched is still none.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from fnmatch import fnmatchcase
 from typing import Final
 
+from parity_pipeline.core.checks import ALWAYS, OF_SAMPLES, CheckName
 from parity_pipeline.core.compare import BOTH, ComparedRows
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.core.outcomes import Measure, Outcome, Side
@@ -35,7 +37,8 @@ class Waiver:
         owner: Who is responsible for it.
         reason: Why the difference is expected.
         expires: The last day on which a verdict may use it.
-        max_samples: Most samples of one date and model that it covers, 1 or more.
+        max_samples: Most samples of one date and model that it covers; 0 for one that names checks alone.
+        checks: Checks it covers, whatever they saw; those that count samples are covered by outcomes and measures.
         outcomes: Outcomes it covers. `mismatch` covers a sample that is beyond any limit, however far.
         measures: Measures it covers, each with the worst value allowed. It covers a mismatch that leaves the limits of
             these measures alone and stays within these values.
@@ -52,7 +55,8 @@ class Waiver:
     owner: str
     reason: str
     expires: date
-    max_samples: int
+    max_samples: int = 0
+    checks: tuple[CheckName, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     measures: Mapping[Measure, float] = field(default_factory=dict[Measure, float])
     side: str | None = None
@@ -108,10 +112,15 @@ def waiver_faults(waivers: Sequence[Waiver]) -> tuple[str, ...]:
 
 def _faults(waiver: Waiver) -> Iterable[str]:
     blank = [name for name in ("id", "owner", "reason") if not getattr(waiver, name).strip()]
+    counts = bool(waiver.outcomes or waiver.measures)
+    whole = ", ".join(name for name in waiver.checks if name in ALWAYS)
+    sampled = ", ".join(name for name in waiver.checks if name in OF_SAMPLES)
     questions = (
         (bool(blank), f"has no {', '.join(blank)}"),
-        (waiver.max_samples < 1, "covers no sample: set max_samples to 1 or more"),
-        (not waiver.outcomes and not waiver.measures, "covers nothing: name outcomes or measures"),
+        (counts and waiver.max_samples < 1, "covers no sample: set max_samples to 1 or more"),
+        (not counts and not waiver.checks, "covers nothing: name outcomes, measures or checks"),
+        (bool(whole), f"names {whole}, which no waiver covers: take it out"),
+        (bool(sampled), f"names {sampled}, which counts samples: name outcomes or measures, and max_samples"),
         (bool(set(waiver.outcomes) & set(NEVER_WAIVED)), "names outcomes in which the sides agree: leave them out"),
         (Outcome.COMPARED in waiver.outcomes, "names the outcome 'compared', which no verdict has: name mismatch"),
         (any(value != value for value in waiver.measures.values()), "allows NaN: give a number"),  # noqa: PLR0124 - NaN alone differs from itself
@@ -161,11 +170,16 @@ class WaiverAccount:
         self.lapsed.update(waiver.id for waiver in self.expired if waiver.covers(rows, index, off))
         return None
 
-    def findings(self, *, complete: bool) -> tuple[str, ...]:
+    def waiver_of(self, check: CheckName) -> str | None:
+        """Return the id of the first waiver that covers a check by name; None where none does."""
+        return next((waiver.id for waiver in self.holding if check in waiver.checks), None)
+
+    def findings(self, *, complete: bool, of_checks: Collection[str] = ()) -> tuple[str, ...]:
         """Return what has to be said of the waivers, the ones that matter most first.
 
         Args:
             complete: Every sample was taken in, so that a waiver without a row is one that nothing needs.
+            of_checks: Ids of the waivers that cover a check by name.
         """
         over = [
             f"waiver {waiver.id!r} is larger than its limit: {self.taken[waiver.id] + self.beyond[waiver.id]} samples, "
@@ -181,7 +195,7 @@ class WaiverAccount:
         idle = [
             f"waiver {waiver.id!r} is needed by no sample of this date and model: take it out (owner {waiver.owner})"
             for waiver in self.holding
-            if complete and not self.taken[waiver.id] and not self.beyond[waiver.id]
+            if complete and not (self.taken[waiver.id] or self.beyond[waiver.id] or waiver.id in of_checks)
         ]
         return (*over, *late, *idle)
 

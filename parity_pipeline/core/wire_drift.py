@@ -27,6 +27,7 @@ class WireObservation:
         default_model: The model named in the response to a request without one; or `refused (HTTP 400)`, `not named`,
             or `not observed`.
         usage_fields: Token usage fields that came, sorted.
+        declared_dimension: Dimension that the response states beside its vectors; 0 where it states none.
     """
 
     method_and_path: str = NOT_OBSERVED
@@ -37,6 +38,7 @@ class WireObservation:
     dimension: int = 0
     default_model: str = NOT_OBSERVED
     usage_fields: tuple[str, ...] = ()
+    declared_dimension: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

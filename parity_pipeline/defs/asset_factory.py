@@ -86,14 +86,22 @@ class AssetFactory:
         )
 
     def side_asset(
-        self, side: Side, name: str, *, kinds: Iterable[str], checks: Mapping[str, str], description: str, **more: Any
+        self,
+        side: Side,
+        name: str,
+        *,
+        kinds: Iterable[str],
+        checks: Mapping[str, str],
+        description: str,
+        deps: Sequence[dg.AssetKey] = (),
+        **more: Any,
     ) -> Callable[[Callable[..., Made]], dg.AssetsDefinition]:
         """Return the decorator of an asset that each side has: it sends the samples to the side's gateway."""
         return self.asset(
             (side.value, name),
             group=side.value,
             kinds=kinds,
-            deps=[dg.AssetKey("samples")],
+            deps=[dg.AssetKey("samples"), *deps],
             checks=checks,
             pool=f"gateway_{side.value}",
             description=description,

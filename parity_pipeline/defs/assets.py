@@ -177,6 +177,8 @@ def stability_asset(factory: AssetFactory, side: Side) -> dg.AssetsDefinition:
         checks=checks.STABILITY,
         description=f"The {side} side against itself: repeats, batches, load, history, caches; its noise floor.",
         schema_version=STABILITY_VERSION,
+        # Measured beside the fetch, it would load the side that is being fetched, and judge vectors that came later.
+        deps=[dg.AssetKey([side.value, "embeddings"])],
     )
     def stability(context: dg.AssetExecutionContext, run: Run) -> Made:
         day, model = split_key(context.partition_key)

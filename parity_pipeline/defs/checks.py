@@ -11,8 +11,7 @@ from typing import Final
 
 import dagster as dg
 
-from parity_pipeline.core.decision import cosine_faults, norm_faults
-from parity_pipeline.core.number_format import limit_text
+from parity_pipeline.core.checks import Check, CheckName, CheckSeverity, description
 from parity_pipeline.core.outcomes import PASSING, Measure
 from parity_pipeline.core.samples import SetHash, corpus_faults
 from parity_pipeline.core.stability.analysis import stable_faults
@@ -30,11 +29,18 @@ LANE: Final = {
     "fetch_complete": "Every sample has a vector or a definite refusal.",
     "vectors_finite_one_dimension": "All vectors are finite, not zero, and of one dimension.",
 }
+
+
+def check_name(name: CheckName) -> str:
+    """Return what Dagster, which takes no hyphens, calls a check of the verdict."""
+    return name.value.replace("-", "_")
+
+
 VERDICT: Final = {
     "verdict_is_pass": "The verdict on this date and model is PASS, with waivers or without.",
-    "cosine_at_threshold": "Every compared sample reaches the cosine threshold.",
-    "norms_agree": "The L2 norms of both sides agree; a difference is harmless under cosine and no failure.",
+    **{check_name(name): description(name) for name in CheckName},
 }
+"""The verdict itself, and each check that it was decided over."""
 STABILITY: Final = {
     "stable": "The side returns the same vector for a text, whenever and however it is sent, to the cosine threshold."
 }
@@ -95,20 +101,34 @@ def check_lane(batch: EmbeddingsFile) -> Results:
 
 
 def check_verdict(verdict: Verdict) -> Results:
-    """Repeat the verdict, and what it says of cosines and norms."""
-    faults = () if verdict.decision in PASSING else (verdict.decision.value, *verdict.reasons)
-    good = "; ".join((verdict.decision.value, *verdict.reasons))
-    yield result("verdict_is_pass", faults, good, worst_cosine=verdict.worst_cosine)
-    compared = verdict.counts.compared
-    yield result(
-        "cosine_at_threshold",
-        cosine_faults(verdict),
-        f"{compared}/{compared} ≥ {limit_text(verdict.threshold)}",
-        worst_cosine=verdict.worst_cosine,
-        samples_below=verdict.measure(Measure.COSINE).beyond,
+    """Repeat the verdict, with the strength of a pass, and each check that it was decided over."""
+    said = (verdict.decision.value, *([verdict.strength] if verdict.strength else []), *verdict.reasons)
+    faults = () if verdict.decision in PASSING else said
+    yield result("verdict_is_pass", faults, "; ".join(said), worst_cosine=verdict.worst_cosine)
+    numbers: Mapping[CheckName, Mapping[str, float | None]] = {
+        CheckName.COSINE: {
+            "worst_cosine": verdict.worst_cosine,
+            "samples_below": verdict.measure(Measure.COSINE).beyond,
+        },
+        CheckName.NORM_RATIO: {"norms_differ": verdict.norms_differ},
+    }
+    for one in verdict.checks:
+        yield _repeated(one, numbers.get(one.name, {}))
+
+
+def _repeated(one: Check, numbers: Mapping[str, float | None]) -> dg.AssetCheckResult:
+    """Return a check of the verdict as Dagster's: what was not measured warns, what is waived passes and says so."""
+    measured = one.passed is not None
+    warns = one.severity is CheckSeverity.WARN or not measured
+    seen = one.seen if measured else f"nothing was measured: {one.seen}"
+    words = f"{seen}. {one.remedy}" if one.stands and one.remedy else seen
+    return result(
+        check_name(one.name),
+        (words,) if one.stands or not measured else (),
+        prose(f"waived by {one.waived_by}: {one.seen}" if one.waived_by else one.seen),
+        dg.AssetCheckSeverity.WARN if warns else dg.AssetCheckSeverity.ERROR,
+        **numbers,
     )
-    warn = dg.AssetCheckSeverity.WARN
-    yield result("norms_agree", norm_faults(verdict), "all norms agree", warn, norms_differ=verdict.norms_differ)
 
 
 def check_stability(record: StabilityRecord, threshold: float) -> Results:

@@ -131,7 +131,8 @@ def is_right(trial: Trial, found: Judged, clean: Judged) -> bool:
     if found.verdict == COULD_NOT_RUN:
         return any(one.error and one.error in found.message for one in wanted)
     named = found.causes - clean.causes
-    if not named and found.verdict != Decision.FAIL:
+    # Where no sample differs, what fails the candidate is a finding of its repeatability.
+    if not named and (found.verdict != Decision.FAIL or found.findings - clean.findings):
         return any(one.error in found.errors - clean.errors for one in wanted if one.error)
     allowed = frozenset[CauseName]().union(*(one.causes | one.beside for one in wanted), {CauseName.NORMALISATION})
     return all(bool(named & one.causes) or not one.causes for one in wanted) and named <= allowed

@@ -44,7 +44,7 @@ def flip_advice(verdict: Verdict) -> tuple[Sentence, ...]:
 
 def _fix(verdict: Verdict) -> str:
     if verdict.diagnosis and verdict.diagnosis.causes:
-        return "Fix the causes above, one at a time."
+        return "Fix the causes below, one at a time."
     return "Find out why the samples below differ."
 
 
@@ -103,7 +103,7 @@ def _towards_a_verdict(verdict: Verdict) -> tuple[Sentence, ...]:
             )
             steps.append((advice, Verbatim(backfill_command(verdict.date, verdict.model, batch.side))))
     steps.append(
-        ("When every reason above is fixed, run it again: ", Verbatim(run_command(verdict.date, verdict.model)))
+        ("When every reason below is fixed, run it again: ", Verbatim(run_command(verdict.date, verdict.model)))
     )
     return tuple(steps)
 

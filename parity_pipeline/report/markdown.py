@@ -13,11 +13,12 @@ from parity_pipeline.report.commands import backfill_command, run_command
 from parity_pipeline.report.escape import clipped, code, fenced, prose
 from parity_pipeline.report.numbers import NOTHING
 from parity_pipeline.report.row_view import RowView, errors_of, rows_of
+from parity_pipeline.report.sections.checks import checks
 from parity_pipeline.report.sections.confidence import confidence
 from parity_pipeline.report.sections.confirmation import confirmation
 from parity_pipeline.report.sections.coverage import collisions, coverage
 from parity_pipeline.report.sections.diagnosis import observations, why
-from parity_pipeline.report.sections.headline import counts, findings, opening
+from parity_pipeline.report.sections.headline import counts, findings, opening, reasons
 from parity_pipeline.report.sections.measures import measures
 from parity_pipeline.report.sections.noise import noise
 from parity_pipeline.report.sentences import drift_cell, sentence, table
@@ -38,10 +39,12 @@ def render_report(verdict: Verdict) -> str:
     sides = sides_of(verdict)
     sections = (
         opening(verdict),
+        _flip(verdict),
+        reasons(verdict),
         why(verdict),
         findings(verdict),
         confirmation(verdict),
-        _flip(verdict),
+        checks(verdict),
         counts(verdict),
         measures(verdict),
         confidence(verdict),

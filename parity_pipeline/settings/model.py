@@ -4,24 +4,27 @@ Here belong all of `parity.yaml` but its sides, and the step from it to the reco
 threshold or a dialect means belongs to the room whose dataclass is validated here; reading the file to `loading`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, cast
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, WrapValidator, field_validator, model_validator
 
-from parity_pipeline.core.errors import SampleSourceError
+from parity_pipeline.core.checks import OF_MEASURES, CheckName, CheckSettings, CheckSeverity, settings_faults
+from parity_pipeline.core.errors import MetricInputError, SampleSourceError
 from parity_pipeline.core.hazards.corpus import chosen_sets
-from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.limits import MIN_COMPARED_SHARE
+from parity_pipeline.core.outcomes import Measure, Side
 from parity_pipeline.core.slugs import slug
 from parity_pipeline.core.stability.records import Budget
-from parity_pipeline.core.thresholds import Thresholds
+from parity_pipeline.core.thresholds import NOTHING_FAILS, Thresholds
 from parity_pipeline.core.waivers import Waiver, waiver_faults
 from parity_pipeline.services.spec import ServiceSpec
-from parity_pipeline.settings.sides import Name, Positive, SideSettings, Strict, Validated
+from parity_pipeline.settings.sides import Name, Positive, Share, SideSettings, Strict, Validated
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.sources import SourceSpec
 from parity_pipeline.wire.dialects import BUILT_IN, Dialect
@@ -42,6 +45,24 @@ ThresholdSettings = Annotated[
     ),
 ]
 
+
+def _check_faults(given: Iterable[Any]) -> Iterator[str]:
+    """Yield what is wrong with names that no check has, each with the nearest name that there is."""
+    names = [name.value for name in CheckName]
+    for one in given:
+        if one not in names:
+            near = get_close_matches(str(one), names, n=1)
+            meant = f"did you mean {near[0]}?" if near else f"use one of {', '.join(names)}"
+            yield f"{one!r} is not a check; {meant}"
+
+
+def _known_names(value: Any) -> Any:
+    """Refuse names that no check has, in a list or as keys of a mapping."""
+    if faults := tuple(_check_faults(cast("Iterable[Any]", value))) if isinstance(value, list | tuple | dict) else ():
+        raise ValueError("; ".join(faults))
+    return value
+
+
 WaiverSettings = Annotated[
     Waiver,
     Validated(
@@ -53,8 +74,18 @@ WaiverSettings = Annotated[
         categories=tuple[Name, ...],
         samples=tuple[Name, ...],
         models=tuple[Name, ...],
+        checks=Annotated[tuple[CheckName, ...], BeforeValidator(_known_names)],
     ),
 ]
+
+
+def _changeable(value: dict[CheckName, CheckSeverity]) -> dict[CheckName, CheckSeverity]:
+    if faults := settings_faults(value):
+        raise ValueError("; ".join(faults))
+    return value
+
+
+ChecksSettings = Annotated[dict[CheckName, CheckSeverity], BeforeValidator(_known_names), AfterValidator(_changeable)]
 
 DialectSettings = Annotated[
     Dialect,
@@ -158,6 +189,9 @@ class Settings(Strict):
     thresholds: ThresholdSettings = Thresholds()
     required_bound: Annotated[float, Field(gt=0, lt=1)] | None = None
     waivers: list[WaiverSettings] = []
+    checks: ChecksSettings = {}
+    min_compared_share: Share = MIN_COMPARED_SHARE
+    allow_same_origin: bool = False
     sides: Sides
     dialects: Annotated[dict[str, DialectSettings], BeforeValidator(_named)] = {}
     stability: StabilitySettings = Stability()
@@ -214,6 +248,50 @@ class Settings(Strict):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"sides.*.services: two services are named {', '.join(twice)}; give each its own name")
         return self
+
+    @model_validator(mode="after")
+    def _two_addresses(self) -> Self:
+        one, two = (self.side(side).base_url.casefold() + self.dialect(self.side(side).dialect).path for side in Side)
+        if one == two and not self.allow_same_origin:
+            raise ValueError(
+                f"sides.*.base_url: both sides are {self.sides.legacy.base_url}, which compares a gateway with itself; "
+                "give each side its own address, or set allow_same_origin: true if that is meant"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _something_fails(self) -> Self:
+        try:
+            self.judged_thresholds()
+        except MetricInputError as error:
+            raise ValueError(f"thresholds.warn_only, checks: {error.problem}. {error.remedy}") from None
+        return self
+
+    def judged_thresholds(self) -> Thresholds:
+        """Return the thresholds, with what `checks` says of measures.
+
+        Raises:
+            MetricInputError: No measure could fail a sample.
+        """
+        severities = {OF_MEASURES[name]: found for name, found in self.checks.items() if name in OF_MEASURES}
+        warn_only = {*self.thresholds.warn_only} - {
+            measure for measure, found in severities.items() if found is not CheckSeverity.WARN
+        }
+        warn_only |= {measure for measure, found in severities.items() if found is CheckSeverity.WARN}
+        found = replace(self.thresholds, warn_only=tuple(measure for measure in Measure if measure in warn_only))
+        if all(severities.get(one) in (CheckSeverity.WARN, CheckSeverity.INCONCLUSIVE) for one in found.failing):
+            raise MetricInputError(NOTHING_FAILS, remedy="Let the cosine fail, or another measure.")
+        return found
+
+    def check_settings(self) -> CheckSettings:
+        """Return what the settings say of checks."""
+        return CheckSettings(
+            severities=self.checks,
+            min_compared_share=self.min_compared_share,
+            allow_same_origin=self.allow_same_origin,
+            accept_echo={side: tuple(self.side(side).accept_echo) for side in Side},
+            floors_expected=self.stability.enabled,
+        )
 
     def side(self, side: Side) -> SideSettings:
         """Return the settings of one side."""

@@ -101,6 +101,7 @@ class SideSettings(Strict):
     client_cert: Path | None = None
     timeouts: TimeoutSettings = Timeouts()
     default_model: Name | None = None
+    accept_echo: list[Name] = []
     model_names: dict[str, Name] = {}
     proxy: SecretStr | None = None
     batch_texts: Positive = _default("batch_texts")

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import httpx
 
+from parity_pipeline.core.checks import CheckSettings
 from parity_pipeline.core.diagnosis.records import Vector
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock, Staging
@@ -141,6 +142,7 @@ class RunContext:
         models: All models of the settings.
         waivers: Expected differences, in the order of the settings.
         required_bound: Share of inputs, in (0, 1), that at most may fail, to be proved; None asks for no proof.
+        checks: What the settings say of checks.
         now: The clock; aware datetimes in UTC.
         stability: How many texts and requests measuring a side's repeatability may take.
         watch: Called with the lane's name and its progress, for a person who waits; None where nobody does.
@@ -154,6 +156,7 @@ class RunContext:
     models: Sequence[str] = ()
     waivers: Sequence[Waiver] = ()
     required_bound: float | None = None
+    checks: CheckSettings = field(default_factory=CheckSettings)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     stability: Budget = field(default_factory=Budget)
     watch: Callable[[str, Progress], None] | None = None

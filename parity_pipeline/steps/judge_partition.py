@@ -7,6 +7,7 @@ core's.
 from datetime import date
 from typing import Final
 
+from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.tally import Tally
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.verdict_builder import build_verdict
@@ -18,7 +19,7 @@ from parity_pipeline.storage import ledger
 from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.evidence_files import read_diagnosis
 from parity_pipeline.storage.parity_files import ParityFile
-from parity_pipeline.storage.verdict_files import write_verdict
+from parity_pipeline.storage.verdict_files import read_verdict, write_verdict
 
 PROBE: Final = "embed"
 """What this chain compares, as verdicts name it."""
@@ -69,4 +70,18 @@ def judge_stored(run: RunContext, day: str, model: str) -> Verdict:
         required_bound=run.required_bound,
         diagnosis=read_diagnosis(run.layout.diagnosis(day, model), header),
         stability=stability,
+        settings=run.checks,
+        before=_verdict_before(run, day, model),
     )
+
+
+def _verdict_before(run: RunContext, day: str, model: str) -> Verdict | None:
+    """Return the verdict that is stored until now; None where there is none that can be read."""
+    path = run.layout.verdict(day, model)
+    if not path.exists():
+        return None
+    try:
+        return read_verdict(path)
+    except ArtifactError:
+        # It is about to be replaced, and a damaged one must not keep the new one from being given.
+        return None

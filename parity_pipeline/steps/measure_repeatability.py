@@ -70,6 +70,8 @@ def measure_repeatability(run: RunContext, side: Side, day: str, model: str) -> 
 def stored_repeatability(run: RunContext, header: ParityHeader, day: str, model: str) -> StabilityOfSides:
     """Return the stored repeatability of the sides, where it was measured with the samples and settings of these lanes.
 
+    One that was measured before its lane was fetched counts as not measured: the gateway may have been changed between.
+
     Args:
         run: Where it lies.
         header: The comparison that is judged.
@@ -80,12 +82,17 @@ def stored_repeatability(run: RunContext, header: ParityHeader, day: str, model:
         ArtifactError: A file is damaged or of another schema.
     """
     found: dict[Side, Stability] = {}
+    stale: list[Side] = []
     for lane in header.sides:
         path = run.layout.stability(lane.side, day, model)
         if not path.exists():
             continue
         record = read_stability(path)
         same = (record.origin.sample_set_hash, record.origin.settings_hash)
-        if same == (header.sample_set.hash, lane.settings_hash):
+        if same != (header.sample_set.hash, lane.settings_hash):
+            continue
+        if record.origin.before(lane.fetched_to):
+            stale.append(lane.side)
+        else:
             found[lane.side] = record.stability
-    return StabilityOfSides(legacy=found.get(Side.LEGACY), candidate=found.get(Side.CANDIDATE))
+    return StabilityOfSides(legacy=found.get(Side.LEGACY), candidate=found.get(Side.CANDIDATE), stale=tuple(stale))

@@ -17,6 +17,7 @@ from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.core.provenance import Provenance
+from parity_pipeline.storage import older_versions
 from parity_pipeline.storage.parquet_tables import Batch, StoredTable, Table, TableKind, TableWriter, utf8
 from parity_pipeline.storage.sample_set_files import SampleSetFile
 
@@ -24,8 +25,9 @@ _REMEDY: Final = "Materialize that side's embeddings again."
 
 KIND: Final = TableKind(
     name="embeddings",
-    version=1,
+    version=2,
     header=Provenance,
+    older={1: older_versions.provenance},
     schema=pa.schema(
         [
             pa.field("ordinal", pa.int64(), nullable=False),

@@ -1,6 +1,7 @@
 """The ledger: every verdict ever given, one line each, only ever appended to.
 
-Here belong appending and reading. Of one probe, date and model the newest entry, the last in the file, counts.
+Here belong appending and reading. Of one probe, date and model the entry with the newest `recorded_at` counts, the last
+in the file among equal ones: a merge in version control may put an older line behind a newer one.
 
 A crash or a full disk may leave a last line that stops midway. It never was a verdict, so readers pass over it; the
 next append leaves it in place, ends it with a mark and begins a new line. Any other line that cannot be read is damage
@@ -12,6 +13,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -140,8 +142,22 @@ def newest(path: Path) -> list[Verdict]:
     Raises:
         ArtifactError: A line is damaged or of another schema.
     """
-    latest = {(held.endpoint, held.date, held.model): held for held in (entry.verdict for entry in entries(path))}
-    return [latest[key] for key in sorted(latest)]
+    latest: dict[tuple[str, str, str], tuple[datetime, Verdict]] = {}
+    for entry in entries(path):
+        held = entry.verdict
+        key, moment = (held.endpoint, held.date, held.model), _moment(entry.recorded_at)
+        if key not in latest or moment >= latest[key][0]:
+            latest[key] = moment, held
+    return [latest[key][1] for key in sorted(latest)]
+
+
+def _moment(recorded_at: str) -> datetime:
+    """Return when an entry was appended; a time without a zone is UTC, and one that cannot be read is the oldest."""
+    try:
+        moment = datetime.fromisoformat(recorded_at)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _torn(line: bytes) -> bool:

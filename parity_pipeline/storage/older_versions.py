@@ -63,17 +63,38 @@ _KNOWN: Final = {
 
 
 def verdict(value: Json) -> Json:
-    """Return a verdict of schema 1 or 2 as one of schema 3; one of schema 3 as it is.
+    """Return a verdict of schema 1 to 3 as one of schema 4; one of schema 4 as it is.
 
     Raises:
         ValueError: Another schema, or fields that verdicts of that schema do not have.
     """
     schema = value.get("schema")
-    if isinstance(schema, bool) or schema not in (1, 2, SCHEMA_VERSION):
+    if isinstance(schema, bool) or schema not in (1, 2, 3, SCHEMA_VERSION):
         msg = f"schema {schema!r}, this parity_pipeline reads 1 to {SCHEMA_VERSION}"
         raise ValueError(msg)
     if schema == SCHEMA_VERSION:
         return value
+    return _since_3(value if schema == 3 else _since_2(value))
+
+
+def _since_3(value: Json) -> Json:
+    """Return a verdict of schema 3, which knew no checks and no declared dimension, as one of schema 4."""
+    if "checks" in value:
+        msg = "unknown fields: 'checks'"
+        raise ValueError(msg)
+    sides = {
+        side.value: {**value[side.value], "provenance": provenance(value[side.value]["provenance"])} for side in Side
+    }
+    return {**value, **sides, "checks": [], "schema": SCHEMA_VERSION}
+
+
+def _since_2(value: Json) -> Json:
+    """Return a verdict of schema 1 or 2 as one of schema 3.
+
+    Raises:
+        ValueError: Fields that verdicts of that schema do not have.
+    """
+    schema = value["schema"]
     if odd := set(value) ^ (_KNOWN if schema == 1 else _KNOWN | set(_SINCE_2)):
         msg = f"missing or unknown fields: {', '.join(sorted(map(repr, odd)))}"
         raise ValueError(msg)
@@ -82,7 +103,7 @@ def verdict(value: Json) -> Json:
         old |= _thresholds(value["thresholds"])
     kept = ("endpoint", "date", "model", "decision", "reasons", "findings", "package_version", "mean_cosine", "drift")
     return {name: old[name] for name in kept} | {
-        "schema": SCHEMA_VERSION,
+        "schema": 3,
         "sample_set": old["sample_set"],
         "counts": {
             "outcomes": old["counts"],
@@ -141,7 +162,7 @@ def _measure(old: Json, name: str, limit: float) -> Json:
 def _side(old: Json, side: str) -> Json:
     low, high = old["norms"].get(side) or (None, None)
     return {
-        "provenance": provenance(old["sides"][side]),
+        "provenance": old["sides"][side],
         "norms": {"low": low, "high": high},
         "floor": old["floors"].get(side),
         "stability": old["stability"].get(side),
@@ -149,9 +170,10 @@ def _side(old: Json, side: str) -> Json:
 
 
 def provenance(value: Json) -> Json:
-    """Return the provenance of an early embeddings file or verdict with the fields it did not know left empty."""
+    """Return the provenance of an earlier embeddings file or verdict with the fields it did not know left empty."""
     whole = {**_PROVENANCE_SINCE_1, **value}
-    return {**whole, "survey": whole["survey"] or _NO_SURVEY}
+    observation = {"declared_dimension": 0, **whole["observation"]}
+    return {**whole, "survey": whole["survey"] or _NO_SURVEY, "observation": observation}
 
 
 def _diagnosis(value: Json, looked_at: int) -> Json | None:
@@ -174,6 +196,11 @@ def diagnosis_file(value: Json) -> Json:
     return {**value, "schema": 2, "diagnosis": _diagnosis(found, looked_at=0)}
 
 
+def paired_sides(value: Json) -> Json:
+    """Return the header of a parity file of version 3, whose sides knew no declared dimension, as one of version 4."""
+    return {"background": None, **value, "sides": [provenance(side) for side in value["sides"]]}
+
+
 def parity_header(value: Json) -> Json:
     """Return the header of a parity file of version 2 without its grades: they depend on thresholds, and are made again."""
     grades = (Outcome.MATCH, Outcome.MISMATCH)
@@ -183,8 +210,3 @@ def parity_header(value: Json) -> Json:
     kept = ("sample_set", "pairing_faults", "worst_cosine", "worst_sample")
     sides = [provenance(side) for side in value["sides"]]
     return {name: value[name] for name in kept} | {"counts": counts, "sides": sides, "background": None}
-
-
-def early_parity_header(value: Json) -> Json:
-    """Return the header of an early parity file of version 3 with the background, which it did not know, left empty."""
-    return {"background": None, **value}

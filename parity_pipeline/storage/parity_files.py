@@ -31,9 +31,9 @@ _MEASURES: Final = (
 
 KIND: Final = TableKind(
     name="parity",
-    version=3,
+    version=4,
     header=ParityHeader,
-    older={2: older_versions.parity_header, 3: older_versions.early_parity_header},
+    older={2: older_versions.parity_header, 3: older_versions.paired_sides},
     schema=pa.schema(
         [
             pa.field("ordinal", pa.int64(), nullable=False),

@@ -269,9 +269,10 @@ class StoredTable(Generic[Header]):
         found = _parsed(text)
         if found.get("kind") != self.kind.name or not isinstance(found.get("header"), dict):
             raise self._fault("was not written by parity_pipeline as such a file")
-        readable = dict.fromkeys((*self.kind.older, self.kind.version))
+        readable = list(dict.fromkeys((*self.kind.older, self.kind.version)))
         if found.get("version") not in readable or not file.schema_arrow.equals(self.kind.schema):
-            numbers = " and ".join(map(str, readable))
+            listed = ", ".join(map(str, readable[:-1]))
+            numbers = f"{listed} and {readable[-1]}" if listed else str(readable[-1])
             raise self._fault(f"has schema version {found.get('version')!r}, this parity_pipeline reads {numbers}")
         return text, file.metadata.num_rows
 

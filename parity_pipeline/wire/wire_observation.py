@@ -50,6 +50,7 @@ def observe(
         number_format="base64 of float32" if dialect.base64 else number_format(_vector_text(dialect, body)),
         dimension=dimension,
         usage_fields=_usage_fields(dialect, document),
+        declared_dimension=_declared(dialect, document),
     )
 
 
@@ -69,6 +70,17 @@ def _fields_read(dialect: Dialect) -> set[str]:
     paths = (dialect.vectors_field, dialect.model_echo_field, dialect.dimension_field, dialect.usage_field)
     roots = {FieldPath.parse(path).outer[:1] for path in paths if path is not None}
     return {root[0] if root else _WHOLE_BODY for root in roots}
+
+
+def _declared(dialect: Dialect, document: Any) -> int:
+    """Return the dimension that a response states; 0 where it states none that is a whole number above 0."""
+    if dialect.dimension_field is None:
+        return 0
+    try:
+        value = FieldPath.parse(dialect.dimension_field).find(document)
+    except MalformedResponse:
+        return 0
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
 def _usage_fields(dialect: Dialect, document: Any) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ def test_a_failure_without_a_diagnosis_shows_two_reasons() -> None:
     """Without a cause to show, the first two reasons are shown."""
     shown = _words(_ran(mixed()), width=200)
     assert "13/59 compared samples < 0.9990" in shown
-    assert "4 more reasons in the report" in shown
+    assert "5 more reasons in the report" in shown
 
 
 def test_waivers_are_counted_beside_the_verdict() -> None:
@@ -62,6 +62,15 @@ def test_waivers_are_counted_beside_the_verdict() -> None:
     assert "WAIVERS" in shown
     assert "3 waived" in shown
     assert "1 finding in the report" in shown
+
+
+def test_a_pass_says_how_much_it_proves(tmp_path: Path) -> None:
+    """The strength of a pass stands first in the table and has a field of its own in the JSON document."""
+    assert "sampled (50 random texts: at most 5.82 % may differ)" in _words(_ran(measured_pass()), width=200)
+    layout = Layout(data_dir=tmp_path, reports_dir=tmp_path)
+    document = json.loads(results_json([_ran(measured_pass()), _ran(mixed())], layout, 1))
+    strengths = [one["strength"] for one in document["results"]]
+    assert strengths == ["sampled (50 random texts: at most 5.82 % may differ)", ""]
 
 
 def test_what_could_not_run_is_shown_in_full() -> None:

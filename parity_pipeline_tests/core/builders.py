@@ -68,7 +68,7 @@ def provenance(
     return Provenance(
         side=side,
         label="Rust gateway",
-        url="http://127.0.0.1:3100/ai/embed",
+        url=f"http://127.0.0.1:{3100 if side is Side.LEGACY else 3110}/ai/embed",
         dialect="rust",
         date=date,
         model=model,

@@ -85,10 +85,21 @@ def test_matches_pass() -> None:
 
 def test_mutual_refusals_pass_and_are_named() -> None:
     """A text that both sides refuse is not a difference, but a PASS says how many there were."""
-    assert judged([MATCH, (REFUSED, REFUSED), (REFUSED, REFUSED)]) == (
+    assert judged([MATCH, MATCH, (REFUSED, REFUSED), (REFUSED, REFUSED)]) == (
         Decision.PASS,
-        "1/1 samples ≥ 0.9990; 2/3 samples are refused by both sides",
+        "2/2 samples ≥ 0.9990; 2/4 samples are refused by both sides",
     )
+
+
+@pytest.mark.parametrize(("matches", "refused"), [(32, 288), (1, 2), (159, 161)])
+def test_too_small_a_share_compared_is_inconclusive(matches: int, refused: int) -> None:
+    """Texts that both sides refuse prove nothing where they are most of the set, as when two back ends have died."""
+    decision, reasons = judged([*[MATCH] * matches, *[(REFUSED, REFUSED)] * refused])
+    assert decision is Decision.INCONCLUSIVE
+    assert reasons.startswith(
+        f"only {matches} of {matches + refused} samples were compared, {refused} are refused by both"
+    )
+    assert "at least 50 % have to be" in reasons
 
 
 @pytest.mark.parametrize("pairs", [[], [(REFUSED, REFUSED)] * 3, [(FAILED, FAILED)], [(NAN, NAN), (ZERO, ZERO)]])
@@ -115,14 +126,15 @@ def test_every_two_outcomes(first: str, second: str) -> None:
 
 @given(st.lists(st.sampled_from(sorted(ALL)), max_size=12), st.booleans(), st.booleans(), st.integers(-2, 2))
 def test_pass_needs_everything(names: list[str], fault: bool, caveat: bool, off: int) -> None:
-    """PASS if and only if something was compared, all agree, the counts add up, and there is no fault and no caveat."""
+    """PASS if and only if enough was compared, all agree, the counts add up, and there is no fault and no caveat."""
     decision, _ = judged(
         [ALL[name][0] for name in names],
         expected=len(names) + off,
         faults=("a fault",) if fault else (),
         caveats=("a caveat",) if caveat else (),
     )
-    clean = not fault and not caveat and off == 0 and "match" in names and set(names) <= set(AGREES)
+    enough = 2 * names.count("match") >= len(names) > 0
+    clean = not fault and not caveat and off == 0 and enough and set(names) <= set(AGREES)
     assert (decision is Decision.PASS) == clean
     provable = not fault and off == 0 and bool(set(names) & set(PROVES_A_DIFFERENCE))
     assert (decision is Decision.FAIL) == provable

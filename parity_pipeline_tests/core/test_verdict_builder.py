@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parity_pipeline.core.checks import Check, CheckName, CheckSeverity
 from parity_pipeline.core.confidence import upper_bound
-from parity_pipeline.core.decision import cosine_faults, norm_faults
 from parity_pipeline.core.noise_floor import NoiseFloors, floor_of
 from parity_pipeline.core.outcomes import IN_VERDICTS, Decision, Measure, Outcome, RowStatus, Severity, Side
 from parity_pipeline.core.parity_header import ComparisonSummary, ParityHeader
@@ -60,6 +60,12 @@ def concluded(
     assert verdict.counts.apart is not None
     assert sum(asdict(verdict.counts.apart).values()) == verdict.counts.samples == len(pairs)
     return verdict
+
+
+def checks(verdict: Verdict) -> dict[CheckName, Check]:
+    """Return the checks of a verdict by name; each is there once, in the order of the names."""
+    assert [one.name for one in verdict.checks] == list(CheckName)
+    return {one.name: one for one in verdict.checks}
 
 
 def test_only_random_samples_bound_the_share() -> None:
@@ -204,12 +210,16 @@ def test_the_counts_name_every_outcome_of_a_verdict() -> None:
 
 
 def test_the_checks_repeat_the_verdict() -> None:
-    """What the checks of cosine and norms say is what the verdict counted, under its limits; no data is a fault."""
-    verdict = concluded([MATCH, (ONE, [0.9, math.sqrt(0.19)]), (ONE, [13.0, 0.0])])
-    assert cosine_faults(verdict) == ("1/3 compared samples < 0.9990, worst 0.899999",)
-    assert norm_faults(verdict) == ("1/3 compared samples have a norm ratio off 1 by more than 0.001",)
-    assert (cosine_faults(concluded([MATCH])), norm_faults(concluded([MATCH]))) == ((), ())
-    assert cosine_faults(concluded([LOST])) == norm_faults(concluded([LOST])) == ("no sample was compared",)
+    """What the checks of cosine and norms say is what the verdict counted, under its limits; without data neither passes."""
+    found = checks(concluded([MATCH, (ONE, [0.9, math.sqrt(0.19)]), (ONE, [13.0, 0.0])]))
+    cosine, norms = found[CheckName.COSINE], found[CheckName.NORM_RATIO]
+    assert (cosine.passed, cosine.seen) == (False, "1/3 compared samples < 0.9990, the worst 0.899999")
+    assert (norms.passed, norms.seen) == (False, "1/3 compared samples have a norm ratio off 1 by more than 0.001")
+    assert [one.severity for one in (cosine, norms)] == [CheckSeverity.FAIL, CheckSeverity.WARN]
+    clean, nothing = checks(concluded([MATCH])), checks(concluded([LOST]))
+    for name in (CheckName.COSINE, CheckName.NORM_RATIO):
+        assert (clean[name].passed, nothing[name].passed) == (True, None)
+        assert nothing[name].seen == "no sample was compared"
 
 
 def test_the_header_of_a_comparison_holds_measures_and_no_grades() -> None:

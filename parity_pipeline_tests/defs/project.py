@@ -33,12 +33,12 @@ async def no_wait(_seconds: float) -> None:
     """Wait for nothing."""
 
 
-def fake_side(config: SideConfig, app: Any) -> SideGateway:
+def fake_side(config: SideConfig, app: Any, clock: datetime = CLOCK) -> SideGateway:
     """Return a side whose gateway is an application in this process: the real engine, without a socket or a wait."""
     return SideGateway(
         make_config=lambda: config,
         transport=lambda: httpx.ASGITransport(app),
-        clock=lambda: CLOCK,
+        clock=lambda: clock,
         now=lambda: 0.0,
         sleep=no_wait,
     )
@@ -56,6 +56,7 @@ class Project:
         samples: Lines of the sample file.
         thresholds: Of the settings.
         more: Further settings.
+        clock: Where the clock stands.
         instance: Where Dagster keeps its events.
     """
 
@@ -66,6 +67,7 @@ class Project:
     samples: Sequence[str] = SAMPLES
     thresholds: dict[str, float] = field(default_factory=dict[str, float])
     more: dict[str, Any] = field(default_factory=dict[str, Any])
+    clock: datetime = CLOCK
     instance: dg.DagsterInstance = field(init=False)
 
     def __post_init__(self) -> None:
@@ -94,10 +96,10 @@ class Project:
         settings = self.settings()
         sides = {Side.LEGACY: self.legacy, Side.CANDIDATE: self.candidate}
         gateways = {
-            side: fake_side(settings.side_config(side, {}), gateway.app if gateway else _down)
+            side: fake_side(settings.side_config(side, {}), gateway.app if gateway else _down, self.clock)
             for side, gateway in sides.items()
         }
-        context = build_context(settings, now=lambda: CLOCK, gateways=gateways)
+        context = build_context(settings, now=lambda: self.clock, gateways=gateways)
         return build_definitions(settings, context=context)
 
     def run(

@@ -6,7 +6,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from parity_pipeline.core.checks import Check, CheckName, CheckSeverity
 from parity_pipeline.core.outcomes import Decision
+from parity_pipeline.defs.checks import check_name
 from parity_pipeline.steps import diagnose_failures
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile
 from parity_pipeline.storage.ledger import entries
@@ -23,9 +25,8 @@ ALL_CHECKS = {
     "candidate/embeddings:vectors_finite_one_dimension",
     "legacy/stability:stable",
     "candidate/stability:stable",
-    "verdict:cosine_at_threshold",
-    "verdict:norms_agree",
     "verdict:verdict_is_pass",
+    *(f"verdict:{check_name(name)}" for name in CheckName),
 }
 
 
@@ -41,11 +42,11 @@ def test_equal_sides_pass_with_every_check_but_the_norms(tmp_path: Path) -> None
     result = project.run()
     layout = project.settings().layout()
     assert result.success
-    assert checks_of(result) == {name: name != "verdict:norms_agree" for name in ALL_CHECKS}
+    assert checks_of(result) == {name: name != "verdict:norm_ratio" for name in ALL_CHECKS}
     verdict = read_verdict(layout.verdict(DAY, MODEL))
     assert verdict.decision is Decision.PASS
     assert verdict.counts.matched == len(SAMPLES)
-    assert "**PASS** — 5/5 samples" in layout.report(DAY, MODEL).read_text("utf-8")
+    assert "**PASS** — smoke test (5 hand-picked texts): 5/5 samples" in layout.report(DAY, MODEL).read_text("utf-8")
     assert DAY in layout.summary.read_text("utf-8")
     assert [entry.run_id for entry in entries(layout.ledger)] == [result.run_id]
 
@@ -64,7 +65,7 @@ def test_a_failing_date_still_gets_its_report_and_its_row(tmp_path: Path) -> Non
     layout = project.settings().layout()
     assert result.success
     failed = {name for name, passed in checks_of(result).items() if not passed}
-    assert failed - {"verdict:norms_agree"} == {"verdict:cosine_at_threshold", "verdict:verdict_is_pass"}
+    assert failed - {"verdict:norm_ratio"} == {"verdict:cosine", "verdict:verdict_is_pass"}
     assert "**FAIL**" in layout.report(DAY, MODEL).read_text("utf-8")
     assert "FAIL" in layout.summary.read_text("utf-8")
 
@@ -96,7 +97,7 @@ def test_a_lane_of_an_older_sample_set_is_never_paired(tmp_path: Path) -> None:
     assert result.success
     assert verdict.decision is Decision.INCONCLUSIVE
     assert any("materialize legacy/embeddings again" in reason for reason in verdict.reasons)
-    assert not checks_of(result)["verdict:cosine_at_threshold"]
+    assert not checks_of(result)["verdict:cosine"]
 
 
 def test_one_lane_alone_leaves_samples_and_the_other_lane_as_they_were(tmp_path: Path) -> None:
@@ -247,9 +248,9 @@ def test_a_diagnosis_of_other_batches_is_not_believed(tmp_path: Path) -> None:
     assert read_verdict(layout.verdict(DAY, MODEL)).diagnosis is None
 
 
-@pytest.mark.parametrize("untried", ["legacy", "candidate"])
-def test_a_side_that_cannot_be_tried_still_gets_its_verdict(tmp_path: Path, untried: str) -> None:
-    """A gateway that refuses the texts of the stability experiments has no floor, and the date its verdict."""
+@pytest.mark.parametrize(("untried", "expected"), [("legacy", Decision.INCONCLUSIVE), ("candidate", Decision.PASS)])
+def test_a_side_that_cannot_be_tried_still_gets_its_verdict(tmp_path: Path, untried: str, expected: Decision) -> None:
+    """A gateway that refuses the texts of the experiments has no floor, and the date its verdict; a reference without one is unreliable."""
     sides = {"legacy": hash_gateway("rust"), "candidate": hash_gateway("go")}
     straight = sides[untried].embed
 
@@ -263,7 +264,7 @@ def test_a_side_that_cannot_be_tried_still_gets_its_verdict(tmp_path: Path, untr
     result = project.run()
     assert result.success
     verdict = read_verdict(project.settings().layout().verdict(DAY, MODEL))
-    assert verdict.decision is Decision.PASS
+    assert verdict.decision is expected
 
 
 def test_a_diagnosis_that_breaks_does_not_cost_the_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,3 +278,38 @@ def test_a_diagnosis_that_breaks_does_not_cost_the_verdict(tmp_path: Path, monke
     assert project.run().success
     verdict = read_verdict(project.settings().layout().verdict(DAY, MODEL))
     assert (verdict.decision, verdict.diagnosis) == (Decision.FAIL, None)
+
+
+def test_a_verdict_that_changes_by_itself_warns(tmp_path: Path) -> None:
+    """The same samples and settings with another result than before are a warning; other limits are not the same settings."""
+    project = a_project(tmp_path, candidate=hash_gateway("go", noise=0.5))
+    layout = project.settings().layout()
+
+    def changed() -> Check:
+        checks = read_verdict(layout.verdict(DAY, MODEL)).checks
+        return next(one for one in checks if one.name is CheckName.CHANGED_VERDICT)
+
+    assert project.run().success
+    assert changed().passed
+    project.candidate = hash_gateway("go")
+    result = project.run("candidate/embeddings", "candidate/stability", "parity", "diagnosis", "verdict")
+    assert not checks_of(result)["verdict:changed_verdict"]
+    assert (changed().passed, changed().severity) == (False, CheckSeverity.WARN)
+    assert "the decision was FAIL" in changed().seen
+    assert project.run("verdict").success
+    assert changed().passed
+    project.thresholds = {"cosine": 0.9}
+    project.candidate = hash_gateway("go", noise=0.5)
+    assert project.run("candidate/embeddings", "candidate/stability", "parity", "diagnosis", "verdict").success
+    assert changed().passed
+
+
+def test_checks_of_the_settings_reach_dagster(tmp_path: Path) -> None:
+    """A severity of the settings decides, and is what the UI shows."""
+    project = a_project(tmp_path, more={"checks": {"norm-ratio": "inconclusive", "cosine": "fail"}})
+    result = project.run()
+    verdict = read_verdict(project.settings().layout().verdict(DAY, MODEL))
+    assert verdict.decision is Decision.INCONCLUSIVE
+    found = {one.check_name: one for one in result.get_asset_check_evaluations()}
+    assert (found["norm_ratio"].passed, found["norm_ratio"].severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert found["cosine"].description == next(one.seen for one in verdict.checks if one.name is CheckName.COSINE)

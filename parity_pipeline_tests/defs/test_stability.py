@@ -1,14 +1,16 @@
 """The stability assets in runs of the whole graph."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.outcomes import Decision, Side
 from parity_pipeline.runs.runner import selection_for
 from parity_pipeline.storage.evidence_files import read_stability
-from parity_pipeline_tests.defs.project import DAY, MODEL, Project, checks_of
+from parity_pipeline.storage.verdict_files import read_verdict
+from parity_pipeline_tests.defs.project import CLOCK, DAY, MODEL, Project, checks_of
 from parity_pipeline_tests.fakes.gateways import Gateway, hash_gateway, hash_vector
 
 
@@ -73,3 +75,18 @@ def test_a_lane_that_is_fetched_again_is_tried_again(side: Side | None) -> None:
     keys = selection_for(side, redraw=False, snapshot=True, stability=True)
     tried = {key.path[0] for key in keys if key.path[-1] == "stability"}
     assert tried == {one.value for one in Side if side in (None, one)}
+
+
+def test_a_floor_from_before_the_fetch_judges_nothing(tmp_path: Path) -> None:
+    """A lane that was fetched again alone has no noise floor until its repeatability is measured again."""
+    project = Project(tmp_path, hash_gateway("rust"), hash_gateway("go"))
+    assert project.run().success
+    layout = project.settings().layout()
+    assert read_verdict(layout.verdict(DAY, MODEL)).decision is Decision.PASS
+    project.clock = CLOCK + timedelta(minutes=5)
+    assert project.run("legacy/embeddings", "parity", "diagnosis", "verdict").success
+    stale = read_verdict(layout.verdict(DAY, MODEL))
+    assert (stale.decision, stale.legacy.floor, stale.candidate.floor is None) == (Decision.INCONCLUSIVE, None, False)
+    assert any("before the fetch that it would judge" in reason for reason in stale.reasons)
+    assert project.run("legacy/stability", "diagnosis", "verdict").success
+    assert read_verdict(layout.verdict(DAY, MODEL)).decision is Decision.PASS

@@ -9,10 +9,12 @@ from markdown_it import MarkdownIt
 
 from parity_pipeline.core.outcomes import RowStatus, Side
 from parity_pipeline.report.markdown import render_report
+from parity_pipeline_tests.report.measured import measured_pass
 from parity_pipeline_tests.report.verdicts import HOSTILE, SEED, Row, mixed, unpaired, verdict_of, with_provenance
 
 _HEADINGS = [
     "What may be flipped next",
+    "Checks",
     "Counts",
     "Measures",
     "How sure is this?",
@@ -35,7 +37,8 @@ def test_the_verdict_stands_right_below_the_title() -> None:
     """Who reads three lines has read the verdict."""
     lines = render_report(verdict_of(SEED)).splitlines()
     assert lines[0] == "# Embed parity — 2026-04-30 06:00:12 UTC"
-    assert lines[2] == "**PASS** — 5/5 samples ≥ 0.9990"
+    assert lines[2] == "**PASS** — smoke test (5 hand-picked texts): 5/5 samples ≥ 0.9990"
+    assert lines[6] == "## What may be flipped next"
 
 
 def test_the_title_names_the_date_where_it_was_judged_later() -> None:
@@ -45,11 +48,31 @@ def test_the_title_names_the_date_where_it_was_judged_later() -> None:
 
 
 def test_every_reason_is_named_on_top() -> None:
-    """A FAIL lists all its reasons before anything else, not the first alone."""
+    """A FAIL lists all its reasons right below what may be flipped, not the first alone."""
     verdict = mixed()
-    top = render_report(verdict).partition("## ")[0]
-    assert len(verdict.reasons) == 6
-    assert top.count("\n- ") == 6
+    headings = _headings(render_report(verdict))
+    assert headings[1:3] == ["What may be flipped next", "Reasons, worst first"]
+    reasons = render_report(verdict).partition("## Reasons, worst first")[2].partition("## ")[0]
+    assert len(verdict.reasons) == 7
+    assert reasons.count("\n- ") == 7
+
+
+def test_what_nothing_was_measured_for_is_said_at_the_top() -> None:
+    """One line below the verdict names what no evidence speaks about, a side that was not tried as one thing."""
+    lines = [line for line in render_report(verdict_of(SEED)).splitlines() if line.startswith("Nothing was measured")]
+    assert lines == ["Nothing was measured for: repeatability of the legacy side, repeatability of the candidate side."]
+    assert "Nothing was measured" not in render_report(measured_pass())
+
+
+def test_the_checks_that_did_not_pass_come_first() -> None:
+    """The table holds what did not pass, failures first; what passed is named below it, and every check is somewhere."""
+    verdict = mixed()
+    section = render_report(verdict).partition("## Checks")[2].partition("## ")[0]
+    severities = [line.split(" | ")[1] for line in section.splitlines() if line.startswith("| ")][2:]
+    assert severities == sorted(severities, key=["fail", "inconclusive", "warn"].index)
+    assert {"fail", "inconclusive", "warn"} == set(severities)
+    for one in verdict.checks:
+        assert (one.name.value in section) is (one.passed is not None)
 
 
 @settings(deadline=None, max_examples=40)
@@ -87,7 +110,8 @@ def test_a_report_without_anything_is_still_one() -> None:
     for side in Side:
         bare = with_provenance(bare, side, **empty, status_counts={RowStatus.FAILED: 2})
     report = render_report(bare)
-    assert _headings(report)[1:] == [heading for heading in _HEADINGS if heading != "Coverage"]
+    expected = [heading for heading in _HEADINGS if heading != "Coverage"]
+    assert _headings(report)[1:] == [*expected[:1], "Reasons, worst first", *expected[1:]]
     assert "**INCONCLUSIVE**" in report
     assert "None" not in report
     assert report.count("gave no usable response for 2 samples") == 2

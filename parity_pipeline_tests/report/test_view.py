@@ -146,7 +146,7 @@ def test_the_threshold_of_the_verdict_is_used() -> None:
     """A limit from the settings stands in the report, with the cosine's decimals to match."""
     verdict = verdict_of([replace(SEED[0], cosine=0.99900049)], thresholds=Thresholds(cosine=0.9990004))
     assert rows_of(verdict.rows, verdict.threshold)[0].cosine == "0.9990004"
-    assert headline(verdict) == "1/1 samples ≥ 0.9990004"
+    assert headline(verdict) == "smoke test (1 hand-picked text): 1/1 samples ≥ 0.9990004"
 
 
 def test_a_random_draw_is_not_called_hand_picked() -> None:

@@ -93,6 +93,7 @@ def provenance(side: Side, *, model: str = V2, samples: int = 5, date: str = DAT
         ),
         number_format="float64 digits" if rust else "float32 digits",
         dimension=768,
+        declared_dimension=768,
         default_model=V1 if rust else V2,
     )
     known = Provenance(

@@ -1,5 +1,6 @@
 """Settings: what is accepted, what is refused, and in which words."""
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from parity_pipeline.core.checks import CheckName, CheckSeverity
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.core.outcomes import Outcome, Side
 from parity_pipeline.core.stability.records import Budget
@@ -24,13 +26,15 @@ WAIVER = {
     "max_samples": 3,
     "outcomes": ["refused_by_candidate"],
 }
+CHECK_WAIVER = {"id": "W", "owner": "ann@example.com", "reason": "known", "expires": "2026-12-31"}
+SIDE = {"label": "A", "base_url": "http://127.0.0.1:3100", "dialect": "rust"}
 ROOT = Path(__file__).parents[2]
 TOKEN = "tok-3b1f-never-shown"  # noqa: S105 - a planted one
 
 
 def minimal() -> dict[str, Any]:
     """Return the smallest settings that are accepted."""
-    side = {"label": "A", "base_url": "http://127.0.0.1:3100", "dialect": "rust"}
+    side = SIDE
     return {
         "first_date": "2026-04-30",
         "models": ["m"],
@@ -92,6 +96,19 @@ def with_value(place: str, value: Any) -> dict[str, Any]:
         ("required_bound", 1.0, "required_bound"),
         ("thresholds.warn_only", ["cosine", "norm_ratio"], "thresholds"),
         ("waivers", [{"id": "W"}], "waivers.0.owner"),
+        ("waivers", [{**CHECK_WAIVER, "checks": ["candidate-lod"]}], "did you mean candidate-load"),
+        ("waivers", [{**CHECK_WAIVER, "checks": ["cosine"]}], "cosine, which counts samples"),
+        ("waivers", [{**CHECK_WAIVER, "checks": ["pairing"]}], "pairing, which no waiver covers"),
+        ("waivers", [{**CHECK_WAIVER, "outcomes": ["mismatch"]}], "set max_samples to 1 or more"),
+        ("checks", {"candidate-lod": "warn"}, "checks.*'candidate-lod' is not a check; did you mean candidate-load"),
+        ("checks", {"candidate-load": "warning"}, "checks.candidate-load"),
+        ("checks", {"some-match": "warn"}, "some-match: this check cannot be changed"),
+        ("checks", {"cosine": "warn"}, "no measure fails a sample"),
+        ("checks", {"cosine": "inconclusive", "norm-ratio": "fail"}, "no measure fails a sample"),
+        ("thresholds", {"max_abs_delta_unit": 2.0, "warn_only": ["cosine"]}, "thresholds.*no measure fails a sample"),
+        ("thresholds.warn_only", ["cosine"], "thresholds.*no measure fails a sample"),
+        ("min_compared_share", 1.5, "min_compared_share"),
+        ("sides.candidate", {**SIDE, "base_url": "HTTP://127.0.0.1:3100/"}, "allow_same_origin"),
         ("waivers", [{**WAIVER, "outcomes": ["match"]}], "agree"),
         ("waivers", [WAIVER, WAIVER], "own id"),
         ("samples", [{}], "samples.0.*name a path or hazards, exactly one"),
@@ -238,3 +255,37 @@ def test_the_files_that_ship_are_accepted(path: Path) -> None:
     found = load(path, {})
     assert found.models
     assert {found.side(side).dialect for side in Side} <= {"rust", "go", "openai", "mine"}
+
+
+def test_checks_are_set_by_name(tmp_path: Path) -> None:
+    """Severities, the share, accepted echoes and waivers of checks reach what judges; a measure that warns fails no sample."""
+    content: dict[str, Any] = minimal() | {
+        "checks": {"candidate-load": "warn", "norm-ratio": "fail"},
+        "min_compared_share": 0.2,
+        "waivers": [{**CHECK_WAIVER, "checks": ["candidate-load"]}],
+    }
+    content["sides"]["candidate"]["accept_echo"] = ["M", "m-2026-*"]
+    found = load(written(tmp_path, content), {})
+    judged = found.check_settings()
+    assert judged.severities[CheckName.CANDIDATE_LOAD] is CheckSeverity.WARN
+    assert (judged.min_compared_share, judged.floors_expected) == (0.2, True)
+    assert judged.accept_echo == {Side.LEGACY: (), Side.CANDIDATE: ("M", "m-2026-*")}
+    assert found.judged_thresholds().warn_only == ()
+    assert found.waivers[0].checks == (CheckName.CANDIDATE_LOAD,)
+
+
+def test_the_page_of_the_settings_lists_every_check() -> None:
+    """Whoever sets a severity or writes a waiver finds each name in the documentation."""
+    page = (ROOT / "docs" / "settings.md").read_text("utf-8")
+    for name in CheckName:
+        of_side = re.sub(r"^(legacy|candidate)-", "…-", name.value)
+        assert f"| `{name.value}` |" in page or f"| `{of_side}` |" in page
+
+
+def test_one_address_is_accepted_where_it_is_meant(tmp_path: Path) -> None:
+    """A gateway may be compared with itself on purpose, and two paths of one host are two addresses."""
+    content = minimal()
+    content["sides"]["candidate"] = dict(SIDE)
+    assert load(written(tmp_path, content | {"allow_same_origin": True}), {}).check_settings().allow_same_origin
+    content["sides"]["candidate"]["dialect"] = "go"
+    assert not load(written(tmp_path, content), {}).allow_same_origin

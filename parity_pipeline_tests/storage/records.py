@@ -17,7 +17,7 @@ from parity_pipeline.core.diagnosis.records import Cause, CauseName, Confidence,
 from parity_pipeline.core.discrimination import Background
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
 from parity_pipeline.core.noise_floor import floor_of
-from parity_pipeline.core.outcomes import Outcome, RowStatus, Side
+from parity_pipeline.core.outcomes import Decision, Outcome, RowStatus, Side
 from parity_pipeline.core.parity_header import ParityHeader
 from parity_pipeline.core.provenance import Provenance, SampleSetIdentity
 from parity_pipeline.core.samples import Sample, sample_id
@@ -70,7 +70,7 @@ def make_provenance(side: Side = Side.LEGACY, samples: int = 1, **changes: Any) 
     values: dict[str, Any] = {
         "side": side,
         "label": "Rust gateway",
-        "url": "http://127.0.0.1:1/ai/embed",
+        "url": f"http://127.0.0.1:{1 if side is Side.LEGACY else 2}/ai/embed",
         "dialect": "rust",
         "date": DATE,
         "model": "org/model:tag",
@@ -164,7 +164,8 @@ def make_verdict(**changes: Any) -> Verdict:
     )
     verdict = replace(verdict, confirmation=make_confirmation(), background=make_background())
     noisy = floor_of(Side.LEGACY, {"repeat": {"a": 0.9999}}, requests=2)
-    return replace(verdict, **{"legacy": replace(verdict.legacy, floor=noisy), **changes})
+    sound = {"decision": Decision.PASS, "legacy": replace(verdict.legacy, floor=noisy)}
+    return replace(verdict, **{**sound, **changes})
 
 
 def make_background() -> Background:

@@ -47,6 +47,21 @@ def test_the_newest_entry_of_a_date_and_model_counts(tmp_path: Path) -> None:
     assert len(list(entries(path))) == 4
 
 
+def test_the_newest_entry_is_the_one_recorded_last(tmp_path: Path) -> None:
+    """A merge may put an older line behind a newer one: the time counts, in any zone, and the place only among equal times."""
+    path = tmp_path / "ledger.jsonl"
+    for recorded_at, decision in (
+        ("2026-04-30T10:00:00+02:00", Decision.PASS),
+        ("2026-04-30T09:00:00Z", Decision.FAIL),
+        ("2026-04-30T10:30:00+02:00", Decision.PASS),
+        ("yesterday", Decision.PASS),
+    ):
+        append(path, make_verdict(decision=decision), recorded_at=recorded_at, run_id="run")
+    assert [one.decision for one in newest(path)] == [Decision.FAIL]
+    append(path, make_verdict(decision=Decision.INCONCLUSIVE), recorded_at="2026-04-30T09:00:00", run_id="run")
+    assert [one.decision for one in newest(path)] == [Decision.INCONCLUSIVE]
+
+
 def test_no_ledger_has_no_entries(tmp_path: Path) -> None:
     """The first run ever finds nothing, without an error."""
     assert newest(tmp_path / "ledger.jsonl") == []

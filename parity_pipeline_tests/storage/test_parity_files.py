@@ -57,7 +57,7 @@ def test_rows_without_drawn_or_picked_are_refused(tmp_path: Path, monkeypatch: p
             writer.add(make_compared(0, 2))
             writer.finish(make_header())
     with pytest.raises(
-        ArtifactError, match=r"schema version 1, this parity_pipeline reads 2 and 3\. Materialize parity"
+        ArtifactError, match=r"schema version 1, this parity_pipeline reads 2, 3 and 4\. Materialize parity"
     ):
         _ = ParityFile(path).header
 

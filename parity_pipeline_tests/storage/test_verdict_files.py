@@ -17,11 +17,12 @@ Change = Callable[[dict[str, Any]], object]
 
 
 ODD: list[tuple[Change, str]] = [
-    (lambda value: value.update(schema=4), "schema 4, this parity_pipeline reads 1 to 3"),
+    (lambda value: value.update(schema=5), "schema 5, this parity_pipeline reads 1 to 4"),
     (lambda value: value.update(schema=True), "schema True"),
     (lambda value: value.update(schema=None), "schema None"),
     (lambda value: value.pop("schema"), "schema None"),
     (lambda value: value.update(schema=2), "unknown fields: 'apart'"),
+    (lambda value: value.update(schema=3), "unknown fields: 'checks'"),
     (lambda value: value.update(findings={}), "'findings' Input should be a valid array"),
     (lambda value: value.update(more=1), "'more' is unknown"),
     (lambda value: value.update(decision="MAYBE"), "'decision' Input should be 'PASS'"),
@@ -155,3 +156,16 @@ def test_a_verdict_of_the_first_schema_is_stored_again(tmp_path: Path) -> None:
     write_verdict(tmp_path / "v.json", found)
     assert json.loads((tmp_path / "v.json").read_bytes())["schema"] == SCHEMA_VERSION
     assert read_verdict(tmp_path / "v.json") == found
+
+
+def test_a_verdict_of_the_third_schema_is_read(tmp_path: Path) -> None:
+    """A verdict from before there were checks comes back with none, and claims no declared dimension."""
+
+    def earlier(value: dict[str, Any]) -> None:
+        value.update(schema=3)
+        del value["checks"]
+        for side in ("legacy", "candidate"):
+            del value[side]["provenance"]["observation"]["declared_dimension"]
+
+    found = read_verdict(changed(tmp_path, earlier))
+    assert found == dataclasses.replace(make_verdict(), checks=())

@@ -28,13 +28,13 @@ WORDS: Final[tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]] = (
     (r"at any threshold up to 0\.999999\b", "at any threshold up to 0.999999999999"),
     (r"^Found, and makes no sample fail:$", "Observations that do not affect the verdict:"),
     (r"\bor the answer itself says so\b", "or the response itself says so"),
-    (r"\bMend the causes named above, one at a time\.", "Fix the causes above, one at a time."),
+    (r"\bMend the causes named above, one at a time\.", "Fix the causes below, one at a time."),
     (r" — neither a pass nor a fail$", " — not enough evidence"),
     (
         r"This is no verdict: it shows neither that the sides agree nor that they differ\.",
         "There is not enough evidence to say whether the sides agree or differ.",
     ),
-    (r"When every reason above is mended, judge again: ", "When every reason above is fixed, run it again: "),
+    (r"When every reason above is mended, judge again: ", "When every reason below is fixed, run it again: "),
     (r" side gave no usable answer for (?=[\d,]+ sample)", " side gave no usable response for "),
     (r"so this report is evidence of nothing about the vectors", "so this report says nothing about the vectors"),
     (r"and another limit mends none", "and another limit fixes none"),
@@ -49,6 +49,7 @@ WORDS: Final[tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]] = (
     (r"^## Remarks$", "## Observations"),
     (r"side tells apart\.", "side separates."),
     (r"is no proof of equal", "does not prove equal"),
+    (r"^Reasons, worst first:$", "## Reasons, worst first"),
 )
 """What 0.1.0 printed, as a pattern of one line, and what is printed in its place. Stored reasons and findings stay."""
 
@@ -59,11 +60,15 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return old.unpack(tmp_path_factory.mktemp("words_of_0_1"))
 
 
-def in_words_of_now(text: str) -> str:
-    """Return a report of 0.1.0 with the words that were changed on purpose."""
+def in_words_of_now(text: str, strength: str) -> str:
+    """Return a report of 0.1.0 with the words that were changed on purpose, a pass with its strength, in the order of now."""
     for before, after in WORDS:
         text = re.sub(before, after, text, flags=re.MULTILINE)
-    return text
+    if strength:
+        text = re.sub(r"^(\*\*PASS.*?\*\* — )", lambda at: f"{at[1]}{strength}: ", text, flags=re.MULTILINE)
+    opening, *sections = re.split(r"^(?=## )", text, flags=re.MULTILINE)
+    flip = next(place for place, section in enumerate(sections) if section.startswith("## What may be flipped"))
+    return "".join([opening, sections[flip], *sections[:flip], *sections[flip + 1 :]])
 
 
 @pytest.mark.parametrize("partition", old.PARTITIONS)
@@ -71,7 +76,7 @@ def test_a_report_is_made_again(results: Path, partition: str) -> None:
     """The report of a stored verdict is the stored report, but for the words that were changed on purpose."""
     verdict = read_verdict(results / "data" / "verdicts" / partition / "verdict.json")
     stored = (old.FOLDER / "reports" / old.PARTITIONS[partition]["report"]).read_text("utf-8")
-    assert render_report(verdict) == in_words_of_now(stored)
+    assert render_report(verdict) == in_words_of_now(stored, verdict.strength)
 
 
 def test_the_summary_is_made_again(results: Path) -> None:

@@ -179,7 +179,11 @@ def _beside(path: Path, kind: str) -> Path:
 def settings_values(path: Path) -> Facts:
     """Return every value of a settings file, defaults included, as JSON values under the keys of 0.1.0, secrets in the clear."""
     values: Facts = json.loads(json.dumps(read_settings(path).model_dump(), default=_plain))
+    later = {"checks": {}, "min_compared_share": 0.5, "allow_same_origin": False}
+    assert {name: values.pop(name) for name in later} == later
+    assert not [waiver for waiver in values["waivers"] if waiver.pop("checks")]
     for side in values["sides"].values():
+        assert side.pop("accept_echo") == []
         side["ask_default_model"] = side.pop("observe_default_model")
     for dialect in values["dialects"].values():
         dialect.pop("name")  # 0.1.0 kept the name as the key alone

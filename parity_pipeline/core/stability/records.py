@@ -6,6 +6,7 @@ what they show to `analysis`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -277,6 +278,10 @@ class Origin:
     first: str
     last: str
 
+    def before(self, moment: str) -> bool:
+        """Return whether the first request was sent before a moment, ISO 8601 with a zone."""
+        return datetime.fromisoformat(self.first) < datetime.fromisoformat(moment)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StabilityRecord:
@@ -288,10 +293,21 @@ class StabilityRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StabilityOfSides:
-    """The stability of the sides that were tried for the batches at hand."""
+    """The stability of the sides that were tried for the batches at hand.
+
+    Attributes:
+        legacy: That of the legacy side; None where it was not tried for this lane.
+        candidate: That of the candidate; likewise.
+        stale: Sides that were tried before the lane at hand was fetched, which says nothing about that lane.
+    """
 
     legacy: Stability | None = None
     candidate: Stability | None = None
+    stale: tuple[Side, ...] = ()
+
+    def of(self, side: Side) -> Stability | None:
+        """Return the stability of one side."""
+        return self.legacy if side is Side.LEGACY else self.candidate
 
     @property
     def tried(self) -> tuple[Stability, ...]:

@@ -1,4 +1,4 @@
-"""What a reader sees first: title, verdict line, reasons and findings, and how many samples have each outcome.
+"""What a reader sees first: title, verdict line, reasons, findings, and how many samples have each outcome.
 
 Here belongs the layout of the opening and of the counts. Deciding belongs to `core.decision`, counting to `core.tally`.
 """
@@ -8,6 +8,7 @@ from parity_pipeline.core.verdict import OutcomeCounts, SamplesApart, Verdict
 from parity_pipeline.report import numbers
 from parity_pipeline.report.escape import code, prose
 from parity_pipeline.report.row_view import words_of
+from parity_pipeline.report.sections.checks import unmeasured
 from parity_pipeline.report.sentences import table
 from parity_pipeline.report.side_view import newest_response
 
@@ -51,7 +52,7 @@ def _outcomes(found: OutcomeCounts) -> tuple[str, str]:
 
 
 def opening(verdict: Verdict) -> list[str]:
-    """Return title, verdict line and reasons as Markdown."""
+    """Return title, verdict line, and what the verdict leaves out, as Markdown."""
     moment = newest_response(verdict) or verdict.date
     # A date that is judged later is named beside the time of its responses.
     of_a_date = "" if moment.startswith(verdict.date) else f" for {prose(verdict.date)}"
@@ -59,16 +60,22 @@ def opening(verdict: Verdict) -> list[str]:
     lines.append(f"**{prose(str(verdict.decision))}** — {prose(headline(verdict))}")
     if described := not_compared(verdict):
         lines += ["", prose(described)]
-    if verdict.decision not in PASSING:
-        reasons = [f"- {prose(reason)}" for reason in verdict.reasons]
-        lines += ["", "Reasons, worst first:", "", *reasons] if reasons else []
+    if words := unmeasured(verdict):
+        lines += ["", prose(words)]
     return lines
+
+
+def reasons(verdict: Verdict) -> list[str]:
+    """Return why there is no pass, worst reason first, as Markdown; nothing for a pass, whose verdict line says it."""
+    if verdict.decision in PASSING or not verdict.reasons:
+        return []
+    return ["## Reasons, worst first", "", *(f"- {prose(reason)}" for reason in verdict.reasons)]
 
 
 def headline(verdict: Verdict) -> str:
     """Return what follows the decision in the verdict line; raw text."""
     if verdict.decision in PASSING:
-        return "; ".join(verdict.reasons)
+        return f"{verdict.strength}: {'; '.join(verdict.reasons)}"
     if verdict.decision != Decision.FAIL:
         return "not enough evidence"
     found = verdict.counts

@@ -60,7 +60,7 @@ def plan_of(samples: Sequence[str] = SAMPLES, limits: Limits = LIMITS, budget: B
     return make_plan(samples, salt="salt", limits=limits, budget=budget)
 
 
-def stability_of(plan: Plan, distort: Distortion) -> Stability:
+def stability_of(plan: Plan, distort: Distortion, side: Side = Side.LEGACY) -> Stability:
     """Carry out a plan against a side that returns `vector`, distorted by the rule."""
     dialogue = conduct(plan, THRESHOLD)
     sent = 0
@@ -70,7 +70,7 @@ def stability_of(plan: Plan, distort: Distortion) -> Stability:
             sent += len(step.requests)
             step = dialogue.send([_response(distort, step, request) for request in step.requests])
     except StopIteration as end:
-        return analyse(plan, end.value, Side.LEGACY, requests=sent)
+        return analyse(plan, end.value, side, requests=sent)
 
 
 def _response(distort: Distortion, step: Step, request: Texts) -> Response:
@@ -78,9 +78,15 @@ def _response(distort: Distortion, step: Step, request: Texts) -> Response:
     return made if isinstance(made, Response) else Response(status=RowStatus.OK, vectors=made)
 
 
-def tried(distort: Distortion = honest, *, samples: Sequence[str] = SAMPLES, limits: Limits = LIMITS) -> Stability:
+def tried(
+    distort: Distortion = honest,
+    *,
+    samples: Sequence[str] = SAMPLES,
+    limits: Limits = LIMITS,
+    side: Side = Side.LEGACY,
+) -> Stability:
     """Try a side with an ample budget."""
-    return stability_of(plan_of(samples, limits), distort)
+    return stability_of(plan_of(samples, limits), distort, side)
 
 
 def experiment(stability: Stability, name: str) -> ExperimentResult:
