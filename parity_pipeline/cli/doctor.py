@@ -53,7 +53,7 @@ def run_checks(
         yield _folder(name, settings.path(getattr(settings, name)))
     yield from _samples(settings, day)
     for one in status(settings.services(), settings.path(settings.state_dir)):
-        text = f"answers at {one.health_url}" if one.healthy else f"does not answer at {one.health_url}"
+        text = f"healthy at {one.health_url}" if one.healthy else f"not healthy at {one.health_url}"
         yield DoctorCheck(
             subject=f"service {one.name}", ok=one.healthy, text=text, remedy="" if one.healthy else "Run `parity up`."
         )

@@ -48,7 +48,7 @@ Models = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the verdicts as one JSON document instead of a table.")]
-Day = Annotated[str | None, typer.Option("--date", metavar=DATE_FORM, help="Date of the probe. Default: today.")]
+Day = Annotated[str | None, typer.Option("--date", metavar=DATE_FORM, help="Partition date. Default: today.")]
 DiscardStaging = Annotated[
     bool,
     typer.Option(
@@ -159,7 +159,7 @@ def _load_dagster() -> None:
 
 @app.command()
 def up(config: Config = None) -> None:
-    """Start the services of both sides that do not answer yet, and wait until they are healthy."""
+    """Start the services of both sides that are not healthy yet, and wait until they are healthy."""
     from parity_pipeline.services.supervisor import up as bring_up
 
     settings = _settings(config)
@@ -183,13 +183,13 @@ def down(config: Config = None) -> None:
 
 @app.command()
 def status(config: Config = None) -> None:
-    """Show whether each service answers, and whether `parity up` started it. Exit 0 when all answer, else 2."""
+    """Show whether each service is healthy, and whether `parity up` started it. Exit 0 when all are, else 2."""
     from parity_pipeline.services.supervisor import status as look
 
     settings = _settings(config)
     found = look(settings.services(), settings.path(settings.state_dir))
     for one in found:
-        state = "answers" if one.healthy else "does not answer"
+        state = "healthy" if one.healthy else "not healthy"
         foreign = "not started by `parity up`" if one.healthy else "not running; `parity up` starts it"
         origin = f"started by `parity up`, pid {one.pid}, log {one.log}" if one.pid else foreign
         output.print(f"{one.name}: {state}, {origin} ({one.health_url})", markup=False, soft_wrap=True)

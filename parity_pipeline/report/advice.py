@@ -94,11 +94,11 @@ def _towards_a_verdict(verdict: Verdict) -> tuple[Sentence, ...]:
     for side in verdict.sides:
         batch = side.provenance
         if lost := _lost_rows(batch):
-            told = (
+            advice = (
                 f"The {batch.side} side gave no usable response for {numbers.things(lost, 'sample')}. Check its health, "
                 "then fetch it again: "
             )
-            steps.append((told, Verbatim(backfill_command(verdict.date, verdict.model, batch.side))))
+            steps.append((advice, Verbatim(backfill_command(verdict.date, verdict.model, batch.side))))
     steps.append(
         ("When every reason below is fixed, run it again: ", Verbatim(run_command(verdict.date, verdict.model)))
     )

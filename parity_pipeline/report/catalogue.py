@@ -46,7 +46,7 @@ class _Observed:
 def catalogue_of(verdicts: Sequence[Verdict]) -> tuple[CatalogueRow, ...]:
     """Return one row per field and pair of values, in the catalogue's order of fields, then by first date.
 
-    A field that neither side showed on a date is no observation and gives no row.
+    A field that neither side showed on a date does not count as observed and gives no row.
 
     Args:
         verdicts: Those of one endpoint, in any order.

@@ -16,7 +16,7 @@ from parity_pipeline.report.row_view import RowView, errors_of, rows_of
 from parity_pipeline.report.sections.checks import checks
 from parity_pipeline.report.sections.confidence import confidence
 from parity_pipeline.report.sections.coverage import collisions, coverage
-from parity_pipeline.report.sections.diagnosis import remarks, why
+from parity_pipeline.report.sections.diagnosis import observations, why
 from parity_pipeline.report.sections.headline import counts, findings, opening, reasons
 from parity_pipeline.report.sections.measures import measures
 from parity_pipeline.report.sections.noise import noise
@@ -48,7 +48,7 @@ def render_report(verdict: Verdict) -> str:
         confidence(verdict),
         noise(verdict),
         coverage(verdict),
-        remarks(verdict),
+        observations(verdict),
         collisions(verdict),
         _facts(verdict, *sides),
         _samples(verdict, *sides),
@@ -69,8 +69,8 @@ def _facts(verdict: Verdict, legacy: SideView, candidate: SideView) -> list[str]
         ("name", prose(legacy.label), prose(candidate.label)),
         ("URL", _known(legacy.url), _known(candidate.url)),
         ("dialect", _known(legacy.dialect), _known(candidate.dialect)),
-        ("model asked", _known(legacy.asked), _known(candidate.asked)),
-        ("model answered", _echoed(legacy), _echoed(candidate)),
+        ("model requested", _known(legacy.requested_model), _known(candidate.requested_model)),
+        ("model in the responses", _echoed(legacy), _echoed(candidate)),
         ("server headers", _listed(legacy.headers), _listed(candidate.headers)),
         ("fetched", prose(legacy.fetched or NOTHING), prose(candidate.fetched or NOTHING)),
     ]

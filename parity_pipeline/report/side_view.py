@@ -27,8 +27,8 @@ class SideView:
         role: `legacy` or `candidate`.
         label: What people call it; the role where it has no name.
         initial: One letter for column heads, another one than the other side's.
-        asked: Name the model was asked under.
-        echoed: Model named in the answers, and how many rows; "" stands for none named.
+        requested_model: Name the model was requested under.
+        echoed: Model named in the responses, and how many rows; "" stands for none named.
         headers: Response headers as `name: value`.
         fetched: When, and with how many requests.
         stopped_early: Why the lane gave up; "" where it did not.
@@ -43,7 +43,7 @@ class SideView:
     initial: str
     url: str
     dialect: str
-    asked: str
+    requested_model: str
     echoed: tuple[tuple[str, str], ...]
     headers: tuple[str, ...]
     fetched: str
@@ -78,7 +78,7 @@ def _side(batch: Provenance, initial: str) -> SideView:
         initial=initial,
         url=batch.url,
         dialect=batch.dialect,
-        asked=batch.model_asked,
+        requested_model=batch.model_asked,
         echoed=tuple((name, numbers.things(rows, "row")) for name, rows in sorted(batch.models_echoed.items())),
         headers=tuple(f"{name}: {value}" for name, value in sorted(batch.server_headers.items())),
         fetched=_fetched(batch),

@@ -30,7 +30,7 @@ def render_summary(verdicts: Sequence[Verdict]) -> str:
     The same verdicts in any order give the same bytes.
 
     Args:
-        verdicts: The verdict that counts of each endpoint, date and model. Where there are several of one, the one
+        verdicts: The verdict that counts of each probe, date and model. Where there are several of one, the one
             with the newest response is shown.
     """
     rows = _one_each(verdicts)
@@ -43,7 +43,7 @@ def render_summary(verdicts: Sequence[Verdict]) -> str:
 
 
 def _one_each(verdicts: Iterable[Verdict]) -> list[Verdict]:
-    """Return one verdict per endpoint, date and model: newest date first, then by model and endpoint."""
+    """Return one verdict per probe, date and model: newest date first, then by model and probe."""
     found: dict[tuple[str, str, str], list[Verdict]] = {}
     for verdict in verdicts:
         found.setdefault((verdict.date, verdict.model, verdict.endpoint), []).append(verdict)
@@ -61,8 +61,8 @@ def _overview(rows: Sequence[Verdict]) -> str:
     if not rows:
         return "No verdict has been stored yet. Nothing is known about parity."
     counts = Counter(str(verdict.decision) for verdict in rows)
-    told = ", ".join(f"{numbers.count(counts[one])} {one}" for one in Decision if counts[one])
-    return f"{numbers.things(len(rows), 'verdict')}: {told}. Dates {rows[-1].date} to {rows[0].date}."
+    counted = ", ".join(f"{numbers.count(counts[one])} {one}" for one in Decision if counts[one])
+    return f"{numbers.things(len(rows), 'verdict')}: {counted}. Dates {rows[-1].date} to {rows[0].date}."
 
 
 def _row(verdict: Verdict) -> Sequence[str]:

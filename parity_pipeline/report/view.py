@@ -15,7 +15,7 @@ from parity_pipeline.report import numbers
 from parity_pipeline.report.sentences import Sentence, Verbatim
 
 _WORST_FIRST = (
-    "differences first, then missing answers, what a waiver or noise excuses, refusals by both and matches; within an "
+    "differences first, then missing vectors, what a waiver or noise excuses, refusals by both and matches; within an "
     "outcome the smallest cosine first"
 )
 """The order of `core.tally.Tally.shown_rows` for a set that is larger than the table."""

@@ -99,9 +99,9 @@ def allows(entry: Allowed, offence: Offence) -> bool:
 
 
 def superseded(path: Path) -> bool:
-    """Say whether the status of a decision is that another one superseded it, at least in part."""
+    """Say whether another decision superseded this one, at least in part, by its first lines."""
     head = path.read_text(encoding="utf-8").splitlines()[:5]
-    return any(line.startswith("Status:") and "superseded by" in line.lower() for line in head)
+    return any(line.startswith(("Status:", "Superseded by")) and "superseded by" in line.lower() for line in head)
 
 
 def name_of(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Ports of the loopback for a process that a test starts and that has to be told its port.
+"""Ports of the loopback for a process that a test starts and that takes its port as an argument.
 
 Here belongs the choice of such a port. A server inside the test takes a port of the system's choice and needs none of
 this, see `serving`.

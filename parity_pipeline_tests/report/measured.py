@@ -93,7 +93,7 @@ def waiver(name: str, **more: Any) -> Waiver:
 
 
 def measured_pass() -> Verdict:
-    """Return a PASS of picked and randomly drawn samples, both sides tried against themselves."""
+    """Return a PASS of picked and randomly drawn samples, the repeatability of both sides measured."""
     equal = [replace(row, norms=(1.0, 1.0)) for row in SEED]
     drawn = [Row(text=f"drawn {place}", category="traffic", norms=(1.0, 1.0), drawn=1) for place in range(40)]
     ask = [Row(text=f"ask {place}", category="questions|`x`", norms=(1.0, 1.0), drawn=1) for place in range(10)]
@@ -126,7 +126,7 @@ def waived_pass() -> Verdict:
     ]
     causes = (
         cause(CauseName.PRECISION, "2 samples fit vectors in half precision", ["fp16 one", "fp16 two"], cases=(30,)),
-        cause(CauseName.REFUSED, "the candidate refuses 1 text that the legacy side answers", [" "], cases=(19, 22)),
+        cause(CauseName.REFUSED, "the candidate refuses 1 text that the legacy side embeds", [" "], cases=(19, 22)),
     )
     account = account_for(waivers, model=V2, day=DAY, today=DAY)
     return verdict_of(rows, waivers=account, diagnosis=diagnosis(causes, 3))
@@ -203,13 +203,13 @@ def _two(swapped: Sequence[str], cut: Sequence[str]) -> Diagnosis:
         ),
     )
     raw = "60 of 60 samples of equal direction have norms that differ by one factor of 13.44: legacy unit vectors, candidate raw, 13.44 to 13.44"
-    remark = cause(CauseName.NORMALISATION, raw, ["fine 1"], cases=(7,))
+    observation = cause(CauseName.NORMALISATION, raw, ["fine 1"], cases=(7,))
     groups = (Collision(ids=tuple(map(sample_id, cut)), size=3, apart=3),)
     return diagnosis(
         causes,
         21,
         ["nobody knows", "known", "late 0", "late 1"],
-        remarks=(remark,),
+        remarks=(observation,),
         requests_used=9,
         collisions=(OneSided(side=Side.CANDIDATE, groups=1, pairs=3, listed=groups),),
     )

@@ -32,8 +32,8 @@ def test_the_first_report_keeps_its_name() -> None:
 def test_a_command_reads_back_as_its_words(model: str) -> None:
     """A shell splits a printed command into the words that were meant."""
     words = shlex.split(run_command("2026-04-30", model))
-    told = [f"--model={model}"] if model.startswith("-") else ["--model", model]
-    assert words == ["parity", "run", "--date", "2026-04-30", *told]
+    named = [f"--model={model}"] if model.startswith("-") else ["--model", model]
+    assert words == ["parity", "run", "--date", "2026-04-30", *named]
 
 
 @pytest.mark.parametrize("model", ["a\nb", "it's\ta \\ tab", "\u202ex; rm -rf $HOME `id`", "e\u200b'"])

@@ -97,7 +97,7 @@ def test_no_address_in_foreign_text_becomes_a_link(text: str) -> None:
     "point", [0x00AD, 0x034F, 0x115F, 0x200B, 0x202E, 0x2066, 0x2800, 0x3164, 0xFE0F, 0xE0041, 0xFFFE]
 )
 def test_characters_without_a_glyph_are_named(point: int) -> None:
-    """Invisible characters that a reader could not tell from nothing are shown by their code point."""
+    """Invisible characters that a reader could not see are shown by their code point."""
     assert visible(f"a{chr(point)}b") == f"a⟨U+{point:04X}⟩b"
 
 

@@ -49,7 +49,7 @@ def test_the_report_of_a_pass_with_waivers() -> None:
 
 
 def test_the_report_of_two_causes() -> None:
-    """Two causes are told as two with their evidence, beside an honest unknown, waivers and an unstable side."""
+    """Two causes are shown as two with their evidence, beside an honest unknown, waivers and an unstable side."""
     _expect("report_fail_causes.md", render_report(two_causes()))
 
 

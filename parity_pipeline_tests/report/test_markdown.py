@@ -42,7 +42,7 @@ def test_the_verdict_stands_right_below_the_title() -> None:
 
 
 def test_the_title_names_the_date_where_it_was_judged_later() -> None:
-    """A backfilled date is not taken for the day on which its answers were fetched."""
+    """A backfilled date is not taken for the day on which its vectors were fetched."""
     title = render_report(replace(verdict_of(SEED), date="2026-04-29")).splitlines()[0]
     assert title == "# Embed parity for 2026-04-29 — 2026-04-30 06:00:12 UTC"
 
@@ -90,7 +90,7 @@ def test_no_text_changes_the_structure(text: str) -> None:
 
 
 def test_at_most_fifty_rows_and_it_says_so() -> None:
-    """A table of a larger set is cut, and both numbers and the order are told."""
+    """A table of a larger set is cut, and both numbers and the order are shown."""
     report = render_report(mixed())
     assert "50 of 70 samples: differences first" in report
     assert report.partition("## Samples")[2].partition("## ")[0].count("\n| ") == 52

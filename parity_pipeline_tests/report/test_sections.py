@@ -22,7 +22,7 @@ from parity_pipeline.report.advice import flip_advice
 from parity_pipeline.report.markdown import render_report
 from parity_pipeline.report.sections.confidence import confidence, how_sure
 from parity_pipeline.report.sections.coverage import collisions, coverage
-from parity_pipeline.report.sections.diagnosis import first_cause, remarks, why
+from parity_pipeline.report.sections.diagnosis import first_cause, observations, why
 from parity_pipeline.report.sections.headline import findings, headline
 from parity_pipeline.report.sections.measures import measures, passing_limit
 from parity_pipeline.report.sections.noise import noise
@@ -60,22 +60,22 @@ def _text(lines: list[str]) -> str:
     return "\n".join(lines)
 
 
-def test_two_causes_are_told_as_two_with_their_evidence() -> None:
+def test_two_causes_are_shown_as_two_with_their_evidence() -> None:
     """Each cause has its own heading, words, samples by number and head, cases and table; the rest is called unknown."""
-    told = _text(why(two_causes()))
-    assert "### 1. rows permuted — proven, 14 samples, cases 1, 3" in told
-    assert "### 2. text cut — likely, 3 samples, case 10" in told
-    assert "Affected: #15 `long text 0`, #16 `long text 1`, #17 `long text 2`." in told
-    assert "| #1 `swapped 0` | the legacy vector of the next text of its request | 0.410000 | 0.999990 |" in told
-    assert "**Unknown**: 4 samples have no cause: #18 `nobody knows`, #19 `known` (waived)," in told
+    shown = _text(why(two_causes()))
+    assert "### 1. rows permuted — proven, 14 samples, cases 1, 3" in shown
+    assert "### 2. text cut — likely, 3 samples, case 10" in shown
+    assert "Affected: #15 `long text 0`, #16 `long text 1`, #17 `long text 2`." in shown
+    assert "| #1 `swapped 0` | the legacy vector of the next text of its request | 0.410000 | 0.999990 |" in shown
+    assert "**Unknown**: 4 samples have no cause: #18 `nobody knows`, #19 `known` (waived)," in shown
 
 
 def test_a_failure_without_a_cause_says_unknown() -> None:
     """No cause is invented, and a sample beyond the table is named by its id."""
     none = replace(verdict_of([*SEED, _WRONG]), diagnosis=diagnosis((), 1, ["far away"]))
-    told = _text(why(none))
-    assert "No cause found: 0 of 1 differing sample explained." in told
-    assert "1 sample has no cause: `" in told
+    shown = _text(why(none))
+    assert "No cause found: 0 of 1 differing sample explained." in shown
+    assert "1 sample has no cause: `" in shown
     assert first_cause(none) == "unknown (1)"
 
 
@@ -88,11 +88,11 @@ def test_a_failure_that_nobody_diagnosed_says_so() -> None:
 
 
 def test_a_diagnosis_of_a_part_says_so() -> None:
-    """A set larger than what was looked at is not told as explained in full, and overlapping causes as one count."""
+    """A set larger than what was looked at is not shown as explained in full, and overlapping causes as one count."""
     causes = [cause(name, "x", ["wrong"]) for name in (CauseName.CASE, CauseName.ACCENTS)]
-    told = _text(why(replace(verdict_of([*SEED, _WRONG]), diagnosis=diagnosis(causes, 1, looked_at=4))))
-    assert "The diagnosis looked at 4 of 6 samples." in told
-    assert "A sample can have more than one cause." in told
+    shown = _text(why(replace(verdict_of([*SEED, _WRONG]), diagnosis=diagnosis(causes, 1, looked_at=4))))
+    assert "The diagnosis looked at 4 of 6 samples." in shown
+    assert "A sample can have more than one cause." in shown
 
 
 @settings(deadline=None, max_examples=20)
@@ -117,7 +117,7 @@ def test_no_foreign_word_changes_the_structure(text: str) -> None:
 
 
 def test_the_limits_of_several_measures_are_named_together() -> None:
-    """Where only limits stand against a date, all that would have to move are named; a doubt forbids it."""
+    """Where only limits stand against a date, all that would have to move are named; a caveat forbids it."""
     limits = Thresholds(max_abs_delta_unit=0.01)
     rows = [*SEED, replace(_WRONG, delta_unit=0.25)]
     said = passing_limit(verdict_of(rows, thresholds=limits))
@@ -128,7 +128,7 @@ def test_the_limits_of_several_measures_are_named_together() -> None:
 
 
 def test_waivers_in_use_do_not_forbid_the_limit() -> None:
-    """A remark on waivers is no reason against a pass, so that the limit of the other sample is still named."""
+    """A sentence about waivers does not count against a pass, so that the limit of the other sample is still named."""
     rows = [*SEED, _WRONG, replace(_WRONG, text="known", cosine=0.2)]
     account = account_for([waiver("W", head="known", outcomes=(Outcome.MISMATCH,))], model=V2, day=DAY, today=DAY)
     verdict = verdict_of(rows, waivers=account)
@@ -141,13 +141,13 @@ def test_a_pass_with_waivers_may_be_flipped_and_names_them() -> None:
     """It is a pass for consumers, with every waived difference named by its waiver."""
     verdict = waived_pass()
     assert verdict.decision is Decision.PASS_WITH_WAIVERS
-    told = " ".join(sentence(parts) for parts in flip_advice(verdict))
-    assert "may be flipped: directions and norms agree on every compared sample but the waived ones" in told
+    shown = " ".join(sentence(parts) for parts in flip_advice(verdict))
+    assert "may be flipped: directions and norms agree on every compared sample but the waived ones" in shown
     assert (
         "Callers will meet 3 differences that waivers allow: <code>EMB-17 &#124; half precision</code> (2 samples)"
-        in told
+        in shown
     )
-    assert "Nothing." not in told
+    assert "Nothing." not in shown
     assert headline(verdict).startswith(
         "sampled (6 random texts: at most 58.2 % may differ): 5/7 samples ≥ 0.9990; 3/8 samples differ and are waived"
     )
@@ -167,17 +167,17 @@ def test_waived_refusals_leave_the_limit_of_the_others() -> None:
 
 def test_without_a_random_draw_no_share_is_stated() -> None:
     """Hand-picked samples give no bound, and the reader learns how to get one."""
-    told = _text(confidence(verdict_of(SEED)))
-    assert "no share of the traffic can be stated" in told
-    assert "`samples: [{path: …, sample: 2995}]`: 2,995 clean ones show that at most 0.1 %" in told
-    assert "at 95 % confidence" not in told
+    shown = _text(confidence(verdict_of(SEED)))
+    assert "no share of the traffic can be stated" in shown
+    assert "`samples: [{path: …, sample: 2995}]`: 2,995 clean ones show that at most 0.1 %" in shown
+    assert "at 95 % confidence" not in shown
 
 
 def test_each_category_with_random_draws_has_its_bound() -> None:
-    """The bound of all comes first, then one a category; with a single category it is told once."""
-    told = _text(confidence(measured_pass()))
-    assert "Random draws, all categories: 50 of 50" in told
-    assert "Category `traffic`: 40 of 40" in told
+    """The bound of all comes first, then one a category; with a single category it is shown once."""
+    shown = _text(confidence(measured_pass()))
+    assert "Random draws, all categories: 50 of 50" in shown
+    assert "Category `traffic`: 40 of 40" in shown
     one = verdict_of([replace(row, drawn=1) for row in SEED], required_bound=0.02)
     lines = [sentence(parts) for parts in how_sure(one)]
     assert [line for line in lines if "5 of 5 random" in line] == [lines[1]]
@@ -186,22 +186,22 @@ def test_each_category_with_random_draws_has_its_bound() -> None:
 
 def test_noise_is_the_worst_row_side_by_side() -> None:
     """Each experiment shows its worst pair with where it was seen, and what went wrong beside stands below."""
-    told = _text(noise(two_causes()))
-    assert "| batch-sizes | 0.999999 (batch of 32) | 0.690000 (batch of 32); 1 text &lt; 0.9990 |" in told.replace(
+    shown = _text(noise(two_causes()))
+    assert "| batch-sizes | 0.999999 (batch of 32) | 0.690000 (batch of 32); 1 text &lt; 0.9990 |" in shown.replace(
         "<", "&lt;"
     )
-    assert "| concurrency | identical | 0.720000 (concurrency 8); 2 texts" in told
-    assert "candidate, concurrency, concurrency 8, cases 1, 3: rows swapped, 2 times" in told
-    assert "so it excuses no sample below the threshold of 0.9990" in told
+    assert "| concurrency | identical | 0.720000 (concurrency 8); 2 texts" in shown
+    assert "candidate, concurrency, concurrency 8, cases 1, 3: rows swapped, 2 times" in shown
+    assert "so it excuses no sample below the threshold of 0.9990" in shown
 
 
 def test_noise_below_the_threshold_says_what_it_explains() -> None:
-    """Samples between the noise and the threshold prove nothing, and their number is told."""
+    """Samples between the noise and the threshold prove nothing, and their number is shown."""
     rows = [*SEED, replace(_WRONG, cosine=0.995)]
     verdict = verdict_of(rows, floors=NoiseFloors(legacy=floor(Side.LEGACY, 0.002)))
-    told = _text(noise(verdict))
-    assert "explains a cosine of 0.992008 or more: 1 sample between it and the threshold of 0.9990" in told
-    assert "| noise floor, worst cosine | 0.998000 (batch of 32); 8 texts, 60 requests | not measured |" in told
+    shown = _text(noise(verdict))
+    assert "explains a cosine of 0.992008 or more: 1 sample between it and the threshold of 0.9990" in shown
+    assert "| noise floor, worst cosine | 0.998000 (batch of 32); 8 texts, 60 requests | not measured |" in shown
     assert "mismatch, within the noise" in render_report(verdict)
 
 
@@ -210,9 +210,9 @@ def test_noise_of_one_side_explains_nothing() -> None:
     only = stability(Side.CANDIDATE, floor(Side.CANDIDATE, 0.0), tried("repeats", 1e-7, "repeat"))
     floors = NoiseFloors(candidate=floor(Side.CANDIDATE, 1e-7))
     verdict = verdict_of(SEED, floors=floors, stability=StabilityOfSides(candidate=only))
-    told = _text(noise(verdict))
-    assert "| repeats | not measured | 0.999999 (repeat) |" in told
-    assert "The noise floor of the legacy side was not measured" in told
+    shown = _text(noise(verdict))
+    assert "| repeats | not measured | 0.999999 (repeat) |" in shown
+    assert "The noise floor of the legacy side was not measured" in shown
     assert "Not measured: neither side" in _text(noise(verdict_of(SEED)))
 
 
@@ -224,35 +224,35 @@ def test_a_fault_among_the_findings_is_not_repeated() -> None:
     defect = next(one.faults[0] for one in tried_out.experiments if one.faults)
     found = Finding("concurrency", f"the candidate side mixes requests: {defect.words}")
     other = with_side(verdict, Side.CANDIDATE, stability=replace(tried_out, findings=(found,)))
-    for told in (verdict, replace(other, findings=(found.words,))):
-        assert render_report(told).count("hold another text's vector") == 1
+    for shown in (verdict, replace(other, findings=(found.words,))):
+        assert render_report(shown).count("hold another text's vector") == 1
 
 
-def test_findings_are_told_once() -> None:
+def test_findings_are_shown_once() -> None:
     """What stands among the reasons is not repeated, and a side's own findings name the side."""
-    told = findings(two_causes())
-    assert len([line for line in told if line.startswith("- ")]) == 3
+    shown = findings(two_causes())
+    assert len([line for line in shown if line.startswith("- ")]) == 3
     assert "the candidate side changes with the size of a request: 1 - cosine up to 0.31" in two_causes().reasons
-    assert not [line for line in told if "changes with the size" in line]
+    assert not [line for line in shown if "changes with the size" in line]
     assert findings(verdict_of(SEED)) == []
 
 
 def test_coverage_names_every_case_once() -> None:
     """Exercised and missing cases together are all documented ones, each number with what it needs."""
-    told = _text(coverage(measured_pass()))
-    assert "Exercised 14 of 34 documented failure modes (1, 2, 3," in told
-    assert "32, 33 need the retrieve probe; 34 needs the callers' thresholds." in told
-    numbers = [word.strip("(),;") for word in told.replace("2 MB", "").split()]
+    shown = _text(coverage(measured_pass()))
+    assert "Exercised 14 of 34 documented failure modes (1, 2, 3," in shown
+    assert "32, 33 need the retrieve probe; 34 needs the callers' thresholds." in shown
+    numbers = [word.strip("(),;") for word in shown.replace("2 MB", "").split()]
     counted = sorted(int(word) for word in numbers if word.isdigit())
     assert counted == sorted([*range(1, 35), 14, 34])
     assert coverage(replace(verdict_of(SEED), coverage=None)) == []
 
 
 def test_collisions_of_one_side_list_their_texts() -> None:
-    """The side, the number of pairs and the texts are told; nothing where no side has any of its own."""
-    told = _text(collisions(two_causes()))
-    assert "On the candidate side alone: 1 group of distinct texts with the same vector, 3 pairs" in told
-    assert "  - #15 `long text 0`, #16 `long text 1`, #17 `long text 2`" in told
+    """The side, the number of pairs and the texts are shown; nothing where no side has any of its own."""
+    shown = _text(collisions(two_causes()))
+    assert "On the candidate side alone: 1 group of distinct texts with the same vector, 3 pairs" in shown
+    assert "  - #15 `long text 0`, #16 `long text 1`, #17 `long text 2`" in shown
     assert collisions(verdict_of(SEED)) == []
     groups = (Collision(ids=("a",), size=3, apart=2),) * 9
     many = OneSided(side=Side.LEGACY, groups=9, pairs=40, listed=groups)
@@ -261,16 +261,16 @@ def test_collisions_of_one_side_list_their_texts() -> None:
     assert more.endswith("  - 4 more groups")
 
 
-def test_remarks_fail_nothing() -> None:
-    """Norms that differ under equal directions are a remark of their own, never a cause."""
-    assert "normalisation (proven, case 7): 60 of 60 samples" in _text(remarks(two_causes()))
+def test_observations_fail_nothing() -> None:
+    """Norms that differ under equal directions are an observation of their own, never a cause."""
+    assert "normalisation (proven, case 7): 60 of 60 samples" in _text(observations(two_causes()))
     assert "normalisation" not in _text(why(two_causes()))
-    assert remarks(verdict_of(SEED)) == []
+    assert observations(verdict_of(SEED)) == []
 
 
 @pytest.mark.parametrize("verdict", [verdict_of(SEED), verdict_of([*SEED, _WRONG]), mixed(), unpaired()])
 def test_a_verdict_of_the_first_schema_still_reads(verdict: Any) -> None:
-    """Without the later fields the report keeps what the others tell, and prints no None."""
+    """Without the later fields the report keeps what the others say, and prints no None."""
     old = render_report(_old(verdict))
     assert "None" not in old
     assert passing_limit(_old(verdict)).replace(" compared", "") == passing_limit(verdict).replace(" compared", "")

@@ -96,7 +96,7 @@ def test_a_changed_observation_is_a_further_row() -> None:
 
 
 def test_an_observation_of_some_models_names_them() -> None:
-    """What holds for one model is not told of all."""
+    """What holds for one model is not said of all."""
     summary = render_summary(
         [
             _with_drift(verdict_of(SEED, model=V1), ("URL", "/a", "/b"), ("dimension", "768", "192")),
@@ -107,8 +107,8 @@ def test_an_observation_of_some_models_names_them() -> None:
     assert [(row[2], row[6]) for row in _rows(summary, "dimension")] == [("192", f"`{V1}`"), ("768", f"`{V2}`")]
 
 
-def test_what_nobody_showed_is_no_observation() -> None:
-    """A date on which neither side answered adds no row."""
+def test_what_nobody_showed_is_not_observed() -> None:
+    """A date on which neither side responded adds no row."""
     summary = render_summary([_with_drift(verdict_of(SEED), ("URL", "not observed", "not observed"))])
     assert "Nothing was observed." in summary
 

@@ -89,8 +89,8 @@ def test_the_limit_that_would_have_passed(rows: Any, limit: str) -> None:
     assert limit in passing_limit(verdict_of(rows))
 
 
-def test_a_doubt_forbids_the_limit_that_would_have_passed() -> None:
-    """Where another model answered, no threshold gives a PASS."""
+def test_a_caveat_forbids_the_limit_that_would_have_passed() -> None:
+    """Where another model responded, no threshold gives a PASS."""
     sides = (provenance(Side.LEGACY, samples=6), provenance(Side.CANDIDATE, samples=6, models_echoed={V1: 6}))
     assert "would remain" in passing_limit(verdict_of([*SEED, _WRONG], sides=sides))
 
@@ -135,8 +135,8 @@ def test_the_title_has_the_newest_response_of_either_side() -> None:
     assert titles == ["2026-05-01 01:30:00 UTC", "2026-04-30", "2026-04-30"]
 
 
-def test_a_pass_tells_what_it_left_out() -> None:
-    """Samples that both sides refuse are no difference, but the reader is told that they were not compared."""
+def test_a_pass_says_what_it_left_out() -> None:
+    """Samples that both sides refuse do not differ, but the report says that they were not compared."""
     verdict = verdict_of([*SEED, unmeasured("", Outcome.REFUSED_BY_BOTH, "both", dimensions=(0, 0))])
     assert verdict.decision is Decision.PASS
     assert not_compared(verdict) == "1 sample of 6 could not be compared, 1 of them refused by both sides alike."

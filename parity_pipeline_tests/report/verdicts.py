@@ -30,7 +30,7 @@ HASH = "9f2c" * 16
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One compared sample, with the numbers of a match in unit and raw norms unless told otherwise."""
+    """One compared sample, with the numbers of a match in unit and raw norms unless given otherwise."""
 
     text: str
     outcome: Outcome = Outcome.MATCH

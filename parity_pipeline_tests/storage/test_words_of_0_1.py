@@ -39,6 +39,17 @@ WORDS: Final[tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]] = (
     (r"so this report is evidence of nothing about the vectors", "so this report says nothing about the vectors"),
     (r"and another limit mends none", "and another limit fixes none"),
     (r"^Reasons, worst first:$", "## Reasons, worst first"),
+    (r"neither side was tried against itself, so", "neither side's repeatability is known, so"),
+    (
+        r"needs? each side tried against itself",
+        lambda at: at[0].replace("each side tried against itself", "the repeatability of each side"),
+    ),
+    (r"^\| model asked \|", "| model requested |"),
+    (r"^\| model answered \|", "| model in the responses |"),
+    (r"then missing answers,", "then missing vectors,"),
+    (r"^## Remarks$", "## Observations"),
+    (r"side tells apart\.", "side separates."),
+    (r"is no proof of equal", "does not prove equal"),
 )
 """What 0.1.0 printed, as a pattern of one line, and what is printed in its place. Stored reasons and findings stay."""
 

@@ -18,7 +18,7 @@ def texts_of(path: Path) -> list[str]:
 def test_one_lane_again_then_all_then_redrawn(tmp_path: Path) -> None:
     """The lane that is named is fetched again with the old samples; a date without samples draws.
 
-    `--redraw` draws anew, and `--discard-staging` discards what an unfinished fetch has staged.
+    `--redraw` draws again, and `--discard-staging` discards what an unfinished fetch has staged.
     """
     legacy, candidate = hash_gateway("rust"), hash_gateway("go")
     with serve(legacy.app) as left, serve(candidate.app) as right:
@@ -27,15 +27,15 @@ def test_one_lane_again_then_all_then_redrawn(tmp_path: Path) -> None:
         layout = project.settings().layout()
         kept = [layout.samples(DAY, MODEL), layout.embeddings("legacy", DAY, MODEL)]
         before = [(path.read_bytes(), path.stat().st_mtime_ns) for path in kept]
-        asked, answered = legacy.requests, candidate.requests
+        from_legacy, from_candidate = legacy.requests, candidate.requests
         project.write_samples("a later text")
 
         one_day = ("--from", DAY, "--to", DAY)
         result = project.parity("backfill", *one_day, "--side", "candidate", "--model", MODEL, "--json")
         assert (result.code, result.decisions()) == (0, ["PASS"])
         assert [(path.read_bytes(), path.stat().st_mtime_ns) for path in kept] == before
-        assert legacy.requests == asked
-        assert candidate.requests > answered
+        assert legacy.requests == from_legacy
+        assert candidate.requests > from_candidate
 
         staged = layout.staging / "candidate" / MODEL / NEXT_DAY / "left-by-a-run"
         staged.mkdir(parents=True)
@@ -43,7 +43,7 @@ def test_one_lane_again_then_all_then_redrawn(tmp_path: Path) -> None:
         assert (result.code, result.out.count("PASS")) == (0, 2)
         assert texts_of(layout.samples(DAY, MODEL)) == list(SAMPLES)
         assert texts_of(layout.samples(NEXT_DAY, MODEL)) == ["a later text"]
-        assert legacy.requests > asked
+        assert legacy.requests > from_legacy
         assert staged.exists()
 
         assert project.parity("backfill", "--from", DAY, "--to", NEXT_DAY, "--redraw", "--discard-staging").code == 0

@@ -33,7 +33,7 @@ def test_a_sound_project(tmp_path: Path, sides: tuple[str, str]) -> None:
 
 
 def test_a_side_that_is_down(tmp_path: Path, sides: tuple[str, str]) -> None:
-    """The address that does not answer is named, and the other side is examined all the same."""
+    """The address that does not respond is named, and the other side is examined all the same."""
     url = f"http://127.0.0.1:{free_ports(1)[0]}"
     result = Project(tmp_path, side(url, "rust"), side(sides[1], "go")).parity("doctor")
     assert result.code == 2
@@ -52,8 +52,8 @@ def test_a_wrong_dialect(tmp_path: Path, sides: tuple[str, str], dialect: str) -
     assert "→" in faults(result.out)[0]
 
 
-def test_an_answer_of_another_shape(tmp_path: Path, sides: tuple[str, str]) -> None:
-    """A gateway that answers at the path with other fields speaks another dialect."""
+def test_a_response_of_another_shape(tmp_path: Path, sides: tuple[str, str]) -> None:
+    """A gateway that responds at the path with other fields speaks another dialect."""
     mine = {"path": "/ai/embed", "texts_field": "texts", "vectors_field": "vectors"}
     more = {"dialects": {"mine": mine}}
     result = Project(tmp_path, side(sides[0], "mine"), side(sides[1], "go"), more=more).parity("doctor")
@@ -84,7 +84,7 @@ def test_a_token_that_is_not_set(tmp_path: Path, sides: tuple[str, str]) -> None
 
 
 def test_sample_files(tmp_path: Path, sides: tuple[str, str]) -> None:
-    """A missing sample file and one that is no UTF-8 are named, the latter with the line."""
+    """A missing sample file and one that is not UTF-8 are named, the latter with the line."""
     project = Project(tmp_path, side(sides[0], "rust"), side(sides[1], "go"))
     samples = tmp_path / "samples.txt"
     samples.write_bytes(b"one\ntwo \xff\n")

@@ -47,7 +47,7 @@ def shipped(tmp_path: Path) -> Shipped:
 
 
 def test_another_model_fails(shipped: Shipped) -> None:
-    """A candidate that silently answers with the other model fails on the dimension of every sample."""
+    """A candidate that silently responds with the other model fails on the dimension of every sample."""
     result, report = shipped.fault("wrong-model", "wordllama-256", "wordllama-64")
     assert result.code == 1
     assert result.out.count("FAIL") == 2
@@ -65,7 +65,7 @@ def test_noise_fails(shipped: Shipped) -> None:
 
 
 def test_a_dropped_row_proves_nothing(shipped: Shipped) -> None:
-    """One vector too few in every answer gives no vectors to judge: exit 2, with what was counted."""
+    """One vector too few in every response gives no vectors to judge: exit 2, with what was counted."""
     result, report = shipped.fault("drop-row", "wordllama-64")
     assert result.code == 2
     assert "INCONCLUSIVE" in result.out or "COULD NOT RUN" in result.out

@@ -13,20 +13,20 @@ from parity_pipeline_tests.system.project import DAY, LIMIT_SECONDS, Project, si
 
 def test_the_run_of_a_killed_command_does_not_stay_started(tmp_path: Path) -> None:
     """A run killed during a request stays unfinished until the next command, which ends it and passes."""
-    asked, killed = threading.Event(), threading.Event()
+    requested, killed = threading.Event(), threading.Event()
     candidate = hash_gateway("go")
-    answer = candidate.embed
+    embed = candidate.embed
 
     def held(text: str, model: str) -> Vector:
-        asked.set()
+        requested.set()
         killed.wait(LIMIT_SECONDS)
-        return answer(text, model)
+        return embed(text, model)
 
     candidate.embed = held
     with serve(hash_gateway("rust").app) as left, serve(candidate.app) as right:
         project = Project(tmp_path, side(left, "rust"), side(right, "go"), more={"stability": {"enabled": False}})
         with project.start("run", "--date", DAY) as child:
-            assert asked.wait(LIMIT_SECONDS)
+            assert requested.wait(LIMIT_SECONDS)
             child.kill()
         killed.set()
         with dg.DagsterInstance.from_config(str(tmp_path / ".dagster")) as instance:

@@ -11,7 +11,7 @@ from parity_pipeline_tests.fakes.gateways import Gateway, hash_gateway
 from parity_pipeline_tests.fakes.serving import serve
 from parity_pipeline_tests.system.project import DAY, CommandResult, Project, free_ports, side
 
-NOWHERE = "http://127.0.0.1:9"  # the discard port; these tests never get as far as asking it
+NOWHERE = "http://127.0.0.1:9"  # the discard port; these tests never get as far as sending to it
 TOMORROW = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()
 
 
@@ -55,7 +55,7 @@ def test_a_noisy_candidate_fails(tmp_path: Path) -> None:
 
 
 def test_an_echo_of_another_model_is_inconclusive(tmp_path: Path) -> None:
-    """Equal vectors from a model that nobody asked for prove nothing: exit 2, with the reason."""
+    """Equal vectors from a model that nobody requested prove nothing: exit 2, with the reason."""
     _, result = run(tmp_path, hash_gateway("go", echo="something-else"))
     assert result.code == 2
     assert result.decisions() == ["INCONCLUSIVE"]

@@ -29,13 +29,13 @@ DAY, MODEL = "2026-05-01", "fake-32"
 def telltale(app: ASGIApp, seen: list[str]) -> ASGIApp:
     """Return an application that repeats its caller's credentials in headers and in the body of every error."""
 
-    async def telling(scope: Scope, receive: Receive, send: Send) -> None:
+    async def leaking(scope: Scope, receive: Receive, send: Send) -> None:
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         credentials = f"{headers.get('authorization', '')} {headers.get('x-api-key', '')}"
         seen.append(credentials)
         failed = False
 
-        async def tell(message: Message) -> None:
+        async def leak(message: Message) -> None:
             nonlocal failed
             if message["type"] == "http.response.start":
                 failed = message["status"] >= 400
@@ -45,9 +45,9 @@ def telltale(app: ASGIApp, seen: list[str]) -> ASGIApp:
                 message["body"] = b'{"error": "not for ' + credentials.encode() + b'"}'
             await send(message)
 
-        await app(scope, receive, tell)
+        await app(scope, receive, leak)
 
-    return telling
+    return leaking
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def health(port: int) -> str:
 
 
 def test_up_run_down(folder: Path) -> None:
-    """`up` starts what does not answer and leaves alone what does, a run uses both, `down` stops what `up` started."""
+    """`up` starts what is not healthy and leaves alone what does, a run uses both, `down` stops what `up` started."""
     port = free_ports(1)[0]
     other = hash_gateway("rust", models={MODEL: 64}, default_model=MODEL)
     with serve(other.app) as url:
@@ -46,7 +46,7 @@ def test_up_run_down(folder: Path) -> None:
         assert "demo-candidate: started, pid" in first.out
         assert project.parity("status").code == 0
         ran = project.parity("run", "--date", DAY, "--json")
-        assert ran.code == 1  # hashes are no embeddings, and both sides were asked
+        assert ran.code == 1  # hashes are not embeddings, and both sides got requests
         assert is_healthy(health(port))
         assert project.parity("down").out.strip() == "stopped: demo-candidate"
         assert not is_healthy(health(port))
@@ -84,18 +84,18 @@ class Stuck:
     """A gateway that takes a request and never responds to it.
 
     Attributes:
-        asked: Set once a request has come.
+        requested: Set once a request has come.
         app: The ASGI application.
     """
 
     def __init__(self) -> None:
         """Build the application."""
-        self.asked = threading.Event()
+        self.requested = threading.Event()
         self.app = Starlette(routes=[Route("/v1/embed", self._wait, methods=["POST"])])
 
     async def _wait(self, request: Request) -> Response:
         await request.body()
-        self.asked.set()
+        self.requested.set()
         message: Any = {}
         while message.get("type") != "http.disconnect":
             message = await request.receive()
@@ -114,7 +114,7 @@ def test_a_signal_in_the_middle_leaves_nothing_behind(folder: Path, number: sign
         child = stack.enter_context(project.start("run", "--date", DAY))
         signal.signal(number, before)
         stack.callback(child.kill)
-        assert stuck.asked.wait(LIMIT_SECONDS)
+        assert stuck.requested.wait(LIMIT_SECONDS)
         assert is_healthy(health(port))
         child.send_signal(number)
         out, _ = child.communicate(timeout=LIMIT_SECONDS)

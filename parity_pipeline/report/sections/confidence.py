@@ -68,7 +68,7 @@ def _no_draw(verdict: Verdict) -> Sentence:
 
 
 def _goal(verdict: Verdict) -> float:
-    """Return the share that is asked for, or the usual one."""
+    """Return the required share, or the usual one."""
     return BOUND_GOAL if verdict.random.required_bound is None else verdict.random.required_bound
 
 
@@ -97,7 +97,7 @@ def _rankings(verdict: Verdict) -> tuple[Sentence, ...]:
         (
             (
                 f"A cosine of {numbers.limit(threshold)} still allows two unit vectors to lie {error:.4f} apart, which can "
-                "reorder near ties. Vector parity is no proof of equal rankings."
+                "reorder near ties. Vector parity does not prove equal rankings."
             ),
         ),
     )

@@ -28,11 +28,11 @@ def coverage(verdict: Verdict) -> list[str]:
     found = verdict.coverage
     if found is None:
         return []
-    told = f"Exercised {len(found.exercised)} of {found.total} documented failure modes"
+    described = f"Exercised {len(found.exercised)} of {found.total} documented failure modes"
     which = f" ({_numbers(found.exercised)})" if found.exercised else ""
     tried = any(side.stability for side in verdict.sides)
     rest = f" Not exercised: {'; '.join(_reasons(found.missing, tried=tried))}." if found.missing else ""
-    return ["## Coverage", "", prose(f"{told}{which}; docs/failure-modes.md lists them.{rest}")]
+    return ["## Coverage", "", prose(f"{described}{which}; docs/failure-modes.md lists them.{rest}")]
 
 
 def _reasons(missing: Sequence[MissingCase], *, tried: bool) -> list[str]:
@@ -51,7 +51,7 @@ def _short(why: str, *, tried: bool) -> str:
     if why.startswith(_SETS):
         return "needs a hazard set in samples"
     if not tried and any(EXPERIMENTS[name] in why for name in TESTED):
-        return "needs each side tried against itself"
+        return "needs the repeatability of each side"
     return why
 
 
@@ -73,11 +73,11 @@ def collisions(verdict: Verdict) -> list[str]:
 
 def _side(one: OneSided, names: Names) -> list[str]:
     other = Side.CANDIDATE if one.side is Side.LEGACY else Side.LEGACY
-    told = (
+    described = (
         f"On the {one.side} side alone: {numbers.things(one.groups, 'group')} of distinct texts with the same vector, "
-        f"{numbers.things(one.pairs, 'pair')} that the {other} side tells apart."
+        f"{numbers.things(one.pairs, 'pair')} that the {other} side separates."
     )
-    lines = [f"- {prose(told)}", *(f"  - {_group(group, names)}" for group in one.listed[:_GROUPS])]
+    lines = [f"- {prose(described)}", *(f"  - {_group(group, names)}" for group in one.listed[:_GROUPS])]
     rest = one.groups - min(len(one.listed), _GROUPS)
     return [*lines, f"  - {prose(numbers.things(rest, 'more group'))}"] if rest > 0 else lines
 

@@ -1,4 +1,4 @@
-"""Why samples differ: each cause in words with its evidence, the honest rest, and remarks.
+"""Why samples differ: each cause in words with its evidence, the samples left unexplained, and observations.
 
 Here belongs the layout of a diagnosis, and its short form for the summary and the terminal. Finding causes belongs to
 `core.diagnosis`.
@@ -44,18 +44,18 @@ def _overview(diagnosis: Diagnosis, samples: int) -> str:
     causes = diagnosis.causes
     failing = numbers.things(diagnosis.failing, "differing sample")
     found = f"{numbers.things(len(causes), 'cause')} found" if causes else "No cause found"
-    told = [f"{found}: {numbers.count(diagnosis.explained)} of {failing} explained."]
+    described = [f"{found}: {numbers.count(diagnosis.explained)} of {failing} explained."]
     if sum(cause.count for cause in causes) > diagnosis.explained:
-        told.append("A sample can have more than one cause.")
+        described.append("A sample can have more than one cause.")
     levels = dict.fromkeys(cause.confidence for cause in causes)
-    told += [f"{level.capitalize()}: {_MEANING[level]}." for level in levels]
+    described += [f"{level.capitalize()}: {_MEANING[level]}." for level in levels]
     if diagnosis.looked_at < samples:
-        told.append(
+        described.append(
             f"The diagnosis looked at {numbers.count(diagnosis.looked_at)} of {numbers.things(samples, 'sample')}."
         )
     if diagnosis.requests_used:
-        told.append(f"The diagnosis sent {numbers.things(diagnosis.requests_used, 'extra request')}.")
-    return " ".join(told)
+        described.append(f"The diagnosis sent {numbers.things(diagnosis.requests_used, 'extra request')}.")
+    return " ".join(described)
 
 
 def _cause(number: int, cause: Cause, names: Names, limit: float) -> list[str]:
@@ -87,17 +87,17 @@ def _unknown(diagnosis: Diagnosis, names: Names) -> list[str]:
     return ["", f"**Unknown**: {prose(numbers.things(count, 'sample'))} {has} no cause: {who}."]
 
 
-def remarks(verdict: Verdict) -> list[str]:
+def observations(verdict: Verdict) -> list[str]:
     """Return observations that do not affect the verdict, as Markdown; nothing where there are none."""
     found = verdict.diagnosis.remarks if verdict.diagnosis else ()
     if not found:
         return []
-    return ["## Remarks", "", "Observations that do not affect the verdict:", "", *map(_remark, found)]
+    return ["## Observations", "", "Observations that do not affect the verdict:", "", *map(_observation, found)]
 
 
-def _remark(remark: Cause) -> str:
-    facts = ", ".join(fact for fact in (remark.confidence, documented(remark.cases)) if fact)
-    return f"- {prose(f'{remark.name} ({facts}): {remark.words}.')}"
+def _observation(cause: Cause) -> str:
+    facts = ", ".join(fact for fact in (cause.confidence, documented(cause.cases)) if fact)
+    return f"- {prose(f'{cause.name} ({facts}): {cause.words}.')}"
 
 
 def documented(cases: Sequence[int]) -> str:

@@ -40,8 +40,8 @@ def apart(samples: int, found: SamplesApart) -> str:
         "refused by both": found.refused_by_both,
     }
     shown = always | {words: count for words, count in sometimes.items() if count}
-    told = ", ".join(f"{numbers.count(count)} {words}" for words, count in shown.items())
-    return f"{numbers.things(samples, 'sample')}: {told}."
+    described = ", ".join(f"{numbers.count(count)} {words}" for words, count in shown.items())
+    return f"{numbers.things(samples, 'sample')}: {described}."
 
 
 def _outcomes(found: OutcomeCounts) -> tuple[str, str]:
@@ -57,8 +57,8 @@ def opening(verdict: Verdict) -> list[str]:
     of_a_date = "" if moment.startswith(verdict.date) else f" for {prose(verdict.date)}"
     lines = [f"# {prose(verdict.endpoint.capitalize())} parity{of_a_date} — {prose(moment)}", ""]
     lines.append(f"**{prose(str(verdict.decision))}** — {prose(headline(verdict))}")
-    if told := not_compared(verdict):
-        lines += ["", prose(told)]
+    if described := not_compared(verdict):
+        lines += ["", prose(described)]
     if words := unmeasured(verdict):
         lines += ["", prose(words)]
     return lines
@@ -98,5 +98,5 @@ def not_compared(verdict: Verdict) -> str:
 def findings(verdict: Verdict) -> list[str]:
     """Return what else a person has to see to, as Markdown; nothing where there is nothing."""
     # The verdict's reasons stand above already.
-    told = [finding for finding in dict.fromkeys(verdict.findings) if finding not in verdict.reasons]
-    return ["## Findings", "", *(f"- {prose(finding)}" for finding in told)] if told else []
+    described = [finding for finding in dict.fromkeys(verdict.findings) if finding not in verdict.reasons]
+    return ["## Findings", "", *(f"- {prose(finding)}" for finding in described)] if described else []

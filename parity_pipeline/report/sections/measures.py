@@ -109,20 +109,20 @@ def _short(one: MeasureResult) -> str:
 
 
 def _limits_alone(verdict: Verdict, failing: int) -> bool:
-    """Tell whether other limits alone would change the verdict.
+    """Return whether other limits alone would change the verdict.
 
-    Each measure that fails samples is one reason, and waivers in use are a remark; any further reason is an outcome, a
-    doubt or a bound that no limit fixes.
+    Each measure that fails samples is one reason, and waivers in use are another; any further reason is an outcome, a
+    caveat or a bound that no limit fixes.
     """
-    remark = 1 if verdict.counts.samples_waived else 0
-    return len(verdict.reasons) == failing + remark
+    waived = 1 if verdict.counts.samples_waived else 0
+    return len(verdict.reasons) == failing + waived
 
 
 def norms(verdict: Verdict) -> str:
     """Return what the norms of the two sides are, and between which values their ratio lies; raw text."""
     described = [f"{side.provenance.side}: {side.norms.describe()}" for side in verdict.sides]
-    told = f"L2 norms, {'; '.join(described)}"
+    ranges = f"L2 norms, {'; '.join(described)}"
     if verdict.norm_ratios is None:
-        return f"{told}."
+        return f"{ranges}."
     low, high = verdict.norm_ratios
-    return f"{told}; ratios (candidate / legacy) from {numbers.measure(low)} to {numbers.measure(high)}."
+    return f"{ranges}; ratios (candidate / legacy) from {numbers.measure(low)} to {numbers.measure(high)}."

@@ -29,14 +29,14 @@ def noise(verdict: Verdict) -> list[str]:
     tried = [_experiments(side) for side in verdict.sides]
     lines = ["## Noise of each side", ""]
     if not any(floors) and not any(tried):
-        told = "neither side was tried against itself, so no difference is attributed to noise"
-        return [*lines, f"Not measured: {told}."]
+        described = "neither side's repeatability is known, so no difference is attributed to noise"
+        return [*lines, f"Not measured: {described}."]
     limit = verdict.threshold
     rows = [("noise floor, worst cosine", *(prose(_floor(floor, limit)) for floor in floors)), *_rows(tried, limit)]
     lines += table(("Worst pair of responses to one text", "Legacy", "Candidate"), rows)
-    told = [prose(explained(verdict)), *(prose(words) for side in verdict.sides for words in _defects(side))]
+    described = [prose(explained(verdict)), *(prose(words) for side in verdict.sides for words in _defects(side))]
     notes = [note for side in verdict.sides if side.stability for note in _notes(side.stability)]
-    return [*lines, "", *(f"- {one}" for one in (*told, *notes))]
+    return [*lines, "", *(f"- {one}" for one in (*described, *notes))]
 
 
 def _experiments(side: SideEvidence) -> _Tried:
@@ -56,19 +56,19 @@ def _floor(floor: NoiseFloor | None, limit: float) -> str:
     if floor is None:
         return _UNKNOWN
     where = f" ({floor.worst_experiment})" if floor.worst_experiment else ""
-    asked = f"{numbers.things(floor.samples, 'text')}, {numbers.things(floor.requests, 'request')}"
-    return f"{numbers.cosine(floor.cosine, limit)}{where}; {asked}"
+    effort = f"{numbers.things(floor.samples, 'text')}, {numbers.things(floor.requests, 'request')}"
+    return f"{numbers.cosine(floor.cosine, limit)}{where}; {effort}"
 
 
 def _experiment(tried: ExperimentResult | None, limit: float) -> str:
     if tried is None:
         return _UNKNOWN
-    told = [_worst(tried, limit)]
+    described = [_worst(tried, limit)]
     if tried.affected_texts:
-        told.append(f"{numbers.things(tried.affected_texts, 'text')} < {numbers.limit(limit)}")
+        described.append(f"{numbers.things(tried.affected_texts, 'text')} < {numbers.limit(limit)}")
     if tried.faults:
-        told.append(numbers.things(len(tried.faults), "fault"))
-    return "; ".join(told)
+        described.append(numbers.things(len(tried.faults), "fault"))
+    return "; ".join(described)
 
 
 def _worst(tried: ExperimentResult, limit: float) -> str:
@@ -112,8 +112,8 @@ def explained(verdict: Verdict) -> str:
     if verdict.legacy.floor is None:
         return "The noise floor of the legacy side was not measured, so no difference is attributed to noise."
     since = verdict.floors.explained_from
-    told = f"The legacy side's own noise explains a cosine of {numbers.cosine(since, threshold)} or more"
+    described = f"The legacy side's own noise explains a cosine of {numbers.cosine(since, threshold)} or more"
     if since >= threshold:
-        return f"{told}, so it excuses no sample below the threshold of {numbers.limit(threshold)}."
+        return f"{described}, so it excuses no sample below the threshold of {numbers.limit(threshold)}."
     within = numbers.things(verdict.counts.apart.within_noise if verdict.counts.apart else 0, "sample")
-    return f"{told}: {within} between it and the threshold of {numbers.limit(threshold)} prove nothing either way."
+    return f"{described}: {within} between it and the threshold of {numbers.limit(threshold)} prove nothing either way."
