@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import dagster as dg
 
+from parity_pipeline.core.checks import Check
 from parity_pipeline.core.confirmation import Confirmation, Persistence
 from parity_pipeline.core.diagnosis.records import Diagnosis
 from parity_pipeline.core.discrimination import background_words
@@ -145,6 +146,12 @@ def verdict_metadata(verdict: Verdict, path: Path) -> Metadata:
     }
     if cause := first_cause(verdict):
         facts["first cause"] = cause
+    if verdict.strength:
+        facts["strength"] = verdict.strength
+    if verdict.checks:
+        facts["checks"] = dg.MetadataValue.md(
+            "\n".join(["| check | result | seen |", "|---|---|---|", *map(_checked, verdict.checks)])
+        )
     if verdict.worst_cosine is not None:
         facts["worst cosine"] = verdict.worst_cosine
         facts["worst cosine, as reported"] = cosine_text(verdict.worst_cosine, verdict.threshold)
@@ -154,6 +161,13 @@ def verdict_metadata(verdict: Verdict, path: Path) -> Metadata:
         "matched": verdict.counts.matched,
         "path": dg.MetadataValue.path(str(path)),
     }
+
+
+def _checked(one: Check) -> str:
+    """Return one row of the table of all checks."""
+    failed = f"waived by {one.waived_by}" if one.waived_by else f"**{one.severity}**"
+    outcome = "not measured" if one.passed is None else "passed" if one.passed else failed
+    return f"| {prose(one.name.value)} | {outcome if not one.waived_by else prose(outcome)} | {prose(one.seen)} |"
 
 
 def report_metadata(verdict: Verdict, text: str, path: Path) -> Metadata:

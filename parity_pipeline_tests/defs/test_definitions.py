@@ -10,6 +10,7 @@ from parity_pipeline.core.checks import CheckName
 from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.defs.automation import JOB_NAME, SCHEDULE_NAME, refetch_job
+from parity_pipeline.defs.checks import FAMILIES
 from parity_pipeline.defs.partitions import make_key, make_partitions, split_key
 from parity_pipeline_tests.defs.project import MODEL, Project
 from parity_pipeline_tests.fakes.gateways import hash_gateway
@@ -73,9 +74,14 @@ def test_checks_have_the_partitions_of_their_asset(definitions: dg.Definitions) 
         if isinstance(one, dg.AssetsDefinition)
         for spec in one.check_specs
     ]
-    assert len(specs) == 8 + len(CheckName)
+    assert len(specs) == 8 + len(FAMILIES)
     assert all(spec.partitions_def is not None for spec in specs)
     assert not any(spec.blocking for spec in specs)
+
+
+def test_every_check_of_the_verdict_is_in_one_family() -> None:
+    """Dagster shows each check of the verdict, and none twice."""
+    assert sorted(name for names in FAMILIES.values() for name in names) == sorted(CheckName)
 
 
 def test_the_schedule_requests_one_run_per_model_for_the_day_that_has_begun(definitions: dg.Definitions) -> None:

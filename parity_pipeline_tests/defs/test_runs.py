@@ -8,7 +8,7 @@ import pytest
 
 from parity_pipeline.core.checks import Check, CheckName, CheckSeverity
 from parity_pipeline.core.outcomes import Decision
-from parity_pipeline.defs.checks import check_name
+from parity_pipeline.defs.checks import FAMILIES
 from parity_pipeline.steps import diagnose_failures
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile
 from parity_pipeline.storage.ledger import entries
@@ -26,7 +26,7 @@ ALL_CHECKS = {
     "legacy/stability:stable",
     "candidate/stability:stable",
     "verdict:verdict_is_pass",
-    *(f"verdict:{check_name(name)}" for name in CheckName),
+    *(f"verdict:{family}" for family in FAMILIES),
 }
 
 
@@ -293,7 +293,7 @@ def test_a_verdict_that_changes_by_itself_warns(tmp_path: Path) -> None:
     assert changed().passed
     project.candidate = hash_gateway("go")
     result = project.run("candidate/embeddings", "candidate/stability", "parity", "diagnosis", "verdict")
-    assert not checks_of(result)["verdict:changed_verdict"]
+    assert not checks_of(result)["verdict:circumstances"]
     assert (changed().passed, changed().severity) == (False, CheckSeverity.WARN)
     assert "the decision was FAIL" in changed().seen
     assert project.run("verdict").success

@@ -1,6 +1,5 @@
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -8,7 +7,6 @@ import pytest
 
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.outcomes import Outcome
-from parity_pipeline.core.parity_header import ParityHeader
 from parity_pipeline.storage.parity_files import KIND, ParityFile, ParityWriter
 from parity_pipeline_tests.storage.records import as_plain, make_compared, make_header
 
@@ -79,18 +77,3 @@ def test_grades_of_version_2_are_dropped(
             list(ParityFile(path).blocks())
         return
     assert [list(block.outcomes) for block in ParityFile(path).blocks()] == [[Outcome.COMPARED] * 2]
-
-
-def test_a_header_without_a_background_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An early file of version 3 did not look at different texts; its background is empty and claims nothing."""
-    path = tmp_path / "p.parquet"
-    with monkeypatch.context() as patched:
-        patched.setattr("parity_pipeline.storage.parquet_tables.asdict", _without_background)
-        with ParityWriter(path) as writer:
-            writer.add(make_compared(0, 2))
-            writer.finish(make_header())
-    assert ParityFile(path).header == make_header(background=None)
-
-
-def _without_background(header: ParityHeader) -> dict[str, Any]:
-    return {name: value for name, value in asdict(header).items() if name != "background"}
