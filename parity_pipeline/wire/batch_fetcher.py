@@ -1,11 +1,13 @@
 """One batch from its request to its rows: send, decode, retry, split.
 
 Here belong the attempts at one batch and the rows that it ends with. What to do about each kind of error belongs to
-`retry_policy`, the order of rows and the end of a lane to `lane`.
+`retry_policy`, telling an outage from a bad text to `side_health`, which texts may hang to `hanging`, the order of rows and
+the end of a lane to `lane`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import math
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
@@ -21,11 +23,13 @@ from parity_pipeline.wire.client import Client, HttpResponse
 from parity_pipeline.wire.decode import Decoded, Decoder
 from parity_pipeline.wire.encode import Batch, RequestEncoder, encode_text
 from parity_pipeline.wire.error_text import error_message, is_page, one_line, retry_after
-from parity_pipeline.wire.gateway_errors import AttemptError, MalformedResponse, unusable
+from parity_pipeline.wire.gateway_errors import AttemptError, LaneOverError, MalformedResponse, unusable
+from parity_pipeline.wire.hanging import PROOFS, HangingTexts
 from parity_pipeline.wire.pacing import ConcurrencyLimiter, RateLimiter
 from parity_pipeline.wire.progress import LaneCounters
 from parity_pipeline.wire.retry_policy import OnExhausted, Rule, kind_of_status, rule_of
 from parity_pipeline.wire.side_config import SideConfig
+from parity_pipeline.wire.side_health import Health, SideHealth
 
 CANARY_TEXT: Final = "which model is this"
 """A plain text that no side has reason to refuse, sent when an attempt fails before any batch got its vectors."""
@@ -36,10 +40,10 @@ _FREE_RETRIES: Final = 100
 """Retries that are allowed before `retry_share` applies: a share of a few requests means nothing."""
 
 
-class LaneOverError(AttemptError):
-    """A request that was not sent, because its lane stopped or reached its deadline while the request was queued."""
+_COMEBACKS: Final = 3
+"""Times that a batch is requested again because the side went down and came back meanwhile."""
 
-
+Place = Callable[[Piece], Awaitable[None]]
 OnResponse = Callable[[HttpResponse, Decoded], None]
 
 
@@ -54,6 +58,7 @@ class BatchContext:
         sleep: Waits so many seconds.
         clock: The time now, with a time zone.
         seconds_left: Seconds until the lane's deadline.
+        now: Monotonic seconds.
         random: Jitter and request ids.
     """
 
@@ -63,6 +68,7 @@ class BatchContext:
     sleep: Callable[[float], Awaitable[None]]
     clock: Callable[[], datetime]
     seconds_left: Callable[[], float]
+    now: Callable[[], float]
     random: Random
 
 
@@ -71,6 +77,7 @@ class BatchFetcher:
 
     Attributes:
         encoder: Builds request bodies.
+        hanging: What is known about texts on which the side hangs.
         counters: Requests, responses and errors so far.
         stopped: Why nothing more is to be sent; "" while the lane goes on.
     """
@@ -86,36 +93,157 @@ class BatchFetcher:
         self._run = f"{context.random.getrandbits(32):08x}"
         self._canary_lock = asyncio.Lock()
         self._canary_sent = False
+        self._health = SideHealth(self._send_canary, self._wait_for_canary)
+        self._set_aside: list[Batch] = []
+        self._set_aside_until = math.inf
+        self.hanging = HangingTexts(read=config.timeouts.read, total=config.timeouts.total)
         self.counters = LaneCounters()
         self.stopped = ""
 
-    async def fetch(self, batch: Batch) -> AsyncIterator[Piece]:
-        """Yield pieces that together hold each sample of the batch once, in ascending order.
+    async def fetch(self, batch: Batch, place: Place) -> None:
+        """Place pieces that together hold each sample of the batch once, in any order, but for those set aside.
 
         Raises:
             GatewayError: The side cannot be used at all.
         """
-        waiting = [batch]
-        while waiting:
-            part = waiting.pop()
+        lone = self.hanging.suspects(batch.texts, 0)
+        if lone:
+            await self._divide(batch, lone, 1, place)
+        else:
+            await self._settle(batch, 0, place)
+
+    async def fetch_set_aside(self, place: Place) -> None:
+        """Place the texts that may hang: alone, the shortest first, and none that is like those that hung.
+
+        Raises:
+            GatewayError: The side cannot be used at all.
+        """
+        waiting = sorted(self._set_aside, key=lambda part: -len(part.texts[0]))
+        self._set_aside = []
+        if not waiting:
+            return
+        self._set_aside_until = min(self._set_aside_until, self._context.now() + self.hanging.seconds)
+
+        async def work() -> None:
+            while waiting:
+                part = waiting.pop()
+                reason = self._reason_to_skip(part)
+                if reason:
+                    await place(not_requested(part, reason))
+                else:
+                    await self._settle(part, 0, place)
+
+        async with asyncio.TaskGroup() as workers:
+            for _ in range(min(PROOFS, len(waiting))):
+                workers.create_task(work())
+
+    def _reason_to_skip(self, part: Batch) -> str:
+        if self.hanging.is_predicted(part.texts[0]):
+            self.hanging.skipped += 1
+            return f"like {len(self.hanging.hung)} texts that hung, and as long"
+        if self._context.now() >= self._set_aside_until:
+            self.hanging.unproven += 1
+            return f"the {self.hanging.seconds:g} s for texts that may hang were used up"
+        return ""
+
+    async def _settle(self, part: Batch, divided: int, place: Place) -> None:
+        """Place the rows of a part, divided if it must be.
+
+        Args:
+            part: The samples.
+            divided: How often the batch was divided because it timed out.
+            place: Takes the rows.
+
+        Raises:
+            GatewayError: The side cannot be used at all.
+        """
+        for comebacks in range(_COMEBACKS + 1):
             if self.stopped:
-                yield not_requested(part, self.stopped)
-                continue
+                await place(not_requested(part, self.stopped))
+                return
+            patience = self.hanging.patience(len(part))
             try:
-                yield await self._with_retries(part)
+                piece = await self._with_retries(part, patience)
             except LaneOverError as over:
-                yield not_requested(part, over.detail)
+                piece = not_requested(part, over.detail)
             except AttemptError as error:
                 rule = rule_of(error.kind)
                 await self._check_side(rule, error)
-                if rule.on_exhausted is OnExhausted.SPLIT and len(part) > 1:
-                    self.counters.malformed_batches += rule.ends_as is RowStatus.MALFORMED
-                    middle = (len(part) + 1) // 2
-                    waiting += [part.part(middle, len(part)), part.part(0, middle)]
-                else:
-                    yield without_vectors(part, rule, error)
+                health = await self._health_after(rule, error)
+                hasty = error.kind == "deadline" and self.hanging.patience(len(part)) >= 2 * patience
+                if health is Health.UP and not hasty:
+                    await self._conclude(part, rule, error, divided, place)
+                    return
+                if health is not Health.DOWN and comebacks < _COMEBACKS:
+                    continue
+                piece = unanswered(part, error)
+            await place(piece)
+            return
 
-    async def _with_retries(self, batch: Batch) -> Piece:
+    async def _conclude(self, part: Batch, rule: Rule, error: AttemptError, divided: int, place: Place) -> None:
+        """Divide a part that got no vectors from a side that is up, or place its rows without any."""
+        if rule.on_exhausted is OnExhausted.ISOLATE and self._context.seconds_left() > 0:
+            self.hanging.note_slow(part.texts)
+            if len(part) > 1:
+                lone = self.hanging.suspects(part.texts, divided) or set(range(len(part)))
+                await self._divide(part, lone, divided + 1, place)
+                return
+        elif rule.on_exhausted is OnExhausted.SPLIT and len(part) > 1:
+            self.counters.malformed_batches += rule.ends_as is RowStatus.MALFORMED
+            middle = (len(part) + 1) // 2
+            await self._settle_all((part.part(0, middle), part.part(middle, len(part))), divided, place)
+            return
+        await place(without_vectors(part, rule, error))
+
+    async def _divide(self, part: Batch, lone: set[int], divided: int, place: Place) -> None:
+        """Set suspects aside and place the others, in the runs that are left between them."""
+        self._set_aside += [part.part(index, index + 1) for index in sorted(lone)]
+        await self._settle_all(_runs_between(part, lone), divided, place)
+
+    async def _settle_all(self, parts: Iterable[Batch], divided: int, place: Place) -> None:
+        """Settle parts side by side, so that their retries wait together."""
+        async with asyncio.TaskGroup() as tasks:
+            for part in parts:
+                tasks.create_task(self._settle(part, divided, place))
+
+    async def _health_after(self, rule: Rule, error: AttemptError) -> Health:
+        """Return the state of the side after an error; if it is down, stop the lane.
+
+        Raises:
+            GatewayError: The side refuses the credentials.
+        """
+        if self.stopped and rule.may_be_outage:
+            return Health.DOWN
+        if not rule.may_be_outage:
+            return Health.UP
+        try:
+            health, failed = await self._health.after(error, self._config.attempts)
+        except AttemptError as refused:
+            raise unusable(self._config, self._model, refused) from None
+        if health is Health.DOWN and failed and not isinstance(failed, LaneOverError) and not self.stopped:
+            reason = f"after {error.kind}, a text that had got its vector before got none either ({failed})"
+            self.stopped = f"lane stopped early because the side is down: {reason}"
+        return health
+
+    async def _send_canary(self, text: bytes) -> None:
+        """Send a text alone.
+
+        Raises:
+            AttemptError: It got no vector.
+        """
+        response, _ = await self.send(self.encoder.body([text]), f"{self._run}-canary-{self.counters.requests}", 1)
+        self._learn([text], response)
+
+    def _learn(self, texts: Sequence[bytes], response: HttpResponse) -> None:
+        """Learn from texts that got their vectors what the side can embed, and how fast."""
+        self.hanging.note_vectors(texts, response.latency_ms / 1000.0)
+        if not self._health.known_good:
+            self._health.known_good = min(texts, key=len)
+
+    async def _wait_for_canary(self, attempt: int) -> None:
+        await self._sleep(min(self._config.backoff_seconds * 2 ** (attempt - 1), self._config.backoff_max_seconds))
+
+    async def _with_retries(self, batch: Batch, seconds: float) -> Piece:
         """Return the rows of a batch, after as many attempts as the rules of its errors allow.
 
         Raises:
@@ -129,7 +257,8 @@ class BatchFetcher:
             attempt += 1
             self.counters.retries += attempt > 1
             request_id = f"{self._run}-{batch.start}-{len(batch)}-{attempt}"
-            response, decoded = await self.send(body, request_id, len(batch))
+            response, decoded = await self.send(body, request_id, len(batch), seconds=seconds)
+            self._learn(batch.texts, response)
             return with_vectors(batch, response, decoded)
 
         # Nearly every batch succeeds at once; for those, preparing the retries would take longer than the request.
@@ -156,7 +285,7 @@ class BatchFetcher:
         return await retrying(again)
 
     async def send(
-        self, body: bytes, request_id: str, texts: int, *, counted: bool = True
+        self, body: bytes, request_id: str, texts: int, *, seconds: float = math.inf, counted: bool = True
     ) -> tuple[HttpResponse, Decoded]:
         """Send a body once and decode the response.
 
@@ -164,18 +293,20 @@ class BatchFetcher:
             body: The request body.
             request_id: Its id.
             texts: Texts in it.
+            seconds: Deadline of the request, where it is shorter than the side's and the lane's.
             counted: Whether a response without vectors counts as an error of the lane.
 
         Raises:
             AttemptError: The response, if any, holds no vectors.
         """
-        context = self._context
+        context, number = self._context, 0
         try:
             async with context.concurrency_limiter:
                 await context.rate_limiter.turn(texts)
                 self._check_lane()
                 self.counters.requests += 1
-                seconds = min(self._config.timeouts.total, max(context.seconds_left(), 0.001))
+                number = self.counters.requests
+                seconds = min(seconds, self._config.timeouts.total, max(context.seconds_left(), 0.001))
                 response = await context.client.send(body, request_id, seconds=seconds)
             self.counters.responses += 1
             for _ in range(_TURNS_BEFORE_DECODING):
@@ -184,9 +315,11 @@ class BatchFetcher:
         except LaneOverError:
             raise
         except AttemptError as error:
+            error.number = number
             self._note(error, counted=counted)
             raise
         self.counters.with_vectors += 1
+        self._health.note_vectors(number)
         self.counters.tokens.update(decoded.usage)
         context.concurrency_limiter.on_success(response.latency_ms / texts)
         self._on_response(response, decoded)
@@ -282,7 +415,7 @@ class BatchFetcher:
                 return
             self._canary_sent = True
             try:
-                await self.send(self.encoder.body([encode_text(CANARY_TEXT)]), f"{self._run}-canary", 1)
+                await self._send_canary(encode_text(CANARY_TEXT))
             except AttemptError as canary_error:
                 raise unusable(self._config, self._model, canary_error) from None
 
@@ -319,10 +452,32 @@ def without_vectors(batch: Batch, rule: Rule, error: AttemptError) -> Piece:
     return Piece(rows)
 
 
+def unanswered(batch: Batch, error: AttemptError) -> Piece:
+    """Return the rows of a batch that got no vectors because the side is down, which says nothing about its texts."""
+    rows = FetchedRows.without_vectors(
+        batch.as_block(),
+        RowStatus.FAILED,
+        f"no definite response: {error}"[:ERROR_CHARACTERS],
+        http_status=error.http_status,
+        request_id=error.request_id,
+        latency_ms=error.latency_ms,
+    )
+    return Piece(rows)
+
+
 def not_requested(batch: Batch, reason: str) -> Piece:
     """Return rows for samples of a stopped lane that were never sent."""
     error = f"not requested: {reason}"[:ERROR_CHARACTERS]
     return Piece(FetchedRows.without_vectors(batch.as_block(), RowStatus.FAILED, error))
+
+
+def _runs_between(part: Batch, lone: set[int]) -> Iterator[Batch]:
+    """Yield what is left of a batch without some of its samples."""
+    first = 0
+    for index in (*sorted(lone), len(part)):
+        if first < index:
+            yield part.part(first, index)
+        first = index + 1
 
 
 def _without_query(location: str) -> str:

@@ -92,6 +92,7 @@ def run_experiments(
         sleep=sleep,
         clock=clock,
         seconds_left=lambda: deadline - now(),
+        now=now,
         random=random or SystemRandom(),
     )
 

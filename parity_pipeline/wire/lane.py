@@ -69,6 +69,7 @@ class Lane:
             sleep=parts.sleep,
             clock=parts.clock,
             seconds_left=lambda: self._deadline - parts.now(),
+            now=parts.now,
             random=parts.random,
         )
         self._fetcher = BatchFetcher(config, model, context, self._on_response)
@@ -99,6 +100,7 @@ class Lane:
         with self._disk:
             async with asyncio.TaskGroup() as tasks:
                 await self._start_all(samples, tasks)
+            await self._fetcher.fetch_set_aside(self._place)
             if self._needs_default_model():
                 await self._observe_default_model()
             await self._remember()
@@ -148,11 +150,17 @@ class Lane:
             yield batch.part(first, len(batch))
 
     async def _fetch(self, batch: Batch) -> None:
+        failed = 0
+
+        async def place(piece: Piece) -> None:
+            nonlocal failed
+            failed += sum(status is RowStatus.FAILED for status in piece.rows.status)
+            await self._place(piece)
+
         try:
-            failed = 0
-            async for piece in self._fetcher.fetch(batch):
-                failed += sum(status is RowStatus.FAILED for status in piece.rows.status)
-                await self._place(piece)
+            await self._fetcher.fetch(batch, place)
+            if self._staging is None:  # in memory, too many pieces would wait for those set aside
+                await self._fetcher.fetch_set_aside(self._place)
         finally:
             self._slots.release()
         self._recent.append((len(batch), failed))
@@ -236,13 +244,13 @@ class Lane:
         await self._on_disk(self._staging.remember, remembered)
 
     def _caveats(self) -> tuple[str, ...]:
-        """Return what a person should know although the rows are right: responses to batches that were malformed."""
+        """Return what a person should know although the rows are right: malformed responses, and texts that hung."""
+        hung = self._fetcher.hanging.caveats()
         count = self._fetcher.counters.malformed_batches + self._malformed_before
         if not count:
-            return ()
-        return (
-            f"{count} batches got malformed responses, even after a retry; their texts were sent again in smaller batches",
-        )
+            return hung
+        again = "their texts were sent again in smaller batches"
+        return (f"{count} batches got malformed responses, even after a retry; {again}", *hung)
 
     def facts(self) -> Mapping[str, Any]:
         """Return the fields of `LaneResult`, without its duration."""
