@@ -112,30 +112,51 @@ class BatchFetcher:
         else:
             await self._settle(batch, 0, place)
 
+    @property
+    def has_set_aside(self) -> bool:
+        """Return whether texts wait for the end of the lane."""
+        return bool(self._set_aside)
+
     async def fetch_set_aside(self, place: Place) -> None:
         """Place the texts that may hang: alone, the shortest first, and none that is like those that hung.
+
+        Each is requested with the patience of a first request, which shows most of them to be harmless; those that stay
+        then have the whole time-out.
 
         Raises:
             GatewayError: The side cannot be used at all.
         """
+        self._set_aside_until = min(self._set_aside_until, self._context.now() + self.hanging.seconds)
+
+        async def first(part: Batch) -> None:
+            if self.hanging.is_hopeless_at_first(part.texts[0]):
+                self._set_aside.append(part)
+            else:
+                await self._settle(part, 0, place)
+
+        async def last(part: Batch) -> None:
+            reason = self._reason_to_skip(part)
+            if reason:
+                await place(not_requested(part, reason))
+            else:
+                await self._settle(part, 0, place, last=True)
+
+        if len(self._set_aside) > PROOFS:
+            await self._each_set_aside(first)
+        await self._each_set_aside(last)
+
+    async def _each_set_aside(self, request: Callable[[Batch], Awaitable[None]]) -> None:
         waiting = sorted(self._set_aside, key=lambda part: -len(part.texts[0]))
         self._set_aside = []
-        if not waiting:
-            return
-        self._set_aside_until = min(self._set_aside_until, self._context.now() + self.hanging.seconds)
 
         async def work() -> None:
             while waiting:
-                part = waiting.pop()
-                reason = self._reason_to_skip(part)
-                if reason:
-                    await place(not_requested(part, reason))
-                else:
-                    await self._settle(part, 0, place)
+                await request(waiting.pop())
 
-        async with asyncio.TaskGroup() as workers:
-            for _ in range(min(PROOFS, len(waiting))):
-                workers.create_task(work())
+        if waiting:
+            async with asyncio.TaskGroup() as workers:
+                for _ in range(PROOFS):
+                    workers.create_task(work())
 
     def _reason_to_skip(self, part: Batch) -> str:
         if self.hanging.is_predicted(part.texts[0]):
@@ -146,13 +167,14 @@ class BatchFetcher:
             return f"the {self.hanging.seconds:g} s for texts that may hang were used up"
         return ""
 
-    async def _settle(self, part: Batch, divided: int, place: Place) -> None:
+    async def _settle(self, part: Batch, divided: int, place: Place, *, last: bool = False) -> None:
         """Place the rows of a part, divided if it must be.
 
         Args:
             part: The samples.
             divided: How often the batch was divided because it timed out.
             place: Takes the rows.
+            last: Whether the part, a text that was set aside, has the whole time-out of the side.
 
         Raises:
             GatewayError: The side cannot be used at all.
@@ -161,16 +183,15 @@ class BatchFetcher:
             if self.stopped:
                 await place(not_requested(part, self.stopped))
                 return
-            patience = self.hanging.patience(len(part))
             try:
-                piece = await self._with_retries(part, patience)
+                piece = await self._with_retries(part, last=last)
             except LaneOverError as over:
                 piece = not_requested(part, over.detail)
             except AttemptError as error:
                 rule = rule_of(error.kind)
                 await self._check_side(rule, error)
                 health = await self._health_after(rule, error)
-                hasty = error.kind == "deadline" and self.hanging.patience(len(part)) >= 2 * patience
+                hasty = self._was_hasty(part, error)
                 if health is Health.UP and not hasty:
                     await self._conclude(part, rule, error, divided, place)
                     return
@@ -180,6 +201,11 @@ class BatchFetcher:
             await place(piece)
             return
 
+    def _was_hasty(self, part: Batch, error: AttemptError) -> bool:
+        """Return whether a part had far less time than what is known by now allows it."""
+        left = self._context.seconds_left()
+        return error.kind == "deadline" and min(self.hanging.patience(len(part)), left) >= 2 * error.seconds
+
     async def _conclude(self, part: Batch, rule: Rule, error: AttemptError, divided: int, place: Place) -> None:
         """Divide a part that got no vectors from a side that is up, or place its rows without any."""
         if rule.on_exhausted is OnExhausted.ISOLATE and self._context.seconds_left() > 0:
@@ -188,6 +214,10 @@ class BatchFetcher:
                 lone = self.hanging.suspects(part.texts, divided) or set(range(len(part)))
                 await self._divide(part, lone, divided + 1, place)
                 return
+            if error.kind == "deadline" and error.seconds < self._config.timeouts.total:
+                self._set_aside.append(part)
+                return
+            self.hanging.note_hung(part.texts[0])
         elif rule.on_exhausted is OnExhausted.SPLIT and len(part) > 1:
             self.counters.malformed_batches += rule.ends_as is RowStatus.MALFORMED
             middle = (len(part) + 1) // 2
@@ -197,8 +227,10 @@ class BatchFetcher:
 
     async def _divide(self, part: Batch, lone: set[int], divided: int, place: Place) -> None:
         """Set suspects aside and place the others, in the runs that are left between them."""
-        self._set_aside += [part.part(index, index + 1) for index in sorted(lone)]
-        await self._settle_all(_runs_between(part, lone), divided, place)
+        runs = _runs_between(part, lone)
+        single = {run.start - part.start for run in runs if len(run) == 1 and self.hanging.is_unproven(run.texts[0])}
+        self._set_aside += [part.part(index, index + 1) for index in lone | single]
+        await self._settle_all(_runs_between(part, lone | single), divided, place)
 
     async def _settle_all(self, parts: Iterable[Batch], divided: int, place: Place) -> None:
         """Settle parts side by side, so that their retries wait together."""
@@ -243,7 +275,7 @@ class BatchFetcher:
     async def _wait_for_canary(self, attempt: int) -> None:
         await self._sleep(min(self._config.backoff_seconds * 2 ** (attempt - 1), self._config.backoff_max_seconds))
 
-    async def _with_retries(self, batch: Batch, seconds: float) -> Piece:
+    async def _with_retries(self, batch: Batch, *, last: bool) -> Piece:
         """Return the rows of a batch, after as many attempts as the rules of its errors allow.
 
         Raises:
@@ -257,7 +289,7 @@ class BatchFetcher:
             attempt += 1
             self.counters.retries += attempt > 1
             request_id = f"{self._run}-{batch.start}-{len(batch)}-{attempt}"
-            response, decoded = await self.send(body, request_id, len(batch), seconds=seconds)
+            response, decoded = await self.send(body, request_id, len(batch), patient=last)
             self._learn(batch.texts, response)
             return with_vectors(batch, response, decoded)
 
@@ -285,7 +317,7 @@ class BatchFetcher:
         return await retrying(again)
 
     async def send(
-        self, body: bytes, request_id: str, texts: int, *, seconds: float = math.inf, counted: bool = True
+        self, body: bytes, request_id: str, texts: int, *, patient: bool = True, counted: bool = True
     ) -> tuple[HttpResponse, Decoded]:
         """Send a body once and decode the response.
 
@@ -293,20 +325,21 @@ class BatchFetcher:
             body: The request body.
             request_id: Its id.
             texts: Texts in it.
-            seconds: Deadline of the request, where it is shorter than the side's and the lane's.
+            patient: Whether the request has the whole time-out of the side.
             counted: Whether a response without vectors counts as an error of the lane.
 
         Raises:
             AttemptError: The response, if any, holds no vectors.
         """
-        context, number = self._context, 0
+        context, number, seconds = self._context, 0, self._config.timeouts.total
         try:
             async with context.concurrency_limiter:
                 await context.rate_limiter.turn(texts)
                 self._check_lane()
                 self.counters.requests += 1
                 number = self.counters.requests
-                seconds = min(seconds, self._config.timeouts.total, max(context.seconds_left(), 0.001))
+                seconds = seconds if patient else self.hanging.patience(texts)
+                seconds = min(seconds, max(context.seconds_left(), 0.001))
                 response = await context.client.send(body, request_id, seconds=seconds)
             self.counters.responses += 1
             for _ in range(_TURNS_BEFORE_DECODING):
@@ -315,7 +348,7 @@ class BatchFetcher:
         except LaneOverError:
             raise
         except AttemptError as error:
-            error.number = number
+            error.number, error.seconds = number, seconds
             self._note(error, counted=counted)
             raise
         self.counters.with_vectors += 1

@@ -30,6 +30,7 @@ class AttemptError(Exception):
         latency_ms: Milliseconds until the response was complete; None where there was none.
         request_id: The id of the attempt.
         number: Number of the request in the order in which its lane sent them; 0 if none was sent.
+        seconds: Deadline that the request had.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class AttemptError(Exception):
         self.latency_ms = latency_ms
         self.request_id = request_id
         self.number = 0
+        self.seconds = 0.0
         super().__init__(f"{kind}: {detail}")
 
 

@@ -159,8 +159,8 @@ class Lane:
 
         try:
             await self._fetcher.fetch(batch, place)
-            if self._staging is None:  # in memory, too many pieces would wait for those set aside
-                await self._fetcher.fetch_set_aside(self._place)
+            if self._fetcher.has_set_aside:
+                self._buffer.drop_window()
         finally:
             self._slots.release()
         self._recent.append((len(batch), failed))

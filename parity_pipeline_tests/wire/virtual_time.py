@@ -31,11 +31,11 @@ class _Selector(selectors.DefaultSelector):
         self.in_threads = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if self.in_threads or timeout is None:
+        if timeout is None or (self.in_threads and timeout > 0):
             return super().select(None)
         found = super().select(0)
         if not found:
-            self.seconds += timeout
+            self.seconds += max(timeout, 0.0)
         return found
 
 
