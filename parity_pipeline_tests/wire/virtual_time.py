@@ -10,16 +10,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from parity_pipeline.core.fetched_rows import FetchedRows
 from parity_pipeline.storage.staging import SqliteStaging
 from parity_pipeline.wire.fetch_lane import LaneResult
 from parity_pipeline.wire.lane import Lane, LaneParts
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline_tests.wire.fake_side import NOON, FakeSide, Fetched, Time, blocks
+
+if TYPE_CHECKING:
+    from parity_pipeline.core.fetched_rows import FetchedRows
 
 
 class _Selector(selectors.DefaultSelector):
@@ -74,6 +76,7 @@ class Slow:
         fake: FakeSide,
         hangs: Callable[[list[str]], bool] = lambda _texts: False,
         seconds: Callable[[list[str]], float] = lambda _texts: 0.05,
+        *,
         trickles: bool = False,
     ) -> None:
         """Take the rules: whether a request hangs, and how long another one takes."""
