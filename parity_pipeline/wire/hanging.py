@@ -1,4 +1,4 @@
-"""Texts on which a side hangs: how long a batch may take, which texts of it are suspects, which are not worth a request.
+"""Texts that hang: how long a batch may take, which texts of it are suspects, which are not worth a request.
 
 Here belongs what is learned from lengths and latencies, without any HTTP. Sending belongs to `batch_fetcher`. The reasons
 are in ADR 22.
@@ -28,7 +28,7 @@ _SUSPECT_SHARE: Final = (0.25, 0.5)
 
 
 class HangingTexts:
-    """What is known about the texts on which a side hangs. Lengths are bytes of the texts as they are sent.
+    """What is known about the texts that hang. Lengths are bytes of the texts as they are sent.
 
     Attributes:
         hung: Lengths of the texts that hung alone.
@@ -113,12 +113,14 @@ class HangingTexts:
         """Return what a person should know about the texts that hung or were not requested."""
         if not self.hung:
             return ()
-        found = [f"{len(self.hung)} texts hung: no response within the time-outs, while others were answered"]
+        found = [f"{len(self.hung)} texts hung: no response within the time-outs, while others got their vectors"]
         if self.skipped:
             found.append(
                 f"{self.skipped} texts were not requested: at least as long as the shortest of those that hung"
             )
         if self.unproven:
-            reason = f"the {self.seconds:g} s for texts that may hang were used up, and length does not tell them apart"
+            reason = (
+                f"the {self.seconds:g} s for texts that may hang were used up, and their length does not predict them"
+            )
             found.append(f"{self.unproven} texts were not requested to the end: {reason}")
         return tuple(found)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from enum import StrEnum
 
 from parity_pipeline.wire.gateway_errors import AttemptError, LaneOverError
+from parity_pipeline.wire.progress import LaneCounters
 from parity_pipeline.wire.retry_policy import OnExhausted, rule_of
 
 
@@ -23,7 +24,7 @@ class Health(StrEnum):
 
 
 class SideHealth:
-    """Tells an outage from a text that breaks a side.
+    """Distinguishes an outage from a text that breaks a side.
 
     Requests are compared by their number in the order of sending, so that no clock is involved: a side that returned
     vectors for a later request was up, and needs no canary.
@@ -33,19 +34,18 @@ class SideHealth:
     """
 
     def __init__(
-        self, send_canary: Callable[[bytes], Awaitable[object]], wait: Callable[[int], Awaitable[None]]
+        self,
+        counters: LaneCounters,
+        send_canary: Callable[[bytes], Awaitable[object]],
+        wait: Callable[[int], Awaitable[None]],
     ) -> None:
-        """Take what sends a known good text once, and what waits after a failed attempt with that number."""
+        """Take the counters, what sends a known good text once, and what waits after so many failed attempts."""
+        self._counters = counters
         self._send_canary = send_canary
         self._wait = wait
         self._lock = asyncio.Lock()
-        self._last_good = 0
         self._last_down = 0
         self.known_good = b""
-
-    def note_vectors(self, number: int) -> None:
-        """Note that the request with this number got vectors."""
-        self._last_good = max(self._last_good, number)
 
     async def after(self, error: AttemptError, attempts: int) -> tuple[Health, AttemptError | None]:
         """Return the state of the side after an error, and how the canary failed if it is down.
@@ -54,7 +54,7 @@ class SideHealth:
             AttemptError: The canary's credentials are refused.
         """
         async with self._lock:
-            if self._last_good > error.number:
+            if self._counters.last_good > error.number:
                 return self._verdict(error), None
             for attempt in range(1, attempts + 1):
                 try:

@@ -1,4 +1,4 @@
-"""A side that hangs on some texts: every other text is fetched, and the lane ends soon. On a virtual clock."""
+"""Texts that make a side hang: every other text is fetched, and the lane ends soon. On a virtual clock."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +22,7 @@ def defaults() -> SideConfig:
 
 
 def is_long(texts: list[str]) -> bool:
-    """Return whether one of the texts is long enough to hang on."""
+    """Return whether one of the texts is long enough to make the side hang."""
     return any(len(text) >= LONG for text in texts)
 
 
@@ -51,7 +51,7 @@ def corpus(arrange: Arrange, *, long: int = 50) -> list[str]:
 
 
 @pytest.mark.parametrize("arrange", ARRANGEMENTS.values(), ids=ARRANGEMENTS)
-def test_a_side_that_hangs_on_long_texts_costs_two_minutes_and_no_other_text(arrange: Arrange, tmp_path: Path) -> None:
+def test_long_texts_that_hang_cost_two_minutes_and_no_other_text(arrange: Arrange, tmp_path: Path) -> None:
     """With default settings the lane ends within 120 s; each text that does not hang has its vector."""
     texts = corpus(arrange)
     fake = FakeSide()
@@ -62,8 +62,8 @@ def test_a_side_that_hangs_on_long_texts_costs_two_minutes_and_no_other_text(arr
     assert got.vectors() == expected
     assert got.result.status_counts["failed"] == 50
     assert not got.result.stopped_early
-    asked_alone = [body["texts"] for body in fake.bodies if len(body["texts"]) == 1 and is_long(body["texts"])]
-    assert len(asked_alone) <= 16
+    alone = [body["texts"] for body in fake.bodies if len(body["texts"]) == 1 and is_long(body["texts"])]
+    assert len(alone) <= 16
     errors = [error for error in got.column("errors") if error]
     skipped = [error for error in errors if error.startswith("not requested: like ")]
     assert len(skipped) == 50 - sum(error.startswith("read_timeout") for error in errors) >= 40
@@ -87,11 +87,11 @@ def test_without_staging_the_same_holds() -> None:
 
 
 def test_a_text_that_hangs_for_another_reason_than_its_length_is_isolated(tmp_path: Path) -> None:
-    """Where length does not tell, nothing is predicted: each text is requested, and only those that hang fail."""
+    """Where length is not the reason, nothing is predicted: each text is requested, and only those that hang fail."""
     texts = corpus(scattered, long=0)
     bad = set(texts[100:103])
     got = fetch_in_virtual_time(
-        Slow(FakeSide(), lambda asked: not bad.isdisjoint(asked)), texts, defaults(), tmp_path / "a"
+        Slow(FakeSide(), lambda requested: not bad.isdisjoint(requested)), texts, defaults(), tmp_path / "a"
     )
     assert [text for text, status in zip(texts, got.column("status"), strict=True) if status is not RowStatus.OK] == [
         text for text in texts if text in bad
@@ -106,7 +106,7 @@ def test_the_time_for_texts_that_hang_without_a_pattern_is_bounded(tmp_path: Pat
     bad = set(Random(9).sample(texts, 50))  # noqa: S311 - a choice, nothing secret
     config = defaults()
     got = fetch_in_virtual_time(
-        Slow(FakeSide(), lambda asked: not bad.isdisjoint(asked)), texts, config, tmp_path / "a"
+        Slow(FakeSide(), lambda requested: not bad.isdisjoint(requested)), texts, config, tmp_path / "a"
     )
     assert got.is_complete(texts)
     assert got.time.seconds <= 5 * config.timeouts.total
@@ -117,18 +117,18 @@ def test_a_slow_side_keeps_its_batches(tmp_path: Path) -> None:
     """A side that needs 40 of the 60 s for a batch gets whole batches once it has shown how slow it is."""
     texts = corpus(scattered, long=0)[:320]
     fake = FakeSide()
-    slow = Slow(fake, seconds=lambda asked: 1.25 * len(asked))
+    slow = Slow(fake, seconds=lambda requested: 1.25 * len(requested))
     got = fetch_in_virtual_time(slow, texts, defaults(), tmp_path / "a")
     assert got.result.status_counts["ok"] == 320
     assert sum(len(body["texts"]) == 32 for body in fake.bodies) >= 10
     assert fake.requests <= 20
 
 
-def test_a_cold_start_is_no_hang(tmp_path: Path) -> None:
-    """A side that loads its model for 45 s when it is first asked loses no text."""
+def test_a_cold_start_costs_no_text(tmp_path: Path) -> None:
+    """A side that loads its model for 45 s at its first request loses no text."""
     texts = corpus(scattered, long=0)
     fake = FakeSide()
-    slow = Slow(fake, seconds=lambda _asked: 45.0 if fake.requests <= 5 else 0.05)
+    slow = Slow(fake, seconds=lambda _requested: 45.0 if fake.requests <= 5 else 0.05)
     got = fetch_in_virtual_time(slow, texts, defaults(), tmp_path / "a")
     assert got.result.status_counts["ok"] == MANY
     assert fake.requests <= 45

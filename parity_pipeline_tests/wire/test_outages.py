@@ -68,7 +68,7 @@ def test_silence_from_the_start_is_unusable() -> None:
     fake = FakeSide()
     with pytest.RaisesGroup(pytest.RaisesExc(GatewayError, match="sends no response"), flatten_subgroups=True):
         fetch_in_virtual_time(Slow(fake, lambda _texts: True), TEXTS, side())
-    assert fake.requests <= 5
+    assert fake.requests <= 6
 
 
 def test_texts_that_break_a_side_stay_refused(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_definite_no_needs_no_canary() -> None:
 
 
 def test_an_outage_that_passes_costs_nothing(tmp_path: Path) -> None:
-    """A side that comes back while its canary is being retried is asked again for what it had not embedded."""
+    """A side that comes back while its canary is being retried gets another request for what it had not embedded."""
     fake = FakeSide(lambda _texts, number: httpx.Response(500) if 3 <= number < 9 else None)
     got = fetch_in_virtual_time(Slow(fake), TEXTS, side(concurrency=1), tmp_path / "a")
     assert got.result.status_counts["ok"] == 320
