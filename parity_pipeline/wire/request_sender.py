@@ -93,7 +93,7 @@ class RequestSender:
         Raises:
             AttemptError: The response, if any, holds no vectors.
         """
-        context, number, seconds, allowed = self._context, 0, 0.0, 0.0
+        context, number, seconds, allowed, sent = self._context, 0, 0.0, 0.0, 0.0
         try:
             async with context.concurrency_limiter:
                 await context.rate_limiter.turn(texts)
@@ -102,6 +102,7 @@ class RequestSender:
                 number = self.counters.requests
                 allowed = min(self._config.timeouts.total, max(context.seconds_left(), 0.001))
                 seconds = allowed if patient else min(allowed, self.hanging.patience(texts))
+                sent = context.now()
                 response = await context.client.send(body, request_id, seconds=seconds)
             self.counters.responses += 1
             for _ in range(_TURNS_BEFORE_DECODING):
@@ -111,7 +112,8 @@ class RequestSender:
             raise
         except AttemptError as error:
             error.number, error.seconds = number, seconds
-            given_up = error.kind == "deadline" and seconds < allowed  # by this side's patience: no error of the server
+            # Given up by this lane's patience, before the side's time-out: no error of the side.
+            given_up = error.kind == "deadline" and seconds < allowed and context.now() - sent >= 0.999 * seconds
             self._note(error, counted=counted and not given_up)
             raise
         self.counters.with_vectors += 1

@@ -54,24 +54,26 @@ class SideHealth:
             AttemptError: The canary's credentials are refused.
         """
         async with self._lock:
-            if self._counters.last_good > error.number:
-                return self._verdict(error), None
-            for attempt in range(1, attempts + 1):
-                try:
-                    await self._send_canary(self.known_good)
-                except LaneOverError as over:
-                    return Health.DOWN, over
-                except AttemptError as failed:
-                    rule = rule_of(failed.kind)
-                    self._last_down = max(self._last_down, failed.number)
-                    if rule.on_exhausted is OnExhausted.STOP:
-                        raise
-                    if attempt == attempts or rule.on_exhausted is OnExhausted.ISOLATE:
-                        return Health.DOWN, failed
-                    await self._wait(attempt)
-                else:
-                    break
-            return self._verdict(error), None
+            if self._counters.last_good <= error.number and (failed := await self._canary_error(error, attempts)):
+                return Health.DOWN, failed
+        return Health.CAME_BACK if self._last_down > error.number else Health.UP, None
 
-    def _verdict(self, error: AttemptError) -> Health:
-        return Health.CAME_BACK if self._last_down > error.number else Health.UP
+    async def _canary_error(self, error: AttemptError, attempts: int) -> AttemptError | None:
+        """Send the canary until it, or any request after the one with the error, gets vectors; return its last error."""
+        for attempt in range(1, attempts + 1):
+            try:
+                await self._send_canary(self.known_good)
+                break
+            except LaneOverError as over:
+                return over
+            except AttemptError as failed:
+                self._last_down = max(self._last_down, failed.number)
+                then = rule_of(failed.kind).on_exhausted
+                if then is OnExhausted.STOP:
+                    raise
+                if self._counters.last_good > error.number:
+                    break
+                if attempt == attempts or then is OnExhausted.ISOLATE:
+                    return failed
+                await self._wait(attempt)
+        return None
