@@ -113,7 +113,7 @@ class RequestSender:
         except AttemptError as error:
             error.number, error.seconds = number, seconds
             # Given up by this lane's patience, before the side's time-out: no error of the side.
-            given_up = error.kind == "deadline" and seconds < allowed and context.now() - sent >= 0.999 * seconds
+            given_up = error.kind == "deadline" and seconds < allowed and context.now() - sent >= 0.9 * seconds
             self._note(error, counted=counted and not given_up)
             raise
         self.counters.with_vectors += 1
