@@ -105,7 +105,7 @@ class BatchFetcher:
 
         if waiting:
             async with asyncio.TaskGroup() as workers:
-                for _ in range(PROOFS):
+                for _ in range(min(PROOFS, self._context.concurrency_limiter.limit)):
                     workers.create_task(work())
 
     def _reason_to_skip(self, part: Batch) -> str:

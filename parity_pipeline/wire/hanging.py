@@ -116,11 +116,11 @@ class HangingTexts:
         found = [f"{len(self.hung)} texts hung: no response within the time-outs, while others got their vectors"]
         if self.skipped:
             found.append(
-                f"{self.skipped} texts were not requested: at least as long as the shortest of those that hung"
+                f"{self.skipped} texts were not requested with the whole time-out: at least as long as the shortest of those that hung"
             )
         if self.unproven:
             reason = (
                 f"the {self.seconds:g} s for texts that may hang were used up, and their length does not predict them"
             )
-            found.append(f"{self.unproven} texts were not requested to the end: {reason}")
+            found.append(f"{self.unproven} texts were not requested with the whole time-out: {reason}")
         return tuple(found)
