@@ -1,8 +1,8 @@
 """One batch from its request to its rows: send, decode, retry, split.
 
-Here belong the attempts at one batch and the rows that it ends with. One attempt belongs to `request_sender`, what to do
-about each kind of error to `retry_policy`, whether it is an outage to `side_health`, which texts may hang to `hanging`, the
-order of rows and the end of a lane to `lane`.
+Here belong the attempts at one batch and the rows that it ends with. One attempt belongs to `request_sender`, what to
+do about each kind of error to `retry_policy`, whether it is an outage to `side_health`, which texts may hang to
+`hanging`, the order of rows and the end of a lane to `lane`.
 """
 
 import asyncio

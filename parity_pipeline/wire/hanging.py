@@ -1,10 +1,10 @@
 """Texts that hang: how long a batch may take, which texts of it are suspects, which are not worth a request.
 
-Here belongs what is learned from lengths and latencies, without any HTTP. Sending belongs to `batch_fetcher`. The reasons
-are in ADR 22.
+Here belongs what is learned from lengths and latencies, without any HTTP. Sending belongs to `batch_fetcher`. The
+reasons are in ADR 22.
 
-A text hangs if a request for it alone exceeds the side's time-outs. The shorter patience with first requests only decides
-when a batch is divided, and which texts are set aside for the end; no text is given up because of it.
+A text hangs if a request for it alone exceeds the side's time-outs. The shorter patience with first requests only
+decides when a batch is divided, and which texts are set aside for the end; no text is given up because of it.
 """
 
 import math
@@ -24,7 +24,7 @@ _RECENT: Final = 32
 _ENOUGH: Final = 64
 """Texts with vectors from which on every longer text is a suspect: two batches show what lengths a side can take."""
 _SUSPECT_SHARE: Final = (0.25, 0.5)
-"""Largest share of a batch that is suspect for its length alone, after none and after one vain division. Then all of it."""
+"""Largest share of a batch that is suspect for its length alone, after no vain division and after one; then all."""
 
 
 class HangingTexts:
@@ -116,7 +116,8 @@ class HangingTexts:
         found = [f"{len(self.hung)} texts hung: no response within the time-outs, while others got their vectors"]
         if self.skipped:
             found.append(
-                f"{self.skipped} texts were not requested with the whole time-out: at least as long as the shortest of those that hung"
+                f"{self.skipped} texts were not requested with the whole time-out: "
+                "at least as long as the shortest of those that hung"
             )
         if self.unproven:
             reason = (

@@ -59,7 +59,7 @@ class SideHealth:
         return Health.CAME_BACK if self._last_down > error.number else Health.UP, None
 
     async def _canary_error(self, error: AttemptError, attempts: int) -> AttemptError | None:
-        """Send the canary until it, or any request after the one with the error, gets vectors; return its last error."""
+        """Send the canary until it, or any other later request, gets vectors; else return its last error."""
         for attempt in range(1, attempts + 1):
             try:
                 await self._send_canary(self.known_good)
