@@ -1,135 +1,248 @@
 """One batch from its request to its rows: send, decode, retry, split.
 
-Here belong the attempts at one batch and the rows that it ends with. What to do about each kind of error belongs to
-`retry_policy`, the order of rows and the end of a lane to `lane`.
+Here belong the attempts at one batch and the rows that it ends with. One attempt belongs to `request_sender`, what to
+do about each kind of error to `retry_policy`, whether it is an outage to `side_health`, which texts may hang to
+`hanging`, the order of rows and the end of a lane to `lane`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, replace
-from datetime import datetime
-from random import Random
+import math
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Final
 
-import numpy as np
 import tenacity
 
-from parity_pipeline.core.fetched_rows import FetchedRows, Piece
-from parity_pipeline.core.limits import ERROR_CHARACTERS
+from parity_pipeline.core.fetched_rows import Piece
 from parity_pipeline.core.outcomes import RowStatus
-from parity_pipeline.wire.client import Client, HttpResponse
-from parity_pipeline.wire.decode import Decoded, Decoder
-from parity_pipeline.wire.encode import Batch, RequestEncoder, encode_text
-from parity_pipeline.wire.error_text import error_message, is_page, one_line, retry_after
-from parity_pipeline.wire.gateway_errors import AttemptError, MalformedResponse, unusable
-from parity_pipeline.wire.pacing import ConcurrencyLimiter, RateLimiter
-from parity_pipeline.wire.progress import LaneCounters
-from parity_pipeline.wire.retry_policy import OnExhausted, Rule, kind_of_status, rule_of
+from parity_pipeline.wire.client import HttpResponse
+from parity_pipeline.wire.encode import Batch, encode_text
+from parity_pipeline.wire.gateway_errors import AttemptError, LaneOverError, unusable
+from parity_pipeline.wire.hanging import PROOFS
+from parity_pipeline.wire.request_sender import RequestSender
+from parity_pipeline.wire.retry_policy import OnExhausted, Rule, rule_of
+from parity_pipeline.wire.row_builders import not_requested, with_vectors, without_definite_response, without_vectors
 from parity_pipeline.wire.side_config import SideConfig
+from parity_pipeline.wire.side_health import Health, SideHealth
 
 CANARY_TEXT: Final = "which model is this"
 """A plain text that no side has reason to refuse, sent when an attempt fails before any batch got its vectors."""
-_TURNS_BEFORE_DECODING: Final = 2
-"""Turns of the event loop in which the next request is sent before a response is decoded: in the first it gets its
-connection, in the second aiohttp writes it (from Python 3.12 on, already in the first)."""
 _FREE_RETRIES: Final = 100
 """Retries that are allowed before `retry_share` applies: a share of a few requests means nothing."""
+_COMEBACKS: Final = 3
+"""Times that a batch is requested again because the side went down and came back meanwhile."""
 
-
-class LaneOverError(AttemptError):
-    """A request that was not sent, because its lane stopped or reached its deadline while the request was queued."""
-
-
-OnResponse = Callable[[HttpResponse, Decoded], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchContext:
-    """What all batches of a lane share; tests replace the client, the clocks and the random numbers.
-
-    Attributes:
-        client: Sends one body.
-        concurrency_limiter: Bounds the requests in flight.
-        rate_limiter: Bounds the rate.
-        sleep: Waits so many seconds.
-        clock: The time now, with a time zone.
-        seconds_left: Seconds until the lane's deadline.
-        random: Jitter and request ids.
-    """
-
-    client: Client
-    concurrency_limiter: ConcurrencyLimiter
-    rate_limiter: RateLimiter
-    sleep: Callable[[float], Awaitable[None]]
-    clock: Callable[[], datetime]
-    seconds_left: Callable[[], float]
-    random: Random
+Place = Callable[[Piece], Awaitable[None]]
 
 
 class BatchFetcher:
-    """Fetches batches of one lane.
+    """Fetches batches of one lane."""
 
-    Attributes:
-        encoder: Builds request bodies.
-        counters: Requests, responses and errors so far.
-        stopped: Why nothing more is to be sent; "" while the lane goes on.
-    """
-
-    def __init__(self, config: SideConfig, model: str, context: BatchContext, on_response: OnResponse) -> None:
-        """Prepare what all batches share."""
+    def __init__(self, config: SideConfig, sender: RequestSender) -> None:
+        """Take what sends the requests."""
         self._config = config
-        self._model = config.requested_name(model)
-        self.encoder = RequestEncoder(config.dialect, self._model)
-        self._context = context
-        self._on_response = on_response
-        self._decoder = Decoder(config.dialect)
-        self._run = f"{context.random.getrandbits(32):08x}"
+        self._sender = sender
+        self._context = sender.context
+        self._hanging = sender.hanging
+        self._run = f"{sender.context.random.getrandbits(32):08x}"
         self._canary_lock = asyncio.Lock()
         self._canary_sent = False
-        self.counters = LaneCounters()
-        self.stopped = ""
+        self._health = SideHealth(sender.counters, self._send_canary, self._wait_for_canary)
+        self._set_aside: list[Batch] = []
+        self._set_aside_until = math.inf
 
-    async def fetch(self, batch: Batch) -> AsyncIterator[Piece]:
-        """Yield pieces that together hold each sample of the batch once, in ascending order.
+    async def fetch(self, batch: Batch, place: Place) -> None:
+        """Place pieces that together hold each sample of the batch once, in any order, but for those set aside.
 
         Raises:
             GatewayError: The side cannot be used at all.
         """
-        waiting = [batch]
-        while waiting:
-            part = waiting.pop()
-            if self.stopped:
-                yield not_requested(part, self.stopped)
-                continue
+        lone = self._hanging.suspects(batch.texts, 0)
+        if lone:
+            await self._divide(batch, lone, 1, place)
+        else:
+            await self._settle(batch, 0, place)
+
+    @property
+    def has_set_aside(self) -> bool:
+        """Return whether texts wait for the end of the lane."""
+        return bool(self._set_aside)
+
+    async def fetch_set_aside(self, place: Place) -> None:
+        """Place the texts that may hang: alone, the shortest first, and none that is like those that hung.
+
+        Each is requested with the patience of a first request, which shows most of them to be harmless; those that stay
+        then have the whole time-out.
+
+        Raises:
+            GatewayError: The side cannot be used at all.
+        """
+        self._set_aside_until = min(self._set_aside_until, self._context.now() + self._hanging.seconds)
+
+        async def first(part: Batch) -> None:
+            if self._hanging.is_hopeless_at_first(part.texts[0]):
+                self._set_aside.append(part)
+            else:
+                await self._settle(part, 0, place)
+
+        async def last(part: Batch) -> None:
+            reason = self._reason_to_skip(part)
+            if reason:
+                await place(not_requested(part, reason))
+            else:
+                await self._settle(part, 0, place, last=True)
+
+        if len(self._set_aside) > PROOFS:
+            await self._each_set_aside(first)
+        await self._each_set_aside(last)
+
+    async def _each_set_aside(self, request: Callable[[Batch], Awaitable[None]]) -> None:
+        waiting = sorted(self._set_aside, key=lambda part: -len(part.texts[0]))
+        self._set_aside = []
+
+        async def work() -> None:
+            while waiting:
+                await request(waiting.pop())
+
+        if waiting:
+            async with asyncio.TaskGroup() as workers:
+                for _ in range(min(PROOFS, self._context.concurrency_limiter.limit)):
+                    workers.create_task(work())
+
+    def _reason_to_skip(self, part: Batch) -> str:
+        if self._hanging.is_predicted(part.texts[0]):
+            self._hanging.skipped += 1
+            return f"like {len(self._hanging.hung)} texts that hung, and as long"
+        if self._context.now() >= self._set_aside_until:
+            self._hanging.unproven += 1
+            return f"the {self._hanging.seconds:g} s for texts that may hang were used up"
+        return ""
+
+    async def _settle(self, part: Batch, divided: int, place: Place, *, last: bool = False) -> None:
+        """Place the rows of a part, divided if it must be.
+
+        Args:
+            part: The samples.
+            divided: How often the batch was divided because it timed out.
+            place: Takes the rows.
+            last: Whether the part, a text that was set aside, has the whole time-out of the side.
+
+        Raises:
+            GatewayError: The side cannot be used at all.
+        """
+        for comebacks in range(_COMEBACKS + 1):
+            if self._sender.stopped:
+                await place(not_requested(part, self._sender.stopped))
+                return
             try:
-                yield await self._with_retries(part)
+                piece = await self._with_retries(part, last=last)
             except LaneOverError as over:
-                yield not_requested(part, over.detail)
+                piece = not_requested(part, over.detail)
             except AttemptError as error:
                 rule = rule_of(error.kind)
                 await self._check_side(rule, error)
-                if rule.on_exhausted is OnExhausted.SPLIT and len(part) > 1:
-                    self.counters.malformed_batches += rule.ends_as is RowStatus.MALFORMED
-                    middle = (len(part) + 1) // 2
-                    waiting += [part.part(middle, len(part)), part.part(0, middle)]
-                else:
-                    yield without_vectors(part, rule, error)
+                health = await self._health_after(rule, error)
+                hasty = self._was_hasty(part, error)
+                if health is Health.UP and not hasty:
+                    await self._conclude(part, rule, error, divided, place)
+                    return
+                if health is not Health.DOWN and comebacks < _COMEBACKS:
+                    continue
+                piece = without_definite_response(part, error)
+            await place(piece)
+            return
 
-    async def _with_retries(self, batch: Batch) -> Piece:
+    def _was_hasty(self, part: Batch, error: AttemptError) -> bool:
+        """Return whether a part had far less time than what is known by now allows it."""
+        left = self._context.seconds_left()
+        return error.kind == "deadline" and min(self._hanging.patience(len(part)), left) >= 2 * error.seconds
+
+    async def _conclude(self, part: Batch, rule: Rule, error: AttemptError, divided: int, place: Place) -> None:
+        """Divide a part that got no vectors from a side that is up, or place its rows without any."""
+        if rule.on_exhausted is OnExhausted.ISOLATE and self._context.seconds_left() > 0:
+            self._hanging.note_slow(part.texts)
+            if len(part) > 1:
+                lone = self._hanging.suspects(part.texts, divided) or set(range(len(part)))
+                await self._divide(part, lone, divided + 1, place)
+                return
+            if error.kind == "deadline" and error.seconds < self._config.timeouts.total:
+                self._set_aside.append(part)
+                return
+            self._hanging.note_hung(part.texts[0])
+        elif rule.on_exhausted is OnExhausted.SPLIT and len(part) > 1:
+            self._sender.counters.malformed_batches += rule.ends_as is RowStatus.MALFORMED
+            middle = (len(part) + 1) // 2
+            await self._settle_all((part.part(0, middle), part.part(middle, len(part))), divided, place)
+            return
+        await place(without_vectors(part, rule, error))
+
+    async def _divide(self, part: Batch, lone: set[int], divided: int, place: Place) -> None:
+        """Set suspects aside and place the others, in the runs that are left between them."""
+        runs = _runs_between(part, lone)
+        single = {run.start - part.start for run in runs if len(run) == 1 and self._hanging.is_unproven(run.texts[0])}
+        self._set_aside += [part.part(index, index + 1) for index in lone | single]
+        await self._settle_all(_runs_between(part, lone | single), divided, place)
+
+    async def _settle_all(self, parts: Iterable[Batch], divided: int, place: Place) -> None:
+        """Settle parts side by side, so that their retries wait together."""
+        async with asyncio.TaskGroup() as tasks:
+            for part in parts:
+                tasks.create_task(self._settle(part, divided, place))
+
+    async def _health_after(self, rule: Rule, error: AttemptError) -> Health:
+        """Return the state of the side after an error; if it is down, stop the lane.
+
+        Raises:
+            GatewayError: The side refuses the credentials.
+        """
+        if self._sender.stopped and rule.may_be_outage:
+            return Health.DOWN
+        if not rule.may_be_outage:
+            return Health.UP
+        try:
+            health, failed = await self._health.after(error, self._config.attempts)
+        except AttemptError as refused:
+            raise unusable(self._config, self._sender.model, refused) from None
+        if health is Health.DOWN and failed and not isinstance(failed, LaneOverError) and not self._sender.stopped:
+            reason = f"after {error.kind}, a text that had got its vector before got none either ({failed})"
+            self._sender.stopped = f"lane stopped early because the side is down: {reason}"
+        return health
+
+    async def _send_canary(self, text: bytes) -> None:
+        """Send a text alone.
+
+        Raises:
+            AttemptError: It got no vector.
+        """
+        response, _ = await self._sender.send(
+            self._sender.encoder.body([text]), f"{self._run}-canary-{self._sender.counters.requests}", 1
+        )
+        self._learn([text], response)
+
+    def _learn(self, texts: Sequence[bytes], response: HttpResponse) -> None:
+        """Learn from texts that got their vectors what the side can embed, and how fast."""
+        self._hanging.note_vectors(texts, response.latency_ms / 1000.0)
+        if not self._health.known_good:
+            self._health.known_good = min(texts, key=len)
+
+    async def _wait_for_canary(self, attempt: int) -> None:
+        await self._sleep(min(self._config.backoff_seconds * 2 ** (attempt - 1), self._config.backoff_max_seconds))
+
+    async def _with_retries(self, batch: Batch, *, last: bool) -> Piece:
         """Return the rows of a batch, after as many attempts as the rules of its errors allow.
 
         Raises:
             AttemptError: The last one.
         """
-        body = self.encoder.body(batch.texts)
+        body = self._sender.encoder.body(batch.texts)
         attempt = 0
 
         async def once() -> Piece:
             nonlocal attempt
             attempt += 1
-            self.counters.retries += attempt > 1
+            self._sender.counters.retries += attempt > 1
             request_id = f"{self._run}-{batch.start}-{len(batch)}-{attempt}"
-            response, decoded = await self.send(body, request_id, len(batch))
+            response, decoded = await self._sender.send(body, request_id, len(batch), patient=last)
+            self._learn(batch.texts, response)
             return with_vectors(batch, response, decoded)
 
         # Nearly every batch succeeds at once; for those, preparing the retries would take longer than the request.
@@ -155,101 +268,10 @@ class BatchFetcher:
         )
         return await retrying(again)
 
-    async def send(
-        self, body: bytes, request_id: str, texts: int, *, counted: bool = True
-    ) -> tuple[HttpResponse, Decoded]:
-        """Send a body once and decode the response.
-
-        Args:
-            body: The request body.
-            request_id: Its id.
-            texts: Texts in it.
-            counted: Whether a response without vectors counts as an error of the lane.
-
-        Raises:
-            AttemptError: The response, if any, holds no vectors.
-        """
-        context = self._context
-        try:
-            async with context.concurrency_limiter:
-                await context.rate_limiter.turn(texts)
-                self._check_lane()
-                self.counters.requests += 1
-                seconds = min(self._config.timeouts.total, max(context.seconds_left(), 0.001))
-                response = await context.client.send(body, request_id, seconds=seconds)
-            self.counters.responses += 1
-            for _ in range(_TURNS_BEFORE_DECODING):
-                await asyncio.sleep(0)
-            decoded = self._without_secrets(self._decode(response, texts))
-        except LaneOverError:
-            raise
-        except AttemptError as error:
-            self._note(error, counted=counted)
-            raise
-        self.counters.with_vectors += 1
-        self.counters.tokens.update(decoded.usage)
-        context.concurrency_limiter.on_success(response.latency_ms / texts)
-        self._on_response(response, decoded)
-        return response, decoded
-
-    def _check_lane(self) -> None:
-        """Let nothing more be sent for a lane that is over.
-
-        Raises:
-            LaneOverError: It is.
-        """
-        if self.stopped or self._context.seconds_left() <= 0:
-            raise LaneOverError("deadline", self.stopped or "the lane's deadline has passed")
-
-    def _without_secrets(self, decoded: Decoded) -> Decoded:
-        """Mask secrets in the names that a response holds: a server may repeat what it was sent anywhere."""
-        if not self._config.secrets:
-            return decoded
-        hide = self._config.without_secrets
-        usage = {hide(name): count for name, count in decoded.usage.items()}
-        return replace(decoded, model=hide(decoded.model), usage=usage)
-
-    def _decode(self, response: HttpResponse, texts: int) -> Decoded:
-        content_type = response.headers.get("content-type", "")
-        if response.status != 200:
-            kind = kind_of_status(response.status)
-            message = error_message(response.body, content_type)
-            if kind == "redirect":
-                target = _without_query(response.headers.get("location", ""))
-                message = f"it redirects to {target}, which is not followed"
-            raise self._error(response, kind, message)
-        try:
-            return self._decoder.decode(response.body, texts)
-        except MalformedResponse as malformed:
-            detail = malformed.detail
-            if is_page(bytes(response.body[:200]).decode("utf-8", "replace"), content_type):
-                detail = error_message(response.body, content_type)
-            elif "json" not in content_type:
-                detail += f" (content type {content_type[:60]!r})"
-            raise self._error(response, malformed.kind, detail) from None
-
-    def _error(self, response: HttpResponse, kind: str, detail: str) -> AttemptError:
-        return AttemptError(
-            kind,
-            one_line(self._config.without_secrets(detail)),
-            http_status=response.status,
-            retry_after=retry_after(response.headers, self._context.clock()),
-            latency_ms=response.latency_ms,
-            request_id=response.request_id,
-        )
-
-    def _note(self, error: AttemptError, *, counted: bool) -> None:
-        if counted:
-            self.counters.errors_by_kind[error.kind] += 1
-        if error.http_status in (429, 503):
-            self._context.concurrency_limiter.on_overload()
-        if error.retry_after:
-            self._context.rate_limiter.hold(min(error.retry_after, self._config.retry_seconds))
-
     def _may_retry(self, error: BaseException) -> bool:
-        allowed = max(_FREE_RETRIES, self._config.retry_share * self.counters.requests)
+        allowed = max(_FREE_RETRIES, self._config.retry_share * self._sender.counters.requests)
         retryable = isinstance(error, AttemptError) and not isinstance(error, LaneOverError)
-        return retryable and not self.stopped and self.counters.retries < allowed
+        return retryable and not self._sender.stopped and self._sender.counters.retries < allowed
 
     def _stop(self, state: tenacity.RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome else None
@@ -276,55 +298,21 @@ class BatchFetcher:
             GatewayError: It is the side.
         """
         if rule.on_exhausted is OnExhausted.STOP:
-            raise unusable(self._config, self._model, error)
+            raise unusable(self._config, self._sender.model, error)
         async with self._canary_lock:
-            if self.counters.with_vectors or self._canary_sent or self.stopped:
+            if self._sender.counters.with_vectors or self._canary_sent or self._sender.stopped:
                 return
             self._canary_sent = True
             try:
-                await self.send(self.encoder.body([encode_text(CANARY_TEXT)]), f"{self._run}-canary", 1)
+                await self._send_canary(encode_text(CANARY_TEXT))
             except AttemptError as canary_error:
-                raise unusable(self._config, self._model, canary_error) from None
+                raise unusable(self._config, self._sender.model, canary_error) from None
 
 
-def with_vectors(batch: Batch, response: HttpResponse, decoded: Decoded) -> Piece:
-    """Return the rows of a batch whose response holds its vectors."""
-    rows, dimension = decoded.vectors.shape
-    return Piece(
-        FetchedRows(
-            start=batch.start,
-            ids=batch.ids,
-            values=np.ascontiguousarray(decoded.vectors).reshape(-1),
-            offsets=np.arange(rows + 1, dtype=np.int32) * np.int32(dimension),
-            status=[RowStatus.OK] * rows,
-            http_status=[response.status] * rows,
-            errors=[None] * rows,
-            request_ids=[response.request_id] * rows,
-            latency_ms=[response.latency_ms] * rows,
-        ),
-        decoded.model,
-    )
-
-
-def without_vectors(batch: Batch, rule: Rule, error: AttemptError) -> Piece:
-    """Return the rows of a batch that ends without vectors, with the status of its rule."""
-    rows = FetchedRows.without_vectors(
-        batch.as_block(),
-        rule.ends_as,
-        str(error)[:ERROR_CHARACTERS],
-        http_status=error.http_status,
-        request_id=error.request_id,
-        latency_ms=error.latency_ms,
-    )
-    return Piece(rows)
-
-
-def not_requested(batch: Batch, reason: str) -> Piece:
-    """Return rows for samples of a stopped lane that were never sent."""
-    error = f"not requested: {reason}"[:ERROR_CHARACTERS]
-    return Piece(FetchedRows.without_vectors(batch.as_block(), RowStatus.FAILED, error))
-
-
-def _without_query(location: str) -> str:
-    """Return the target of a redirect without its query, which may hold a ticket."""
-    return location.partition("?")[0].partition("#")[0] or "nowhere"
+def _runs_between(part: Batch, lone: set[int]) -> Iterator[Batch]:
+    """Yield what is left of a batch without some of its samples."""
+    first = 0
+    for index in (*sorted(lone), len(part)):
+        if first < index:
+            yield part.part(first, index)
+        first = index + 1

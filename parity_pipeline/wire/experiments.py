@@ -17,13 +17,14 @@ import httpx
 from parity_pipeline.core.limits import ERROR_CHARACTERS
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.core.stability.records import Response, Step, Texts
-from parity_pipeline.wire.batch_fetcher import CANARY_TEXT, BatchContext, BatchFetcher
+from parity_pipeline.wire.batch_fetcher import CANARY_TEXT
 from parity_pipeline.wire.client import Client, HttpResponse
 from parity_pipeline.wire.decode import Decoded
 from parity_pipeline.wire.encode import encode_text
 from parity_pipeline.wire.fetch_lane import run_anywhere, utc_now
 from parity_pipeline.wire.gateway_errors import AttemptError, unusable
 from parity_pipeline.wire.pacing import ConcurrencyLimiter, RateLimiter
+from parity_pipeline.wire.request_sender import RequestSender, SenderContext
 from parity_pipeline.wire.retry_policy import OnExhausted, rule_of
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline.wire.transport import transport_for
@@ -85,13 +86,14 @@ def run_experiments(
     """
     network = transport or transport_for(config)
     deadline = now() + config.lane_seconds if config.lane_seconds else float("inf")
-    context = BatchContext(
+    context = SenderContext(
         client=Client(config, network, now),
         concurrency_limiter=ConcurrencyLimiter(config.concurrency, now, adaptive=False),
         rate_limiter=RateLimiter(config.requests_per_second, config.texts_per_second, now, sleep),
         sleep=sleep,
         clock=clock,
         seconds_left=lambda: deadline - now(),
+        now=now,
         random=random or SystemRandom(),
     )
 
@@ -109,12 +111,12 @@ def run_experiments(
 class _Sender:
     """Sends the requests of one dialogue."""
 
-    def __init__(self, config: SideConfig, model: str, context: BatchContext, most: int) -> None:
+    def __init__(self, config: SideConfig, model: str, context: SenderContext, most: int) -> None:
         self._config = config
         self._model = config.requested_name(model)
         self._context = context
         self._most = most
-        self._fetcher = BatchFetcher(config, model, context, _ignored)
+        self._requests = RequestSender(config, model, context, _ignored)
         self._run = f"{context.random.getrandbits(32):08x}"
         self.requests = 0
 
@@ -142,7 +144,7 @@ class _Sender:
         Raises:
             GatewayError: Every request so far failed, and one for a plain text does too.
         """
-        body = self._fetcher.encoder.body([encode_text(text) for text in request])
+        body = self._requests.encoder.body([encode_text(text) for text in request])
         left = min(ATTEMPTS, self._config.attempts)
         while True:
             left -= 1
@@ -164,7 +166,7 @@ class _Sender:
 
     async def _send(self, body: bytes, texts: int) -> Decoded:
         self.requests += 1
-        _, decoded = await self._fetcher.send(body, f"{self._run}-try-{self.requests}", texts)
+        _, decoded = await self._requests.send(body, f"{self._run}-try-{self.requests}", texts)
         return decoded
 
     async def _wait(self, error: AttemptError) -> None:
@@ -175,10 +177,10 @@ class _Sender:
     async def _check_side(self, error: AttemptError) -> None:
         if rule_of(error.kind).on_exhausted is OnExhausted.STOP:
             raise unusable(self._config, self._model, error)
-        if self._fetcher.counters.with_vectors:
+        if self._requests.counters.with_vectors:
             return
         try:
-            await self._send(self._fetcher.encoder.body([encode_text(CANARY_TEXT)]), 1)
+            await self._send(self._requests.encoder.body([encode_text(CANARY_TEXT)]), 1)
         except AttemptError as canary_error:
             raise unusable(self._config, self._model, canary_error) from None
 

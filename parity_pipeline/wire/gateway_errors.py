@@ -1,6 +1,7 @@
 """What can go wrong between a request and its vectors, and the message for a person where a side cannot be used at all.
 
     AttemptError           one attempt without vectors; `retry_policy` says what to do next
+      LaneOverError        an attempt that was not made, because the lane is over
     MalformedResponse      a status 200 without one vector per text; `batch_fetcher` turns it into an `AttemptError`
     GatewayError (core)
       UnusableSideError    not even a plain text gets a vector; ends the fetch
@@ -28,6 +29,8 @@ class AttemptError(Exception):
         retry_after: Seconds that the server requested to wait; None where it did not.
         latency_ms: Milliseconds until the response was complete; None where there was none.
         request_id: The id of the attempt.
+        number: Number of the request in the order in which its lane sent them; 0 if none was sent.
+        seconds: Deadline that the request had.
     """
 
     def __init__(
@@ -47,7 +50,13 @@ class AttemptError(Exception):
         self.retry_after = retry_after
         self.latency_ms = latency_ms
         self.request_id = request_id
+        self.number = 0
+        self.seconds = 0.0
         super().__init__(f"{kind}: {detail}")
+
+
+class LaneOverError(AttemptError):
+    """A request that was not sent, because its lane stopped or reached its deadline while the request was queued."""
 
 
 class MalformedResponse(Exception):  # noqa: N818 - a name for the response, mapped to a row and never shown as an exception

@@ -17,7 +17,7 @@ import httpx
 from parity_pipeline.core.fetched_rows import Piece, SampleBlock, Staging
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.core.wire_drift import NOT_OBSERVED, WireObservation
-from parity_pipeline.wire.batch_fetcher import CANARY_TEXT, BatchContext, BatchFetcher, not_requested
+from parity_pipeline.wire.batch_fetcher import CANARY_TEXT, BatchFetcher
 from parity_pipeline.wire.client import Client, HttpResponse
 from parity_pipeline.wire.decode import Decoded
 from parity_pipeline.wire.encode import Batch, RequestEncoder, encode_text, plan
@@ -26,6 +26,8 @@ from parity_pipeline.wire.gateway_errors import AttemptError
 from parity_pipeline.wire.pacing import ConcurrencyLimiter, RateLimiter
 from parity_pipeline.wire.progress import Progress, ProgressReporter
 from parity_pipeline.wire.reorder_buffer import ReorderBuffer, Sink
+from parity_pipeline.wire.request_sender import RequestSender, SenderContext
+from parity_pipeline.wire.row_builders import not_requested
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline.wire.wire_observation import observe, software
 
@@ -62,16 +64,18 @@ class Lane:
         self._parts = parts
         self._staging = staging
         self._deadline = parts.now() + config.lane_seconds if config.lane_seconds else float("inf")
-        context = BatchContext(
+        context = SenderContext(
             client=Client(config, parts.transport, parts.now),
             concurrency_limiter=ConcurrencyLimiter(config.concurrency, parts.now, adaptive=config.adaptive),
             rate_limiter=RateLimiter(config.requests_per_second, config.texts_per_second, parts.now, parts.sleep),
             sleep=parts.sleep,
             clock=parts.clock,
             seconds_left=lambda: self._deadline - parts.now(),
+            now=parts.now,
             random=parts.random,
         )
-        self._fetcher = BatchFetcher(config, model, context, self._on_response)
+        self._sender = RequestSender(config, model, context, self._on_response)
+        self._fetcher = BatchFetcher(config, self._sender)
         self._buffer = ReorderBuffer(sink, staging, window=4 * config.concurrency + 8)
         # As many batches again are read, staged and written while `concurrency` requests are in flight.
         self._slots = asyncio.Semaphore(2 * config.concurrency)
@@ -99,6 +103,7 @@ class Lane:
         with self._disk:
             async with asyncio.TaskGroup() as tasks:
                 await self._start_all(samples, tasks)
+            await self._fetcher.fetch_set_aside(self._place)
             if self._needs_default_model():
                 await self._observe_default_model()
             await self._remember()
@@ -106,16 +111,16 @@ class Lane:
 
     async def _start_all(self, samples: Iterable[SampleBlock], tasks: asyncio.TaskGroup) -> None:
         limit = 1 if self._config.dialect.one_text else self._config.batch_texts
-        overhead = self._fetcher.encoder.overhead
+        overhead = self._sender.encoder.overhead
         for batch in plan(samples, texts=limit, size=self._config.batch_bytes, overhead=overhead):
             parts = await self._on_disk(self._missing, batch) if self._is_kept(batch) else [batch]
             for part in parts:
                 await self._buffer.room()
                 await self._slots.acquire()
                 self._check_deadline()
-                if self._fetcher.stopped:
+                if self._sender.stopped:
                     self._slots.release()
-                    await self._place(not_requested(part, self._fetcher.stopped))
+                    await self._place(not_requested(part, self._sender.stopped))
                 else:
                     tasks.create_task(self._fetch(part))
 
@@ -148,11 +153,17 @@ class Lane:
             yield batch.part(first, len(batch))
 
     async def _fetch(self, batch: Batch) -> None:
+        failed = 0
+
+        async def place(piece: Piece) -> None:
+            nonlocal failed
+            failed += sum(status is RowStatus.FAILED for status in piece.rows.status)
+            await self._place(piece)
+
         try:
-            failed = 0
-            async for piece in self._fetcher.fetch(batch):
-                failed += sum(status is RowStatus.FAILED for status in piece.rows.status)
-                await self._place(piece)
+            await self._fetcher.fetch(batch, place)
+            if self._fetcher.has_set_aside:
+                self._buffer.drop_window()
         finally:
             self._slots.release()
         self._recent.append((len(batch), failed))
@@ -169,16 +180,14 @@ class Lane:
     def _check_share(self) -> None:
         rows, failed = (sum(column) for column in zip(*self._recent, strict=True))
         full = len(self._recent) == self._recent.maxlen
-        if full and failed > self._config.stop_share * rows and not self._fetcher.stopped:
+        if full and failed > self._config.stop_share * rows and not self._sender.stopped:
             share = f"{failed} of the last {rows} samples failed, more than {self._config.stop_share:.0%}"
-            worst = self._fetcher.counters.errors_by_kind.most_common(1)
-            self._fetcher.stopped = f"lane stopped early because {share}" + (
-                f" (mostly {worst[0][0]})" if worst else ""
-            )
+            worst = self._sender.counters.errors_by_kind.most_common(1)
+            self._sender.stopped = f"lane stopped early because {share}" + (f" (mostly {worst[0][0]})" if worst else "")
 
     def _check_deadline(self) -> None:
-        if self._parts.now() >= self._deadline and not self._fetcher.stopped:
-            self._fetcher.stopped = (
+        if self._parts.now() >= self._deadline and not self._sender.stopped:
+            self._sender.stopped = (
                 f"lane stopped early because its deadline of {self._config.lane_seconds:g} s has passed"
             )
 
@@ -187,7 +196,7 @@ class Lane:
         if self._observation is None:
             dimension = decoded.vectors.shape[1]
             hide = self._config.without_secrets
-            seen = observe(self._config.dialect, self._fetcher.encoder.fields, response.body, dimension)
+            seen = observe(self._config.dialect, self._sender.encoder.fields, response.body, dimension)
             self._observation = replace(
                 seen,
                 response_fields=tuple(map(hide, seen.response_fields)),
@@ -199,13 +208,13 @@ class Lane:
     def _needs_default_model(self) -> bool:
         known = self._observation is not None and self._observation.default_model == NOT_OBSERVED
         field = self._config.dialect.model_field
-        return known and field is not None and self._config.ask_default_model and not self._fetcher.stopped
+        return known and field is not None and self._config.ask_default_model and not self._sender.stopped
 
     async def _observe_default_model(self) -> None:
         """Record the model of a response to a request that names none, or that the request was refused."""
         body = RequestEncoder(self._config.dialect, None).body([encode_text(CANARY_TEXT)])
         try:
-            _, decoded = await self._fetcher.send(body, "default-model", 1, counted=False)
+            _, decoded = await self._sender.send(body, "default-model", 1, counted=False)
             found = one_line(decoded.model) or "not named"
         except AttemptError as error:
             found = f"refused (HTTP {error.http_status})" if error.http_status else NOT_OBSERVED
@@ -216,7 +225,7 @@ class Lane:
         return self._parts.clock().isoformat(timespec="milliseconds")
 
     def _report(self, *, finished: bool = False) -> None:
-        counters = self._fetcher.counters
+        counters = self._sender.counters
         self._reporter.report(
             self._buffer.done, self._buffer.kept, counters.retries, counters.errors_by_kind, finished=finished
         )
@@ -227,7 +236,7 @@ class Lane:
         facts = self.facts()
         observation = asdict(self._observation) if self._observation else None
         kept = ("server_headers", "fetched_from", "fetched_to", "requests", "retries", "tokens")
-        malformed = self._fetcher.counters.malformed_batches + self._malformed_before
+        malformed = self._sender.counters.malformed_batches + self._malformed_before
         remembered = {
             "observation": observation,
             "malformed_batches": malformed,
@@ -236,17 +245,17 @@ class Lane:
         await self._on_disk(self._staging.remember, remembered)
 
     def _caveats(self) -> tuple[str, ...]:
-        """Return what a person should know although the rows are right: responses to batches that were malformed."""
-        count = self._fetcher.counters.malformed_batches + self._malformed_before
+        """Return what a person should know although the rows are right: malformed responses, and texts that hung."""
+        hung = self._sender.hanging.caveats()
+        count = self._sender.counters.malformed_batches + self._malformed_before
         if not count:
-            return ()
-        return (
-            f"{count} batches got malformed responses, even after a retry; their texts were sent again in smaller batches",
-        )
+            return hung
+        again = "their texts were sent again in smaller batches"
+        return (f"{count} batches got malformed responses, even after a retry; {again}", *hung)
 
     def facts(self) -> Mapping[str, Any]:
         """Return the fields of `LaneResult`, without its duration."""
-        counters = self._fetcher.counters
+        counters = self._sender.counters
         return {
             "models_echoed": dict(self._buffer.models_echoed),
             "server_headers": dict(self._software),
@@ -256,7 +265,7 @@ class Lane:
             "retries": self._retries_before + counters.retries,
             "status_counts": {status.value: self._buffer.status_counts[status] for status in RowStatus},
             "observation": self._observation or WireObservation(method_and_path=f"POST {self._config.dialect.path}"),
-            "stopped_early": self._fetcher.stopped,
+            "stopped_early": self._sender.stopped,
             "errors_by_kind": dict(counters.errors_by_kind),
             "latency": self._buffer.latency.summary(),
             "tokens": dict(self._tokens_before + counters.tokens),

@@ -22,6 +22,7 @@ class LaneCounters:
         responses: Responses of any kind.
         tokens: Tokens that the side reports, by its own field.
         errors_by_kind: Attempts without vectors, by kind.
+        last_good: Number of the last request, in the order of sending, that got vectors.
         malformed_batches: Batches of several texts that stayed malformed and were sent again in halves.
     """
 
@@ -31,6 +32,7 @@ class LaneCounters:
     responses: int = 0
     tokens: Counter[str] = field(default_factory=Counter[str])
     errors_by_kind: Counter[str] = field(default_factory=Counter[str])
+    last_good: int = 0
     malformed_batches: int = 0
 
 

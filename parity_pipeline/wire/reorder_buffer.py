@@ -5,6 +5,7 @@ memory within a bound. How pieces are kept on disk belongs to `storage`.
 """
 
 import asyncio
+import sys
 from collections import Counter
 from collections.abc import Callable
 
@@ -95,6 +96,11 @@ class ReorderBuffer:
             if rows.latency_ms[0] is not None:
                 self.latency.add(rows.latency_ms[0])
         self._sink(rows)
+
+    def drop_window(self) -> None:
+        """Let any number of pieces be early: those set aside for the end of the lane would hold back all others."""
+        self._window = sys.maxsize
+        self._room.set()
 
     def note_room(self) -> None:
         """Release or block `room`; call it in the thread of the loop after pieces were placed."""

@@ -15,6 +15,8 @@ class OnExhausted(StrEnum):
 
     SPLIT = "split"
     """Send its halves, down to single texts, so that an error of one text does not cost its neighbours."""
+    ISOLATE = "isolate"
+    """Send its texts in parts, suspects last and alone, so that a text that hangs does not cost its neighbours."""
     GIVE_UP = "give up"
     """End all its samples the same way: the error says nothing about a single text."""
     STOP = "stop"
@@ -31,6 +33,7 @@ class Rule:
         on_exhausted: What to do with the batch then.
         ends_as: Status of a single sample with this error, or of all samples of a batch that was given up.
         reason: Why.
+        may_be_outage: Whether a canary must show that the side is up before anything is concluded.
     """
 
     kind: str
@@ -38,14 +41,32 @@ class Rule:
     on_exhausted: OnExhausted
     ends_as: RowStatus
     reason: str
+    may_be_outage: bool = False
+
+
+_OUTAGES: Final = (424, 500, 502, 503, 504)
 
 
 def _status(status: int, attempts: int | None, on_exhausted: OnExhausted, ends_as: RowStatus, reason: str) -> Rule:
-    return Rule(kind=f"http_{status}", attempts=attempts, on_exhausted=on_exhausted, ends_as=ends_as, reason=reason)
+    return Rule(
+        kind=f"http_{status}",
+        attempts=attempts,
+        on_exhausted=on_exhausted,
+        ends_as=ends_as,
+        reason=reason,
+        may_be_outage=status in _OUTAGES,
+    )
 
 
-def _transport(kind: str, reason: str) -> Rule:
-    return Rule(kind=kind, attempts=None, on_exhausted=OnExhausted.GIVE_UP, ends_as=RowStatus.FAILED, reason=reason)
+def _transport(kind: str, reason: str, *, hangs: bool = False) -> Rule:
+    return Rule(
+        kind=kind,
+        attempts=1 if hangs else None,
+        on_exhausted=OnExhausted.ISOLATE if hangs else OnExhausted.GIVE_UP,
+        ends_as=RowStatus.FAILED,
+        reason=reason,
+        may_be_outage=True,
+    )
 
 
 def _malformed(kind: str, reason: str) -> Rule:
@@ -91,10 +112,10 @@ RULES: Final[tuple[Rule, ...]] = (
     _transport("connect_error", "no connection; the server may be restarting"),
     _transport("tls_error", "a certificate that is not trusted, or no TLS; the server may be about to get a new one"),
     _transport("connect_timeout", "no connection in time"),
-    _transport("read_timeout", "no byte of the response in time"),
+    _transport("read_timeout", "no byte of the response in time; again would take as long", hangs=True),
     _transport("write_timeout", "the server read no byte of the request in time"),
     _transport("pool_timeout", "no free connection in time"),
-    _transport("deadline", "the response was not complete in time, however steadily it trickled"),
+    _transport("deadline", "the response was not complete in time, however steadily it trickled", hangs=True),
     _transport("reset", "the connection broke"),
     _transport("truncated", "the body stopped midway"),
     _transport("protocol_error", "the response is not HTTP"),
