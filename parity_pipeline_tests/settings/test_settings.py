@@ -238,3 +238,20 @@ def test_the_files_that_ship_are_accepted(path: Path) -> None:
     found = load(path, {})
     assert found.models
     assert {found.side(side).dialect for side in Side} <= {"rust", "go", "openai", "mine"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "sets"),
+    [
+        ({}, [(), ("all",)]),
+        ({"hazards": False}, [()]),
+        ({"samples": [{"path": "seed.txt"}, {"hazards": ["blanks"]}]}, [(), ("blanks",)]),
+        ({"samples": [{"hazards": ["all"]}]}, [("all",)]),
+    ],
+)
+def test_all_hazards_are_sampled_unless_a_person_says_otherwise(
+    tmp_path: Path, changes: dict[str, Any], sets: list[tuple[str, ...]]
+) -> None:
+    """Settings that name no hazard set get all of them last; naming some, or `hazards: false`, decides otherwise."""
+    settings = load(written(tmp_path, {**minimal(), **changes}), {})
+    assert [tuple(source.hazards) for source in settings.sources()] == sets

@@ -179,6 +179,7 @@ def _beside(path: Path, kind: str) -> Path:
 def settings_values(path: Path) -> Facts:
     """Return every value of a settings file, defaults included, as JSON values under the keys of 0.1.0, secrets in the clear."""
     values: Facts = json.loads(json.dumps(read_settings(path).model_dump(), default=_plain))
+    values.pop("hazards")  # 0.1.0 had no such key, and no hazards unless a source named them
     for side in values["sides"].values():
         side["ask_default_model"] = side.pop("observe_default_model")
     for dialect in values["dialects"].values():
