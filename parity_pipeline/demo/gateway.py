@@ -32,7 +32,6 @@ class Shape:
         default_model: Used for a request that names no model.
         unit_vectors: Vectors are normalised in float64 and written with float64 digits; else raw, with float32 digits.
         cached: The vector of a repeated text comes from a cache.
-        lenient_unicode: See `request_parser.read_request`.
     """
 
     name: str
@@ -42,7 +41,6 @@ class Shape:
     default_model: str
     unit_vectors: bool
     cached: bool
-    lenient_unicode: bool
 
 
 LEGACY: Final = Shape(
@@ -53,7 +51,6 @@ LEGACY: Final = Shape(
     default_model="wordllama-64",
     unit_vectors=True,
     cached=False,
-    lenient_unicode=False,
 )
 CANDIDATE: Final = Shape(
     name="candidate",
@@ -63,7 +60,6 @@ CANDIDATE: Final = Shape(
     default_model="wordllama-256",
     unit_vectors=False,
     cached=True,
-    lenient_unicode=True,
 )
 SHAPES: Final[Mapping[str, Shape]] = MappingProxyType({shape.name: shape for shape in (LEGACY, CANDIDATE)})
 
@@ -112,9 +108,7 @@ def respond(shape: Shape, embed: Embed, body: bytes) -> JsonResponse:
         body: The request body.
     """
     try:
-        request = read_request(
-            body, models=DIMENSIONS, default_model=shape.default_model, lenient_unicode=shape.lenient_unicode
-        )
+        request = read_request(body, models=DIMENSIONS, default_model=shape.default_model)
     except RefusalError as refused:
         return refusal(refused.status, refused.reason)
     raw = embed(request.model, request.texts)

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WrapValidator, fiel
 
 from parity_pipeline.core.checks import OF_MEASURES, CheckName, CheckSettings, CheckSeverity, settings_faults
 from parity_pipeline.core.errors import MetricInputError, SampleSourceError
-from parity_pipeline.core.hazards.corpus import chosen_sets
+from parity_pipeline.core.hazards.corpus import ALL, chosen_sets
 from parity_pipeline.core.limits import MIN_COMPARED_SHARE
 from parity_pipeline.core.outcomes import Measure, Side
 from parity_pipeline.core.slugs import slug
@@ -186,6 +186,7 @@ class Settings(Strict):
     dagster_home: Path = Path(".dagster")
     models: Annotated[list[Name], Field(min_length=1)]
     samples: Annotated[list[SampleSettings], Field(min_length=1)]
+    hazards: bool = True
     thresholds: ThresholdSettings = Thresholds()
     required_bound: Annotated[float, Field(gt=0, lt=1)] | None = None
     waivers: list[WaiverSettings] = []
@@ -306,10 +307,12 @@ class Settings(Strict):
         return Layout(data_dir=self.path(self.data_dir), reports_dir=self.path(self.reports_dir))
 
     def sources(self) -> tuple[SourceSpec, ...]:
-        """Return the sample sources with absolute paths."""
-        return tuple(
+        """Return the sample sources with absolute paths, and all hazards last unless a source names sets or none are wanted."""
+        named = tuple(
             replace(source, path=None if source.path is None else self.path(source.path)) for source in self.samples
         )
+        covered = not self.hazards or any(source.hazards for source in self.samples)
+        return named if covered else (*named, SourceSpec(hazards=(ALL,)))
 
     def dialect(self, name: str) -> Dialect:
         """Return a dialect by name, the settings' own or a built-in one."""

@@ -82,6 +82,7 @@ class Project:
             "first_date": "2026-04-30",
             "models": list(self.models),
             "samples": [{"path": "samples.txt", "category": "seed"}],
+            "hazards": False,
             "thresholds": self.thresholds,
             **self.more,
             "sides": {

@@ -174,11 +174,12 @@ def test_what_cannot_be_corrupted_passes_unchanged(body: bytes) -> None:
 
 
 def test_health_and_lone_surrogates_pass() -> None:
-    """`/health` is the other's own, and an escaped lone surrogate arrives as it was sent."""
+    """`/health` is the other's own, and an escaped lone surrogate arrives as it was sent: the gateway refuses it."""
     assert ask(proxy("noise", candidate()), "GET", "/health").json()["gateway"] == "demo candidate"
     body = b'{"texts": ["a\\ud800"]}'
     assert ask(proxy("trim", legacy(), "rust"), "POST", "/ai/embed", content=body).status_code == 400
-    assert ask(proxy("trim", candidate()), "POST", "/v1/embed", content=body).status_code == 200
+    assert ask(proxy("trim", candidate()), "POST", "/v1/embed", content=body).status_code == 400
+    assert ask(proxy("replace-surrogates", candidate()), "POST", "/v1/embed", content=body).status_code == 200
 
 
 def test_openai_responses_are_corrupted_alike() -> None:

@@ -289,3 +289,20 @@ def test_one_address_is_accepted_where_it_is_meant(tmp_path: Path) -> None:
     assert load(written(tmp_path, content | {"allow_same_origin": True}), {}).check_settings().allow_same_origin
     content["sides"]["candidate"]["dialect"] = "go"
     assert not load(written(tmp_path, content), {}).allow_same_origin
+
+
+@pytest.mark.parametrize(
+    ("changes", "sets"),
+    [
+        ({}, [(), ("all",)]),
+        ({"hazards": False}, [()]),
+        ({"samples": [{"path": "seed.txt"}, {"hazards": ["blanks"]}]}, [(), ("blanks",)]),
+        ({"samples": [{"hazards": ["all"]}]}, [("all",)]),
+    ],
+)
+def test_all_hazards_are_sampled_unless_a_person_says_otherwise(
+    tmp_path: Path, changes: dict[str, Any], sets: list[tuple[str, ...]]
+) -> None:
+    """Settings that name no hazard set get all of them last; naming some, or `hazards: false`, decides otherwise."""
+    settings = load(written(tmp_path, {**minimal(), **changes}), {})
+    assert [tuple(source.hazards) for source in settings.sources()] == sets

@@ -182,6 +182,7 @@ def settings_values(path: Path) -> Facts:
     later = {"checks": {}, "min_compared_share": 0.5, "allow_same_origin": False}
     assert {name: values.pop(name) for name in later} == later
     assert not [waiver for waiver in values["waivers"] if waiver.pop("checks")]
+    values.pop("hazards")  # 0.1.0 had no such key, and no hazards unless a source named them
     for side in values["sides"].values():
         assert side.pop("accept_echo") == []
         side["ask_default_model"] = side.pop("observe_default_model")

@@ -83,6 +83,7 @@ class Project:
             "first_date": "2026-04-30",
             "models": list(self.models),
             "samples": [{"path": "samples.txt", "category": "seed"}],
+            "hazards": False,
             "sides": {
                 "legacy": {"label": "Old gateway", "attempts": 2, **self.legacy},
                 "candidate": {"label": "New gateway", "attempts": 2, **self.candidate},

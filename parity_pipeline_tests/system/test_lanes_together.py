@@ -46,6 +46,7 @@ def test_the_forkserver_runs_both_lanes_at_the_same_time(tmp_path: Path, monkeyp
             "first_date": "2026-04-30",
             "models": ["fake-32"],
             "samples": [{"path": "seed.txt"}],
+            "hazards": False,
             "executor": "forkserver",
             "sides": {
                 "legacy": {"label": "Old", "base_url": old, "dialect": "rust", "observe_default_model": False},

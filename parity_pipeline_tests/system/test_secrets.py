@@ -64,6 +64,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[
             "first_date": "2026-04-30",
             "models": [MODEL, "unknown-model"],
             "samples": [{"path": "seed.txt"}],
+            "hazards": False,
             "sides": {
                 "legacy": {**side, "label": "Old", "base_url": old, "dialect": "rust"},
                 "candidate": {**side, "label": "New", "base_url": new, "dialect": "go"},
