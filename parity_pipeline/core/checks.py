@@ -133,7 +133,7 @@ DESCRIPTIONS: Final[Mapping[CheckName, str]] = {
     CheckName.REFUSED_BY_CANDIDATE: "The candidate refuses no text that the legacy side returns a vector for.",
     CheckName.REFUSED_BY_LEGACY: "The legacy side refuses no text that the candidate returns a vector for.",
     CheckName.WITHIN_NOISE: "No sample is below the threshold by what the legacy side's own noise explains.",
-    CheckName.CONFIRMATION: "Differences that did not persist leave neither side in doubt.",
+    CheckName.CONFIRMATION: "Differences that did not persist leave both sides reliable.",
     CheckName.DISCRIMINATION: "A wrong row would not have reached the threshold.",
     CheckName.MISSING: "Every sample has a usable response, or a definite refusal, from both sides.",
     CheckName.NOT_A_NUMBER_ON_BOTH: "No sample holds NaN or infinity on both sides.",

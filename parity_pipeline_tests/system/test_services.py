@@ -53,7 +53,7 @@ def test_up_run_down(folder: Path) -> None:
         assert is_healthy(f"{url}/health")
         gone = project.parity("status")
     assert gone.code == 2
-    assert "demo-candidate: does not answer, not running; `parity up` starts it" in gone.out
+    assert "demo-candidate: not healthy, not running; `parity up` starts it" in gone.out
 
 
 def test_a_run_brings_its_services_and_takes_them_down(folder: Path) -> None:
