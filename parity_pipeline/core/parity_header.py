@@ -26,6 +26,8 @@ class ParityHeader:
         counts: Samples of each outcome that occurs.
         worst_cosine: Smallest cosine; None where none was measured.
         worst_sample: Id of that sample, the first one in the set.
+        drawn_as: Of each sample, by its id, how often it was drawn under each category; only those drawn under another
+            category than their own.
     """
 
     sample_set: SampleSetIdentity
@@ -34,6 +36,7 @@ class ParityHeader:
     counts: Mapping[Outcome, int]
     worst_cosine: float | None
     worst_sample: str | None
+    drawn_as: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
 
     @property
     def compared(self) -> int:
@@ -59,7 +62,11 @@ class ComparisonSummary:
             self.worst_cosine, self.worst_sample = float(rows.cosine[at]), rows.ids[at]
 
     def header(
-        self, sample_set: SampleSetIdentity, sides: tuple[Provenance, Provenance], pairing_faults: tuple[str, ...]
+        self,
+        sample_set: SampleSetIdentity,
+        sides: tuple[Provenance, Provenance],
+        pairing_faults: tuple[str, ...],
+        drawn_as: Mapping[str, Mapping[str, int]] | None = None,
     ) -> ParityHeader:
         """Return the header of a file that holds the rows taken in."""
         return ParityHeader(
@@ -69,4 +76,5 @@ class ComparisonSummary:
             counts=dict(sorted(self.counts.items())),
             worst_cosine=self.worst_cosine,
             worst_sample=self.worst_sample,
+            drawn_as=drawn_as or {},
         )

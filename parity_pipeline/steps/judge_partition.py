@@ -54,7 +54,7 @@ def judge_stored(run: RunContext, day: str, model: str) -> Verdict:
     header = parity.header
     waivers = account_for(run.waivers, model=model, day=date.fromisoformat(day), today=run.now().date())
     stability = stored_repeatability(run, header, day, model)
-    tally = Tally(run.thresholds, floors=stability.floors, waivers=waivers)
+    tally = Tally(run.thresholds, floors=stability.floors, waivers=waivers, drawn_as=header.drawn_as)
     for rows in parity.blocks():
         tally.add(rows)
     return build_verdict(

@@ -44,6 +44,6 @@ def pair_lanes(run: RunContext, day: str, model: str) -> ParityHeader:
             duplicates_dropped=drawn.duplicates_dropped,
             sources=drawn.sources,
         )
-        header = summary.header(identity, sides, faults)
+        header = summary.header(identity, sides, faults, drawn.drawn_as)
         writer.finish(header)
     return header

@@ -168,6 +168,16 @@ def diagnosis_file(value: Json) -> Json:
     return {**value, "schema": 2, "diagnosis": _diagnosis(found, looked_at=0)}
 
 
+def sample_set_header(value: Json) -> Json:
+    """Return the header of a sample set of version 2, in which a text that was also picked by hand was not drawn."""
+    return {"drawn_as": {}, **value}
+
+
+def parity_header_3(value: Json) -> Json:
+    """Return the header of a parity file of version 3, whose draws all counted for the sample's own category."""
+    return {"drawn_as": {}, **value}
+
+
 def parity_header(value: Json) -> Json:
     """Return the header of a parity file of version 2 without grades: they depend on thresholds, and are made anew."""
     grades = (Outcome.MATCH, Outcome.MISMATCH)
@@ -176,4 +186,4 @@ def parity_header(value: Json) -> Json:
         counts[Outcome.COMPARED] = compared
     kept = ("sample_set", "pairing_faults", "worst_cosine", "worst_sample")
     sides = [provenance(side) for side in value["sides"]]
-    return {name: value[name] for name in kept} | {"counts": counts, "sides": sides}
+    return {name: value[name] for name in kept} | {"counts": counts, "sides": sides, "drawn_as": {}}
