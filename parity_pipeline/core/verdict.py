@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from parity_pipeline.core.confidence import ShareBound
+from parity_pipeline.core.confidence_sequence import PooledBound
 from parity_pipeline.core.diagnosis.records import Diagnosis
 from parity_pipeline.core.hazards.coverage import CaseCoverage
 from parity_pipeline.core.noise_floor import NoiseFloor, NoiseFloors
@@ -127,8 +128,10 @@ class RandomDraws:
         texts: Samples that came from a random draw.
         draws: How often they were drawn.
         by_category: Random draws of each outcome that are not 0, per category.
-        bounds: What they prove: of all together first (category None), then of each category.
+        bounds: What they prove: of all together first (category None), then of each category, these simultaneously.
         required_bound: Share of inputs that at most may fail; None where no proof was asked for.
+        draws_hash: The same where the same texts were drawn as often, 16 hex digits; "" where none was drawn, and in
+            verdicts of earlier versions.
     """
 
     texts: int
@@ -136,6 +139,7 @@ class RandomDraws:
     by_category: Mapping[str, OutcomeCounts]
     bounds: tuple[ShareBound, ...]
     required_bound: float | None
+    draws_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +183,8 @@ class Verdict:
         drift: The wire drift of the two sides.
         rows: The rows of the report's table; empty in the ledger.
         package_version: Version that judged.
+        pooled: What the random samples of this and earlier dates prove together; None where there is one date alone,
+            and in verdicts of earlier versions.
         schema: `SCHEMA_VERSION`.
     """
 
@@ -201,6 +207,7 @@ class Verdict:
     drift: tuple[DriftRow, ...]
     rows: tuple[JudgedRow, ...]
     package_version: str
+    pooled: PooledBound | None = None
     schema: Literal[3] = SCHEMA_VERSION
 
     @property

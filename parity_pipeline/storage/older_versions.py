@@ -30,6 +30,12 @@ _SINCE_2: Final[Mapping[str, Any]] = {
 }
 """Fields that verdicts of schema 1 do not have."""
 
+_SINCE_0_2: Final[Json] = {"pooled": None}
+"""Fields that early verdicts of schema 3 do not have; a reader that does not know them loses one sentence."""
+
+_RANDOM_SINCE_0_2: Final[Json] = {"draws_hash": ""}
+"""The same of what the random samples prove."""
+
 _ROW_SINCE_2: Final[Mapping[str, Any]] = {"drawn": 0, "waiver": None, "within_noise": False}
 
 _PROVENANCE_SINCE_1: Final[Mapping[str, Any]] = {
@@ -58,7 +64,7 @@ _KNOWN: Final = {
 
 
 def verdict(value: Json) -> Json:
-    """Return a verdict of schema 1 or 2 as one of schema 3; one of schema 3 as it is.
+    """Return a verdict of schema 1 or 2, or an early one of schema 3, as one of this version.
 
     Raises:
         ValueError: Another schema, or fields that verdicts of that schema do not have.
@@ -68,7 +74,8 @@ def verdict(value: Json) -> Json:
         msg = f"schema {schema!r}, this parity_pipeline reads 1 to {SCHEMA_VERSION}"
         raise ValueError(msg)
     if schema == SCHEMA_VERSION:
-        return value
+        random = {"random": {**_RANDOM_SINCE_0_2, **value["random"]}} if "random" in value else {}
+        return {**_SINCE_0_2, **value, **random}
     if odd := set(value) ^ (_KNOWN if schema == 1 else _KNOWN | set(_SINCE_2)):
         msg = f"missing or unknown fields: {', '.join(sorted(map(repr, odd)))}"
         raise ValueError(msg)
@@ -94,7 +101,9 @@ def verdict(value: Json) -> Json:
             # The sentence is made anew from the numbers.
             "bounds": [{name: one[name] for name in one if name != "sentence"} for one in old["confidence"]],
             "required_bound": old["required_bound"],
+            **_RANDOM_SINCE_0_2,
         },
+        **_SINCE_0_2,
         **{side.value: _side(old, side.value) for side in Side},
         "diagnosis": _diagnosis(old["diagnosis"], looked_at=old["samples"]),
         "coverage": {name: old["coverage"][name] for name in ("exercised", "missing")} if old["coverage"] else None,
