@@ -15,8 +15,8 @@ def pool_dates(verdict: Verdict, entries: Iterable[LedgerEntry]) -> PooledBound 
     """Return what the random samples of a verdict's date and of the dates before it prove together.
 
     Dates are gone through backwards, from the verdict's own to the first one on which another deployment of the
-    candidate answered, or on which other limits were judged. Passed over are dates without random samples, dates on
-    which the candidate answered nothing, and dates with the very samples of a later one, which show nothing new.
+    candidate responded, or on which other limits were judged. Passed over are dates without random samples, dates on
+    which the candidate returned no vector, and dates with the very samples of a later one, which show nothing new.
 
     Args:
         verdict: The verdict on the last date; it stands for its date whatever the entries say.

@@ -1,7 +1,7 @@
 import dataclasses
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -100,11 +100,11 @@ def _fields(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return []
 
 
-_SINCE_0_2 = {("pooled",): None, ("random", "draws_hash"): ""}
+_SINCE_0_2: Mapping[tuple[str, ...], str | None] = {("pooled",): None, ("random", "draws_hash"): ""}
 """Fields that the first verdicts of schema 3 do not have, and what they are read as."""
 
 
-@pytest.mark.parametrize("path", _SINCE_0_2, ids=lambda path: ".".join(path))
+@pytest.mark.parametrize("path", _SINCE_0_2, ids=".".join)
 def test_a_verdict_without_the_pooled_dates_is_read(tmp_path: Path, path: tuple[str, ...]) -> None:
     """A verdict of schema 3 from before dates were pooled comes back whole, and claims nothing of other dates."""
 
