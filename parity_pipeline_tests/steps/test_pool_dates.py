@@ -21,14 +21,9 @@ def day_of(number: int) -> str:
 def judged(number: int, *, texts: int = 100, failing: int = 0, drawn: int = 1, tag: str = "", **more: Any) -> Verdict:
     """Return the verdict on a day whose random samples are its own, or those of the days with the same tag."""
     tag = tag or day_of(number)
-    rows = [
-        Row(
-            text=f"{tag} {place}",
-            drawn=drawn,
-            **({"outcome": Outcome.MISMATCH, "cosine": 0.5} if place < failing else {}),
-        )
-        for place in range(texts)
-    ]
+    match = Row(text="", drawn=drawn)
+    mismatch = replace(match, outcome=Outcome.MISMATCH, cosine=0.5)
+    rows = [replace(mismatch if place < failing else match, text=f"{tag} {place}") for place in range(texts)]
     verdict = verdict_of(rows, date=day_of(number), **more)
     return replace(verdict, sample_set=replace(verdict.sample_set, hash=(tag.encode().hex() * 8)[:64]))
 
@@ -59,7 +54,7 @@ def test_thirty_nights_of_a_hundred_texts_say_what_three_thousand_do() -> None:
     assert found == PooledBound(
         dates=30, texts=3000, failures=0, bound=anytime_upper_bound(0, 3000), since=day_of(1), repeated=False
     )
-    assert found.bound < 0.0013
+    assert anytime_upper_bound(0, 3000) < 0.0013
 
 
 def test_failures_of_earlier_dates_are_not_forgotten() -> None:
