@@ -92,7 +92,7 @@ def clean_needed(bound: float, confidence: float = CONFIDENCE_LEVEL, *, failures
 class ShareBound:
     """What the random samples of one category, or of all, allow to be said of the inputs they were drawn from.
 
-    A trial is one random draw whose text at least one side answered. It is clean where the outcome is a match; a
+    A trial is one random draw, unless both sides refused its text. It is clean where the outcome is a match; a
     difference, a waived one and one without evidence are not, since each of them may be an input that fails.
 
     Attributes:
@@ -164,13 +164,13 @@ class ShareBound:
         clean = self.trials - self.failures
         share = f"at most {percent(self.bound)} of such inputs may fail{IF_REPEATABLE if repeated else ''}"
         sure = sure or f"at {percent(self.confidence)} confidence"
-        told = f"{clean:,} of {self.trials:,} random samples are clean: {share}, {sure}"
+        words = f"{clean:,} of {self.trials:,} random samples are clean: {share}, {sure}"
         if self.waived:
-            told += f"; without the {self.waived:,} waived ones at most {percent(self.unwaived_bound)}"
+            words += f"; without the {self.waived:,} waived ones at most {percent(self.unwaived_bound)}"
         more = self.needed(goal)
         if not more:
-            return told
-        return f"{told}; {more:,} more clean samples ({self.trials + more:,} in all) would make it {percent(goal)}"
+            return words
+        return f"{words}; {more:,} more clean samples ({self.trials + more:,} in all) would make it {percent(goal)}"
 
 
 def each_of(several: int, confidence: float = CONFIDENCE_LEVEL) -> float:

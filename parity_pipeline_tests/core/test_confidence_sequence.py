@@ -103,7 +103,7 @@ def test_several_bounds_share_the_risk() -> None:
 
 
 def held_often(row: Row) -> bool:
-    """Tell whether the bound held in 95 % of the runs, less three standard deviations of the simulation."""
+    """Return whether the bound held in 95 % of the runs, less three standard deviations of the simulation."""
     return row.share >= CONFIDENCE_LEVEL - 3 * math.sqrt(CONFIDENCE_LEVEL * (1 - CONFIDENCE_LEVEL) / row.runs)
 
 

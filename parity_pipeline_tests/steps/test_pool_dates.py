@@ -72,7 +72,7 @@ def test_failures_of_earlier_dates_are_not_forgotten() -> None:
     ],
     ids=lambda changes: next(iter(changes)),
 )
-def test_a_change_of_deployment_starts_anew(changes: dict[str, Any]) -> None:
+def test_a_change_of_deployment_starts_again(changes: dict[str, Any]) -> None:
     """Dates before the last change say nothing about the candidate of now, even if the old one comes back."""
     old = [judged(1), with_provenance(judged(2), Side.CANDIDATE, **changes)]
     assert pooled(*old, judged(3)) is None
@@ -87,7 +87,7 @@ def test_the_number_of_rows_that_name_a_model_is_no_change() -> None:
     assert counted(pooled(other, judged(2))) == (2, 200, 0, day_of(1))
 
 
-def test_other_limits_start_anew() -> None:
+def test_other_limits_start_again() -> None:
     """What matched under a looser threshold is not evidence for a stricter one."""
     assert pooled(judged(1, thresholds=Thresholds(cosine=0.9)), judged(2)) is None
 

@@ -79,12 +79,12 @@ def _bounds(verdict: Verdict, bounds: Sequence[ShareBound]) -> list[Sentence]:
     goal, repeated = _goal(verdict), verdict.random.draws > verdict.random.texts
     overall = [bound for bound in bounds if bound.category is None]
     single = [bound for bound in bounds if bound.category is not None]
-    told = [f": {bound.sentence(goal, repeated=repeated)}." for bound in overall]
+    clauses = [f": {bound.sentence(goal, repeated=repeated)}." for bound in overall]
     if overall and len(single) == 1 and single[0].confidence == overall[0].confidence:
-        return [("Random draws, all of the category ", Verbatim(str(single[0].category)), told[0])]
+        return [("Random draws, all of the category ", Verbatim(str(single[0].category)), clauses[0])]
     sure = _of_categories(verdict)
     return [
-        *(("Random draws, all categories", clause) for clause in told),
+        *(("Random draws, all categories", clause) for clause in clauses),
         *(
             ("Category ", Verbatim(str(one.category)), f": {one.sentence(goal, sure=sure, repeated=repeated)}.")
             for one in single
