@@ -18,6 +18,10 @@ _DIGITS: Final = 3
 """Significant digits of a printed share; the last one is rounded up, so that no sentence promises too much."""
 
 
+IF_REPEATABLE: Final = ", if results are repeatable"
+"""What a statement depends on where a text was drawn more often than it was requested: one result stands for several."""
+
+
 def upper_bound(failures: int, trials: int, confidence: float = CONFIDENCE_LEVEL) -> float:
     """Return the one-sided Clopper-Pearson upper bound on a share: the largest one that the trials do not rule out.
 
@@ -88,7 +92,7 @@ def clean_needed(bound: float, confidence: float = CONFIDENCE_LEVEL, *, failures
 class ShareBound:
     """What the random samples of one category, or of all, allow to be said of the inputs they were drawn from.
 
-    A trial is one random draw whose text is not refused by both sides. It is clean where the outcome is a match; a
+    A trial is one random draw, unless both sides refused its text. It is clean where the outcome is a match; a
     difference, a waived one and one without evidence are not, since each of them may be an input that fails.
 
     Attributes:
@@ -96,7 +100,8 @@ class ShareBound:
         trials: Random draws that count.
         failures: Those of them that are not clean.
         waived: Those of the failures that a waiver covers.
-        confidence: In (0, 1), of this bound alone and not of several at once.
+        confidence: In (0, 1), of this bound alone. Those of the categories are so high that all of them together hold
+            at the usual confidence, `each_of`.
         bound: Largest share of such inputs that may fail.
         unwaived_bound: Largest share of such inputs that may fail without a waiver.
     """
@@ -141,10 +146,15 @@ class ShareBound:
         """Return how many more clean random samples bring the share that fails without a waiver down to `bound`."""
         return clean_needed(bound, self.confidence, failures=self.failures - self.waived, trials=self.trials)
 
-    def sentence(self, goal: float = BOUND_GOAL) -> str:
+    def sentence(self, goal: float = BOUND_GOAL, *, sure: str = "", repeated: bool = False) -> str:
         """Say what is known, and how many more clean samples would bring the bound down to `goal`.
 
         Categories are foreign text and not named in here.
+
+        Args:
+            goal: Share of inputs, in (0, 1).
+            sure: How sure it is; "" for this bound's own confidence.
+            repeated: Whether a text was drawn more often than it was requested.
 
         >>> ShareBound.of(None, {Outcome.MATCH: 5}).sentence()
         '5 of 5 random samples are clean: at most 45.1 % of such inputs may fail, at 95 % confidence; 2,990 more clean samples (2,995 in all) would make it 0.1 %'
@@ -152,15 +162,27 @@ class ShareBound:
         if not self.trials:
             return "no random sample was compared, so nothing is known about other inputs"
         clean = self.trials - self.failures
-        sure = f"at {percent(self.confidence)} confidence"
-        share = f"at most {percent(self.bound)} of such inputs may fail"
-        sentence = f"{clean:,} of {self.trials:,} random samples are clean: {share}, {sure}"
+        share = f"at most {percent(self.bound)} of such inputs may fail{IF_REPEATABLE if repeated else ''}"
+        sure = sure or f"at {percent(self.confidence)} confidence"
+        words = f"{clean:,} of {self.trials:,} random samples are clean: {share}, {sure}"
         if self.waived:
-            sentence += f"; without the {self.waived:,} waived ones at most {percent(self.unwaived_bound)}"
+            words += f"; without the {self.waived:,} waived ones at most {percent(self.unwaived_bound)}"
         more = self.needed(goal)
         if not more:
-            return sentence
-        return f"{sentence}; {more:,} more clean samples ({self.trials + more:,} in all) would make it {percent(goal)}"
+            return words
+        return f"{words}; {more:,} more clean samples ({self.trials + more:,} in all) would make it {percent(goal)}"
+
+
+def each_of(several: int, confidence: float = CONFIDENCE_LEVEL) -> float:
+    """Return the confidence of each of several bounds with which all of them hold at once at `confidence`.
+
+    Source: the inequality of Bonferroni, as used by Dunn, "Multiple comparisons among means", Journal of the American
+    Statistical Association 56 (1961). It asks nothing of how the bounds depend on each other.
+
+    >>> round(each_of(5), 6), each_of(1)
+    (0.99, 0.95)
+    """
+    return confidence if several <= 1 else 1.0 - (1.0 - confidence) / several
 
 
 def percent(share: float) -> str:

@@ -28,6 +28,8 @@ class ParityHeader:
         worst_cosine: Smallest cosine; None where none was measured.
         worst_sample: Id of that sample, the first one in the set.
         background: Cosines of different texts across the sides; None where it was not looked at.
+        drawn_as: Of each sample, by its id, how often it was drawn under each category; only those drawn under another
+            category than their own.
     """
 
     sample_set: SampleSetIdentity
@@ -37,6 +39,7 @@ class ParityHeader:
     worst_cosine: float | None
     worst_sample: str | None
     background: Background | None = None
+    drawn_as: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
 
     @property
     def compared(self) -> int:
@@ -67,6 +70,7 @@ class ComparisonSummary:
         sides: tuple[Provenance, Provenance],
         pairing_faults: tuple[str, ...],
         background: Background | None = None,
+        drawn_as: Mapping[str, Mapping[str, int]] | None = None,
     ) -> ParityHeader:
         """Return the header of a file that holds the rows taken in."""
         return ParityHeader(
@@ -77,4 +81,5 @@ class ComparisonSummary:
             worst_cosine=self.worst_cosine,
             worst_sample=self.worst_sample,
             background=background,
+            drawn_as=drawn_as or {},
         )

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from parity_pipeline.core.checks import Check, CheckName, CheckSeverity, of_measure
-from parity_pipeline.core.confidence import ShareBound, percent
+from parity_pipeline.core.confidence import ShareBound, each_of, percent
 from parity_pipeline.core.confirmation import unconfirmed_reasons
 from parity_pipeline.core.discrimination import Background, background_words, discrimination_reason
 from parity_pipeline.core.limits import CONFIDENCE_LEVEL
@@ -246,14 +246,18 @@ def waived_samples(tally: Tally) -> list[str]:
 
 
 def share_bounds(tally: Tally, confidence: float = CONFIDENCE_LEVEL) -> tuple[ShareBound, ...]:
-    """Return what the random samples prove: of all together first, then of each category that has any."""
+    """Return what the random samples prove: of all together first, then of each category that has any.
+
+    The bounds of the categories hold together at `confidence`, each of them at the higher one that this takes.
+    """
+    each = each_of(len(tally.drawn), confidence)
     every: Counter[Outcome] = Counter()
     for counts in tally.drawn.values():
         every.update(counts)
     return (
         ShareBound.of(None, every, tally.drawn_waived.total(), confidence),
         *(
-            ShareBound.of(category, counts, tally.drawn_waived[category], confidence)
+            ShareBound.of(category, counts, tally.drawn_waived[category], each)
             for category, counts in sorted(tally.drawn.items())
         ),
     )

@@ -5,13 +5,15 @@ Here belong ids, hashes, dropping of duplicates and seeded drawing, all as strea
 
 import hashlib
 import random
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, TypeAlias
 
 ID_HEX_DIGITS: Final = 16
 """Hex digits of a sample id: 64 bits of SHA-256, so that a million texts collide with probability below 3e-8."""
+
+_Times: TypeAlias = tuple[tuple[str, int], ...]
+"""Categories that a text was drawn under, and how often under each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +24,16 @@ class Sample:
         text: The text exactly as it is sent; may be empty.
         category: What kind of text it is, such as `seed` or `traffic`.
         source: Where it came from, as `file:line`.
-        drawn: How often a random draw from its source gave this text; 0 where a person picked it. A text that is half
-            of the traffic is drawn often, and a statement about the traffic has to count it as often.
+        drawn: How often the random draws of all sources gave this text; 0 where it was only picked by hand. A text that
+            is half of the traffic is drawn often, and a statement about the traffic has to count it as often.
+        drawn_as: How often it was drawn under each category; empty where that is its own category alone.
     """
 
     text: str
     category: str
     source: str
     drawn: int = 0
+    drawn_as: Mapping[str, int] = field(default_factory=dict[str, int])
 
     @property
     def id(self) -> str:
@@ -86,7 +90,7 @@ def unique(samples: Iterable[Sample], dropped: DropCount) -> Iterator[Sample]:
     """
     seen: set[bytes] = set()
     for sample in samples:
-        key = hashlib.blake2b(sample.text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        key = _key(sample.text)
         if key in seen:
             dropped.duplicates += 1
             continue
@@ -113,11 +117,42 @@ def draw(samples: Iterable[Sample], size: int, seed: str) -> list[Sample]:
     return [sample for _, sample in sorted(reservoir, key=lambda entry: entry[0])]
 
 
-def as_drawn(samples: Sequence[Sample]) -> Iterator[Sample]:
-    """Yield the samples of one random draw, each marked with how often the draw gave its text."""
-    times = Counter(sample.text for sample in samples)
-    for sample in samples:
-        yield replace(sample, drawn=times[sample.text])
+@dataclass(slots=True)
+class DrawCounts:
+    """How often the random draws of all sources gave each text, and under which categories.
+
+    All draws have to be counted before the first sample is marked: `unique` keeps the first sample of a text, which
+    may come from a hand-picked list. Were its draws lost, picking a text would remove it from every statement about
+    the traffic. Keeps a digest of 16 bytes per distinct drawn text, which takes some 100 bytes in a `dict`, not the text.
+    """
+
+    _times: dict[bytes, _Times] = field(default_factory=dict[bytes, _Times])
+    _shared: dict[_Times, _Times] = field(default_factory=dict[_Times, _Times])
+
+    def add(self, samples: Iterable[Sample]) -> None:
+        """Count the samples of one draw, each as drawn once."""
+        for sample in samples:
+            key = _key(sample.text)
+            times = dict(self._times.get(key, ()))
+            times[sample.category] = times.get(sample.category, 0) + 1
+            counted = tuple(times.items())
+            # Most texts are drawn once, so their counts are one and the same object.
+            self._times[key] = self._shared.setdefault(counted, counted)
+
+    def mark(self, samples: Iterable[Sample]) -> Iterator[Sample]:
+        """Yield the samples of any source, each with how often its text was drawn; those never drawn as they are."""
+        for sample in samples:
+            times = dict(self._times.get(_key(sample.text), ())) if self._times else {}
+            if not times:
+                yield sample
+                continue
+            elsewhere = times if set(times) != {sample.category} else {}
+            yield replace(sample, drawn=sum(times.values()), drawn_as=elsewhere)
+
+
+def _key(text: str) -> bytes:
+    """Return 16 bytes that stand for a text."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def corpus_faults(*, stated: int, stated_hash: str, found: SetHash, blank: int) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from parity_pipeline.core.limits import NEAR_UNIT, UNIT_NORM_TOLERANCE
 from parity_pipeline.core.metrics import Float64
 from parity_pipeline.core.noise_floor import NoiseFloors
 from parity_pipeline.core.outcomes import GRADED, Measure, Outcome, Severity, Side
+from parity_pipeline.core.samples import sample_id
 from parity_pipeline.core.thresholds import Thresholds, beyond, grade, values_of
 from parity_pipeline.core.waivers import WaiverAccount
 from parity_pipeline.core.wire_drift import NormRange
@@ -182,9 +183,11 @@ class Tally:
             requested where none persists; without those that a waiver or noise takes.
         not_requested: Those of them that were not requested again.
         by_category: The counts per category.
-        drawn: Random draws of each outcome per category; a text counts as often as it was drawn.
+        drawn_as: Of each sample, by its id, its draws per category where these are not all of its own category.
+        drawn: Random draws of each outcome per category drawn from; a text counts as often as it was drawn.
         drawn_waived: Those that a waiver took, per category.
         drawn_texts: Samples that came from a random draw.
+        draws_hash: Sum of the ids of all draws modulo 2**64, the same for the same draws in any order.
         measures: Running result of each measure that has a limit.
         identical: Compared samples whose two vectors are equal as float32.
         cosine_sum: Sum of all cosines, for the mean; the same to the last bit however the set was cut into blocks.
@@ -196,6 +199,7 @@ class Tally:
     floors: NoiseFloors = field(default_factory=NoiseFloors)
     waivers: WaiverAccount = field(default_factory=WaiverAccount)
     confirmation: Confirmation | None = None
+    drawn_as: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
     counts: Counter[Outcome] = field(default_factory=Counter[Outcome])
     mutual: Counter[Outcome] = field(default_factory=Counter[Outcome])
     waived: Counter[Outcome] = field(default_factory=Counter[Outcome])
@@ -208,6 +212,7 @@ class Tally:
     drawn: dict[str, Counter[Outcome]] = field(default_factory=dict[str, Counter[Outcome]])
     drawn_waived: Counter[str] = field(default_factory=Counter[str])
     drawn_texts: int = 0
+    draws_hash: int = 0
     measures: dict[Measure, MeasureTally] = field(default_factory=dict[Measure, MeasureTally])
     identical: int = 0
     cosine_sum: float = 0.0
@@ -301,9 +306,15 @@ class Tally:
             self.unconfirmed[outcome] += 1
             self.not_requested += int(unconfirmed == NOT_REQUESTED)
         if drawn:
-            self.drawn.setdefault(category, Counter())[outcome] += drawn
-            self.drawn_texts += 1
-            self.drawn_waived[category] += drawn if waiver is not None else 0
+            self._count_draws(rows.ids[index], {category: drawn}, outcome, waived=waiver is not None)
+
+    def _count_draws(self, identity: str, own: Mapping[str, int], outcome: Outcome, *, waived: bool) -> None:
+        """Take in the draws of one sample, each under the category that it was drawn from."""
+        self.drawn_texts += 1
+        self.draws_hash = (self.draws_hash + sum(own.values()) * int(sample_id(identity), 16)) % 2**64
+        for category, times in self.drawn_as.get(identity, own).items():
+            self.drawn.setdefault(category, Counter())[outcome] += times
+            self.drawn_waived[category] += times if waived else 0
 
     def _measure(self, rows: ComparedRows) -> None:
         measured = np.isfinite(rows.cosine)

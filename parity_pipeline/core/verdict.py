@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from parity_pipeline.core.checks import Check
 from parity_pipeline.core.confidence import ShareBound, percent
+from parity_pipeline.core.confidence_sequence import PooledBound
 from parity_pipeline.core.confirmation import Confirmation
 from parity_pipeline.core.diagnosis.records import Diagnosis
 from parity_pipeline.core.discrimination import Background
@@ -133,8 +134,10 @@ class RandomDraws:
         texts: Samples that came from a random draw.
         draws: How often they were drawn.
         by_category: Random draws of each outcome that are not 0, per category.
-        bounds: What they prove: of all together first (category None), then of each category.
-        required_bound: Share of inputs that at most may fail; None where no proof was required.
+        bounds: What they prove: of all together first (category None), then of each category, these simultaneously.
+        required_bound: Share of inputs that at most may fail; None where no proof is required.
+        draws_hash: The same where the same texts were drawn as often, 16 hex digits; "" where none was drawn, and in
+            verdicts of earlier versions.
     """
 
     texts: int
@@ -142,6 +145,7 @@ class RandomDraws:
     by_category: Mapping[str, OutcomeCounts]
     bounds: tuple[ShareBound, ...]
     required_bound: float | None
+    draws_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +192,8 @@ class Verdict:
         package_version: Version that judged.
         background: Cosines of different texts across the sides; None where they were not looked at.
         confirmation: What requesting failing rows again showed; None where nothing was requested.
+        pooled: What the random samples of this and earlier dates prove together; None where there is one date alone,
+            and in verdicts of earlier versions.
         schema: `SCHEMA_VERSION`.
     """
 
@@ -211,6 +217,7 @@ class Verdict:
     drift: tuple[DriftRow, ...]
     rows: tuple[JudgedRow, ...]
     package_version: str
+    pooled: PooledBound | None = None
     background: Background | None = None
     confirmation: Confirmation | None = None
     schema: Literal[4] = SCHEMA_VERSION

@@ -118,6 +118,7 @@ def build_verdict(
             by_category=_by_category(tally.drawn),
             bounds=share_bounds(tally),
             required_bound=required_bound,
+            draws_hash=f"{tally.draws_hash:016x}" if tally.drawn_texts else "",
         ),
         legacy=legacy,
         candidate=candidate,

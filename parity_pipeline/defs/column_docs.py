@@ -13,7 +13,7 @@ from parity_pipeline.storage.parquet_tables import TableKind
 
 _IDENTITY: Final = "Hash of the text, the same for each date, model and side."
 _ORDINAL: Final = "Place in the sample set, from 0."
-_DRAWN: Final = "How often a random draw took this text; 0 for one that was picked by hand."
+_DRAWN: Final = "How often a random draw took this text; 0 for one that was only picked by hand."
 
 WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "sample set": {

@@ -4,9 +4,11 @@ Here belongs the step between what is stored of a date and model and the core's 
 core's.
 """
 
+from dataclasses import replace
 from datetime import date
 from typing import Final
 
+from parity_pipeline.core.confidence_sequence import PooledBound
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.tally import Tally
 from parity_pipeline.core.verdict import Verdict
@@ -15,6 +17,7 @@ from parity_pipeline.core.waivers import account_for
 from parity_pipeline.steps.confirm_rows import stored_confirmation
 from parity_pipeline.steps.context import RunContext, stored
 from parity_pipeline.steps.measure_repeatability import stored_repeatability
+from parity_pipeline.steps.pool_dates import pool_dates, random_trials
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.evidence_files import read_diagnosis
@@ -39,10 +42,23 @@ def judge_partition(run: RunContext, day: str, model: str, *, run_id: str) -> Ve
         SettingsError: The waivers cannot be used.
     """
     verdict = judge_stored(run, day, model)
+    verdict = replace(verdict, pooled=_pooled(verdict, run))
     with publishing(run.layout.verdict(day, model)) as draft:
         write_verdict(draft, verdict)
     ledger.append(run.layout.ledger, verdict, recorded_at=run.now().isoformat(timespec="seconds"), run_id=run_id)
     return verdict
+
+
+def _pooled(verdict: Verdict, run: RunContext) -> PooledBound | None:
+    """Return what this date and the earlier ones in the ledger prove together."""
+    # A ledger is long and read line by line; most verdicts have no random sample and need none of it.
+    if not random_trials(verdict):
+        return None
+    try:
+        return pool_dates(verdict, ledger.entries(run.layout.ledger))
+    except ArtifactError:
+        # The verdict on this date stands without the others; the summary reads the same ledger and names the damage.
+        return None
 
 
 def judge_stored(run: RunContext, day: str, model: str) -> Verdict:
@@ -57,7 +73,13 @@ def judge_stored(run: RunContext, day: str, model: str) -> Verdict:
     waivers = account_for(run.waivers, model=model, day=date.fromisoformat(day), today=run.now().date())
     stability = stored_repeatability(run, header, day, model)
     confirmation = stored_confirmation(run, header, day, model)
-    tally = Tally(run.thresholds, floors=stability.floors, waivers=waivers, confirmation=confirmation)
+    tally = Tally(
+        run.thresholds,
+        floors=stability.floors,
+        waivers=waivers,
+        confirmation=confirmation,
+        drawn_as=header.drawn_as,
+    )
     for rows in parity.blocks():
         tally.add(rows)
     return build_verdict(

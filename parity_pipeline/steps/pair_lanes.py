@@ -47,6 +47,6 @@ def pair_lanes(run: RunContext, day: str, model: str) -> ParityHeader:
             sources=drawn.sources,
         )
         background = None if faults else different.background(run.thresholds.cosine)
-        header = summary.header(identity, sides, faults, background)
+        header = summary.header(identity, sides, faults, background, drawn.drawn_as)
         writer.finish(header)
     return header

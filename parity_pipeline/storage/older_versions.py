@@ -30,6 +30,12 @@ _SINCE_2: Final[Mapping[str, Any]] = {
 }
 """Fields that verdicts of schema 1 do not have."""
 
+_SINCE_0_2: Final[Json] = {"pooled": None}
+"""Fields that early verdicts of schema 3 do not have; a reader that does not know them loses one sentence."""
+
+_RANDOM_SINCE_0_2: Final[Json] = {"draws_hash": ""}
+"""The same of what the random samples prove."""
+
 _ROW_SINCE_2: Final[Mapping[str, Any]] = {"drawn": 0, "waiver": None, "within_noise": False}
 
 _SINCE_3: Final[Mapping[str, Any]] = {"background": None, "confirmation": None}
@@ -73,7 +79,8 @@ def verdict(value: Json) -> Json:
         msg = f"schema {schema!r}, this parity_pipeline reads 1 to {SCHEMA_VERSION}"
         raise ValueError(msg)
     if schema == SCHEMA_VERSION:
-        return value
+        random = {"random": {**_RANDOM_SINCE_0_2, **value["random"]}} if isinstance(value.get("random"), dict) else {}
+        return {**_SINCE_0_2, **value, **random}
     return _since_3(value if schema == 3 else _since_2(value))
 
 
@@ -85,7 +92,8 @@ def _since_3(value: Json) -> Json:
     sides = {
         side.value: {**value[side.value], "provenance": provenance(value[side.value]["provenance"])} for side in Side
     }
-    return {**value, **sides, "checks": [], "schema": SCHEMA_VERSION}
+    random = {"random": {**_RANDOM_SINCE_0_2, **value["random"]}}
+    return {**_SINCE_0_2, **value, **random, **sides, "checks": [], "schema": SCHEMA_VERSION}
 
 
 def _since_2(value: Json) -> Json:
@@ -120,7 +128,9 @@ def _since_2(value: Json) -> Json:
             # The sentence is made again from the numbers.
             "bounds": [{name: one[name] for name in one if name != "sentence"} for one in old["confidence"]],
             "required_bound": old["required_bound"],
+            **_RANDOM_SINCE_0_2,
         },
+        **_SINCE_0_2,
         **{side.value: _side(old, side.value) for side in Side},
         "diagnosis": _diagnosis(old["diagnosis"], looked_at=old["samples"]),
         "coverage": {name: old["coverage"][name] for name in ("exercised", "missing")} if old["coverage"] else None,
@@ -198,7 +208,12 @@ def diagnosis_file(value: Json) -> Json:
 
 def paired_sides(value: Json) -> Json:
     """Return the header of a parity file of version 3, whose sides knew no declared dimension, as one of version 4."""
-    return {"background": None, **value, "sides": [provenance(side) for side in value["sides"]]}
+    return {"background": None, "drawn_as": {}, **value, "sides": [provenance(side) for side in value["sides"]]}
+
+
+def sample_set_header(value: Json) -> Json:
+    """Return the header of a sample set of version 2, in which a text that was also picked by hand was not drawn."""
+    return {"drawn_as": {}, **value}
 
 
 def parity_header(value: Json) -> Json:
@@ -209,4 +224,5 @@ def parity_header(value: Json) -> Json:
         counts[Outcome.COMPARED] = compared
     kept = ("sample_set", "pairing_faults", "worst_cosine", "worst_sample")
     sides = [provenance(side) for side in value["sides"]]
-    return {name: value[name] for name in kept} | {"counts": counts, "sides": sides, "background": None}
+    empty: Json = {"background": None, "drawn_as": {}}
+    return {name: value[name] for name in kept} | {"counts": counts, "sides": sides} | empty

@@ -54,6 +54,7 @@ KIND: Final = TableKind(
     remedy=_REMEDY,
 )
 
+_GRADED_VERSION: Final = 2
 _OUTCOME: Final = {outcome.value: outcome for outcome in Outcome if outcome not in GRADED}
 _OUTCOME_2: Final = {**_OUTCOME, **dict.fromkeys((outcome.value for outcome in GRADED), Outcome.COMPARED)}
 """Version 2 stored the grade of a compared row, which depends on thresholds that may have changed since."""
@@ -141,7 +142,7 @@ class ParityFile:
 
     def blocks(self, rows: int = 4096) -> Iterator[ComparedRows]:
         """Yield consecutive rows in blocks of `rows`, the last one shorter; nulls of measures come back as NaN."""
-        words = _OUTCOME if self._table.version == KIND.version else _OUTCOME_2
+        words = _OUTCOME_2 if self._table.version == _GRADED_VERSION else _OUTCOME
         for start, table in self._table.blocks(rows):
             plain = {name: table.column(name).to_pylist() for name in ("sample_id", "category", "head", "side")}
             try:

@@ -19,6 +19,7 @@ import pyarrow as pa
 from parity_pipeline.core.errors import ArtifactError, SampleSourceError
 from parity_pipeline.core.fetched_rows import SampleBlock
 from parity_pipeline.core.samples import DropCount, Sample, SetHash, unique
+from parity_pipeline.storage import older_versions
 from parity_pipeline.storage.parquet_tables import (
     Array,
     Batch,
@@ -48,7 +49,9 @@ class SampleSetHeader:
         empty: Samples whose text is empty, 0 or 1.
         longest_characters: Length of the longest text.
         categories: Samples of each category.
-        drawn: Samples that came from a random draw; the others were picked.
+        drawn: Samples that a random draw gave; the others were only picked.
+        drawn_as: Of each drawn sample, by its id, how often it was drawn under each category; only those drawn under
+            another category than their own.
         sources: What the samples were read from.
         package_version: Version of parity_pipeline that wrote the set.
     """
@@ -60,14 +63,16 @@ class SampleSetHeader:
     longest_characters: int
     categories: dict[str, int]
     drawn: int
+    drawn_as: dict[str, dict[str, int]]
     sources: tuple[str, ...]
     package_version: str
 
 
 KIND: Final = TableKind(
     name="sample set",
-    version=2,
+    version=3,
     header=SampleSetHeader,
+    older={2: older_versions.sample_set_header},
     schema=pa.schema(
         [
             pa.field("ordinal", pa.int64(), nullable=False),
@@ -96,6 +101,7 @@ class _Progress:
     digest: SetHash = field(default_factory=SetHash)
     categories: Counter[str] = field(default_factory=Counter[str])
     drawn: int = 0
+    drawn_as: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
     empty: int = 0
     longest: int = 0
     held: list[_Row] = field(default_factory=list["_Row"])
@@ -108,6 +114,8 @@ class _Progress:
         self.digest.add(identity, category)
         self.categories[category] += 1
         self.drawn += sample.drawn > 0
+        if sample.drawn_as:
+            self.drawn_as[identity] = {printable(name): times for name, times in sample.drawn_as.items()}
         self.empty += not sample.text
         self.longest = max(self.longest, len(sample.text))
 
@@ -168,6 +176,7 @@ def write_sample_set(temporary: Path, samples: Iterable[Sample], *, sources: Seq
             longest_characters=seen.longest,
             categories=dict(sorted(seen.categories.items())),
             drawn=seen.drawn,
+            drawn_as=seen.drawn_as,
             sources=tuple(sources),
             package_version=package_version(),
         )

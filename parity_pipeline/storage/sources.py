@@ -4,13 +4,13 @@ Here belong which files a source means for a date, their order, and the draw fro
 means belongs to `source_formats`, the built-in hazard texts to `core.hazards`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from parity_pipeline.core.errors import SampleSourceError
 from parity_pipeline.core.hazards.corpus import CORPUS_VERSION, hazard_samples
-from parity_pipeline.core.samples import Sample, as_drawn, draw
+from parity_pipeline.core.samples import DrawCounts, Sample, draw
 from parity_pipeline.storage.source_formats import FORMAT_OF_SUFFIX, READERS
 
 
@@ -27,7 +27,7 @@ class SourceSpec:
         per_date: `path` holds folders `date=YYYY-MM-DD`, and only that date's is read.
         sample: How many samples to draw at random, duplicates not yet dropped; None for all. The same seed, date and
             files draw the same samples. Only samples of such a draw let a verdict speak for inputs it has not seen, and
-            then for inputs of this source; a text that an earlier source holds too counts as picked there.
+            then for inputs of this source; a text that another source holds too counts as drawn all the same.
         seed: Seed of the draw, beside the date.
         required: Whether a per-date source without a folder for the date is an error; else it gives nothing and
             `absent_sources` names it.
@@ -51,7 +51,7 @@ class SourceSpec:
 
 
 def read_sources(specs: Sequence[SourceSpec], date: str) -> Iterator[Sample]:
-    """Yield the samples of all sources in order, duplicates included, as a stream.
+    """Yield the samples of all sources in order, duplicates included, as a stream; only random draws are held.
 
     A sample's source is `file:line`, the file as seen from the folder that holds the source's path, or that of
     `core.hazards.corpus.hazard_samples`.
@@ -64,19 +64,25 @@ def read_sources(specs: Sequence[SourceSpec], date: str) -> Iterator[Sample]:
         SampleSourceError: A source is missing, empty of files, or unreadable; names file and line. Or a hazard set is
             unknown, or a source has neither or both of path and hazards.
     """
+    # All draws come first: a text counts as drawn wherever it stands, also in an earlier list that someone picked.
+    counts, drawn = DrawCounts(), dict[int, list[Sample]]()
+    for place, spec in enumerate(specs):
+        if spec.sample is not None and not spec.hazards:
+            drawn[place] = draw(_read_one(spec, date), spec.sample, f"{spec.seed}:{date}")
+            counts.add(drawn[place])
     before = 0
-    for spec in specs:
-        for sample in _read_chosen(spec, date, before):
+    for place, spec in enumerate(specs):
+        samples = drawn.pop(place) if place in drawn else _read_whole(spec, date, before)
+        for sample in counts.mark(samples):
             yield sample
             before += 1
 
 
-def _read_chosen(spec: SourceSpec, date: str, before: int) -> Iterator[Sample]:
-    """Read what one source gives for a date, behind so many samples of other sources."""
+def _read_whole(spec: SourceSpec, date: str, before: int) -> Iterable[Sample]:
+    """Read all that a source without a draw gives for a date, behind so many samples of other sources."""
     if spec.hazards and spec.path is None:
         return hazard_samples(spec.hazards, salt=date, before=before)
-    samples = _read_one(spec, date)
-    return samples if spec.sample is None else as_drawn(draw(samples, spec.sample, f"{spec.seed}:{date}"))
+    return _read_one(spec, date)
 
 
 def absent_sources(specs: Sequence[SourceSpec], date: str) -> list[str]:

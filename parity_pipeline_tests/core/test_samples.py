@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parity_pipeline.core.samples import DropCount, Sample, SetHash, as_drawn, draw, sample_id, unique
+from parity_pipeline.core.samples import DrawCounts, DropCount, Sample, SetHash, draw, sample_id, unique
 
 SEEDS = Path(__file__).parents[2] / "data" / "samples" / "seed.txt"
 any_text = st.text(st.characters(exclude_categories=()), max_size=20)
@@ -138,7 +138,23 @@ def test_seed_samples() -> None:
 
 def test_a_draw_counts_each_text_as_often_as_it_gave_it() -> None:
     """A text that a draw gave three times speaks for three inputs, wherever it stands; a picked one for none."""
-    texts = ["often", "rare", "often", "often"]
-    marked = list(as_drawn([Sample(text, "traffic", "f:1") for text in texts]))
+    draws = [Sample(text, "traffic", "f:1") for text in ("often", "rare", "often", "often")]
+    counts = DrawCounts()
+    counts.add(draws)
+    marked = list(counts.mark(draws))
     assert [(sample.text, sample.drawn) for sample in marked] == [("often", 3), ("rare", 1), ("often", 3), ("often", 3)]
-    assert Sample("picked", "seed", "f:1").drawn == 0
+    assert not any(sample.drawn_as for sample in marked)
+    assert list(counts.mark([Sample("picked", "seed", "f:1")])) == [Sample("picked", "seed", "f:1")]
+
+
+def test_a_text_keeps_its_draws_wherever_it_stands() -> None:
+    """A text that is picked, or drawn from another source too, counts under each category as often as it was drawn."""
+    counts = DrawCounts()
+    counts.add([Sample("both", "eu", "e:1"), Sample("both", "eu", "e:2"), Sample("one", "eu", "e:3")])
+    counts.add([Sample("both", "us", "u:1")])
+    (picked, eu, other) = counts.mark(
+        [Sample("both", "seed", "s:1"), Sample("both", "eu", "e:1"), Sample("one", "eu", "e")]
+    )
+    assert (picked.category, picked.drawn, picked.drawn_as) == ("seed", 3, {"eu": 2, "us": 1})
+    assert (eu.drawn, eu.drawn_as) == (3, {"eu": 2, "us": 1})
+    assert (other.drawn, other.drawn_as) == (1, {})

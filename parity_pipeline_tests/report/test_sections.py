@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from parity_pipeline.core.collisions import Collision, OneSided
+from parity_pipeline.core.confidence_sequence import PooledBound
 from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Evidence
 from parity_pipeline.core.noise_floor import NoiseFloors
 from parity_pipeline.core.outcomes import Decision, Measure, Outcome, Side
@@ -178,10 +179,38 @@ def test_each_category_with_random_draws_has_its_bound() -> None:
     shown = _text(confidence(measured_pass()))
     assert "Random draws, all categories: 50 of 50" in shown
     assert "Category `traffic`: 40 of 40" in shown
+    assert shown.count("at 95 % confidence for all 2 categories at once") == 2
+    assert "if results are repeatable" not in shown
     one = verdict_of([replace(row, drawn=1) for row in SEED], required_bound=0.02)
     lines = [sentence(parts) for parts in how_sure(one)]
     assert [line for line in lines if "5 of 5 random" in line] == [lines[1]]
     assert "The settings ask for proof that at most 2 % of such inputs may fail." in lines
+
+
+def test_a_repeated_draw_rests_on_repeatable_results() -> None:
+    """A text that was drawn three times got one result, and the sentence says what that takes."""
+    shown = _text(confidence(verdict_of([replace(row, drawn=3) for row in SEED])))
+    assert (
+        "15 of 15 random samples are clean: at most 18.2 % of such inputs may fail, if results are repeatable, at"
+        in shown
+    )
+
+
+def test_bounds_of_earlier_versions_are_each_for_themselves() -> None:
+    """Categories that an earlier version bounded at 95 % each are not said to hold at once."""
+    verdict = measured_pass()
+    bounds = tuple(replace(bound, confidence=0.95) for bound in verdict.random.bounds)
+    shown = _text(confidence(replace(verdict, random=replace(verdict.random, bounds=bounds))))
+    assert shown.count("at 95 % confidence for this category alone") == 2
+    assert "at once" not in shown
+
+
+def test_pooled_dates_have_one_sentence() -> None:
+    """What all dates of the deployment show stands behind the bounds of this date."""
+    pooled = PooledBound(dates=30, texts=3000, failures=0, bound=0.00128, since="2026-04-01", repeated=False)
+    shown = _text(confidence(replace(measured_pass(), pooled=pooled)))
+    assert f"- {pooled.sentence()}." in shown
+    assert shown.index("Category `traffic`") < shown.index("Over 30 dates since 2026-04-01")
 
 
 def test_noise_is_the_worst_row_side_by_side() -> None:

@@ -74,15 +74,16 @@ def test_a_missing_set_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_drawn_and_picked_samples_are_distinguished(tmp_path: Path) -> None:
-    """A draw's texts carry how often they were drawn; a text that was picked before counts as picked."""
+    """A draw's texts carry how often they were drawn, also those that were picked before; others were not drawn."""
     (tmp_path / "seed.txt").write_text("picked\nboth\n")
     (tmp_path / "traffic.txt").write_text("often\nboth\noften\n")
     specs = [SourceSpec(path=tmp_path / "seed.txt"), SourceSpec(path=tmp_path / "traffic.txt", sample=3)]
     stored = store_samples(tmp_path / "a.parquet", read_sources(specs, DATE))
     blocks = list(stored.blocks(rows=2))
     assert [text for block in blocks for text in block.texts] == ["picked", "both", "often"]
-    assert [count for block in blocks for count in block.drawn] == [0, 0, 2]
-    assert (stored.header.drawn, stored.header.duplicates_dropped) == (1, 2)
+    assert [count for block in blocks for count in block.drawn] == [0, 1, 2]
+    assert (stored.header.drawn, stored.header.duplicates_dropped) == (2, 2)
+    assert stored.header.drawn_as == {sample_id("both"): {"traffic": 1}}
 
 
 def test_a_set_without_drawn_or_picked_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,5 +92,7 @@ def test_a_set_without_drawn_or_picked_is_refused(tmp_path: Path, monkeypatch: p
     with monkeypatch.context() as patched:
         patched.setattr("parity_pipeline.storage.sample_set_files.KIND", old)
         path = store_samples(tmp_path / "a.parquet", make_samples(2)).path
-    with pytest.raises(ArtifactError, match=r"schema version 1, this parity_pipeline reads 2\. Materialize samples"):
+    with pytest.raises(
+        ArtifactError, match=r"schema version 1, this parity_pipeline reads 2 and 3\. Materialize samples"
+    ):
         _ = SampleSetFile(path).header

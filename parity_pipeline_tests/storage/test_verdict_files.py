@@ -1,7 +1,7 @@
 import dataclasses
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,28 @@ def _fields(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return []
 
 
-@pytest.mark.parametrize("path", _fields(make_verdict()), ids=lambda path: ".".join(map(str, path)))
+_SINCE_0_2: Mapping[tuple[str, ...], str | None] = {("pooled",): None, ("random", "draws_hash"): ""}
+"""Fields that the first verdicts of schema 3 do not have, and what they are read as."""
+
+
+@pytest.mark.parametrize("path", _SINCE_0_2, ids=".".join)
+def test_a_verdict_without_the_pooled_dates_is_read(tmp_path: Path, path: tuple[str, ...]) -> None:
+    """A verdict of schema 3 from before dates were pooled comes back whole, and claims nothing of other dates."""
+
+    def cut(value: Any) -> None:
+        for name in path[:-1]:
+            value = value[name]
+        del value[path[-1]]
+
+    found: Any = read_verdict(changed(tmp_path, cut))
+    for name in path:
+        found = getattr(found, name)
+    assert found == _SINCE_0_2[path]
+
+
+@pytest.mark.parametrize(
+    "path", sorted(set(_fields(make_verdict())) - set(_SINCE_0_2), key=str), ids=lambda path: ".".join(map(str, path))
+)
 def test_a_missing_field_is_refused(tmp_path: Path, path: tuple[Any, ...]) -> None:
     """No record at any depth is filled up with a default: a verdict that lacks a field was written by another version."""
 

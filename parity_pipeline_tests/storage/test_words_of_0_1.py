@@ -37,6 +37,7 @@ WORDS: Final[tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]] = (
     (r"When every reason above is mended, judge again: ", "When every reason below is fixed, run it again: "),
     (r" side gave no usable answer for (?=[\d,]+ sample)", " side gave no usable response for "),
     (r"so this report is evidence of nothing about the vectors", "so this report says nothing about the vectors"),
+    (r"^(- Category .* of such inputs may fail, at 95 % confidence)", r"\1 for this category alone"),
     (r"and another limit mends none", "and another limit fixes none"),
     (r"neither side was tried against itself, so", "neither side's repeatability is known, so"),
     (

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 
 from parity_pipeline.core.confidence import ShareBound, clean_needed, percent
-from parity_pipeline.core.limits import BOUND_GOAL
+from parity_pipeline.core.limits import BOUND_GOAL, CONFIDENCE_LEVEL
 from parity_pipeline.core.outcomes import PASSING
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
@@ -24,7 +24,9 @@ def how_sure(verdict: Verdict) -> tuple[Sentence, ...]:
     if not verdict.counts.compared:
         return (("No sample was compared, so this report says nothing about the vectors.",),)
     bounds = [bound for bound in verdict.random.bounds if bound.trials]
-    sentences = [_reach(verdict), *(_bounds(bounds, _goal(verdict)) if bounds else [_no_draw(verdict)])]
+    sentences = [_reach(verdict), *(_bounds(verdict, bounds) if bounds else [_no_draw(verdict)])]
+    if verdict.pooled is not None:
+        sentences.append((f"{verdict.pooled.sentence()}.",))
     if verdict.random.required_bound is not None:
         sentences.append(
             (
@@ -72,20 +74,30 @@ def _goal(verdict: Verdict) -> float:
     return BOUND_GOAL if verdict.random.required_bound is None else verdict.random.required_bound
 
 
-def _bounds(bounds: Sequence[ShareBound], goal: float) -> list[Sentence]:
+def _bounds(verdict: Verdict, bounds: Sequence[ShareBound]) -> list[Sentence]:
     """Return the bound of all together, then of each category where there are several."""
+    goal, repeated = _goal(verdict), verdict.random.draws > verdict.random.texts
     overall = [bound for bound in bounds if bound.category is None]
     single = [bound for bound in bounds if bound.category is not None]
-    if overall and len(single) == 1:
-        return [("Random draws, all of the category ", Verbatim(str(single[0].category)), _clause(overall[0], goal))]
+    clauses = [f": {bound.sentence(goal, repeated=repeated)}." for bound in overall]
+    if overall and len(single) == 1 and single[0].confidence == overall[0].confidence:
+        return [("Random draws, all of the category ", Verbatim(str(single[0].category)), clauses[0])]
+    sure = _of_categories(verdict)
     return [
-        *(("Random draws, all categories", _clause(bound, goal)) for bound in overall),
-        *(("Category ", Verbatim(str(bound.category)), _clause(bound, goal)) for bound in single),
+        *(("Random draws, all categories", clause) for clause in clauses),
+        *(
+            ("Category ", Verbatim(str(one.category)), f": {one.sentence(goal, sure=sure, repeated=repeated)}.")
+            for one in single
+        ),
     ]
 
 
-def _clause(bound: ShareBound, goal: float) -> str:
-    return f": {bound.sentence(goal)}."
+def _of_categories(verdict: Verdict) -> str:
+    """Return how sure the bounds of the categories are: all at once, or each alone in verdicts of earlier versions."""
+    each = [bound.confidence for bound in verdict.random.bounds if bound.category is not None]
+    if not each or each[0] <= CONFIDENCE_LEVEL:
+        return f"at {percent(min(each, default=CONFIDENCE_LEVEL))} confidence for this category alone"
+    return f"at {percent(CONFIDENCE_LEVEL)} confidence for all {len(each)} categories at once"
 
 
 def _rankings(verdict: Verdict) -> tuple[Sentence, ...]:
