@@ -1,6 +1,7 @@
 """Measures of two matrices of vectors, row against row.
 
-Here belong pure functions on arrays, accumulated in float64. What a number means for a verdict belongs to `verdict`.
+Here belong pure functions on arrays, accumulated in float64. The limit of a
+measure belongs to `thresholds`, what that means for a verdict to `decision`.
 """
 
 from dataclasses import dataclass

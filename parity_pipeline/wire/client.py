@@ -1,6 +1,6 @@
 """One request and its response, within limits.
 
-Here belong sending, reading and decompressing a body within the limits of a side, and `AttemptError`s for what goes wrong.
+Here belong a request's headers, sending, reading and decompressing a body within the limits of a side, and `AttemptError`s for what goes wrong.
 It uses httpx's transport and not its client: what the client adds (redirects, cookies, netrc, proxies from the environment,
 a log line with the address) is what this product must not do. Connections belong to `transport`, retries to `batch_fetcher`.
 """

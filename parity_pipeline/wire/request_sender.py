@@ -1,7 +1,7 @@
 """One request of a lane: wait for its turn, send it, decode the response, count what happened.
 
 Here belongs a single attempt, with the state that all attempts of a lane share. Retries and batches belong to
-`batch_fetcher`, connections to `transport`.
+`batch_fetcher`, headers and the HTTP request to `client`, connections to `transport`.
 """
 
 import asyncio
