@@ -26,8 +26,8 @@ from parity_pipeline.core.hazards.corpus import ALL, hazard_samples
 from parity_pipeline.core.outcomes import PASSING, Side
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.demo.fault_table import FAULTS, Fault
-from parity_pipeline.faults.in_process_sides import BATCH, DAY, MODEL, context_for, embedder
 from parity_pipeline.faults.texts import block_of
+from parity_pipeline.faults.trial_run import BATCH, DAY, MODEL, context_for, embedder
 from parity_pipeline.steps.run_partition import run_partition
 
 TEXTS: Final = 200

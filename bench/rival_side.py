@@ -18,7 +18,7 @@ import httpx
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.demo.fault_scope import Call, Reply, Rows, Scope
 from parity_pipeline.demo.fault_table import Fault
-from parity_pipeline.faults.in_process_sides import CLOCK, MODEL, OTHER_MODEL, embedder
+from parity_pipeline.faults.trial_run import CLOCK, MODEL, OTHER_MODEL, embedder
 from parity_pipeline.steps.context import Gateway
 from parity_pipeline.wire.dialects import BUILT_IN
 from parity_pipeline.wire.side_config import SideConfig

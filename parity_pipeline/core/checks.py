@@ -10,7 +10,8 @@ from enum import StrEnum
 from typing import Final
 
 from parity_pipeline.core.limits import MIN_COMPARED_SHARE
-from parity_pipeline.core.outcomes import Decision, Measure, Side
+from parity_pipeline.core.measures import Measure
+from parity_pipeline.core.outcomes import Decision, Side
 
 
 class CheckSeverity(StrEnum):

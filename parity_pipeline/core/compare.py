@@ -1,11 +1,10 @@
 """Compare the rows of the two sides and give each sample exactly one outcome.
 
 Here belongs the step from two fetched blocks to one compared block: measures, and outcomes that depend on no threshold.
-Which compared rows match belongs to `thresholds`, what the outcomes of a whole set come to belongs to `decision`.
+Which compared rows match belongs to `measures`, what the outcomes of a whole set come to belongs to `decision`.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,66 +12,10 @@ from numpy.typing import NDArray
 from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
 from parity_pipeline.core.limits import HEAD_CHARACTERS
-from parity_pipeline.core.metrics import Float64, Matrix32, measure_rows
+from parity_pipeline.core.measures import ComparedRows, Float64, Matrix32, measure_rows
 from parity_pipeline.core.outcomes import Outcome, RowStatus, Side
 
 BOTH = "both"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ComparedRows:
-    """Consecutive samples with the result of comparing them.
-
-    Arrays have shape (rows,) and hold NaN where nothing was measured.
-
-    Attributes:
-        start: Ordinal of the first sample.
-        ids: Sample ids.
-        categories: Sample categories.
-        heads: First `limits.HEAD_CHARACTERS` characters of each text.
-        outcomes: One outcome per sample.
-        sides: Which side an outcome is about: `legacy`, `candidate`, `both`, or None for compared rows.
-        legacy_dimension: int32, 0 where no vector came.
-        candidate_dimension: The same of the candidate.
-        cosine: float64 in [-1, 1].
-        legacy_norm: float64, L2 norm.
-        candidate_norm: The same of the candidate.
-        norm_ratio: float64, candidate norm divided by legacy norm.
-        max_abs_delta: float64, largest element difference of the raw vectors.
-        max_abs_delta_unit: float64, the same after normalising both.
-        identical: bool, equal as float32.
-        legacy_errors: What the legacy side said where it gave no vector, else None.
-        candidate_errors: The same of the candidate.
-        drawn: int32, how often a random draw gave each text, 0 for hand-picked ones; all 0 where not given.
-    """
-
-    start: int
-    ids: Sequence[str]
-    categories: Sequence[str]
-    heads: Sequence[str]
-    outcomes: Sequence[Outcome]
-    sides: Sequence[str | None]
-    legacy_dimension: NDArray[np.int32]
-    candidate_dimension: NDArray[np.int32]
-    cosine: Float64
-    legacy_norm: Float64
-    candidate_norm: Float64
-    norm_ratio: Float64
-    max_abs_delta: Float64
-    max_abs_delta_unit: Float64
-    identical: NDArray[np.bool_]
-    legacy_errors: Sequence[str | None]
-    candidate_errors: Sequence[str | None]
-    drawn: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
-
-    def __post_init__(self) -> None:
-        """Fill in that nothing was drawn at random, which claims least."""
-        if not len(self.drawn):
-            object.__setattr__(self, "drawn", np.zeros(len(self.ids), np.int32))
-
-    def __len__(self) -> int:
-        """Return the number of samples."""
-        return len(self.ids)
 
 
 def compare(samples: SampleBlock, legacy: FetchedRows, candidate: FetchedRows) -> ComparedRows:

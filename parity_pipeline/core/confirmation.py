@@ -30,7 +30,7 @@ import numpy as np
 
 from parity_pipeline.core.confidence import percent, upper_bound
 from parity_pipeline.core.limits import CONFIDENCE_LEVEL
-from parity_pipeline.core.metrics import Float64
+from parity_pipeline.core.measures import Float64
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.permutation_test import Response, distances, permutation_p_value
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
-from parity_pipeline.core.metrics import Matrix32
+from parity_pipeline.core.measures import Matrix32
 
 Ordinals = NDArray[np.int64]
 

@@ -41,7 +41,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity_pipeline.core.errors import MetricInputError
-from parity_pipeline.core.metrics import Float64
+from parity_pipeline.core.measures import Float64
 from parity_pipeline.core.number_format import cosine_text, limit_text
 from parity_pipeline.core.outcomes import Side
 

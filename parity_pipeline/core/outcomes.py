@@ -31,7 +31,7 @@ class RowStatus(StrEnum):
 class Outcome(StrEnum):
     """Result of comparing one sample. Each sample has exactly one.
 
-    A compared sample is stored as `COMPARED`: its measures do not depend on thresholds. `thresholds.grade` turns it
+    A compared sample is stored as `COMPARED`: its measures do not depend on thresholds. `measures.grade` turns it
     into `MATCH` or `MISMATCH` when a verdict is given; verdicts hold these two and never `COMPARED`.
     """
 
@@ -66,21 +66,6 @@ class Decision(StrEnum):
 
 PASSING: Final = (Decision.PASS, Decision.PASS_WITH_WAIVERS)
 """Decisions under which traffic may be moved to the candidate."""
-
-
-class Measure(StrEnum):
-    """What is measured of each compared sample and may have a limit."""
-
-    COSINE = "cosine"
-    """Cosine similarity, absolute: at least the limit."""
-    NORM_RATIO = "norm_ratio"
-    """|candidate norm / legacy norm - 1|, relative: at most the limit."""
-    MAX_ABS_DELTA_UNIT = "max_abs_delta_unit"
-    """Largest element difference after normalising both, absolute: at most the limit."""
-    MAX_ABS_DELTA = "max_abs_delta"
-    """Largest element difference of the raw vectors, absolute: at most the limit."""
-    MAX_ABS_DELTA_RELATIVE = "max_abs_delta_relative"
-    """The same divided by the legacy norm, relative: at most the limit."""
 
 
 class Severity(StrEnum):

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from parity_pipeline.core.metrics import Float64
+from parity_pipeline.core.measures import Float64
 
 Response = NDArray[np.float32] | str
 """One response to a text: its vector, or a word for what came in its place."""

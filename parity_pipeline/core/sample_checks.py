@@ -13,10 +13,10 @@ from parity_pipeline.core.confidence import ShareBound, each_of, percent
 from parity_pipeline.core.confirmation import unconfirmed_reasons
 from parity_pipeline.core.discrimination import Background, background_words, discrimination_reason
 from parity_pipeline.core.limits import CONFIDENCE_LEVEL
+from parity_pipeline.core.measures import Measure, keeps_words, leaves_words
 from parity_pipeline.core.number_format import limit_text
-from parity_pipeline.core.outcomes import Measure, Outcome, Severity, Side
+from parity_pipeline.core.outcomes import Outcome, Severity, Side
 from parity_pipeline.core.tally import MUTUAL, Tally
-from parity_pipeline.core.thresholds import keeps_words, leaves_words
 from parity_pipeline.core.worst_rows import DIFFERENT
 
 _FAIL, _INCONCLUSIVE, _WARN = CheckSeverity.FAIL, CheckSeverity.INCONCLUSIVE, CheckSeverity.WARN

@@ -13,15 +13,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from parity_pipeline.core.compare import BOTH, ComparedRows
+from parity_pipeline.core.compare import BOTH
 from parity_pipeline.core.confirmation import Confirmation, Persistence
 from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.limits import NEAR_UNIT, UNIT_NORM_TOLERANCE
-from parity_pipeline.core.metrics import Float64
+from parity_pipeline.core.measures import ComparedRows, Float64, Measure, Thresholds, beyond, grade, values_of
 from parity_pipeline.core.noise_floor import NoiseFloors
-from parity_pipeline.core.outcomes import GRADED, Measure, Outcome, Severity, Side
+from parity_pipeline.core.outcomes import GRADED, Outcome, Severity, Side
 from parity_pipeline.core.samples import sample_id
-from parity_pipeline.core.thresholds import Thresholds, beyond, grade, values_of
 from parity_pipeline.core.waivers import WaiverAccount
 from parity_pipeline.core.wire_drift import NormRange
 from parity_pipeline.core.worst_rows import DIFFERENT, Excuses, JudgedRow, WorstRows

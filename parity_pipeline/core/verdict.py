@@ -1,7 +1,7 @@
 """The record of a verdict, with all that a report, a check and a summary need.
 
 Here belong the fields and their stored version. Deciding belongs to `decision`, counting to `tally`, composing to
-`verdict_builder`, the stored form to `storage.verdict_files`.
+`verdict_builder`, the stored form to `storage.evidence_files`.
 """
 
 from collections.abc import Mapping
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from parity_pipeline.core.checks import Check
-from parity_pipeline.core.confidence import ShareBound, percent
-from parity_pipeline.core.confidence_sequence import PooledBound
+from parity_pipeline.core.confidence import PooledBound, ShareBound, percent
 from parity_pipeline.core.confirmation import Confirmation
 from parity_pipeline.core.diagnosis.records import Diagnosis
 from parity_pipeline.core.discrimination import Background
 from parity_pipeline.core.hazards.coverage import CaseCoverage
+from parity_pipeline.core.measures import Measure
 from parity_pipeline.core.noise_floor import NoiseFloor, NoiseFloors
-from parity_pipeline.core.outcomes import GRADED, PASSING, Decision, Measure, Outcome, Severity, Side
+from parity_pipeline.core.outcomes import GRADED, PASSING, Decision, Outcome, Severity, Side
 from parity_pipeline.core.provenance import Provenance, SampleSetIdentity
 from parity_pipeline.core.stability.records import Stability
 from parity_pipeline.core.wire_drift import DriftRow, NormRange

@@ -13,12 +13,12 @@ from parity_pipeline.core.confirmation import stray_findings
 from parity_pipeline.core.decision import DecisionInputs, checks_of, decide_over, settled
 from parity_pipeline.core.diagnosis.records import Diagnosis
 from parity_pipeline.core.hazards.coverage import cases_exercised
-from parity_pipeline.core.outcomes import IN_VERDICTS, Decision, Measure, Outcome, Side
-from parity_pipeline.core.parity_header import ParityHeader
+from parity_pipeline.core.measures import Measure, passing_text, within
+from parity_pipeline.core.outcomes import IN_VERDICTS, Decision, Outcome, Side
+from parity_pipeline.core.provenance import ParityHeader
 from parity_pipeline.core.sample_checks import share_bounds
 from parity_pipeline.core.stability.records import StabilityOfSides
 from parity_pipeline.core.tally import MUTUAL, Tally
-from parity_pipeline.core.thresholds import passing_text, within
 from parity_pipeline.core.verdict import (
     MeasureResult,
     RandomDraws,

@@ -19,10 +19,10 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from parity_pipeline.core.checks import ALWAYS, OF_SAMPLES, CheckName
-from parity_pipeline.core.compare import BOTH, ComparedRows
+from parity_pipeline.core.compare import BOTH
 from parity_pipeline.core.errors import SettingsError
-from parity_pipeline.core.outcomes import Measure, Outcome, Side
-from parity_pipeline.core.thresholds import values_of, within
+from parity_pipeline.core.measures import ComparedRows, Measure, values_of, within
+from parity_pipeline.core.outcomes import Outcome, Side
 
 NEVER_WAIVED: Final = (Outcome.MATCH, Outcome.REFUSED_BY_BOTH)
 """Outcomes in which the sides agree: there is nothing to waive."""

@@ -8,8 +8,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from parity_pipeline.core.compare import ComparedRows
 from parity_pipeline.core.limits import REPORT_ROWS
+from parity_pipeline.core.measures import ComparedRows
 from parity_pipeline.core.outcomes import GRADED, Outcome
 
 DIFFERENT = (

@@ -12,7 +12,8 @@ from typing import Final
 import dagster as dg
 
 from parity_pipeline.core.checks import Check, CheckName, CheckSeverity, description, of_side
-from parity_pipeline.core.outcomes import PASSING, Measure, Side
+from parity_pipeline.core.measures import Measure
+from parity_pipeline.core.outcomes import PASSING, Side
 from parity_pipeline.core.samples import SetHash, corpus_faults
 from parity_pipeline.core.side_checks import EXPERIMENTS
 from parity_pipeline.core.stability.analysis import stable_faults

@@ -14,11 +14,19 @@ from parity_pipeline.core.diagnosis.records import CauseName
 from parity_pipeline.core.fetched_rows import SampleBlock
 from parity_pipeline.core.outcomes import Decision, Side
 from parity_pipeline.demo.fault_scope import Scope
-from parity_pipeline.faults.affected_texts import scope_for
 from parity_pipeline.faults.expected_causes import Trial, trials
-from parity_pipeline.faults.in_process_sides import ALIKE, SHAPES, context_for, side_of
-from parity_pipeline.faults.texts import beginning, sample_set
-from parity_pipeline.faults.trial_run import COULD_NOT_RUN, Judged, fetch_clean_sides, judge_faulty, judged
+from parity_pipeline.faults.texts import beginning, sample_set, scope_for
+from parity_pipeline.faults.trial_run import (
+    ALIKE,
+    COULD_NOT_RUN,
+    SHAPES,
+    Judged,
+    context_for,
+    fetch_clean_sides,
+    judge_faulty,
+    judged,
+    side_of,
+)
 from parity_pipeline.steps.context import RunContext
 
 SEED: Final = 27_182

@@ -9,8 +9,8 @@ from typing import Final
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.demo.fault_proxy import COMPANY_LOOKS, COMPANY_SECONDS
 from parity_pipeline.demo.fault_table import FAULTS, NOT_FAKED
-from parity_pipeline.faults.affected_texts import CHARACTERS
 from parity_pipeline.faults.matrix import SEED, SIZES, Line
+from parity_pipeline.faults.texts import CHARACTERS
 from parity_pipeline.faults.trial_run import COULD_NOT_RUN
 from parity_pipeline.report.sentences import table
 

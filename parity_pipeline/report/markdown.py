@@ -12,18 +12,26 @@ from parity_pipeline.report.advice import flip_advice
 from parity_pipeline.report.commands import backfill_command, run_command
 from parity_pipeline.report.escape import clipped, code, fenced, prose
 from parity_pipeline.report.numbers import NOTHING
-from parity_pipeline.report.row_view import RowView, errors_of, rows_of
-from parity_pipeline.report.sections.checks import checks
-from parity_pipeline.report.sections.confidence import confidence
-from parity_pipeline.report.sections.confirmation import confirmation
+from parity_pipeline.report.sections.confidence import confidence, confirmation
 from parity_pipeline.report.sections.coverage import collisions, coverage
 from parity_pipeline.report.sections.diagnosis import observations, why
-from parity_pipeline.report.sections.headline import counts, findings, opening, reasons
+from parity_pipeline.report.sections.headline import checks, counts, findings, opening, reasons
 from parity_pipeline.report.sections.measures import measures
 from parity_pipeline.report.sections.noise import noise
 from parity_pipeline.report.sentences import drift_cell, sentence, table
-from parity_pipeline.report.side_view import LATENCIES, SideView, sides_of
-from parity_pipeline.report.view import forced, same_words, sample_facts, shown, shown_rows
+from parity_pipeline.report.view import (
+    LATENCIES,
+    RowView,
+    SideView,
+    errors_of,
+    forced,
+    rows_of,
+    same_words,
+    sample_facts,
+    shown,
+    shown_rows,
+    sides_of,
+)
 
 
 def render_report(verdict: Verdict) -> str:

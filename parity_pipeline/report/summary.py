@@ -17,8 +17,7 @@ from parity_pipeline.report.commands import report_name
 from parity_pipeline.report.escape import code, prose
 from parity_pipeline.report.sections.diagnosis import first_cause
 from parity_pipeline.report.sentences import drift_cell, table
-from parity_pipeline.report.side_view import newest_response
-from parity_pipeline.report.view import set_size
+from parity_pipeline.report.view import newest_response, set_size
 
 _HEAD = ("Date", "Model", "Endpoint", "Verdict", "Matched / samples", "Waived", "Worst cosine", "First cause", "Report")
 _DRIFT_HEAD = ("Field", "Legacy", "Candidate", "Same?", "First seen", "Last seen", "Models")

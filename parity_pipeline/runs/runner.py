@@ -21,8 +21,8 @@ from parity_pipeline.runs.instance import open_logs, open_run_log
 from parity_pipeline.runs.run_lock import command_lock
 from parity_pipeline.settings.loading import CONFIG_VARIABLE
 from parity_pipeline.settings.model import Settings
+from parity_pipeline.storage.evidence_files import read_verdict
 from parity_pipeline.storage.staging import SqliteStaging, staging_folder
-from parity_pipeline.storage.verdict_files import read_verdict
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Run configuration that keeps Dagster's event log out of the terminal; the instance still stores it."""

@@ -17,8 +17,7 @@ from typing import Final
 import psutil
 
 from parity_pipeline.core.errors import ServiceError
-from parity_pipeline.services.spec import ServiceSpec
-from parity_pipeline.services.state import Record
+from parity_pipeline.services.state import Record, ServiceSpec
 
 STOP_SECONDS: Final = 10.0
 """How long a process may take to end after SIGTERM before it gets SIGKILL."""

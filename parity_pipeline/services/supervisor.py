@@ -17,8 +17,7 @@ from filelock import FileLock, Timeout
 
 from parity_pipeline.core.errors import ServiceError
 from parity_pipeline.services.processes import exit_code, service_error, start, stop
-from parity_pipeline.services.spec import ServiceSpec, ServiceStatus
-from parity_pipeline.services.state import Record, StateFolder, last_lines, secret_values
+from parity_pipeline.services.state import Record, ServiceSpec, ServiceStatus, StateFolder, last_lines, secret_values
 
 HEALTH_SECONDS: Final = 1.0
 """How long one health check may take: several services take turns, and one that hangs must not hide the others."""

@@ -18,12 +18,12 @@ from parity_pipeline.core.checks import OF_MEASURES, CheckName, CheckSettings, C
 from parity_pipeline.core.errors import MetricInputError, SampleSourceError
 from parity_pipeline.core.hazards.corpus import ALL, chosen_sets
 from parity_pipeline.core.limits import MIN_COMPARED_SHARE
-from parity_pipeline.core.outcomes import Measure, Side
+from parity_pipeline.core.measures import NOTHING_FAILS, Measure, Thresholds
+from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.slugs import slug
 from parity_pipeline.core.stability.records import Budget
-from parity_pipeline.core.thresholds import NOTHING_FAILS, Thresholds
 from parity_pipeline.core.waivers import Waiver, waiver_faults
-from parity_pipeline.services.spec import ServiceSpec
+from parity_pipeline.services.state import ServiceSpec
 from parity_pipeline.settings.sides import Name, Positive, Share, SideSettings, Strict, Validated
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.sources import SourceSpec

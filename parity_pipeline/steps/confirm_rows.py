@@ -11,16 +11,16 @@ from typing import Final
 
 import numpy as np
 
+from parity_pipeline.core.collisions import responses_of
 from parity_pipeline.core.confirmation import REPEATS, Confirmation, confirm
 from parity_pipeline.core.confirmation_plan import Ordinals, make_plan, whole_requests
 from parity_pipeline.core.diagnosis_sample import FailingRows, PickedSamples, picked_rows
 from parity_pipeline.core.errors import GatewayError, SettingsError
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
+from parity_pipeline.core.measures import beyond, grade
 from parity_pipeline.core.outcomes import Outcome, RowStatus, Side
-from parity_pipeline.core.parity_header import ParityHeader
-from parity_pipeline.core.repeated_rows import responses_of
+from parity_pipeline.core.provenance import ParityHeader
 from parity_pipeline.core.tally import proves_a_difference, waivers_of
-from parity_pipeline.core.thresholds import beyond, grade
 from parity_pipeline.core.waivers import WaiverAccount, account_for
 from parity_pipeline.steps.context import Gateway, RunContext, stored
 from parity_pipeline.storage.atomic import publishing

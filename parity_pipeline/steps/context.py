@@ -20,9 +20,9 @@ from parity_pipeline.core.checks import CheckSettings
 from parity_pipeline.core.diagnosis.records import Vector
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock, Staging
+from parity_pipeline.core.measures import Thresholds
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.stability.records import Budget, Response, Step
-from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline.core.waivers import Waiver
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.sources import SourceSpec

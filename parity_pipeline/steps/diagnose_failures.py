@@ -24,11 +24,10 @@ from parity_pipeline.core.diagnosis_sample import (
 )
 from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.fetched_rows import FetchedRows
-from parity_pipeline.core.metrics import Matrix32
+from parity_pipeline.core.measures import Matrix32, grade
 from parity_pipeline.core.outcomes import Outcome, Side
-from parity_pipeline.core.parity_header import ParityHeader
+from parity_pipeline.core.provenance import ParityHeader
 from parity_pipeline.core.stability.analysis import for_diagnosis
-from parity_pipeline.core.thresholds import grade
 from parity_pipeline.steps.confirm_rows import stored_confirmation
 from parity_pipeline.steps.context import Gateway, RunContext, stored
 from parity_pipeline.steps.measure_repeatability import stored_repeatability

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Final
 
-from parity_pipeline.core.confidence_sequence import PooledBound
+from parity_pipeline.core.confidence import PooledBound
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.tally import Tally
 from parity_pipeline.core.verdict import Verdict
@@ -20,9 +20,8 @@ from parity_pipeline.steps.measure_repeatability import stored_repeatability
 from parity_pipeline.steps.pool_dates import pool_dates, random_trials
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.atomic import publishing
-from parity_pipeline.storage.evidence_files import read_diagnosis
+from parity_pipeline.storage.evidence_files import read_diagnosis, read_verdict, write_verdict
 from parity_pipeline.storage.parity_files import ParityFile
-from parity_pipeline.storage.verdict_files import read_verdict, write_verdict
 
 PROBE: Final = "embed"
 """What this chain compares, as verdicts name it."""

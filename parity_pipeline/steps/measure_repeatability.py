@@ -6,11 +6,10 @@ shows belongs to `core.stability`, how it is sent to `wire.experiments`.
 
 from parity_pipeline.core.errors import GatewayError
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.core.parity_header import ParityHeader
+from parity_pipeline.core.provenance import ParityHeader
 from parity_pipeline.core.stability.analysis import analyse, not_measured
 from parity_pipeline.core.stability.observations import conduct
-from parity_pipeline.core.stability.plan import make_plan
-from parity_pipeline.core.stability.probe_texts import ROWS_LOOKED_AT, Limits, chosen_texts
+from parity_pipeline.core.stability.plan import ROWS_LOOKED_AT, Limits, chosen_texts, make_plan
 from parity_pipeline.core.stability.records import Origin, Stability, StabilityOfSides, StabilityRecord
 from parity_pipeline.steps.context import RunContext, stored
 from parity_pipeline.storage.atomic import publishing

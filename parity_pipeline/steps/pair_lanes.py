@@ -6,8 +6,7 @@ Here belongs the step between three readers and one writer. Comparing itself bel
 from parity_pipeline.core.compare import compare
 from parity_pipeline.core.discrimination import BackgroundSample
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.core.parity_header import ComparisonSummary, ParityHeader
-from parity_pipeline.core.provenance import SampleSetIdentity, pairing_faults
+from parity_pipeline.core.provenance import ComparisonSummary, ParityHeader, SampleSetIdentity, pairing_faults
 from parity_pipeline.steps.context import RunContext, stored
 from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile, paired_blocks

@@ -1,12 +1,12 @@
 """Pool the random samples of all dates of one candidate deployment, as the ledger holds them.
 
 Here belongs the choice of the dates that count together. The bound of what they hold belongs to
-`core.confidence_sequence`, reading the ledger to `storage.ledger`.
+`core.confidence`, reading the ledger to `storage.ledger`.
 """
 
 from collections.abc import Hashable, Iterable
 
-from parity_pipeline.core.confidence_sequence import PooledBound, anytime_upper_bound
+from parity_pipeline.core.confidence import PooledBound, anytime_upper_bound
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.storage.ledger import LedgerEntry
 

@@ -11,7 +11,7 @@ from parity_pipeline.report.summary import render_summary
 from parity_pipeline.steps.context import RunContext, stored
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.atomic import publish_text
-from parity_pipeline.storage.verdict_files import read_verdict
+from parity_pipeline.storage.evidence_files import read_verdict
 
 
 def write_report(run: RunContext, day: str, model: str) -> tuple[Verdict, str]:

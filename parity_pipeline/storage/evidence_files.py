@@ -1,7 +1,7 @@
-"""Evidence beside the vectors as JSON files: a side's stability, and confirmation and diagnosis of a date and model.
+"""Verdicts and the evidence for them as JSON files: one document each, the same bytes for the same record.
 
-Here belong writing and reading. What they say belongs to `core.stability`,
-`core.confirmation` and `core.diagnosis`.
+Here belong writing and reading. What they say belongs to `core.verdict`, `core.stability`, `core.confirmation` and
+`core.diagnosis`.
 """
 
 from dataclasses import dataclass
@@ -12,12 +12,40 @@ from pydantic import Field
 
 from parity_pipeline.core.confirmation import Confirmation
 from parity_pipeline.core.diagnosis.records import Diagnosis
-from parity_pipeline.core.parity_header import ParityHeader
+from parity_pipeline.core.measures import Thresholds
+from parity_pipeline.core.provenance import ParityHeader
 from parity_pipeline.core.stability.records import Origin, Stability, StabilityRecord
-from parity_pipeline.core.thresholds import Thresholds
+from parity_pipeline.core.verdict import SCHEMA_VERSION, Verdict
 from parity_pipeline.storage import older_versions
 from parity_pipeline.storage.atomic import publish_text
 from parity_pipeline.storage.json_records import RecordKind, json_text, read_document
+
+VERDICT: Final = RecordKind(
+    record=Verdict,
+    name="verdict",
+    remedy="Materialize verdict again.",
+    upgrade=older_versions.verdict,
+    schema=SCHEMA_VERSION,
+)
+
+
+def write_verdict(path: Path, verdict: Verdict) -> None:
+    """Write the verdict atomically.
+
+    Raises:
+        ArtifactError: The disk or folder does not take it, or a number is NaN or infinite.
+    """
+    publish_text(path, json_text(verdict, indent=1))
+
+
+def read_verdict(path: Path) -> Verdict:
+    """Return a stored verdict, also one of an earlier version.
+
+    Raises:
+        ArtifactError: The file is missing, damaged or of another schema.
+    """
+    return read_document(VERDICT, path)
+
 
 STABILITY_VERSION: Final = 1
 """Version of a side's stability document. Any change of its fields is a new one."""

@@ -7,8 +7,8 @@ nothing. Checking the result is left to the strict reader of `json_records`.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from parity_pipeline.core.outcomes import Measure, Outcome, Severity, Side
-from parity_pipeline.core.thresholds import passing_text
+from parity_pipeline.core.measures import Measure, passing_text
+from parity_pipeline.core.outcomes import Outcome, Severity, Side
 from parity_pipeline.core.verdict import SCHEMA_VERSION
 from parity_pipeline.storage.json_records import Json
 

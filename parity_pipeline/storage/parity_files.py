@@ -11,10 +11,10 @@ from typing import Final, Self
 import numpy as np
 import pyarrow as pa
 
-from parity_pipeline.core.compare import ComparedRows
 from parity_pipeline.core.errors import ArtifactError
+from parity_pipeline.core.measures import ComparedRows
 from parity_pipeline.core.outcomes import GRADED, Outcome
-from parity_pipeline.core.parity_header import ParityHeader
+from parity_pipeline.core.provenance import ParityHeader
 from parity_pipeline.storage import older_versions
 from parity_pipeline.storage.parquet_tables import StoredTable, TableKind, TableWriter, utf8
 

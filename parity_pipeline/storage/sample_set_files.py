@@ -30,7 +30,7 @@ from parity_pipeline.storage.parquet_tables import (
     printable,
     utf8,
 )
-from parity_pipeline.storage.source_formats import SURROGATE_COLUMN
+from parity_pipeline.storage.sources import SURROGATE_COLUMN
 
 _REMEDY: Final = "Materialize samples again."
 _GROUP_ROWS: Final = 2048

@@ -1,17 +1,205 @@
-"""Read the sample sources that settings name, as one stream of samples.
+"""Read the sample sources that settings name (text, JSONL, CSV, Parquet), as one stream of samples.
 
-Here belong which files a source means for a date, their order, and the draw from them. What a line or a row of a file
-means belongs to `source_formats`, the built-in hazard texts to `core.hazards`.
+Here belong which files a source means for a date, their order, the draw from them, and what a format means: where a sample
+ends, which line or row it is, and what makes a file unusable. The built-in hazard texts belong to `core.hazards`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final, NamedTuple, cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from parity_pipeline.core.errors import SampleSourceError
 from parity_pipeline.core.hazards.corpus import CORPUS_VERSION, hazard_samples
 from parity_pipeline.core.samples import DrawCounts, Sample, draw
-from parity_pipeline.storage.source_formats import FORMAT_OF_SUFFIX, READERS
+
+SURROGATE_COLUMN: Final = "text_surrogatepass"
+"""Binary column of a stored sample set: the exact text where it holds lone surrogates, else null."""
+
+_BATCH_ROWS: Final = 1024
+_MARK: Final = b"\xef\xbb\xbf"
+
+
+class SourceRecord(NamedTuple):
+    """One sample of a file.
+
+    Attributes:
+        line: Line it begins on, or row of a Parquet file, from 1.
+        text: The text.
+        category: Its category; None where the file says none.
+    """
+
+    line: int
+    text: str
+    category: str | None
+
+
+def read_text(path: Path) -> Iterator[SourceRecord]:
+    r"""Yield one sample per line. Lines end at `\n` or `\r\n` alone; the last newline does not begin a further sample."""
+    for number, line in _lines(path):
+        text = line.removesuffix("\n")
+        yield SourceRecord(number, text.removesuffix("\r") if len(text) < len(line) else text, None)
+
+
+def read_jsonl(path: Path) -> Iterator[SourceRecord]:
+    r"""Yield one sample per line: an object with `text` and perhaps `category`, or a string. Blank lines are passed over.
+
+    A lone surrogate written as an escape (`"\ud800"`) is kept in the text.
+    """
+    for number, line in _lines(path):
+        if not line.strip(" \t\r\n"):
+            continue
+        try:
+            value: object = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise _fault(path, number, f"invalid JSON ({_words(error)})", "Fix this line.") from error
+        yield _json_record(path, number, value)
+
+
+def _json_record(path: Path, number: int, value: object) -> SourceRecord:
+    if isinstance(value, str):
+        return SourceRecord(number, value, None)
+    fields = cast("Mapping[str, object]", value) if isinstance(value, dict) else {}
+    if "text" not in fields:
+        raise _missing(path, number, list(fields))
+    text, category = fields["text"], fields.get("category")
+    if not isinstance(text, str) or not isinstance(category, str | None):
+        raise _fault(path, number, "`text` or `category` is not a string", "Write both as JSON strings.")
+    return SourceRecord(number, text, category)
+
+
+def read_csv(path: Path) -> Iterator[SourceRecord]:
+    """Yield one sample per record of a CSV file with a header. Blank lines are not records; write `""` for an empty text.
+
+    A record with more or fewer fields than the header is refused: a comma without quotes would cut a text unseen.
+    """
+    # The standard reader refuses fields beyond 131,072 characters; a sample may be longer, and the limit is global.
+    csv.field_size_limit(sys.maxsize)
+    reader = csv.reader((line for _, line in _lines(path)), strict=True)
+    header: list[str] | None = None
+    begins = 1
+    for row in _csv_rows(path, reader):
+        if header is None:
+            header = row
+            _require_text(path, header)
+        elif row:
+            if len(row) != len(header):
+                problem = f"this record has {len(row)} fields, the header {len(header)}"
+                raise _fault(path, begins, problem, "Quote texts that hold commas or newlines.")
+            fields = dict(zip(header, row, strict=True))
+            yield SourceRecord(begins, fields["text"], fields.get("category"))
+        begins = reader.line_num + 1
+    if header is None:
+        raise _missing(path, 1, [])
+
+
+def _csv_rows(path: Path, reader: Any) -> Iterator[list[str]]:
+    while True:
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            raise _fault(path, reader.line_num, f"invalid CSV ({_words(error)})", "Fix its quotes.") from error
+        if row is None:
+            return
+        yield row
+
+
+def read_parquet(path: Path) -> Iterator[SourceRecord]:
+    """Yield one sample per row of a Parquet file with a string column `text` and perhaps `category`."""
+    try:
+        with pq.ParquetFile(str(path)) as file:
+            names = file.schema_arrow.names
+            _require_text(path, names)
+            _require_strings(path, file.schema_arrow)
+            columns = [name for name in ("text", "category", SURROGATE_COLUMN) if name in names]
+            first = 1
+            for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=columns, use_threads=False):
+                yield from _batch_records(path, first, batch)
+                first += batch.num_rows
+    except (OSError, pa.ArrowException) as error:
+        raise _fault(path, 0, f"this is not a readable Parquet file ({_words(error)})", "Write it again.") from error
+
+
+def _batch_records(path: Path, first: int, batch: Any) -> Iterator[SourceRecord]:
+    try:
+        texts, categories, exact = (_values(batch, name) for name in ("text", "category", SURROGATE_COLUMN))
+    except UnicodeDecodeError as error:
+        problem = f"invalid UTF-8 in one of {batch.num_rows} rows from this one on"
+        raise _fault(path, first, problem, "Write the texts as UTF-8.") from error
+    for row, (text, category, raw) in enumerate(zip(texts, categories, exact, strict=True), start=first):
+        if text is None:
+            raise _fault(path, row, "`text` is null", 'Write "" for an empty text, or drop that row.')
+        yield SourceRecord(row, raw.decode("utf-8", "surrogatepass") if raw is not None else text, category)
+
+
+def _values(batch: Any, name: str) -> list[Any]:
+    return batch.column(name).to_pylist() if name in batch.schema.names else [None] * batch.num_rows
+
+
+def _require_strings(path: Path, schema: Any) -> None:
+    for name in ("text", "category"):
+        kind = schema.field(name).type if name in schema.names else pa.string()
+        kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+        if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
+            raise _fault(path, 0, f"column `{name}` is of type {kind}, not a string", "Write it as a string column.")
+
+
+def _require_text(path: Path, columns: Sequence[str]) -> None:
+    if "text" not in columns:
+        raise _missing(path, 1, columns)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield number and text of each line, its newline included. A byte order mark at the start is not text."""
+    try:
+        with path.open("rb") as file:
+            yield from _decoded(path, file)
+    except OSError as error:
+        raise _fault(path, 0, f"cannot read it: {error.strerror}", "Check the path and its permissions.") from error
+
+
+def _decoded(path: Path, lines: Iterable[bytes]) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(lines, start=1):
+        try:
+            yield number, (line.removeprefix(_MARK) if number == 1 else line).decode("utf-8")
+        except UnicodeDecodeError as error:
+            problem = f"invalid UTF-8: byte 0x{line[error.start]:02x} at position {error.start + 1} of the line"
+            raise _fault(path, number, problem, "Convert the file to UTF-8.") from error
+
+
+def _missing(path: Path, line: int, columns: Sequence[str]) -> SampleSourceError:
+    there = ", ".join(repr(name) for name in columns) or "none"
+    return _fault(path, line, f"there is no `text`; there are: {there}", "Name the text `text`.")
+
+
+def _fault(path: Path, line: int, problem: str, remedy: str) -> SampleSourceError:
+    return SampleSourceError(problem, place=f"{path}:{line}" if line else str(path), remedy=remedy)
+
+
+def _words(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+READERS: Final[Mapping[str, Callable[[Path], Iterator[SourceRecord]]]] = {
+    "text": read_text,
+    "jsonl": read_jsonl,
+    "csv": read_csv,
+    "parquet": read_parquet,
+}
+
+FORMAT_OF_SUFFIX: Final[Mapping[str, str]] = {
+    ".txt": "text",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".parquet": "parquet",
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,8 @@
 """One batch from its request to its rows: send, decode, retry, split.
 
-Here belong the attempts at one batch and the rows that it ends with. One attempt belongs to `request_sender`, what to
+Here belong the attempts at one batch and the rows that it ends with. One attempt belongs to `client`, what to
 do about each kind of error to `retry_policy`, whether it is an outage to `side_health`, which texts may hang to
-`hanging`, the order of rows and the end of a lane to `lane`.
+`side_health`, the order of rows and the end of a lane to `lane`.
 """
 
 import asyncio
@@ -14,15 +14,13 @@ import tenacity
 
 from parity_pipeline.core.fetched_rows import Piece
 from parity_pipeline.core.outcomes import RowStatus
-from parity_pipeline.wire.client import HttpResponse
+from parity_pipeline.wire.client import HttpResponse, RequestSender
 from parity_pipeline.wire.encode import Batch, encode_text
 from parity_pipeline.wire.gateway_errors import AttemptError, LaneOverError, unusable
-from parity_pipeline.wire.hanging import PROOFS
-from parity_pipeline.wire.request_sender import RequestSender
 from parity_pipeline.wire.retry_policy import OnExhausted, Rule, rule_of
 from parity_pipeline.wire.row_builders import not_requested, with_vectors, without_definite_response, without_vectors
 from parity_pipeline.wire.side_config import SideConfig
-from parity_pipeline.wire.side_health import Health, SideHealth
+from parity_pipeline.wire.side_health import PROOFS, Health, SideHealth
 
 CANARY_TEXT: Final = "which model is this"
 """A plain text that no side has reason to refuse, sent when an attempt fails before any batch got its vectors."""

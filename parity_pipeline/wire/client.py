@@ -1,21 +1,38 @@
-"""One request and its response, within limits.
+"""One request and its response: headers, sending within limits, decoding, counting.
 
-Here belong a request's headers, sending, reading and decompressing a body within the limits of a side, and `AttemptError`s for what goes wrong.
-It uses httpx's transport and not its client: what the client adds (redirects, cookies, netrc, proxies from the environment,
-a log line with the address) is what this product must not do. Connections belong to `transport`, retries to `batch_fetcher`.
+Here belong a request's headers (a signature would go there too), reading and decompressing a body within the limits of a
+side, `AttemptError`s for what goes wrong, and a single attempt of a lane with the state that all its attempts share. It
+uses httpx's transport and not its client: what the client adds (redirects, cookies, netrc, proxies from the environment, a
+log line with the address) is what this product must not do. Connections belong to `transport`, retries to `batch_fetcher`.
 """
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
+from random import Random
 from typing import Final
 
 import httpx
 
-from parity_pipeline.wire.gateway_errors import AttemptError
+from parity_pipeline.wire.decode import Decoded, Decoder
+from parity_pipeline.wire.encode import RequestEncoder
+from parity_pipeline.wire.gateway_errors import (
+    AttemptError,
+    LaneOverError,
+    MalformedResponse,
+    error_message,
+    is_page,
+    one_line,
+    retry_after,
+)
+from parity_pipeline.wire.pacing import ConcurrencyLimiter, RateLimiter
+from parity_pipeline.wire.progress import LaneCounters
+from parity_pipeline.wire.retry_policy import kind_of_status
 from parity_pipeline.wire.side_config import SideConfig
+from parity_pipeline.wire.side_health import HangingTexts
 from parity_pipeline.wire.transport import TRANSPORT_ERRORS, kind_and_detail
 
 Now = Callable[[], float]
@@ -158,3 +175,164 @@ def _decompressed(data: bytes, encoding: str, limit: int) -> bytes:
     if not engine.eof:
         raise AttemptError("bad_encoding", f"truncated {encoding} data")
     return plain
+
+
+_TURNS_BEFORE_DECODING: Final = 2
+"""Turns of the event loop in which the next request is sent before a response is decoded: in the first it gets its
+connection, in the second aiohttp writes it (from Python 3.12 on, already in the first)."""
+
+OnResponse = Callable[[HttpResponse, Decoded], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SenderContext:
+    """What all requests of a lane share; tests replace the client, the clocks and the random numbers.
+
+    Attributes:
+        client: Sends one body.
+        concurrency_limiter: Bounds the requests in flight.
+        rate_limiter: Bounds the rate.
+        sleep: Waits so many seconds.
+        clock: The time now, with a time zone.
+        seconds_left: Seconds until the lane's deadline.
+        now: Monotonic seconds.
+        random: Jitter and request ids.
+    """
+
+    client: Client
+    concurrency_limiter: ConcurrencyLimiter
+    rate_limiter: RateLimiter
+    sleep: Callable[[float], Awaitable[None]]
+    clock: Callable[[], datetime]
+    seconds_left: Callable[[], float]
+    now: Callable[[], float]
+    random: Random
+
+
+class RequestSender:
+    """Sends the requests of one lane.
+
+    Attributes:
+        model: The model to request, by this side's name for it.
+        context: What all requests share.
+        encoder: Builds request bodies.
+        counters: Requests, responses and errors so far.
+        hanging: What is known about texts without a response.
+        stopped: Why nothing more is to be sent; "" while the lane goes on.
+    """
+
+    def __init__(self, config: SideConfig, model: str, context: SenderContext, on_response: OnResponse) -> None:
+        """Prepare what all requests share."""
+        self._config = config
+        self.model = config.requested_name(model)
+        self.context = self._context = context
+        self.encoder = RequestEncoder(config.dialect, self.model)
+        self._on_response = on_response
+        self._decoder = Decoder(config.dialect)
+        self.counters = LaneCounters()
+        self.hanging = HangingTexts(read=config.timeouts.read, total=config.timeouts.total)
+        self.stopped = ""
+
+    async def send(
+        self, body: bytes, request_id: str, texts: int, *, patient: bool = True, counted: bool = True
+    ) -> tuple[HttpResponse, Decoded]:
+        """Send a body once and decode the response.
+
+        Args:
+            body: The request body.
+            request_id: Its id.
+            texts: Texts in it.
+            patient: Whether the request has the whole time-out of the side.
+            counted: Whether a response without vectors counts as an error of the lane.
+
+        Raises:
+            AttemptError: The response, if any, holds no vectors.
+        """
+        context, number, seconds, allowed, sent = self._context, 0, 0.0, 0.0, 0.0
+        try:
+            async with context.concurrency_limiter:
+                await context.rate_limiter.turn(texts)
+                self._check_lane()
+                self.counters.requests += 1
+                number = self.counters.requests
+                allowed = min(self._config.timeouts.total, max(context.seconds_left(), 0.001))
+                seconds = allowed if patient else min(allowed, self.hanging.patience(texts))
+                sent = context.now()
+                response = await context.client.send(body, request_id, seconds=seconds)
+            self.counters.responses += 1
+            for _ in range(_TURNS_BEFORE_DECODING):
+                await asyncio.sleep(0)
+            decoded = self._without_secrets(self._decode(response, texts))
+        except LaneOverError:
+            raise
+        except AttemptError as error:
+            error.number, error.seconds = number, seconds
+            # Given up by this lane's patience, before the side's time-out: no error of the side.
+            given_up = error.kind == "deadline" and seconds < allowed and context.now() - sent >= 0.9 * seconds
+            self._note(error, counted=counted and not given_up)
+            raise
+        self.counters.with_vectors += 1
+        self.counters.last_good = max(self.counters.last_good, number)
+        self.counters.tokens.update(decoded.usage)
+        context.concurrency_limiter.on_success(response.latency_ms / texts)
+        self._on_response(response, decoded)
+        return response, decoded
+
+    def _check_lane(self) -> None:
+        """Let nothing more be sent for a lane that is over.
+
+        Raises:
+            LaneOverError: It is.
+        """
+        if self.stopped or self._context.seconds_left() <= 0:
+            raise LaneOverError("deadline", self.stopped or "the lane's deadline has passed")
+
+    def _without_secrets(self, decoded: Decoded) -> Decoded:
+        """Mask secrets in the names that a response holds: a server may repeat what it was sent anywhere."""
+        if not self._config.secrets:
+            return decoded
+        hide = self._config.without_secrets
+        usage = {hide(name): count for name, count in decoded.usage.items()}
+        return replace(decoded, model=hide(decoded.model), usage=usage)
+
+    def _decode(self, response: HttpResponse, texts: int) -> Decoded:
+        content_type = response.headers.get("content-type", "")
+        if response.status != 200:
+            kind = kind_of_status(response.status)
+            message = error_message(response.body, content_type)
+            if kind == "redirect":
+                target = _without_query(response.headers.get("location", ""))
+                message = f"it redirects to {target}, which is not followed"
+            raise self._error(response, kind, message)
+        try:
+            return self._decoder.decode(response.body, texts)
+        except MalformedResponse as malformed:
+            detail = malformed.detail
+            if is_page(bytes(response.body[:200]).decode("utf-8", "replace"), content_type):
+                detail = error_message(response.body, content_type)
+            elif "json" not in content_type:
+                detail += f" (content type {content_type[:60]!r})"
+            raise self._error(response, malformed.kind, detail) from None
+
+    def _error(self, response: HttpResponse, kind: str, detail: str) -> AttemptError:
+        return AttemptError(
+            kind,
+            one_line(self._config.without_secrets(detail)),
+            http_status=response.status,
+            retry_after=retry_after(response.headers, self._context.clock()),
+            latency_ms=response.latency_ms,
+            request_id=response.request_id,
+        )
+
+    def _note(self, error: AttemptError, *, counted: bool) -> None:
+        if counted:
+            self.counters.errors_by_kind[error.kind] += 1
+        if error.http_status in (429, 503):
+            self._context.concurrency_limiter.on_overload()
+        if error.retry_after:
+            self._context.rate_limiter.hold(min(error.retry_after, self._config.retry_seconds))
+
+
+def _without_query(location: str) -> str:
+    """Return the target of a redirect without its query, which may hold a ticket."""
+    return location.partition("?")[0].partition("#")[0] or "nowhere"

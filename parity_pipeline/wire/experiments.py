@@ -18,13 +18,12 @@ from parity_pipeline.core.limits import ERROR_CHARACTERS
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.core.stability.records import Response, Step, Texts
 from parity_pipeline.wire.batch_fetcher import CANARY_TEXT
-from parity_pipeline.wire.client import Client, HttpResponse
+from parity_pipeline.wire.client import Client, HttpResponse, RequestSender, SenderContext
 from parity_pipeline.wire.decode import Decoded
 from parity_pipeline.wire.encode import encode_text
 from parity_pipeline.wire.fetch_lane import run_anywhere, utc_now
 from parity_pipeline.wire.gateway_errors import AttemptError, unusable
 from parity_pipeline.wire.pacing import ConcurrencyLimiter, RateLimiter
-from parity_pipeline.wire.request_sender import RequestSender, SenderContext
 from parity_pipeline.wire.retry_policy import OnExhausted, rule_of
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline.wire.transport import transport_for

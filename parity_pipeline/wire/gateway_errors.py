@@ -6,17 +6,90 @@
     GatewayError (core)
       UnusableSideError    not even a plain text gets a vector; ends the fetch
 
-Here belong these exceptions and the sentences of `UnusableSideError`: dead gateway, refused credentials, other dialect,
-unknown model.
+Here belong these exceptions, the reading of foreign error text (truncated, made one line; only `Retry-After` has an
+effect), and every sentence for a dead gateway, refused credentials, another dialect, an unknown model.
 """
 
+import html
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from parity_pipeline.core.errors import GatewayError
+from parity_pipeline.core.limits import ERROR_CHARACTERS
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.wire.retry_policy import rule_of
 from parity_pipeline.wire.side_config import SideConfig
+
+_READ_BYTES: Final = 65_536
+_FIELDS: Final = ("message", "error", "detail", "msg", "title", "reason")
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
+
+
+def one_line(text: str) -> str:
+    """Return a foreign text as one line without control and direction characters, cut to `ERROR_CHARACTERS`."""
+    return " ".join(_CONTROL.sub(" ", text).split())[:ERROR_CHARACTERS]
+
+
+def error_message(body: bytes | bytearray, content_type: str) -> str:
+    """Return the message of an error response: a field of its JSON, the title of its page, or the beginning of its text.
+
+    >>> error_message(b'{"error": {"message": "model not found"}}', "application/json")
+    'model not found'
+    """
+    text = bytes(body[:_READ_BYTES]).decode("utf-8", "replace")
+    if is_page(text, content_type):
+        found = _TITLE.search(text)
+        return (
+            f"a web page titled {one_line(html.unescape(found.group(1)))!r}"[:ERROR_CHARACTERS]
+            if found
+            else "a web page"
+        )
+    try:
+        message = _message_in(json.loads(text), depth=4)
+    except (ValueError, RecursionError):
+        message = text
+    return one_line(message) or "no message"
+
+
+def is_page(text: str, content_type: str) -> bool:
+    """Return whether a response is HTML, by its type or its first characters."""
+    return "html" in content_type.lower() or text.lstrip("\ufeff \t\r\n").lower().startswith(("<!doctype", "<html"))
+
+
+def _message_in(value: Any, depth: int) -> str:
+    if isinstance(value, str):
+        return value
+    if depth and isinstance(value, dict):
+        for name in _FIELDS:
+            if value.get(name):
+                return _message_in(value[name], depth - 1)
+    if depth and isinstance(value, list) and value:
+        return _message_in(value[0], depth - 1)
+    return json.dumps(value)
+
+
+def retry_after(headers: Mapping[str, str], today: datetime) -> float | None:
+    """Return the seconds to wait of a `Retry-After` header, from seconds or an HTTP date; None if there is no valid one.
+
+    Args:
+        headers: Response headers, case-insensitive.
+        today: The time now, with a time zone.
+    """
+    text = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text):
+        return float(text)
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError):
+        return None
+    aware = date if date.tzinfo else date.replace(tzinfo=UTC)
+    return max(0.0, (aware - today).total_seconds())
 
 
 class AttemptError(Exception):

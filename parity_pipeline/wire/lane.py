@@ -18,15 +18,13 @@ from parity_pipeline.core.fetched_rows import Piece, SampleBlock, Staging
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.core.wire_drift import NOT_OBSERVED, WireObservation
 from parity_pipeline.wire.batch_fetcher import CANARY_TEXT, BatchFetcher
-from parity_pipeline.wire.client import Client, HttpResponse
+from parity_pipeline.wire.client import Client, HttpResponse, RequestSender, SenderContext
 from parity_pipeline.wire.decode import Decoded
 from parity_pipeline.wire.encode import Batch, RequestEncoder, encode_text, plan
-from parity_pipeline.wire.error_text import one_line
-from parity_pipeline.wire.gateway_errors import AttemptError
+from parity_pipeline.wire.gateway_errors import AttemptError, one_line
 from parity_pipeline.wire.pacing import ConcurrencyLimiter, RateLimiter
 from parity_pipeline.wire.progress import Progress, ProgressReporter
 from parity_pipeline.wire.reorder_buffer import ReorderBuffer, Sink
-from parity_pipeline.wire.request_sender import RequestSender, SenderContext
 from parity_pipeline.wire.row_builders import not_requested
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline.wire.wire_observation import observe, software

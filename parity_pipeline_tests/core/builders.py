@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from parity_pipeline.core.compare import ComparedRows, compare
+from parity_pipeline.core.compare import compare
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
+from parity_pipeline.core.measures import ComparedRows
 from parity_pipeline.core.outcomes import RowStatus, Side
 from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.samples import sample_id

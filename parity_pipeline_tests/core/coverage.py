@@ -12,8 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from parity_pipeline.core.confidence import ShareBound, each_of, upper_bound
-from parity_pipeline.core.confidence_sequence import anytime_upper_bound
+from parity_pipeline.core.confidence import ShareBound, anytime_upper_bound, each_of, upper_bound
 from parity_pipeline.core.limits import CONFIDENCE_LEVEL
 from parity_pipeline.core.outcomes import Outcome
 from parity_pipeline.core.samples import DrawCounts, DropCount, Sample, draw, unique

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from parity_pipeline.core.compare import compare
 from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.fetched_rows import FetchedRows
+from parity_pipeline.core.measures import Thresholds, grade
 from parity_pipeline.core.outcomes import Outcome, RowStatus
 from parity_pipeline.core.tally import Tally
-from parity_pipeline.core.thresholds import Thresholds, grade
 from parity_pipeline_tests.core.builders import Row, compared, fetched, samples_of
 
 ONE: Row = [1.0, 0.0]

@@ -6,12 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate
 
-from parity_pipeline.core.confidence import each_of, upper_bound
-from parity_pipeline.core.confidence_sequence import (
+from parity_pipeline.core.confidence import (
     PRIOR_FAILURES,
     PRIOR_MATCHES,
     PooledBound,
     anytime_upper_bound,
+    each_of,
+    upper_bound,
 )
 from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.limits import CONFIDENCE_LEVEL

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from parity_pipeline.core.collisions import responses_of
 from parity_pipeline.core.confirmation import (
     REPEATS,
     Confirmation,
@@ -18,11 +19,10 @@ from parity_pipeline.core.confirmation import (
 from parity_pipeline.core.confirmation_plan import FAILING, REQUESTS, make_plan, whole_requests
 from parity_pipeline.core.decision import DecisionInputs, decide
 from parity_pipeline.core.fetched_rows import FetchedRows
+from parity_pipeline.core.measures import Thresholds
 from parity_pipeline.core.outcomes import Decision, Outcome, RowStatus, Side
 from parity_pipeline.core.permutation_test import distances, permutation_p_value
-from parity_pipeline.core.repeated_rows import responses_of
 from parity_pipeline.core.tally import NOT_REQUESTED, Tally
-from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline.core.verdict_builder import counted_apart
 from parity_pipeline_tests.core.builders import Row, compared, fetched, samples_of
 

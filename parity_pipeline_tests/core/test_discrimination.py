@@ -15,9 +15,9 @@ from parity_pipeline.core.discrimination import (
     background_words,
     discrimination_reason,
 )
+from parity_pipeline.core.measures import Thresholds
 from parity_pipeline.core.outcomes import Decision, RowStatus
 from parity_pipeline.core.tally import Tally
-from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline_tests.core.builders import Row, compared, fetched, samples_of
 
 LIMIT = 0.999

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.limits import COSINE_THRESHOLD, METRIC_BLOCK_ROWS
-from parity_pipeline.core.metrics import Matrix32, measure_rows
+from parity_pipeline.core.measures import Matrix32, measure_rows
 
 TINY = float(np.finfo(np.float32).smallest_subnormal)
 HUGE = float(np.finfo(np.float32).max)

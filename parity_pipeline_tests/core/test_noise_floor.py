@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from parity_pipeline.core.decision import DecisionInputs, decide
 from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.limits import COSINE_THRESHOLD
+from parity_pipeline.core.measures import Measure, Thresholds
 from parity_pipeline.core.noise_floor import NoiseFloor, NoiseFloors, floor_of
-from parity_pipeline.core.outcomes import Decision, Measure, Side
+from parity_pipeline.core.outcomes import Decision, Side
 from parity_pipeline.core.tally import Tally
-from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline_tests.core.builders import Row, compared
 
 ONE: Row = [1.0, 0.0]

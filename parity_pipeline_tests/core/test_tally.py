@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parity_pipeline.core.compare import ComparedRows
 from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.limits import REPORT_ROWS
+from parity_pipeline.core.measures import ComparedRows, Thresholds
 from parity_pipeline.core.outcomes import IN_VERDICTS, Outcome, RowStatus
 from parity_pipeline.core.tally import Tally
-from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline.core.worst_rows import SEVERITY
 from parity_pipeline_tests.core.builders import Row, compared
 

@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 from parity_pipeline.core.decision import DecisionInputs, decide
 from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.limits import COSINE_THRESHOLD
-from parity_pipeline.core.outcomes import Measure, Outcome, Severity
-from parity_pipeline.core.tally import Tally
-from parity_pipeline.core.thresholds import (
+from parity_pipeline.core.measures import (
+    Measure,
     Thresholds,
     grade,
     keeps_words,
@@ -19,6 +18,8 @@ from parity_pipeline.core.thresholds import (
     values_of,
     within,
 )
+from parity_pipeline.core.outcomes import Outcome, Severity
+from parity_pipeline.core.tally import Tally
 from parity_pipeline.core.verdict import Decision
 from parity_pipeline_tests.core.builders import Row, compared
 

@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 
 from parity_pipeline.core.checks import Check, CheckName, CheckSeverity
 from parity_pipeline.core.confidence import upper_bound
+from parity_pipeline.core.measures import Measure, Thresholds
 from parity_pipeline.core.noise_floor import NoiseFloors, floor_of
-from parity_pipeline.core.outcomes import IN_VERDICTS, Decision, Measure, Outcome, RowStatus, Severity, Side
-from parity_pipeline.core.parity_header import ComparisonSummary, ParityHeader
-from parity_pipeline.core.provenance import SampleSetIdentity
+from parity_pipeline.core.outcomes import IN_VERDICTS, Decision, Outcome, RowStatus, Severity, Side
+from parity_pipeline.core.provenance import ComparisonSummary, ParityHeader, SampleSetIdentity
 from parity_pipeline.core.tally import Tally
-from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline.core.verdict import SCHEMA_VERSION, Verdict
 from parity_pipeline.core.verdict_builder import build_verdict
 from parity_pipeline.core.waivers import Waiver, account_for

@@ -6,8 +6,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from parity_pipeline.defs.column_docs import WORDS, table_schema
-from parity_pipeline.defs.metadata import diagnosis_metadata, summary_metadata, verdict_metadata
+from parity_pipeline.defs.metadata import WORDS, diagnosis_metadata, summary_metadata, table_schema, verdict_metadata
 from parity_pipeline.storage.embeddings_files import KIND as EMBEDDINGS
 from parity_pipeline.storage.parity_files import KIND as PARITY
 from parity_pipeline.storage.parquet_tables import TableKind

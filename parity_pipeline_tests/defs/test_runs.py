@@ -11,8 +11,8 @@ from parity_pipeline.core.outcomes import Decision
 from parity_pipeline.defs.checks import FAMILIES
 from parity_pipeline.steps import diagnose_failures
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile
+from parity_pipeline.storage.evidence_files import read_verdict
 from parity_pipeline.storage.ledger import entries
-from parity_pipeline.storage.verdict_files import read_verdict
 from parity_pipeline_tests.defs.project import DAY, MODEL, SAMPLES, Project, checks_of
 from parity_pipeline_tests.fakes.gateways import RefusalError, hash_gateway
 from parity_pipeline_tests.fakes.shapes import Vector

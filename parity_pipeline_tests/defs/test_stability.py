@@ -8,8 +8,7 @@ import pytest
 
 from parity_pipeline.core.outcomes import Decision, Side
 from parity_pipeline.runs.runner import selection_for
-from parity_pipeline.storage.evidence_files import read_stability
-from parity_pipeline.storage.verdict_files import read_verdict
+from parity_pipeline.storage.evidence_files import read_stability, read_verdict
 from parity_pipeline_tests.defs.project import CLOCK, DAY, MODEL, Project, checks_of
 from parity_pipeline_tests.fakes.gateways import Gateway, hash_gateway, hash_vector
 

@@ -6,10 +6,9 @@ import pytest
 
 from parity_pipeline.demo.fault_scope import Scope
 from parity_pipeline.demo.fault_table import FAULTS, Fault
-from parity_pipeline.faults.affected_texts import IN_BETWEEN, scope_for, touched
 from parity_pipeline.faults.expected_causes import ONE_ROW, Trial
-from parity_pipeline.faults.in_process_sides import BATCH
-from parity_pipeline.faults.texts import block_of, sample_set
+from parity_pipeline.faults.texts import IN_BETWEEN, block_of, sample_set, scope_for, touched
+from parity_pipeline.faults.trial_run import BATCH
 
 FAULT: Final = {fault.name: fault for fault in FAULTS}
 ANY: Final = Scope()

@@ -10,8 +10,9 @@ from typing import Any
 
 from parity_pipeline.core.collisions import Collision, OneSided
 from parity_pipeline.core.diagnosis.records import Cause, CauseName, Confidence, Diagnosis, Evidence
+from parity_pipeline.core.measures import Measure, Thresholds
 from parity_pipeline.core.noise_floor import NoiseFloor, NoiseFloors
-from parity_pipeline.core.outcomes import Measure, Outcome, Side
+from parity_pipeline.core.outcomes import Outcome, Side
 from parity_pipeline.core.samples import sample_id
 from parity_pipeline.core.stability.records import (
     Defect,
@@ -21,7 +22,6 @@ from parity_pipeline.core.stability.records import (
     Stability,
     StabilityOfSides,
 )
-from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.waivers import Waiver, account_for
 from parity_pipeline_tests.report.verdicts import DATE, SEED, V1, V2, Row, unmeasured, verdict_of

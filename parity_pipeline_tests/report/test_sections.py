@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from parity_pipeline.core.collisions import Collision, OneSided
-from parity_pipeline.core.confidence_sequence import PooledBound
+from parity_pipeline.core.confidence import PooledBound
 from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Evidence
+from parity_pipeline.core.measures import Measure, Thresholds
 from parity_pipeline.core.noise_floor import NoiseFloors
-from parity_pipeline.core.outcomes import Decision, Measure, Outcome, Side
+from parity_pipeline.core.outcomes import Decision, Outcome, Side
 from parity_pipeline.core.stability.records import Finding, StabilityOfSides
-from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline.core.verdict import RandomDraws, Verdict
 from parity_pipeline.core.waivers import account_for
 from parity_pipeline.report.advice import flip_advice

@@ -5,18 +5,16 @@ from typing import Any
 
 import pytest
 
+from parity_pipeline.core.measures import Thresholds
 from parity_pipeline.core.outcomes import Decision, Outcome, Side
-from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.wire_drift import DriftRow
 from parity_pipeline.report.advice import flip_advice
-from parity_pipeline.report.row_view import rows_of
 from parity_pipeline.report.sections.confidence import how_sure
 from parity_pipeline.report.sections.headline import headline, not_compared, opening
 from parity_pipeline.report.sections.measures import norms, passing_limit
 from parity_pipeline.report.sentences import Sentence, Verbatim
-from parity_pipeline.report.side_view import sides_of
-from parity_pipeline.report.view import forced
+from parity_pipeline.report.view import forced, rows_of, sides_of
 from parity_pipeline_tests.report.verdicts import (
     SEED,
     V1,

@@ -9,15 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from parity_pipeline.core.compare import ComparedRows
 from parity_pipeline.core.limits import HEAD_CHARACTERS
+from parity_pipeline.core.measures import ComparedRows, Thresholds
 from parity_pipeline.core.noise_floor import NoiseFloors
 from parity_pipeline.core.outcomes import GRADED, Outcome, RowStatus, Side
-from parity_pipeline.core.parity_header import ComparisonSummary
-from parity_pipeline.core.provenance import Provenance, SampleSetIdentity
+from parity_pipeline.core.provenance import ComparisonSummary, Provenance, SampleSetIdentity
 from parity_pipeline.core.samples import sample_id
 from parity_pipeline.core.tally import Tally
-from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.verdict_builder import build_verdict
 from parity_pipeline.core.waivers import WaiverAccount

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psutil
 
-from parity_pipeline.services.spec import ServiceSpec
+from parity_pipeline.services.state import ServiceSpec
 
 SERVER = """
 import os, socket, sys

@@ -10,7 +10,7 @@ import pytest
 
 from parity_pipeline.core.errors import ServiceError
 from parity_pipeline.services import processes
-from parity_pipeline.services.spec import ServiceSpec
+from parity_pipeline.services.state import ServiceSpec
 from parity_pipeline.services.supervisor import down, up
 from parity_pipeline_tests.services.programs import alive, script, server
 

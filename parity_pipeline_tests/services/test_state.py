@@ -8,8 +8,15 @@ import psutil
 import pytest
 
 from parity_pipeline.core.errors import ServiceError
-from parity_pipeline.services.spec import ServiceSpec
-from parity_pipeline.services.state import LINE_CHARACTERS, LINES, Record, StateFolder, last_lines, secret_values
+from parity_pipeline.services.state import (
+    LINE_CHARACTERS,
+    LINES,
+    Record,
+    ServiceSpec,
+    StateFolder,
+    last_lines,
+    secret_values,
+)
 from parity_pipeline.services.supervisor import Environment, down, up
 from parity_pipeline_tests.services.programs import script, server
 

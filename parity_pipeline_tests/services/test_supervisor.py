@@ -83,7 +83,7 @@ def test_a_service_outlives_the_command_that_started_it(tmp_path: Path, state: P
     spec = server(tmp_path)
     code = (
         "import sys; from pathlib import Path\n"
-        "from parity_pipeline.services.supervisor import up\nfrom parity_pipeline.services.spec import ServiceSpec\n"
+        "from parity_pipeline.services.supervisor import up\nfrom parity_pipeline.services.state import ServiceSpec\n"
         f"spec = ServiceSpec(name='one', command={spec.command!r}, cwd=Path('.'), health_url={spec.health_url!r})\n"
         f"print(up([spec], Path({str(state)!r}))[0].pid)"
     )

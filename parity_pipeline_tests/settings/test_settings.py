@@ -10,9 +10,9 @@ import yaml
 
 from parity_pipeline.core.checks import CheckName, CheckSeverity
 from parity_pipeline.core.errors import SettingsError
+from parity_pipeline.core.measures import Thresholds
 from parity_pipeline.core.outcomes import Outcome, Side
 from parity_pipeline.core.stability.records import Budget
-from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline.core.waivers import Waiver
 from parity_pipeline.settings.loading import RENAMED, find_file, load
 from parity_pipeline.wire.dialects import Dialect

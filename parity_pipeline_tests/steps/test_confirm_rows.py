@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from parity_pipeline.core.confirmation import REPEATS, Confirmation, Persistence
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.core.fetched_rows import SampleBlock
+from parity_pipeline.core.measures import Thresholds
 from parity_pipeline.core.outcomes import Decision, Outcome, Side
 from parity_pipeline.core.stability.records import Budget
-from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.waivers import Waiver
 from parity_pipeline.demo.app import build_app
-from parity_pipeline.faults.in_process_sides import DAY, MODEL, SHAPES, AtOnce, context_for, embedder, in_process
 from parity_pipeline.faults.texts import block_of, traffic
+from parity_pipeline.faults.trial_run import DAY, MODEL, SHAPES, AtOnce, context_for, embedder, in_process
 from parity_pipeline.report.markdown import render_report
 from parity_pipeline.steps.confirm_rows import confirm_rows, stored_confirmation
 from parity_pipeline.steps.context import Gateway, RunContext

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from parity_pipeline.core.confidence_sequence import PooledBound, anytime_upper_bound
+from parity_pipeline.core.confidence import PooledBound, anytime_upper_bound
+from parity_pipeline.core.measures import Thresholds
 from parity_pipeline.core.outcomes import Outcome, RowStatus, Side
-from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.steps.pool_dates import pool_dates
 from parity_pipeline.storage.ledger import LedgerEntry

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from parity_pipeline.core.collisions import Collision, OneSided
-from parity_pipeline.core.compare import ComparedRows, compare
+from parity_pipeline.core.compare import compare
 from parity_pipeline.core.confirmation import Confirmation, ConfirmedRow, Persistence, SideStrays
 from parity_pipeline.core.diagnosis.records import Cause, CauseName, Confidence, Diagnosis, Evidence
 from parity_pipeline.core.discrimination import Background
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
+from parity_pipeline.core.measures import ComparedRows, Thresholds
 from parity_pipeline.core.noise_floor import floor_of
 from parity_pipeline.core.outcomes import Decision, Outcome, RowStatus, Side
-from parity_pipeline.core.parity_header import ParityHeader
-from parity_pipeline.core.provenance import Provenance, SampleSetIdentity
+from parity_pipeline.core.provenance import ParityHeader, Provenance, SampleSetIdentity
 from parity_pipeline.core.samples import Sample, sample_id
 from parity_pipeline.core.stability.records import (
     Defect,
@@ -30,7 +30,6 @@ from parity_pipeline.core.stability.records import (
     StabilityOfSides,
 )
 from parity_pipeline.core.tally import Tally
-from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.verdict_builder import build_verdict
 from parity_pipeline.core.wire_drift import WireObservation

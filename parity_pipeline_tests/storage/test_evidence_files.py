@@ -11,9 +11,9 @@ import pytest
 from parity_pipeline.core.confirmation import Confirmation
 from parity_pipeline.core.diagnosis.records import Diagnosis
 from parity_pipeline.core.errors import ArtifactError
+from parity_pipeline.core.measures import Thresholds
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.stability.records import Origin, StabilityRecord
-from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline.storage.evidence_files import (
     read_confirmation,
     read_diagnosis,

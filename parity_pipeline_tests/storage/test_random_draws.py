@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from parity_pipeline.core.compare import compare
+from parity_pipeline.core.measures import Thresholds
 from parity_pipeline.core.outcomes import Outcome
 from parity_pipeline.core.sample_checks import share_bounds
 from parity_pipeline.core.tally import Tally
-from parity_pipeline.core.thresholds import Thresholds
 from parity_pipeline.storage.sources import SourceSpec, read_sources
 from parity_pipeline_tests.core.builders import fetched
 from parity_pipeline_tests.storage.records import DATE, store_samples

@@ -10,7 +10,7 @@ import pytest
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.outcomes import Decision, Outcome
 from parity_pipeline.core.verdict import SCHEMA_VERSION, Verdict
-from parity_pipeline.storage.verdict_files import read_verdict, write_verdict
+from parity_pipeline.storage.evidence_files import read_verdict, write_verdict
 from parity_pipeline_tests.storage.records import make_verdict
 
 Change = Callable[[dict[str, Any]], object]

@@ -14,7 +14,7 @@ import pytest
 from parity_pipeline.report.markdown import render_report
 from parity_pipeline.report.summary import render_summary
 from parity_pipeline.storage import ledger
-from parity_pipeline.storage.verdict_files import read_verdict, write_verdict
+from parity_pipeline.storage.evidence_files import read_verdict, write_verdict
 from parity_pipeline_tests.storage import written_by_0_1 as old
 
 WORDS: Final[tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]] = (

@@ -17,17 +17,16 @@ import numpy as np
 from pydantic import SecretStr
 
 from parity_pipeline.core.limits import BOUND_GOAL
-from parity_pipeline.core.outcomes import Measure, Severity
-from parity_pipeline.core.thresholds import Thresholds, grade
+from parity_pipeline.core.measures import Measure, Thresholds, grade
+from parity_pipeline.core.outcomes import Severity
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.settings.loading import load
 from parity_pipeline.settings.model import Settings
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile
-from parity_pipeline.storage.evidence_files import read_diagnosis, read_stability
+from parity_pipeline.storage.evidence_files import read_diagnosis, read_stability, read_verdict
 from parity_pipeline.storage.parity_files import ParityFile
 from parity_pipeline.storage.sample_set_files import SampleSetFile
-from parity_pipeline.storage.verdict_files import read_verdict
 
 Facts = dict[str, Any]
 

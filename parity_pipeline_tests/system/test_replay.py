@@ -10,9 +10,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from parity_pipeline.core.measures import Thresholds, grade
 from parity_pipeline.core.outcomes import Decision, Outcome
 from parity_pipeline.core.samples import sample_id
-from parity_pipeline.core.thresholds import Thresholds, grade
 from parity_pipeline.definitions import build_definitions
 from parity_pipeline.runs.runner import run_partitions
 from parity_pipeline.storage.parity_files import ParityFile

@@ -13,8 +13,7 @@ from parity_pipeline.core.outcomes import RowStatus, Side
 from parity_pipeline.core.samples import sample_id
 from parity_pipeline.core.stability.analysis import analyse
 from parity_pipeline.core.stability.observations import conduct
-from parity_pipeline.core.stability.plan import make_plan
-from parity_pipeline.core.stability.probe_texts import Limits
+from parity_pipeline.core.stability.plan import Limits, make_plan
 from parity_pipeline.core.stability.records import Budget, DefectKind, ExperimentResult, Response, Stability, Step
 from parity_pipeline.demo.fault_proxy import build_proxy
 from parity_pipeline.demo.fault_scope import Scope

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from parity_pipeline.core.compare import ComparedRows, compare
+from parity_pipeline.core.compare import compare
 from parity_pipeline.core.diagnosis.records import (
     CASES,
     EVIDENCE_LISTED,
@@ -24,9 +24,8 @@ from parity_pipeline.core.diagnosis.records import (
     Rows,
 )
 from parity_pipeline.core.fetched_rows import FetchedRows
-from parity_pipeline.core.metrics import Float64, Matrix32
+from parity_pipeline.core.measures import ComparedRows, Float64, Matrix32, grade
 from parity_pipeline.core.outcomes import Outcome, RowStatus
-from parity_pipeline.core.thresholds import grade
 
 EXACT: Final = 1e-5
 """Largest 1 - cosine at which vectors of two servers of one precision are the same: recorded medians are below 1e-6."""

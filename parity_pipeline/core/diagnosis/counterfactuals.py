@@ -15,7 +15,7 @@ from parity_pipeline.core.diagnosis.context import DiagnosisContext, FoundCause,
 from parity_pipeline.core.diagnosis.edits import EDITS, PREFIXES, Edit
 from parity_pipeline.core.diagnosis.records import CauseName, Confidence, FollowUpQueries, Vector
 from parity_pipeline.core.errors import ParityError
-from parity_pipeline.core.metrics import Matrix32
+from parity_pipeline.core.measures import Matrix32
 from parity_pipeline.core.outcomes import Side
 
 _VERIFIED: Final = 0.95

@@ -1,21 +1,21 @@
 """Name the causes of a failing comparison: the finders in their order, and their findings put together.
 
-Here belongs the one function that the rest of the product calls. What each cause looks like belongs to the modules
-beside this one.
+Here belong the one function that the rest of the product calls, and what happens to findings after they were found:
+deduplicated, and a proven cause supersedes a likely one. What each cause looks like belongs to the modules beside this.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
 from parity_pipeline.core.diagnosis.context import DiagnosisContext, Finder, FoundCause, Mask, indices
 from parity_pipeline.core.diagnosis.counterfactuals import RequestBudget, find_by_counterfactual
-from parity_pipeline.core.diagnosis.dimensions import find_beginnings, find_dimensions
 from parity_pipeline.core.diagnosis.edits import find_edited_pairs
-from parity_pipeline.core.diagnosis.follow_up import find_circumstances, find_history
+from parity_pipeline.core.diagnosis.follow_up import REQUESTS as FOR_TEXT_VARIANTS
+from parity_pipeline.core.diagnosis.follow_up import find_circumstances, find_history, find_text_variants
 from parity_pipeline.core.diagnosis.instability import find_instability
-from parity_pipeline.core.diagnosis.merge import fold_edited_pairs, merged, with_moved_rows, without_rows
 from parity_pipeline.core.diagnosis.missing_vectors import find_missing_vectors
 from parity_pipeline.core.diagnosis.permutation import find_permutation, undo_permutation
 from parity_pipeline.core.diagnosis.precision import find_grids, find_precision
@@ -30,11 +30,84 @@ from parity_pipeline.core.diagnosis.records import (
     Rows,
 )
 from parity_pipeline.core.diagnosis.text_split import find_text_split
-from parity_pipeline.core.diagnosis.text_variants import REQUESTS as FOR_TEXT_VARIANTS
-from parity_pipeline.core.diagnosis.text_variants import find_text_variants
-from parity_pipeline.core.diagnosis.transforms import find_norms, find_shared_direction, find_transform
+from parity_pipeline.core.diagnosis.transforms import (
+    find_beginnings,
+    find_dimensions,
+    find_norms,
+    find_shared_direction,
+    find_transform,
+)
 from parity_pipeline.core.diagnosis.truncation import find_cut
 from parity_pipeline.core.diagnosis.wrong_model import find_known_model, find_other_space
+
+_SUREST: Final = (Confidence.PROVEN, Confidence.LIKELY, Confidence.POSSIBLE)
+
+
+def merged(findings: Sequence[FoundCause]) -> list[FoundCause]:
+    """Return one finding per cause, the one that explains most first; words and evidence of the surest lead."""
+    kinds: dict[CauseName, list[FoundCause]] = {}
+    for finding in findings:
+        kinds.setdefault(finding.name, []).append(finding)
+    single = [_one(sorted(same, key=lambda one: _SUREST.index(one.confidence))) for same in kinds.values()]
+    return sorted(single, key=lambda one: (-len(one.rows), _SUREST.index(one.confidence)))
+
+
+def _one(same: Sequence[FoundCause]) -> FoundCause:
+    first = same[0]
+    if len(same) == 1:
+        return first
+    return replace(
+        first,
+        words="; ".join(dict.fromkeys(one.words for one in same)),
+        rows=np.unique(np.concatenate([one.rows for one in same])),
+        evidence=[row for one in same for row in one.evidence],
+        cases=tuple(sorted({case for one in same for case in one.cases})),
+    )
+
+
+def fold_edited_pairs(likely: Sequence[FoundCause], pairs: Sequence[FoundCause]) -> list[FoundCause]:
+    """Return findings of texts and of edited pairs without saying one thing twice.
+
+    Pairs that all lie within a property of the texts support it: where a whole script is read differently, the one text
+    of it that stands in the set in two Unicode forms is part of that and not a cause of its own.
+    """
+    kept = list(likely)
+    alone: list[FoundCause] = []
+    for pair in pairs:
+        home = next((place for place, one in enumerate(kept) if _within(pair, one)), None)
+        if home is None:
+            alone.append(pair)
+        else:
+            one = kept[home]
+            kept[home] = replace(one, words=f"{one.words}; {pair.words}", evidence=[*pair.evidence, *one.evidence])
+    return [*alone, *without_rows(kept, alone)]
+
+
+UNDER_LOAD: Final = frozenset({CauseName.CONCURRENCY, CauseName.EQUAL_LENGTH})
+"""Behaviours that put right vectors on wrong rows (cases 3 and 4)."""
+
+
+def with_moved_rows(behaviour: Sequence[FoundCause], found: Sequence[FoundCause]) -> list[FoundCause]:
+    """Return the findings, those of a side under load with the permuted rows where they explain none of their own."""
+    moved = next((one.rows for one in found if one.name is CauseName.PERMUTED_ROWS), None)
+    if moved is None:
+        return list(behaviour)
+    return [replace(one, rows=moved) if one.name in UNDER_LOAD and not len(one.rows) else one for one in behaviour]
+
+
+def _within(pair: FoundCause, one: FoundCause) -> bool:
+    return pair.name is not one.name and len(pair.rows) < len(one.rows) and bool(np.isin(pair.rows, one.rows).all())
+
+
+def without_rows(findings: Sequence[FoundCause], proven: Sequence[FoundCause]) -> list[FoundCause]:
+    """Return the findings without the rows that a proven one of another cause explains; empty ones are left out."""
+    kept: list[FoundCause] = []
+    for finding in findings:
+        others = [one.rows for one in proven if one.name is not finding.name]
+        rows = np.setdiff1d(finding.rows, np.concatenate(others)) if others else finding.rows
+        if len(rows):
+            kept.append(replace(finding, rows=rows))
+    return kept
 
 
 def _find_dimensions(context: DiagnosisContext, waiting: Mask) -> list[FoundCause]:

@@ -1,7 +1,7 @@
 """Causes that the responses state themselves: refused, missing, NaN, zero.
 
 Here belongs grouping the rows without a usable vector by what happened to them. Which lengths are refused belongs here
-too; other properties of texts belong to `text_predicates`.
+too; other properties of texts belong to `text_split`.
 """
 
 from collections import Counter

@@ -14,7 +14,7 @@ from parity_pipeline.core.diagnosis.context import DiagnosisContext, FoundCause,
 from parity_pipeline.core.diagnosis.edits import are_edited_pair
 from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Rows
 from parity_pipeline.core.fetched_rows import FetchedRows
-from parity_pipeline.core.metrics import Float64
+from parity_pipeline.core.measures import Float64
 from parity_pipeline.core.outcomes import Side
 
 SEARCHED: Final = 2000

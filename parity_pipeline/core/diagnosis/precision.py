@@ -11,7 +11,7 @@ import numpy as np
 
 from parity_pipeline.core.diagnosis.context import DiagnosisContext, FoundCause, Mask, indices, stored_matrix, unit_rows
 from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Rows
-from parity_pipeline.core.metrics import Float64, Matrix32
+from parity_pipeline.core.measures import Float64, Matrix32
 
 FEWEST: Final = 8
 """Measured samples below which nothing is said about a general noise."""

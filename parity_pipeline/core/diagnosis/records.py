@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from parity_pipeline.core.collisions import OneSided
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
-from parity_pipeline.core.metrics import Matrix32
+from parity_pipeline.core.measures import Matrix32, Thresholds
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.core.thresholds import Thresholds
 
 Vector = NDArray[np.float32]
 

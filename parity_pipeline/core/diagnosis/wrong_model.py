@@ -20,7 +20,7 @@ from parity_pipeline.core.diagnosis.context import (
     vector_of,
 )
 from parity_pipeline.core.diagnosis.records import Ask, CauseName, Confidence
-from parity_pipeline.core.metrics import Float64, Matrix32
+from parity_pipeline.core.measures import Float64, Matrix32
 from parity_pipeline.core.outcomes import Outcome, Side
 
 FAR: Final = 0.9

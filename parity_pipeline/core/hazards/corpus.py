@@ -15,12 +15,9 @@ from types import MappingProxyType
 from typing import Final
 
 from parity_pipeline.core.errors import SampleSourceError
-from parity_pipeline.core.hazards.case_and_accents import letters
 from parity_pipeline.core.hazards.hazard import Hazard
-from parity_pipeline.core.hazards.lengths import lengths
-from parity_pipeline.core.hazards.prefixes_and_canaries import wording
 from parity_pipeline.core.hazards.scripts_and_symbols import markup, scripts, symbols
-from parity_pipeline.core.hazards.spacing import SLOTS, blanks, spacing
+from parity_pipeline.core.hazards.texts import SLOTS, blanks, lengths, letters, spacing, wording
 from parity_pipeline.core.samples import Sample
 
 CORPUS_VERSION: Final = "1"

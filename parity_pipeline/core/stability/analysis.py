@@ -11,7 +11,7 @@ from typing import Final
 
 from parity_pipeline.core.diagnosis.records import Experiment, ExperimentName
 from parity_pipeline.core.errors import MetricInputError
-from parity_pipeline.core.metrics import Matrix32, measure_rows
+from parity_pipeline.core.measures import Matrix32, measure_rows
 from parity_pipeline.core.noise_floor import NoiseFloor, floor_of
 from parity_pipeline.core.number_format import limit_text
 from parity_pipeline.core.outcomes import Side

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from parity_pipeline.core.metrics import Matrix32
+from parity_pipeline.core.measures import Matrix32
 from parity_pipeline.core.noise_floor import NoiseFloor, NoiseFloors
 from parity_pipeline.core.outcomes import RowStatus, Side
 

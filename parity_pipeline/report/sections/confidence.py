@@ -1,17 +1,22 @@
-"""How sure a reader may be: what the random samples prove, of all and per category, and what they do not.
+"""How sure a reader may be: what the random samples prove, and what requesting failing samples again showed.
 
-Here belongs the choice and layout of the bounds. Computing them, and their sentences, belong to `core.confidence`.
+Here belongs the choice and layout of bounds and of confirmations: which differences persist, and which side strays.
+Computing them, and their sentences, belong to `core.confidence` and `core.confirmation`.
 """
 
 import math
 from collections.abc import Sequence
+from typing import Final
 
 from parity_pipeline.core.confidence import ShareBound, clean_needed, percent
+from parity_pipeline.core.confirmation import Confirmation, ConfirmedRow, Persistence
 from parity_pipeline.core.limits import BOUND_GOAL, CONFIDENCE_LEVEL
 from parity_pipeline.core.outcomes import PASSING
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
-from parity_pipeline.report.sentences import Sentence, Verbatim, sentence
+from parity_pipeline.report.escape import prose
+from parity_pipeline.report.sentences import Sentence, Verbatim, sentence, table
+from parity_pipeline.report.view import Names, listed, names_of
 
 
 def confidence(verdict: Verdict) -> list[str]:
@@ -113,3 +118,49 @@ def _rankings(verdict: Verdict) -> tuple[Sentence, ...]:
             ),
         ),
     )
+
+
+_NAMED: Final = 12
+"""Samples that one row of the table names; the verdict's JSON holds all."""
+
+
+def confirmation(verdict: Verdict) -> list[str]:
+    """Return the section as Markdown; nothing where nothing was requested again."""
+    found = verdict.confirmation
+    if found is None:
+        return []
+    names = names_of(verdict)
+    grouped: dict[tuple[Persistence, str], list[ConfirmedRow]] = {}
+    for row in found.rows:
+        grouped.setdefault((row.found, _why(row)), []).append(row)
+    cells = [_group(kind, why, rows, names) for (kind, why), rows in grouped.items()]
+    return [
+        "## Requested again",
+        "",
+        prose(_overview(found)),
+        "",
+        *table(("Found", "Samples", "Why", "Which"), cells, right=(1,)),
+        "",
+        *(f"- {prose(side.words()[:1].upper() + side.words()[1:])}." for side in found.sides),
+    ]
+
+
+def _overview(found: Confirmation) -> str:
+    rows = f"{numbers.things(len(found.rows), 'failing sample')} and {numbers.things(found.passing, 'passing sample')}"
+    sent = numbers.things(sum(side.requests for side in found.sides), "request")
+    done = f"{rows} were requested {numbers.count(found.repeats)} more times from both sides, {sent} in all."
+    rest = (
+        f" {numbers.things(found.not_requested, 'more failing sample')} not requested again."
+        if found.not_requested
+        else ""
+    )
+    return done + rest
+
+
+def _why(row: ConfirmedRow) -> str:
+    return f"{row.why}; the {row.strayed} side strayed" if row.strayed else row.why
+
+
+def _group(kind: Persistence, why: str, rows: list[ConfirmedRow], names: Names) -> tuple[str, str, str, str]:
+    which = listed([row.id for row in rows], names, count=len(rows), most=_NAMED)
+    return prose(kind.value), numbers.count(len(rows)), prose(why), which

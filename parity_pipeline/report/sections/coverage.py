@@ -14,7 +14,7 @@ from parity_pipeline.core.stability.records import TESTED
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
 from parity_pipeline.report.escape import prose
-from parity_pipeline.report.row_view import Names, listed, names_of
+from parity_pipeline.report.view import Names, listed, names_of
 
 _SETS: Final = "needs hazard set"
 """How the reasons begin that a source of the hazard corpus takes away."""

@@ -12,8 +12,8 @@ from parity_pipeline.core.outcomes import Decision
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
 from parity_pipeline.report.escape import prose
-from parity_pipeline.report.row_view import Names, listed, named, names_of
 from parity_pipeline.report.sentences import table
+from parity_pipeline.report.view import Names, listed, named, names_of
 
 _NAMED: Final = 12
 """Samples that one list names; the verdict's JSON holds more."""

@@ -1,16 +1,22 @@
-"""What a reader sees first: title, verdict line, reasons, findings, and how many samples have each outcome.
+"""What a reader sees first: title, verdict line, reasons, findings, checks, and how many samples have each outcome.
 
-Here belongs the layout of the opening and of the counts. Deciding belongs to `core.decision`, counting to `core.tally`.
+Here belongs the layout of the opening, of the counts and of the checks: those that did not pass first, and what nothing was
+measured for. Deciding belongs to `core.decision`, what a check means to `core.checks`, counting to `core.tally`.
 """
 
-from parity_pipeline.core.outcomes import PASSING, Decision, Measure, Outcome, Severity
+from collections.abc import Sequence
+from typing import Final
+
+from parity_pipeline.core.checks import GROUND, Check, CheckName, CheckSeverity, of_side
+from parity_pipeline.core.measures import Measure
+from parity_pipeline.core.outcomes import PASSING, Decision, Outcome, Severity, Side
+from parity_pipeline.core.side_checks import EXPERIMENTS
 from parity_pipeline.core.verdict import OutcomeCounts, SamplesApart, Verdict
 from parity_pipeline.report import numbers
 from parity_pipeline.report.escape import code, prose
-from parity_pipeline.report.row_view import words_of
-from parity_pipeline.report.sections.checks import unmeasured
+from parity_pipeline.report.numbers import NOTHING
 from parity_pipeline.report.sentences import table
-from parity_pipeline.report.side_view import newest_response
+from parity_pipeline.report.view import newest_response, words_of
 
 
 def counts(verdict: Verdict) -> list[str]:
@@ -101,3 +107,46 @@ def findings(verdict: Verdict) -> list[str]:
     # The verdict's reasons stand above already.
     described = [finding for finding in dict.fromkeys(verdict.findings) if finding not in verdict.reasons]
     return ["## Findings", "", *(f"- {prose(finding)}" for finding in described)] if described else []
+
+
+_ORDER: Final = tuple(CheckSeverity)
+
+
+def checks(verdict: Verdict) -> list[str]:
+    """Return the table of what did not pass, and the names of what did; nothing for a verdict of an earlier version."""
+    if not verdict.checks:
+        return []
+    against = sorted(
+        (one for one in verdict.checks if one.passed is False),
+        key=lambda one: (bool(one.waived_by), _ORDER.index(one.severity)),
+    )
+    lines = ["## Checks", ""]
+    if against:
+        head = ("Check", "Severity", "Seen", "What to do")
+        lines += [*table(head, map(_row, against)), ""]
+    passed = [one.name.value for one in verdict.checks if one.passed]
+    return [*lines, prose(f"Passed: {', '.join(passed)}.")] if passed else lines[:-1]
+
+
+def _row(one: Check) -> Sequence[str]:
+    severity = f"waived by {one.waived_by}" if one.waived_by else one.severity.value
+    remedy = prose(one.remedy) if one.remedy and not one.waived_by else NOTHING
+    return prose(one.name.value), prose(severity), prose(one.seen), remedy
+
+
+def unmeasured(verdict: Verdict) -> str:
+    """Return in one line what nothing was measured for; "" where all was, or where nothing could be. Raw text.
+
+    A side whose repeatability was not measured is one thing and not a dozen.
+    """
+    if any(one.stands for one in verdict.checks if one.name in GROUND):
+        return ""
+    names = [one.name for one in verdict.checks if one.passed is None]
+    shown: list[str] = []
+    for side in Side:
+        whole = {of_side(side, subject) for subject in (*EXPERIMENTS.values(), "foreign-vectors", "noise-floor")}
+        if whole <= set(names):
+            shown.append(f"repeatability of the {side} side")
+            names = [name for name in names if name not in whole]
+    shown += [name.value for name in names if name is not CheckName.COMPARED_SHARE]
+    return f"Nothing was measured for: {', '.join(shown)}." if shown else ""

@@ -1,20 +1,20 @@
 """The result of each measure, and the limits at which this date would have passed.
 
 Here belong the table of measures, norms among them, and the one sentence about other limits, which never promises more
-than a limit can change. Grading belongs to `core.thresholds`.
+than a limit can change. Grading belongs to `core.measures`.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from parity_pipeline.core.discrimination import background_words
-from parity_pipeline.core.outcomes import PASSING, Decision, Measure, Severity
-from parity_pipeline.core.thresholds import passing_text
+from parity_pipeline.core.measures import Measure, passing_text
+from parity_pipeline.core.outcomes import PASSING, Decision, Severity
 from parity_pipeline.core.verdict import MeasureResult, Verdict
 from parity_pipeline.report import numbers
 from parity_pipeline.report.escape import prose
-from parity_pipeline.report.row_view import Names, named, names_of
 from parity_pipeline.report.sentences import table
+from parity_pipeline.report.view import Names, named, names_of
 
 _NAMES: Final[Mapping[Measure, str]] = {
     Measure.COSINE: "cosine",

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from parity_pipeline.core.diagnosis.context import DiagnosisContext
 from parity_pipeline.core.diagnosis.counterfactuals import RequestBudget
 from parity_pipeline.core.diagnosis.diagnose import diagnose
-from parity_pipeline.core.diagnosis.follow_up import find_history
+from parity_pipeline.core.diagnosis.follow_up import find_history, find_text_variants
 from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Diagnosis
-from parity_pipeline.core.diagnosis.text_variants import find_text_variants
 from parity_pipeline.core.diagnosis.wrong_model import known_vectors
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.demo.fault_scope import Scope

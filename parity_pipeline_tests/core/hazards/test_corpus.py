@@ -21,9 +21,7 @@ from parity_pipeline.core.hazards.corpus import (
 )
 from parity_pipeline.core.hazards.failure_modes import FAILURE_MODES
 from parity_pipeline.core.hazards.hazard import Hazard, Relation
-from parity_pipeline.core.hazards.lengths import WINDOWS
-from parity_pipeline.core.hazards.prefixes_and_canaries import canary_texts, salted_texts
-from parity_pipeline.core.hazards.spacing import SLOTS
+from parity_pipeline.core.hazards.texts import SLOTS, WINDOWS, canary_texts, salted_texts
 
 SALT = "2026-04-30"
 FINGERPRINTS = {"1": "4834c26f4faa4410"}

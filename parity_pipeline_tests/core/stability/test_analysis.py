@@ -8,7 +8,7 @@ import pytest
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.core.samples import sample_id
 from parity_pipeline.core.stability.analysis import for_diagnosis, stable_faults
-from parity_pipeline.core.stability.probe_texts import Limits
+from parity_pipeline.core.stability.plan import Limits
 from parity_pipeline.core.stability.records import OF_THE_FLOOR, TESTED, DefectKind, Response, Step, Texts
 from parity_pipeline_tests.core.stability.scripted_side import (
     SAMPLES,

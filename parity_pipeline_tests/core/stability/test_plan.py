@@ -3,8 +3,16 @@
 import pytest
 
 from parity_pipeline.core.hazards.coverage import EXPERIMENTS
-from parity_pipeline.core.stability.plan import BATCH_SIZES, LEVELS, make_plan
-from parity_pipeline.core.stability.probe_texts import Limits, chosen_texts, fits, pieces, spread
+from parity_pipeline.core.stability.plan import (
+    BATCH_SIZES,
+    LEVELS,
+    Limits,
+    chosen_texts,
+    fits,
+    make_plan,
+    pieces,
+    spread,
+)
 from parity_pipeline.core.stability.records import OF_THE_FLOOR, TESTED, Budget, Reference
 from parity_pipeline_tests.core.stability.scripted_side import AMPLE, LIMITS, SAMPLES, plan_of
 

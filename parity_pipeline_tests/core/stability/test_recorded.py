@@ -5,7 +5,7 @@ import pytest
 
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.core.stability.analysis import stable_faults
-from parity_pipeline.core.stability.probe_texts import Limits
+from parity_pipeline.core.stability.plan import Limits
 from parity_pipeline.core.stability.records import Response, Stability, Step, Texts
 from parity_pipeline_tests.core.stability.scripted_side import THRESHOLD, Rows, experiment, found, plan_of, stability_of
 from parity_pipeline_tests.fakes.replay_gateway import RECORDED_DIMENSION, recorded_texts, recorded_vectors
