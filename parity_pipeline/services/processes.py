@@ -96,11 +96,8 @@ def stop(record: Record) -> bool:
                 process.send_signal(number)
         # Not `psutil.wait_procs`, to which a zombie still runs: where the first process of a container reaps nothing,
         # each stop would take the full time and then fail. Members are looked up again: more may have been started.
-        # Time is counted in pauses of this process, not read from a clock: on a machine that stood still for ten seconds
-        # the members had no time to finish, and SIGKILL overtakes a SIGTERM that was not delivered yet.
-        pauses = round(seconds / _POLL_SECONDS)
-        while (left := left and _family(record, left)) and pauses:
-            pauses -= 1
+        deadline = time.monotonic() + seconds
+        while (left := left and _family(record, left)) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
     if (child := _children.get(record.pid)) and child.poll() is not None:
         del _children[record.pid]
