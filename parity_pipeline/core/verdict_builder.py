@@ -12,7 +12,7 @@ from parity_pipeline.core.checks import Check, CheckName, CheckSettings, CheckSe
 from parity_pipeline.core.confirmation import stray_findings
 from parity_pipeline.core.decision import DecisionInputs, checks_of, decide_over, settled
 from parity_pipeline.core.diagnosis.records import Diagnosis
-from parity_pipeline.core.hazards.coverage import cases_exercised
+from parity_pipeline.core.hazards.failure_modes import cases_exercised
 from parity_pipeline.core.measures import Measure, passing_text, within
 from parity_pipeline.core.outcomes import IN_VERDICTS, Decision, Outcome, Side
 from parity_pipeline.core.provenance import ParityHeader
