@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,18 @@ class RowMeasures:
     max_abs_delta_unit: Float64
     identical: NDArray[np.bool_]
 
+    @classmethod
+    def unmeasured(cls, rows: int) -> Self:
+        """Return the measures of rows before anything is measured: NaN, and not identical."""
+        return cls(
+            cosine=np.full(rows, np.nan),
+            legacy_norm=np.full(rows, np.nan),
+            candidate_norm=np.full(rows, np.nan),
+            max_abs_delta=np.full(rows, np.nan),
+            max_abs_delta_unit=np.full(rows, np.nan),
+            identical=np.zeros(rows, np.bool_),
+        )
+
 
 def measure_rows(legacy: Matrix32, candidate: Matrix32) -> RowMeasures:
     """Measure each row of `legacy` against the same row of `candidate`.
@@ -89,14 +101,7 @@ def measure_rows(legacy: Matrix32, candidate: Matrix32) -> RowMeasures:
         msg = f"cannot compare matrices of shapes {legacy.shape} and {candidate.shape}"
         raise MetricInputError(msg, remedy="Pair only rows of one dimension.")
     rows = len(legacy)
-    result = RowMeasures(
-        cosine=np.empty(rows, np.float64),
-        legacy_norm=np.empty(rows, np.float64),
-        candidate_norm=np.empty(rows, np.float64),
-        max_abs_delta=np.empty(rows, np.float64),
-        max_abs_delta_unit=np.empty(rows, np.float64),
-        identical=np.empty(rows, np.bool_),
-    )
+    result = RowMeasures.unmeasured(rows)
     for start in range(0, rows, METRIC_BLOCK_ROWS):
         _measure_block(legacy, candidate, slice(start, min(start + METRIC_BLOCK_ROWS, rows)), result)
     return result

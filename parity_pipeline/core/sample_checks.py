@@ -15,9 +15,8 @@ from parity_pipeline.core.discrimination import Background, background_words, di
 from parity_pipeline.core.limits import CONFIDENCE_LEVEL
 from parity_pipeline.core.measures import Measure, keeps_words, leaves_words
 from parity_pipeline.core.number_format import limit_text
-from parity_pipeline.core.outcomes import Outcome, Severity, Side
-from parity_pipeline.core.tally import MUTUAL, Tally
-from parity_pipeline.core.worst_rows import DIFFERENT
+from parity_pipeline.core.outcomes import DIFFERENT, MUTUAL, Outcome, Severity, Side
+from parity_pipeline.core.tally import Tally
 
 _FAIL, _INCONCLUSIVE, _WARN = CheckSeverity.FAIL, CheckSeverity.INCONCLUSIVE, CheckSeverity.WARN
 

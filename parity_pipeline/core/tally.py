@@ -13,31 +13,22 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from parity_pipeline.core.compare import BOTH
+from parity_pipeline.core.compare import BOTH, proves_a_difference
 from parity_pipeline.core.confirmation import Confirmation, Persistence
 from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.limits import NEAR_UNIT, UNIT_NORM_TOLERANCE
 from parity_pipeline.core.measures import ComparedRows, Float64, Measure, Thresholds, beyond, grade, values_of
 from parity_pipeline.core.noise_floor import NoiseFloors
-from parity_pipeline.core.outcomes import GRADED, Outcome, Severity, Side
+from parity_pipeline.core.outcomes import GRADED, MUTUAL, Outcome, Severity, Side
 from parity_pipeline.core.samples import sample_id
 from parity_pipeline.core.waivers import WaiverAccount
 from parity_pipeline.core.wire_drift import NormRange
-from parity_pipeline.core.worst_rows import DIFFERENT, Excuses, JudgedRow, WorstRows
-
-MUTUAL = (Outcome.NON_FINITE, Outcome.ZERO_NORM)
-"""Outcomes that prove a difference when one side shows them, and nothing when both do."""
+from parity_pipeline.core.worst_rows import Excuses, JudgedRow, WorstRows
 
 NOT_REQUESTED = "not requested again"
 """Mark of a failing row that was beyond the budget of a confirmation."""
 
 Flags = NDArray[np.bool_]
-
-
-def proves_a_difference(rows: ComparedRows, index: int) -> bool:
-    """Return whether a graded row proves a difference; NaN or zeros on both sides prove nothing."""
-    outcome = rows.outcomes[index]
-    return outcome in DIFFERENT and not (outcome in MUTUAL and rows.sides[index] == BOTH)
 
 
 def waivers_of(

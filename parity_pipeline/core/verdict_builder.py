@@ -14,11 +14,11 @@ from parity_pipeline.core.decision import DecisionInputs, checks_of, decide_over
 from parity_pipeline.core.diagnosis.records import Diagnosis
 from parity_pipeline.core.hazards.failure_modes import cases_exercised
 from parity_pipeline.core.measures import Measure, passing_text, within
-from parity_pipeline.core.outcomes import IN_VERDICTS, Decision, Outcome, Side
+from parity_pipeline.core.outcomes import DIFFERENT, IN_VERDICTS, MUTUAL, Decision, Outcome, Side
 from parity_pipeline.core.provenance import ParityHeader
 from parity_pipeline.core.sample_checks import share_bounds
 from parity_pipeline.core.stability.records import StabilityOfSides
-from parity_pipeline.core.tally import MUTUAL, Tally
+from parity_pipeline.core.tally import Tally
 from parity_pipeline.core.verdict import (
     MeasureResult,
     RandomDraws,
@@ -28,7 +28,6 @@ from parity_pipeline.core.verdict import (
     Verdict,
 )
 from parity_pipeline.core.wire_drift import wire_drift
-from parity_pipeline.core.worst_rows import DIFFERENT
 
 
 def build_verdict(

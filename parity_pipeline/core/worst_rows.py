@@ -10,17 +10,7 @@ from dataclasses import dataclass, field
 
 from parity_pipeline.core.limits import REPORT_ROWS
 from parity_pipeline.core.measures import ComparedRows
-from parity_pipeline.core.outcomes import GRADED, Outcome
-
-DIFFERENT = (
-    Outcome.DIMENSION_MISMATCH,
-    Outcome.MISMATCH,
-    Outcome.NON_FINITE,
-    Outcome.ZERO_NORM,
-    Outcome.REFUSED_BY_CANDIDATE,
-    Outcome.REFUSED_BY_LEGACY,
-)
-SEVERITY = (*DIFFERENT, Outcome.MISSING, Outcome.REFUSED_BY_BOTH, Outcome.MATCH)
+from parity_pipeline.core.outcomes import DIFFERENT, GRADED, Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,9 +93,8 @@ def _number(value: float) -> float | None:
 
 
 _Entry = tuple[float, int, JudgedRow]
-_KINDS = (
-    *((outcome, False) for outcome in (*DIFFERENT, Outcome.MISSING)),
-    *((outcome, True) for outcome in (*DIFFERENT, Outcome.MISSING)),
+KINDS = (
+    *((outcome, excused) for excused in (False, True) for outcome in (*DIFFERENT, Outcome.MISSING)),
     (Outcome.REFUSED_BY_BOTH, False),
     (Outcome.MATCH, False),
 )
@@ -140,7 +129,7 @@ class WorstRows:
         All in their order where they fit; of a larger set the worst of each kind, each in its turn, so that a thousand
         refusals do not hide the one mismatch.
         """
-        queues = [self._queue(kind) for kind in _KINDS]
+        queues = [self._queue(kind) for kind in KINDS]
         if samples <= REPORT_ROWS:
             return tuple(sorted((row for queue in queues for row in queue), key=lambda row: row.ordinal))
         return tuple(row for taken in _shares(queues, REPORT_ROWS) for row in taken)
