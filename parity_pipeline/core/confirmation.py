@@ -28,8 +28,9 @@ from typing import Final
 
 import numpy as np
 
-from parity_pipeline.core.confidence import percent, upper_bound
+from parity_pipeline.core.confidence import upper_bound
 from parity_pipeline.core.limits import CONFIDENCE_LEVEL
+from parity_pipeline.core.number_format import percent
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.repeated_responses import Responses
 

@@ -10,7 +10,6 @@ A new measure is a member of `Measure` and what the type checker then asks for i
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 from typing import Final, Self
 
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.limits import COSINE_THRESHOLD, METRIC_BLOCK_ROWS, NORM_RATIO_TOLERANCE
-from parity_pipeline.core.number_format import cosine_text, limit_text, passing_limit_text
+from parity_pipeline.core.number_format import ceiled, cosine_text, exact_decimal, limit_text, passing_limit_text
 from parity_pipeline.core.outcomes import GRADED, Outcome, Severity
 
 
@@ -333,7 +332,4 @@ def passing_text(measure: Measure, worst: float, limit: float | None = None) -> 
 
 def _ceiled(value: float) -> str:
     """Return a number in six significant digits, rounded up: a limit that is printed has to let the value pass."""
-    exact = Decimal(repr(float(value)))
-    if exact.is_finite() and exact:
-        exact = exact.quantize(Decimal(1).scaleb(exact.adjusted() + 1 - _DIGITS), rounding=ROUND_CEILING).normalize()
-    return f"{exact:g}"
+    return f"{ceiled(exact_decimal(value), _DIGITS):g}"

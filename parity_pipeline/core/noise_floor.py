@@ -174,14 +174,6 @@ class NoiseFloors:
         """Return, per side, that its own responses to one text do not reach the threshold; the legacy side first."""
         return tuple(self.instability_of(threshold).values())
 
-    def unmeasured(self) -> tuple[str, ...]:
-        """Return, per side, that its noise floor is not known; the legacy side first."""
-        return tuple(
-            f"no noise floor of the {side} side was measured"
-            for side, floor in ((Side.LEGACY, self.legacy), (Side.CANDIDATE, self.candidate))
-            if floor is None
-        )
-
 
 def _angle(cosine: float) -> float:
     return math.acos(min(1.0, max(-1.0, cosine)))

@@ -9,12 +9,12 @@ from dataclasses import replace
 from typing import Final
 
 from parity_pipeline.core.checks import Check, CheckName, CheckSeverity, of_measure
-from parity_pipeline.core.confidence import ShareBound, each_of, percent
+from parity_pipeline.core.confidence import ShareBound, each_of
 from parity_pipeline.core.confirmation import unconfirmed_reasons
 from parity_pipeline.core.discrimination import Background, background_words, discrimination_reason
 from parity_pipeline.core.limits import CONFIDENCE_LEVEL
 from parity_pipeline.core.measures import Measure, keeps_words, leaves_words
-from parity_pipeline.core.number_format import limit_text
+from parity_pipeline.core.number_format import limit_text, percent
 from parity_pipeline.core.outcomes import DIFFERENT, MUTUAL, Outcome, Severity, Side
 from parity_pipeline.core.tally import Tally
 

@@ -224,11 +224,6 @@ class Tally:
         """Return the number of samples that have a cosine."""
         return sum(self.counts[outcome] for outcome in GRADED)
 
-    @property
-    def norms_differ(self) -> int:
-        """Return the number of compared samples whose norm ratio leaves the tolerance."""
-        return self.measures[Measure.NORM_RATIO].off
-
     def different(self, outcome: Outcome) -> int:
         """Return how many samples of an outcome prove a difference that nothing excuses."""
         noise = self.within_noise if outcome is Outcome.MISMATCH else 0
@@ -323,10 +318,6 @@ class Tally:
     def norms(self) -> tuple[NormRange, NormRange]:
         """Return the range of norms of the legacy and of the candidate side."""
         return self.norms_of[Side.LEGACY].range(), self.norms_of[Side.CANDIDATE].range()
-
-    def worst_cosine(self) -> JudgedRow | None:
-        """Return the sample with the smallest cosine, excused or not; None where none was measured."""
-        return self._worst.worst_cosine()
 
     def shown_rows(self) -> tuple[JudgedRow, ...]:
         """Return at most REPORT_ROWS rows: all in their order, or, of a larger set, the worst of each outcome first.

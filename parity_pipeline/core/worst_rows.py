@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from parity_pipeline.core.limits import REPORT_ROWS
 from parity_pipeline.core.measures import ComparedRows
-from parity_pipeline.core.outcomes import DIFFERENT, GRADED, Outcome
+from parity_pipeline.core.outcomes import DIFFERENT, Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,11 +117,6 @@ class WorstRows:
             heapq.heappush(heap, (*key, row_of(rows, index, excuses)))
         elif key > heap[0][:2]:
             heapq.heapreplace(heap, (*key, row_of(rows, index, excuses)))
-
-    def worst_cosine(self) -> JudgedRow | None:
-        """Return the row with the smallest cosine of all, excused or not; None where none was measured."""
-        measured = [entry for (outcome, _), heap in self._heaps.items() if outcome in GRADED for entry in heap]
-        return max(measured, key=lambda entry: entry[:2])[2] if measured else None
 
     def shown(self, samples: int) -> tuple[JudgedRow, ...]:
         """Return at most `limits.REPORT_ROWS` rows of a set of so many samples.

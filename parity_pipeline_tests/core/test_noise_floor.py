@@ -154,10 +154,3 @@ def test_floors_do_not_change_sides() -> None:
     """A floor of the candidate never stands for that of the legacy side."""
     with pytest.raises(MetricInputError, match="given as legacy was measured on the candidate side"):
         NoiseFloors(legacy=measured(Side.CANDIDATE, 0.9))
-
-
-def test_what_was_not_measured_can_be_said() -> None:
-    """A report distinguishes a stable side from one that was not measured."""
-    assert floors(1.0, None).unmeasured() == ("no noise floor of the candidate side was measured",)
-    assert len(NoiseFloors().unmeasured()) == 2
-    assert floors(1.0, 1.0).unmeasured() == ()
