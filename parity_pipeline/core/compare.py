@@ -1,7 +1,7 @@
 """Compare the rows of the two sides and give each sample exactly one outcome.
 
 Here belongs the step from two fetched blocks to one compared block: measures, and outcomes that depend on no threshold.
-Which compared rows match belongs to `measures`, what the outcomes of a whole set come to belongs to `decision`.
+Which compared rows match belongs to `measures`, what the outcomes of a whole set come to belongs to `verdict_builder`.
 """
 
 from dataclasses import fields

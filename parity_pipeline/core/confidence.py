@@ -2,7 +2,7 @@
 
 Here belong both bounds, their records in the verdict, how many more samples would tighten them, and the sentences that
 say so. Only texts drawn at random count: a hand-picked text speaks for itself alone. Which verdict a bound leads to
-belongs to `decision`, the choice of the dates to `steps.pool_dates`.
+belongs to `verdict_builder`, the choice of the dates to `steps.pool_dates`.
 """
 
 import math

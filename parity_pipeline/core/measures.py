@@ -2,13 +2,23 @@
 
 Here belongs everything about a measure: its name in `Measure`, its formula in `measure_rows`, its limit in `Thresholds`,
 the values that meet the limit in `values_of`, the sentences about it; and the one place where values meet limits:
-verdicts and diagnoses both ask `grade` which rows match. What a mismatch means for the verdict belongs to `decision`.
+verdicts and diagnoses both ask `grade` which rows match. What a mismatch means for the verdict belongs to `verdict_builder`.
 
-A new measure is a member of `Measure` and what the type checker then asks for in this module, a column in
-`storage.parity_files`, a field in `settings.model` and a row in `docs/measures.md`.
+A new measure takes, with what notices that it is missing:
+
+    a member of `Measure`; its case in `values_of` and in `_subject`       the type checker
+    a field of `Thresholds` with its name                                  the first `Thresholds()`, AttributeError
+    a member and a sentence in `checks` (`CheckName`, `DESCRIPTIONS`)      importing `core.checks`, ValueError
+    a few words in `report.sections.measures`                              the first report, KeyError
+    the range of its limit in `settings.model` (`ThresholdSettings`)       nothing: any number would be accepted
+    a row for the limit and one for the check in `docs/settings.md`        a test, for the check
+
+One that needs more than the stored columns takes a column too: a field of `RowMeasures` with its formula in `_measure_block`,
+and a field of `ComparedRows`, which the type checker asks `compare` for; its name in `storage.parity_files` (`_MEASURES`) and
+what it holds in `defs.metadata` (`WORDS`), which tests ask for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, Self
@@ -187,7 +197,6 @@ class ComparedRows:
 _DIGITS: Final = 6
 """Significant digits of a printed norm or difference."""
 
-
 NOTHING_FAILS: Final = "no measure fails a sample of another direction: every limit that looks at directions only warns"
 
 _LARGEST_UNIT_DELTA: Final = 2.0
@@ -290,30 +299,32 @@ def grade(rows: ComparedRows, thresholds: Thresholds) -> ComparedRows:
     return replace(rows, outcomes=outcomes)
 
 
-_LEAVES: Final[Mapping[Measure, str]] = {
-    Measure.NORM_RATIO: "have a norm ratio off 1 by more than",
-    Measure.MAX_ABS_DELTA_UNIT: "have a largest difference of the normalised vectors above",
-    Measure.MAX_ABS_DELTA: "have a largest difference of the raw vectors above",
-    Measure.MAX_ABS_DELTA_RELATIVE: "have a largest difference of the raw vectors, relative to the legacy norm, above",
-}
-_KEEPS: Final[Mapping[Measure, str]] = {
-    Measure.NORM_RATIO: "norm ratio off 1 by at most",
-    Measure.MAX_ABS_DELTA_UNIT: "largest difference of the normalised vectors at most",
-    Measure.MAX_ABS_DELTA: "largest difference of the raw vectors at most",
-    Measure.MAX_ABS_DELTA_RELATIVE: "largest difference of the raw vectors, relative to the legacy norm, at most",
-}
+def _subject(measure: Measure) -> tuple[str, str]:
+    """Return a measure as sentences name it, and how a value that is not within its limit stands to that limit."""
+    match measure:
+        case Measure.COSINE:
+            return "cosine", "below"
+        case Measure.NORM_RATIO:
+            return "norm ratio off 1 by", "more than"
+        case Measure.MAX_ABS_DELTA_UNIT:
+            return "largest difference of the normalised vectors", "above"
+        case Measure.MAX_ABS_DELTA:
+            return "largest difference of the raw vectors", "above"
+        case Measure.MAX_ABS_DELTA_RELATIVE:
+            return "largest difference of the raw vectors, relative to the legacy norm,", "above"
 
 
 def leaves_words(measure: Measure, limit: float, worst: float | None) -> str:
     """Return what rows beyond a limit do, and the worst value of them, such as `< 0.9990, the worst 0.981234`."""
     if measure is Measure.COSINE:
         return f"< {limit_text(limit)}" + ("" if worst is None else f", the worst {cosine_text(worst, limit)}")
-    return f"{_LEAVES[measure]} {limit:g}" + ("" if worst is None else f", the worst {_ceiled(worst)}")
+    name, stands = _subject(measure)
+    return f"have a {name} {stands} {limit:g}" + ("" if worst is None else f", the worst {_ceiled(worst)}")
 
 
 def keeps_words(measure: Measure, limit: float) -> str:
     """Return what rows within a limit do, such as `≥ 0.9990`."""
-    return f"≥ {limit_text(limit)}" if measure is Measure.COSINE else f"{_KEEPS[measure]} {limit:g}"
+    return f"≥ {limit_text(limit)}" if measure is Measure.COSINE else f"{_subject(measure)[0]} at most {limit:g}"
 
 
 def passing_text(measure: Measure, worst: float, limit: float | None = None) -> str:

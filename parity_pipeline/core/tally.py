@@ -1,7 +1,7 @@
 """Take in compared blocks one after another and keep what a verdict needs: counts, worst rows, norms.
 
 Here belongs the running account of a whole sample set, whose size does not grow with the set. What the account means
-belongs to `decision`.
+belongs to `verdict_builder`.
 """
 
 import math

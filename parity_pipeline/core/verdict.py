@@ -1,6 +1,6 @@
 """The record of a verdict, with all that a report, a check and a summary need.
 
-Here belong the fields and their stored version. Deciding belongs to `decision`, counting to `tally`, composing to
+Here belong the fields and their stored version. Deciding belongs to `verdict_builder`, counting to `tally`, composing to
 `verdict_builder`, the stored form to `storage.evidence_files`.
 """
 

@@ -15,14 +15,13 @@ from parity_pipeline.core.confirmation import (
     stray_findings,
     unconfirmed_reasons,
 )
-from parity_pipeline.core.decision import DecisionInputs, decide
 from parity_pipeline.core.fetched_rows import FetchedRows
 from parity_pipeline.core.measures import Thresholds
 from parity_pipeline.core.outcomes import Decision, Outcome, RowStatus, Side
 from parity_pipeline.core.repeated_responses import distances, permutation_p_value, responses_of
 from parity_pipeline.core.tally import NOT_REQUESTED, Tally
-from parity_pipeline.core.verdict_builder import counted_apart
-from parity_pipeline_tests.core.builders import Row, compared, fetched, samples_of
+from parity_pipeline.core.verdict_builder import DecisionInputs, counted_apart
+from parity_pipeline_tests.core.builders import Row, compared, decide, fetched, samples_of
 
 Vector = list[float]
 PLAIN = Thresholds()

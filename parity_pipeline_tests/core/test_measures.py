@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from parity_pipeline.core.decision import DecisionInputs, decide
 from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.limits import COSINE_THRESHOLD, METRIC_BLOCK_ROWS
 from parity_pipeline.core.measures import (
@@ -26,7 +25,8 @@ from parity_pipeline.core.measures import (
 from parity_pipeline.core.outcomes import Outcome, Severity
 from parity_pipeline.core.tally import Tally
 from parity_pipeline.core.verdict import Decision
-from parity_pipeline_tests.core.builders import Row, compared
+from parity_pipeline.core.verdict_builder import DecisionInputs
+from parity_pipeline_tests.core.builders import Row, compared, decide
 
 TINY = float(np.finfo(np.float32).smallest_subnormal)
 HUGE = float(np.finfo(np.float32).max)

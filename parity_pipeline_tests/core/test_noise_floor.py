@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parity_pipeline.core.decision import DecisionInputs, decide
 from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.limits import COSINE_THRESHOLD
 from parity_pipeline.core.measures import Measure, Thresholds
 from parity_pipeline.core.noise_floor import NoiseFloor, NoiseFloors, floor_of
 from parity_pipeline.core.outcomes import Decision, Side
 from parity_pipeline.core.tally import Tally
-from parity_pipeline_tests.core.builders import Row, compared
+from parity_pipeline.core.verdict_builder import DecisionInputs
+from parity_pipeline_tests.core.builders import Row, compared, decide
 
 ONE: Row = [1.0, 0.0]
 DOUBLE: Row = [2.0, 0.0]

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from parity_pipeline.core.compare import compare
-from parity_pipeline.core.decision import DecisionInputs, decide
 from parity_pipeline.core.fetched_rows import FetchedRows
 from parity_pipeline.core.measures import ComparedRows, Measure, Thresholds, grade
 from parity_pipeline.core.outcomes import Decision, Outcome, RowStatus
 from parity_pipeline.core.tally import Tally
-from parity_pipeline_tests.core.builders import fetched, samples_of
+from parity_pipeline.core.verdict_builder import DecisionInputs
+from parity_pipeline_tests.core.builders import decide, fetched, samples_of
 from parity_pipeline_tests.fakes.replay_gateway import SERVERS, recorded_texts, recorded_vectors
 
 CORE = frozenset(
