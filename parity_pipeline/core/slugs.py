@@ -8,7 +8,6 @@ import re
 from typing import Final
 from urllib.parse import quote, unquote
 
-from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.limits import SLUG_BYTES
 
 _LONG_MARK: Final = "~"
@@ -48,27 +47,6 @@ def _decodes(encoded: str) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def unslug(text: str, known: tuple[str, ...] = ()) -> str:
-    """Return the model name that `slug` was given.
-
-    Args:
-        text: A slug.
-        known: Model names to look a cut slug up in; a slug that was not cut needs none.
-
-    Raises:
-        ParityError: The slug was cut and no known name has it.
-    """
-    if text == _LONG_MARK:
-        return ""
-    if _LONG_MARK not in text:
-        return unquote(text, errors="surrogatepass")
-    for name in known:
-        if slug(name) == text:
-            return name
-    problem = "this slug stands for a model name too long for a file name, and no known model has it"
-    raise ParityError(problem, place=text, remedy="Name the model in `models` of parity.yaml.")
 
 
 def partition_key(name: str) -> str:

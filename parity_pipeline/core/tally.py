@@ -1,7 +1,7 @@
 """Take in compared blocks one after another and keep what a verdict needs: counts, worst rows, norms.
 
 Here belongs the running account of a whole sample set, whose size does not grow with the set. What the account means
-belongs to `decision`.
+belongs to `verdict_builder`.
 """
 
 import math
@@ -13,31 +13,22 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from parity_pipeline.core.compare import BOTH
+from parity_pipeline.core.compare import BOTH, proves_a_difference
 from parity_pipeline.core.confirmation import Confirmation, Persistence
 from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.limits import NEAR_UNIT, UNIT_NORM_TOLERANCE
 from parity_pipeline.core.measures import ComparedRows, Float64, Measure, Thresholds, beyond, grade, values_of
 from parity_pipeline.core.noise_floor import NoiseFloors
-from parity_pipeline.core.outcomes import GRADED, Outcome, Severity, Side
+from parity_pipeline.core.outcomes import GRADED, MUTUAL, Outcome, Severity, Side
 from parity_pipeline.core.samples import sample_id
 from parity_pipeline.core.waivers import WaiverAccount
 from parity_pipeline.core.wire_drift import NormRange
-from parity_pipeline.core.worst_rows import DIFFERENT, Excuses, JudgedRow, WorstRows
-
-MUTUAL = (Outcome.NON_FINITE, Outcome.ZERO_NORM)
-"""Outcomes that prove a difference when one side shows them, and nothing when both do."""
+from parity_pipeline.core.worst_rows import Excuses, JudgedRow, WorstRows
 
 NOT_REQUESTED = "not requested again"
 """Mark of a failing row that was beyond the budget of a confirmation."""
 
 Flags = NDArray[np.bool_]
-
-
-def proves_a_difference(rows: ComparedRows, index: int) -> bool:
-    """Return whether a graded row proves a difference; NaN or zeros on both sides prove nothing."""
-    outcome = rows.outcomes[index]
-    return outcome in DIFFERENT and not (outcome in MUTUAL and rows.sides[index] == BOTH)
 
 
 def waivers_of(
@@ -233,11 +224,6 @@ class Tally:
         """Return the number of samples that have a cosine."""
         return sum(self.counts[outcome] for outcome in GRADED)
 
-    @property
-    def norms_differ(self) -> int:
-        """Return the number of compared samples whose norm ratio leaves the tolerance."""
-        return self.measures[Measure.NORM_RATIO].off
-
     def different(self, outcome: Outcome) -> int:
         """Return how many samples of an outcome prove a difference that nothing excuses."""
         noise = self.within_noise if outcome is Outcome.MISMATCH else 0
@@ -332,10 +318,6 @@ class Tally:
     def norms(self) -> tuple[NormRange, NormRange]:
         """Return the range of norms of the legacy and of the candidate side."""
         return self.norms_of[Side.LEGACY].range(), self.norms_of[Side.CANDIDATE].range()
-
-    def worst_cosine(self) -> JudgedRow | None:
-        """Return the sample with the smallest cosine, excused or not; None where none was measured."""
-        return self._worst.worst_cosine()
 
     def shown_rows(self) -> tuple[JudgedRow, ...]:
         """Return at most REPORT_ROWS rows: all in their order, or, of a larger set, the worst of each outcome first.

@@ -1,7 +1,7 @@
 """Request failing rows again, and some passing ones, before anything is decided.
 
 Here belong the step, its requests, and reading back what it stored. Which rows are requested belongs to
-`core.confirmation_plan`, what the responses show to `core.confirmation`.
+`core.row_selection`, what the responses show to `core.confirmation`.
 """
 
 from collections.abc import Collection, Sequence
@@ -11,16 +11,23 @@ from typing import Final
 
 import numpy as np
 
-from parity_pipeline.core.collisions import responses_of
+from parity_pipeline.core.compare import proves_a_difference
 from parity_pipeline.core.confirmation import REPEATS, Confirmation, confirm
-from parity_pipeline.core.confirmation_plan import Ordinals, make_plan, whole_requests
-from parity_pipeline.core.diagnosis_sample import FailingRows, PickedSamples, picked_rows
 from parity_pipeline.core.errors import GatewayError, SettingsError
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
 from parity_pipeline.core.measures import beyond, grade
 from parity_pipeline.core.outcomes import Outcome, RowStatus, Side
 from parity_pipeline.core.provenance import ParityHeader
-from parity_pipeline.core.tally import proves_a_difference, waivers_of
+from parity_pipeline.core.repeated_responses import responses_of
+from parity_pipeline.core.row_selection import (
+    FailingRows,
+    Ordinals,
+    PickedSamples,
+    choose_repeats,
+    picked_rows,
+    whole_requests,
+)
+from parity_pipeline.core.tally import waivers_of
 from parity_pipeline.core.waivers import WaiverAccount, account_for
 from parity_pipeline.steps.context import Gateway, RunContext, stored
 from parity_pipeline.storage.atomic import publishing
@@ -97,7 +104,7 @@ def _confirmed(
 ) -> Confirmation:
     samples = stored(run.layout.samples(day, model), SampleSetFile)
     batch, seed = max(_batch(run.gateways[side]) for side in Side), header.sample_set.hash
-    plan = make_plan(failing.ordinals, no_match, samples.header.samples, batch=batch, seed=seed)
+    plan = choose_repeats(failing.ordinals, no_match, samples.header.samples, batch=batch, seed=seed)
     chosen = np.array(plan.rows, np.int64)
     texts = _picked(samples, chosen)
     repeated = {side: _RepeatedSide.of(run.gateways[side], model, samples, chosen) for side in Side}

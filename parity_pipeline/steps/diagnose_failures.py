@@ -14,7 +14,12 @@ from parity_pipeline.core.collisions import OneSided, one_sided, scan
 from parity_pipeline.core.diagnosis.diagnose import diagnose
 from parity_pipeline.core.diagnosis.records import Diagnosis, DiagnosisInput, FollowUpQueries, Vector
 from parity_pipeline.core.diagnosis.wrong_model import known_vectors
-from parity_pipeline.core.diagnosis_sample import (
+from parity_pipeline.core.errors import ParityError
+from parity_pipeline.core.fetched_rows import FetchedRows
+from parity_pipeline.core.measures import Matrix32, grade
+from parity_pipeline.core.outcomes import Outcome, Side
+from parity_pipeline.core.provenance import ParityHeader
+from parity_pipeline.core.row_selection import (
     FailingRows,
     Ordinals,
     PickedSamples,
@@ -22,11 +27,6 @@ from parity_pipeline.core.diagnosis_sample import (
     matrix_of,
     picked_rows,
 )
-from parity_pipeline.core.errors import ParityError
-from parity_pipeline.core.fetched_rows import FetchedRows
-from parity_pipeline.core.measures import Matrix32, grade
-from parity_pipeline.core.outcomes import Outcome, Side
-from parity_pipeline.core.provenance import ParityHeader
 from parity_pipeline.core.stability.analysis import for_diagnosis
 from parity_pipeline.steps.confirm_rows import stored_confirmation
 from parity_pipeline.steps.context import Gateway, RunContext, stored

@@ -22,12 +22,12 @@ from parity_pipeline.core.checks import (
     description,
     settings_faults,
 )
-from parity_pipeline.core.decision import DecisionInputs, checks_of, decide_over
 from parity_pipeline.core.measures import Thresholds
 from parity_pipeline.core.outcomes import Decision, Outcome, RowStatus, Side
 from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.stability.records import Response, StabilityOfSides, Step, Texts
 from parity_pipeline.core.tally import Tally
+from parity_pipeline.core.verdict_builder import DecisionInputs, checks_of, decide_over
 from parity_pipeline.core.waivers import Waiver, account_for, waiver_faults
 from parity_pipeline_tests.core.builders import Row, compared, provenance
 from parity_pipeline_tests.core.stability.scripted_side import (

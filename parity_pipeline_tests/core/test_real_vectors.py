@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from parity_pipeline.core.compare import compare
-from parity_pipeline.core.decision import DecisionInputs, decide
 from parity_pipeline.core.fetched_rows import FetchedRows
-from parity_pipeline.core.measures import ComparedRows, Thresholds, grade
+from parity_pipeline.core.measures import ComparedRows, Measure, Thresholds, grade
 from parity_pipeline.core.outcomes import Decision, Outcome, RowStatus
 from parity_pipeline.core.tally import Tally
-from parity_pipeline_tests.core.builders import fetched, samples_of
+from parity_pipeline.core.verdict_builder import DecisionInputs
+from parity_pipeline_tests.core.builders import decide, fetched, samples_of
 from parity_pipeline_tests.fakes.replay_gateway import SERVERS, recorded_texts, recorded_vectors
 
 CORE = frozenset(
@@ -159,7 +159,7 @@ def test_raw_norms_are_reported() -> None:
     legacy, candidate = tally.norms()
     assert legacy.describe() == "unit vectors"
     assert candidate.describe() == "raw, 1.24 to 8.83"
-    assert tally.norms_differ == tally.compared == 192
+    assert tally.measures[Measure.NORM_RATIO].off == tally.compared == 192
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from parity_pipeline.core.confidence import ShareBound, clean_needed, percent
+from parity_pipeline.core.confidence import ShareBound, clean_needed
 from parity_pipeline.core.confirmation import Confirmation, ConfirmedRow, Persistence
 from parity_pipeline.core.limits import BOUND_GOAL, CONFIDENCE_LEVEL
+from parity_pipeline.core.number_format import percent
 from parity_pipeline.core.outcomes import PASSING
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers

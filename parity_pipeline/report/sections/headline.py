@@ -1,7 +1,7 @@
 """What a reader sees first: title, verdict line, reasons, findings, checks, and how many samples have each outcome.
 
 Here belongs the layout of the opening, of the counts and of the checks: those that did not pass first, and what nothing was
-measured for. Deciding belongs to `core.decision`, what a check means to `core.checks`, counting to `core.tally`.
+measured for. Deciding belongs to `core.verdict_builder`, what a check means to `core.checks`, counting to `core.tally`.
 """
 
 from collections.abc import Sequence
