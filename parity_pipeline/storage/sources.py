@@ -235,7 +235,7 @@ class SourceSpec:
     @property
     def name(self) -> str:
         """Return what a reader knows the source by: the file's or folder's name, or `hazards:` and the version."""
-        return f"hazards:{CORPUS_VERSION}" if self.hazards else _path(self).name
+        return f"hazards:{CORPUS_VERSION}" if self.path is None else self.path.name
 
 
 def read_sources(specs: Sequence[SourceSpec], date: str) -> Iterator[Sample]:
