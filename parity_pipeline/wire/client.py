@@ -7,8 +7,9 @@ log line with the address) is what this product must not do. Connections belong 
 """
 
 import asyncio
+import math
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,14 +29,12 @@ from parity_pipeline.wire.gateway_errors import (
     one_line,
     retry_after,
 )
-from parity_pipeline.wire.pacing import ConcurrencyLimiter, RateLimiter
+from parity_pipeline.wire.pacing import ConcurrencyLimiter, Now, RateLimiter, Sleep
 from parity_pipeline.wire.progress import LaneCounters
 from parity_pipeline.wire.retry_policy import kind_of_status
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline.wire.side_health import HangingTexts
 from parity_pipeline.wire.transport import TRANSPORT_ERRORS, kind_and_detail
-
-Now = Callable[[], float]
 
 _BODY_PIECE: Final = 1024 * 1024
 """Largest request body in bytes that is sent as a whole; aiohttp warns about larger ones."""
@@ -185,8 +184,19 @@ OnResponse = Callable[[HttpResponse, Decoded], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LaneParts:
+    """What a lane gets from its caller: the network, the clocks, the random numbers."""
+
+    transport: httpx.AsyncBaseTransport
+    clock: Callable[[], datetime]
+    now: Now
+    sleep: Sleep
+    random: Random
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SenderContext:
-    """What all requests of a lane share; tests replace the client, the clocks and the random numbers.
+    """What all requests of a lane share.
 
     Attributes:
         client: Sends one body.
@@ -202,11 +212,27 @@ class SenderContext:
     client: Client
     concurrency_limiter: ConcurrencyLimiter
     rate_limiter: RateLimiter
-    sleep: Callable[[float], Awaitable[None]]
+    sleep: Sleep
     clock: Callable[[], datetime]
     seconds_left: Callable[[], float]
-    now: Callable[[], float]
+    now: Now
     random: Random
+
+    @classmethod
+    def of(cls, config: SideConfig, parts: LaneParts) -> "SenderContext":
+        """Return the limits of a side, and a deadline of its lane that begins now."""
+        now, sleep = parts.now, parts.sleep
+        deadline = now() + config.lane_seconds if config.lane_seconds else math.inf
+        return cls(
+            client=Client(config, parts.transport, now),
+            concurrency_limiter=ConcurrencyLimiter(config.concurrency, now, adaptive=config.adaptive),
+            rate_limiter=RateLimiter(config.requests_per_second, config.texts_per_second, now, sleep),
+            sleep=sleep,
+            clock=parts.clock,
+            seconds_left=lambda: deadline - now(),
+            now=now,
+            random=parts.random,
+        )
 
 
 class RequestSender:

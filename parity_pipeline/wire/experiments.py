@@ -7,7 +7,7 @@ too. Which requests are sent belongs to `core.stability`. A fetch of rows belong
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random, SystemRandom
 from typing import Final, Generic, TypeVar
@@ -18,12 +18,11 @@ from parity_pipeline.core.limits import ERROR_CHARACTERS
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.core.stability.records import Response, Step, Texts
 from parity_pipeline.wire.batch_fetcher import CANARY_TEXT
-from parity_pipeline.wire.client import Client, HttpResponse, RequestSender, SenderContext
+from parity_pipeline.wire.client import HttpResponse, LaneParts, RequestSender, SenderContext
 from parity_pipeline.wire.decode import Decoded
 from parity_pipeline.wire.encode import encode_text
 from parity_pipeline.wire.fetch_lane import run_anywhere, utc_now
 from parity_pipeline.wire.gateway_errors import AttemptError, unusable
-from parity_pipeline.wire.pacing import ConcurrencyLimiter, RateLimiter
 from parity_pipeline.wire.retry_policy import OnExhausted, rule_of
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline.wire.transport import transport_for
@@ -74,7 +73,7 @@ def run_experiments(
         model: The model of the partition.
         dialogue: Yields steps; is sent one response per request in their order.
         most: Largest number of requests, retries included.
-        transport: Reslots the network.
+        transport: Replaces the network.
         clock: The time of day.
         now: Monotonic seconds.
         sleep: Waits.
@@ -83,23 +82,15 @@ def run_experiments(
     Raises:
         GatewayError: The side cannot be used at all: nothing listens, unknown model, other dialect, refused token.
     """
-    network = transport or transport_for(config)
-    deadline = now() + config.lane_seconds if config.lane_seconds else float("inf")
-    context = SenderContext(
-        client=Client(config, network, now),
-        concurrency_limiter=ConcurrencyLimiter(config.concurrency, now, adaptive=False),
-        rate_limiter=RateLimiter(config.requests_per_second, config.texts_per_second, now, sleep),
-        sleep=sleep,
-        clock=clock,
-        seconds_left=lambda: deadline - now(),
-        now=now,
-        random=random or SystemRandom(),
+    parts = LaneParts(
+        transport=transport or transport_for(config), clock=clock, now=now, sleep=sleep, random=random or SystemRandom()
     )
+    context = SenderContext.of(replace(config, adaptive=False), parts)
 
     async def run() -> ExperimentRun[Result]:
         first = clock().isoformat(timespec="milliseconds")
         sender = _Sender(config, model, context, most)
-        async with network:
+        async with parts.transport:
             result = await sender.conduct(dialogue)
         last = clock().isoformat(timespec="milliseconds")
         return ExperimentRun(result=result, requests=sender.requests, first=first, last=last)

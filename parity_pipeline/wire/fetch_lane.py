@@ -20,7 +20,8 @@ from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock, Staging
 from parity_pipeline.core.samples import sample_id
 from parity_pipeline.core.wire_drift import WireObservation
-from parity_pipeline.wire.lane import Lane, LaneParts
+from parity_pipeline.wire.client import LaneParts
+from parity_pipeline.wire.lane import Lane
 from parity_pipeline.wire.pacing import Latency
 from parity_pipeline.wire.progress import Progress
 from parity_pipeline.wire.side_config import SideConfig

@@ -7,12 +7,14 @@
       UnusableSideError    not even a plain text gets a vector; ends the fetch
 
 Here belong these exceptions, the reading of foreign error text (truncated, made one line; only `Retry-After` has an
-effect), and every sentence for a dead gateway, refused credentials, another dialect, an unknown model.
+effect), and every sentence for a dead gateway, one that dies in the middle of a lane, refused credentials, another dialect,
+an unknown model.
 """
 
 import html
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -239,3 +241,32 @@ def _explained_status(config: SideConfig, model: str, error: AttemptError) -> _S
         RowStatus.FAILED: (f"it returns only errors ({error})", "Look at the service's log; run again later."),
     }
     return by_kind.get(error.kind) or by_status[rule_of(error.kind).ends_as]
+
+
+def side_is_down(error: AttemptError, failed: AttemptError) -> str:
+    """Return why a lane stopped: its side died after it had returned vectors.
+
+    Args:
+        error: How a batch failed.
+        failed: How a text failed after it that had got its vector before.
+    """
+    reason = f"after {error.kind}, a text that had got its vector before got none either ({failed})"
+    return f"lane stopped early because the side is down: {reason}"
+
+
+def too_many_failed(failed: int, rows: int, share: float, errors: Counter[str]) -> str:
+    """Return why a lane stopped: more of its last rows failed than the largest share that may.
+
+    Args:
+        failed: Failed rows among the last.
+        rows: The last rows, all of them.
+        share: The largest share of them that may fail, 0 to 1.
+        errors: Attempts without vectors, by kind.
+    """
+    mostly = f" (mostly {errors.most_common(1)[0][0]})" if errors else ""
+    return f"lane stopped early because {failed} of the last {rows} samples failed, more than {share:.0%}{mostly}"
+
+
+def deadline_passed(seconds: float) -> str:
+    """Return why a lane stopped: it had taken as many seconds as it may."""
+    return f"lane stopped early because its deadline of {seconds:g} s has passed"

@@ -5,42 +5,25 @@ Here belongs the running of a lane. One batch belongs to `batch_fetcher`, the or
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime
-from random import Random
+from dataclasses import asdict, replace
 from typing import Any, TypeVar
-
-import httpx
 
 from parity_pipeline.core.fetched_rows import Piece, SampleBlock, Staging
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.core.wire_drift import NOT_OBSERVED, WireObservation
-from parity_pipeline.wire.batch_fetcher import CANARY_TEXT, BatchFetcher
-from parity_pipeline.wire.client import Client, HttpResponse, RequestSender, SenderContext
+from parity_pipeline.wire.batch_fetcher import CANARY_TEXT, BatchFetcher, not_requested
+from parity_pipeline.wire.client import HttpResponse, LaneParts, RequestSender, SenderContext
 from parity_pipeline.wire.decode import Decoded
 from parity_pipeline.wire.encode import Batch, RequestEncoder, encode_text, plan
-from parity_pipeline.wire.gateway_errors import AttemptError, one_line
-from parity_pipeline.wire.pacing import ConcurrencyLimiter, RateLimiter
+from parity_pipeline.wire.gateway_errors import AttemptError, deadline_passed, one_line, too_many_failed
 from parity_pipeline.wire.progress import Progress, ProgressReporter
 from parity_pipeline.wire.reorder_buffer import ReorderBuffer, Sink
-from parity_pipeline.wire.row_builders import not_requested
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline.wire.wire_observation import observe, software
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaneParts:
-    """What a lane gets from its caller: the network, the clocks, the random numbers."""
-
-    transport: httpx.AsyncBaseTransport
-    clock: Callable[[], datetime]
-    now: Callable[[], float]
-    sleep: Callable[[float], Awaitable[None]]
-    random: Random
 
 
 class Lane:
@@ -61,18 +44,7 @@ class Lane:
         self._config = config
         self._parts = parts
         self._staging = staging
-        self._deadline = parts.now() + config.lane_seconds if config.lane_seconds else float("inf")
-        context = SenderContext(
-            client=Client(config, parts.transport, parts.now),
-            concurrency_limiter=ConcurrencyLimiter(config.concurrency, parts.now, adaptive=config.adaptive),
-            rate_limiter=RateLimiter(config.requests_per_second, config.texts_per_second, parts.now, parts.sleep),
-            sleep=parts.sleep,
-            clock=parts.clock,
-            seconds_left=lambda: self._deadline - parts.now(),
-            now=parts.now,
-            random=parts.random,
-        )
-        self._sender = RequestSender(config, model, context, self._on_response)
+        self._sender = RequestSender(config, model, SenderContext.of(config, parts), self._on_response)
         self._fetcher = BatchFetcher(config, self._sender)
         self._buffer = ReorderBuffer(sink, staging, window=4 * config.concurrency + 8)
         # As many batches again are read, staged and written while `concurrency` requests are in flight.
@@ -179,15 +151,13 @@ class Lane:
         rows, failed = (sum(column) for column in zip(*self._recent, strict=True))
         full = len(self._recent) == self._recent.maxlen
         if full and failed > self._config.stop_share * rows and not self._sender.stopped:
-            share = f"{failed} of the last {rows} samples failed, more than {self._config.stop_share:.0%}"
-            worst = self._sender.counters.errors_by_kind.most_common(1)
-            self._sender.stopped = f"lane stopped early because {share}" + (f" (mostly {worst[0][0]})" if worst else "")
+            errors = self._sender.counters.errors_by_kind
+            self._sender.stopped = too_many_failed(failed, rows, self._config.stop_share, errors)
 
     def _check_deadline(self) -> None:
-        if self._parts.now() >= self._deadline and not self._sender.stopped:
-            self._sender.stopped = (
-                f"lane stopped early because its deadline of {self._config.lane_seconds:g} s has passed"
-            )
+        seconds = self._config.lane_seconds
+        if seconds and self._sender.context.seconds_left() <= 0 and not self._sender.stopped:
+            self._sender.stopped = deadline_passed(seconds)
 
     def _on_response(self, response: HttpResponse, decoded: Decoded) -> None:
         self._to = self._stamp()

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from parity_pipeline.storage.staging import SqliteStaging
+from parity_pipeline.wire.client import LaneParts
 from parity_pipeline.wire.fetch_lane import LaneResult
-from parity_pipeline.wire.lane import Lane, LaneParts
+from parity_pipeline.wire.lane import Lane
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline_tests.wire.fake_side import NOON, FakeSide, Fetched, Time, blocks
 
