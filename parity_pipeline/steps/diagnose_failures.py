@@ -32,7 +32,6 @@ from parity_pipeline.core.stability.analysis import for_diagnosis
 from parity_pipeline.steps.confirm_rows import stored_confirmation
 from parity_pipeline.steps.context import Gateway, RunContext, stored
 from parity_pipeline.steps.measure_repeatability import stored_repeatability
-from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile
 from parity_pipeline.storage.evidence_files import write_diagnosis
 from parity_pipeline.storage.parity_files import ParityFile
@@ -71,8 +70,7 @@ def diagnose_failures(run: RunContext, day: str, model: str, log: Callable[[str]
     except Exception:  # noqa: BLE001 - whatever breaks the search must not cost the date its verdict
         log("the search for a cause broke; the verdict is given without one")
         found = None
-    with publishing(run.layout.diagnosis(day, model)) as draft:
-        write_diagnosis(draft, found, header)
+    write_diagnosis(run.layout.diagnosis(day, model), found, header)
     return found
 
 

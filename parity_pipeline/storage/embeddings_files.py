@@ -146,17 +146,12 @@ class EmbeddingsFile(StoredTable[Provenance]):
         vectors = table.column("vector").combine_chunks()
         offsets = np.zeros(table.num_rows + 1, np.int32)
         np.cumsum(vectors.value_lengths().fill_null(0).to_numpy(), out=offsets[1:])
-        try:
-            status = [_STATUS[word] for word in table.column("status").to_pylist()]
-        except KeyError as error:
-            problem = f"it holds the row status {error}, which this parity_pipeline does not know"
-            raise ArtifactError(problem, place=str(self.path), remedy=_REMEDY) from error
         return FetchedRows(
             start=start,
             ids=table.column("sample_id").to_pylist(),
             values=vectors.flatten().to_numpy(zero_copy_only=False),
             offsets=offsets,
-            status=status,
+            status=self.members_of(table.column("status"), _STATUS, "row status"),
             http_status=cast("Sequence[int | None]", table.column("http_status").to_pylist()),
             errors=cast("Sequence[str | None]", table.column("error").to_pylist()),
             request_ids=cast("Sequence[str | None]", table.column("request_id").to_pylist()),

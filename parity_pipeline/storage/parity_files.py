@@ -10,7 +10,6 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.measures import ComparedRows
 from parity_pipeline.core.outcomes import GRADED, Outcome
 from parity_pipeline.core.provenance import ParityHeader
@@ -109,17 +108,12 @@ class ParityFile(StoredTable[ParityHeader]):
         words = _OUTCOME_2 if self.version == _GRADED_VERSION else _OUTCOME
         for start, table in self.table_blocks(rows):
             plain = {name: table.column(name).to_pylist() for name in ("sample_id", "category", "head", "side")}
-            try:
-                outcomes = [words[word] for word in table.column("outcome").to_pylist()]
-            except KeyError as error:
-                problem = f"it holds the outcome {error}, which this parity_pipeline does not know"
-                raise ArtifactError(problem, place=str(self.path), remedy=_REMEDY) from error
             yield ComparedRows(
                 start=start,
                 ids=plain["sample_id"],
                 categories=plain["category"],
                 heads=plain["head"],
-                outcomes=outcomes,
+                outcomes=self.members_of(table.column("outcome"), words, "outcome"),
                 sides=plain["side"],
                 legacy_dimension=table.column("legacy_dimension").to_numpy(),
                 candidate_dimension=table.column("candidate_dimension").to_numpy(),

@@ -29,6 +29,7 @@ Table: TypeAlias = Any
 METADATA_KEY: Final = b"parity_pipeline"
 
 Header = TypeVar("Header")
+Member = TypeVar("Member")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,11 @@ def utf8(values: Sequence[str | None]) -> Array:
 def printable(text: str) -> str:
     r"""Return the text with lone surrogates spelled out as `\udxxx`."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what a library says of a file, or the error's name where it says nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 class TableWriter(Generic[Header]):
@@ -216,7 +222,7 @@ class StoredTable(Generic[Header]):
                 try:
                     table = file.read_row_group(group, columns=columns, use_threads=False)
                 except (OSError, pa.ArrowException) as error:
-                    raise self._fault(f"is damaged in row group {group}: {_first_line(error)}") from error
+                    raise self._fault(f"is damaged in row group {group}: {first_line(error)}") from error
                 yield table
 
     def table_blocks(self, rows: int, stop: int | None = None) -> Iterator[tuple[int, Table]]:
@@ -243,6 +249,18 @@ class StoredTable(Generic[Header]):
             if start == end:
                 return
 
+    def members_of(self, column: Array, known: Mapping[str, Member], name: str) -> list[Member]:
+        """Return what the words of a column stand for.
+
+        Raises:
+            ArtifactError: It holds another word than those known.
+        """
+        try:
+            return [known[word] for word in column.to_pylist()]
+        except KeyError as error:
+            problem = f"it holds the {name} {error}, which this parity_pipeline does not know"
+            raise ArtifactError(problem, place=str(self.path), remedy=self.kind.remedy) from error
+
     def _in_order(self, start: int, table: Table) -> Table:
         ordinals = table.column("ordinal")
         if (ordinals[0].as_py(), ordinals[-1].as_py()) != (start, start + table.num_rows - 1):
@@ -255,7 +273,7 @@ class StoredTable(Generic[Header]):
         except FileNotFoundError as error:
             raise self._fault("is not there") from error
         except (OSError, pa.ArrowException) as error:
-            raise self._fault(f"is damaged or not a Parquet file: {_first_line(error)}") from error
+            raise self._fault(f"is damaged or not a Parquet file: {first_line(error)}") from error
 
     def _check(self, file: pq.ParquetFile) -> tuple[str, int]:
         """Return the header as text and the number of rows of a file of this kind and version."""
@@ -280,7 +298,3 @@ def _parsed(text: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -120,13 +120,14 @@ class _Sender:
 
     async def _responses(self, step: Step) -> list[Response]:
         slots = asyncio.Semaphore(min(step.at_once, self._config.concurrency))
-        async with asyncio.TaskGroup() as tasks:
-            sent = [tasks.create_task(self._in_slot(request, slots)) for request in step.requests]
-        return [task.result() for task in sent]
 
-    async def _in_slot(self, request: Texts, slots: asyncio.Semaphore) -> Response:
-        async with slots:
-            return await self._response(request)
+        async def in_slot(request: Texts) -> Response:
+            async with slots:
+                return await self._response(request)
+
+        async with asyncio.TaskGroup() as tasks:
+            sent = [tasks.create_task(in_slot(request)) for request in step.requests]
+        return [task.result() for task in sent]
 
     async def _response(self, request: Texts) -> Response:
         """Return the response to a request.

@@ -16,6 +16,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -94,6 +95,7 @@ def retry_after(headers: Mapping[str, str], today: datetime) -> float | None:
     return max(0.0, (aware - today).total_seconds())
 
 
+@dataclass(eq=False, repr=False)
 class AttemptError(Exception):
     """One attempt that returned no vectors.
 
@@ -108,32 +110,25 @@ class AttemptError(Exception):
         seconds: Deadline that the request had.
     """
 
-    def __init__(
-        self,
-        kind: str,
-        detail: str,
-        *,
-        http_status: int | None = None,
-        retry_after: float | None = None,
-        latency_ms: float | None = None,
-        request_id: str | None = None,
-    ) -> None:
-        """Keep the facts."""
-        self.kind = kind
-        self.detail = detail
-        self.http_status = http_status
-        self.retry_after = retry_after
-        self.latency_ms = latency_ms
-        self.request_id = request_id
-        self.number = 0
-        self.seconds = 0.0
-        super().__init__(f"{kind}: {detail}")
+    kind: str
+    detail: str
+    _: KW_ONLY
+    http_status: int | None = None
+    retry_after: float | None = None
+    latency_ms: float | None = None
+    request_id: str | None = None
+    number: int = 0
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.detail}"
 
 
 class LaneOverError(AttemptError):
     """A request that was not sent, because its lane stopped or reached its deadline while the request was queued."""
 
 
+@dataclass(eq=False, repr=False)
 class MalformedResponse(Exception):  # noqa: N818 - a name for the response, mapped to a row and never shown as an exception
     """A response with status 200 that does not hold one vector per text.
 
@@ -142,11 +137,11 @@ class MalformedResponse(Exception):  # noqa: N818 - a name for the response, map
         detail: What was found, short; may hold text of the server.
     """
 
-    def __init__(self, kind: str, detail: str) -> None:
-        """Keep kind and detail."""
-        self.kind = kind
-        self.detail = detail
-        super().__init__(f"{kind}: {detail}")
+    kind: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.detail}"
 
 
 class Aspect(StrEnum):
