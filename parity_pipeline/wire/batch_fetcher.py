@@ -10,16 +10,14 @@ import math
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Final
 
-import numpy as np
 import tenacity
 
-from parity_pipeline.core.fetched_rows import FetchedRows, Piece
-from parity_pipeline.core.limits import ERROR_CHARACTERS
+from parity_pipeline.core.fetched_rows import Piece
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.wire.client import HttpResponse, RequestSender
-from parity_pipeline.wire.decode import Decoded
 from parity_pipeline.wire.encode import Batch, encode_text
 from parity_pipeline.wire.gateway_errors import AttemptError, LaneOverError, side_is_down, unusable
+from parity_pipeline.wire.reorder_buffer import not_requested, with_vectors, without_definite_response, without_vectors
 from parity_pipeline.wire.retry_policy import OnExhausted, Rule, rule_of
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline.wire.side_health import PROOFS, Health, SideHealth
@@ -147,7 +145,7 @@ class BatchFetcher:
                     return
                 if health is not Health.DOWN and comebacks < _COMEBACKS:
                     continue
-                piece = _without_vectors(part, error)
+                piece = without_definite_response(part, error)
             await place(piece)
             return
 
@@ -173,7 +171,7 @@ class BatchFetcher:
             middle = (len(part) + 1) // 2
             await self._settle_all((part.part(0, middle), part.part(middle, len(part))), divided, place)
             return
-        await place(_without_vectors(part, error, rule.ends_as))
+        await place(without_vectors(part, rule, error))
 
     async def _divide(self, part: Batch, lone: set[int], divided: int, place: Place) -> None:
         """Set suspects aside and place the others, in the runs that are left between them."""
@@ -242,7 +240,7 @@ class BatchFetcher:
             request_id = f"{self._run}-{batch.start}-{len(batch)}-{attempt}"
             response, decoded = await self._sender.send(body, request_id, len(batch), patient=last)
             self._learn(batch.texts, response)
-            return _with_vectors(batch, response, decoded)
+            return with_vectors(batch, response, decoded)
 
         # Nearly every batch succeeds at once; for those, preparing the retries would take longer than the request.
         first: AttemptError | None = None
@@ -315,47 +313,3 @@ def _runs_between(part: Batch, lone: set[int]) -> Iterator[Batch]:
         if first < index:
             yield part.part(first, index)
         first = index + 1
-
-
-def _with_vectors(batch: Batch, response: HttpResponse, decoded: Decoded) -> Piece:
-    """Return the rows of a batch whose response holds its vectors."""
-    rows, dimension = decoded.vectors.shape
-    return Piece(
-        FetchedRows(
-            start=batch.start,
-            ids=batch.ids,
-            values=np.ascontiguousarray(decoded.vectors).reshape(-1),
-            offsets=np.arange(rows + 1, dtype=np.int32) * np.int32(dimension),
-            status=[RowStatus.OK] * rows,
-            http_status=[response.status] * rows,
-            errors=[None] * rows,
-            request_ids=[response.request_id] * rows,
-            latency_ms=[response.latency_ms] * rows,
-        ),
-        decoded.model,
-    )
-
-
-def _without_vectors(batch: Batch, error: AttemptError, ends_as: RowStatus | None = None) -> Piece:
-    """Return the rows of a batch that ends without vectors.
-
-    Args:
-        batch: The samples.
-        error: Its last error.
-        ends_as: Their status by the rule of the error; None if the side is down, which says nothing about its texts.
-    """
-    rows = FetchedRows.without_vectors(
-        batch.as_block(),
-        ends_as or RowStatus.FAILED,
-        (str(error) if ends_as else f"no definite response: {error}")[:ERROR_CHARACTERS],
-        http_status=error.http_status,
-        request_id=error.request_id,
-        latency_ms=error.latency_ms,
-    )
-    return Piece(rows)
-
-
-def not_requested(batch: Batch, reason: str) -> Piece:
-    """Return rows for samples of a stopped lane that were never sent."""
-    error = f"not requested: {reason}"[:ERROR_CHARACTERS]
-    return Piece(FetchedRows.without_vectors(batch.as_block(), RowStatus.FAILED, error))

@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 from parity_pipeline.core.fetched_rows import Piece, SampleBlock, Staging
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.core.wire_drift import NOT_OBSERVED, WireObservation
-from parity_pipeline.wire.batch_fetcher import CANARY_TEXT, BatchFetcher, not_requested
+from parity_pipeline.wire.batch_fetcher import CANARY_TEXT, BatchFetcher
 from parity_pipeline.wire.client import HttpResponse, LaneParts, RequestSender, SenderContext
 from parity_pipeline.wire.decode import Decoded
 from parity_pipeline.wire.encode import Batch, RequestEncoder, encode_text, plan
 from parity_pipeline.wire.gateway_errors import AttemptError, deadline_passed, one_line, too_many_failed
 from parity_pipeline.wire.progress import Progress, ProgressReporter
-from parity_pipeline.wire.reorder_buffer import ReorderBuffer, Sink
+from parity_pipeline.wire.reorder_buffer import ReorderBuffer, Sink, not_requested
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline.wire.wire_observation import observe, software
 
