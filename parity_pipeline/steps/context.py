@@ -27,7 +27,8 @@ from parity_pipeline.core.waivers import Waiver
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.sources import SourceSpec
 from parity_pipeline.wire.experiments import ExperimentRun, run_experiments
-from parity_pipeline.wire.fetch_lane import LaneResult, embed_rows, embed_texts, fetch_lane, utc_now
+from parity_pipeline.wire.fetch_lane import embed_rows, embed_texts, fetch_lane, utc_now
+from parity_pipeline.wire.lane import LaneResult
 from parity_pipeline.wire.progress import Progress
 from parity_pipeline.wire.side_config import SideConfig
 

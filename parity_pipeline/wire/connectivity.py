@@ -12,8 +12,9 @@ from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.core.samples import sample_id
 from parity_pipeline.core.wire_drift import WireObservation
-from parity_pipeline.wire.fetch_lane import LaneResult, fetch_lane
+from parity_pipeline.wire.fetch_lane import fetch_lane
 from parity_pipeline.wire.gateway_errors import Aspect, UnusableSideError
+from parity_pipeline.wire.lane import LaneResult
 from parity_pipeline.wire.side_config import SideConfig
 
 CONNECTIVITY_TEXT = "hello"

@@ -7,7 +7,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
 from parity_pipeline.core.fetched_rows import Piece, SampleBlock, Staging
@@ -18,12 +18,52 @@ from parity_pipeline.wire.client import HttpResponse, LaneParts, RequestSender, 
 from parity_pipeline.wire.decode import Decoded
 from parity_pipeline.wire.encode import Batch, RequestEncoder, encode_text, plan
 from parity_pipeline.wire.gateway_errors import AttemptError, deadline_passed, one_line, too_many_failed
+from parity_pipeline.wire.pacing import Latency
 from parity_pipeline.wire.progress import Progress, ProgressReporter
 from parity_pipeline.wire.reorder_buffer import ReorderBuffer, Sink, not_requested
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline.wire.wire_observation import observe, software
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneResult:
+    """Result of a fetch beside its rows. Counts of rows include those kept from an earlier run.
+
+    Attributes:
+        models_echoed: Rows with vectors, by the model that their response named; "" if it named none.
+        server_headers: Response headers that name the server's software.
+        fetched_from: Time of the first request, ISO 8601 in UTC.
+        fetched_to: Time of the last response, ISO 8601 in UTC.
+        requests: Requests sent, retries included.
+        retries: Requests sent again.
+        status_counts: Rows by `RowStatus`, every one named.
+        observation: What the responses looked like.
+        stopped_early: Why the lane stopped before its end; "" if it did not.
+        errors_by_kind: Attempts without vectors, by kind of `retry_policy.RULES`.
+        latency: Percentiles over responses with vectors.
+        tokens: Tokens that the side reports, by its own field name.
+        kept: Rows kept from an earlier run and not requested again.
+        caveats: Reasons why even good vectors prove less than they seem to.
+        seconds: How long the fetch took.
+    """
+
+    models_echoed: Mapping[str, int]
+    server_headers: Mapping[str, str]
+    fetched_from: str
+    fetched_to: str
+    requests: int
+    retries: int
+    status_counts: Mapping[str, int]
+    observation: WireObservation
+    stopped_early: str
+    errors_by_kind: Mapping[str, int]
+    latency: Latency
+    tokens: Mapping[str, int] = field(default_factory=dict[str, int])
+    kept: int = 0
+    caveats: tuple[str, ...] = ()
+    seconds: float = 0.0
 
 
 class Lane:
@@ -63,12 +103,13 @@ class Lane:
         self._malformed_before: int = before.get("malformed_batches", 0)
         self._tokens_before: Counter[str] = Counter(before.get("tokens", {}))
 
-    async def run(self, samples: Iterable[SampleBlock]) -> None:
+    async def run(self, samples: Iterable[SampleBlock]) -> LaneResult:
         """Fetch all samples.
 
         Raises:
             GatewayError: The side cannot be used at all. `fetch_lane` lists the others.
         """
+        began = self._parts.now()
         self._from = self._from or self._stamp()
         with self._disk:
             async with asyncio.TaskGroup() as tasks:
@@ -78,6 +119,7 @@ class Lane:
                 await self._observe_default_model()
             await self._remember()
         self._report(finished=True)
+        return replace(self._result(), seconds=self._parts.now() - began)
 
     async def _start_all(self, samples: Iterable[SampleBlock], tasks: asyncio.TaskGroup) -> None:
         limit = 1 if self._config.dialect.one_text else self._config.batch_texts
@@ -201,14 +243,16 @@ class Lane:
     async def _remember(self) -> None:
         if self._staging is None:
             return
-        facts = self.facts()
-        observation = asdict(self._observation) if self._observation else None
-        kept = ("server_headers", "fetched_from", "fetched_to", "requests", "retries", "tokens")
-        malformed = self._sender.counters.malformed_batches + self._malformed_before
+        result = self._result()
         remembered = {
-            "observation": observation,
-            "malformed_batches": malformed,
-            **{name: facts[name] for name in kept},
+            "observation": asdict(self._observation) if self._observation else None,
+            "malformed_batches": self._sender.counters.malformed_batches + self._malformed_before,
+            "server_headers": result.server_headers,
+            "fetched_from": result.fetched_from,
+            "fetched_to": result.fetched_to,
+            "requests": result.requests,
+            "retries": result.retries,
+            "tokens": result.tokens,
         }
         await self._on_disk(self._staging.remember, remembered)
 
@@ -221,25 +265,25 @@ class Lane:
         again = "their texts were sent again in smaller batches"
         return (f"{count} batches got malformed responses, even after a retry; {again}", *hung)
 
-    def facts(self) -> Mapping[str, Any]:
-        """Return the fields of `LaneResult`, without its duration."""
+    def _result(self) -> LaneResult:
+        """Return the result so far, without its duration."""
         counters = self._sender.counters
-        return {
-            "models_echoed": dict(self._buffer.models_echoed),
-            "server_headers": dict(self._software),
-            "fetched_from": self._from,
-            "fetched_to": self._to or self._from,
-            "requests": self._requests_before + counters.requests,
-            "retries": self._retries_before + counters.retries,
-            "status_counts": {status.value: self._buffer.status_counts[status] for status in RowStatus},
-            "observation": self._observation or WireObservation(method_and_path=f"POST {self._config.dialect.path}"),
-            "stopped_early": self._sender.stopped,
-            "errors_by_kind": dict(counters.errors_by_kind),
-            "latency": self._buffer.latency.summary(),
-            "tokens": dict(self._tokens_before + counters.tokens),
-            "kept": self._buffer.kept,
-            "caveats": self._caveats(),
-        }
+        return LaneResult(
+            models_echoed=dict(self._buffer.models_echoed),
+            server_headers=dict(self._software),
+            fetched_from=self._from,
+            fetched_to=self._to or self._from,
+            requests=self._requests_before + counters.requests,
+            retries=self._retries_before + counters.retries,
+            status_counts={status.value: self._buffer.status_counts[status] for status in RowStatus},
+            observation=self._observation or WireObservation(method_and_path=f"POST {self._config.dialect.path}"),
+            stopped_early=self._sender.stopped,
+            errors_by_kind=dict(counters.errors_by_kind),
+            latency=self._buffer.latency.summary(),
+            tokens=dict(self._tokens_before + counters.tokens),
+            kept=self._buffer.kept,
+            caveats=self._caveats(),
+        )
 
 
 def _observation(kept: Mapping[str, Any]) -> WireObservation:

@@ -18,7 +18,8 @@ from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.samples import sample_id
 from parity_pipeline.wire.dialects import BUILT_IN, Dialect
-from parity_pipeline.wire.fetch_lane import LaneResult, fetch_lane
+from parity_pipeline.wire.fetch_lane import fetch_lane
+from parity_pipeline.wire.lane import LaneResult
 from parity_pipeline.wire.side_config import SideConfig
 
 DIALECTS = {dialect.name: dialect for dialect in BUILT_IN}

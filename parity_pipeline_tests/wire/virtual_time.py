@@ -16,7 +16,6 @@ import httpx
 
 from parity_pipeline.storage.staging import SqliteStaging
 from parity_pipeline.wire.client import LaneParts
-from parity_pipeline.wire.fetch_lane import LaneResult
 from parity_pipeline.wire.lane import Lane
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline_tests.wire.fake_side import NOON, FakeSide, Fetched, Time, blocks
@@ -122,8 +121,7 @@ def fetch_in_virtual_time(
             random=Random(1),  # noqa: S311 - the same jitter each time, nothing secret
         )
         lane = Lane(config, "m", rows.append, parts, staging=staging, progress=None, total=len(texts))
-        await lane.run(blocks(texts))
-        return Fetched(LaneResult(**lane.facts(), seconds=loop.time()), rows, Time(loop.time()))
+        return Fetched(await lane.run(blocks(texts)), rows, Time(loop.time()))
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         if folder is None:
