@@ -5,11 +5,8 @@ too. Which requests are sent belongs to `core.stability`. A fetch of rows belong
 """
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from random import Random, SystemRandom
 from typing import Final, Generic, TypeVar
 
 import httpx
@@ -18,10 +15,10 @@ from parity_pipeline.core.limits import ERROR_CHARACTERS
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.core.stability.records import Response, Step, Texts
 from parity_pipeline.wire.batch_fetcher import CANARY_TEXT
-from parity_pipeline.wire.client import HttpResponse, LaneParts, RequestSender, SenderContext
+from parity_pipeline.wire.client import HttpResponse, LaneEnvironment, RequestSender, SenderContext
 from parity_pipeline.wire.decode import Decoded
 from parity_pipeline.wire.encode import encode_text
-from parity_pipeline.wire.fetch_lane import run_anywhere, utc_now
+from parity_pipeline.wire.fetch_lane import run_anywhere
 from parity_pipeline.wire.gateway_errors import AttemptError, unusable
 from parity_pipeline.wire.retry_policy import OnExhausted, rule_of
 from parity_pipeline.wire.side_config import SideConfig
@@ -58,10 +55,7 @@ def run_experiments(
     *,
     most: int,
     transport: httpx.AsyncBaseTransport | None = None,
-    clock: Callable[[], datetime] = utc_now,
-    now: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    random: Random | None = None,
+    environment: LaneEnvironment | None = None,
 ) -> ExperimentRun[Result]:
     """Send the requests of each step that a dialogue yields, and its responses back to it, until it returns.
 
@@ -74,25 +68,20 @@ def run_experiments(
         dialogue: Yields steps; is sent one response per request in their order.
         most: Largest number of requests, retries included.
         transport: Replaces the network.
-        clock: The time of day.
-        now: Monotonic seconds.
-        sleep: Waits.
-        random: Jitter and request ids.
+        environment: Replaces the clocks, sleeping and chance.
 
     Raises:
         GatewayError: The side cannot be used at all: nothing listens, unknown model, other dialect, refused token.
     """
-    parts = LaneParts(
-        transport=transport or transport_for(config), clock=clock, now=now, sleep=sleep, random=random or SystemRandom()
-    )
-    context = SenderContext.of(replace(config, adaptive=False), parts)
+    network = transport or transport_for(config)
+    context = SenderContext.of(replace(config, adaptive=False), network, environment or LaneEnvironment())
 
     async def run() -> ExperimentRun[Result]:
-        first = clock().isoformat(timespec="milliseconds")
+        first = context.clock().isoformat(timespec="milliseconds")
         sender = _Sender(config, model, context, most)
-        async with parts.transport:
+        async with network:
             result = await sender.conduct(dialogue)
-        last = clock().isoformat(timespec="milliseconds")
+        last = context.clock().isoformat(timespec="milliseconds")
         return ExperimentRun(result=result, requests=sender.requests, first=first, last=last)
 
     return run_anywhere(run)

@@ -4,12 +4,9 @@ Here belong these calls and their defaults. How a lane runs, and its result, bel
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
-from random import Random, SystemRandom
 from typing import TypeVar
 
 import httpx
@@ -19,18 +16,13 @@ from numpy.typing import NDArray
 from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock, Staging
 from parity_pipeline.core.samples import sample_id
-from parity_pipeline.wire.client import LaneParts
+from parity_pipeline.wire.client import LaneEnvironment
 from parity_pipeline.wire.lane import Lane, LaneResult
 from parity_pipeline.wire.progress import Progress
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline.wire.transport import transport_for
 
 Result = TypeVar("Result")
-
-
-def utc_now() -> datetime:
-    """Return the time now in UTC."""
-    return datetime.now(UTC)
 
 
 def fetch_lane(
@@ -43,10 +35,7 @@ def fetch_lane(
     progress: Callable[[Progress], None] | None = None,
     total: int | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
-    clock: Callable[[], datetime] = utc_now,
-    now: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    random: Random | None = None,
+    environment: LaneEnvironment | None = None,
 ) -> LaneResult:
     """Fetch each sample once and hand its row to the sink.
 
@@ -59,10 +48,7 @@ def fetch_lane(
         progress: Called with the progress, at most every `PROGRESS_SECONDS`, and at its end.
         total: Number of samples, where known, for the time left.
         transport: Replaces the network.
-        clock: The time of day.
-        now: Monotonic seconds.
-        sleep: Waits.
-        random: Jitter and request ids.
+        environment: Replaces the clocks, sleeping and chance.
 
     Returns:
         The result. A lane that stopped early has FAILED rows for samples that it did not request, and says why.
@@ -71,17 +57,20 @@ def fetch_lane(
         GatewayError: The side cannot be used at all: nothing listens, unknown model, other dialect, refused token.
         ArtifactError: The staging or the sink cannot write. What was staged stays, and the next run continues from there.
     """
-    parts = LaneParts(
-        transport=transport or transport_for(config),
-        clock=clock,
-        now=now,
-        sleep=sleep,
-        random=random or SystemRandom(),
-    )
+    network = transport or transport_for(config)
 
     async def run() -> LaneResult:
-        lane = Lane(config, model, sink, parts, staging=staging, progress=progress, total=total)
-        async with parts.transport:
+        lane = Lane(
+            config,
+            model,
+            sink,
+            transport=network,
+            environment=environment or LaneEnvironment(),
+            staging=staging,
+            progress=progress,
+            total=total,
+        )
+        async with network:
             return await lane.run(samples)
 
     return run_anywhere(run)

@@ -10,11 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
+import httpx
+
 from parity_pipeline.core.fetched_rows import Piece, SampleBlock, Staging
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.core.wire_drift import NOT_OBSERVED, WireObservation
 from parity_pipeline.wire.batch_fetcher import CANARY_TEXT, BatchFetcher
-from parity_pipeline.wire.client import HttpResponse, LaneParts, RequestSender, SenderContext
+from parity_pipeline.wire.client import HttpResponse, LaneEnvironment, RequestSender, SenderContext
 from parity_pipeline.wire.decode import Decoded
 from parity_pipeline.wire.encode import Batch, RequestEncoder, encode_text, plan
 from parity_pipeline.wire.gateway_errors import AttemptError, deadline_passed, one_line, too_many_failed
@@ -74,24 +76,26 @@ class Lane:
         config: SideConfig,
         model: str,
         sink: Sink,
-        parts: LaneParts,
         *,
+        transport: httpx.AsyncBaseTransport,
+        environment: LaneEnvironment,
         staging: Staging | None,
         progress: Callable[[Progress], None] | None,
         total: int | None,
     ) -> None:
-        """Put the parts together; nothing is sent yet."""
+        """Put the lane together; nothing is sent yet."""
         self._config = config
-        self._parts = parts
+        self._environment = environment
         self._staging = staging
-        self._sender = RequestSender(config, model, SenderContext.of(config, parts), self._on_response)
+        context = SenderContext.of(config, transport, environment)
+        self._sender = RequestSender(config, model, context, self._on_response)
         self._fetcher = BatchFetcher(config, self._sender)
         self._buffer = ReorderBuffer(sink, staging, window=4 * config.concurrency + 8)
         # As many batches again are read, staged and written while `concurrency` requests are in flight.
         self._slots = asyncio.Semaphore(2 * config.concurrency)
         self._disk = ThreadPoolExecutor(1, "lane-disk")
         self._recent: deque[tuple[int, int]] = deque(maxlen=max(1, config.stop_window))
-        self._reporter = ProgressReporter(config.side, progress, total, parts.now)
+        self._reporter = ProgressReporter(config.side, progress, total, environment.now)
         before = dict(staging.recall()) if staging is not None else {}
         seen = before.get("observation")
         self._observation = _observation(seen) if seen else None
@@ -109,7 +113,7 @@ class Lane:
         Raises:
             GatewayError: The side cannot be used at all. `fetch_lane` lists the others.
         """
-        began = self._parts.now()
+        began = self._environment.now()
         self._from = self._from or self._stamp()
         with self._disk:
             async with asyncio.TaskGroup() as tasks:
@@ -119,7 +123,7 @@ class Lane:
                 await self._observe_default_model()
             await self._remember()
         self._report(finished=True)
-        return replace(self._result(), seconds=self._parts.now() - began)
+        return replace(self._result(), seconds=self._environment.now() - began)
 
     async def _start_all(self, samples: Iterable[SampleBlock], tasks: asyncio.TaskGroup) -> None:
         limit = 1 if self._config.dialect.one_text else self._config.batch_texts
@@ -232,7 +236,7 @@ class Lane:
             self._observation = replace(self._observation, default_model=found)
 
     def _stamp(self) -> str:
-        return self._parts.clock().isoformat(timespec="milliseconds")
+        return self._environment.clock().isoformat(timespec="milliseconds")
 
     def _report(self, *, finished: bool = False) -> None:
         counters = self._sender.counters
