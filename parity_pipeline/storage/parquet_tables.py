@@ -55,13 +55,6 @@ class TableKind(Generic[Header]):
     dense: Sequence[str] = ()
     older: Mapping[int, Callable[[Json], Json]] = field(default_factory=dict[int, Callable[[Json], Json]])
 
-    def column_paths(self) -> dict[str, bool]:
-        """Return the Parquet path of each column and whether it is dense."""
-        return {
-            f"{one.name}.list.element" if pa.types.is_list(one.type) else one.name: one.name in self.dense
-            for one in self.schema
-        }
-
 
 def utf8(values: Sequence[str | None]) -> Array:
     r"""Return a string column; lone surrogates, which have no UTF-8, become `\udxxx`."""
@@ -89,6 +82,7 @@ class TableWriter(Generic[Header]):
 
     Attributes:
         rows: Rows counted by `count`, which is the ordinal that comes next.
+        rows_per_group: Rows of each row group but the last, unless `flush` ends one earlier.
     """
 
     def __init__(self, temporary: Path, kind: TableKind[Header], rows_per_group: int) -> None:
@@ -102,11 +96,14 @@ class TableWriter(Generic[Header]):
         self._pending: list[Batch] = []
         self._held = 0
         self._finished = False
-        paths = kind.column_paths()
+        paths = {
+            f"{one.name}.list.element" if pa.types.is_list(one.type) else one.name: one.name for one in kind.schema
+        }
+        sparse = [path for path, name in paths.items() if name not in kind.dense]
         options: dict[str, Any] = {
-            "use_dictionary": [path for path, dense in paths.items() if not dense],
-            "write_statistics": [path for path, dense in paths.items() if not dense],
-            "compression": {path: "NONE" if dense else "ZSTD" for path, dense in paths.items()},
+            "use_dictionary": sparse,
+            "write_statistics": sparse,
+            "compression": {path: "ZSTD" if path in sparse else "NONE" for path in paths},
             "write_page_checksum": True,
         }
         with write_errors(temporary):
