@@ -1,8 +1,7 @@
 """Pieces: the rows that a batch ends with, made here, arriving in any order, leaving in the order of the samples.
 
 Here belong their making, the reordering, the counts over what left, and where early pieces wait: in the staging if there is
-one, else in memory within a bound. Which rows a batch ends with belongs to `batch_fetcher`, how pieces are kept on disk to
-`storage`.
+one, else in memory within a bound. How a batch ends belongs to `batch_fetcher`, how pieces are kept on disk to `storage`.
 """
 
 import asyncio
