@@ -129,7 +129,7 @@ def check_samples(samples: SampleSetFile) -> Results:
 
 def check_lane(batch: EmbeddingsFile) -> Results:
     """Compare the stored rows with the counts of the fetch, and check the vectors."""
-    provenance = batch.provenance
+    provenance = batch.header
     faults = completeness_faults(provenance.status_counts, provenance.samples)
     if batch.rows != provenance.samples:
         faults = (*faults, f"the file holds {batch.rows} rows")

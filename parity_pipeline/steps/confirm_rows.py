@@ -30,7 +30,6 @@ from parity_pipeline.core.row_selection import (
 from parity_pipeline.core.tally import waivers_of
 from parity_pipeline.core.waivers import WaiverAccount, account_for
 from parity_pipeline.steps.context import Gateway, RunContext, stored
-from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile
 from parity_pipeline.storage.evidence_files import read_confirmation, write_confirmation
 from parity_pipeline.storage.parity_files import ParityFile
@@ -60,8 +59,7 @@ def confirm_rows(run: RunContext, day: str, model: str) -> Confirmation | None:
     account = account_for(run.waivers, model=model, day=date.fromisoformat(day), today=run.now().date())
     failing, no_match = _failing_rows(run, parity, account)
     found = _confirmed(run, header, failing, no_match, day, model) if failing.total and _tokens_are_there(run) else None
-    with publishing(run.layout.confirmation(day, model)) as draft:
-        write_confirmation(draft, found, header, run.thresholds)
+    write_confirmation(run.layout.confirmation(day, model), found, header, run.thresholds)
     return found
 
 

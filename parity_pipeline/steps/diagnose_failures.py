@@ -6,6 +6,7 @@ does not respond leaves causes open and fails nothing.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -31,7 +32,6 @@ from parity_pipeline.core.stability.analysis import for_diagnosis
 from parity_pipeline.steps.confirm_rows import stored_confirmation
 from parity_pipeline.steps.context import Gateway, RunContext, stored
 from parity_pipeline.steps.measure_repeatability import stored_repeatability
-from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile
 from parity_pipeline.storage.evidence_files import write_diagnosis
 from parity_pipeline.storage.parity_files import ParityFile
@@ -63,15 +63,14 @@ def diagnose_failures(run: RunContext, day: str, model: str, log: Callable[[str]
     """
     parity = stored(run.layout.parity(day, model), ParityFile)
     header = parity.header
-    samples = stored(run.layout.samples(day, model), SampleSetFile)
-    lanes = [stored(run.layout.embeddings(side, day, model), EmbeddingsFile) for side in Side]
+    samples = stored(run.layout.samples(day, model), Path)
+    lanes = [stored(run.layout.embeddings(side, day, model), Path) for side in Side]
     try:
         found = _found(run, header, parity, samples, lanes, day, model) if parity.rows else None
     except Exception:  # noqa: BLE001 - whatever breaks the search must not cost the date its verdict
         log("the search for a cause broke; the verdict is given without one")
         found = None
-    with publishing(run.layout.diagnosis(day, model)) as draft:
-        write_diagnosis(draft, found, header)
+    write_diagnosis(run.layout.diagnosis(day, model), found, header)
     return found
 
 
@@ -79,8 +78,8 @@ def _found(
     run: RunContext,
     header: ParityHeader,
     parity: ParityFile,
-    samples: SampleSetFile,
-    lanes: Sequence[EmbeddingsFile],
+    samples: Path,
+    lanes: Sequence[Path],
     day: str,
     model: str,
 ) -> Diagnosis:
@@ -90,9 +89,9 @@ def _found(
     batch = max(1, run.gateways[Side.LEGACY].config().batch_texts)
     chosen = np.setdiff1d(chosen_rows(failing.ordinals, parity.rows, batch=batch, limit=ROWS), excused)
     picked = PickedSamples(chosen)
-    for block in samples.blocks():
+    for block in SampleSetFile(samples).blocks():
         picked.add(block)
-    legacy, candidate = (picked_rows(chosen, lane.blocks()) for lane in lanes)
+    legacy, candidate = (picked_rows(chosen, EmbeddingsFile(lane).blocks()) for lane in lanes)
     comparison = DiagnosisInput(
         samples=picked.block(),
         legacy=legacy,

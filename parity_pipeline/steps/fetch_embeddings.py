@@ -18,7 +18,7 @@ from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.embeddings_files import EmbeddingsWriter
 from parity_pipeline.storage.sample_set_files import SampleSetFile, SampleSetHeader
 from parity_pipeline.storage.staging import SqliteStaging, staging_folder
-from parity_pipeline.wire.fetch_lane import LaneResult
+from parity_pipeline.wire.lane import LaneResult
 from parity_pipeline.wire.progress import Progress
 from parity_pipeline.wire.side_config import SideConfig
 

@@ -19,7 +19,6 @@ from parity_pipeline.steps.context import RunContext, stored
 from parity_pipeline.steps.measure_repeatability import stored_repeatability
 from parity_pipeline.steps.pool_dates import pool_dates, random_trials
 from parity_pipeline.storage import ledger
-from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.evidence_files import read_diagnosis, read_verdict, write_verdict
 from parity_pipeline.storage.parity_files import ParityFile
 
@@ -42,8 +41,7 @@ def judge_partition(run: RunContext, day: str, model: str, *, run_id: str) -> Ve
     """
     verdict = judge_stored(run, day, model)
     verdict = replace(verdict, pooled=_pooled(verdict, run))
-    with publishing(run.layout.verdict(day, model)) as draft:
-        write_verdict(draft, verdict)
+    write_verdict(run.layout.verdict(day, model), verdict)
     ledger.append(run.layout.ledger, verdict, recorded_at=run.now().isoformat(timespec="seconds"), run_id=run_id)
     return verdict
 

@@ -12,7 +12,6 @@ from parity_pipeline.core.stability.observations import conduct
 from parity_pipeline.core.stability.plan import ROWS_LOOKED_AT, Limits, chosen_texts, make_plan
 from parity_pipeline.core.stability.records import Origin, Stability, StabilityOfSides, StabilityRecord
 from parity_pipeline.steps.context import RunContext, stored
-from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.evidence_files import read_stability, write_stability
 from parity_pipeline.storage.sample_set_files import SampleSetFile
 
@@ -61,8 +60,7 @@ def measure_repeatability(run: RunContext, side: Side, day: str, model: str) -> 
         last=last,
     )
     record = StabilityRecord(origin=origin, stability=stability)
-    with publishing(run.layout.stability(side, day, model)) as draft:
-        write_stability(draft, record)
+    write_stability(run.layout.stability(side, day, model), record)
     return record
 
 

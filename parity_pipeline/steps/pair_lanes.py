@@ -30,7 +30,7 @@ def pair_lanes(run: RunContext, day: str, model: str) -> ParityHeader:
     """
     samples = stored(run.layout.samples(day, model), SampleSetFile)
     legacy, candidate = (stored(run.layout.embeddings(side, day, model), EmbeddingsFile) for side in Side)
-    drawn, sides = samples.header, (legacy.provenance, candidate.provenance)
+    drawn, sides = samples.header, (legacy.header, candidate.header)
     faults = pairing_faults(*sides, drawn.hash)
     summary, different = ComparisonSummary(), BackgroundSample(drawn.samples)
     with publishing(run.layout.parity(day, model)) as draft, ParityWriter(draft) as writer:

@@ -16,9 +16,9 @@ from parity_pipeline.core.fetched_rows import Piece
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.wire.client import HttpResponse, RequestSender
 from parity_pipeline.wire.encode import Batch, encode_text
-from parity_pipeline.wire.gateway_errors import AttemptError, LaneOverError, unusable
+from parity_pipeline.wire.gateway_errors import AttemptError, LaneOverError, side_is_down, unusable
+from parity_pipeline.wire.reorder_buffer import not_requested, with_vectors, without_definite_response, without_vectors
 from parity_pipeline.wire.retry_policy import OnExhausted, Rule, rule_of
-from parity_pipeline.wire.row_builders import not_requested, with_vectors, without_definite_response, without_vectors
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline.wire.side_health import PROOFS, Health, SideHealth
 
@@ -201,8 +201,7 @@ class BatchFetcher:
         except AttemptError as refused:
             raise unusable(self._config, self._sender.model, refused) from None
         if health is Health.DOWN and failed and not isinstance(failed, LaneOverError) and not self._sender.stopped:
-            reason = f"after {error.kind}, a text that had got its vector before got none either ({failed})"
-            self._sender.stopped = f"lane stopped early because the side is down: {reason}"
+            self._sender.stopped = side_is_down(error, failed)
         return health
 
     async def _send_canary(self, text: bytes) -> None:

@@ -7,12 +7,14 @@ log line with the address) is what this product must not do. Connections belong 
 """
 
 import asyncio
+import math
+import time
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime
-from random import Random
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from random import Random, SystemRandom
 from typing import Final
 
 import httpx
@@ -28,14 +30,12 @@ from parity_pipeline.wire.gateway_errors import (
     one_line,
     retry_after,
 )
-from parity_pipeline.wire.pacing import ConcurrencyLimiter, RateLimiter
+from parity_pipeline.wire.pacing import ConcurrencyLimiter, Now, RateLimiter, Sleep
 from parity_pipeline.wire.progress import LaneCounters
 from parity_pipeline.wire.retry_policy import kind_of_status
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline.wire.side_health import HangingTexts
 from parity_pipeline.wire.transport import TRANSPORT_ERRORS, kind_and_detail
-
-Now = Callable[[], float]
 
 _BODY_PIECE: Final = 1024 * 1024
 """Largest request body in bytes that is sent as a whole; aiohttp warns about larger ones."""
@@ -184,29 +184,61 @@ connection, in the second aiohttp writes it (from Python 3.12 on, already in the
 OnResponse = Callable[[HttpResponse, Decoded], None]
 
 
+def utc_now() -> datetime:
+    """Return the time now in UTC."""
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SenderContext:
-    """What all requests of a lane share; tests replace the client, the clocks and the random numbers.
+class LaneEnvironment:
+    """What the outside world does for a lane, but for the network; tests pass their own.
+
+    Attributes:
+        clock: The time of day, with a time zone.
+        now: Monotonic seconds.
+        sleep: Waits so many seconds.
+        random: Jitter and request ids.
+    """
+
+    clock: Callable[[], datetime] = utc_now
+    now: Now = time.monotonic
+    sleep: Sleep = asyncio.sleep
+    random: Random = field(default_factory=SystemRandom)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SenderContext(LaneEnvironment):
+    """What all requests of a lane share.
 
     Attributes:
         client: Sends one body.
         concurrency_limiter: Bounds the requests in flight.
         rate_limiter: Bounds the rate.
-        sleep: Waits so many seconds.
-        clock: The time now, with a time zone.
         seconds_left: Seconds until the lane's deadline.
-        now: Monotonic seconds.
-        random: Jitter and request ids.
     """
 
     client: Client
     concurrency_limiter: ConcurrencyLimiter
     rate_limiter: RateLimiter
-    sleep: Callable[[float], Awaitable[None]]
-    clock: Callable[[], datetime]
     seconds_left: Callable[[], float]
-    now: Callable[[], float]
-    random: Random
+
+    @classmethod
+    def of(
+        cls, config: SideConfig, transport: httpx.AsyncBaseTransport, environment: LaneEnvironment
+    ) -> "SenderContext":
+        """Return the limits of a side, and a deadline of its lane that begins now."""
+        now, sleep = environment.now, environment.sleep
+        deadline = now() + config.lane_seconds if config.lane_seconds else math.inf
+        return cls(
+            client=Client(config, transport, now),
+            concurrency_limiter=ConcurrencyLimiter(config.concurrency, now, adaptive=config.adaptive),
+            rate_limiter=RateLimiter(config.requests_per_second, config.texts_per_second, now, sleep),
+            seconds_left=lambda: deadline - now(),
+            clock=environment.clock,
+            now=now,
+            sleep=sleep,
+            random=environment.random,
+        )
 
 
 class RequestSender:

@@ -42,8 +42,8 @@ class Batch:
         return SampleBlock(self.start, self.ids, [""] * len(self), [""] * len(self))
 
 
-def encode_text(text: str) -> bytes:
-    """Return a text as a JSON string. A lone surrogate, which has no UTF-8, is sent as its escape."""
+def encode_text(text: object) -> bytes:
+    """Return a text, or the value of another field, as JSON. A lone surrogate, which has no UTF-8, is sent as its escape."""
     try:
         return orjson.dumps(text)
     except TypeError:
@@ -66,20 +66,13 @@ class RequestEncoder:
         self.fields = tuple(sorted([dialect.texts_field, *rest]))
         array = not dialect.one_text
         self._head = b"{" + encode_text(dialect.texts_field) + (b":[" if array else b":")
-        members = b"".join(b"," + encode_text(name) + b":" + _encode_value(value) for name, value in rest.items())
+        members = b"".join(b"," + encode_text(name) + b":" + encode_text(value) for name, value in rest.items())
         self._tail = (b"]" if array else b"") + members + b"}"
         self.overhead = len(self._head) + len(self._tail)
 
     def body(self, texts: Sequence[bytes]) -> bytes:
         """Return the request body for encoded texts; exactly one of them if the dialect takes one text."""
         return self._head + b",".join(texts) + self._tail
-
-
-def _encode_value(value: Any) -> bytes:
-    try:
-        return orjson.dumps(value)
-    except TypeError:
-        return json.dumps(value).encode()
 
 
 def plan(samples: Iterable[SampleBlock], *, texts: int, size: int, overhead: int) -> Iterator[Batch]:

@@ -46,7 +46,7 @@ def observe(
         request_fields=tuple(request_fields),
         response_fields=tuple(sorted(typed.values())),
         unknown_fields=tuple(sorted(text for name, text in typed.items() if name not in read)),
-        number_format="base64 of float32" if dialect.base64 else number_format(_vector_text(dialect, body)),
+        number_format="base64 of float32" if dialect.base64 else number_format(_vector_text(body)),
         dimension=dimension,
         usage_fields=_usage_fields(dialect, document),
         declared_dimension=_declared(dialect, document),
@@ -98,9 +98,9 @@ def _type(value: Any) -> str:
     return names.get(type(value), "object")
 
 
-def _vector_text(dialect: Dialect, body: bytes | bytearray) -> bytes:
+def _vector_text(body: bytes | bytearray) -> bytes:
     """Return the text of the first vector, found as the first array of the body that begins with a number."""
-    found = re.search(rb"\[\s*(-?\d[^\[\]\"{}]*)", body[:_DIGITS_READ]) if dialect else None
+    found = re.search(rb"\[\s*(-?\d[^\[\]\"{}]*)", body[:_DIGITS_READ])
     return found.group(1) if found else b""
 
 

@@ -128,7 +128,7 @@ def embeddings_facts(path: Path) -> Facts:
         "values": values.size,
         "vectors": _digest(values.tobytes()),
         "errors": sorted({one for block in blocks for one in block.errors if one}),
-        "url": file.provenance.url,
+        "url": file.header.url,
     }
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Generator, Sequence
-from random import Random
 from typing import Any
 
 import httpx
@@ -68,10 +67,7 @@ def send(
     time = time or Time()
     how: dict[str, Any] = {"config": side(), "most": 100, **more}
     config = how.pop("config")
-    return run_experiments(
-        config, model, dialogue, transport=transport, clock=lambda: NOON, now=time.now, sleep=time.sleep,
-        random=Random(1), **how,  # noqa: S311 - the same jitter each time, nothing secret
-    )  # fmt: skip
+    return run_experiments(config, model, dialogue, transport=transport, environment=time.environment(), **how)
 
 
 def one_step(*requests: tuple[str, ...], at_once: int = 1) -> Generator[Step, Sequence[Response], Sequence[Response]]:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from parity_pipeline.storage.staging import SqliteStaging
-from parity_pipeline.wire.fetch_lane import LaneResult
-from parity_pipeline.wire.lane import Lane, LaneParts
+from parity_pipeline.wire.client import LaneEnvironment
+from parity_pipeline.wire.lane import Lane
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline_tests.wire.fake_side import NOON, FakeSide, Fetched, Time, blocks
 
@@ -113,16 +113,23 @@ def fetch_in_virtual_time(
 
     async def run(staging: SqliteStaging | None) -> Fetched:
         loop = asyncio.get_running_loop()
-        parts = LaneParts(
-            transport=httpx.MockTransport(respond),  # type: ignore[arg-type]
+        environment = LaneEnvironment(
             clock=lambda: NOON + timedelta(seconds=loop.time()),
             now=loop.time,
             sleep=asyncio.sleep,
             random=Random(1),  # noqa: S311 - the same jitter each time, nothing secret
         )
-        lane = Lane(config, "m", rows.append, parts, staging=staging, progress=None, total=len(texts))
-        await lane.run(blocks(texts))
-        return Fetched(LaneResult(**lane.facts(), seconds=loop.time()), rows, Time(loop.time()))
+        lane = Lane(
+            config,
+            "m",
+            rows.append,
+            transport=httpx.MockTransport(respond),  # type: ignore[arg-type]
+            environment=environment,
+            staging=staging,
+            progress=None,
+            total=len(texts),
+        )
+        return Fetched(await lane.run(blocks(texts)), rows, Time(loop.time()))
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         if folder is None:
