@@ -21,7 +21,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-home: # Dagster reads its settings, telemetry off among them, from its home alone: one that the environment names may lack them
+home: # Dagster finds its settings, telemetry off among them, in its home; one named by the environment may lack them
 	@mkdir -p "$(DAGSTER_HOME)"
 	@[ -e "$(DAGSTER_HOME)/dagster.yaml" ] || cp parity_pipeline/defs/dagster.yaml "$(DAGSTER_HOME)/dagster.yaml"
 

@@ -12,7 +12,7 @@ from parity_pipeline.demo.fault_table import FAULTS, NOT_FAKED
 from parity_pipeline.faults.matrix import SEED, SIZES, Line
 from parity_pipeline.faults.texts import CHARACTERS
 from parity_pipeline.faults.trial_run import COULD_NOT_RUN
-from parity_pipeline.report.sentences import table
+from parity_pipeline.report.escape import table
 
 HEAD: Final = ("Fault", "Case", "Affects", "Verdict", "Cause named", "Named rightly", "Samples needed")
 
