@@ -76,6 +76,21 @@ def visible(text: str) -> str:
     )
 
 
+def visible_lines(text: str) -> str:
+    r"""Return a message whose lines stay lines and keep their indentation, and whose other control characters can be seen.
+
+    >>> print(visible_lines("not usable\n  - a\x1b"))
+    not usable
+      - a⟨U+001B⟩
+    """
+    return "\n".join(_indented(line) for line in text.splitlines())
+
+
+def _indented(line: str) -> str:
+    content = line.lstrip(" ")
+    return line[: len(line) - len(content)] + (visible(content) if content else "")
+
+
 def clipped(text: str, limit: int) -> str:
     """Return at most `limit` characters of a text; a cut one ends in `…`."""
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -275,11 +275,9 @@ class Settings(Strict):
             MetricInputError: No measure could fail a sample.
         """
         severities = {OF_MEASURES[name]: found for name, found in self.checks.items() if name in OF_MEASURES}
-        warn_only = {*self.thresholds.warn_only} - {
-            measure for measure, found in severities.items() if found is not CheckSeverity.WARN
-        }
-        warn_only |= {measure for measure, found in severities.items() if found is CheckSeverity.WARN}
-        found = replace(self.thresholds, warn_only=tuple(measure for measure in Measure if measure in warn_only))
+        only_warned = dict.fromkeys(self.thresholds.warn_only, CheckSeverity.WARN) | severities
+        warn_only = tuple(measure for measure in Measure if only_warned.get(measure) is CheckSeverity.WARN)
+        found = replace(self.thresholds, warn_only=warn_only)
         if all(severities.get(one) in (CheckSeverity.WARN, CheckSeverity.INCONCLUSIVE) for one in found.failing):
             raise MetricInputError(NOTHING_FAILS, remedy="Let the cosine fail, or another measure.")
         return found
