@@ -251,8 +251,7 @@ def faults(
     page: Annotated[Path, typer.Option("--page", help="File to write the table to.")] = Path("docs/faults.md"),
 ) -> None:
     """Run every fault of the demo in process, and write the verdicts as a table. Exit 0 when all are detected, else 1."""
-    from parity_pipeline.faults.matrix import Matrix
-    from parity_pipeline.faults.page import document, summary, terminal_row
+    from parity_pipeline.faults.matrix import Matrix, document, summary, terminal_row
     from parity_pipeline.storage.atomic import publish_text
 
     with TemporaryDirectory(prefix="parity-faults-") as folder:
