@@ -23,7 +23,7 @@ from parity_pipeline.cli.signals import StopSignals
 from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.report.escape import visible, visible_lines
-from parity_pipeline.settings.loading import CONFIG_VARIABLE, find_file, load
+from parity_pipeline.settings.loading import CONFIG_VARIABLE, load_from_here
 from parity_pipeline.settings.model import Settings
 
 EXPECTED_WARNING = "Parameter `include_sources` of function `AssetSelection.all`"
@@ -83,10 +83,6 @@ def main() -> None:
         sys.exit(2)
 
 
-def _settings(config: Path | None) -> Settings:
-    return load(find_file(config, os.environ, Path.cwd()), os.environ)
-
-
 @app.command()
 def run(
     config: Config = None,
@@ -98,7 +94,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Judge one date: start services, fetch both lanes, write verdict and report, stop services."""
-    settings = _settings(config)
+    settings = load_from_here(config)
     chosen = calendar_date(day, "--date") if day else today(settings)
     pairs = _partitions(settings, chosen, chosen, models)
     _run(settings, pairs, discard_staging=discard_staging or afresh, as_json=as_json)
@@ -120,7 +116,7 @@ def backfill(
     as_json: AsJson = False,
 ) -> None:
     """Judge past dates again, with the samples they had."""
-    settings = _settings(config)
+    settings = load_from_here(config)
     pairs = _partitions(settings, calendar_date(first, "--from"), calendar_date(last, "--to"), models)
     _run(settings, pairs, side=side, redraw=redraw, discard_staging=discard_staging or afresh, as_json=as_json)
 
@@ -178,7 +174,7 @@ def up(config: Config = None) -> None:
     """Start the services of both sides that are not healthy yet, and wait until they are healthy."""
     from parity_pipeline.services.supervisor import up as bring_up
 
-    settings = _settings(config)
+    settings = load_from_here(config)
     for one in bring_up(settings.services(), settings.path(settings.state_dir)):
         state = f"started, pid {one.pid}" if one.started else "already running, left alone"
         output.print(f"{one.name}: {state} ({one.health_url})", markup=False, soft_wrap=True)
@@ -189,7 +185,7 @@ def down(config: Config = None) -> None:
     """Stop the services that `parity up` started, and no others."""
     from parity_pipeline.services.supervisor import down as bring_down
 
-    settings = _settings(config)
+    settings = load_from_here(config)
     stopped = bring_down(settings.path(settings.state_dir))
     output.print(
         f"stopped: {', '.join(stopped)}" if stopped else "nothing was running that `parity up` had started",
@@ -202,7 +198,7 @@ def status(config: Config = None) -> None:
     """Show whether each service is healthy, and whether `parity up` started it. Exit 0 when all are, else 2."""
     from parity_pipeline.services.supervisor import status as look
 
-    settings = _settings(config)
+    settings = load_from_here(config)
     found = look(settings.services(), settings.path(settings.state_dir))
     for one in found:
         state = "healthy" if one.healthy else "not healthy"
@@ -218,7 +214,7 @@ def doctor(config: Config = None) -> None:
     """Check settings, folders, samples, and each side: reachable, dialect, models. Exit 0 or 2."""
     from parity_pipeline.cli.doctor import run_checks
 
-    settings = _settings(config)
+    settings = load_from_here(config)
     checks = list(run_checks(settings, os.environ, today(settings).isoformat()))
     for one in checks:
         mark, style = ("ok  ", "green") if one.ok else ("FAIL", "bold red")
@@ -239,7 +235,7 @@ def demo(
     """Run the main job on the demo gateways, or show what a fault looks like, in a folder of its own."""
     from parity_pipeline.demo.fault_settings import fault_settings
 
-    settings = _settings(config)
+    settings = load_from_here(config)
     if fault:
         settings = fault_settings(settings, fault)
         os.environ.pop("DAGSTER_HOME", None)  # keeps a fault's runs out of the real history

@@ -4,6 +4,7 @@ Here belong the search for the file, the merge, old spellings of keys, and the m
 the settings belongs to `model`.
 """
 
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -72,6 +73,15 @@ def find_file(given: Path | None, environ: Mapping[str, str], folder: Path) -> P
         remedy = f"Name a file in it, such as {named / DEFAULT_NAME}, with {option}."
         raise SettingsError("this is a folder, not a settings file", place=place, remedy=remedy)
     raise SettingsError("there is no such settings file", place=place, remedy=f"Name an existing file with {option}.")
+
+
+def load_from_here(given: Path | None = None) -> Settings:
+    """Return the settings of the given file, or of the one that the environment or the working folder names.
+
+    Raises:
+        SettingsError: There is none, or it is not usable.
+    """
+    return load(find_file(given, os.environ, Path.cwd()), os.environ)
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
