@@ -1,7 +1,7 @@
 """What a reader may conclude from a verdict: what to flip, what to do next.
 
 Here belong the sentences derived from decision, norms, waivers and counts, and the commands that they name. They never
-say more than the verdict does. How sure to be belongs to `sections.confidence`, layout to `markdown`.
+say more than the verdict does. How sure to be belongs to `sections.confidence`, layout to `escape`.
 """
 
 import shlex
