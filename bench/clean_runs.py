@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from parity_pipeline.core.outcomes import Decision
-from parity_pipeline.faults.clean_runs import Case, cases, judged
+from parity_pipeline_tests.faults.clean_runs import Case, cases, judged
 
 
 def main(show: Callable[[str], None] = print) -> int:

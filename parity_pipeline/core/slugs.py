@@ -49,6 +49,19 @@ def _decodes(encoded: str) -> bool:
     return True
 
 
+def report_name(date: str, model: str) -> str:
+    """Return the file name of the report on one date and model; the summary links to it.
+
+    Args:
+        date: ISO 8601, such as `2026-04-30`.
+        model: Model name, however hostile.
+
+    >>> report_name("2026-04-30", "org/model:tag")
+    'embed_parity_20260430_org%2Fmodel%3Atag.md'
+    """
+    return f"embed_parity_{date.replace('-', '')}_{slug(model)}.md"
+
+
 def partition_key(name: str) -> str:
     """Return the Dagster partition key of a model name: the name itself, but for what a key cannot hold.
 

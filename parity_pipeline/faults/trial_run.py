@@ -25,11 +25,10 @@ from parity_pipeline.core.fetched_rows import SampleBlock
 from parity_pipeline.core.measures import Thresholds
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.verdict import Verdict
-from parity_pipeline.demo.app import build_app
 from parity_pipeline.demo.fault_proxy import build_proxy
 from parity_pipeline.demo.fault_scope import Scope
 from parity_pipeline.demo.fault_table import chosen
-from parity_pipeline.demo.gateway import CANDIDATE, LEGACY, Shape
+from parity_pipeline.demo.gateway import CANDIDATE, LEGACY, Shape, build_app
 from parity_pipeline.demo.models import Embedder, VectorCache
 from parity_pipeline.steps.context import Gateway, RunContext
 from parity_pipeline.steps.draw_samples import draw_samples

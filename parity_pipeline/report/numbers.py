@@ -1,7 +1,7 @@
 """How numbers are printed in everything that people read.
 
 Here belongs every number format of the reports, once. The cosine and its limit come from `core.number_format`, because the
-verdict's reasons print them too. What a number means belongs to `view`.
+verdict's reasons print them too. What a number means belongs to `sections`.
 """
 
 from typing import Final

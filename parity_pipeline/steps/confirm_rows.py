@@ -45,11 +45,6 @@ def confirm_rows(run: RunContext, day: str, model: str) -> Confirmation | None:
     Rows that a waiver takes are not requested. A side that cannot be used leaves its rows persistent, and fails nothing
     else; where its token is missing nothing is requested, and every difference counts.
 
-    Args:
-        run: Where files lie, the thresholds, and the gateways.
-        day: Partition date, ISO 8601.
-        model: Model name.
-
     Raises:
         ArtifactError: A file upstream is missing or damaged, or the disk does not take the file.
         SettingsError: The waivers cannot be used.
@@ -104,7 +99,7 @@ def _confirmed(
     batch, seed = max(_batch(run.gateways[side]) for side in Side), header.sample_set.hash
     plan = choose_repeats(failing.ordinals, no_match, samples.header.samples, batch=batch, seed=seed)
     chosen = np.array(plan.rows, np.int64)
-    texts = _picked(samples, chosen)
+    texts = picked_samples(samples, chosen)
     repeated = {side: _RepeatedSide.of(run.gateways[side], model, samples, chosen) for side in Side}
     first = [
         picked_rows(chosen, stored(run.layout.embeddings(side, day, model), EmbeddingsFile).blocks()) for side in Side
@@ -126,7 +121,8 @@ def _confirmed(
     )
 
 
-def _picked(samples: SampleSetFile, chosen: Ordinals) -> SampleBlock:
+def picked_samples(samples: SampleSetFile, chosen: Ordinals) -> SampleBlock:
+    """Return the samples of these ordinals, which are sorted."""
     picked = PickedSamples(chosen)
     for block in samples.blocks():
         picked.add(block)
@@ -158,7 +154,7 @@ class _RepeatedSide:
         batch, in_flight = _batch(gateway), gateway.config().concurrency
         ordinals = whole_requests(chosen.tolist(), samples.header.samples, batch=batch, in_flight=in_flight)
         wanted = np.searchsorted(ordinals, chosen).astype(np.int64)
-        return cls(gateway=gateway, model=model, sent=_picked(samples, ordinals), wanted=wanted)
+        return cls(gateway=gateway, model=model, sent=picked_samples(samples, ordinals), wanted=wanted)
 
     def request(self) -> FetchedRows:
         """Return the chosen rows, fetched again; rows without a response where the side cannot be used."""

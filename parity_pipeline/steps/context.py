@@ -2,7 +2,7 @@
 
 Here belong the record that the composition root fills, and a side as the steps use it. No step reads settings, the
 environment or a clock on its own, and none knows Dagster: a test, a benchmark or a person's own script makes a
-`RunContext` and calls the same steps.
+`RunContext` and calls the same steps, each with `day`, the partition date as ISO 8601, and `model`, the model's name.
 """
 
 import asyncio

@@ -16,20 +16,18 @@ from parity_pipeline.core.diagnosis.diagnose import diagnose
 from parity_pipeline.core.diagnosis.records import Diagnosis, DiagnosisInput, FollowUpQueries, Vector
 from parity_pipeline.core.diagnosis.wrong_model import known_vectors
 from parity_pipeline.core.errors import ParityError
-from parity_pipeline.core.fetched_rows import FetchedRows
+from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
 from parity_pipeline.core.measures import Matrix32, grade
 from parity_pipeline.core.outcomes import Outcome, Side
-from parity_pipeline.core.provenance import ParityHeader
 from parity_pipeline.core.row_selection import (
     FailingRows,
     Ordinals,
-    PickedSamples,
     chosen_rows,
     matrix_of,
     picked_rows,
 )
 from parity_pipeline.core.stability.analysis import for_diagnosis
-from parity_pipeline.steps.confirm_rows import stored_confirmation
+from parity_pipeline.steps.confirm_rows import picked_samples, stored_confirmation
 from parity_pipeline.steps.context import Gateway, RunContext, stored
 from parity_pipeline.steps.measure_repeatability import stored_repeatability
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile
@@ -52,48 +50,34 @@ _AGREEING: Final = (Outcome.MATCH, Outcome.REFUSED_BY_BOTH)
 def diagnose_failures(run: RunContext, day: str, model: str, log: Callable[[str], None]) -> Diagnosis | None:
     """Diagnose a date and model, store the result, and return it; None without paired lanes or where the search broke.
 
-    Args:
-        run: Where files lie, the thresholds, and the gateways.
-        day: Partition date, ISO 8601.
-        model: Model name.
-        log: Called within an exception handler with a line, where the search broke: the verdict is given without it.
+    `log` is called within an exception handler with a line, where the search broke: the verdict is given without it.
 
     Raises:
         ArtifactError: A file upstream is missing or damaged, or the disk does not take the file.
     """
     parity = stored(run.layout.parity(day, model), ParityFile)
-    header = parity.header
     samples = stored(run.layout.samples(day, model), Path)
     lanes = [stored(run.layout.embeddings(side, day, model), Path) for side in Side]
     try:
-        found = _found(run, header, parity, samples, lanes, day, model) if parity.rows else None
+        found = _found(run, parity, samples, lanes, day, model) if parity.rows else None
     except Exception:  # noqa: BLE001 - whatever breaks the search must not cost the date its verdict
         log("the search for a cause broke; the verdict is given without one")
         found = None
-    write_diagnosis(run.layout.diagnosis(day, model), found, header)
+    write_diagnosis(run.layout.diagnosis(day, model), found, parity.header)
     return found
 
 
 def _found(
-    run: RunContext,
-    header: ParityHeader,
-    parity: ParityFile,
-    samples: Path,
-    lanes: Sequence[Path],
-    day: str,
-    model: str,
+    run: RunContext, parity: ParityFile, samples: Path, lanes: Sequence[Path], day: str, model: str
 ) -> Diagnosis:
-    """Return the diagnosis."""
-    confirmation = stored_confirmation(run, header, day, model)
+    confirmation = stored_confirmation(run, parity.header, day, model)
     failing, excused = _failing_rows(run, parity, confirmation.excuses if confirmation else frozenset())
     batch = max(1, run.gateways[Side.LEGACY].config().batch_texts)
     chosen = np.setdiff1d(chosen_rows(failing.ordinals, parity.rows, batch=batch, limit=ROWS), excused)
-    picked = PickedSamples(chosen)
-    for block in SampleSetFile(samples).blocks():
-        picked.add(block)
+    picked = picked_samples(SampleSetFile(samples), chosen)
     legacy, candidate = (picked_rows(chosen, EmbeddingsFile(lane).blocks()) for lane in lanes)
     comparison = DiagnosisInput(
-        samples=picked.block(),
+        samples=picked,
         legacy=legacy,
         candidate=candidate,
         thresholds=run.thresholds,
@@ -107,7 +91,7 @@ def _found(
         requests=REQUESTS,
         texts=batch,
     )
-    measured = stored_repeatability(run, header, day, model).tried
+    measured = stored_repeatability(run, parity.header, day, model).tried
     experiments = [one for side in measured for one in for_diagnosis(side)]
     result = diagnose(comparison, experiments, follow_up if failing.total else None)
     return replace(result, failing=failing.total, collisions=collisions_of(legacy, candidate))
@@ -126,7 +110,7 @@ def _failing_rows(run: RunContext, parity: ParityFile, excuses: Collection[str])
 
 
 def _other_models(
-    run: RunContext, picked: PickedSamples, chosen: Ordinals, failing: Sequence[int], model: str
+    run: RunContext, picked: SampleBlock, chosen: Ordinals, failing: Sequence[int], model: str
 ) -> Mapping[str, Matrix32]:
     """Return what the other models of either side give for some failing texts, to recognise a wrong model."""
     rows = [int(row) for row in np.searchsorted(chosen, failing[:KNOWN_TEXTS])]
@@ -163,8 +147,5 @@ def collisions_of(legacy: FetchedRows, candidate: FetchedRows) -> tuple[OneSided
         return ()
     ids = [legacy.ids[int(row)] for row in both]
     left, right = (matrix[both] for matrix in matrices)
-    found = (
-        one_sided(Side.LEGACY, scan(left, ids), right, ids),
-        one_sided(Side.CANDIDATE, scan(right, ids), left, ids),
-    )
+    found = one_sided(Side.LEGACY, scan(left, ids), right, ids), one_sided(Side.CANDIDATE, scan(right, ids), left, ids)
     return tuple(one for one in found if one.groups)

@@ -27,20 +27,14 @@ PROBE: Final = "embed"
 
 
 def judge_partition(run: RunContext, day: str, model: str, *, run_id: str) -> Verdict:
-    """Judge a date and model, store the verdict, append it to the ledger, and return it.
-
-    Args:
-        run: Where files lie, thresholds, waivers, and the proof that is required.
-        day: Partition date, ISO 8601.
-        model: Model name.
-        run_id: The run that gives the verdict, for the ledger.
+    """Judge a date and model, store the verdict, append it to the ledger as given by the run `run_id`, and return it.
 
     Raises:
         ArtifactError: A file upstream is missing or damaged, or the disk does not take the verdict.
         SettingsError: The waivers cannot be used.
     """
-    verdict = judge_stored(run, day, model)
-    verdict = replace(verdict, pooled=_pooled(verdict, run))
+    judged = judge_stored(run, day, model)
+    verdict = replace(judged, pooled=_pooled(judged, run))
     write_verdict(run.layout.verdict(day, model), verdict)
     ledger.append(run.layout.ledger, verdict, recorded_at=run.now().isoformat(timespec="seconds"), run_id=run_id)
     return verdict
@@ -71,11 +65,7 @@ def judge_stored(run: RunContext, day: str, model: str) -> Verdict:
     stability = stored_repeatability(run, header, day, model)
     confirmation = stored_confirmation(run, header, day, model)
     tally = Tally(
-        run.thresholds,
-        floors=stability.floors,
-        waivers=waivers,
-        confirmation=confirmation,
-        drawn_as=header.drawn_as,
+        run.thresholds, floors=stability.floors, waivers=waivers, confirmation=confirmation, drawn_as=header.drawn_as
     )
     for rows in parity.blocks():
         tally.add(rows)

@@ -21,12 +21,6 @@ def measure_repeatability(run: RunContext, side: Side, day: str, model: str) -> 
 
     A side that cannot be reached has no noise floor, and the record says so: it must not cost the date its verdict.
 
-    Args:
-        run: Where files lie, the gateways, and the budget.
-        side: Which side.
-        day: Partition date, ISO 8601.
-        model: Model name.
-
     Raises:
         ArtifactError: There is no sample set, or the disk does not take the file.
     """
@@ -65,15 +59,9 @@ def measure_repeatability(run: RunContext, side: Side, day: str, model: str) -> 
 
 
 def stored_repeatability(run: RunContext, header: ParityHeader, day: str, model: str) -> StabilityOfSides:
-    """Return the stored repeatability of the sides, where it was measured with the samples and settings of these lanes.
+    """Return the stored repeatability of the sides, where it was measured with the samples and settings of the lanes of `header`.
 
     One that was measured before its lane was fetched counts as not measured: the gateway may have been changed between.
-
-    Args:
-        run: Where it lies.
-        header: The comparison that is judged.
-        day: Partition date, ISO 8601.
-        model: Model name.
 
     Raises:
         ArtifactError: A file is damaged or of another schema.

@@ -20,11 +20,6 @@ def pair_lanes(run: RunContext, day: str, model: str) -> ParityHeader:
     Lanes that may not be paired give a file without rows, with the reasons in its header: the verdict on it is
     INCONCLUSIVE.
 
-    Args:
-        run: Where files lie.
-        day: Partition date, ISO 8601.
-        model: Model name.
-
     Raises:
         ArtifactError: A lane or the sample set is missing or damaged, or the disk does not take the file.
     """

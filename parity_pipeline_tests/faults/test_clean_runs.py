@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from parity_pipeline.core.outcomes import Decision
-from parity_pipeline.faults.clean_runs import cases, judged
+from parity_pipeline_tests.faults.clean_runs import cases, judged
 
 
 def test_clean_runs_do_not_fail(tmp_path: Path) -> None:

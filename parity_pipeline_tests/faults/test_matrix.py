@@ -13,8 +13,7 @@ from parity_pipeline.core.diagnosis.records import CauseName
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.demo.fault_table import FAULTS
 from parity_pipeline.faults.expected_causes import EXPECTED, ONE_ROW, Trial, trials
-from parity_pipeline.faults.matrix import SEED, SIZES, Line, Matrix, is_right
-from parity_pipeline.faults.page import cells, document, summary
+from parity_pipeline.faults.matrix import SEED, SIZES, Line, Matrix, cells, document, is_right, summary
 from parity_pipeline.faults.texts import beginning, sample_set
 from parity_pipeline.faults.trial_run import COULD_NOT_RUN, Judged
 

@@ -13,9 +13,8 @@ from parity_pipeline.core.outcomes import PASSING, Decision, Outcome, Severity, 
 from parity_pipeline.core.side_checks import EXPERIMENTS
 from parity_pipeline.core.verdict import OutcomeCounts, SamplesApart, Verdict
 from parity_pipeline.report import numbers
-from parity_pipeline.report.escape import code, prose
+from parity_pipeline.report.escape import code, prose, table
 from parity_pipeline.report.numbers import NOTHING
-from parity_pipeline.report.sentences import table
 from parity_pipeline.report.view import newest_response, words_of
 
 

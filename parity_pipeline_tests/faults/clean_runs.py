@@ -17,7 +17,7 @@ from parity_pipeline.core.fetched_rows import SampleBlock
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.stability.records import Budget
 from parity_pipeline.core.verdict import Verdict
-from parity_pipeline.demo.app import build_app
+from parity_pipeline.demo.gateway import build_app
 from parity_pipeline.faults.texts import beginning, block_of, sample_set
 from parity_pipeline.faults.trial_run import DAY, MODEL, SHAPES, AtOnce, context_for, embedder, in_process
 from parity_pipeline.steps.context import Gateway
