@@ -2,6 +2,14 @@
 
 Here belong the closed set of names, the record, the default severities, what settings may change, and the one function
 that turns checks into a decision. Measuring for them belongs to `sample_checks` and `side_checks`.
+
+A new check takes, with what notices that it is missing:
+
+    a member of `CheckName`, a sentence in `DESCRIPTIONS`                  importing `defs.checks`, KeyError
+    a function that returns it, in `sample_checks` or `side_checks`        nothing
+    its call in `verdict_builder`                                          a test: every name is measured
+    its family in `defs.checks` (`FAMILIES`), for the UI                   a test
+    a row in `docs/settings.md`                                            a test
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
 """Measures: what is computed of two vectors, the limit that each must keep, and which rows keep it.
 
-Here belongs everything about a measure: its name in `Measure`, its formula in `measure_rows`, its limit in `Thresholds`,
+Here belongs everything about a measure: its name in `Measure`, its formula in `_measure_block`, its limit in `Thresholds`,
 the values that meet the limit in `values_of`, the sentences about it; and the one place where values meet limits:
 verdicts and diagnoses both ask `grade` which rows match. What a mismatch means for the verdict belongs to `verdict_builder`.
 
@@ -8,14 +8,18 @@ A new measure takes, with what notices that it is missing:
 
     a member of `Measure`; its case in `values_of` and in `_subject`       the type checker
     a field of `Thresholds` with its name                                  the first `Thresholds()`, AttributeError
-    a member and a sentence in `checks` (`CheckName`, `DESCRIPTIONS`)      importing `core.checks`, ValueError
+    a member of `CheckName` in `checks`                                    importing `core.checks`, ValueError
+    a sentence in `checks` (`DESCRIPTIONS`), a family in `defs.checks`     a test
+    a case in `Thresholds.failing`, if some limit lets every value pass    nothing: such a limit would count as one
+    `within` and the words beside it, if a larger value is better          nothing: it would be judged the wrong way round
     a few words in `report.sections.measures`                              the first report, KeyError
     the range of its limit in `settings.model` (`ThresholdSettings`)       nothing: any number would be accepted
     a row for the limit and one for the check in `docs/settings.md`        a test, for the check
 
-One that needs more than the stored columns takes a column too: a field of `RowMeasures` with its formula in `_measure_block`,
+One that follows from the stored columns, such as an angle from the cosine, needs no more. Any other takes a column too: a field of `RowMeasures` with its formula in `_measure_block`,
 and a field of `ComparedRows`, which the type checker asks `compare` for; its name in `storage.parity_files` (`_MEASURES`) and
-what it holds in `defs.metadata` (`WORDS`), which tests ask for.
+what it holds in `defs.metadata` (`WORDS`), which tests ask for; and a raised `KIND.version` there, with a reader for the older
+files in `storage.older_versions`.
 """
 
 from collections.abc import Sequence

@@ -82,7 +82,7 @@ def _outage(side: Side, lane: Provenance) -> Check:
         name=of_side(side, "outage"),
         severity=_INCONCLUSIVE,
         passed=not stopped,
-        seen=f"the {side} lane stopped early: {stopped}" if stopped else "the lane ran to its end",
+        seen=f"the {side} {stopped}" if stopped else "the lane ran to its end",
         remedy=f"Bring the gateway back and materialize {side}/embeddings again.",
         side=side,
     )

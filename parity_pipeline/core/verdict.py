@@ -1,7 +1,7 @@
 """The record of a verdict, with all that a report, a check and a summary need.
 
-Here belong the fields and their stored version. Deciding belongs to `verdict_builder`, counting to `tally`, composing to
-`verdict_builder`, the stored form to `storage.evidence_files`.
+Here belong the fields and their stored version. What a check is, and the decision over all of them, belong to `checks`;
+counting to `tally`, putting a verdict together to `verdict_builder`, the stored form to `storage.evidence_files`.
 """
 
 from collections.abc import Mapping

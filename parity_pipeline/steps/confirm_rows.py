@@ -1,7 +1,7 @@
 """Request failing rows again, and some passing ones, before anything is decided.
 
-Here belong the step, its requests, and reading back what it stored. Which rows are requested belongs to
-`core.row_selection`, what the responses show to `core.confirmation`.
+Here belong the step, its requests, and reading back what it stored. Which rows fail is `_failing_rows` (a difference that
+`core.compare` proves, without a waiver); which of those are requested belongs to `core.row_selection`, what the responses show to `core.confirmation`.
 """
 
 from collections.abc import Collection, Sequence

@@ -331,7 +331,7 @@ class RequestSender:
         content_type = response.headers.get("content-type", "")
         if response.status != 200:
             kind = kind_of_status(response.status)
-            message = error_message(response.body, content_type)
+            message = error_message(response.body, content_type, self._config.without_secrets)
             if kind == "redirect":
                 target = _without_query(response.headers.get("location", ""))
                 message = f"it redirects to {target}, which is not followed"
@@ -341,7 +341,7 @@ class RequestSender:
         except MalformedResponse as malformed:
             detail = malformed.detail
             if is_page(bytes(response.body[:200]).decode("utf-8", "replace"), content_type):
-                detail = error_message(response.body, content_type)
+                detail = error_message(response.body, content_type, self._config.without_secrets)
             elif "json" not in content_type:
                 detail += f" (content type {content_type[:60]!r})"
             raise self._error(response, malformed.kind, detail) from None

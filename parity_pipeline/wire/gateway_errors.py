@@ -8,14 +8,15 @@
 
 Here belong these exceptions, the reading of foreign error text (truncated, made one line; only `Retry-After` has an
 effect), and every sentence for a dead gateway, one that dies in the middle of a lane, refused credentials, another dialect,
-an unknown model.
+an unknown model. What to do about a lane that stopped early is the remedy of its check, in `core.side_checks`; a service of
+the settings that does not start is reported by `services.supervisor`.
 """
 
 import html
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -39,13 +40,15 @@ def one_line(text: str) -> str:
     return " ".join(_CONTROL.sub(" ", text).split())[:ERROR_CHARACTERS]
 
 
-def error_message(body: bytes | bytearray, content_type: str) -> str:
+def error_message(body: bytes | bytearray, content_type: str, hide: Callable[[str], str] = str) -> str:
     """Return the message of an error response: a field of its JSON, the title of its page, or the beginning of its text.
+
+    `hide` masks the secrets of a side before the message is cut: a cut secret would not be recognised.
 
     >>> error_message(b'{"error": {"message": "model not found"}}', "application/json")
     'model not found'
     """
-    text = bytes(body[:_READ_BYTES]).decode("utf-8", "replace")
+    text = hide(bytes(body[:_READ_BYTES]).decode("utf-8", "replace"))
     if is_page(text, content_type):
         found = _TITLE.search(text)
         return (

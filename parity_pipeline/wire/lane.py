@@ -210,14 +210,9 @@ class Lane:
         if self._observation is None:
             dimension = decoded.vectors.shape[1]
             hide = self._config.without_secrets
-            seen = observe(self._config.dialect, self._sender.encoder.fields, response.body, dimension)
-            self._observation = replace(
-                seen,
-                response_fields=tuple(map(hide, seen.response_fields)),
-                unknown_fields=tuple(map(hide, seen.unknown_fields)),
-                usage_fields=tuple(map(hide, seen.usage_fields)),
-            )
-            self._software = {name: hide(value) for name, value in software(response.headers).items()}
+            fields = self._sender.encoder.fields
+            self._observation = observe(self._config.dialect, fields, response.body, dimension, hide=hide)
+            self._software = software(response.headers, hide)
 
     def _needs_default_model(self) -> bool:
         known = self._observation is not None and self._observation.default_model == NOT_OBSERVED

@@ -1,7 +1,7 @@
 """The configuration of one side.
 
 Here belong plain records that settings fill and this package reads. They hold the token itself, so their `repr` leaves it
-out, and nothing here is ever stored.
+out, and nothing here is ever stored. A new credential also goes into `SideConfig.secrets`, or messages would show it.
 """
 
 import hashlib
@@ -9,9 +9,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Final
 
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.wire.dialects import Dialect
+
+_TELLING: Final = 4
+"""Characters of a secret that are worth masking: a shorter beginning of it is found in any text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,13 +114,21 @@ class SideConfig:
         """Return the values that no message may hold, longest first."""
         values = [value for value in (self.bearer_token, self.proxy, *self.headers.values()) if value]
         words = [word for value in values for word in value.split() if len(word) > 7]  # the token of `Bearer token`
-        found = {value for value in (*values, *words) if len(value) > 3}
+        found = {value for value in (*values, *words) if len(value) >= _TELLING}
         return tuple(sorted(found, key=len, reverse=True))
 
     def without_secrets(self, text: str) -> str:
-        """Return a text with every secret of this side masked, for a server may repeat what it was sent."""
+        """Return a text with every secret of this side masked, for a server may repeat what it was sent.
+
+        A text may have been cut before: what is left of a secret at its end is masked too, from four characters on.
+        """
         for secret in self.secrets:
             text = text.replace(secret, "***")
+        whole = text.rstrip("…")
+        for secret in self.secrets:
+            for length in range(min(len(secret) - 1, len(whole)), _TELLING - 1, -1):
+                if whole.endswith(secret[:length]):
+                    return f"{whole[:-length]}***"
         return text
 
     def settings_hash(self, model: str) -> str:

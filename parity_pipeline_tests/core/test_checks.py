@@ -258,10 +258,13 @@ def test_requests_that_the_candidate_alone_finds_too_large() -> None:
 @pytest.mark.parametrize("side", Side)
 def test_a_lane_that_gave_up_is_an_outage(side: Side) -> None:
     """A lane that stopped early is INCONCLUSIVE, whatever its rows say."""
-    lanes = tuple(replace(lane, stopped_early="the last batches failed" if lane.side is side else "") for lane in SIDES)
+    lanes = tuple(
+        replace(lane, stopped_early="lane stopped early because the last batches failed" if lane.side is side else "")
+        for lane in SIDES
+    )
     decision, checks = judged(sides=(lanes[0], lanes[1]))
     assert decision is Decision.INCONCLUSIVE
-    assert checks[f"{side}-outage"].seen == f"the {side} lane stopped early: the last batches failed"
+    assert checks[f"{side}-outage"].seen == f"the {side} lane stopped early because the last batches failed"
 
 
 def test_a_floor_from_before_the_fetch_is_none() -> None:
