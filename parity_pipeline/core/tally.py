@@ -164,7 +164,7 @@ class NormTally:
 
 _UNIT_BY_CHANCE: Final = 2
 """Vectors of raw norms that may be of unit length by chance though none other is near it: of 500 clean runs, one had two
-among norms of 0.9991 to 4.48. Exact ones are no chance where all other norms lie on one side of 1."""
+among norms of 0.9991 to 4.48. Exact ones are more than chance where all other norms lie on one side of 1."""
 
 
 @dataclass(slots=True)
