@@ -133,7 +133,7 @@ def _other_models(
 def _embedder_of(
     run: RunContext, header: ParityHeader, side: Side, model: str
 ) -> Callable[[Sequence[str]], Sequence[Vector | None]]:
-    """Return what embeds texts; a side whose lane stopped early is not asked, for each request may be a time-out."""
+    """Return what embeds texts; a side whose lane stopped early is sent nothing, for each request may be a time-out."""
     if any(lane.stopped_early for lane in header.sides if lane.side is side):
         return lambda texts: [None] * len(texts)
     return embedder(run.gateways[side], model)

@@ -202,7 +202,7 @@ def open_checks(verdict: Verdict) -> tuple[CheckName, ...]:
 def is_due(case: Case, verdict: Verdict) -> bool:
     """Return whether a clean run passes, or is INCONCLUSIVE for what happened in it and nothing else.
 
-    Noise far below the threshold is no reason.
+    Noise far below the threshold does not excuse anything.
     """
     if verdict.decision in PASSING:
         return True

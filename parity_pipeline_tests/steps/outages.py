@@ -100,7 +100,7 @@ def outages() -> list[Outage]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """What a run came to.
+    """The result of a run.
 
     Attributes:
         verdict: Its verdict.
