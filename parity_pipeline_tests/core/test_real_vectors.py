@@ -226,7 +226,7 @@ ROUNDINGS: Mapping[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = 
 
 @pytest.mark.parametrize("rounding", ROUNDINGS)
 @pytest.mark.parametrize("server", SERVERS)
-def test_rounded_unit_vectors_are_no_mixture(server: str, rounding: str) -> None:
+def test_rounded_unit_vectors_are_one_kind(server: str, rounding: str) -> None:
     """Unit vectors of a recorded server are of one kind, however coarsely they were rounded."""
     recorded = np.array([vector for vector in recorded_vectors(server).values() if vector is not None], np.float64)
     unit = recorded / np.linalg.norm(recorded, axis=1, keepdims=True)
