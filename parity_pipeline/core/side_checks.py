@@ -130,12 +130,11 @@ def _declared(side: Side, lane: Provenance, *, own: bool, other: bool) -> Check:
 
 def _norms(side: Side, norms: Mapping[Side, NormTally]) -> Check:
     found = norms[side]
-    others = found.below + found.above
     return Check(
         name=of_side(side, "norm-consistency"),
         severity=_blame(side, shared=norms[Side.LEGACY].mixed),
-        passed=not found.mixed if found.unit or found.near or others else None,
-        seen=f"the {side} side mixes {found.unit} unit vectors with {others} of other norms"
+        passed=not found.mixed if found.unit or found.near or found.below or found.above else None,
+        seen=f"the {side} side mixes {found.unit} unit vectors with {found.others} of other norms"
         f" ({found.low:.3g} to {found.high:.3g})"
         if found.mixed
         else found.range().describe(),

@@ -10,9 +10,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from parity_pipeline.core.checks import of_side
 from parity_pipeline.core.diagnosis.records import CauseName
 from parity_pipeline.core.fetched_rows import SampleBlock
 from parity_pipeline.core.outcomes import Decision, Side
+from parity_pipeline.core.side_checks import EXPERIMENTS
 from parity_pipeline.demo.fault_proxy import COMPANY_LOOKS, COMPANY_SECONDS
 from parity_pipeline.demo.fault_scope import Scope
 from parity_pipeline.demo.fault_table import FAULTS, NOT_FAKED
@@ -143,11 +145,15 @@ def is_right(trial: Trial, found: Judged, clean: Judged) -> bool:
     if found.verdict == COULD_NOT_RUN:
         return any(one.error and one.error in found.message for one in wanted)
     named = found.causes - clean.causes
-    # Where no sample differs, what fails the candidate is a finding of its repeatability.
-    if not named and (found.verdict != Decision.FAIL or found.findings - clean.findings):
+    if not named and (found.verdict != Decision.FAIL or _only_experiments_fail(trial, found)):
         return any(one.error in found.errors - clean.errors for one in wanted if one.error)
     allowed = frozenset[CauseName]().union(*(one.causes | one.beside for one in wanted), {CauseName.NORMALISATION})
     return all(bool(named & one.causes) or not one.causes for one in wanted) and named <= allowed
+
+
+def _only_experiments_fail(trial: Trial, found: Judged) -> bool:
+    """Return whether no sample differs, so that there is no cause to name: the faulty side's experiments alone fail it."""
+    return bool(found.failing) and found.failing <= {of_side(trial.side, subject) for subject in EXPERIMENTS.values()}
 
 
 HEAD: Final = ("Fault", "Case", "Affects", "Verdict", "Cause named", "Named rightly", "Samples needed")

@@ -19,6 +19,7 @@ from typing import Any, Final, TypeVar
 import httpx
 from starlette.applications import Starlette
 
+from parity_pipeline.core.checks import CheckName, CheckSeverity
 from parity_pipeline.core.diagnosis.records import CauseName
 from parity_pipeline.core.errors import GatewayError
 from parity_pipeline.core.fetched_rows import SampleBlock
@@ -162,6 +163,7 @@ class Judged:
         causes: Causes, and observations that do not affect the verdict.
         findings: Findings on the repeatability of a side.
         errors: Kinds of failed requests of either lane.
+        failing: Checks that fail the candidate.
         message: The error where it could not run.
     """
 
@@ -169,6 +171,7 @@ class Judged:
     causes: frozenset[CauseName] = frozenset()
     findings: frozenset[str] = frozenset()
     errors: frozenset[str] = frozenset()
+    failing: frozenset[CheckName] = frozenset()
     message: str = ""
 
     def differs(self, clean: "Judged") -> bool:
@@ -195,6 +198,7 @@ class Judged:
             errors=frozenset(
                 kind for side in verdict.sides for kind, count in side.provenance.errors_by_kind.items() if count
             ),
+            failing=frozenset(one.name for one in verdict.checks if one.stands and one.severity is CheckSeverity.FAIL),
         )
 
 

@@ -19,6 +19,7 @@ from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
 from parity_pipeline.core.measures import Matrix32, grade
 from parity_pipeline.core.outcomes import Outcome, Side
+from parity_pipeline.core.provenance import ParityHeader
 from parity_pipeline.core.row_selection import (
     FailingRows,
     Ordinals,
@@ -83,11 +84,11 @@ def _found(
         thresholds=run.thresholds,
         batch_size=batch,
         ordinals=[int(ordinal) for ordinal in chosen],
-        known=_other_models(run, picked, chosen, failing.ordinals, model) if failing.total else {},
+        known=_other_models(run, parity.header, picked, chosen, failing.ordinals, model) if failing.total else {},
     )
     follow_up = FollowUpQueries(
-        legacy=embedder(run.gateways[Side.LEGACY], model),
-        candidate=embedder(run.gateways[Side.CANDIDATE], model),
+        legacy=_embedder_of(run, parity.header, Side.LEGACY, model),
+        candidate=_embedder_of(run, parity.header, Side.CANDIDATE, model),
         requests=REQUESTS,
         texts=batch,
     )
@@ -110,7 +111,12 @@ def _failing_rows(run: RunContext, parity: ParityFile, excuses: Collection[str])
 
 
 def _other_models(
-    run: RunContext, picked: SampleBlock, chosen: Ordinals, failing: Sequence[int], model: str
+    run: RunContext,
+    header: ParityHeader,
+    picked: SampleBlock,
+    chosen: Ordinals,
+    failing: Sequence[int],
+    model: str,
 ) -> Mapping[str, Matrix32]:
     """Return what the other models of either side give for some failing texts, to recognise a wrong model."""
     rows = [int(row) for row in np.searchsorted(chosen, failing[:KNOWN_TEXTS])]
@@ -118,10 +124,19 @@ def _other_models(
     known: dict[str, Matrix32] = {}
     for other in run.models:
         for side in Side if other != model else ():
-            vectors = known_vectors(embedder(run.gateways[side], other), texts, rows, len(picked.ids))
+            vectors = known_vectors(_embedder_of(run, header, side, other), texts, rows, len(picked.ids))
             if vectors is not None:
                 known[f"{other!r} of the {side} side"] = vectors
     return known
+
+
+def _embedder_of(
+    run: RunContext, header: ParityHeader, side: Side, model: str
+) -> Callable[[Sequence[str]], Sequence[Vector | None]]:
+    """Return what embeds texts; a side whose lane stopped early is sent nothing, for each request may be a time-out."""
+    if any(lane.stopped_early for lane in header.sides if lane.side is side):
+        return lambda texts: [None] * len(texts)
+    return embedder(run.gateways[side], model)
 
 
 def embedder(gateway: Gateway, model: str) -> Callable[[Sequence[str]], Sequence[Vector | None]]:

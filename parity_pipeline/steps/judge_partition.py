@@ -46,7 +46,7 @@ def _pooled(verdict: Verdict, run: RunContext) -> PooledBound | None:
     if not random_trials(verdict):
         return None
     try:
-        return pool_dates(verdict, ledger.entries(run.layout.ledger))
+        return pool_dates(verdict, ledger.entries(run.layout.ledger, verdict.model))
     except ArtifactError:
         # The verdict on this date stands without the others; the summary reads the same ledger and names the damage.
         return None

@@ -142,7 +142,7 @@ def _text_columns(texts: Sequence[str]) -> tuple[Array, Array]:
 
 
 def write_sample_set(temporary: Path, samples: Iterable[Sample], *, sources: Sequence[str]) -> SampleSetHeader:
-    """Write the distinct samples, in order, as a stream: memory holds one row group and 16 bytes a distinct text.
+    """Write the distinct samples, in order, as a stream: memory holds one row group and some 90 bytes per text.
 
     Args:
         temporary: A draft path; removed when this fails.

@@ -300,10 +300,25 @@ class BatchFetcher:
             if self._sender.counters.with_vectors or self._canary_sent or self._sender.stopped:
                 return
             self._canary_sent = True
+            # After an error that was retried in vain one canary is enough; any other may have met an error that passes.
+            await self._send_first_canary(1 if rule.attempts is None else self._config.attempts)
+
+    async def _send_first_canary(self, attempts: int) -> None:
+        """Send a plain text, again after an error that may pass.
+
+        Raises:
+            GatewayError: It got no vector.
+        """
+        for attempt in range(1, attempts + 1):
             try:
                 await self._send_canary(encode_text(CANARY_TEXT))
-            except AttemptError as canary_error:
-                raise unusable(self._config, self._sender.model, canary_error) from None
+            except AttemptError as error:
+                is_last = attempt >= min(attempts, rule_of(error.kind).attempts or attempts)
+                if is_last and not self._sender.counters.with_vectors:
+                    raise unusable(self._config, self._sender.model, error) from None
+            if self._sender.counters.with_vectors:
+                return
+            await self._wait_for_canary(attempt)
 
 
 def _runs_between(part: Batch, lone: set[int]) -> Iterator[Batch]:

@@ -20,13 +20,14 @@ from parity_pipeline.wire.decode import Decoded
 from parity_pipeline.wire.encode import encode_text
 from parity_pipeline.wire.fetch_lane import run_anywhere
 from parity_pipeline.wire.gateway_errors import AttemptError, unusable
-from parity_pipeline.wire.retry_policy import OnExhausted, rule_of
+from parity_pipeline.wire.retry_policy import OnExhausted, Rule, rule_of
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline.wire.transport import transport_for
 
 ATTEMPTS: Final = 2
 """Times one request is sent at most, the second time only after an error that may pass: an experiment that a single 503 can
-end proves nothing, and one that is retried for minutes is no longer the one that was planned."""
+end proves nothing, and one that is retried for minutes is no longer the one that was planned. An error that would count as
+a defect of the side is sent as often as in a lane instead, until one has stayed: a truncated body must not fail a side."""
 
 Result = TypeVar("Result")
 
@@ -97,6 +98,7 @@ class _Sender:
         self._most = most
         self._requests = RequestSender(config, model, context, _ignored)
         self._run = f"{context.random.getrandbits(32):08x}"
+        self._one_stayed = False
         self.requests = 0
 
     async def conduct(self, dialogue: Generator[Step, Sequence[Response], Result]) -> Result:
@@ -125,19 +127,26 @@ class _Sender:
             GatewayError: Every request so far failed, and one for a plain text does too.
         """
         body = self._requests.encoder.body([encode_text(text) for text in request])
-        left = min(ATTEMPTS, self._config.attempts)
+        sent = 0
         while True:
-            left -= 1
+            sent += 1
             if why := self._exhausted():
                 return Response(status=RowStatus.FAILED, words=why)
             try:
                 return Response(status=RowStatus.OK, vectors=(await self._send(body, len(request))).vectors)
             except AttemptError as error:
                 rule = rule_of(error.kind)
-                if not left or rule.attempts is not None:
+                if sent >= self._attempts(rule):
+                    self._one_stayed |= rule.ends_as is not RowStatus.FAILED
                     await self._check_side(error)
                     return Response(status=rule.ends_as, words=str(error)[:ERROR_CHARACTERS])
                 await self._wait(error)
+
+    def _attempts(self, rule: Rule) -> int:
+        """Return how often a request is sent that ends in such an error."""
+        if rule.attempts != 1 and rule.ends_as is not RowStatus.FAILED and not self._one_stayed:
+            return self._config.attempts
+        return 1 if rule.attempts is not None else min(ATTEMPTS, self._config.attempts)
 
     def _exhausted(self) -> str:
         if self.requests >= self._most:

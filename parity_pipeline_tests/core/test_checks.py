@@ -177,6 +177,22 @@ def test_unit_and_raw_vectors_on_one_side_are_a_mixture(side: Side) -> None:
     assert both[0] is Decision.INCONCLUSIVE
 
 
+@pytest.mark.parametrize("norm", [1.02, 0.97, 1.0011, 13.0])
+def test_a_lone_row_off_the_unit_norm_is_a_mixture(norm: float) -> None:
+    """Where all others are of unit length to the rounding of float32, one row near it was not normalised either."""
+    decision, checks = judged(
+        pairs=[*[(UNIT, [1.0 + place * 1e-7, 0.0]) for place in range(-30, 30)], (UNIT, [norm, 0.0])]
+    )
+    assert decision is Decision.FAIL
+    assert "mixes 60 unit vectors with 1 of other norms" in checks["candidate-norm-consistency"].seen
+
+
+def test_a_lone_unit_row_among_raw_ones_is_a_mixture() -> None:
+    """One row of exactly unit length among raw norms that are all far above it was normalised."""
+    decision, _ = judged(pairs=[(UNIT, [norm, 0.0]) for norm in (12.5, 13.9, 1.0, 14.2)])
+    assert decision is Decision.FAIL
+
+
 @pytest.mark.parametrize(
     "norms",
     [
@@ -185,6 +201,8 @@ def test_unit_and_raw_vectors_on_one_side_are_a_mixture(side: Side) -> None:
         [0.9985, 1.0004, 1.002, 0.9999, 1.01, 0.995],
         [0.6, 0.8, 0.97, 1.0, 1.03, 1.2, 1.4],
         [0.5, 1.0, 2.0],
+        [0.9991, 1.0003, 1.026, 1.0596, 1.078, 2.0, 4.1, 4.48],
+        [1.0003, 1.0596, 1.078, 2.0, 4.1, 4.48],
     ],
 )
 def test_norms_of_one_kind_pass(norms: list[float]) -> None:

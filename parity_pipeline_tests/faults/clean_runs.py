@@ -1,30 +1,66 @@
-"""Runs of two sides without a fault, with noise up to the limits of arithmetic: none of them may FAIL.
+"""Runs of two sides of which neither is wrong: none of them may FAIL, and none may be INCONCLUSIVE without need.
 
-Here belong the cases, gateways with noise, and judging one case by the steps of a run. Counting verdicts belongs to the
-caller: a FAIL is a false alarm, and an INCONCLUSIVE has to give its reason.
+Here belong the cases, judging one case by the steps of a run, and whether its verdict is due. What happens to the sides
+belongs to `clean_sides`; counting verdicts belongs to the caller.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from random import Random
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
+from parity_pipeline.core.checks import CheckName, CheckSeverity
 from parity_pipeline.core.fetched_rows import SampleBlock
-from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.outcomes import PASSING, Decision, Side
 from parity_pipeline.core.stability.records import Budget
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.demo.gateway import build_app
-from parity_pipeline.faults.texts import beginning, block_of, sample_set
-from parity_pipeline.faults.trial_run import DAY, MODEL, SHAPES, AtOnce, context_for, embedder, in_process
+from parity_pipeline.faults.texts import TRAFFIC, beginning, block_of, sample_set, traffic
+from parity_pipeline.faults.trial_run import ALIKE, DAY, MODEL, SHAPES, AtOnce, context_for, embedder, in_process
 from parity_pipeline.steps.context import Gateway
 from parity_pipeline.steps.run_partition import run_partition
+from parity_pipeline_tests.faults.clean_sides import (
+    Embed,
+    UnreliableNetwork,
+    noisy,
+    refusals,
+    restarts,
+    shifted,
+    straying,
+    transient_errors,
+)
 
-Matrix = NDArray[np.float32]
-Embed = Callable[[str, Sequence[str]], Matrix]
+
+class Kind(StrEnum):
+    """What happens in a clean run."""
+
+    NOISE = "noise of both sides"
+    RESTARTS = "restarts while fetching"
+    ERRORS = "errors that pass"
+    STRAYS = "one software on both sides, 1 stray vector in 2,000"
+    REFUSALS = "both sides refuse the same texts"
+    SHIFT = "all vectors shifted, inside the gate"
+
+
+_TURNS: Final = (
+    Kind.NOISE,
+    Kind.RESTARTS,
+    Kind.ERRORS,
+    Kind.STRAYS,
+    Kind.REFUSALS,
+    Kind.NOISE,
+    Kind.RESTARTS,
+    Kind.ERRORS,
+    Kind.STRAYS,
+    Kind.SHIFT,
+)
+"""Kinds by turns: of ten runs, two of each of the first four."""
+
+_WIDE_TURN: Final = 20
+"""The turn of thirty in which the noise lies around the threshold."""
 
 NOISES: Final = (0.0, 1e-9, 1e-7, 1e-6, 1e-5, 5e-5, 1e-4)
 """Largest 1 - cosine between two vectors of one text: from none to twice the worst that bfloat16 showed."""
@@ -32,7 +68,23 @@ NOISES: Final = (0.0, 1e-9, 1e-7, 1e-6, 1e-5, 5e-5, 1e-4)
 WIDE_NOISES: Final = (3e-4, 6e-4, 1.2e-3)
 """Noise around and beyond the threshold, where a PASS is out of reach and a FAIL would blame the wrong thing."""
 
+SHIFTS: Final = (1e-5, 1e-4, 5e-4, 8e-4)
+"""1 - cosine of the shift: up to four fifths of what the threshold allows."""
+
+LITTLE_NOISE: Final = (0.0, 1e-9, 1e-7, 1e-6)
+"""What leaves a shift inside the gate."""
+
+ERROR_SHARES: Final = (0.02, 0.05, 0.1, 0.2)
+LONGEST_RESTARTS: Final = (1, 3, 8, 20)
+"""Requests that one restart costs at most: from less than one request's attempts to more than all in flight have."""
+
+REFUSED_SHARES: Final = (0.02, 0.1, 0.3)
+REFUSED_AS: Final = (400, 422, 500)
+
 SIZES: Final = (5, 23, 60, 120)
+STRAY_SIZE: Final = 2000
+"""Texts of a run with strays, so that about one of each side strays."""
+
 BATCHES: Final = (1, 4, 16, 32, 64)
 
 LONGEST: Final = 3000
@@ -43,9 +95,38 @@ BUDGET: Final = Budget(texts=6, requests=40)
 
 RUN_ID: Final = "clean run"
 
-FLOOR_SHARE: Final = 0.5
-"""Largest share of the noise's angle between a vector and the true one. Two vectors of one text, of one or both
-sides, are then at most the whole angle apart."""
+_LOST: Final = frozenset(
+    {
+        CheckName.MISSING,
+        CheckName.LEGACY_OUTAGE,
+        CheckName.CANDIDATE_OUTAGE,
+        CheckName.COMPARED_SHARE,
+        CheckName.SOME_MATCH,
+        CheckName.CAVEATS,
+        CheckName.LEGACY_FLOOR_MEASURED,
+    }
+)
+"""What a side leaves open that was down for longer than requests are retried."""
+
+_UNREPEATABLE: Final = frozenset(
+    {
+        CheckName.CONFIRMATION,
+        CheckName.WITHIN_NOISE,
+        *(name for name in CheckName if name.endswith(("-noise-floor", "-repeats", "-batch-sizes", "-order", "-load"))),
+        *(name for name in CheckName if name.endswith(("-equal-lengths", "-history", "-salted"))),
+    }
+)
+"""What a side shows whose own responses to one text differ."""
+
+_DUE: Final[Mapping[Kind, frozenset[CheckName]]] = {
+    Kind.NOISE: _UNREPEATABLE,
+    Kind.RESTARTS: _LOST,
+    Kind.ERRORS: _LOST,
+    Kind.STRAYS: _UNREPEATABLE,
+    Kind.REFUSALS: frozenset(),
+    Kind.SHIFT: frozenset(),
+}
+"""The checks that may be INCONCLUSIVE in a run of each kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +134,14 @@ class Case:
     """One clean run.
 
     Attributes:
-        seed: Decides the texts and the noise.
+        seed: Decides the texts, the noise, and when something happens.
         legacy_noise: Largest 1 - cosine between two vectors of one text on the legacy side.
         candidate_noise: The same on the candidate side.
         size: Number of texts.
         batch: Texts in one request.
         corpus: "traffic", "hazards" or "mixed".
+        kind: What happens.
+        hit: Which sides restart or have errors that pass.
     """
 
     seed: int
@@ -67,23 +150,34 @@ class Case:
     size: int
     batch: int
     corpus: str
+    kind: Kind = Kind.NOISE
+    hit: tuple[Side, ...] = tuple(Side)
+
+    @property
+    def noise(self) -> float:
+        """Return the larger noise."""
+        return max(self.legacy_noise, self.candidate_noise)
 
 
-def cases(runs: int, seed: int) -> list[Case]:
-    """Return this many cases; one in ten has noise around the threshold, the same on both sides."""
+def cases(runs: int, seed: int, kinds: tuple[Kind, ...] = _TURNS) -> list[Case]:
+    """Return this many cases, their kinds by turns; some have noise around the threshold, the same on both sides."""
     random = Random(seed)  # noqa: S311 - repeatable runs, nothing secret
     found: list[Case] = []
     for run in range(runs):
-        wide = run % 10 == 9
-        legacy = random.choice(WIDE_NOISES if wide else NOISES)
+        kind = kinds[run % len(kinds)]
+        wide = kind is Kind.NOISE and run % 30 == _WIDE_TURN
+        noises = WIDE_NOISES if wide else LITTLE_NOISE if kind is Kind.SHIFT else NOISES
+        legacy = random.choice(noises)
         found.append(
             Case(
                 seed=seed + 7919 * run,
+                kind=kind,
                 legacy_noise=legacy,
-                candidate_noise=legacy if wide else random.choice(NOISES),
-                size=random.choice(SIZES),
-                batch=random.choice(BATCHES),
-                corpus=random.choice(("mixed", "traffic", "hazards")),
+                candidate_noise=legacy if wide else random.choice(noises),
+                size=STRAY_SIZE if kind is Kind.STRAYS else random.choice(SIZES),
+                batch=32 if kind is Kind.STRAYS else random.choice(BATCHES),
+                corpus="traffic" if kind is Kind.STRAYS else random.choice(("mixed", "traffic", "hazards")),
+                hit=random.choice(((Side.LEGACY,), (Side.CANDIDATE,), tuple(Side))),
             )
         )
     return found
@@ -100,8 +194,26 @@ def judged(case: Case, folder: Path) -> Verdict:
     return run_partition(run, DAY, MODEL, run_id=RUN_ID)
 
 
+def open_checks(verdict: Verdict) -> tuple[CheckName, ...]:
+    """Return the checks that keep a verdict from being a pass."""
+    return tuple(one.name for one in verdict.checks if one.stands and one.severity is not CheckSeverity.WARN)
+
+
+def is_due(case: Case, verdict: Verdict) -> bool:
+    """Return whether a clean run passes, or is INCONCLUSIVE for what happened in it and nothing else.
+
+    Noise far below the threshold does not excuse anything.
+    """
+    if verdict.decision in PASSING:
+        return True
+    quiet = case.kind is Kind.NOISE and case.noise < min(WIDE_NOISES)
+    return verdict.decision is Decision.INCONCLUSIVE and not quiet and _DUE[case.kind].issuperset(open_checks(verdict))
+
+
 def texts_of(case: Case) -> SampleBlock:
     """Return the samples of a case."""
+    if case.kind is Kind.STRAYS:
+        return block_of(traffic(case.size, case.seed), [TRAFFIC] * case.size)
     whole = sample_set(case.seed, 500)
     kinds = {"traffic": [False], "hazards": [True], "mixed": [False, True]}[case.corpus]
     rows = [row for row, category in enumerate(whole.categories) if category.startswith("hazard/") in kinds]
@@ -111,36 +223,38 @@ def texts_of(case: Case) -> SampleBlock:
 
 
 def sides_of(case: Case) -> Mapping[Side, Gateway]:
-    """Return the demo's gateways with the noise of a case, and without the cache that would hide it."""
-    noises = {Side.LEGACY: case.legacy_noise, Side.CANDIDATE: case.candidate_noise}
-    found: dict[Side, Gateway] = {}
-    for place, (side, noise) in enumerate(noises.items()):
-        app = build_app(SHAPES[side], noisy(embedder().embed, noise, case.seed + place), AtOnce())
-        label = f"{SHAPES[side].name} gateway of the demo, with noise"
-        found[side] = in_process(side, app, label=label, seed=case.seed, batch_texts=case.batch)
-    return found
+    """Return the demo's gateways with what a case does to them, and without the cache that would hide noise."""
+    shapes = ALIKE if case.kind is Kind.STRAYS else SHAPES
+    return {side: _side(case, side, build_app(shapes[side], _embed(case, side), AtOnce())) for side in Side}
 
 
-def noisy(embed: Embed, noise: float, seed: int) -> Embed:
-    """Return an embedder that adds fresh noise to each vector.
+def _embed(case: Case, side: Side) -> Embed:
+    noise = case.legacy_noise if side is Side.LEGACY else case.candidate_noise
+    embed = noisy(embedder().embed, noise, case.seed + _place(side))
+    if case.kind is Kind.STRAYS:
+        return straying(embed, case.seed + 2 + _place(side))
+    if case.kind is Kind.SHIFT and side is Side.CANDIDATE:
+        return shifted(embed, Random(case.seed).choice(SHIFTS), case.seed)  # noqa: S311 - repeatable, nothing secret
+    return embed
 
-    Args:
-        embed: Returns the true vectors, float32 of shape (n, d).
-        noise: Largest 1 - cosine between two vectors of one text; 0 for none.
-        seed: Of the noise.
-    """
-    generator = np.random.default_rng(seed)
-    largest = np.tan(FLOOR_SHARE * np.arccos(1.0 - noise)) if noise else 0.0
 
-    def embed_with_noise(model: str, texts: Sequence[str]) -> Matrix:
-        rows = embed(model, texts).astype(np.float64)
-        if not noise:
-            return rows.astype(np.float32)
-        across = generator.standard_normal(rows.shape)
-        norms = np.linalg.norm(rows, axis=1, keepdims=True)
-        unit = rows / np.where(norms > 0, norms, 1.0)
-        across -= unit * np.einsum("ij,ij->i", across, unit)[:, None]
-        across /= np.linalg.norm(across, axis=1, keepdims=True)
-        return (rows + across * norms * largest * generator.uniform(0.0, 1.0, (len(rows), 1))).astype(np.float32)
+def _side(case: Case, side: Side, app: object) -> Gateway:
+    label = f"{SHAPES[side].name} gateway of the demo: {case.kind}"
+    gateway = in_process(side, app, label=label, seed=case.seed, batch_texts=case.batch)
+    random = Random(case.seed)  # noqa: S311 - repeatable runs, nothing secret
+    if case.kind is Kind.REFUSALS:
+        texts = texts_of(case).texts
+        refused = random.sample(texts, math.ceil(random.choice(REFUSED_SHARES) * len(texts)))
+        rule = refusals(frozenset(refused), random.choice(REFUSED_AS))
+    elif case.kind is Kind.ERRORS and side in case.hit:
+        rule = transient_errors(random.choice(ERROR_SHARES), case.seed + _place(side))
+    elif case.kind is Kind.RESTARTS and side in case.hit:
+        rule = restarts(random.choice(LONGEST_RESTARTS), case.seed + _place(side))
+    else:
+        return gateway
+    inner = gateway.transport
+    return replace(gateway, transport=lambda: UnreliableNetwork(inner(), rule)) if inner else gateway
 
-    return embed_with_noise
+
+def _place(side: Side) -> int:
+    return tuple(Side).index(side)

@@ -166,6 +166,21 @@ def test_an_error_that_may_pass_is_retried_once_after_the_servers_wait() -> None
     assert ran.requests == 3
 
 
+@pytest.mark.parametrize(
+    "broken", [httpx.Response(500), httpx.Response(200, content=b'{"embeddings": [[0.1, ')], ids=["500", "truncated"]
+)
+def test_an_error_that_would_be_a_defect_has_to_stay(broken: httpx.Response) -> None:
+    """A 500 or a truncated body of a batch is sent again as often as in a lane; once one has stayed, no longer than before."""
+    passes = FakeSide(lambda _texts, number: broken if number in (2, 3, 4) else None)
+    ran = send(httpx.MockTransport(passes), one_step(PAIR, PAIR))
+    assert [response.status for response in ran.result] == [RowStatus.OK] * 2
+    assert ran.requests == 5
+    stays = FakeSide(lambda texts, _number: broken if len(texts) > 1 else None)
+    ran = send(httpx.MockTransport(stays), one_step(PAIR[:1], PAIR, PAIR))
+    assert RowStatus.OK not in [response.status for response in ran.result[1:]]
+    assert ran.requests <= 1 + 4 + 2
+
+
 @pytest.mark.parametrize("level", [1, 2, 4])
 def test_no_more_requests_are_in_flight_than_the_step_and_the_side_allow(level: int) -> None:
     """A step of four at once runs as many as the side's own concurrency at most."""

@@ -127,3 +127,16 @@ def test_an_outage_is_named_in_the_rows_that_it_cost() -> None:
     got = fetch(fake, TEXTS, side(concurrency=1))
     assert got.column("errors")[10].startswith("no definite response: http_500")
     assert "the side is down" in got.column("errors")[-1]
+
+
+def test_one_error_that_passes_makes_no_side_unusable(tmp_path: Path) -> None:
+    """Where the first batch is refused and the plain text after it meets a 502 once, the lane goes on."""
+    bad = {TEXTS[3]}
+
+    def respond(texts: list[str], number: int) -> httpx.Response | None:
+        if number == 2:
+            return httpx.Response(502)
+        return None if bad.isdisjoint(texts) else httpx.Response(400)
+
+    got = fetch_in_virtual_time(Slow(FakeSide(respond)), TEXTS[:20], side(concurrency=1), tmp_path / "a")
+    assert (got.result.status_counts["ok"], got.result.status_counts["refused"]) == (19, 1)

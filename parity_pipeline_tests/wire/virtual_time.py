@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
@@ -62,6 +62,34 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def _release(self, _future: asyncio.Future[Any]) -> None:
         self.clock.in_threads -= 1
+
+
+class VirtualTime(asyncio.DefaultEventLoopPolicy):
+    """Puts every event loop of this thread on the virtual clock, one after the other, within a `with` block."""
+
+    def __init__(self) -> None:
+        """Start at 0 seconds."""
+        super().__init__()
+        self._loops: list[VirtualLoop] = []
+
+    def __enter__(self) -> Self:
+        """Replace the event loops."""
+        # `asyncio.run` has no other public seam; the functions are deprecated from Python 3.14 on.
+        asyncio.set_event_loop_policy(self)  # pyright: ignore[reportDeprecated]
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Put the usual ones back."""
+        asyncio.set_event_loop_policy(None)  # pyright: ignore[reportDeprecated]
+
+    def new_event_loop(self) -> VirtualLoop:
+        """Return a loop that starts where the one before ended."""
+        self._loops.append(VirtualLoop())
+        return self._loops[-1]
+
+    def now(self) -> float:
+        """Return the seconds that all loops took together."""
+        return sum(loop.time() for loop in self._loops)
 
 
 class Slow:
