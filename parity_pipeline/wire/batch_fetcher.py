@@ -41,7 +41,6 @@ class BatchFetcher:
         self._sender = sender
         self._context = sender.context
         self._hanging = sender.hanging
-        self._run = f"{sender.context.random.getrandbits(32):08x}"
         self._canary_lock = asyncio.Lock()
         self._canary_sent = False
         self._health = SideHealth(sender.counters, self._send_canary, self._wait_for_canary)
@@ -210,9 +209,7 @@ class BatchFetcher:
         Raises:
             AttemptError: It got no vector.
         """
-        response, _ = await self._sender.send(
-            self._sender.encoder.body([text]), f"{self._run}-canary-{self._sender.counters.requests}", 1
-        )
+        response, _ = await self._sender.send(self._sender.encoder.body([text]), 1)
         self._learn([text], response)
 
     def _learn(self, texts: Sequence[bytes], response: HttpResponse) -> None:
@@ -237,8 +234,7 @@ class BatchFetcher:
             nonlocal attempt
             attempt += 1
             self._sender.counters.retries += attempt > 1
-            request_id = f"{self._run}-{batch.start}-{len(batch)}-{attempt}"
-            response, decoded = await self._sender.send(body, request_id, len(batch), patient=last)
+            response, decoded = await self._sender.send(body, len(batch), patient=last)
             self._learn(batch.texts, response)
             return with_vectors(batch, response, decoded)
 

@@ -96,7 +96,6 @@ class _Sender:
         self._context = context
         self._most = most
         self._requests = RequestSender(config, model, context, _ignored)
-        self._run = f"{context.random.getrandbits(32):08x}"
         self.requests = 0
 
     async def conduct(self, dialogue: Generator[Step, Sequence[Response], Result]) -> Result:
@@ -146,7 +145,7 @@ class _Sender:
 
     async def _send(self, body: bytes, texts: int) -> Decoded:
         self.requests += 1
-        _, decoded = await self._requests.send(body, f"{self._run}-try-{self.requests}", texts)
+        _, decoded = await self._requests.send(body, texts)
         return decoded
 
     async def _wait(self, error: AttemptError) -> None:

@@ -66,6 +66,8 @@ class SideConfig:
         response_bytes: Largest response in bytes, on the wire and after decompression.
         proxy: URL of a proxy to go through; environment variables such as HTTPS_PROXY are not read.
         ask_default_model: Send one request without the model field to learn the default model for the drift catalogue.
+        request_id_header: Header that names each request by a UUID of its own; None sends none. An entry of `headers`
+            with that name is sent as it is.
     """
 
     side: Side
@@ -95,6 +97,7 @@ class SideConfig:
     response_bytes: int = 64 * 1024 * 1024
     proxy: str | None = field(default=None, repr=False)
     ask_default_model: bool = True
+    request_id_header: str | None = "x-request-id"
 
     def requested_name(self, model: str) -> str:
         """Return this side's name for the partition's model."""
