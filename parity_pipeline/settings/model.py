@@ -27,7 +27,7 @@ from parity_pipeline.services.state import ServiceSpec
 from parity_pipeline.settings.sides import Name, Positive, Share, SideSettings, Strict, Validated
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.sources import SourceSpec
-from parity_pipeline.wire.dialects import BUILT_IN, Dialect
+from parity_pipeline.wire.dialects import BUILT_IN, Dialect, dialect_faults
 from parity_pipeline.wire.side_config import SideConfig
 
 _BUILT_IN: Final = {row.name: row for row in BUILT_IN}
@@ -92,17 +92,24 @@ ChecksSettings = Annotated[
     AfterValidator(lambda value: _without(settings_faults(value), value)),
 ]
 
+
+def _sendable(value: Dialect) -> Dialect:
+    if faults := tuple(dialect_faults(value)):
+        raise ValueError("; ".join(faults))
+    return value
+
+
 DialectSettings = Annotated[
     Dialect,
     Validated(
         path=Annotated[str, Field(pattern=r"^/")],
-        texts_field=Name,
         model_field=Name | None,
         order_field=Name | None,
         model_echo_field=Name | None,
         dimension_field=Name | None,
         usage_field=Name | None,
     ),
+    AfterValidator(_sendable),
 ]
 
 

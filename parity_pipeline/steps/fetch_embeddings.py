@@ -95,7 +95,7 @@ def _provenance(
     return Provenance(
         side=config.side,
         label=config.label,
-        url=config.url,
+        url=config.for_model(model).url,
         dialect=config.dialect.name,
         date=day,
         model=model,

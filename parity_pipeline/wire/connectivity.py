@@ -71,6 +71,7 @@ def check_connectivity(
         A check each for connection, credentials, dialect and model. Never raises for what the side does.
     """
     rows: list[FetchedRows] = []
+    config = config.for_model(model)
     once = replace(config, attempts=1, concurrency=1, adaptive=False, lane_seconds=None)
     samples = SampleBlock(0, [sample_id(CONNECTIVITY_TEXT)], [CONNECTIVITY_TEXT], [""])
     try:

@@ -73,6 +73,7 @@ def run_experiments(
     Raises:
         GatewayError: The side cannot be used at all: nothing listens, unknown model, other dialect, refused token.
     """
+    config = config.for_model(model)
     network = transport or transport_for(config)
     context = SenderContext.of(replace(config, adaptive=False), network, environment or LaneEnvironment())
 

@@ -84,7 +84,7 @@ class Lane:
         total: int | None,
     ) -> None:
         """Put the lane together; nothing is sent yet."""
-        self._config = config
+        self._config = config = config.for_model(model)
         self._environment = environment
         self._staging = staging
         context = SenderContext.of(config, transport, environment)

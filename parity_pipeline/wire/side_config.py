@@ -7,11 +7,13 @@ out, and nothing here is ever stored.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Self
+from urllib.parse import quote
 
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.wire.dialects import Dialect
+from parity_pipeline.wire.dialects import MODEL_IN_PATH, Dialect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +104,16 @@ class SideConfig:
     def requested_name(self, model: str) -> str:
         """Return this side's name for the partition's model."""
         return self.model_names.get(model, model)
+
+    def for_model(self, model: str) -> Self:
+        """Return this side with its name of the model in the path, where the dialect's path has a place for it."""
+        if MODEL_IN_PATH not in self.dialect.path:
+            return self
+        path, mark, query = self.dialect.path.partition("?")
+        name = self.requested_name(model)
+        # Slashes stay in the path, where a name such as `owner/model` usually is two parts of it.
+        filled = path.replace(MODEL_IN_PATH, quote(name)) + mark + query.replace(MODEL_IN_PATH, quote(name, safe=""))
+        return replace(self, dialect=replace(self.dialect, path=filled))
 
     @property
     def url(self) -> str:
