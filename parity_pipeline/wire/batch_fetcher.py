@@ -36,8 +36,8 @@ Place = Callable[[Piece], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Tried:
-    """What was tried so far with the texts of a part.
+class _PartHistory:
+    """What happened so far to the texts of a part.
 
     Attributes:
         divided: How often their batch was divided because it timed out.
@@ -50,10 +50,10 @@ class _Tried:
     last: bool = False
 
 
-_NOTHING_TRIED: Final = _Tried()
+_NEW: Final = _PartHistory()
 
-_Broke = tuple[Batch, _Tried, Rule, AttemptError]
-"""A text that broke the side alone, what was tried with it, and how it ended."""
+_Broke = tuple[Batch, _PartHistory, Rule, AttemptError]
+"""A text that broke the side alone, what happened to it before, and how it ended."""
 
 
 class BatchFetcher:
@@ -81,9 +81,9 @@ class BatchFetcher:
         """
         lone = self._hanging.suspects(batch.texts, 0)
         if lone:
-            await self._divide(batch, lone, _Tried(divided=1), place)
+            await self._divide(batch, lone, _PartHistory(divided=1), place)
         else:
-            await self._settle(batch, _NOTHING_TRIED, place)
+            await self._settle(batch, _NEW, place)
 
     @property
     def has_set_aside(self) -> bool:
@@ -117,8 +117,8 @@ class BatchFetcher:
 
     async def _fetch_broken(self, waiting: list[_Broke], place: Place) -> None:
         while waiting:
-            part, tried, _, _ = waiting.pop()
-            await self._settle(part, replace(tried, last=True), place)
+            part, history, _, _ = waiting.pop()
+            await self._settle(part, replace(history, last=True), place)
 
     async def _fetch_hanging(self, place: Place) -> None:
         """Place the texts that may hang: alone, the shortest first, and none that is like those that hung.
@@ -135,14 +135,14 @@ class BatchFetcher:
             if self._hanging.is_hopeless_at_first(part.texts[0]):
                 self._set_aside.append(part)
             else:
-                await self._settle(part, _NOTHING_TRIED, place)
+                await self._settle(part, _NEW, place)
 
         async def last(part: Batch) -> None:
             reason = self._reason_to_skip(part)
             if reason:
                 await place(not_requested(part, reason))
             else:
-                await self._settle(part, _Tried(last=True), place)
+                await self._settle(part, _PartHistory(last=True), place)
 
         if len(self._set_aside) > PROOFS:
             await self._each_set_aside(first)
@@ -170,12 +170,12 @@ class BatchFetcher:
             return f"the {self._hanging.seconds:g} s for texts that may hang were used up"
         return ""
 
-    async def _settle(self, part: Batch, tried: _Tried, place: Place) -> None:
+    async def _settle(self, part: Batch, history: _PartHistory, place: Place) -> None:
         """Place the rows of a part, divided if it must be.
 
         Args:
             part: The samples.
-            tried: What was tried with them.
+            history: What happened to them so far.
             place: Takes the rows.
 
         Raises:
@@ -186,7 +186,7 @@ class BatchFetcher:
                 await place(not_requested(part, self._sender.stopped))
                 return
             try:
-                piece = await self._with_retries(part, tried)
+                piece = await self._with_retries(part, history)
             except LaneOverError as over:
                 piece = not_requested(part, over.detail)
             except AttemptError as error:
@@ -195,7 +195,7 @@ class BatchFetcher:
                 health = await self._health_after(rule, error)
                 hasty = self._was_hasty(part, error)
                 if health is Health.UP and not hasty:
-                    await self._conclude(part, rule, error, tried, place)
+                    await self._conclude(part, rule, error, history, place)
                     return
                 if health is not Health.DOWN and comebacks < _COMEBACKS:
                     continue
@@ -208,13 +208,15 @@ class BatchFetcher:
         left = self._context.seconds_left()
         return error.kind == "deadline" and min(self._hanging.patience(len(part)), left) >= 2 * error.seconds
 
-    async def _conclude(self, part: Batch, rule: Rule, error: AttemptError, tried: _Tried, place: Place) -> None:
+    async def _conclude(
+        self, part: Batch, rule: Rule, error: AttemptError, history: _PartHistory, place: Place
+    ) -> None:
         """Divide a part that got no vectors from a side that is up, or place its rows without any."""
         if rule.on_exhausted is OnExhausted.ISOLATE and self._context.seconds_left() > 0:
             self._hanging.note_slow(part.texts)
             if len(part) > 1:
-                lone = self._hanging.suspects(part.texts, tried.divided) or set(range(len(part)))
-                await self._divide(part, lone, _Tried(divided=tried.divided + 1), place)
+                lone = self._hanging.suspects(part.texts, history.divided) or set(range(len(part)))
+                await self._divide(part, lone, _PartHistory(divided=history.divided + 1), place)
                 return
             if error.kind == "deadline" and error.seconds < self._config.timeouts.total:
                 self._set_aside.append(part)
@@ -223,40 +225,40 @@ class BatchFetcher:
         elif rule.on_exhausted is OnExhausted.SPLIT and len(part) > 1:
             self._sender.counters.malformed_batches += rule.ends_as is RowStatus.MALFORMED
             middle = (len(part) + 1) // 2
-            now_tried = replace(tried, broke=tried.broke + self._attempts(part, tried) if rule.blames_a_text else 0)
-            await self._settle_all((part.part(0, middle), part.part(middle, len(part))), now_tried, place)
+            after = replace(history, broke=history.broke + self._attempts(part, history) if rule.blames_a_text else 0)
+            await self._settle_all((part.part(0, middle), part.part(middle, len(part))), after, place)
             return
-        elif rule.blames_a_text and self._may_break_again(tried):
-            self._broke.append((part, replace(tried, broke=tried.broke + 1), rule, error))
+        elif rule.blames_a_text and self._may_break_again(history):
+            self._broke.append((part, replace(history, broke=history.broke + 1), rule, error))
             self._broke_at = self._context.now()
             return
         await place(without_vectors(part, rule, error))
 
-    def _may_break_again(self, tried: _Tried) -> bool:
+    def _may_break_again(self, history: _PartHistory) -> bool:
         """Return whether a text that broke the side alone is sent once more.
 
         At least once alone, and with what was sent of its batch as often as the side's attempts allow.
         """
-        wanted = not (tried.last and tried.broke) or tried.broke + 1 < self._config.attempts
+        wanted = not (history.last and history.broke) or history.broke + 1 < self._config.attempts
         return wanted and self._config.attempts > 1 and self._has_retries(len(self._broke))
 
     @staticmethod
-    def _attempts(part: Batch, tried: _Tried) -> int:
+    def _attempts(part: Batch, history: _PartHistory) -> int:
         """Return how often a part is sent in a row where a text in it may break the side."""
-        return _WHOLE_ATTEMPTS if len(part) > 1 and not tried.broke else 1
+        return _WHOLE_ATTEMPTS if len(part) > 1 and not history.broke else 1
 
-    async def _divide(self, part: Batch, lone: set[int], tried: _Tried, place: Place) -> None:
+    async def _divide(self, part: Batch, lone: set[int], history: _PartHistory, place: Place) -> None:
         """Set suspects aside and place the others, in the runs that are left between them."""
         runs = _runs_between(part, lone)
         single = {run.start - part.start for run in runs if len(run) == 1 and self._hanging.is_unproven(run.texts[0])}
         self._set_aside += [part.part(index, index + 1) for index in lone | single]
-        await self._settle_all(_runs_between(part, lone | single), tried, place)
+        await self._settle_all(_runs_between(part, lone | single), history, place)
 
-    async def _settle_all(self, parts: Iterable[Batch], tried: _Tried, place: Place) -> None:
+    async def _settle_all(self, parts: Iterable[Batch], history: _PartHistory, place: Place) -> None:
         """Settle parts side by side, so that their retries wait together."""
         async with asyncio.TaskGroup() as tasks:
             for part in parts:
-                tasks.create_task(self._settle(part, tried, place))
+                tasks.create_task(self._settle(part, history, place))
 
     async def _health_after(self, rule: Rule, error: AttemptError) -> Health:
         """Return the state of the side after an error; if it is down, stop the lane.
@@ -299,7 +301,7 @@ class BatchFetcher:
         """Return the seconds to wait after so many attempts, without jitter."""
         return min(self._config.backoff_seconds * 2 ** (attempt - 1), self._config.backoff_max_seconds)
 
-    async def _with_retries(self, batch: Batch, tried: _Tried) -> Piece:
+    async def _with_retries(self, batch: Batch, history: _PartHistory) -> Piece:
         """Return the rows of a batch, after as many attempts as the rules of its errors allow.
 
         Raises:
@@ -311,8 +313,8 @@ class BatchFetcher:
         async def once() -> Piece:
             nonlocal attempt
             attempt += 1
-            self._sender.counters.retries += attempt > 1 or bool(tried.last and tried.broke)
-            response, decoded = await self._sender.send(body, len(batch), patient=tried.last)
+            self._sender.counters.retries += attempt > 1 or bool(history.last and history.broke)
+            response, decoded = await self._sender.send(body, len(batch), patient=history.last)
             self._learn(batch.texts, response)
             return with_vectors(batch, response, decoded)
 
@@ -332,7 +334,7 @@ class BatchFetcher:
 
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(self._may_retry),
-            stop=lambda state: self._stop(state, self._attempts(batch, tried)),
+            stop=lambda state: self._stop(state, self._attempts(batch, history)),
             wait=self._wait,
             sleep=self._sleep,
             reraise=True,

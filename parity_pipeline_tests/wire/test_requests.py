@@ -66,7 +66,7 @@ def test_each_request_is_named_by_a_uuid_of_its_own() -> None:
     assert got.column("request_ids") == [sent[row // 10] for row in range(len(TEXTS))]
 
 
-def test_a_gateway_that_accepts_only_uuids_can_be_probed() -> None:
+def test_a_gateway_that_accepts_only_uuids_can_be_fetched_from() -> None:
     """No request of a lane, the one for the default model included, is refused for its id."""
     got = fetch(only_uuids, TEXTS, side(ask_default_model=True))
     assert got.result.status_counts["ok"] == len(TEXTS)
