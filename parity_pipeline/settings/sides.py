@@ -121,6 +121,7 @@ class SideSettings(Strict):
     lane_seconds: Annotated[float, Field(gt=0)] | None = _default("lane_seconds")
     response_bytes: Positive = _default("response_bytes")
     observe_default_model: bool = _default("ask_default_model")
+    canaries: bool = _default("canaries")
     request_id_header: HeaderName | None = _default("request_id_header")
     services: list[ServiceSettings] = []
 

@@ -118,4 +118,5 @@ def _provenance(
         latency_ms={name: value for name, value in asdict(result.latency).items() if value is not None},
         usage=result.tokens,
         doubts=result.caveats,
+        canaries=result.canaries,
     )

@@ -291,6 +291,10 @@ class BatchFetcher:
     def _learn(self, texts: Sequence[bytes], response: HttpResponse) -> None:
         """Learn from texts that got their vectors what the side can embed, and how fast."""
         self._hanging.note_vectors(texts, response.latency_ms / 1000.0)
+        self.note_good(texts)
+
+    def note_good(self, texts: Sequence[bytes]) -> None:
+        """Learn texts that got their vectors, so that one of them can show later whether the side is up."""
         if not self._health.known_good:
             self._health.known_good = min(texts, key=len)
 

@@ -284,7 +284,7 @@ class RequestSender:
             body: The request body.
             texts: Texts in it.
             patient: Whether the request has the whole time-out of the side.
-            counted: Whether a response without vectors counts as an error of the lane.
+            counted: Whether errors and tokens count as those of the lane: its own requests about the side do not.
 
         Raises:
             AttemptError: The response, if any, holds no vectors.
@@ -314,7 +314,8 @@ class RequestSender:
             raise
         self.counters.with_vectors += 1
         self.counters.last_good = max(self.counters.last_good, number)
-        self.counters.tokens.update(decoded.usage)
+        if counted:
+            self.counters.tokens.update(decoded.usage)
         context.concurrency_limiter.on_success(response.latency_ms / texts)
         self._on_response(response, decoded)
         return response, decoded

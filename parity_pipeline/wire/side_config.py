@@ -36,6 +36,19 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Soak:
+    """How long a lane goes on with canaries after its samples; exactly one of the two is set.
+
+    Attributes:
+        requests: Requests that the lane sends in all.
+        minutes: Minutes after the last sample.
+    """
+
+    requests: int = 0
+    minutes: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SideConfig:
     """The configuration of one side.
 
@@ -70,6 +83,8 @@ class SideConfig:
         ask_default_model: Send one request without the model field to learn the default model for the drift catalogue.
         request_id_header: Header that names each request by a UUID of its own; None sends none. An entry of `headers`
             with that name is sent as it is.
+        canaries: Send the same small request at the start, middle and end of a lane.
+        soak: How long to go on with it afterwards; None for not at all.
     """
 
     side: Side
@@ -100,6 +115,8 @@ class SideConfig:
     proxy: str | None = field(default=None, repr=False)
     ask_default_model: bool = True
     request_id_header: str | None = "x-request-id"
+    canaries: bool = True
+    soak: Soak | None = None
 
     def requested_name(self, model: str) -> str:
         """Return this side's name for the partition's model."""
@@ -114,6 +131,10 @@ class SideConfig:
         # Slashes stay in the path, where a name such as `owner/model` usually is two parts of it.
         filled = path.replace(MODEL_IN_PATH, quote(name)) + mark + query.replace(MODEL_IN_PATH, quote(name, safe=""))
         return replace(self, dialect=replace(self.dialect, path=filled))
+
+    def for_few_texts(self) -> Self:
+        """Return this side without the requests by which a lane looks at it: for a few texts, they would be most."""
+        return replace(self, ask_default_model=False, canaries=False, soak=None)
 
     @property
     def url(self) -> str:
