@@ -93,7 +93,7 @@ def verdict(value: Json) -> Json:
         raise ValueError(msg)
     if schema == SCHEMA_VERSION:
         random = {"random": {**_RANDOM_SINCE_0_2, **value["random"]}} if isinstance(value.get("random"), dict) else {}
-        return {**_SINCE_0_2, **value, **random, **_sides(value)}
+        return {**_SINCE_0_2, **value, **random, **_canaries(value)}
     return _since_3(value if schema == 3 else _since_2(value))
 
 
@@ -103,12 +103,19 @@ def _since_3(value: Json) -> Json:
         msg = "unknown fields: 'checks'"
         raise ValueError(msg)
     random = {"random": {**_RANDOM_SINCE_0_2, **value["random"]}}
-    return {**_SINCE_0_2, **value, **random, **_sides(value), "checks": [], "schema": SCHEMA_VERSION}
-
-
-def _sides(value: Json) -> Json:
-    return {
+    sides = {
         side.value: {**value[side.value], "provenance": provenance(value[side.value]["provenance"])} for side in Side
+    }
+    return {**_SINCE_0_2, **value, **random, **sides, "checks": [], "schema": SCHEMA_VERSION}
+
+
+def _canaries(value: Json) -> Json:
+    """Return the sides of an early verdict of schema 4 with canaries that were not sent; another field is left missing."""
+    sides = {side.value: value[side.value] for side in Side if isinstance(value.get(side.value), dict)}
+    return {
+        name: {**side, "provenance": {"canaries": _NO_CANARIES, **side["provenance"]}}
+        for name, side in sides.items()
+        if isinstance(side.get("provenance"), dict)
     }
 
 
