@@ -22,7 +22,7 @@ Origin: float16 and other batches differ by less; the smallest change of a model
 CHANGES_KEPT: Final = 5
 """Changes that are kept, those with the lowest cosines: a side that is not repeatable changes with each canary."""
 
-UNANSWERED: Final = 3
+LOST: Final = 3
 """Canaries in a row without vectors, after one that had them, from which on that is a change. Fewer may be chance."""
 
 _SLOWER: Final = 3.0
@@ -104,7 +104,7 @@ class CanaryRecord:
         lowest: Smallest cosine of a canary with the one that it was compared with; None where none was.
         changed: Changes.
         changes: Those of them with the lowest cosines, at most `CHANGES_KEPT`, in the order in which they came.
-        unanswered: Longest run of canaries without vectors after one that had them.
+        lost: Longest run of canaries without vectors after one that had them.
         last_good: The last canary before that run; None where there is none.
         first_bad: The first of that run; None where there is none.
     """
@@ -115,7 +115,7 @@ class CanaryRecord:
     lowest: float | None = None
     changed: int = 0
     changes: tuple[CanaryChange, ...] = ()
-    unanswered: int = 0
+    lost: int = 0
     last_good: Canary | None = None
     first_bad: Canary | None = None
 

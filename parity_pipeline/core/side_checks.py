@@ -7,7 +7,7 @@ unless the legacy side shows the same; what is found on the legacy side makes th
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from parity_pipeline.core.canaries import UNANSWERED, CanaryRecord
+from parity_pipeline.core.canaries import LOST, CanaryRecord
 from parity_pipeline.core.checks import Check, CheckName, CheckSettings, CheckSeverity, of_side
 from parity_pipeline.core.noise_floor import NoiseFloors
 from parity_pipeline.core.number_format import cosine_text
@@ -124,10 +124,10 @@ def _canary_words(side: Side, found: CanaryRecord, threshold: float) -> str:
     if beyond:
         more = f", the first of {len(beyond)} or more such changes" if len(beyond) > 1 else ""
         words.append(f"the canary of the {side} side changed {beyond[0].describe()}{more}")
-    if found.unanswered >= UNANSWERED and found.last_good and found.first_bad:
+    if found.lost >= LOST and found.last_good and found.first_bad:
         low, high = found.last_good.request, found.first_bad.request
         words.append(
-            f"the canary of the {side} side got no vectors {found.unanswered} times in a row"
+            f"the canary of the {side} side got no vectors {found.lost} times in a row"
             f" between request {low:,} and {high:,}, and got them before ({found.first_bad.error})"
         )
     return "; ".join(words)

@@ -60,7 +60,7 @@ _NO_CANARIES: Final[Json] = {
     "lowest": None,
     "changed": 0,
     "changes": [],
-    "unanswered": 0,
+    "lost": 0,
     "last_good": None,
     "first_bad": None,
 }

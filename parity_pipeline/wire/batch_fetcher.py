@@ -105,7 +105,7 @@ class BatchFetcher:
             turn += 1
             waiting, self._broke = self._broke, []
             count = len(waiting)
-            wait = self._context.random.uniform(0.5, 1.5) * self._mean_wait(turn)
+            wait = self._context.random.uniform(0.5, 1.5) * self._config.mean_wait(turn)
             await self._sleep(max(0.0, self._broke_at + wait - self._context.now()))
             async with asyncio.TaskGroup() as workers:
                 for _ in range(min(len(waiting), self._config.concurrency)):
@@ -299,11 +299,7 @@ class BatchFetcher:
             self._health.known_good = min(texts, key=len)
 
     async def _wait_for_canary(self, attempt: int) -> None:
-        await self._sleep(self._mean_wait(max(1, min(attempt, self._config.attempts - 1))))
-
-    def _mean_wait(self, attempt: int) -> float:
-        """Return the seconds to wait after so many attempts, without jitter."""
-        return min(self._config.backoff_seconds * 2 ** (attempt - 1), self._config.backoff_max_seconds)
+        await self._sleep(self._config.mean_wait(max(1, min(attempt, self._config.attempts - 1))))
 
     async def _with_retries(self, batch: Batch, history: _PartHistory) -> Piece:
         """Return the rows of a batch, after as many attempts as the rules of its errors allow.
@@ -366,7 +362,7 @@ class BatchFetcher:
         """Return the seconds before the next attempt: jitter around a doubling mean, at least the server's Retry-After."""
         error = state.outcome.exception() if state.outcome else None
         requested = error.retry_after if isinstance(error, AttemptError) else None
-        middle = self._mean_wait(state.attempt_number)
+        middle = self._config.mean_wait(state.attempt_number)
         backoff = middle if mean else self._context.random.uniform(0.5, 1.5) * middle
         return max(backoff, requested or 0.0)
 

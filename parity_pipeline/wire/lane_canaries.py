@@ -33,7 +33,7 @@ from parity_pipeline.wire.wire_observation import software
 _ATTEMPTS: Final = 2
 """Times that one canary is sent at most, the second time only after an error that may pass."""
 
-_SOAK_UNANSWERED: Final = 10
+_SOAK_ENDS_AFTER: Final = 10
 """Canaries in a row without vectors that end a soak: a side that is down is left alone."""
 
 _SOAK_PAUSE: Final = 1.0
@@ -96,7 +96,7 @@ class LaneCanaries:
         }
 
     async def send(self, sample: int) -> bool:
-        """Send a canary and return whether it got vectors; an error of it is no error of the lane.
+        """Send a canary and return whether it got vectors; its errors are not those of the lane.
 
         Args:
             sample: Samples that the lane has begun to request.
@@ -108,7 +108,7 @@ class LaneCanaries:
             except LaneOverError:
                 return False
             except AttemptError as error:
-                self._note_unanswered(replace(canary, error=str(error), latency_ms=error.latency_ms))
+                self._note_lost(replace(canary, error=str(error), latency_ms=error.latency_ms))
                 return False
             self._note_good(self._texts)
             hide = self._config.without_secrets
@@ -124,7 +124,7 @@ class LaneCanaries:
         if soak is None:
             return
         end = context.now() + 60.0 * soak.minutes
-        while not self._sender.stopped and len(self._run) < _SOAK_UNANSWERED and context.seconds_left() > 0:
+        while not self._sender.stopped and len(self._run) < _SOAK_ENDS_AFTER and context.seconds_left() > 0:
             if soak.requests and self._sender.counters.requests >= soak.requests:
                 return
             if soak.minutes:
@@ -147,16 +147,14 @@ class LaneCanaries:
             except AttemptError as error:
                 if rule_of(error.kind).attempts is not None or self._config.attempts == 1:
                     raise
-                await self._sender.context.sleep(self._config.backoff_seconds)
+                await self._sender.context.sleep(self._config.mean_wait(1))
         return await self._sender.send(body, texts, patient=False, counted=False)
 
-    def _note_unanswered(self, canary: Canary) -> None:
+    def _note_lost(self, canary: Canary) -> None:
         self._record = replace(self._record, sent=self._record.sent + 1)
         self._run.append(canary)
-        if self._latest is not None and len(self._run) > self._record.unanswered:
-            self._record = replace(
-                self._record, unanswered=len(self._run), last_good=self._latest, first_bad=self._run[0]
-            )
+        if self._latest is not None and len(self._run) > self._record.lost:
+            self._record = replace(self._record, lost=len(self._run), last_good=self._latest, first_bad=self._run[0])
 
     def _note(self, canary: Canary, vectors: Matrix32) -> None:
         self._run = []

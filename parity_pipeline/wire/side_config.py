@@ -132,6 +132,10 @@ class SideConfig:
         filled = path.replace(MODEL_IN_PATH, quote(name)) + mark + query.replace(MODEL_IN_PATH, quote(name, safe=""))
         return replace(self, dialect=replace(self.dialect, path=filled))
 
+    def mean_wait(self, attempt: int) -> float:
+        """Return the mean seconds to wait after so many attempts."""
+        return min(self.backoff_seconds * 2 ** (attempt - 1), self.backoff_max_seconds)
+
     def for_few_texts(self) -> Self:
         """Return this side without the requests by which a lane looks at it: for a few texts, they would be most."""
         return replace(self, ask_default_model=False, canaries=False, soak=None)

@@ -22,7 +22,8 @@ CANARIES = list(canary_texts())
 
 def watched(**changes: Any) -> SideConfig:
     """Return a side with canaries, one request in flight."""
-    return side(canaries=True, **{"concurrency": 1, **changes})
+    changes.setdefault("concurrency", 1)
+    return side(canaries=True, **changes)
 
 
 def is_canary(texts: list[str]) -> bool:
@@ -51,7 +52,7 @@ def record_of(fake: FakeSide, config: SideConfig, **more: Any) -> CanaryRecord:
 
 
 def test_a_lane_sends_three_canaries() -> None:
-    """One small request is sent before the first batch, one in the middle, one after the last; they are no sample."""
+    """One small request is sent before the first batch, one in the middle, one after the last; none of them is a sample."""
     fake = FakeSide()
     found = record_of(fake, watched())
     at = [number for number, body in enumerate(fake.bodies) if is_canary(body["texts"])]
@@ -97,7 +98,7 @@ def test_a_change_is_placed_between_two_samples(at: int, low: int, high: int) ->
     )
 
 
-def test_noise_below_the_tolerance_is_no_change() -> None:
+def test_noise_below_the_tolerance_is_not_a_change() -> None:
     """Numbers that differ in their last digits are the same canary, and the record says how close they stayed."""
 
     def noisy(texts: list[str], number: int) -> httpx.Response:
@@ -123,13 +124,13 @@ def test_another_dimension_is_a_change() -> None:
 
 
 @pytest.mark.parametrize("error", [400, 500, 503])
-def test_a_canary_without_vectors_is_no_error_of_the_lane(error: int) -> None:
+def test_a_canary_without_vectors_is_not_an_error_of_the_lane(error: int) -> None:
     """A side that refuses the fixed texts is fetched as before, and says that nothing was compared."""
     fake = FakeSide(lambda texts, _number: httpx.Response(error) if is_canary(texts) else None)
     got = fetch(fake, TEXTS, watched(), total=len(TEXTS))
     assert got.result.status_counts["ok"] == len(TEXTS)
     assert got.result.errors_by_kind == {}
-    assert (got.result.canaries.sent, got.result.canaries.compared, got.result.canaries.unanswered) == (3, 0, 0)
+    assert (got.result.canaries.sent, got.result.canaries.compared, got.result.canaries.lost) == (3, 0, 0)
 
 
 def test_a_canary_does_not_hide_a_side_that_embeds_nothing_else(tmp_path: Path) -> None:
@@ -199,7 +200,7 @@ def test_a_soak_leaves_a_side_alone_that_went_down() -> None:
     fake = FakeSide(lambda _texts, number: httpx.Response(500) if number > 300 else None)
     found = record_of(fake, watched(soak=Soak(requests=1000)))
     assert fake.requests == 300 + 2 * 10
-    assert found.unanswered == 10
+    assert found.lost == 10
     assert found.first_bad is not None
     assert found.first_bad.request == 300
     assert "http_500" in found.first_bad.error
