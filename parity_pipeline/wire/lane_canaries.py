@@ -20,7 +20,7 @@ from parity_pipeline.core.canaries import (
     lowest_cosine,
     strongest,
 )
-from parity_pipeline.core.hazards.texts import canary_texts
+from parity_pipeline.core.hazards.texts import CANARIES
 from parity_pipeline.core.measures import Matrix32
 from parity_pipeline.wire.client import HttpResponse, RequestSender
 from parity_pipeline.wire.decode import Decoded
@@ -177,7 +177,7 @@ class LaneCanaries:
 def _texts(config: SideConfig, sender: RequestSender) -> list[bytes]:
     """Return the texts of the request, as many of them as the side's limits allow and at least one."""
     most = 1 if config.dialect.one_text else config.batch_texts
-    texts = [encode_text(text) for text in canary_texts()[:most]]
+    texts = [encode_text(text) for text in list(CANARIES.values())[:most]]
     while len(texts) > 1 and len(sender.encoder.body(texts)) > config.batch_bytes:
         texts.pop()
     return texts

@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 
 from parity_pipeline.core.canaries import CanaryRecord
-from parity_pipeline.core.hazards.texts import canary_texts
+from parity_pipeline.core.hazards.texts import CANARIES
 from parity_pipeline.storage.staging import SqliteStaging
 from parity_pipeline.wire.side_config import SideConfig, Soak
 from parity_pipeline_tests.wire.fake_side import FakeSide, Fetched, fetch, side, vector_of, vectors_response
 from parity_pipeline_tests.wire.virtual_time import Slow, fetch_in_virtual_time
 
 TEXTS = [f"text {number}" for number in range(200)]
-CANARIES = list(canary_texts())
 
 
 def watched(**changes: Any) -> SideConfig:
@@ -28,7 +27,7 @@ def watched(**changes: Any) -> SideConfig:
 
 def is_canary(texts: list[str]) -> bool:
     """Return whether a request is a canary."""
-    return texts[0] in CANARIES
+    return texts[0] in CANARIES.values()
 
 
 def switched(texts: list[str], *, after: bool) -> httpx.Response:
