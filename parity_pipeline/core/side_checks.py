@@ -120,10 +120,10 @@ def _canaries(side: Side, found: CanaryRecord, threshold: float) -> Check:
 def _canary_words(side: Side, found: CanaryRecord, threshold: float) -> str:
     """Return how a side's canaries changed; "" where they did not."""
     words: list[str] = []
-    beyond = found.beyond(threshold)
-    if beyond:
-        more = f", the first of {len(beyond)} or more such changes" if len(beyond) > 1 else ""
-        words.append(f"the canary of the {side} side changed {beyond[0].describe()}{more}")
+    for first in found.beyond(threshold)[:1]:
+        count = len(found.beyond(threshold))
+        more = f", the first of {count} or more such changes" if count > 1 else ""
+        words.append(f"the canary of the {side} side changed {first.describe()}{more}")
     if found.lost >= LOST and found.last_good and found.first_bad:
         low, high = found.last_good.request, found.first_bad.request
         words.append(
