@@ -124,7 +124,8 @@ def _measured(tally: Tally, inputs: DecisionInputs) -> Iterator[Check]:
     yield _caveats(inputs)
     if inputs.sides:
         yield origin_check(inputs.sides, inputs.settings)
-        yield from lane_checks(inputs.sides, tally.norms_of, inputs.settings)
+        threshold = tally.thresholds.cosine
+        yield from lane_checks(inputs.sides, tally.norms_of, inputs.settings, threshold=threshold)
     yield from repeatability_checks(inputs.stability, tally.floors, expected=inputs.settings.floors_expected)
 
 

@@ -33,7 +33,7 @@ LANE: Final = {
 }
 
 
-_LANE: Final = ("model-echo", "outage", "request-size", "declared-dimension", "norm-consistency")
+_LANE: Final = ("model-echo", "outage", "canaries", "request-size", "declared-dimension", "norm-consistency")
 _REPEATABILITY: Final = ("noise-floor", "floor-measured", *EXPERIMENTS.values(), "foreign-vectors")
 
 FAMILIES: Final[Mapping[str, tuple[CheckName, ...]]] = {

@@ -27,8 +27,8 @@ from parity_pipeline.services.state import ServiceSpec
 from parity_pipeline.settings.sides import Name, Positive, Share, SideSettings, Strict, Validated
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.sources import SourceSpec
-from parity_pipeline.wire.dialects import BUILT_IN, Dialect
-from parity_pipeline.wire.side_config import SideConfig
+from parity_pipeline.wire.dialects import BUILT_IN, Dialect, dialect_faults
+from parity_pipeline.wire.side_config import SideConfig, Soak
 
 _BUILT_IN: Final = {row.name: row for row in BUILT_IN}
 
@@ -92,17 +92,24 @@ ChecksSettings = Annotated[
     AfterValidator(lambda value: _without(settings_faults(value), value)),
 ]
 
+
+def _sendable(value: Dialect) -> Dialect:
+    if faults := tuple(dialect_faults(value)):
+        raise ValueError("; ".join(faults))
+    return value
+
+
 DialectSettings = Annotated[
     Dialect,
     Validated(
         path=Annotated[str, Field(pattern=r"^/")],
-        texts_field=Name,
         model_field=Name | None,
         order_field=Name | None,
         model_echo_field=Name | None,
         dimension_field=Name | None,
         usage_field=Name | None,
     ),
+    AfterValidator(_sendable),
 ]
 
 
@@ -164,6 +171,19 @@ StabilitySettings = Annotated[
 ]
 
 
+def _one_length(value: Soak) -> Soak:
+    if bool(value.requests) == bool(value.minutes):
+        raise ValueError("set requests or minutes, exactly one of them")
+    return value
+
+
+SoakSettings = Annotated[
+    Soak,
+    Validated(requests=Annotated[int, Field(ge=0, le=1_000_000)], minutes=Annotated[float, Field(ge=0, le=1440)]),
+    AfterValidator(_one_length),
+]
+
+
 class ScheduleSettings(Strict):
     """When the day's probe runs, in the time zone of the settings."""
 
@@ -201,6 +221,7 @@ class Settings(Strict):
     sides: Sides
     dialects: Annotated[dict[str, DialectSettings], BeforeValidator(_named)] = {}
     stability: StabilitySettings = Stability()
+    soak: SoakSettings | None = None
     schedule: ScheduleSettings = ScheduleSettings()
     owners: Annotated[list[Annotated[str, Field(pattern=r"^(team:.+|[^@\s]+@[^@\s]+)$")]], Field(min_length=1)] = [
         "team:embedding-cutover"
@@ -336,4 +357,4 @@ class Settings(Strict):
             SettingsError: `bearer_env` names a variable that is not set, or is empty.
         """
         one = self.side(side)
-        return one.config(side, self.dialect(one.dialect), environ, self.path)
+        return replace(one.config(side, self.dialect(one.dialect), environ, self.path), soak=self.soak)

@@ -95,7 +95,7 @@ def _provenance(
     return Provenance(
         side=config.side,
         label=config.label,
-        url=config.url,
+        url=config.for_model(model).url,
         dialect=config.dialect.name,
         date=day,
         model=model,
@@ -118,4 +118,5 @@ def _provenance(
         latency_ms={name: value for name, value in asdict(result.latency).items() if value is not None},
         usage=result.tokens,
         doubts=result.caveats,
+        canaries=result.canaries,
     )

@@ -26,7 +26,7 @@ KIND: Final = TableKind(
     name="embeddings",
     version=2,
     header=Provenance,
-    older={1: older_versions.provenance},
+    older={1: older_versions.provenance, 2: older_versions.provenance},
     schema=pa.schema(
         [
             pa.field("ordinal", pa.int64(), nullable=False),

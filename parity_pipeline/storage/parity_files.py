@@ -31,7 +31,7 @@ KIND: Final = TableKind(
     name="parity",
     version=4,
     header=ParityHeader,
-    older={2: older_versions.parity_header, 3: older_versions.paired_sides},
+    older={2: older_versions.parity_header, 3: older_versions.paired_sides, 4: older_versions.paired_sides},
     schema=pa.schema(
         [
             pa.field("ordinal", pa.int64(), nullable=False),

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from random import Random, SystemRandom
 from typing import Final
+from uuid import UUID
 
 import httpx
 
@@ -50,14 +51,19 @@ class HttpResponse:
         headers: Response headers.
         body: The body, decompressed.
         latency_ms: Milliseconds from sending the request to having the whole body.
-        request_id: The id of the request.
+        request_id: The id of the request; None where none was sent.
     """
 
     status: int
     headers: httpx.Headers
     body: bytes | bytearray
     latency_ms: float
-    request_id: str
+    request_id: str | None
+
+
+def new_request_id(random: Random) -> str:
+    """Return a UUID of version 4: some gateways accept no other id."""
+    return str(UUID(int=random.getrandbits(128), version=4))
 
 
 class Client:
@@ -81,23 +87,27 @@ class Client:
         if config.bearer_token:
             headers["authorization"] = f"Bearer {config.bearer_token}"
         self._headers = headers
+        name = config.request_id_header
+        self._id_header = name.lower() if name and name.lower() not in headers else None
 
-    async def send(self, body: bytes, request_id: str, *, seconds: float) -> HttpResponse:
+    async def send(self, body: bytes, new_id: str, *, seconds: float) -> HttpResponse:
         """Send a body once and return the complete response, whatever its status.
 
         Args:
             body: The request body.
-            request_id: Sent as `x-request-id`.
+            new_id: The id of the request, where the side is sent one.
             seconds: Deadline from here to the last byte.
 
         Raises:
             AttemptError: No complete response arrived, or it is larger than allowed.
         """
         started = self._now()
+        request_id = new_id if self._id_header else None
+        named = {self._id_header: new_id} if self._id_header else {}
         request = httpx.Request(
             "POST",
             self._url,
-            headers={**self._headers, "x-request-id": request_id, "content-length": str(len(body))},
+            headers={**self._headers, **named, "content-length": str(len(body))},
             content=body if len(body) <= _BODY_PIECE else _in_pieces(body),
             extensions={"timeout": self._timeouts},
         )
@@ -113,7 +123,7 @@ class Client:
         )
 
     @contextmanager
-    def _as_attempt_error(self, request_id: str, seconds: float) -> Generator[None]:
+    def _as_attempt_error(self, request_id: str | None, seconds: float) -> Generator[None]:
         try:
             yield
         except TRANSPORT_ERRORS as error:
@@ -123,7 +133,7 @@ class Client:
             detail = f"no complete response within {seconds:g} s"
             raise AttemptError("deadline", detail, request_id=request_id) from None
 
-    async def _read(self, response: httpx.Response, request_id: str) -> bytes:
+    async def _read(self, response: httpx.Response, request_id: str | None) -> bytes:
         limit = self._config.response_bytes
         stream = response.stream
         if not isinstance(stream, httpx.AsyncByteStream):
@@ -266,16 +276,15 @@ class RequestSender:
         self.stopped = ""
 
     async def send(
-        self, body: bytes, request_id: str, texts: int, *, patient: bool = True, counted: bool = True
+        self, body: bytes, texts: int, *, patient: bool = True, counted: bool = True
     ) -> tuple[HttpResponse, Decoded]:
         """Send a body once and decode the response.
 
         Args:
             body: The request body.
-            request_id: Its id.
             texts: Texts in it.
             patient: Whether the request has the whole time-out of the side.
-            counted: Whether a response without vectors counts as an error of the lane.
+            counted: Whether errors and tokens count as those of the lane: its own requests about the side do not.
 
         Raises:
             AttemptError: The response, if any, holds no vectors.
@@ -290,7 +299,7 @@ class RequestSender:
                 allowed = min(self._config.timeouts.total, max(context.seconds_left(), 0.001))
                 seconds = allowed if patient else min(allowed, self.hanging.patience(texts))
                 sent = context.now()
-                response = await context.client.send(body, request_id, seconds=seconds)
+                response = await context.client.send(body, new_request_id(context.random), seconds=seconds)
             self.counters.responses += 1
             for _ in range(_TURNS_BEFORE_DECODING):
                 await asyncio.sleep(0)
@@ -305,7 +314,8 @@ class RequestSender:
             raise
         self.counters.with_vectors += 1
         self.counters.last_good = max(self.counters.last_good, number)
-        self.counters.tokens.update(decoded.usage)
+        if counted:
+            self.counters.tokens.update(decoded.usage)
         context.concurrency_limiter.on_success(response.latency_ms / texts)
         self._on_response(response, decoded)
         return response, decoded

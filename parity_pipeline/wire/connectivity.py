@@ -71,7 +71,9 @@ def check_connectivity(
         A check each for connection, credentials, dialect and model. Never raises for what the side does.
     """
     rows: list[FetchedRows] = []
-    once = replace(config, attempts=1, concurrency=1, adaptive=False, lane_seconds=None)
+    config = config.for_model(model)
+    few = replace(config.for_few_texts(), ask_default_model=config.ask_default_model)
+    once = replace(few, attempts=1, concurrency=1, adaptive=False, lane_seconds=None)
     samples = SampleBlock(0, [sample_id(CONNECTIVITY_TEXT)], [CONNECTIVITY_TEXT], [""])
     try:
         result = fetch_lane(once, model, [samples], rows.append, total=1, transport=transport)

@@ -151,7 +151,8 @@ class Decoder:
             document = self._parser.parse(body)
         except (ValueError, RuntimeError):
             raise _Unsure from None
-        if isinstance(document, simdjson.Array) and len(document) != count and not self._vectors.outer:
+        bare = not self._vectors.outer and not self._dialect.one_text
+        if bare and isinstance(document, simdjson.Array) and len(document) != count:
             raise _wrong_count(count, len(document))
         return self._assemble(document, count, partial(_fast_matrix, _brackets(body, most=count + 2)))
 

@@ -74,6 +74,7 @@ def run_experiments(
     Raises:
         GatewayError: The side cannot be used at all: nothing listens, unknown model, other dialect, refused token.
     """
+    config = config.for_model(model)
     network = transport or transport_for(config)
     context = SenderContext.of(replace(config, adaptive=False), network, environment or LaneEnvironment())
 
@@ -97,7 +98,6 @@ class _Sender:
         self._context = context
         self._most = most
         self._requests = RequestSender(config, model, context, _ignored)
-        self._run = f"{context.random.getrandbits(32):08x}"
         self._one_stayed = False
         self.requests = 0
 
@@ -155,7 +155,7 @@ class _Sender:
 
     async def _send(self, body: bytes, texts: int) -> Decoded:
         self.requests += 1
-        _, decoded = await self._requests.send(body, f"{self._run}-try-{self.requests}", texts)
+        _, decoded = await self._requests.send(body, texts)
         return decoded
 
     async def _wait(self, error: AttemptError) -> None:

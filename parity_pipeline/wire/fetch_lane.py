@@ -118,7 +118,7 @@ def embed_rows(
         GatewayError: The side cannot be used at all.
     """
     fetched: list[FetchedRows] = []
-    once = replace(config, attempts=2, ask_default_model=False, adaptive=False)
+    once = replace(config.for_few_texts(), attempts=2, adaptive=False)
     lane = fetch_lane(once, model, [block], fetched.append, total=len(block), transport=transport)
     return fetched, lane.requests
 

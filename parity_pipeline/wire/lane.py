@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import httpx
 
+from parity_pipeline.core.canaries import CanaryRecord
 from parity_pipeline.core.fetched_rows import Piece, SampleBlock, Staging
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.core.wire_drift import NOT_OBSERVED, WireObservation
@@ -20,6 +21,7 @@ from parity_pipeline.wire.client import HttpResponse, LaneEnvironment, RequestSe
 from parity_pipeline.wire.decode import Decoded
 from parity_pipeline.wire.encode import Batch, RequestEncoder, encode_text, plan
 from parity_pipeline.wire.gateway_errors import AttemptError, deadline_passed, one_line, too_many_failed
+from parity_pipeline.wire.lane_canaries import LaneCanaries
 from parity_pipeline.wire.pacing import Latency
 from parity_pipeline.wire.progress import Progress, ProgressReporter
 from parity_pipeline.wire.reorder_buffer import ReorderBuffer, Sink, not_requested
@@ -48,6 +50,7 @@ class LaneResult:
         tokens: Tokens that the side reports, by its own field name.
         kept: Rows kept from an earlier run and not requested again.
         caveats: Reasons why even good vectors prove less than they seem to.
+        canaries: What the same request showed at the start, middle and end.
         seconds: How long the fetch took.
     """
 
@@ -65,6 +68,7 @@ class LaneResult:
     tokens: Mapping[str, int] = field(default_factory=dict[str, int])
     kept: int = 0
     caveats: tuple[str, ...] = ()
+    canaries: CanaryRecord = field(default_factory=CanaryRecord)
     seconds: float = 0.0
 
 
@@ -84,7 +88,7 @@ class Lane:
         total: int | None,
     ) -> None:
         """Put the lane together; nothing is sent yet."""
-        self._config = config
+        self._config = config = config.for_model(model)
         self._environment = environment
         self._staging = staging
         context = SenderContext.of(config, transport, environment)
@@ -94,9 +98,13 @@ class Lane:
         # As many batches again are read, staged and written while `concurrency` requests are in flight.
         self._slots = asyncio.Semaphore(2 * config.concurrency)
         self._disk = ThreadPoolExecutor(1, "lane-disk")
+        self._total = total
         self._recent: deque[tuple[int, int]] = deque(maxlen=max(1, config.stop_window))
         self._reporter = ProgressReporter(config.side, progress, total, environment.now)
         before = dict(staging.recall()) if staging is not None else {}
+        self._canaries = LaneCanaries(config, self._sender, self._fetcher.note_good, before.get("canaries", {}))
+        self._canaries_from_start = self._canaries.was_staged
+        self._canaries_planned = ["start", "middle"] if config.canaries else []
         seen = before.get("observation")
         self._observation = _observation(seen) if seen else None
         self._software: dict[str, str] = before.get("server_headers", {})
@@ -119,6 +127,7 @@ class Lane:
             async with asyncio.TaskGroup() as tasks:
                 await self._start_all(samples, tasks)
             await self._fetcher.fetch_set_aside(self._place)
+            await self._send_last_canaries()
             if self._needs_default_model():
                 await self._observe_default_model()
             await self._remember()
@@ -138,7 +147,27 @@ class Lane:
                     self._slots.release()
                     await self._place(not_requested(part, self._sender.stopped))
                 else:
+                    self._send_due_canary(part.start, tasks)
                     tasks.create_task(self._fetch(part))
+
+    def _send_due_canary(self, start: int, tasks: asyncio.TaskGroup) -> None:
+        """Send a canary beside the batches where one is due: before the first of them and in the middle of the lane."""
+        due = self._canaries_planned[:1]
+        if due == ["start"] or (due == ["middle"] and self._total is not None and 2 * start >= self._total):
+            self._canaries_planned.pop(0)
+            tasks.create_task(self._send_canary(start))
+
+    async def _send_canary(self, start: int) -> None:
+        if await self._canaries.send(start):
+            await self._remember()
+
+    async def _send_last_canaries(self) -> None:
+        """Send a canary after the last sample, and those of a soak, if this run requested anything."""
+        if not self._sender.counters.requests or self._sender.stopped:
+            return
+        if self._config.canaries:
+            await self._canaries.send(self._buffer.done)
+        await self._canaries.soak(self._buffer.done)
 
     async def _on_disk(self, call: Callable[..., T], *arguments: Any) -> T:
         """Call what may wait for a disk in the one thread for it, so that a slow disk delays no request."""
@@ -223,7 +252,7 @@ class Lane:
         """Record the model of a response to a request that names none, or that the request was refused."""
         body = RequestEncoder(self._config.dialect, None).body([encode_text(CANARY_TEXT)])
         try:
-            _, decoded = await self._sender.send(body, "default-model", 1, counted=False)
+            _, decoded = await self._sender.send(body, 1, counted=False)
             found = one_line(decoded.model) or "not named"
         except AttemptError as error:
             found = f"refused (HTTP {error.http_status})" if error.http_status else NOT_OBSERVED
@@ -245,6 +274,7 @@ class Lane:
         result = self._result()
         remembered = {
             "observation": asdict(self._observation) if self._observation else None,
+            "canaries": self._canaries.staged(),
             "malformed_batches": self._sender.counters.malformed_batches + self._malformed_before,
             "server_headers": result.server_headers,
             "fetched_from": result.fetched_from,
@@ -282,6 +312,7 @@ class Lane:
             tokens=dict(self._tokens_before + counters.tokens),
             kept=self._buffer.kept,
             caveats=self._caveats(),
+            canaries=self._canaries.record(from_start=self._canaries_from_start or not self._buffer.kept),
         )
 
 

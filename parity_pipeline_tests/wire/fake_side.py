@@ -94,9 +94,15 @@ class Time:
 
 
 def side(dialect: Dialect | str = "rust", **changes: Any) -> SideConfig:
-    """Return a side's settings: ten texts per batch, two requests in flight, no request for the default model."""
+    """Return a side's settings: ten texts per batch, two requests in flight, no requests beside those for texts."""
     found = DIALECTS[dialect] if isinstance(dialect, str) else dialect
-    settings: dict[str, Any] = {"batch_texts": 10, "concurrency": 2, "ask_default_model": False, **changes}
+    settings: dict[str, Any] = {
+        "batch_texts": 10,
+        "concurrency": 2,
+        "ask_default_model": False,
+        "canaries": False,
+        **changes,
+    }
     settings.setdefault("base_url", "http://side.test")
     return SideConfig(side=Side.LEGACY, label="Fake", dialect=found, **settings)
 
