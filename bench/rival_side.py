@@ -142,7 +142,7 @@ class _Time:
 def gateway_of(faulty: FaultySide, side: Side) -> Gateway:
     """Return a side as the steps of this project use it, with the defaults of its client and the `tei` dialect."""
     tei = next(dialect for dialect in BUILT_IN if dialect.name == "tei")
-    config = SideConfig(side=side, label="TEI", base_url="http://tei.invalid", dialect=tei)
+    config = SideConfig(side=side, label="TEI", base_url=f"http://{side}.invalid", dialect=tei)
     time = _Time()
     return Gateway(
         make_config=lambda: config,
