@@ -15,7 +15,7 @@ from urllib.parse import quote
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.wire.dialects import MODEL_IN_PATH, Dialect
 
-_TELLING: Final = 4
+_SHORTEST_SECRET: Final = 4
 """Characters of a secret that are worth masking: a shorter beginning of it is found in any text."""
 
 
@@ -153,7 +153,7 @@ class SideConfig:
         """Return the values that no message may hold, longest first."""
         values = [value for value in (self.bearer_token, self.proxy, *self.headers.values()) if value]
         words = [word for value in values for word in value.split() if len(word) > 7]  # the token of `Bearer token`
-        found = {value for value in (*values, *words) if len(value) >= _TELLING}
+        found = {value for value in (*values, *words) if len(value) >= _SHORTEST_SECRET}
         return tuple(sorted(found, key=len, reverse=True))
 
     def without_secrets(self, text: str) -> str:
@@ -165,7 +165,7 @@ class SideConfig:
             text = text.replace(secret, "***")
         whole = text.rstrip("…")
         for secret in self.secrets:
-            for length in range(min(len(secret) - 1, len(whole)), _TELLING - 1, -1):
+            for length in range(min(len(secret) - 1, len(whole)), _SHORTEST_SECRET - 1, -1):
                 if whole.endswith(secret[:length]):
                     return f"{whole[:-length]}***"
         return text
