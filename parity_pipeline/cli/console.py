@@ -82,12 +82,13 @@ def _why(one: PartitionResult) -> Sequence[str]:
 
 
 def _verdict_lines(verdict: Verdict) -> Sequence[str]:
-    """Return the first reasons, the cause, waivers, and what else the report lists."""
+    """Return the first reasons, what the samples would have caught, the cause, waivers, and what else the report lists."""
     # After the first one, the reasons of a pass are about waived and refused samples, which are counted here.
     cause = first_cause(verdict)
     shown = verdict.reasons[: 1 if cause or verdict.decision in PASSING else _REASONS]
     strength = [verdict.strength] if verdict.strength else []
-    lines = [*strength, *shown, *([f"cause: {cause}"] if cause else [])]
+    power = [verdict.power.words] if verdict.power else []
+    lines = [*strength, *shown, *power, *([f"cause: {cause}"] if cause else [])]
     if waived := verdict.counts.samples_waived:
         lines.append(f"{waived:,} waived")
     findings = [finding for finding in verdict.findings if finding not in verdict.reasons]

@@ -13,11 +13,11 @@ from parity_pipeline.core.confidence import PooledBound, ShareBound
 from parity_pipeline.core.confirmation import Confirmation
 from parity_pipeline.core.diagnosis.records import Diagnosis
 from parity_pipeline.core.discrimination import Background
-from parity_pipeline.core.hazards.failure_modes import CaseCoverage
 from parity_pipeline.core.measures import Measure
 from parity_pipeline.core.noise_floor import NoiseFloor, NoiseFloors
 from parity_pipeline.core.number_format import percent
 from parity_pipeline.core.outcomes import GRADED, PASSING, Decision, Outcome, Severity, Side
+from parity_pipeline.core.power.records import Power
 from parity_pipeline.core.provenance import Provenance, SampleSetIdentity
 from parity_pipeline.core.stability.records import Stability
 from parity_pipeline.core.wire_drift import DriftRow, NormRange
@@ -187,7 +187,6 @@ class Verdict:
         legacy: What is known of the legacy side.
         candidate: What is known of the candidate.
         diagnosis: What explains the failing samples; None where no diagnosis was made.
-        coverage: Documented failure modes that this run would have shown; None in a verdict of an earlier version.
         drift: The wire drift of the two sides.
         rows: The rows of the report's table; empty in the ledger.
         package_version: Version that judged.
@@ -195,6 +194,8 @@ class Verdict:
         confirmation: What requesting failing rows again showed; None where nothing was requested.
         pooled: What the random samples of this and earlier dates prove together; None where there is one date alone,
             and in verdicts of earlier versions.
+        power: What the samples would have caught; None for a verdict that is not a pass, and in verdicts of earlier
+            versions.
         schema: `SCHEMA_VERSION`.
     """
 
@@ -214,13 +215,13 @@ class Verdict:
     legacy: SideEvidence
     candidate: SideEvidence
     diagnosis: Diagnosis | None
-    coverage: CaseCoverage | None
     drift: tuple[DriftRow, ...]
     rows: tuple[JudgedRow, ...]
     package_version: str
     pooled: PooledBound | None = None
     background: Background | None = None
     confirmation: Confirmation | None = None
+    power: Power | None = None
     schema: Literal[4] = SCHEMA_VERSION
 
     @property

@@ -24,7 +24,6 @@ from parity_pipeline.core.checks import (
 from parity_pipeline.core.confirmation import stray_findings
 from parity_pipeline.core.diagnosis.records import Diagnosis
 from parity_pipeline.core.discrimination import Background
-from parity_pipeline.core.hazards.failure_modes import cases_exercised
 from parity_pipeline.core.measures import Measure, passing_text, within
 from parity_pipeline.core.outcomes import DIFFERENT, IN_VERDICTS, MUTUAL, Decision, Outcome, Side
 from parity_pipeline.core.provenance import ParityHeader, Provenance
@@ -182,15 +181,7 @@ def build_verdict(
         before: The verdict that was stored of this probe, date and model until now; None where there is none.
     """
     tried = stability or StabilityOfSides()
-    inputs = DecisionInputs(
-        expected=header.sample_set.samples,
-        pairing_faults=header.pairing_faults,
-        required_bound=required_bound,
-        background=header.background,
-        sides=header.sides,
-        stability=tried,
-        settings=settings or CheckSettings(),
-    )
+    inputs = decision_inputs(header, tried, settings or CheckSettings(), required_bound)
     checks = checks_of(tally, inputs)
     change = _changed_check(decide_over(checks, tally)[0], tally, header, required_bound, before)
     checks = (*checks, _settled(change, tally, inputs.settings))
@@ -244,12 +235,26 @@ def build_verdict(
         legacy=legacy,
         candidate=candidate,
         diagnosis=diagnosis,
-        coverage=cases_exercised(tally.by_category, tried.completed),
         drift=wire_drift(header.sides[0].observation, header.sides[1].observation, *norms),
         rows=tally.shown_rows(),
         background=header.background,
         confirmation=tally.confirmation,
         package_version=package_version,
+    )
+
+
+def decision_inputs(
+    header: ParityHeader, stability: StabilityOfSides, settings: CheckSettings, required_bound: float | None = None
+) -> DecisionInputs:
+    """Return what is known beside the rows of a pair of lanes."""
+    return DecisionInputs(
+        expected=header.sample_set.samples,
+        pairing_faults=header.pairing_faults,
+        required_bound=required_bound,
+        background=header.background,
+        sides=header.sides,
+        stability=stability,
+        settings=settings,
     )
 
 

@@ -196,7 +196,7 @@ def parity_metadata(header: ParityHeader, path: Path) -> Metadata:
 
 
 def verdict_metadata(verdict: Verdict, path: Path) -> Metadata:
-    """Return the verdict, its reasons and first cause, its worst cosine and its counts."""
+    """Return the verdict, its reasons and first cause, its worst cosine, its counts, and what it would have caught."""
     facts: dict[str, Any] = {
         "verdict": verdict.decision.value,
         "reasons": _items(verdict.reasons),
@@ -205,6 +205,9 @@ def verdict_metadata(verdict: Verdict, path: Path) -> Metadata:
         facts["first cause"] = cause
     if verdict.strength:
         facts["strength"] = verdict.strength
+    if verdict.power:
+        facts["simulated faults"] = verdict.power.simulated
+        facts["simulated faults caught"] = verdict.power.caught
     if verdict.checks:
         facts["checks"] = _table(("check", "result", "seen"), map(_checked, verdict.checks))
     if verdict.worst_cosine is not None:

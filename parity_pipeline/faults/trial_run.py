@@ -36,7 +36,7 @@ from parity_pipeline.steps.draw_samples import draw_samples
 from parity_pipeline.steps.run_partition import ask_sides, judge_lanes
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.sources import SourceSpec
-from parity_pipeline.wire.dialects import BUILT_IN
+from parity_pipeline.wire.dialects import BUILT_IN, Dialect
 from parity_pipeline.wire.side_config import SideConfig
 
 Result = TypeVar("Result")
@@ -82,6 +82,12 @@ _DIALECTS: Final = {
     side: next(one for one in BUILT_IN if one.name == name)
     for side, name in ((Side.LEGACY, "rust"), (Side.CANDIDATE, "go"))
 }
+
+
+def dialect_of(side: Side) -> Dialect:
+    """Return the dialect that a side of the demo speaks."""
+    return _DIALECTS[side]
+
 
 SHAPES: Final[Mapping[Side, Shape]] = {Side.LEGACY: LEGACY, Side.CANDIDATE: CANDIDATE}
 """The demo's gateways."""
@@ -226,16 +232,17 @@ def judge_faulty(run: RunContext, faulty: Side, clean: RunContext, *, warm: bool
         if warm:
             draw_samples(run, DAY_BEFORE, MODEL)
             ask_sides(run, DAY_BEFORE, MODEL, (faulty,))
-        _take_over(clean.layout.samples(DAY, MODEL), run.layout.samples(DAY, MODEL))
+        take_over(clean.layout.samples(DAY, MODEL), run.layout.samples(DAY, MODEL))
         ask_sides(run, DAY, MODEL, (faulty,))
     except GatewayError as error:
         return Judged(verdict=COULD_NOT_RUN, message=str(error))
     other = next(side for side in Side if side is not faulty)
     for path in ("embeddings", "stability"):
-        _take_over(*(getattr(one.layout, path)(other, DAY, MODEL) for one in (clean, run)))
+        take_over(*(getattr(one.layout, path)(other, DAY, MODEL) for one in (clean, run)))
     return judged(run)
 
 
-def _take_over(stored: Path, place: Path) -> None:
+def take_over(stored: Path, place: Path) -> None:
+    """Copy a stored file of one run to its place in another."""
     place.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(stored, place)

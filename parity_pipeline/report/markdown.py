@@ -6,12 +6,13 @@ Here belongs the document as a whole. What stands in a section belongs to `secti
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report.advice import backfill_command, flip_advice, run_command
 from parity_pipeline.report.escape import fenced, prose, sentence
+from parity_pipeline.report.sections.collisions import collisions
 from parity_pipeline.report.sections.confidence import confidence, confirmation
-from parity_pipeline.report.sections.coverage import collisions, coverage
 from parity_pipeline.report.sections.diagnosis import observations, why
 from parity_pipeline.report.sections.headline import checks, counts, findings, opening, reasons
 from parity_pipeline.report.sections.measures import measures
 from parity_pipeline.report.sections.noise import noise
+from parity_pipeline.report.sections.power import power
 from parity_pipeline.report.sections.samples import errors, sample_set, samples
 from parity_pipeline.report.sections.sides import compared, drift
 
@@ -38,7 +39,7 @@ def render_report(verdict: Verdict) -> str:
         measures(verdict),
         confidence(verdict),
         noise(verdict),
-        coverage(verdict),
+        power(verdict),
         observations(verdict),
         collisions(verdict),
         compared(verdict),

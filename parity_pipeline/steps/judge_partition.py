@@ -4,20 +4,27 @@ Here belongs the step between what is stored of a date and model and the core's 
 core's.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
 from parity_pipeline.core.confidence import PooledBound
+from parity_pipeline.core.confirmation import Confirmation
 from parity_pipeline.core.errors import ArtifactError
+from parity_pipeline.core.outcomes import PASSING
+from parity_pipeline.core.power.records import Power
+from parity_pipeline.core.power.simulation import Judge
+from parity_pipeline.core.provenance import ParityHeader
+from parity_pipeline.core.stability.records import StabilityOfSides
 from parity_pipeline.core.tally import Tally
 from parity_pipeline.core.verdict import Verdict
-from parity_pipeline.core.verdict_builder import build_verdict
+from parity_pipeline.core.verdict_builder import build_verdict, decision_inputs
 from parity_pipeline.core.waivers import account_for
 from parity_pipeline.steps.confirm_rows import stored_confirmation
 from parity_pipeline.steps.context import RunContext, stored
 from parity_pipeline.steps.measure_repeatability import stored_repeatability
 from parity_pipeline.steps.pool_dates import pool_dates, random_trials
+from parity_pipeline.steps.simulate_faults import simulate_faults
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.evidence_files import read_diagnosis, read_verdict, write_verdict
 from parity_pipeline.storage.parity_files import ParityFile
@@ -33,8 +40,9 @@ def judge_partition(run: RunContext, day: str, model: str, *, run_id: str) -> Ve
         ArtifactError: A file upstream is missing or damaged, or the disk does not take the verdict.
         SettingsError: The waivers cannot be used.
     """
-    judged = judge_stored(run, day, model)
-    verdict = replace(judged, pooled=_pooled(judged, run))
+    evidence = _Evidence.of(run, day, model)
+    judged = _judged(run, day, model, evidence)
+    verdict = replace(judged, pooled=_pooled(judged, run), power=_power(run, day, model, evidence, judged))
     write_verdict(run.layout.verdict(day, model), verdict)
     ledger.append(run.layout.ledger, verdict, recorded_at=run.now().isoformat(timespec="seconds"), run_id=run_id)
     return verdict
@@ -59,29 +67,69 @@ def judge_stored(run: RunContext, day: str, model: str) -> Verdict:
         ArtifactError: A file upstream is missing or damaged.
         SettingsError: The waivers cannot be used.
     """
-    parity = stored(run.layout.parity(day, model), ParityFile)
-    header = parity.header
-    waivers = account_for(run.waivers, model=model, day=date.fromisoformat(day), today=run.now().date())
-    stability = stored_repeatability(run, header, day, model)
-    confirmation = stored_confirmation(run, header, day, model)
-    tally = Tally(
-        run.thresholds, floors=stability.floors, waivers=waivers, confirmation=confirmation, drawn_as=header.drawn_as
-    )
-    for rows in parity.blocks():
+    return _judged(run, day, model, _Evidence.of(run, day, model))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Evidence:
+    """What is stored of a date and model beside the compared rows."""
+
+    parity: ParityFile
+    header: ParityHeader
+    stability: StabilityOfSides
+    confirmation: Confirmation | None
+
+    @classmethod
+    def of(cls, run: RunContext, day: str, model: str) -> "_Evidence":
+        parity = stored(run.layout.parity(day, model), ParityFile)
+        header = parity.header
+        return cls(
+            parity=parity,
+            header=header,
+            stability=stored_repeatability(run, header, day, model),
+            confirmation=stored_confirmation(run, header, day, model),
+        )
+
+    def tally(self, run: RunContext, day: str, model: str, confirmation: Confirmation | None) -> Tally:
+        """Return a tally without rows, under the thresholds and waivers of now."""
+        return Tally(
+            run.thresholds,
+            floors=self.stability.floors,
+            waivers=account_for(run.waivers, model=model, day=date.fromisoformat(day), today=run.now().date()),
+            confirmation=confirmation,
+            drawn_as=self.header.drawn_as,
+        )
+
+
+def _judged(run: RunContext, day: str, model: str, evidence: _Evidence) -> Verdict:
+    tally = evidence.tally(run, day, model, evidence.confirmation)
+    for rows in evidence.parity.blocks():
         tally.add(rows)
     return build_verdict(
         tally,
-        header,
+        evidence.header,
         endpoint=PROBE,
         date=day,
         model=model,
         package_version=run.package_version,
         required_bound=run.required_bound,
-        diagnosis=read_diagnosis(run.layout.diagnosis(day, model), header),
-        stability=stability,
+        diagnosis=read_diagnosis(run.layout.diagnosis(day, model), evidence.header),
+        stability=evidence.stability,
         settings=run.checks,
         before=_verdict_before(run, day, model),
     )
+
+
+def _power(run: RunContext, day: str, model: str, evidence: _Evidence, verdict: Verdict) -> Power | None:
+    """Return what the samples of a pass would have caught; None for any other verdict."""
+    if verdict.decision not in PASSING:
+        return None
+    judge = Judge(
+        make_tally=lambda: evidence.tally(run, day, model, None),
+        inputs=decision_inputs(evidence.header, evidence.stability, run.checks),
+        excused=evidence.confirmation.excuses if evidence.confirmation else frozenset(),
+    )
+    return simulate_faults(run, day, model, judge)
 
 
 def _verdict_before(run: RunContext, day: str, model: str) -> Verdict | None:

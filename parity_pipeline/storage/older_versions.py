@@ -30,8 +30,11 @@ _SINCE_2: Final[Mapping[str, Any]] = {
 }
 """Fields that verdicts of schema 1 do not have."""
 
-_SINCE_0_2: Final[Json] = {"pooled": None}
-"""Fields that early verdicts of schema 3 do not have; a reader that does not know them loses one sentence."""
+_SINCE_0_2: Final[Json] = {"pooled": None, "power": None}
+"""Fields that early verdicts of schema 3 and 4 do not have; a reader that does not know them loses one sentence."""
+
+_UNTIL_0_2: Final = ("coverage",)
+"""Fields of early verdicts of schema 3 and 4 that `power` has taken the place of: cases by the categories of the samples."""
 
 _RANDOM_SINCE_0_2: Final[Json] = {"draws_hash": ""}
 """The same of what the random samples prove."""
@@ -93,7 +96,7 @@ def verdict(value: Json) -> Json:
         raise ValueError(msg)
     if schema == SCHEMA_VERSION:
         random = {"random": {**_RANDOM_SINCE_0_2, **value["random"]}} if isinstance(value.get("random"), dict) else {}
-        return {**_SINCE_0_2, **value, **random, **_canaries(value)}
+        return {**_SINCE_0_2, **_kept(value), **random, **_canaries(value)}
     return _since_3(value if schema == 3 else _since_2(value))
 
 
@@ -106,7 +109,11 @@ def _since_3(value: Json) -> Json:
     sides = {
         side.value: {**value[side.value], "provenance": provenance(value[side.value]["provenance"])} for side in Side
     }
-    return {**_SINCE_0_2, **value, **random, **sides, "checks": [], "schema": SCHEMA_VERSION}
+    return {**_SINCE_0_2, **_kept(value), **random, **sides, "checks": [], "schema": SCHEMA_VERSION}
+
+
+def _kept(value: Json) -> Json:
+    return {name: found for name, found in value.items() if name not in _UNTIL_0_2}
 
 
 def _canaries(value: Json) -> Json:
@@ -156,7 +163,6 @@ def _since_2(value: Json) -> Json:
         **_SINCE_0_2,
         **{side.value: _side(old, side.value) for side in Side},
         "diagnosis": _diagnosis(old["diagnosis"], looked_at=old["samples"]),
-        "coverage": {name: old["coverage"][name] for name in ("exercised", "missing")} if old["coverage"] else None,
         "rows": [{**_ROW_SINCE_2, **_ROW_SINCE_3, **row} for row in old["rows"]],
         **_SINCE_3,
     }

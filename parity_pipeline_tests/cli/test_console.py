@@ -84,10 +84,17 @@ def test_what_could_not_run_is_shown_in_full() -> None:
 
 
 def test_the_json_document_is_complete(tmp_path: Path) -> None:
-    """Causes, waivers and coverage are in the JSON document, whatever the table leaves out."""
+    """Causes, waivers and simulated faults are in the JSON document, whatever the table leaves out."""
     layout = Layout(data_dir=tmp_path, reports_dir=tmp_path)
     document = json.loads(results_json([_ran(replace(two_causes(), date="2026-05-01"))], layout, 1))
     verdict = document["results"][0]["verdict"]
     assert [cause["name"] for cause in verdict["diagnosis"]["causes"]] == ["rows permuted", "text cut"]
     assert verdict["counts"]["waived"] == {"EMB-20": 1, "EMB-21": 1}
-    assert len(verdict["coverage"]["exercised"]) + len(verdict["coverage"]["missing"]) == 34
+    assert verdict["power"] is None, "nothing is simulated for a FAIL"
+    passed = json.loads(results_json([_ran(measured_pass())], layout, 0))["results"][0]["verdict"]["power"]
+    assert (passed["caught"], passed["simulated"], len(passed["faults"])) == (2, 5, 5)
+
+
+def test_a_pass_says_what_it_would_have_caught() -> None:
+    """The number stands beside the strength, also in a terminal."""
+    assert "2 of 5 simulated faults would have been caught" in _words(_ran(measured_pass()))

@@ -13,6 +13,7 @@ from parity_pipeline.core.diagnosis.records import Cause, CauseName, Confidence,
 from parity_pipeline.core.measures import Measure, Thresholds
 from parity_pipeline.core.noise_floor import NoiseFloor, NoiseFloors
 from parity_pipeline.core.outcomes import Outcome, Side
+from parity_pipeline.core.power.records import FaultResult, Power, SimulatedFault
 from parity_pipeline.core.samples import sample_id
 from parity_pipeline.core.stability.records import (
     Defect,
@@ -92,8 +93,28 @@ def waiver(name: str, **more: Any) -> Waiver:
     return Waiver(id=name, **{**usual, **more})
 
 
+def _fault(name: str, words: str, result: FaultResult, why: str, *, assumed: bool = False) -> SimulatedFault:
+    return SimulatedFault(name=name, words=words, result=result, why=why, assumed=assumed)
+
+
+POWER = Power(
+    caught=2,
+    unsure=1,
+    simulated=5,
+    looked_at=2_048,
+    samples=60_000,
+    faults=(
+        _fault("shift", "rows shifted by one", FaultResult.CAUGHT, "cosine"),
+        _fault("one-in-500", "one row in 500 that of another text", FaultResult.UNSURE, "a probability of 63 %"),
+        _fault("int8", "vectors rounded to int8", FaultResult.MISSED, "it stays within every limit"),
+        _fault("lower-case", "capitals folded", FaultResult.CAUGHT, "cosine", assumed=True),
+        _fault("unicode-nfc", "characters composed (NFC)", FaultResult.MISSED, "no sample has a decomposed character"),
+    ),
+)
+
+
 def measured_pass() -> Verdict:
-    """Return a PASS of picked and randomly drawn samples, the repeatability of both sides measured."""
+    """Return a PASS of picked and randomly drawn samples, the repeatability of both sides measured, faults simulated."""
     equal = [replace(row, norms=(1.0, 1.0)) for row in SEED]
     drawn = [Row(text=f"drawn {place}", category="traffic", norms=(1.0, 1.0), drawn=1) for place in range(40)]
     ask = [Row(text=f"ask {place}", category="questions|`x`", norms=(1.0, 1.0), drawn=1) for place in range(10)]
@@ -103,11 +124,12 @@ def measured_pass() -> Verdict:
         legacy=stability(Side.LEGACY, old, tried("batch-sizes", 5e-7, "batch of 32")),
         candidate=stability(Side.CANDIDATE, new, notes=("salted: the budget of 60 requests was used up",)),
     )
-    return verdict_of(
+    verdict = verdict_of(
         [*equal, *drawn, *ask, *probes],
         floors=NoiseFloors(legacy=old, candidate=new),
         stability=sides,
     )
+    return replace(verdict, power=POWER)
 
 
 def waived_pass() -> Verdict:

@@ -19,7 +19,6 @@ _HEADINGS = [
     "Measures",
     "How sure is this?",
     "Noise of each side",
-    "Coverage",
     "What was compared",
     "Samples",
     "Drift notes",
@@ -106,14 +105,15 @@ def test_the_words_of_a_refusal_are_shown_once() -> None:
 
 
 def test_a_report_without_anything_is_still_one() -> None:
-    """Drift, rows and coverage may be missing, and the lanes of a side that gave nothing say next to nothing."""
-    bare = replace(unpaired(), drift=(), coverage=None, reasons=("x",))
+    """Drift and rows may be missing, and the lanes of a side that gave nothing say next to nothing."""
+    bare = replace(unpaired(), drift=(), reasons=("x",))
     empty = {"label": "", "models_echoed": {}, "fetched_from": "", "fetched_to": "", "latency_ms": {}}
     for side in Side:
         bare = with_provenance(bare, side, **empty, status_counts={RowStatus.FAILED: 2})
     report = render_report(bare)
-    expected = [heading for heading in _HEADINGS if heading != "Coverage"]
-    assert _headings(report)[1:] == [*expected[:1], "Reasons, worst first", *expected[1:]]
+    noise = _HEADINGS.index("Noise of each side") + 1
+    evidence = [*_HEADINGS[1:noise], "What these samples would have caught", *_HEADINGS[noise:]]
+    assert _headings(report)[1:] == [_HEADINGS[0], "Reasons, worst first", *evidence]
     assert "**INCONCLUSIVE**" in report
     assert "None" not in report
     assert report.count("gave no usable response for 2 samples") == 2

@@ -1,4 +1,4 @@
-"""The sections that judge: causes, findings, counts, limits, sureness, noise, coverage. They claim no more than is known."""
+"""The sections that judge: causes, findings, counts, limits, sureness, noise, power. They claim no more than is known."""
 
 from dataclasses import replace
 from datetime import date
@@ -20,16 +20,18 @@ from parity_pipeline.core.stability.records import Finding, StabilityOfSides
 from parity_pipeline.core.verdict import RandomDraws, Verdict
 from parity_pipeline.core.waivers import account_for
 from parity_pipeline.report.advice import flip_advice
-from parity_pipeline.report.escape import sentence
+from parity_pipeline.report.escape import prose, sentence
 from parity_pipeline.report.markdown import render_report
+from parity_pipeline.report.sections.collisions import collisions
 from parity_pipeline.report.sections.confidence import confidence, how_sure
-from parity_pipeline.report.sections.coverage import collisions, coverage
 from parity_pipeline.report.sections.diagnosis import first_cause, observations, why
-from parity_pipeline.report.sections.headline import findings, headline
+from parity_pipeline.report.sections.headline import findings, headline, opening
 from parity_pipeline.report.sections.measures import measures, passing_limit
 from parity_pipeline.report.sections.noise import noise
+from parity_pipeline.report.sections.power import power
 from parity_pipeline_tests.report.measured import (
     DAY,
+    POWER,
     cause,
     diagnosis,
     floor,
@@ -49,9 +51,7 @@ def _old(verdict: Verdict) -> Verdict:
     """Return a verdict as one of the first schema is read: what it did not know is empty."""
     counts = replace(verdict.counts, apart=None, waived={})
     random = RandomDraws(texts=0, draws=0, by_category={}, bounds=(), required_bound=None)
-    unknown = replace(
-        verdict, counts=counts, random=random, norm_ratios=None, findings=(), diagnosis=None, coverage=None
-    )
+    unknown = replace(verdict, counts=counts, random=random, norm_ratios=None, findings=(), diagnosis=None)
     for side in Side:
         unknown = with_side(unknown, side, floor=None, stability=None)
     return unknown
@@ -266,15 +266,29 @@ def test_findings_are_shown_once() -> None:
     assert findings(verdict_of(SEED)) == []
 
 
-def test_coverage_names_every_case_once() -> None:
-    """Exercised and missing cases together are all documented ones, each number with what it needs."""
-    shown = _text(coverage(measured_pass()))
-    assert "Exercised 14 of 34 documented failure modes (1, 2, 3," in shown
-    assert "32, 33 need the retrieve probe; 34 needs the callers' thresholds." in shown
-    numbers = [word.strip("(),;") for word in shown.replace("2 MB", "").split()]
-    counted = sorted(int(word) for word in numbers if word.isdigit())
-    assert counted == sorted([*range(1, 35), 14, 34])
-    assert coverage(replace(verdict_of(SEED), coverage=None)) == []
+def test_power_names_every_fault_once() -> None:
+    """Faults that are caught, missed or may be missed together are all that were simulated, those not caught with the reason."""
+    shown = _text(power(measured_pass()))
+    assert "2 of 5 simulated faults would have been caught, 1 more may have been." in shown
+    assert "Only 2,048 of 60,000 samples were looked at; the others can catch more." in shown
+    assert "no sample has a decomposed character" in shown
+    assert all(shown.count(prose(one.words)) == 1 for one in POWER.faults)
+    assert "Caught: rows shifted by one." in shown
+    assert "Caught, if a changed text moves a vector as far as models do" in shown
+
+
+def test_power_is_not_computed_without_a_pass() -> None:
+    """A FAIL says so, and a PASS of an earlier version claims nothing."""
+    assert "Not computed" in _text(power(mixed()))
+    assert "Not computed" in _text(power(unpaired()))
+    assert power(replace(measured_pass(), power=None)) == []
+
+
+def test_power_stands_under_the_verdict() -> None:
+    """A reader of the verdict line sees next to it what the samples would have caught."""
+    lines = [line for line in opening(measured_pass()) if line]
+    assert lines[1].startswith("**PASS**")
+    assert lines[2].startswith("2 of 5 simulated faults")
 
 
 def test_collisions_of_one_side_list_their_texts() -> None:

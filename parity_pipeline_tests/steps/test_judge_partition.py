@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from parity_pipeline.core.outcomes import Decision, Side
+from parity_pipeline.core.power.faults import FAULTS
 from parity_pipeline.faults.texts import block_of
 from parity_pipeline.faults.trial_run import MODEL, context_for
 from parity_pipeline.steps.context import RunContext
+from parity_pipeline.steps.judge_partition import judge_partition
 from parity_pipeline.steps.run_partition import run_partition
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.evidence_files import read_verdict
@@ -41,6 +43,35 @@ def test_the_verdict_on_a_second_date_pools_both(run: RunContext) -> None:
     assert [entry.verdict.pooled for entry in ledger.entries(run.layout.ledger)] == [None, second.pooled]
     again = run_partition(run, DAYS[0], MODEL, run_id="again")
     assert again.pooled is None
+
+
+def test_a_pass_stores_what_its_samples_would_have_caught(run: RunContext) -> None:
+    """The verdict has every simulated fault, the ledger their number, and no request is sent for them."""
+    verdict = run_partition(run, DAYS[0], MODEL, run_id="run")
+    assert verdict.power is not None
+    assert len(verdict.power.faults) == verdict.power.simulated == len(FAULTS)
+    assert (verdict.power.samples, verdict.power.looked_at) == (verdict.counts.samples, verdict.counts.samples)
+    assert read_verdict(run.layout.verdict(DAYS[0], MODEL)).power == verdict.power
+    [entry] = ledger.entries(run.layout.ledger)
+    assert entry.verdict.power == replace(verdict.power, faults=())
+    offline = replace(run, gateways={})
+    assert judge_partition(offline, DAYS[0], MODEL, run_id="again").power == verdict.power
+
+
+def test_nothing_is_simulated_without_a_pass(run: RunContext) -> None:
+    """A FAIL and an INCONCLUSIVE catch what they catch; the question is put to a PASS alone."""
+    run_partition(run, DAYS[0], MODEL, run_id="run")
+    strict = replace(run, required_bound=0.0001)
+    verdict = judge_partition(strict, DAYS[0], MODEL, run_id="again")
+    assert (verdict.decision, verdict.power) == (Decision.INCONCLUSIVE, None)
+
+
+def test_a_pass_stands_where_the_lanes_are_gone(run: RunContext) -> None:
+    """A stored comparison is judged again without its vectors, and then claims nothing of simulated faults."""
+    run_partition(run, DAYS[0], MODEL, run_id="run")
+    run.layout.embeddings(Side.CANDIDATE, DAYS[0], MODEL).unlink()
+    verdict = judge_partition(run, DAYS[0], MODEL, run_id="again")
+    assert (verdict.decision, verdict.power) == (Decision.PASS, None)
 
 
 def test_a_damaged_ledger_does_not_stop_a_verdict(run: RunContext) -> None:

@@ -19,6 +19,7 @@ from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
 from parity_pipeline.core.measures import ComparedRows, Thresholds
 from parity_pipeline.core.noise_floor import floor_of
 from parity_pipeline.core.outcomes import Decision, Outcome, RowStatus, Side
+from parity_pipeline.core.power.records import FaultResult, Power, SimulatedFault
 from parity_pipeline.core.provenance import ParityHeader, Provenance, SampleSetIdentity
 from parity_pipeline.core.samples import Sample, sample_id
 from parity_pipeline.core.stability.records import (
@@ -163,8 +164,14 @@ def make_verdict(**changes: Any) -> Verdict:
     )
     verdict = replace(verdict, confirmation=make_confirmation(), background=make_background())
     noisy = floor_of(Side.LEGACY, {"repeat": {"a": 0.9999}}, requests=2)
-    sound = {"decision": Decision.PASS, "legacy": replace(verdict.legacy, floor=noisy)}
+    sound = {"decision": Decision.PASS, "legacy": replace(verdict.legacy, floor=noisy), "power": make_power()}
     return replace(verdict, **{**sound, **changes})
+
+
+def make_power() -> Power:
+    """Return what a sample set would have caught."""
+    fault = SimulatedFault(name="swap", words="rows swapped", result=FaultResult.CAUGHT, why="cosine", assumed=False)
+    return Power(caught=1, unsure=0, simulated=1, looked_at=5, samples=5, faults=(fault,))
 
 
 def make_background() -> Background:

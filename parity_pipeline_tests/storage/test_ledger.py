@@ -1,5 +1,6 @@
 import json
 import multiprocessing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.outcomes import Decision
 from parity_pipeline.storage.ledger import TORN_MARK, append, entries, newest
-from parity_pipeline_tests.storage.records import make_verdict
+from parity_pipeline_tests.storage.records import make_power, make_verdict
 
 WHEN = "2026-04-30T01:02:03Z"
 
@@ -22,12 +23,12 @@ def _append_many(path: Path, name: str) -> None:
 
 
 def test_an_entry_holds_the_verdict_but_for_its_rows(tmp_path: Path) -> None:
-    """The ledger records who judged what and when; rows of samples are not in it."""
+    """The ledger records who judged what and when; rows of samples and single simulated faults are not in it."""
     path = tmp_path / "new" / "ledger.jsonl"
     _append(path, "run-1")
     [entry] = entries(path)
     assert (entry.recorded_at, entry.run_id) == (WHEN, "run-1")
-    assert entry.verdict == make_verdict(rows=())
+    assert entry.verdict == make_verdict(rows=(), power=replace(make_power(), faults=()))
     assert b"ordinal" not in path.read_bytes()
     assert path.read_bytes().count(b"\n") == 1
 

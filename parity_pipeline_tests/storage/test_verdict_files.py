@@ -104,6 +104,7 @@ def _fields(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 _SINCE_0_2: Mapping[tuple[str, ...], str | CanaryRecord | None] = {
     ("pooled",): None,
+    ("power",): None,
     ("random", "draws_hash"): "",
     ("legacy", "provenance", "canaries"): CanaryRecord(),
     ("candidate", "provenance", "canaries"): CanaryRecord(),
@@ -166,10 +167,10 @@ def test_a_pass_with_waivers_comes_back(tmp_path: Path) -> None:
 
 
 def test_what_the_first_schema_did_not_know_claims_nothing() -> None:
-    """A verdict of schema 1 has no noise, bound, cause or coverage, and is stored again as one of this version."""
+    """A verdict of schema 1 has no noise, bound, cause or simulated faults, and is stored again as one of this version."""
     folder = Path(__file__).parents[1] / "data" / "written_by_0_1" / "first_schema" / "fail"
     found: Verdict = read_verdict(folder / "verdict.json")
-    assert (found.diagnosis, found.coverage, found.norm_ratios, found.counts.apart) == (None, None, None, None)
+    assert (found.diagnosis, found.power, found.norm_ratios, found.counts.apart) == (None, None, None, None)
     assert (found.random.bounds, found.random.texts, found.random.required_bound) == ((), 0, None)
     assert [(side.floor, side.stability) for side in found.sides] == [(None, None)] * 2
     assert [one.severity.value for one in found.measures] == ["fail", "warn"]
@@ -183,6 +184,16 @@ def test_a_verdict_of_the_first_schema_is_stored_again(tmp_path: Path) -> None:
     write_verdict(tmp_path / "v.json", found)
     assert json.loads((tmp_path / "v.json").read_bytes())["schema"] == SCHEMA_VERSION
     assert read_verdict(tmp_path / "v.json") == found
+
+
+def test_cases_by_category_of_an_early_verdict_are_left_out(tmp_path: Path) -> None:
+    """An early verdict of this schema listed cases by category and simulated no fault; it is read without both."""
+
+    def earlier(value: dict[str, Any]) -> None:
+        value["coverage"] = {"exercised": [1, 7], "missing": [{"number": 2, "title": "x", "why": "needs y"}]}
+        del value["power"]
+
+    assert read_verdict(changed(tmp_path, earlier)) == make_verdict(power=None)
 
 
 def test_a_verdict_of_the_third_schema_is_read(tmp_path: Path) -> None:

@@ -17,6 +17,9 @@ from parity_pipeline.storage import ledger
 from parity_pipeline.storage.evidence_files import read_verdict, write_verdict
 from parity_pipeline_tests.storage import written_by_0_1 as old
 
+_CAUGHT: Final = "What these samples would have caught"
+_NOT_COMPUTED: Final = "faults are simulated on the samples of a pass"
+
 WORDS: Final[tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]] = (
     (r", which decides nothing; identical", " (informational); identical"),
     (r"so none of the differences is put down to noise", "so no difference is attributed to noise"),
@@ -51,6 +54,10 @@ WORDS: Final[tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]] = (
     (r"side tells apart\.", "side separates."),
     (r"is no proof of equal", "does not prove equal"),
     (r"^Reasons, worst first:$", "## Reasons, worst first"),
+    (
+        r"^## Coverage\n\n.*\n\n",
+        lambda at: "" if "\n**PASS" in at.string else f"## {_CAUGHT}\n\nNot computed: {_NOT_COMPUTED}.\n\n",
+    ),
 )
 """What 0.1.0 printed, as a pattern of one line, and what is printed in its place. Stored reasons and findings stay."""
 

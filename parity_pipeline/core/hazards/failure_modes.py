@@ -1,18 +1,17 @@
-"""The 34 documented ways in which embedding back ends go wrong in a migration, and which of them a run would have shown.
+"""The 34 documented ways in which embedding back ends go wrong in a migration, and what shows each of them.
 
-Here belong the cases by name, the experiments that show what fetching each text once from both sides cannot, and what a run
-lacks without them. Some are stability experiments, some need input that a person gives, some another endpoint. What happens in
-each case, how it shows and who reported it is in `docs/failure-modes.md`; a test keeps the two together.
+Here belong the cases by name and the experiments that show what fetching each text once from both sides cannot. Some are stability experiments, some need input that a person gives, some another endpoint. What happens in
+each case, how it shows and who reported it is in `docs/failure-modes.md`; a test keeps the two together. What the samples
+of a run would have caught belongs to `core.power`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 from typing import Final
 
-from parity_pipeline.core.errors import ParityError
-from parity_pipeline.core.hazards.corpus import ALL, CATEGORY_PREFIX, hazards_in
+from parity_pipeline.core.hazards.corpus import ALL, hazards_in
 
 EXPERIMENTS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -94,39 +93,6 @@ FAILURE_MODES: Final = (
 """Every case, in the order of its number."""
 
 
-@dataclass(frozen=True, slots=True)
-class MissingCase:
-    """A case that was not exercised.
-
-    Attributes:
-        number: Its number.
-        title: Its title.
-        why: What it needs, such as "needs the retrieve probe".
-    """
-
-    number: int
-    title: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class CaseCoverage:
-    """What a run exercised of the documented cases.
-
-    Attributes:
-        exercised: Numbers of the cases that would have shown, ascending.
-        missing: The others, ascending.
-    """
-
-    exercised: tuple[int, ...]
-    missing: tuple[MissingCase, ...]
-
-    @property
-    def total(self) -> int:
-        """Return how many cases there are."""
-        return len(self.exercised) + len(self.missing)
-
-
 @cache
 def sets_by_case() -> Mapping[int, tuple[str, ...]]:
     """Return the hazard sets that exercise each case, in the order of `SETS`; only cases with some."""
@@ -135,38 +101,3 @@ def sets_by_case() -> Mapping[int, tuple[str, ...]]:
         for number in hazard.cases:
             found.setdefault(number, {})[hazard.set_name] = None
     return MappingProxyType({number: tuple(names) for number, names in sorted(found.items())})
-
-
-def cases_exercised(categories: Iterable[str], experiments: Iterable[str] = ()) -> CaseCoverage:
-    """Return which cases a run exercised: those it would have shown, had the gateways had them.
-
-    Args:
-        categories: Categories of the sample set that both sides embedded; those that begin with `hazard/` name
-            a set, and sets that this version does not know count as any other text. None at all exercise nothing.
-        experiments: Names of `EXPERIMENTS` that ran to their end.
-
-    Raises:
-        ParityError: An experiment's name is unknown.
-    """
-    given, ran = frozenset(categories), frozenset(experiments)
-    if unknown := sorted(ran - EXPERIMENTS.keys()):
-        remedy = f"Name some of {', '.join(EXPERIMENTS)}."
-        raise ParityError(f"there is no experiment {', '.join(map(repr, unknown))}", remedy=remedy)
-    reasons = {case: _lacks(case, given, ran) for case in FAILURE_MODES}
-    return CaseCoverage(
-        exercised=tuple(case.number for case, why in reasons.items() if not why),
-        missing=tuple(MissingCase(case.number, case.title, why) for case, why in reasons.items() if why),
-    )
-
-
-def _lacks(case: FailureMode, categories: frozenset[str], experiments: frozenset[str]) -> str:
-    """Return what a case needs that is not there; "" when it was exercised."""
-    if case.every_text:
-        return "" if categories else "needs a sample"
-    if case.experiments:
-        wanted = " or ".join(EXPERIMENTS[name] for name in case.experiments)
-        return "" if experiments.intersection(case.experiments) else f"needs {wanted}"
-    sets = sets_by_case()[case.number]
-    if any(f"{CATEGORY_PREFIX}{name}" in categories for name in sets):
-        return ""
-    return f"needs hazard set {' or '.join(sets)}"

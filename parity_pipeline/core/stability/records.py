@@ -250,7 +250,7 @@ class Stability:
 
     @property
     def completed(self) -> tuple[str, ...]:
-        """Return the names of the experiments in which rows were compared: those that a run has exercised."""
+        """Return the names of the experiments in which rows were compared."""
         return tuple(one.name for one in self.experiments if one.rows)
 
 
@@ -318,10 +318,3 @@ class StabilityOfSides:
     def floors(self) -> NoiseFloors:
         """Return the noise floors; None for a side that was not tried, or whose experiments gave no evidence."""
         return NoiseFloors(legacy=self.legacy and self.legacy.floor, candidate=self.candidate and self.candidate.floor)
-
-    @property
-    def completed(self) -> tuple[str, ...]:
-        """Return the names of the experiments that ran to their end on both sides."""
-        if self.legacy is None or self.candidate is None:
-            return ()
-        return tuple(sorted({*self.legacy.completed} & {*self.candidate.completed}))

@@ -63,6 +63,8 @@ def opening(verdict: Verdict) -> list[str]:
     of_a_date = "" if moment.startswith(verdict.date) else f" for {prose(verdict.date)}"
     lines = [f"# {prose(verdict.endpoint.capitalize())} parity{of_a_date} — {prose(moment)}", ""]
     lines.append(f"**{prose(str(verdict.decision))}** — {prose(headline(verdict))}")
+    if verdict.power:
+        lines += ["", prose(f"{verdict.power.words}.")]
     if described := not_compared(verdict):
         lines += ["", prose(described)]
     if words := unmeasured(verdict):

@@ -1,29 +1,16 @@
-"""Failure modes: which cases a run exercised, what the others need, and the table that readers see."""
+"""The documented cases: what shows each of them, and the tables that readers see."""
 
 from pathlib import Path
 
-import pytest
-
-from parity_pipeline.core.errors import ParityError
-from parity_pipeline.core.hazards.corpus import CATEGORY_PREFIX, SETS, hazards_in
+from parity_pipeline.core.hazards.corpus import SETS, hazards_in
 from parity_pipeline.core.hazards.failure_modes import (
     EXPERIMENTS,
     FAILURE_MODES,
     FailureMode,
-    cases_exercised,
     sets_by_case,
 )
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "failure-modes.md"
-ALL_SETS = [f"{CATEGORY_PREFIX}{name}" for name in SETS]
-STABILITY = ("repeats", "batch-sizes", "shuffled", "concurrency", "equal-length-load", "canaries", "salted")
-ANY_TEXT = (1, 7, 16, 23, 25, 27)
-
-
-def why(number: int, *categories: str, experiments: tuple[str, ...] = ()) -> str:
-    """Return why a case was not exercised; "" when it was."""
-    found = cases_exercised(categories, experiments)
-    return next((case.why for case in found.missing if case.number == number), "")
 
 
 def test_there_are_34_cases_in_order() -> None:
@@ -36,60 +23,11 @@ def test_there_are_34_cases_in_order() -> None:
 def test_every_case_can_be_exercised() -> None:
     """A case is shown by any text, by an experiment or by a hazard set; none has no way to show."""
     assert all(case.every_text or case.experiments or sets_by_case()[case.number] for case in FAILURE_MODES)
-    assert not cases_exercised(ALL_SETS, EXPERIMENTS).missing
 
 
-@pytest.mark.parametrize(
-    ("categories", "experiments", "count"),
-    [([], (), 0), (["seed"], (), 6), (ALL_SETS, (), 17), (["seed"], STABILITY, 13), (ALL_SETS, STABILITY, 24)],
-)
-def test_the_count_of_typical_runs(categories: list[str], experiments: tuple[str, ...], count: int) -> None:
-    """Nothing, five seeds, the whole corpus, the stability experiments, and both."""
-    found = cases_exercised(categories, experiments)
-    assert len(found.exercised) == count
-    assert found.total == 34
-    assert sorted([*found.exercised, *(case.number for case in found.missing)]) == list(range(1, 35))
-
-
-def test_any_text_exercises_what_any_text_shows() -> None:
+def test_any_text_shows_what_needs_no_special_text() -> None:
     """Wrong model, pooling, width or order need no special text."""
-    assert cases_exercised(["traffic"]).exercised == ANY_TEXT
-
-
-def test_missing_cases_name_their_reason() -> None:
-    """The reason names the set, the experiment or the input that was not there."""
-    assert why(24, "seed") == "needs hazard set blanks"
-    assert why(10, "seed") == "needs hazard set tail-edits or length-ladder"
-    assert why(33, *ALL_SETS) == "needs the retrieve probe"
-    assert why(34, *ALL_SETS) == "needs the callers' thresholds"
-    assert why(6, *ALL_SETS) == "needs repeats of the same texts"
-    assert why(1) == "needs a sample"
-
-
-def test_one_set_exercises_its_own_cases() -> None:
-    """Of two sets that carry a case either one does."""
-    assert why(14, "hazard/diacritics") == why(14, "hazard/unicode-forms") == ""
-    assert why(13, "hazard/diacritics")
-    assert why(14, "diacritics"), "a category of a person's own is no hazard set"
-
-
-def test_material_of_an_experiment_exercises_nothing_alone() -> None:
-    """Texts of equal length show nothing without load, canaries nothing unless repeated, salted ones neither."""
-    for number, name, experiment in ((4, "equal-length", "equal-length-load"), (5, "canaries", "canaries"),
-                                     (28, "salted", "salted")):  # fmt: skip
-        assert why(number, f"hazard/{name}")
-        assert not why(number, "seed", experiments=(experiment,))
-
-
-def test_a_set_of_another_version_counts_as_any_text() -> None:
-    """A stored sample set may name a set that no longer exists."""
-    assert cases_exercised(["hazard/long-gone"]).exercised == ANY_TEXT
-
-
-def test_an_unknown_experiment_is_refused() -> None:
-    """A typing error must not count as an experiment that did not run."""
-    with pytest.raises(ParityError, match=r"no experiment 'repeat'.*Name some of repeats"):
-        cases_exercised(["seed"], ["repeat"])
+    assert [case.number for case in FAILURE_MODES if case.every_text] == [1, 7, 16, 23, 25, 27]
 
 
 def shown_by(case: FailureMode) -> str:
