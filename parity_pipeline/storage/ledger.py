@@ -119,8 +119,8 @@ def entries(path: Path, model: str | None = None) -> Iterator[LedgerEntry]:
 
     Args:
         path: The ledger.
-        model: Pass over lines in which this name does not occur, unread: of 10,000 lines of 20 models, reading the
-            others takes seconds. Entries of other models may still be yielded.
+        model: Pass over whole lines in which this name does not occur, unread: of 10,000 lines of 20 models, reading
+            the others takes seconds. Entries of other models may still be yielded.
 
     Raises:
         ArtifactError: A line is damaged or of another schema; names file and line.
@@ -129,13 +129,18 @@ def entries(path: Path, model: str | None = None) -> Iterator[LedgerEntry]:
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, start=1):
-                if named in line and not _torn(line):
+                if not (named not in line and _looks_whole(line)) and not _torn(line):
                     yield _ENTRY.read(line, f"{path}:{number}")
     except FileNotFoundError:
         return
     except OSError as error:
         problem = f"cannot read the ledger: {error.strerror}"
         raise ArtifactError(problem, place=str(path), remedy="Check its permissions.") from error
+
+
+def _looks_whole(line: bytes) -> bool:
+    """Return whether a line is one object by its first and last characters; a damaged one may be of any model."""
+    return line.startswith(b"{") and line.endswith(b"}\n")
 
 
 def newest(path: Path) -> list[Verdict]:

@@ -1,13 +1,13 @@
 """One batch from its request to its rows: send, decode, retry, split.
 
 Here belong the attempts at one batch and the rows that it ends with. One attempt belongs to `client`, what to
-do about each kind of error to `retry_policy`, whether it is an outage to `side_health`, which texts may hang to
-`side_health`, the order of rows and the end of a lane to `lane`.
+do about each kind of error to `retry_policy`, whether it is an outage and which texts may hang to `side_health`, the order
+of rows and the end of a lane to `lane`.
 """
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -21,10 +21,8 @@ from parity_pipeline.wire.gateway_errors import AttemptError, LaneOverError, sid
 from parity_pipeline.wire.reorder_buffer import not_requested, with_vectors, without_definite_response, without_vectors
 from parity_pipeline.wire.retry_policy import OnExhausted, Rule, rule_of
 from parity_pipeline.wire.side_config import SideConfig
-from parity_pipeline.wire.side_health import PROOFS, Health, SideHealth
+from parity_pipeline.wire.side_health import CANARY_TEXT, PROOFS, Health, SideHealth
 
-CANARY_TEXT: Final = "which model is this"
-"""A plain text that no side has reason to refuse, sent when an attempt fails before any batch got its vectors."""
 _FREE_RETRIES: Final = 100
 """Retries that are allowed before `retry_share` applies: a share of a few requests means nothing."""
 _WHOLE_ATTEMPTS: Final = 2
@@ -52,8 +50,7 @@ class _PartHistory:
 
 _NEW: Final = _PartHistory()
 
-_Broke = tuple[Batch, _PartHistory, Rule, AttemptError]
-"""A text that broke the side alone, what happened to it before, and how it ended."""
+_Broke = tuple[Batch, _PartHistory, Rule, AttemptError]  # a text that broke the side alone, and what happened to it
 
 
 class BatchFetcher:
@@ -249,10 +246,10 @@ class BatchFetcher:
 
     async def _divide(self, part: Batch, lone: set[int], history: _PartHistory, place: Place) -> None:
         """Set suspects aside and place the others, in the runs that are left between them."""
-        runs = _runs_between(part, lone)
-        single = {run.start - part.start for run in runs if len(run) == 1 and self._hanging.is_unproven(run.texts[0])}
+        left = (run for run in part.runs_between(lone) if len(run) == 1)
+        single = {run.start - part.start for run in left if self._hanging.is_unproven(run.texts[0])}
         self._set_aside += [part.part(index, index + 1) for index in lone | single]
-        await self._settle_all(_runs_between(part, lone | single), history, place)
+        await self._settle_all(part.runs_between(lone | single), history, place)
 
     async def _settle_all(self, parts: Iterable[Batch], history: _PartHistory, place: Place) -> None:
         """Settle parts side by side, so that their retries wait together."""
@@ -400,12 +397,3 @@ class BatchFetcher:
             if self._sender.counters.with_vectors:
                 return
             await self._wait_for_canary(attempt)
-
-
-def _runs_between(part: Batch, lone: set[int]) -> Iterator[Batch]:
-    """Yield what is left of a batch without some of its samples."""
-    first = 0
-    for index in (*sorted(lone), len(part)):
-        if first < index:
-            yield part.part(first, index)
-        first = index + 1

@@ -5,7 +5,7 @@ The format of a body belongs to `dialects`.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -39,6 +39,14 @@ class Batch:
     def part(self, first: int, last: int) -> "Batch":
         """Return the samples from index `first` up to but not including `last`."""
         return Batch(self.start + first, self.ids[first:last], self.texts[first:last])
+
+    def runs_between(self, lone: Collection[int]) -> Iterator["Batch"]:
+        """Yield what is left of the batch without the samples at some indices, each run of neighbours as a batch."""
+        first = 0
+        for index in (*sorted(lone), len(self)):
+            if first < index:
+                yield self.part(first, index)
+            first = index + 1
 
     def as_block(self) -> SampleBlock:
         """Return the samples without their texts, for rows without vectors."""

@@ -14,7 +14,6 @@ import httpx
 from parity_pipeline.core.limits import ERROR_CHARACTERS
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.core.stability.records import Response, Step, Texts
-from parity_pipeline.wire.batch_fetcher import CANARY_TEXT
 from parity_pipeline.wire.client import HttpResponse, LaneEnvironment, RequestSender, SenderContext
 from parity_pipeline.wire.decode import Decoded
 from parity_pipeline.wire.encode import encode_text
@@ -22,6 +21,7 @@ from parity_pipeline.wire.fetch_lane import run_anywhere
 from parity_pipeline.wire.gateway_errors import AttemptError, unusable
 from parity_pipeline.wire.retry_policy import OnExhausted, Rule, rule_of
 from parity_pipeline.wire.side_config import SideConfig
+from parity_pipeline.wire.side_health import CANARY_TEXT
 from parity_pipeline.wire.transport import transport_for
 
 ATTEMPTS: Final = 2

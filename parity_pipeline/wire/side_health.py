@@ -88,6 +88,8 @@ class SideHealth:
         return None
 
 
+CANARY_TEXT: Final = "which model is this"
+"""A plain text that no side has reason to refuse, sent when an attempt fails before any batch got its vectors."""
 PROOFS: Final = 3
 """Texts that must have hung alone before others like them are not requested. One may be chance, and each costs a whole
 time-out; three are sent side by side."""

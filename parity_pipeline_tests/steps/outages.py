@@ -111,21 +111,26 @@ class Judged:
     seconds: float
 
 
+TEXTS_OF_THE_LANE = tuple(f"text {number}" for number in range(TEXTS))
+
+
 class MortalSide:
-    """A side that returns the right vectors for so many requests, and then goes down."""
+    """A side that returns the right vectors for so many requests with texts of the lane, and then goes down."""
 
     def __init__(self, good: float, error: Respond) -> None:
         """Take how many requests are good, and what comes after them."""
         self._good = good
         self._error = error
+        self._is_down = not good
         self.requests = 0
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
         """Respond to one request."""
-        self.requests += 1
-        if self.requests > self._good:
-            return await self._error(request)
         body = json.loads(request.content)
+        self.requests += body["texts"][0] in TEXTS_OF_THE_LANE  # canaries do not count
+        self._is_down |= self.requests > self._good
+        if self._is_down:
+            return await self._error(request)
         await asyncio.sleep(0.05)
         vectors = [_vector(text) for text in body["texts"]]
         return httpx.Response(200, json={"embeddings": vectors, "model": body.get("model", MODEL)})
@@ -141,8 +146,8 @@ def run(outage: Outage | None, folder: Path) -> Judged:
     """Run all steps with an outage, or with none."""
     with VirtualTime() as time:
         gateways = {side: _gateway(side, outage, time) for side in Side}
-        texts = [f"text {number}" for number in range(TEXTS)]
-        context = replace(context_for(folder, block_of(texts, [TRAFFIC] * TEXTS), gateways), stability=BUDGET)
+        block = block_of(TEXTS_OF_THE_LANE, [TRAFFIC] * TEXTS)
+        context = replace(context_for(folder, block, gateways), stability=BUDGET)
         return Judged(verdict=run_partition(context, DAY, MODEL, run_id="outage"), seconds=time.now())
 
 
