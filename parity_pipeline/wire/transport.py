@@ -7,6 +7,7 @@ mapping of foreign exceptions to kinds of `retry_policy`. Requests and responses
 import asyncio
 import select
 import ssl
+from collections.abc import Callable
 from typing import Any, Final
 from weakref import WeakSet
 
@@ -93,8 +94,14 @@ def _message(error: Exception) -> str:
     return one_line(str(error))
 
 
-def transport_for(config: SideConfig) -> httpx.AsyncBaseTransport:
+def transport_for(
+    config: SideConfig, on_connection: Callable[[bool], None] | None = None
+) -> httpx.AsyncBaseTransport:
     """Return a transport for one side: HTTP/1.1, verified TLS, as many connections as requests in flight.
+
+    Args:
+        config: The side.
+        on_connection: Called with each request that gets its connection, with whether that one was used before.
 
     Raises:
         GatewayError: The CA bundle, the client certificate or the proxy address cannot be used.
@@ -104,7 +111,7 @@ def transport_for(config: SideConfig) -> httpx.AsyncBaseTransport:
 
     def session() -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=_Connector(config.timeouts, config.concurrency, context),
+            connector=_Connector(config.timeouts, config.concurrency, context, on_connection),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
             request_class=_request_class(config.timeouts.write),
@@ -158,11 +165,18 @@ def _tls(config: SideConfig) -> ssl.SSLContext:
 class _Connector(aiohttp.TCPConnector):
     """aiohttp's pool, with a check of an idle connection before it is used again."""
 
-    def __init__(self, timeouts: Timeouts, connections: int, context: ssl.SSLContext) -> None:
+    def __init__(
+        self,
+        timeouts: Timeouts,
+        connections: int,
+        context: ssl.SSLContext,
+        on_connection: Callable[[bool], None] | None,
+    ) -> None:
         """Limit the number of connections."""
         resolver = _Resolver(timeouts.connect)
         super().__init__(limit=connections, keepalive_timeout=_IDLE_SECONDS, ssl=context, resolver=resolver)
         self._known: WeakSet[Any] = WeakSet()
+        self._report = on_connection or (lambda _reused: None)
 
     async def connect(
         self,
@@ -180,8 +194,10 @@ class _Connector(aiohttp.TCPConnector):
             protocol = connection.protocol
             if protocol not in self._known:
                 self._known.add(protocol)
+                self._report(False)
                 return connection
             if protocol is not None and not protocol.should_close and not _is_readable(protocol.transport):
+                self._report(True)
                 return connection
             connection.close()
 
