@@ -44,16 +44,18 @@ def contract_checks(found: ContractComparison | None) -> Iterator[Check]:
         found: Both contracts; None where neither was observed.
     """
     sides = found.sides if found else ContractOfSides()
-    missing = tuple(f"the contract of the {side} side is not known: {why}" for side in Side if (why := observed(sides, side)))
+    missing = tuple(
+        f"the contract of the {side} side is not known: {why}" for side in Side if (why := observed(sides, side))
+    )
     for name in OF_CONTRACT:
         if missing or found is None:
             if name not in _WHERE_POSSIBLE:
-                yield _check(name, None, "; ".join(missing))
+                yield _check(name, passed=None, seen="; ".join(missing))
         elif (checked := _checked(name, found)) is not None:
             yield checked
 
 
-def _check(name: CheckName, passed: bool | None, seen: str, differences: Sequence[ContractDifference] = ()) -> Check:
+def _check(name: CheckName, *, passed: bool | None, seen: str, differences: Sequence[ContractDifference] = ()) -> Check:
     effects = [one.effect for one in differences]
     silent = Effect.SILENT in effects and name not in _ONLY_WARN
     worst = next((effect for effect in Effect if effect in effects), None)
@@ -70,15 +72,19 @@ def _checked(name: CheckName, found: ContractComparison) -> Check | None:
     """Return one check of two contracts that are known; None where there was nothing to compare for it."""
     differences = [one for one in found.differences if one.check is name]
     if differences:
-        return _check(name, False, "; ".join(one.words for one in differences), differences)
+        return _check(name, passed=False, seen="; ".join(one.words for one in differences), differences=differences)
     legacy, candidate = found.sides.legacy, found.sides.candidate
     if legacy is None or candidate is None:
         return None
     if name is CheckName.CONTRACT_LIMITS:
-        return _check(name, True, "the limits of both sides are the same") if _searched(legacy, candidate) else None
+        return (
+            _check(name, passed=True, seen="the limits of both sides are the same")
+            if _searched(legacy, candidate)
+            else None
+        )
     requests = [request for request, check in CHECK_OF.items() if check is name]
     if not requests:
-        return _check(name, True, "nothing that a caller would notice")
+        return _check(name, passed=True, seen="nothing that a caller would notice")
     return _of_requests(name, requests, legacy, candidate)
 
 
@@ -95,5 +101,5 @@ def _of_requests(
         return None
     same = [one for one, _ in pairs(legacy, candidate) if one.request in known]
     if not same:
-        return _check(name, None, f"no definite response to: {', '.join(known)}")
-    return _check(name, True, "; ".join(f"{one.request}: {one.describe()}" for one in same))
+        return _check(name, passed=None, seen=f"no definite response to: {', '.join(known)}")
+    return _check(name, passed=True, seen="; ".join(f"{one.request}: {one.describe()}" for one in same))

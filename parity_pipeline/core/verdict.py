@@ -11,6 +11,7 @@ from typing import Final, Literal
 from parity_pipeline.core.checks import Check
 from parity_pipeline.core.confidence import PooledBound, ShareBound
 from parity_pipeline.core.confirmation import Confirmation
+from parity_pipeline.core.contract.comparison import ContractComparison
 from parity_pipeline.core.diagnosis.records import Diagnosis
 from parity_pipeline.core.discrimination import Background
 from parity_pipeline.core.hazards.failure_modes import CaseCoverage
@@ -193,6 +194,8 @@ class Verdict:
         package_version: Version that judged.
         background: Cosines of different texts across the sides; None where they were not looked at.
         confirmation: What requesting failing rows again showed; None where nothing was requested.
+        contract: The contracts of both sides against each other; None where neither was observed, in the ledger, and in
+            verdicts of earlier versions.
         pooled: What the random samples of this and earlier dates prove together; None where there is one date alone,
             and in verdicts of earlier versions.
         schema: `SCHEMA_VERSION`.
@@ -221,6 +224,7 @@ class Verdict:
     pooled: PooledBound | None = None
     background: Background | None = None
     confirmation: Confirmation | None = None
+    contract: ContractComparison | None = None
     schema: Literal[4] = SCHEMA_VERSION
 
     @property

@@ -23,6 +23,9 @@ LANES: Final = tuple(dg.AssetKey([side.value, "embeddings"]) for side in Side)
 STABILITY: Final = tuple(dg.AssetKey([side.value, "stability"]) for side in Side)
 """The repeatability of the two sides, likewise."""
 
+CONTRACT: Final = tuple(dg.AssetKey([side.value, "contract"]) for side in Side)
+"""The contract of the two sides, likewise."""
+
 LATEST_AFTER: Final = timedelta(hours=4)
 """How long after its schedule a verdict may come before the UI calls it late: the slowest run seen took an hour."""
 
@@ -91,12 +94,12 @@ class AssetFactory:
         name: str,
         *,
         kinds: Iterable[str],
-        checks: Mapping[str, str],
         description: str,
+        checks: Mapping[str, str] | None = None,
         deps: Sequence[dg.AssetKey] = (),
         **more: Any,
     ) -> Callable[[Callable[..., Made]], dg.AssetsDefinition]:
-        """Return the decorator of an asset that each side has: it sends the samples to the side's gateway."""
+        """Return the decorator of an asset that each side has: it sends requests to the side's gateway."""
         return self.asset(
             (side.value, name),
             group=side.value,

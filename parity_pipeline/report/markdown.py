@@ -7,6 +7,7 @@ from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report.advice import backfill_command, flip_advice, run_command
 from parity_pipeline.report.escape import fenced, prose, sentence
 from parity_pipeline.report.sections.confidence import confidence, confirmation
+from parity_pipeline.report.sections.contract import contract
 from parity_pipeline.report.sections.coverage import collisions, coverage
 from parity_pipeline.report.sections.diagnosis import observations, why
 from parity_pipeline.report.sections.headline import checks, counts, findings, opening, reasons
@@ -38,6 +39,7 @@ def render_report(verdict: Verdict) -> str:
         measures(verdict),
         confidence(verdict),
         noise(verdict),
+        contract(verdict),
         coverage(verdict),
         observations(verdict),
         collisions(verdict),

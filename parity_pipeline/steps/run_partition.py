@@ -16,6 +16,7 @@ from parity_pipeline.steps.fetch_embeddings import fetch_embeddings
 from parity_pipeline.steps.judge_partition import judge_partition
 from parity_pipeline.steps.measure_repeatability import measure_repeatability
 from parity_pipeline.steps.pair_lanes import pair_lanes
+from parity_pipeline.steps.probe_contract import probe_contract
 
 
 def run_partition(run: RunContext, day: str, model: str, *, run_id: str) -> Verdict:
@@ -32,7 +33,7 @@ def run_partition(run: RunContext, day: str, model: str, *, run_id: str) -> Verd
 
 
 def ask_sides(run: RunContext, day: str, model: str, sides: Iterable[Side] = tuple(Side)) -> None:
-    """Fetch the embeddings of these sides, and measure their repeatability, for samples that are drawn.
+    """Fetch the embeddings of these sides, measure their repeatability and observe their contract, for samples that are drawn.
 
     Raises:
         ParityError: A side cannot be used, or a file cannot be read or written.
@@ -40,6 +41,8 @@ def ask_sides(run: RunContext, day: str, model: str, sides: Iterable[Side] = tup
     for side in sides:
         fetch_embeddings(run, side, day, model)
         measure_repeatability(run, side, day, model)
+        if run.contract.enabled:
+            probe_contract(run, side, day, model)
 
 
 def judge_lanes(

@@ -38,7 +38,7 @@ class LedgerEntry:
     Attributes:
         recorded_at: When it was appended, ISO 8601.
         run_id: The run that gave the verdict.
-        verdict: The verdict, but for its `rows`, which are empty.
+        verdict: The verdict, but for its `rows`, which are empty, and its `contract`.
     """
 
     recorded_at: str
@@ -56,7 +56,7 @@ _ENTRY: Final = RecordKind(
 
 
 def append(path: Path, verdict: Verdict, *, recorded_at: str, run_id: str) -> None:
-    """Append one verdict, durably, one writer at a time. Its `rows` are left out; the report and the Parquet have them.
+    """Append one verdict, durably, one writer at a time. Its `rows` and `contract` are left out; other files have them.
 
     Args:
         path: The ledger; made with its folder where it is missing. The lock lies beside it as `.ledger.lock`.
@@ -67,7 +67,7 @@ def append(path: Path, verdict: Verdict, *, recorded_at: str, run_id: str) -> No
     Raises:
         ArtifactError: The disk or folder does not take it, or another writer does not let go.
     """
-    entry = LedgerEntry(recorded_at=recorded_at, run_id=run_id, verdict=replace(verdict, rows=()))
+    entry = LedgerEntry(recorded_at=recorded_at, run_id=run_id, verdict=replace(verdict, rows=(), contract=None))
     line = json_text(entry).encode()
     with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)

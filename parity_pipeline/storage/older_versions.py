@@ -30,8 +30,8 @@ _SINCE_2: Final[Mapping[str, Any]] = {
 }
 """Fields that verdicts of schema 1 do not have."""
 
-_SINCE_0_2: Final[Json] = {"pooled": None}
-"""Fields that early verdicts of schema 3 do not have; a reader that does not know them loses one sentence."""
+_SINCE_0_2: Final[Json] = {"pooled": None, "contract": None}
+"""Fields that early verdicts of schema 3 do not have; a reader that does not know them loses what they show."""
 
 _RANDOM_SINCE_0_2: Final[Json] = {"draws_hash": ""}
 """The same of what the random samples prove."""

@@ -6,11 +6,8 @@ requests hang or the side asks for a pause, nothing more is sent.
 """
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from random import Random, SystemRandom
 from typing import Final
 
 import httpx
@@ -28,13 +25,12 @@ from parity_pipeline.core.contract.records import (
     Handling,
     SizeLimit,
 )
-from parity_pipeline.wire.client import Client
+from parity_pipeline.wire.client import LaneEnvironment, SenderContext
 from parity_pipeline.wire.contract_limits import LARGEST_BATCH, LARGEST_BODY, SMALLEST_BODY, find_limit
-from parity_pipeline.wire.contract_requests import AFTER, BEFORE, ContractRequests, RawRequest
+from parity_pipeline.wire.contract_requests import AFTER, ContractRequests, RawRequest
 from parity_pipeline.wire.contract_responses import Reading, ResponseReader, not_measured
-from parity_pipeline.wire.fetch_lane import run_anywhere, utc_now
+from parity_pipeline.wire.fetch_lane import run_anywhere
 from parity_pipeline.wire.gateway_errors import AttemptError, retry_after
-from parity_pipeline.wire.pacing import ConcurrencyLimiter, RateLimiter
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline.wire.transport import transport_for
 
@@ -87,10 +83,7 @@ def observe_contract(
     threshold: float,
     *,
     transport: httpx.AsyncBaseTransport | None = None,
-    clock: Callable[[], datetime] = utc_now,
-    now: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    random: Random | None = None,
+    environment: LaneEnvironment | None = None,
 ) -> ContractRun:
     """Send the contract requests to one side and return what it did with them.
 
@@ -100,24 +93,21 @@ def observe_contract(
         budget: What may be sent.
         threshold: Smallest cosine of two vectors that count as the same.
         transport: Replaces the network; whether the connection is kept is then only read from the headers.
-        clock: The time of day.
-        now: Monotonic seconds.
-        sleep: Waits.
-        random: Request ids.
+        environment: Replaces the clocks, sleeping and chance.
 
     Raises:
         GatewayError: The certificates or the proxy of the side cannot be used.
     """
     reused: list[bool] = []
-    network = transport or transport_for(config, reused.append)
-    prober = _Prober(config, model, budget, threshold, reused)
-    prober.sender = _Sender(config, network, budget, clock=clock, now=now, sleep=sleep, random=random or SystemRandom())
+    network = transport or transport_for(config, reused)
+    context = SenderContext.of(replace(config, adaptive=False), network, environment or LaneEnvironment())
+    prober = _Prober(config, model, budget, threshold, _Sender(config, context, budget, reused))
 
     async def run() -> ContractRun:
-        first = clock().isoformat(timespec="milliseconds")
+        first = context.clock().isoformat(timespec="milliseconds")
         async with network:
             observation = await prober.observe()
-        last = clock().isoformat(timespec="milliseconds")
+        last = context.clock().isoformat(timespec="milliseconds")
         return ContractRun(observation=observation, first=first, last=last)
 
     return run_anywhere(run)
@@ -133,39 +123,29 @@ class _Sender:
     """
 
     def __init__(
-        self,
-        config: SideConfig,
-        network: httpx.AsyncBaseTransport,
-        budget: ContractBudget,
-        *,
-        clock: Callable[[], datetime],
-        now: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]],
-        random: Random,
+        self, config: SideConfig, context: SenderContext, budget: ContractBudget, reused: Sequence[bool]
     ) -> None:
-        self._client = Client(config, network, now)
-        self._concurrency = ConcurrencyLimiter(config.concurrency, now, adaptive=False)
-        self._rate = RateLimiter(config.requests_per_second, config.texts_per_second, now, sleep)
+        self._context = context
+        self._reused = reused
         self._seconds = min(config.timeouts.total, PATIENCE_SECONDS)
         self._reader = ResponseReader(config)
-        self._clock = clock
-        self._run = f"{random.getrandbits(32):08x}"
+        self._run = f"{context.random.getrandbits(32):08x}"
         self._without_response = 0
-        self.closes = False
+        self._closes = False
         self.requests = 0
         self.most = budget.requests
         self.stopped = ""
 
     async def send(self, raw: RawRequest) -> Reading:
         """Send a request once and read its response; NOT_MEASURED where it may not be sent any more."""
-        async with self._concurrency:
-            await self._rate.turn(max(1, raw.texts))
+        async with self._context.concurrency_limiter:
+            await self._context.rate_limiter.turn(max(1, raw.texts))
             if why := self._refusal():
                 return not_measured(raw.request, why)
             self.requests += 1
             identity = f"{self._run}-contract-{self.requests}"
             try:
-                http = await self._client.send(
+                http = await self._context.client.send(
                     raw.body, identity, seconds=self._seconds, method=raw.method, content_type=raw.content_type
                 )
             except AttemptError as error:
@@ -173,9 +153,15 @@ class _Sender:
                 if self._without_response >= MOST_WITHOUT_RESPONSE:
                     self.stopped = f"not sent: {self._without_response} requests got no response"
                 return self._reader.without_response(raw, error)
-        self._pause(retry_after(http.headers, self._clock()))
-        self.closes = "close" in http.headers.get("connection", "").lower()
+        self._pause(retry_after(http.headers, self._context.clock()))
+        self._closes = "close" in http.headers.get("connection", "").lower()
         return self._reader.read(raw, http)
+
+    def connection(self) -> Handling:
+        """Return what is known of the connection of the newest request: closed after it, reused for it, or neither."""
+        if self._closes or (len(self._reused) > 1 and not self._reused[-1]):
+            return Handling.CLOSED
+        return Handling.KEPT if self._reused and self._reused[-1] else Handling.UNKNOWN
 
     def _refusal(self) -> str:
         if self.stopped:
@@ -188,21 +174,19 @@ class _Sender:
         if seconds > LONGEST_PAUSE:
             self.stopped = f"not sent: the side asks for a pause of {seconds:g} s"
         else:
-            self._rate.hold(seconds)
+            self._context.rate_limiter.hold(seconds)
 
 
 class _Prober:
     """Observes one side: what is sent, in which order, and what its vectors show."""
 
-    sender: _Sender
-
     def __init__(
-        self, config: SideConfig, model: str, budget: ContractBudget, threshold: float, reused: list[bool]
+        self, config: SideConfig, model: str, budget: ContractBudget, threshold: float, sender: _Sender
     ) -> None:
         self._config = config
         self._budget = budget
         self._threshold = threshold
-        self._reused = reused
+        self._sender = sender
         self._requests = ContractRequests(config, config.requested_name(model), budget.window_tokens)
         self._readings: dict[ContractRequest, Reading] = {}
         self._repeatable = False
@@ -224,38 +208,33 @@ class _Prober:
         return self._observation(body, batch, "")
 
     async def _plain(self) -> Reading:
-        reading = await self.sender.send(self._requests.plain())
+        reading = await self._sender.send(self._requests.plain())
         if reading.vectors is None:
             # The only retry: without this vector nothing else can be understood.
-            reading = await self.sender.send(self._requests.plain())
+            reading = await self._sender.send(self._requests.plain())
         self._readings[ContractRequest.PLAIN] = reading
         return reading
 
     async def _again(self, plain: Vector) -> None:
         """Send the plain text again, on the same connection if it was kept."""
-        closes = self.sender.closes
-        known = len(self._reused)
-        again = await self.sender.send(replace(self._requests.plain(), request=ContractRequest.AGAIN))
+        before = self._sender.connection()
+        again = await self._sender.send(replace(self._requests.plain(), request=ContractRequest.AGAIN))
         if again.response.result is ContractResult.NO_RESPONSE:
             # A server that closes without announcing it may do so while the next request is on its way.
-            again = await self.sender.send(replace(self._requests.plain(), request=ContractRequest.AGAIN))
+            again = await self._sender.send(replace(self._requests.plain(), request=ContractRequest.AGAIN))
         self._repeatable = again.vectors is not None and handling.alike(again.vectors[0], plain, self._threshold)
-        kept = Handling.UNKNOWN
-        if closes or (self._reused[known:] and not self._reused[-1]):
-            kept = Handling.CLOSED
-        elif self._reused[known:]:
-            kept = Handling.KEPT
-        self._readings[ContractRequest.AGAIN] = again.handled(kept) if again.response.measured else again
+        after = Handling.CLOSED if before is Handling.CLOSED else self._sender.connection()
+        self._readings[ContractRequest.AGAIN] = again.handled(after) if again.response.measured else again
 
     async def _keep(self, requests: Iterable[RawRequest]) -> None:
         """Send requests at the same time, within the side's limit, and keep their readings."""
         async with asyncio.TaskGroup() as tasks:
-            sent = [tasks.create_task(self.sender.send(raw)) for raw in requests]
+            sent = [tasks.create_task(self._sender.send(raw)) for raw in requests]
         self._readings |= {task.result().response.request: task.result() for task in sent}
 
     async def _vector(self, text: str) -> Vector | None:
         """Return the vector of one text alone."""
-        reading = await self.sender.send(self._requests.of(ContractRequest.PLAIN, text))
+        reading = await self._sender.send(self._requests.of(ContractRequest.PLAIN, text))
         return None if reading.vectors is None else reading.vectors[0]
 
     def _handle(self, request: ContractRequest, found: Handling) -> None:
@@ -306,11 +285,11 @@ class _Prober:
     async def _long_text(self) -> None:
         """Send a long text, and if it is accepted another one that differs in its second half."""
         first, second = self._requests.long_texts()
-        one = await self.sender.send(first)
+        one = await self._sender.send(first)
         self._readings[ContractRequest.LONG_TEXT] = one
         if one.vectors is None or not self._repeatable:
             return
-        other = await self.sender.send(second)
+        other = await self._sender.send(second)
         if other.vectors is not None:
             found = handling.of_long_text(one.vectors[0], other.vectors[0], self._threshold)
             self._handle(ContractRequest.LONG_TEXT, found)
@@ -321,7 +300,7 @@ class _Prober:
         if not texts:
             return
         alone = {place: await self._vector(texts[place]) for place in self._requests.batch_places()}
-        batch = await self.sender.send(self._requests.of(ContractRequest.LARGE_BATCH, *texts))
+        batch = await self._sender.send(self._requests.of(ContractRequest.LARGE_BATCH, *texts))
         self._readings[ContractRequest.LARGE_BATCH] = batch
         if batch.response.result is ContractResult.VECTORS and batch.vectors is not None and self._repeatable:
             known = {place: vector for place, vector in alone.items() if vector is not None}
@@ -330,14 +309,14 @@ class _Prober:
 
     async def _limits(self) -> tuple[SizeLimit | None, SizeLimit | None]:
         """Search for the largest body and the largest batch, one request after another."""
-        self.sender.most = max(self.sender.most, REQUESTS_WITH_LIMITS)
+        self._sender.most = max(self._sender.most, REQUESTS_WITH_LIMITS)
 
         async def body(size: int) -> ContractResponse:
-            return (await self.sender.send(self._requests.padded(size))).response
+            return (await self._sender.send(self._requests.padded(size))).response
 
         async def batch(size: int) -> ContractResponse:
             raw = self._requests.of(ContractRequest.LARGE_BATCH, *self._requests.batch_texts(size))
-            return (await self.sender.send(raw)).response
+            return (await self._sender.send(raw)).response
 
         of_body = await find_limit(body, smallest=SMALLEST_BODY, largest=LARGEST_BODY)
         if self._config.dialect.one_text:
@@ -353,6 +332,6 @@ class _Prober:
             batch_texts=len(self._requests.batch_texts()),
             body_limit=body,
             batch_limit=batch,
-            requests=self.sender.requests,
+            requests=self._sender.requests,
             unusable=unusable,
         )

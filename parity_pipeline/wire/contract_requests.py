@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from parity_pipeline.core.contract.records import ContractRequest
-from parity_pipeline.wire.dialects import Dialect
 from parity_pipeline.wire.encode import RequestEncoder, encode_text
 from parity_pipeline.wire.side_config import SideConfig
 
@@ -166,6 +165,6 @@ class ContractRequests:
         return RawRequest(request=request, body=body, texts=1)
 
     def _with_fields(self, request: ContractRequest, fields: Mapping[str, Any]) -> RawRequest:
-        dialect: Dialect = replace(self._dialect, extra_fields={**self._dialect.extra_fields, **fields})
+        dialect = replace(self._dialect, extra_fields={**self._dialect.extra_fields, **fields})
         body = RequestEncoder(dialect, self._model).body([encode_text(BEFORE)])
         return RawRequest(request=request, body=body, texts=1)

@@ -164,7 +164,9 @@ def _form(text: str, content_type: str) -> tuple[BodyShape, str]:
         document: object = json.loads(text)
     except (ValueError, RecursionError):
         return BodyShape.TEXT, ""
-    return (BodyShape.JSON, _path(document, _DEEPEST) or "") if isinstance(document, dict | list) else (BodyShape.JSON, "")
+    return (
+        (BodyShape.JSON, _path(document, _DEEPEST) or "") if isinstance(document, dict | list) else (BodyShape.JSON, "")
+    )
 
 
 def _path(value: Any, depth: int) -> str | None:

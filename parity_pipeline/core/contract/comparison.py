@@ -112,8 +112,9 @@ def compare_contracts(sides: ContractOfSides) -> ContractComparison | None:
     legacy, candidate = sides.legacy, sides.candidate
     if legacy is None and candidate is None:
         return None
-    both = legacy is not None and candidate is not None
-    return ContractComparison(sides=sides, differences=tuple(_differences(legacy, candidate)) if both else ())
+    if legacy is None or candidate is None:
+        return ContractComparison(sides=sides, differences=())
+    return ContractComparison(sides=sides, differences=tuple(_differences(legacy, candidate)))
 
 
 def pairs(

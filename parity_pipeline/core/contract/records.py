@@ -285,7 +285,7 @@ class ContractBudget:
         limits: Whether the limits of a side are searched for: bodies of up to 8 MB, batches of up to 2,048 texts.
     """
 
-    enabled: bool = True
+    enabled: bool = False
     requests: int = REQUESTS
     window_tokens: int = WINDOW_TOKENS
     limits: Mapping[Side, bool] = field(default_factory=dict[Side, bool])
