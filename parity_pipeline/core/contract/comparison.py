@@ -170,7 +170,12 @@ def _between_successes(legacy: ContractResponse, candidate: ContractResponse) ->
         return Effect.SILENT if _RANK[two] < _RANK[one] else Effect.ACCEPTED
     if one is ContractResult.FEWER_VECTORS:
         return None if candidate.vectors == legacy.vectors else Effect.SILENT
-    return _of_handling(legacy.handling, candidate.handling) if one is ContractResult.VECTORS else None
+    if one is not ContractResult.VECTORS:
+        return None
+    effect = _of_handling(legacy.handling, candidate.handling)
+    # A caller that decodes base64 does not take numbers for it.
+    encoded = legacy.request is ContractRequest.ENCODING_FORMAT
+    return Effect.HANDLING if effect and encoded else effect
 
 
 def _of_handling(one: Handling, two: Handling) -> Effect | None:
