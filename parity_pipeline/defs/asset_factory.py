@@ -23,8 +23,8 @@ LANES: Final = tuple(dg.AssetKey([side.value, "embeddings"]) for side in Side)
 STABILITY: Final = tuple(dg.AssetKey([side.value, "stability"]) for side in Side)
 """The repeatability of the two sides, likewise."""
 
-CONTRACT: Final = tuple(dg.AssetKey([side.value, "contract"]) for side in Side)
-"""The contract of the two sides, likewise."""
+CONTRACT: Final = {side: dg.AssetKey([side.value, "contract"]) for side in Side}
+"""The contract of each side."""
 
 LATEST_AFTER: Final = timedelta(hours=4)
 """How long after its schedule a verdict may come before the UI calls it late: the slowest run seen took an hour."""
@@ -109,6 +109,36 @@ class AssetFactory:
             pool=f"gateway_{side.value}",
             description=description,
             **more,
+        )
+
+    def contract_assets(
+        self, schema_version: int, *, after: Sequence[str]
+    ) -> Callable[[Callable[..., Iterable[Made]]], dg.AssetsDefinition]:
+        """Return the decorator of the contracts of both sides, which one step observes at the same time.
+
+        Args:
+            schema_version: Version of the files it writes.
+            after: Assets of a side that its contract comes after.
+        """
+        return dg.multi_asset(
+            name="contracts",
+            specs=[
+                dg.AssetSpec(
+                    key,
+                    deps=[[side.value, name] for name in after],
+                    description=f"What the {side} side does with odd requests, a large batch, a long text; its limits.",
+                    group_name=side.value,
+                    kinds={"python", "json"},
+                    owners=list(self.owners),
+                    code_version=f"file {schema_version}",
+                    skippable=True,
+                )
+                for side, key in CONTRACT.items()
+            ],
+            partitions_def=self.partitions,
+            can_subset=True,
+            # A step has one pool; the legacy side is the live one, and the candidate's is held for its lane.
+            pool=f"gateway_{Side.LEGACY.value}",
         )
 
 

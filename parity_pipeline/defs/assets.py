@@ -3,6 +3,8 @@
 Here belong short bodies: partition key in, one step, metadata and checks out. What a step does belongs to `steps`.
 """
 
+from collections.abc import Iterator
+
 import dagster as dg
 
 from parity_pipeline.core.outcomes import Side
@@ -18,7 +20,7 @@ from parity_pipeline.steps.fetch_embeddings import fetch_embeddings
 from parity_pipeline.steps.judge_partition import judge_partition
 from parity_pipeline.steps.measure_repeatability import measure_repeatability
 from parity_pipeline.steps.pair_lanes import pair_lanes
-from parity_pipeline.steps.probe_contract import probe_contract
+from parity_pipeline.steps.probe_contract import probe_contracts
 from parity_pipeline.steps.write_reports import write_report, write_summary
 from parity_pipeline.storage.embeddings_files import KIND as EMBEDDINGS
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile
@@ -43,7 +45,7 @@ def build_assets(
     """
     sides = [embeddings_asset(factory, side) for side in Side]
     sides += [stability_asset(factory, side) for side in Side if stability]
-    sides += [contract_asset(factory, side, stability=stability) for side in Side if contract]
+    sides += [contract_assets(factory, stability=stability)] if contract else []
     paired = (dg.AssetKey("samples"), *LANES, dg.AssetKey("parity"))
     diagnosed = (*paired, dg.AssetKey("confirmation"), *(STABILITY if stability else ()))
 
@@ -109,7 +111,7 @@ def build_assets(
         ["verdict"],
         group="verdicts",
         kinds={"python", "json"},
-        deps=[*map(dg.AssetKey, ("parity", "confirmation", "diagnosis")), *(CONTRACT if contract else ())],
+        deps=[*map(dg.AssetKey, ("parity", "confirmation", "diagnosis")), *(CONTRACT.values() if contract else ())],
         checks=checks.verdict_checks(contract=contract),
         freshness_policy=freshness,
         metadata={"verdict schema": SCHEMA_VERSION},
@@ -196,22 +198,20 @@ def stability_asset(factory: AssetFactory, side: Side) -> dg.AssetsDefinition:
     return stability
 
 
-def contract_asset(factory: AssetFactory, side: Side, *, stability: bool) -> dg.AssetsDefinition:
-    """Return the contract of one side, observed after its vectors: its requests are odd ones, and may disturb others."""
+def contract_assets(factory: AssetFactory, *, stability: bool) -> dg.AssetsDefinition:
+    """Return the contracts of both sides as one step: each sends few requests, and a step of Dagster takes longer.
 
-    @factory.side_asset(
-        side,
-        "contract",
-        kinds={"python", "json"},
-        description=f"What the {side} side does with odd requests: errors, limits of a batch, long texts, connections.",
-        schema_version=CONTRACT_VERSION,
-        deps=[dg.AssetKey([side.value, name]) for name in ("embeddings", *(["stability"] if stability else []))],
-    )
-    def contract(context: dg.AssetExecutionContext, run: Run) -> Made:
+    They are observed after the vectors of their side: these requests are odd ones, and may disturb others.
+    """
+
+    @factory.contract_assets(CONTRACT_VERSION, after=("embeddings", *(["stability"] if stability else [])))
+    def contracts(context: dg.AssetExecutionContext, run: Run) -> Iterator[Made]:
         day, model = split_key(context.partition_key)
+        sides = [side for side in Side if CONTRACT[side] in context.selected_asset_keys]
         with explained():
-            record = probe_contract(run, side, day, model)
-        shown = metadata.contract_metadata(record, run.layout.contract(side, day, model))
-        return Made(metadata=shown, data_version=version_of(record))
+            records = probe_contracts(run, sides, day, model)
+        for side, record in zip(sides, records, strict=True):
+            shown = metadata.contract_metadata(record, run.layout.contract(side, day, model))
+            yield Made(asset_key=CONTRACT[side], metadata=shown, data_version=version_of(record))
 
-    return contract
+    return contracts

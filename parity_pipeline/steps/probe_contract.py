@@ -1,8 +1,11 @@
-"""Observe the contract of one side: requests that callers may send by mistake, and what the side does with them.
+"""Observe the contract of each side: requests that callers may send by mistake, and what the side does with them.
 
 Here belongs the step, and reading back what it stored where it belongs to the lanes at hand. What is sent belongs to
 `wire.contract_probes`, what it means to `core.contract`.
 """
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from parity_pipeline.core.contract.records import (
     ContractObservation,
@@ -16,6 +19,17 @@ from parity_pipeline.core.provenance import ParityHeader
 from parity_pipeline.steps.context import RunContext
 from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.evidence_files import read_contract, write_contract
+
+
+def probe_contracts(run: RunContext, sides: Sequence[Side], day: str, model: str) -> list[ContractRecord]:
+    """Observe the contracts of these sides at the same time, store them, and return them in order.
+
+    Raises:
+        ArtifactError: The disk does not take a file.
+    """
+    with ThreadPoolExecutor(len(sides), "contract") as pool:
+        observed = [pool.submit(probe_contract, run, side, day, model) for side in sides]
+        return [one.result() for one in observed]
 
 
 def probe_contract(run: RunContext, side: Side, day: str, model: str) -> ContractRecord:
