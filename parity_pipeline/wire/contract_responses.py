@@ -116,7 +116,7 @@ class ResponseReader:
             return None
 
     def _count(self, http: HttpResponse) -> int | None:
-        """Return how many vectors a response holds; None where it has no array of them."""
+        """Return the number of vectors in a response; None where it has no array of them."""
         try:
             found = FieldPath.parse(self._dialect.vectors_field).find(load_slowly(http.body))
         except MalformedResponse:

@@ -276,7 +276,7 @@ def test_asset_bodies_are_short() -> None:
         "samples",
         "embeddings",
         "stability",
-        "contract",
+        "contracts",
         "parity",
         "diagnosis",
         "verdict",

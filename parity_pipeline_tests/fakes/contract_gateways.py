@@ -177,10 +177,8 @@ class ContractGateway:
     def _vector(self, text: str, model: str) -> Vector:
         if self.empty_text == "zero" and not text.strip():
             return np.zeros(DIMENSION, np.float32)
-        vector = hash_vector(text, model, DIMENSION)
-        if self.noise:
-            vector = vector + np.float32(self.noise) * hash_vector(str(self.requests), "noise", DIMENSION)
-        return vector
+        error = np.float32(self.noise) * hash_vector(str(self.requests), "noise", DIMENSION)
+        return (hash_vector(text, model, DIMENSION) + error).astype(np.float32)
 
     def _written(self, request: dict[str, Any], vectors: list[Vector], model: str) -> bytes:
         wanted = request.get("dimensions")
@@ -189,7 +187,7 @@ class ContractGateway:
         if wanted is not None and self.dimensions in ("honoured", "cut"):
             vectors = [vector[:wanted] for vector in vectors]
             if self.dimensions == "honoured":
-                vectors = [vector / np.float32(np.linalg.norm(vector)) for vector in vectors]
+                vectors = [(vector / np.linalg.norm(vector)).astype(np.float32) for vector in vectors]
         as_base64 = request.get("encoding_format") == "base64" and self.base64
         leaves = [encoded(vector) if as_base64 else vector.tolist() for vector in vectors]
         response: dict[str, Any] = {
@@ -220,6 +218,11 @@ def flat_error(_status: int, words: str) -> tuple[bytes, str]:
 def text_error(_status: int, words: str) -> tuple[bytes, str]:
     """Return an error as plain text."""
     return words.encode(), "text/plain"
+
+
+def no_body(_status: int, _words: str) -> tuple[bytes, str]:
+    """Return an error without a body."""
+    return b"", "text/plain"
 
 
 def page_error(status: int, words: str) -> tuple[bytes, str]:

@@ -9,7 +9,7 @@ from parity_pipeline.core.checks import CheckName, CheckSeverity
 from parity_pipeline.core.contract.comparison import Effect
 from parity_pipeline.core.contract.records import REQUESTS, REQUESTS_WITH_LIMITS
 from parity_pipeline.core.contract_checks import contract_checks
-from parity_pipeline_tests.fakes.contract_gateways import ContractGateway, flat_error, page_error, text_error
+from parity_pipeline_tests.fakes.contract_gateways import ContractGateway, flat_error, no_body, page_error, text_error
 from parity_pipeline_tests.wire.contract_sides import BUDGET, LIMITS, compare
 
 Traits = Mapping[str, Any]
@@ -51,7 +51,7 @@ FAULTS: Final[Mapping[str, tuple[Traits, Traits, CheckName, Effect]]] = {
     "errors as text": ({}, {"error": text_error}, CheckName.CONTRACT_ERRORS, Effect.HANDLING),
     "errors in another field": ({}, {"error": flat_error}, CheckName.CONTRACT_ERRORS, Effect.HANDLING),
     "errors without a body": (
-        {}, {"error": lambda *_: (b"", "text/plain")}, CheckName.CONTRACT_ERRORS, Effect.HANDLING,
+        {}, {"error": no_body}, CheckName.CONTRACT_ERRORS, Effect.HANDLING,
     ),
     "errors with status 200": (
         {}, {"error_status": {400: 200, 404: 200, 422: 200}}, CheckName.CONTRACT_UNKNOWN_MODEL, Effect.SILENT,

@@ -172,10 +172,20 @@ def _between_successes(legacy: ContractResponse, candidate: ContractResponse) ->
         return None if candidate.vectors == legacy.vectors else Effect.SILENT
     if one is not ContractResult.VECTORS:
         return None
+    if legacy.handling is candidate.handling is Handling.OTHER_MODEL:
+        return _of_models(legacy, candidate)
     effect = _of_handling(legacy.handling, candidate.handling)
     # A caller that decodes base64 does not take numbers for it.
     encoded = legacy.request is ContractRequest.ENCODING_FORMAT
     return Effect.HANDLING if effect and encoded else effect
+
+
+def _of_models(legacy: ContractResponse, candidate: ContractResponse) -> Effect | None:
+    """Return whether two models that were not requested are different ones: by dimension, or by the names they go by."""
+    if legacy.dimension != candidate.dimension:
+        return Effect.SILENT
+    names = [one.model.removesuffix(":latest") for one in (legacy, candidate)]
+    return Effect.HANDLING if all(names) and names[0] != names[1] else None
 
 
 def _of_handling(one: Handling, two: Handling) -> Effect | None:
@@ -188,7 +198,7 @@ def _of_handling(one: Handling, two: Handling) -> Effect | None:
 
 
 def _errors(found: Sequence[tuple[ContractResponse, ContractResponse]]) -> Iterator[ContractDifference]:
-    """Yield where both sides return errors that a program would tell apart, each pair of forms once."""
+    """Yield where both sides return errors that a program can distinguish, each pair of forms once."""
     alike: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for one, two in found:
         forms = (error_form(one), error_form(two))
