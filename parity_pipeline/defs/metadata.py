@@ -184,8 +184,8 @@ def _tried(one: ExperimentResult) -> Sequence[str]:
 def contract_metadata(record: ContractRecord, path: Path) -> Metadata:
     """Return what a person wants to know of one side's contract."""
     found = record.observation
-    rows = [(one.request.value, f"{one.describe()} {one.words}".strip()) for one in found.responses]
-    facts: dict[str, Any] = {"responses": _table(rows, "request", "response")} if rows else {}
+    rows = [(prose(one.request), prose(f"{one.describe()} {one.words}".strip())) for one in found.responses]
+    facts: dict[str, Any] = {"responses": _table(("request", "response"), rows)} if rows else {}
     if found.unusable:
         facts["nothing observed"] = prose(found.unusable)
     for name, limit, unit in (
