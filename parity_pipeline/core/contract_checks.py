@@ -19,8 +19,9 @@ from parity_pipeline.core.contract.comparison import (
 from parity_pipeline.core.contract.records import ContractObservation, ContractOfSides, ContractRequest
 from parity_pipeline.core.outcomes import Side
 
-_ONLY_WARN: Final = (CheckName.CONTRACT_NO_MODEL,)
-"""Silent differences that only warn: a verdict is about requests that name their model, and says so."""
+_ONLY_WARN: Final = (CheckName.CONTRACT_NO_MODEL, CheckName.CONTRACT_BAD_REQUEST)
+"""Silent differences that only warn: a verdict is about requests that name their model, and says so; and no caller that
+works sends invalid JSON or another method."""
 
 _WHERE_POSSIBLE: Final = (CheckName.CONTRACT_OPTIONS, CheckName.CONTRACT_LIMITS)
 """Checks that are left out where a dialect has no such option, or no side's limits were searched for."""
@@ -72,7 +73,9 @@ def _checked(name: CheckName, found: ContractComparison) -> Check | None:
     """Return one check of two contracts that are known; None where there was nothing to compare for it."""
     differences = [one for one in found.differences if one.check is name]
     if differences:
-        return _check(name, passed=False, seen="; ".join(one.words for one in differences), differences=differences)
+        return _check(
+            name, passed=False, seen=f"contract, {'; '.join(one.words for one in differences)}", differences=differences
+        )
     legacy, candidate = found.sides.legacy, found.sides.candidate
     if legacy is None or candidate is None:
         return None

@@ -153,7 +153,8 @@ class _Sender:
                 if self._without_response >= MOST_WITHOUT_RESPONSE:
                     self.stopped = f"not sent: {self._without_response} requests got no response"
                 return self._reader.without_response(raw, error)
-        self._pause(retry_after(http.headers, self._context.clock()))
+        if http.status >= 400:
+            self._pause(retry_after(http.headers, self._context.clock()))
         self._closes = "close" in http.headers.get("connection", "").lower()
         return self._reader.read(raw, http)
 

@@ -105,6 +105,7 @@ _RANK: Final = {
 """How much a success holds."""
 
 _CONNECTION: Final = (Handling.KEPT, Handling.CLOSED)
+_ROWS: Final = (Handling.ROWS_AS_ALONE, Handling.ROWS_NEAR, Handling.ROWS_DIFFER)
 
 
 def compare_contracts(sides: ContractOfSides) -> ContractComparison | None:
@@ -130,7 +131,8 @@ def pairs(
 def _differences(legacy: ContractObservation, candidate: ContractObservation) -> Iterator[ContractDifference]:
     found = tuple(pairs(legacy, candidate))
     for one, two in found:
-        if (check := CHECK_OF.get(one.request)) and (effect := effect_of(one, two)):
+        check, effect = CHECK_OF.get(one.request), effect_of(one, two)
+        if check and effect and _comparable(one, two, (legacy, candidate)):
             yield ContractDifference(
                 check=check,
                 subject=one.request.value,
@@ -141,6 +143,16 @@ def _differences(legacy: ContractObservation, candidate: ContractObservation) ->
     yield from _errors(found)
     yield from _declarations(legacy, candidate)
     yield from _limits(legacy, candidate)
+
+
+def _comparable(
+    one: ContractResponse, two: ContractResponse, sides: tuple[ContractObservation, ContractObservation]
+) -> bool:
+    """Return whether both sides could show the same: only one that embeds the empty text can treat another as that."""
+    if {one.handling, two.handling} != {Handling.VECTOR, Handling.AS_EMPTY_TEXT}:
+        return True
+    empty = [side.response(ContractRequest.EMPTY_TEXT) for side in sides]
+    return all(one is not None and one.result is ContractResult.VECTORS for one in empty)
 
 
 def effect_of(legacy: ContractResponse, candidate: ContractResponse) -> Effect | None:
@@ -193,8 +205,11 @@ def _of_handling(one: Handling, two: Handling) -> Effect | None:
         return None
     if two in _CONNECTION:
         return Effect.HANDLING
-    # Rows that now are those of the texts alone harm nobody who gets them.
-    return Effect.ACCEPTED if two is Handling.ROWS_AS_ALONE else Effect.SILENT
+    if one in _ROWS and two in _ROWS:
+        # Rows that are nearer to those of the texts alone harm nobody who gets them.
+        better = _ROWS.index(two) < _ROWS.index(one)
+        return Effect.ACCEPTED if better else Effect.SILENT if two is Handling.ROWS_DIFFER else Effect.HANDLING
+    return Effect.SILENT
 
 
 def _errors(found: Sequence[tuple[ContractResponse, ContractResponse]]) -> Iterator[ContractDifference]:

@@ -75,6 +75,8 @@ def test_the_effect_on_a_caller(legacy: ContractResponse, candidate: ContractRes
         (Handling.READ_WHOLE, Handling.CUT, Effect.SILENT),
         (Handling.ROWS_AS_ALONE, Handling.ROWS_DIFFER, Effect.SILENT),
         (Handling.ROWS_DIFFER, Handling.ROWS_AS_ALONE, Effect.ACCEPTED),
+        (Handling.ROWS_AS_ALONE, Handling.ROWS_NEAR, Effect.HANDLING),
+        (Handling.ROWS_NEAR, Handling.ROWS_DIFFER, Effect.SILENT),
         (Handling.KEPT, Handling.CLOSED, Effect.HANDLING),
     ],
 )
@@ -102,6 +104,15 @@ def _differences(legacy: ContractObservation, candidate: ContractObservation) ->
     found = compare_contracts(ContractOfSides(legacy=legacy, candidate=candidate))
     assert found is not None
     return found.differences
+
+
+@pytest.mark.parametrize("empty", [accepted(ContractRequest.EMPTY_TEXT), refused(ContractRequest.EMPTY_TEXT)])
+def test_a_side_that_refuses_the_empty_text_cannot_take_another_for_it(empty: ContractResponse) -> None:
+    """A vector of its own and that of the empty text differ only where both sides have one of the empty text."""
+    legacy = side_of(Side.LEGACY, empty, replace(VECTORS, handling=Handling.VECTOR))
+    candidate = side_of(Side.CANDIDATE, empty, replace(VECTORS, handling=Handling.AS_EMPTY_TEXT))
+    found = [one.effect for one in _differences(legacy, candidate)]
+    assert found == ([Effect.SILENT] if empty.result is ContractResult.VECTORS else [])
 
 
 def test_errors_of_another_form_are_one_difference_for_all_requests() -> None:
