@@ -100,7 +100,7 @@ def of_batch(rows: Matrix, alone: Mapping[int, Vector], threshold: float) -> Han
     """Return whether the rows of a batch are those of the same texts alone; UNKNOWN where none was sent alone.
 
     A row below the threshold may be noise, such as that of other batch sizes, which the experiments on repeatability
-    measure. It is of another text where it is no nearer to its own text's vector than to that of another one.
+    measure. It is of another text where that text's vector is as near as that of its own or nearer.
     """
     if not alone:
         return Handling.UNKNOWN
