@@ -25,7 +25,7 @@ from parity_pipeline.core.contract.records import (
     Handling,
     SizeLimit,
 )
-from parity_pipeline.wire.client import LaneEnvironment, SenderContext
+from parity_pipeline.wire.client import LaneEnvironment, SenderContext, new_request_id
 from parity_pipeline.wire.contract_limits import LARGEST_BATCH, LARGEST_BODY, SMALLEST_BODY, find_limit
 from parity_pipeline.wire.contract_requests import AFTER, ContractRequests, RawRequest
 from parity_pipeline.wire.contract_responses import Reading, ResponseReader, not_measured
@@ -98,6 +98,7 @@ def observe_contract(
     Raises:
         GatewayError: The certificates or the proxy of the side cannot be used.
     """
+    config = config.for_model(model)
     reused: list[bool] = []
     network = transport or transport_for(config, reused)
     context = SenderContext.of(replace(config, adaptive=False), network, environment or LaneEnvironment())
@@ -129,7 +130,6 @@ class _Sender:
         self._reused = reused
         self._seconds = min(config.timeouts.total, PATIENCE_SECONDS)
         self._reader = ResponseReader(config)
-        self._run = f"{context.random.getrandbits(32):08x}"
         self._without_response = 0
         self._closes = False
         self.requests = 0
@@ -143,7 +143,7 @@ class _Sender:
             if why := self._refusal():
                 return not_measured(raw.request, why)
             self.requests += 1
-            identity = f"{self._run}-contract-{self.requests}"
+            identity = new_request_id(self._context.random)
             try:
                 http = await self._context.client.send(
                     raw.body, identity, seconds=self._seconds, method=raw.method, content_type=raw.content_type

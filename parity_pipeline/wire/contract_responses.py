@@ -125,7 +125,9 @@ class ResponseReader:
 
     def _vectors(self, http: HttpResponse, facts: ContractResponse, decoded: Decoded) -> Reading:
         rows, dimension = decoded.vectors.shape
-        declared = observe(self._dialect, (), http.body, dimension).declared_dimension
+        declared = observe(
+            self._dialect, (), http.body, dimension, hide=self._config.without_secrets
+        ).declared_dimension
         read = replace(
             facts,
             result=ContractResult.VECTORS if rows == facts.sent else ContractResult.FEWER_VECTORS,
