@@ -60,4 +60,4 @@ lock: $(INSTALLED) ## update requirements.lock from pyproject.toml
 	  --no-annotate --no-emit-index-url --custom-compile-command 'make lock' pyproject.toml -o requirements.lock
 
 clean: ## remove the results of runs, except reports
-	rm -rf .parity data/samplesets data/embeddings data/parity data/stability data/diagnoses data/verdicts data/staging
+	rm -rf .parity data/samplesets data/embeddings data/parity data/stability data/contracts data/diagnoses data/verdicts data/staging

@@ -48,11 +48,13 @@ def build_definitions(
     )
     late = freshness(hour, minute, settings.timezone)
     data = dg.Definitions(
-        assets=build_assets(factory, late, stability=settings.stability.enabled),
+        assets=build_assets(factory, late, stability=settings.stability.enabled, contract=settings.contract.enabled),
         resources={"run": run},
         executor=_executor(settings),
     )
-    automation = build_automation(hour, minute, stability=settings.stability.enabled)
+    automation = build_automation(
+        hour, minute, stability=settings.stability.enabled, contract=settings.contract.enabled
+    )
     return dg.Definitions.merge(data, automation)
 
 
@@ -71,6 +73,7 @@ def build_context(settings: Settings, *, environ: Mapping[str, str] | None = Non
         thresholds=settings.judged_thresholds(),
         gateways={side: Gateway(make_config=partial(settings.side_config, side, source)) for side in Side},
         stability=settings.stability,
+        contract=settings.contract,
         models=settings.models,
         waivers=settings.waivers,
         required_bound=settings.required_bound,

@@ -88,6 +88,20 @@ class CheckName(StrEnum):
     CANDIDATE_HISTORY = "candidate-history"
     CANDIDATE_SALTED = "candidate-salted"
     CANDIDATE_FOREIGN_VECTORS = "candidate-foreign-vectors"
+    CONTRACT_UNKNOWN_MODEL = "contract-unknown-model"
+    CONTRACT_NO_MODEL = "contract-no-model"
+    CONTRACT_EMPTY_LIST = "contract-empty-list"
+    CONTRACT_BLANK_TEXT = "contract-blank-text"
+    CONTRACT_WRONG_ELEMENT = "contract-wrong-element"
+    CONTRACT_LONE_SURROGATE = "contract-lone-surrogate"
+    CONTRACT_BAD_REQUEST = "contract-bad-request"
+    CONTRACT_LONG_TEXT = "contract-long-text"
+    CONTRACT_LARGE_BATCH = "contract-large-batch"
+    CONTRACT_OPTIONS = "contract-options"
+    CONTRACT_CONNECTION = "contract-connection"
+    CONTRACT_ERRORS = "contract-errors"
+    CONTRACT_DECLARATIONS = "contract-declarations"
+    CONTRACT_LIMITS = "contract-limits"
     CHANGED_VERDICT = "changed-verdict"
 
 
@@ -154,6 +168,20 @@ DESCRIPTIONS: Final[Mapping[CheckName, str]] = {
     CheckName.REQUIRED_BOUND: "The random samples prove the required bound, where one is set.",
     CheckName.SAME_ORIGIN: "The two sides were fetched from different addresses.",
     CheckName.CAVEATS: "The fetch saw nothing that makes equal vectors prove less than they seem to.",
+    CheckName.CONTRACT_UNKNOWN_MODEL: "Both sides treat a request for an unknown model alike.",
+    CheckName.CONTRACT_NO_MODEL: "Both sides treat a request without a model alike.",
+    CheckName.CONTRACT_EMPTY_LIST: "Both sides treat a request without texts alike.",
+    CheckName.CONTRACT_BLANK_TEXT: "Both sides treat empty and blank texts among others alike.",
+    CheckName.CONTRACT_WRONG_ELEMENT: "Both sides treat null and a number in place of a text alike.",
+    CheckName.CONTRACT_LONE_SURROGATE: "Both sides treat half a surrogate pair alike.",
+    CheckName.CONTRACT_BAD_REQUEST: "Both sides reject invalid JSON, another method and another content type alike.",
+    CheckName.CONTRACT_LONG_TEXT: "Both sides treat a text beyond the context window alike.",
+    CheckName.CONTRACT_LARGE_BATCH: "Both sides return the rows of a batch of four times `batch_texts` as of the texts alone.",
+    CheckName.CONTRACT_OPTIONS: "Both sides honour `dimensions` and `encoding_format` alike, where their dialects have them.",
+    CheckName.CONTRACT_CONNECTION: "Both sides keep a connection open after a response, or neither does.",
+    CheckName.CONTRACT_ERRORS: "Both sides return errors with the same status and form.",
+    CheckName.CONTRACT_DECLARATIONS: "The candidate states what its responses hold, and all that the legacy side states.",
+    CheckName.CONTRACT_LIMITS: "Both sides accept bodies and batches up to the same size.",
     CheckName.CHANGED_VERDICT: "The same samples and settings give the verdict that they gave before.",
 }
 """What each check that is not of one side looks at."""
@@ -225,6 +253,7 @@ class CheckSettings:
         allow_same_origin: Whether both sides may have one address, as when a gateway is compared with itself on purpose.
         accept_echo: Names, or globs of names, that a side may say it used in place of the one that was requested.
         floors_expected: Whether each side's repeatability is measured, so that a missing noise floor is a gap.
+        contract_expected: Whether each side's contract is observed, so that its checks belong to the verdict.
     """
 
     severities: Mapping[CheckName, CheckSeverity] = field(default_factory=dict[CheckName, CheckSeverity])
@@ -232,6 +261,7 @@ class CheckSettings:
     allow_same_origin: bool = False
     accept_echo: Mapping[Side, tuple[str, ...]] = field(default_factory=dict[Side, tuple[str, ...]])
     floors_expected: bool = False
+    contract_expected: bool = False
 
 
 def settings_faults(severities: Mapping[CheckName, CheckSeverity]) -> tuple[str, ...]:

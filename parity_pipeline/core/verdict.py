@@ -11,6 +11,7 @@ from typing import Final, Literal
 from parity_pipeline.core.checks import Check
 from parity_pipeline.core.confidence import PooledBound, ShareBound
 from parity_pipeline.core.confirmation import Confirmation
+from parity_pipeline.core.contract.comparison import ContractComparison
 from parity_pipeline.core.diagnosis.records import Diagnosis
 from parity_pipeline.core.discrimination import Background
 from parity_pipeline.core.measures import Measure
@@ -192,6 +193,8 @@ class Verdict:
         package_version: Version that judged.
         background: Cosines of different texts across the sides; None where they were not looked at.
         confirmation: What requesting failing rows again showed; None where nothing was requested.
+        contract: The contracts of both sides against each other; None where neither was observed, in the ledger, and in
+            verdicts of earlier versions.
         pooled: What the random samples of this and earlier dates prove together; None where there is one date alone,
             and in verdicts of earlier versions.
         power: What the samples would have caught; None for a verdict that is not a pass, and in verdicts of earlier
@@ -222,6 +225,7 @@ class Verdict:
     background: Background | None = None
     confirmation: Confirmation | None = None
     power: Power | None = None
+    contract: ContractComparison | None = None
     schema: Literal[4] = SCHEMA_VERSION
 
     @property

@@ -22,6 +22,9 @@ from parity_pipeline.core.checks import (
     decision_of,
 )
 from parity_pipeline.core.confirmation import stray_findings
+from parity_pipeline.core.contract.comparison import ContractComparison, compare_contracts
+from parity_pipeline.core.contract.records import ContractOfSides
+from parity_pipeline.core.contract_checks import contract_checks
 from parity_pipeline.core.diagnosis.records import Diagnosis
 from parity_pipeline.core.discrimination import Background
 from parity_pipeline.core.measures import Measure, passing_text, within
@@ -66,6 +69,7 @@ class DecisionInputs:
         background: Cosines of different texts across the sides; None where they were not looked at.
         sides: Where the legacy and the candidate lane came from; None where that is not looked at.
         stability: What trying each side against itself showed.
+        contract: Both contracts against each other; None where neither was observed.
         settings: What the settings say of checks.
     """
 
@@ -76,6 +80,7 @@ class DecisionInputs:
     background: Background | None = None
     sides: tuple[Provenance, Provenance] | None = None
     stability: StabilityOfSides = field(default_factory=StabilityOfSides)
+    contract: ContractComparison | None = None
     settings: CheckSettings = field(default_factory=CheckSettings)
 
 
@@ -126,6 +131,8 @@ def _measured(tally: Tally, inputs: DecisionInputs) -> Iterator[Check]:
         threshold = tally.thresholds.cosine
         yield from lane_checks(inputs.sides, tally.norms_of, inputs.settings, threshold=threshold)
     yield from repeatability_checks(inputs.stability, tally.floors, expected=inputs.settings.floors_expected)
+    if inputs.settings.contract_expected:
+        yield from contract_checks(inputs.contract)
 
 
 def _caveats(inputs: DecisionInputs) -> Check:
@@ -162,6 +169,7 @@ def build_verdict(
     required_bound: float | None = None,
     diagnosis: Diagnosis | None = None,
     stability: StabilityOfSides | None = None,
+    contract: ContractOfSides | None = None,
     settings: CheckSettings | None = None,
     before: Verdict | None = None,
 ) -> Verdict:
@@ -177,11 +185,13 @@ def build_verdict(
         required_bound: Share of inputs, in (0, 1), that at most may fail; None asks for no proof.
         diagnosis: What explains the failing samples; None where no diagnosis was made.
         stability: Results of the repeatability experiments on each side.
+        contract: The observed contract of each side.
         settings: What the settings say of checks.
         before: The verdict that was stored of this probe, date and model until now; None where there is none.
     """
     tried = stability or StabilityOfSides()
-    inputs = decision_inputs(header, tried, settings or CheckSettings(), required_bound)
+    compared = compare_contracts(contract or ContractOfSides())
+    inputs = decision_inputs(header, tried, settings or CheckSettings(), required_bound, compared)
     checks = checks_of(tally, inputs)
     change = _changed_check(decide_over(checks, tally)[0], tally, header, required_bound, before)
     checks = (*checks, _settled(change, tally, inputs.settings))
@@ -239,12 +249,17 @@ def build_verdict(
         rows=tally.shown_rows(),
         background=header.background,
         confirmation=tally.confirmation,
+        contract=compared,
         package_version=package_version,
     )
 
 
 def decision_inputs(
-    header: ParityHeader, stability: StabilityOfSides, settings: CheckSettings, required_bound: float | None = None
+    header: ParityHeader,
+    stability: StabilityOfSides,
+    settings: CheckSettings,
+    required_bound: float | None = None,
+    contract: ContractComparison | None = None,
 ) -> DecisionInputs:
     """Return what is known beside the rows of a pair of lanes."""
     return DecisionInputs(
@@ -254,6 +269,7 @@ def decision_inputs(
         background=header.background,
         sides=header.sides,
         stability=stability,
+        contract=contract or compare_contracts(ContractOfSides()),
         settings=settings,
     )
 

@@ -23,6 +23,9 @@ LANES: Final = tuple(dg.AssetKey([side.value, "embeddings"]) for side in Side)
 STABILITY: Final = tuple(dg.AssetKey([side.value, "stability"]) for side in Side)
 """The repeatability of the two sides, likewise."""
 
+CONTRACT: Final = {side: dg.AssetKey([side.value, "contract"]) for side in Side}
+"""The contract of each side."""
+
 LATEST_AFTER: Final = timedelta(hours=4)
 """How long after its schedule a verdict may come before the UI calls it late: the slowest run seen took an hour."""
 
@@ -91,12 +94,12 @@ class AssetFactory:
         name: str,
         *,
         kinds: Iterable[str],
-        checks: Mapping[str, str],
         description: str,
+        checks: Mapping[str, str] | None = None,
         deps: Sequence[dg.AssetKey] = (),
         **more: Any,
     ) -> Callable[[Callable[..., Made]], dg.AssetsDefinition]:
-        """Return the decorator of an asset that each side has: it sends the samples to the side's gateway."""
+        """Return the decorator of an asset that each side has: it sends requests to the side's gateway."""
         return self.asset(
             (side.value, name),
             group=side.value,
@@ -106,6 +109,36 @@ class AssetFactory:
             pool=f"gateway_{side.value}",
             description=description,
             **more,
+        )
+
+    def contract_assets(
+        self, schema_version: int, *, after: Sequence[str]
+    ) -> Callable[[Callable[..., Iterable[Made]]], dg.AssetsDefinition]:
+        """Return the decorator of the contracts of both sides, which one step observes at the same time.
+
+        Args:
+            schema_version: Version of the files it writes.
+            after: Assets of a side that its contract comes after.
+        """
+        return dg.multi_asset(
+            name="contracts",
+            specs=[
+                dg.AssetSpec(
+                    key,
+                    deps=[[side.value, name] for name in after],
+                    description=f"What the {side} side does with odd requests, a large batch, a long text; its limits.",
+                    group_name=side.value,
+                    kinds={"python", "json"},
+                    owners=list(self.owners),
+                    code_version=f"file {schema_version}",
+                    skippable=True,
+                )
+                for side, key in CONTRACT.items()
+            ],
+            partitions_def=self.partitions,
+            can_subset=True,
+            # A step has one pool; the legacy side is the live one, and the candidate's is held for its lane.
+            pool=f"gateway_{Side.LEGACY.value}",
         )
 
 

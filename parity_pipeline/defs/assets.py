@@ -3,12 +3,14 @@
 Here belong short bodies: partition key in, one step, metadata and checks out. What a step does belongs to `steps`.
 """
 
+from collections.abc import Iterator
+
 import dagster as dg
 
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.verdict import SCHEMA_VERSION
 from parity_pipeline.defs import checks, metadata
-from parity_pipeline.defs.asset_factory import LANES, STABILITY, AssetFactory, Made, explained, version_of
+from parity_pipeline.defs.asset_factory import CONTRACT, LANES, STABILITY, AssetFactory, Made, explained, version_of
 from parity_pipeline.defs.partitions import split_key
 from parity_pipeline.steps.confirm_rows import confirm_rows
 from parity_pipeline.steps.context import RunContext
@@ -18,10 +20,11 @@ from parity_pipeline.steps.fetch_embeddings import fetch_embeddings
 from parity_pipeline.steps.judge_partition import judge_partition
 from parity_pipeline.steps.measure_repeatability import measure_repeatability
 from parity_pipeline.steps.pair_lanes import pair_lanes
+from parity_pipeline.steps.probe_contract import probe_contracts
 from parity_pipeline.steps.write_reports import write_report, write_summary
 from parity_pipeline.storage.embeddings_files import KIND as EMBEDDINGS
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile
-from parity_pipeline.storage.evidence_files import CONFIRMATION_VERSION, STABILITY_VERSION
+from parity_pipeline.storage.evidence_files import CONFIRMATION_VERSION, CONTRACT_VERSION, STABILITY_VERSION
 from parity_pipeline.storage.parity_files import KIND as PARITY
 from parity_pipeline.storage.sample_set_files import KIND as SAMPLES
 from parity_pipeline.storage.sample_set_files import SampleSetFile
@@ -29,16 +32,20 @@ from parity_pipeline.storage.sample_set_files import SampleSetFile
 Run = dg.ResourceParam[RunContext]
 
 
-def build_assets(factory: AssetFactory, freshness: dg.FreshnessPolicy, *, stability: bool) -> list[dg.AssetsDefinition]:
+def build_assets(
+    factory: AssetFactory, freshness: dg.FreshnessPolicy, *, stability: bool, contract: bool
+) -> list[dg.AssetsDefinition]:
     """Return all assets.
 
     Args:
         factory: Declares them.
         freshness: When a verdict is late.
         stability: Whether each side's repeatability is measured.
+        contract: Whether each side's contract is observed.
     """
     sides = [embeddings_asset(factory, side) for side in Side]
     sides += [stability_asset(factory, side) for side in Side if stability]
+    sides += [contract_assets(factory, stability=stability)] if contract else []
     paired = (dg.AssetKey("samples"), *LANES, dg.AssetKey("parity"))
     diagnosed = (*paired, dg.AssetKey("confirmation"), *(STABILITY if stability else ()))
 
@@ -104,8 +111,8 @@ def build_assets(factory: AssetFactory, freshness: dg.FreshnessPolicy, *, stabil
         ["verdict"],
         group="verdicts",
         kinds={"python", "json"},
-        deps=[dg.AssetKey("parity"), dg.AssetKey("confirmation"), dg.AssetKey("diagnosis")],
-        checks=checks.VERDICT,
+        deps=[*map(dg.AssetKey, ("parity", "confirmation", "diagnosis")), *(CONTRACT.values() if contract else ())],
+        checks=checks.verdict_checks(contract=contract),
         freshness_policy=freshness,
         metadata={"verdict schema": SCHEMA_VERSION},
     )
@@ -189,3 +196,22 @@ def stability_asset(factory: AssetFactory, side: Side) -> dg.AssetsDefinition:
         return Made(metadata=shown, check_results=checked, data_version=version_of(record))
 
     return stability
+
+
+def contract_assets(factory: AssetFactory, *, stability: bool) -> dg.AssetsDefinition:
+    """Return the contracts of both sides as one step: each sends few requests, and a step of Dagster takes longer.
+
+    They are observed after the vectors of their side: these requests are odd ones, and may disturb others.
+    """
+
+    @factory.contract_assets(CONTRACT_VERSION, after=("embeddings", *(["stability"] if stability else [])))
+    def contracts(context: dg.AssetExecutionContext, run: Run) -> Iterator[Made]:
+        day, model = split_key(context.partition_key)
+        sides = [side for side in Side if CONTRACT[side] in context.selected_asset_keys]
+        with explained():
+            records = probe_contracts(run, sides, day, model)
+        for side, record in zip(sides, records, strict=True):
+            shown = metadata.contract_metadata(record, run.layout.contract(side, day, model))
+            yield Made(asset_key=CONTRACT[side], metadata=shown, data_version=version_of(record))
+
+    return contracts

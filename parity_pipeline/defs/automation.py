@@ -18,7 +18,7 @@ def refetch_job(side: Side) -> str:
     return f"{side.value}_again"
 
 
-def build_automation(hour: int, minute: int, *, stability: bool) -> dg.Definitions:
+def build_automation(hour: int, minute: int, *, stability: bool, contract: bool) -> dg.Definitions:
     """Return the jobs, and the schedule that runs the first once a day and model, for the day that has begun.
 
     Args:
@@ -26,8 +26,9 @@ def build_automation(hour: int, minute: int, *, stability: bool) -> dg.Definitio
         minute: Minute of that hour.
         stability: Whether there are stability assets, which belong to fetching a lane again: another gateway is another
             noise floor.
+        contract: Whether there are contract assets, likewise.
     """
-    of_a_lane = ("embeddings", "stability") if stability else ("embeddings",)
+    of_a_lane = ("embeddings", *(["stability"] if stability else []), *(["contract"] if contract else []))
     whole = dg.define_asset_job(
         JOB_NAME,
         selection=dg.AssetSelection.all(),

@@ -12,6 +12,7 @@ from typing import Final
 import dagster as dg
 
 from parity_pipeline.core.checks import Check, CheckName, CheckSeverity, description, of_side
+from parity_pipeline.core.contract_checks import OF_CONTRACT
 from parity_pipeline.core.measures import Measure
 from parity_pipeline.core.outcomes import PASSING, Side
 from parity_pipeline.core.samples import SetHash, corpus_faults
@@ -63,6 +64,7 @@ FAMILIES: Final[Mapping[str, tuple[CheckName, ...]]] = {
     "candidate_repeatability": tuple(of_side(Side.CANDIDATE, subject) for subject in _REPEATABILITY),
     "legacy_lane": tuple(of_side(Side.LEGACY, subject) for subject in _LANE),
     "candidate_lane": tuple(of_side(Side.CANDIDATE, subject) for subject in _LANE),
+    "contract": OF_CONTRACT,
     "circumstances": (
         CheckName.SAME_ORIGIN,
         CheckName.CAVEATS,
@@ -75,14 +77,22 @@ FAMILIES: Final[Mapping[str, tuple[CheckName, ...]]] = {
 """Checks of the verdict that Dagster shows as one, each in one family. Dagster stores several events per check of its own:
 one for each of fifty made a run take more than twice as long. The verdict's metadata list every check."""
 
-VERDICT: Final = {
-    "verdict_is_pass": "The verdict on this date and model is PASS, with waivers or without.",
-    **{family: " ".join(description(name) for name in names) for family, names in FAMILIES.items()},
-}
-"""The verdict itself, and the checks that it was decided over, by family."""
 STABILITY: Final = {
     "stable": "The side returns the same vector for a text, whenever and however it is sent, to the cosine threshold."
 }
+
+
+def verdict_checks(*, contract: bool) -> dict[str, str]:
+    """Return the verdict itself, and the checks that it is decided over by family, with their descriptions.
+
+    Args:
+        contract: Whether each side's contract is observed.
+    """
+    families = {family: names for family, names in FAMILIES.items() if contract or family != "contract"}
+    return {
+        "verdict_is_pass": "The verdict on this date and model is PASS, with waivers or without.",
+        **{family: " ".join(description(name) for name in names) for family, names in families.items()},
+    }
 
 
 def specs(
@@ -150,7 +160,9 @@ def check_verdict(verdict: Verdict) -> Results:
     }
     found = {one.name: one for one in verdict.checks}
     for family, names in FAMILIES.items():
-        yield _family(family, [found[name] for name in names], numbers.get(family, {}))
+        # Checks of the contract are there where contracts are observed, and where both sides have what they look at.
+        if checks := [found[name] for name in names if name in found or name not in OF_CONTRACT]:
+            yield _family(family, checks, numbers.get(family, {}))
 
 
 def _family(name: str, checks: Sequence[Check], numbers: Mapping[str, float | None]) -> dg.AssetCheckResult:

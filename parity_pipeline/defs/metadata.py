@@ -14,6 +14,8 @@ import dagster as dg
 
 from parity_pipeline.core.checks import Check
 from parity_pipeline.core.confirmation import Confirmation, Persistence
+from parity_pipeline.core.contract.comparison import limit_words
+from parity_pipeline.core.contract.records import ContractRecord
 from parity_pipeline.core.diagnosis.records import Diagnosis
 from parity_pipeline.core.discrimination import background_words
 from parity_pipeline.core.number_format import cosine_text
@@ -177,6 +179,22 @@ def _tried(one: ExperimentResult) -> Sequence[str]:
     worst = "not compared" if one.worst is None else f"{one.worst:.2g}"
     cells = (one.name, worst, one.label or "—", f"{one.rows:,}", f"{one.identical:,}", f"{one.requests:,}")
     return tuple(map(prose, cells))
+
+
+def contract_metadata(record: ContractRecord, path: Path) -> Metadata:
+    """Return what a person wants to know of one side's contract."""
+    found = record.observation
+    rows = [(prose(one.request), prose(f"{one.describe()} {one.words}".strip())) for one in found.responses]
+    facts: dict[str, Any] = {"responses": _table(("request", "response"), rows)} if rows else {}
+    if found.unusable:
+        facts["nothing observed"] = prose(found.unusable)
+    for name, limit, unit in (
+        ("largest body", found.body_limit, "bytes"),
+        ("largest batch", found.batch_limit, "texts"),
+    ):
+        if limit is not None:
+            facts[name] = limit_words(limit, unit)
+    return facts | {"requests": found.requests, "path": dg.MetadataValue.path(str(path))}
 
 
 def parity_metadata(header: ParityHeader, path: Path) -> Metadata:

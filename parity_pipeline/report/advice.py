@@ -6,6 +6,8 @@ say more than the verdict does. How sure to be belongs to `sections.confidence`,
 
 import shlex
 
+from parity_pipeline.core.checks import CheckName, CheckSeverity
+from parity_pipeline.core.contract_checks import OF_CONTRACT
 from parity_pipeline.core.outcomes import PASSING, Decision, RowStatus, Side
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
@@ -13,6 +15,12 @@ from parity_pipeline.report.escape import Sentence, Verbatim
 
 _LOST = (RowStatus.FAILED, RowStatus.MALFORMED)
 """Rows of a side that ended without a definite response."""
+
+
+def failing_checks(verdict: Verdict) -> set[CheckName]:
+    """Return the checks that make a verdict FAIL; those of the lanes where it is of a version without checks."""
+    found = {one.name for one in verdict.checks if one.stands and one.severity is CheckSeverity.FAIL}
+    return found or {CheckName.COSINE}
 
 
 def flip_advice(verdict: Verdict) -> tuple[Sentence, ...]:
@@ -25,6 +33,8 @@ def flip_advice(verdict: Verdict) -> tuple[Sentence, ...]:
     if verdict.decision == Decision.FAIL:
         explained = verdict.diagnosis and verdict.diagnosis.causes
         fix = "Fix the causes below, one at a time." if explained else "Find out why the samples below differ."
+        if failing_checks(verdict) <= set(OF_CONTRACT):
+            fix = "Fix what the candidate does with the requests named below; no sample fails."
         return (
             ("Nothing. Keep all embedding traffic of ", Verbatim(verdict.model), " on the legacy side."),
             (

@@ -8,6 +8,7 @@ from parity_pipeline.report.advice import backfill_command, flip_advice, run_com
 from parity_pipeline.report.escape import fenced, prose, sentence
 from parity_pipeline.report.sections.collisions import collisions
 from parity_pipeline.report.sections.confidence import confidence, confirmation
+from parity_pipeline.report.sections.contract import contract
 from parity_pipeline.report.sections.diagnosis import observations, why
 from parity_pipeline.report.sections.headline import checks, counts, findings, opening, reasons
 from parity_pipeline.report.sections.measures import measures
@@ -40,6 +41,7 @@ def render_report(verdict: Verdict) -> str:
         confidence(verdict),
         noise(verdict),
         power(verdict),
+        contract(verdict),
         observations(verdict),
         collisions(verdict),
         compared(verdict),

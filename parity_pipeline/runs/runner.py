@@ -64,7 +64,9 @@ def exit_code(results: Iterable[PartitionResult]) -> int:
     return EXIT_PASS if passed else EXIT_INCONCLUSIVE
 
 
-def selection_for(side: Side | None, *, redraw: bool, snapshot: bool, stability: bool) -> list[dg.AssetKey]:
+def selection_for(
+    side: Side | None, *, redraw: bool, snapshot: bool, stability: bool, contract: bool
+) -> list[dg.AssetKey]:
     """Return the assets of one partition to materialize.
 
     Args:
@@ -72,9 +74,10 @@ def selection_for(side: Side | None, *, redraw: bool, snapshot: bool, stability:
         redraw: Draw the samples again.
         snapshot: The partition has a stored sample set.
         stability: Measure the repeatability of each lane that is fetched.
+        contract: Observe the contract of each of them.
     """
     samples = [] if snapshot and not redraw else [["samples"]]
-    per_lane = ("embeddings", "stability") if stability else ("embeddings",)
+    per_lane = ("embeddings", *(["stability"] if stability else []), *(["contract"] if contract else []))
     lanes = [[lane.value, name] for lane in Side if side in (None, lane) for name in per_lane]
     return [dg.AssetKey(path) for path in (*samples, *lanes, *([name] for name in _AFTER_LANES))]
 
@@ -112,7 +115,13 @@ def run_partitions(
     with open_logs(instance), command_lock(instance) as tags:
         for day, model in pairs:
             snapshot = layout.samples(day, model).exists()
-            selection = selection_for(side, redraw=redraw, snapshot=snapshot, stability=settings.stability.enabled)
+            selection = selection_for(
+                side,
+                redraw=redraw,
+                snapshot=snapshot,
+                stability=settings.stability.enabled,
+                contract=settings.contract.enabled,
+            )
             run_id, events = execute(definitions, instance, make_key(day, model), selection, tags)
             judged = any(one.is_step_materialization and one.asset_key == dg.AssetKey("verdict") for one in events)
             yield PartitionResult(

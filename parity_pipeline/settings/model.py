@@ -15,6 +15,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BeforeValidator, Field, WrapValidator, field_validator, model_validator
 
 from parity_pipeline.core.checks import OF_MEASURES, CheckName, CheckSettings, CheckSeverity, settings_faults
+from parity_pipeline.core.contract.records import ContractBudget
 from parity_pipeline.core.errors import MetricInputError, SampleSourceError
 from parity_pipeline.core.hazards.corpus import ALL, chosen_sets
 from parity_pipeline.core.limits import MIN_COMPARED_SHARE
@@ -184,6 +185,27 @@ SoakSettings = Annotated[
 ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract(ContractBudget):
+    """Whether each side's contract is observed, and with how many requests; on by default.
+
+    Attributes:
+        enabled: Whether it is observed.
+    """
+
+    enabled: bool = True
+
+
+ContractSettings = Annotated[
+    Contract,
+    Validated(
+        requests=Annotated[int, Field(ge=10, le=40)],
+        window_tokens=Annotated[int, Field(ge=16, le=32_768)],
+        limits=dict[Side, bool],
+    ),
+]
+
+
 class ScheduleSettings(Strict):
     """When the day's probe runs, in the time zone of the settings."""
 
@@ -222,6 +244,7 @@ class Settings(Strict):
     dialects: Annotated[dict[str, DialectSettings], BeforeValidator(_named)] = {}
     stability: StabilitySettings = Stability()
     soak: SoakSettings | None = None
+    contract: ContractSettings = Contract()
     schedule: ScheduleSettings = ScheduleSettings()
     owners: Annotated[list[Annotated[str, Field(pattern=r"^(team:.+|[^@\s]+@[^@\s]+)$")]], Field(min_length=1)] = [
         "team:embedding-cutover"
@@ -309,6 +332,7 @@ class Settings(Strict):
             allow_same_origin=self.allow_same_origin,
             accept_echo={side: tuple(self.side(side).accept_echo) for side in Side},
             floors_expected=self.stability.enabled,
+            contract_expected=self.contract.enabled,
         )
 
     def side(self, side: Side) -> SideSettings:

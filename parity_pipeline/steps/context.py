@@ -17,6 +17,7 @@ from typing import TypeVar
 import httpx
 
 from parity_pipeline.core.checks import CheckSettings
+from parity_pipeline.core.contract.records import ContractBudget
 from parity_pipeline.core.diagnosis.records import Vector
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock, Staging
@@ -27,6 +28,7 @@ from parity_pipeline.core.waivers import Waiver
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.sources import SourceSpec
 from parity_pipeline.wire.client import LaneEnvironment, utc_now
+from parity_pipeline.wire.contract_probes import ContractRun, observe_contract
 from parity_pipeline.wire.experiments import ExperimentRun, run_experiments
 from parity_pipeline.wire.fetch_lane import embed_rows, embed_texts, fetch_lane
 from parity_pipeline.wire.lane import LaneResult
@@ -102,6 +104,17 @@ class Gateway:
             environment=self._environment(),
         )
 
+    def observe_contract(self, model: str, budget: ContractBudget, threshold: float) -> ContractRun:
+        """Observe the contract of the side; see `wire.contract_probes.observe_contract`."""
+        return observe_contract(
+            self.config(),
+            model,
+            budget,
+            threshold,
+            transport=self._network(),
+            environment=self._environment(),
+        )
+
     def embed(self, model: str, texts: Sequence[str]) -> Sequence[Vector | None]:
         """Return one vector per text, None where there is none; for a few texts, outside the lane.
 
@@ -142,6 +155,7 @@ class RunContext:
         checks: What the settings say of checks.
         now: The clock; aware datetimes in UTC.
         stability: How many texts and requests measuring a side's repeatability may take.
+        contract: Whether the contract of each side is observed, and with how many requests.
         watch: Called with the lane's name and its progress, for a person who waits; None where nobody does.
     """
 
@@ -156,6 +170,7 @@ class RunContext:
     checks: CheckSettings = field(default_factory=CheckSettings)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     stability: Budget = field(default_factory=Budget)
+    contract: ContractBudget = field(default_factory=ContractBudget)
     watch: Callable[[str, Progress], None] | None = None
 
 

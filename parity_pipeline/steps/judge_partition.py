@@ -24,6 +24,7 @@ from parity_pipeline.steps.confirm_rows import stored_confirmation
 from parity_pipeline.steps.context import RunContext, stored
 from parity_pipeline.steps.measure_repeatability import stored_repeatability
 from parity_pipeline.steps.pool_dates import pool_dates, random_trials
+from parity_pipeline.steps.probe_contract import stored_contract
 from parity_pipeline.steps.simulate_faults import simulate_faults
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.evidence_files import read_diagnosis, read_verdict, write_verdict
@@ -115,6 +116,7 @@ def _judged(run: RunContext, day: str, model: str, evidence: _Evidence) -> Verdi
         required_bound=run.required_bound,
         diagnosis=read_diagnosis(run.layout.diagnosis(day, model), evidence.header),
         stability=evidence.stability,
+        contract=stored_contract(run, evidence.header, day, model),
         settings=run.checks,
         before=_verdict_before(run, day, model),
     )

@@ -4,7 +4,7 @@ Here belongs the order, for the fault matrix, benchmarks, tests and a person's o
 order in `defs.assets`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.verdict import Verdict
@@ -16,6 +16,7 @@ from parity_pipeline.steps.fetch_embeddings import fetch_embeddings
 from parity_pipeline.steps.judge_partition import judge_partition
 from parity_pipeline.steps.measure_repeatability import measure_repeatability
 from parity_pipeline.steps.pair_lanes import pair_lanes
+from parity_pipeline.steps.probe_contract import probe_contracts
 
 
 def run_partition(run: RunContext, day: str, model: str, *, run_id: str) -> Verdict:
@@ -31,8 +32,8 @@ def run_partition(run: RunContext, day: str, model: str, *, run_id: str) -> Verd
     return judge_lanes(run, day, model, run_id=run_id)
 
 
-def ask_sides(run: RunContext, day: str, model: str, sides: Iterable[Side] = tuple(Side)) -> None:
-    """Fetch the embeddings of these sides, and measure their repeatability, for samples that are drawn.
+def ask_sides(run: RunContext, day: str, model: str, sides: Sequence[Side] = tuple(Side)) -> None:
+    """Fetch embeddings from these sides, measure their repeatability, observe their contract; the samples are drawn.
 
     Raises:
         ParityError: A side cannot be used, or a file cannot be read or written.
@@ -40,6 +41,8 @@ def ask_sides(run: RunContext, day: str, model: str, sides: Iterable[Side] = tup
     for side in sides:
         fetch_embeddings(run, side, day, model)
         measure_repeatability(run, side, day, model)
+    if run.contract.enabled:
+        probe_contracts(run, sides, day, model)
 
 
 def judge_lanes(

@@ -1,7 +1,7 @@
 """Verdicts and the evidence for them as JSON files: one document each, the same bytes for the same record.
 
-Here belong writing and reading. What they say belongs to `core.verdict`, `core.stability`, `core.confirmation` and
-`core.diagnosis`.
+Here belong writing and reading. What they say belongs to `core.verdict`, `core.stability`, `core.confirmation`,
+`core.contract` and `core.diagnosis`.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from parity_pipeline.core.confirmation import Confirmation
+from parity_pipeline.core.contract.records import ContractObservation, ContractOrigin, ContractRecord
 from parity_pipeline.core.diagnosis.records import Diagnosis
 from parity_pipeline.core.measures import Thresholds
 from parity_pipeline.core.provenance import ParityHeader
@@ -53,12 +54,22 @@ STABILITY_VERSION: Final = 1
 CONFIRMATION_VERSION: Final = 1
 """Version of a confirmation's document. Any change of its fields is a new one."""
 
+CONTRACT_VERSION: Final = 1
+"""Version of a side's contract document. Any change of its fields is a new one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _StabilityFile:
     origin: Origin
     stability: Stability
     schema: Annotated[int, Field(ge=STABILITY_VERSION, le=STABILITY_VERSION)] = STABILITY_VERSION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ContractFile:
+    origin: ContractOrigin
+    observation: ContractObservation
+    schema: Annotated[int, Field(ge=CONTRACT_VERSION, le=CONTRACT_VERSION)] = CONTRACT_VERSION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +100,7 @@ class _DiagnosisFile:
 _STABILITY: Final = RecordKind(
     record=_StabilityFile, name="stability", remedy="Materialize that side's stability again."
 )
+_CONTRACT: Final = RecordKind(record=_ContractFile, name="contract", remedy="Materialize that side's contract again.")
 _CONFIRMATION: Final = RecordKind(
     record=_ConfirmationFile, name="confirmation", remedy="Materialize confirmation again."
 )
@@ -117,6 +129,25 @@ def read_stability(path: Path) -> StabilityRecord:
     """
     found = read_document(_STABILITY, path)
     return StabilityRecord(origin=found.origin, stability=found.stability)
+
+
+def write_contract(path: Path, record: ContractRecord) -> None:
+    """Write the contract of a side atomically.
+
+    Raises:
+        ArtifactError: The disk or folder does not take it.
+    """
+    publish_text(path, json_text(_ContractFile(origin=record.origin, observation=record.observation), indent=1))
+
+
+def read_contract(path: Path) -> ContractRecord:
+    """Return the stored contract of a side.
+
+    Raises:
+        ArtifactError: The file is missing, damaged or of another schema.
+    """
+    found = read_document(_CONTRACT, path)
+    return ContractRecord(origin=found.origin, observation=found.observation)
 
 
 def write_confirmation(

@@ -54,6 +54,10 @@ class Layout:
         """Return what trying one side against itself came to on one date, for one model."""
         return self.data_dir / "stability" / f"side={slug(side)}" / _partition(date, model) / "stability.json"
 
+    def contract(self, side: str, date: str, model: str) -> Path:
+        """Return the observed contract of one side, date and model."""
+        return self.data_dir / "contracts" / f"side={slug(side)}" / _partition(date, model) / "contract.json"
+
     def parity(self, date: str, model: str) -> Path:
         """Return the compared rows of one date and model."""
         return self.data_dir / "parity" / _partition(date, model) / "parity.parquet"

@@ -38,7 +38,7 @@ class LedgerEntry:
     Attributes:
         recorded_at: When it was appended, ISO 8601.
         run_id: The run that gave the verdict.
-        verdict: The verdict, but for its `rows` and the faults of its `power`, which are empty.
+        verdict: The verdict without its `rows`, its `contract`, and the faults of its `power`.
     """
 
     recorded_at: str
@@ -56,7 +56,7 @@ _ENTRY: Final = RecordKind(
 
 
 def append(path: Path, verdict: Verdict, *, recorded_at: str, run_id: str) -> None:
-    """Append one verdict, durably, one writer at a time, without its rows and simulated faults, which its report has.
+    """Append one verdict, durably, one writer at a time, without its rows, contract and simulated faults.
 
     Args:
         path: The ledger; made with its folder where it is missing. The lock lies beside it as `.ledger.lock`.
@@ -67,7 +67,8 @@ def append(path: Path, verdict: Verdict, *, recorded_at: str, run_id: str) -> No
     Raises:
         ArtifactError: The disk or folder does not take it, or another writer does not let go.
     """
-    short = replace(verdict, rows=(), power=replace(verdict.power, faults=()) if verdict.power else None)
+    power = replace(verdict.power, faults=()) if verdict.power else None
+    short = replace(verdict, rows=(), contract=None, power=power)
     entry = LedgerEntry(recorded_at=recorded_at, run_id=run_id, verdict=short)
     line = json_text(entry).encode()
     with write_errors(path):

@@ -30,8 +30,8 @@ _SINCE_2: Final[Mapping[str, Any]] = {
 }
 """Fields that verdicts of schema 1 do not have."""
 
-_SINCE_0_2: Final[Json] = {"pooled": None, "power": None}
-"""Fields that early verdicts of schema 3 and 4 do not have; a reader that does not know them loses one sentence."""
+_SINCE_0_2: Final[Json] = {"pooled": None, "power": None, "contract": None}
+"""Fields that early verdicts of schema 3 and 4 do not have; a reader that does not know them loses what they show."""
 
 _UNTIL_0_2: Final = ("coverage",)
 """Fields of early verdicts of schema 3 and 4 that `power` has taken the place of: cases by the categories of the samples."""

@@ -90,13 +90,17 @@ class Client:
         name = config.request_id_header
         self._id_header = name.lower() if name and name.lower() not in headers else None
 
-    async def send(self, body: bytes, new_id: str, *, seconds: float) -> HttpResponse:
+    async def send(
+        self, body: bytes, new_id: str, *, seconds: float, method: str = "POST", content_type: str | None = None
+    ) -> HttpResponse:
         """Send a body once and return the complete response, whatever its status.
 
         Args:
             body: The request body.
             new_id: The id of the request, where the side is sent one.
             seconds: Deadline from here to the last byte.
+            method: HTTP method.
+            content_type: Replaces the content type of the side's requests; None for that one.
 
         Raises:
             AttemptError: No complete response arrived, or it is larger than allowed.
@@ -104,10 +108,11 @@ class Client:
         started = self._now()
         request_id = new_id if self._id_header else None
         named = {self._id_header: new_id} if self._id_header else {}
+        typed = {} if content_type is None else {"content-type": content_type}
         request = httpx.Request(
-            "POST",
+            method,
             self._url,
-            headers={**self._headers, **named, "content-length": str(len(body))},
+            headers={**self._headers, **typed, **named, "content-length": str(len(body))},
             content=body if len(body) <= _BODY_PIECE else _in_pieces(body),
             extensions={"timeout": self._timeouts},
         )

@@ -93,8 +93,12 @@ def _message(error: Exception) -> str:
     return one_line(str(error))
 
 
-def transport_for(config: SideConfig) -> httpx.AsyncBaseTransport:
+def transport_for(config: SideConfig, reused: list[bool] | None = None) -> httpx.AsyncBaseTransport:
     """Return a transport for one side: HTTP/1.1, verified TLS, as many connections as requests in flight.
+
+    Args:
+        config: The side.
+        reused: Gets an entry per request that gets its connection: whether that one was used before.
 
     Raises:
         GatewayError: The CA bundle, the client certificate or the proxy address cannot be used.
@@ -104,7 +108,7 @@ def transport_for(config: SideConfig) -> httpx.AsyncBaseTransport:
 
     def session() -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=_Connector(config.timeouts, config.concurrency, context),
+            connector=_Connector(config.timeouts, config.concurrency, context, reused),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
             request_class=_request_class(config.timeouts.write),
@@ -158,11 +162,18 @@ def _tls(config: SideConfig) -> ssl.SSLContext:
 class _Connector(aiohttp.TCPConnector):
     """aiohttp's pool, with a check of an idle connection before it is used again."""
 
-    def __init__(self, timeouts: Timeouts, connections: int, context: ssl.SSLContext) -> None:
+    def __init__(
+        self,
+        timeouts: Timeouts,
+        connections: int,
+        context: ssl.SSLContext,
+        reused: list[bool] | None,
+    ) -> None:
         """Limit the number of connections."""
         resolver = _Resolver(timeouts.connect)
         super().__init__(limit=connections, keepalive_timeout=_IDLE_SECONDS, ssl=context, resolver=resolver)
         self._known: WeakSet[Any] = WeakSet()
+        self._reused = reused
 
     async def connect(
         self,
@@ -180,10 +191,16 @@ class _Connector(aiohttp.TCPConnector):
             protocol = connection.protocol
             if protocol not in self._known:
                 self._known.add(protocol)
+                self._note(reused=False)
                 return connection
             if protocol is not None and not protocol.should_close and not _is_readable(protocol.transport):
+                self._note(reused=True)
                 return connection
             connection.close()
+
+    def _note(self, *, reused: bool) -> None:
+        if self._reused is not None:
+            self._reused.append(reused)
 
 
 def _is_readable(transport: asyncio.Transport | None) -> bool:

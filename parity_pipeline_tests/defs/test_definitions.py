@@ -38,6 +38,8 @@ def test_the_graph_is_the_documented_one(definitions: dg.Definitions) -> None:
         "candidate/embeddings": ["samples"],
         "legacy/stability": ["legacy/embeddings", "samples"],
         "candidate/stability": ["candidate/embeddings", "samples"],
+        "legacy/contract": ["legacy/embeddings", "legacy/stability"],
+        "candidate/contract": ["candidate/embeddings", "candidate/stability"],
         "parity": ["candidate/embeddings", "legacy/embeddings", "samples"],
         "confirmation": ["candidate/embeddings", "legacy/embeddings", "parity", "samples"],
         "diagnosis": [
@@ -49,7 +51,7 @@ def test_the_graph_is_the_documented_one(definitions: dg.Definitions) -> None:
             "parity",
             "samples",
         ],
-        "verdict": ["confirmation", "diagnosis", "parity"],
+        "verdict": ["candidate/contract", "confirmation", "diagnosis", "legacy/contract", "parity"],
         "report": ["verdict"],
         "summary": ["verdict"],
     }
@@ -142,6 +144,7 @@ def test_a_job_for_each_lane_leaves_the_other_and_the_samples_alone(definitions:
     expected = {
         f"{side}/embeddings",
         f"{side}/stability",
+        f"{side}/contract",
         "parity",
         "confirmation",
         "diagnosis",

@@ -220,7 +220,7 @@ def test_a_failing_date_names_its_cause(tmp_path: Path) -> None:
     """Rows that come permuted are named as such in the verdict, with the samples; a passing date asks nothing more."""
     candidate = hash_gateway("go")
     project = a_project(tmp_path, candidate=candidate, samples=tuple(f"text number {number}" for number in range(40)))
-    project.more["stability"] = {"enabled": False}
+    project.more |= {"stability": {"enabled": False}, "contract": {"enabled": False}}
     assert project.run().success
     layout = project.settings().layout()
     assert candidate.requests == 3 + 3  # two batches and the default model; canaries

@@ -65,15 +65,18 @@ def test_stability_can_be_switched_off(tmp_path: Path) -> None:
     project = Project(tmp_path, hash_gateway("rust"), hash_gateway("go"), more={"stability": {"enabled": False}})
     keys = project.definitions().resolve_asset_graph().get_all_asset_keys()
     assert not [key for key in keys if key.path[-1] == "stability"]
-    assert dg.AssetKey(["legacy", "stability"]) not in selection_for(None, redraw=True, snapshot=True, stability=False)
+    assert dg.AssetKey(["legacy", "stability"]) not in selection_for(
+        None, redraw=True, snapshot=True, stability=False, contract=False
+    )
 
 
 @pytest.mark.parametrize("side", [None, *Side])
 def test_a_lane_that_is_fetched_again_is_tried_again(side: Side | None) -> None:
-    """Fetching one lane again renews that side's noise floor and leaves the other's."""
-    keys = selection_for(side, redraw=False, snapshot=True, stability=True)
-    tried = {key.path[0] for key in keys if key.path[-1] == "stability"}
-    assert tried == {one.value for one in Side if side in (None, one)}
+    """Fetching one lane again renews that side's noise floor and contract and leaves the other's."""
+    keys = selection_for(side, redraw=False, snapshot=True, stability=True, contract=True)
+    for name in ("stability", "contract"):
+        tried = {key.path[0] for key in keys if key.path[-1] == name}
+        assert tried == {one.value for one in Side if side in (None, one)}
 
 
 def test_a_floor_from_before_the_fetch_judges_nothing(tmp_path: Path) -> None:

@@ -105,6 +105,7 @@ def _fields(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 _SINCE_0_2: Mapping[tuple[str, ...], str | CanaryRecord | None] = {
     ("pooled",): None,
     ("power",): None,
+    ("contract",): None,
     ("random", "draws_hash"): "",
     ("legacy", "provenance", "canaries"): CanaryRecord(),
     ("candidate", "provenance", "canaries"): CanaryRecord(),

@@ -178,7 +178,14 @@ def _beside(path: Path, kind: str) -> Path:
 def settings_values(path: Path) -> Facts:
     """Return every value of a settings file, defaults included, as JSON values under the keys of 0.1.0, secrets in the clear."""
     values: Facts = json.loads(json.dumps(read_settings(path).model_dump(), default=_plain))
-    later = {"checks": {}, "min_compared_share": 0.5, "allow_same_origin": False, "soak": None}
+    contract = {"enabled": True, "requests": 40, "window_tokens": 2048, "limits": {}}
+    later = {
+        "checks": {},
+        "min_compared_share": 0.5,
+        "allow_same_origin": False,
+        "soak": None,
+        "contract": contract,
+    }
     assert {name: values.pop(name) for name in later} == later
     assert not [waiver for waiver in values["waivers"] if waiver.pop("checks")]
     values.pop("hazards")  # 0.1.0 had no such key, and no hazards unless a source named them

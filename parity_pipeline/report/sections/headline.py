@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from parity_pipeline.core.checks import GROUND, Check, CheckName, CheckSeverity, of_side
+from parity_pipeline.core.contract_checks import OF_CONTRACT
 from parity_pipeline.core.measures import Measure
 from parity_pipeline.core.outcomes import PASSING, Decision, Outcome, Severity, Side
 from parity_pipeline.core.side_checks import EXPERIMENTS
@@ -138,7 +139,7 @@ def _row(one: Check) -> Sequence[str]:
 def unmeasured(verdict: Verdict) -> str:
     """Return in one line what nothing was measured for; "" where all was, or where nothing could be. Raw text.
 
-    A side whose repeatability was not measured is one thing and not a dozen.
+    A side whose repeatability was not measured is one thing and not a dozen, and so is the contract of both.
     """
     if any(one.stands for one in verdict.checks if one.name in GROUND):
         return ""
@@ -149,5 +150,9 @@ def unmeasured(verdict: Verdict) -> str:
         if whole <= set(names):
             shown.append(f"repeatability of the {side} side")
             names = [name for name in names if name not in whole]
+    of_contract = [one for one in verdict.checks if one.name in OF_CONTRACT]
+    if of_contract and all(one.passed is None for one in of_contract):
+        shown.append("contract of both sides")
+        names = [name for name in names if name not in OF_CONTRACT]
     shown += [name.value for name in names if name is not CheckName.COMPARED_SHARE]
     return f"Nothing was measured for: {', '.join(shown)}." if shown else ""
