@@ -2,9 +2,12 @@
 
 Here belong choosing the requests and judging the vectors. How a request is sent belongs to whoever provides the `Ask`;
 finding where a text is cut belongs to `truncation`, sending the very same text again to `follow_up`.
+
+An edit is proven only where it could have failed: the unedited text is embedded in the same request and still differs, and so
+does a text of the same length with other letters. A model to which all of them are the same proves nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
@@ -13,7 +16,7 @@ import numpy as np
 
 from parity_pipeline.core.diagnosis.context import DiagnosisContext, FoundCause, Mask, indices, pair_cosine
 from parity_pipeline.core.diagnosis.edits import EDITS, PREFIXES, Edit
-from parity_pipeline.core.diagnosis.records import CauseName, Confidence, FollowUpQueries, Vector
+from parity_pipeline.core.diagnosis.records import Ask, CauseName, Confidence, FollowUpQueries, Vector
 from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.measures import Matrix32
 from parity_pipeline.core.outcomes import Side
@@ -26,39 +29,74 @@ _ROUNDS: Final = 4
 
 
 class RequestBudget:
-    """The requests that a diagnosis may still send."""
+    """The HTTP requests that a diagnosis may still send, to both sides and all models together."""
 
     def __init__(self, inquiry: FollowUpQueries) -> None:
         """Start with the whole budget."""
-        self._asks = {Side.LEGACY: inquiry.legacy, Side.CANDIDATE: inquiry.candidate}
+        self._asks: dict[object, Ask | None] = {
+            Side.LEGACY: inquiry.legacy,
+            Side.CANDIDATE: inquiry.candidate,
+            **inquiry.others,
+        }
+        self.others = tuple(inquiry.others)
         self.texts = inquiry.texts
-        self.left = inquiry.requests
         self.kept_back = 0
-        self.used = 0
+        self._requests = inquiry.requests
+        self._sent = inquiry.sent
+        self._calls = 0
 
-    def allows(self, side: Side) -> bool:
-        """Say whether a side may get one more request; the requests kept back are for what is tried last."""
-        return self._asks[side] is not None and self.left > self.kept_back
+    @property
+    def used(self) -> int:
+        """Return how many requests were sent: as counted by whoever sends them, retries included."""
+        return self._sent() if self._sent else self._calls
 
-    def embed(self, side: Side, texts: Sequence[str]) -> list[Vector | None]:
-        """Return a side's vectors of at most `texts` texts in one request; None where there is none.
+    @property
+    def left(self) -> int:
+        """Return how many requests may still be sent."""
+        return max(0, self._requests - self.used)
 
-        A side that cannot be reached gets no further request, for the verdict does not depend on a diagnosis.
+    def allows(self, target: Side | tuple[str, Side]) -> bool:
+        """Say whether a side or another model may get one more request; those kept back are for what is tried last."""
+        return self._asks.get(target) is not None and self.left > self.kept_back
+
+    def embed(self, target: Side | tuple[str, Side], texts: Sequence[str]) -> list[Vector | None]:
+        """Return the vectors of at most `texts` texts, None where there is none.
+
+        That is one request. Where it is refused as a whole, its halves are sent, since one refused text takes all others
+        of its request with it on many servers. A side that cannot be reached gets no further request, for the verdict
+        does not depend on a diagnosis.
         """
-        ask = self._asks[side]
         kept = list(texts)[: self.texts]
-        if ask is None or not self.allows(side) or not kept:
+        return [*self._halved(target, kept), *([None] * (len(texts) - len(kept)))]
+
+    def _halved(self, target: Side | tuple[str, Side], texts: list[str]) -> list[Vector | None]:
+        vectors = self._once(target, texts)
+        if len(texts) < 2 or any(vector is not None for vector in vectors):
+            return vectors
+        half = len(texts) // 2
+        first = self._once(target, texts[:half])
+        if all(vector is None for vector in first):
+            # Nothing says that any of them is embedded at all: one more request settles it.
+            second = self._once(target, texts[half:])
+            known = any(vector is not None for vector in second)
+            return [*(self._halved(target, texts[:half]) if known and half > 1 else first), *second]
+        return [*first, *self._halved(target, texts[half:])]
+
+    def _once(self, target: Side | tuple[str, Side], texts: list[str]) -> list[Vector | None]:
+        ask = self._asks.get(target)
+        if ask is None or not texts or not self.allows(target):
             return [None] * len(texts)
-        self.left -= 1
-        self.used += 1
+        self._calls += 1
         try:
-            vectors = list(ask(kept))
+            vectors = list(ask(texts))
         except ParityError:
-            self._asks[side] = None
-            vectors = []
-        if len(vectors) != len(kept):
-            vectors = [None] * len(kept)
-        return [*vectors, *([None] * (len(texts) - len(kept)))]
+            self._asks[target] = None
+            return [None] * len(texts)
+        return vectors if len(vectors) == len(texts) else [None] * len(texts)
+
+
+NO_BUDGET: Final = RequestBudget(FollowUpQueries(requests=0))
+"""For a search in stored vectors alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +106,14 @@ class Suspect:
     side: Side
     other: Side
     vectors: Matrix32
+    truth: Matrix32
 
     @classmethod
     def both(cls, context: DiagnosisContext) -> "tuple[Suspect, Suspect]":
         """Return the candidate as suspect, then the legacy side."""
         return (
-            cls(Side.CANDIDATE, Side.LEGACY, context.candidate),
-            cls(Side.LEGACY, Side.CANDIDATE, context.legacy),
+            cls(Side.CANDIDATE, Side.LEGACY, context.candidate, context.legacy),
+            cls(Side.LEGACY, Side.CANDIDATE, context.legacy, context.candidate),
         )
 
 
@@ -82,33 +121,39 @@ def _prefixing(prefix: str) -> Callable[[str], str]:
     return lambda text: prefix + text
 
 
-_SINGLE: Final[tuple[tuple[Edit, ...], ...]] = tuple(
+Edits = tuple[Edit, ...]
+
+_SINGLE: Final[tuple[Edits, ...]] = tuple(
     (edit,)
     for edit in (*EDITS, *(Edit(CauseName.PREFIX, f"{one!r} is put in front", _prefixing(one)) for one in PREFIXES))
 )
-_DOUBLE: Final[tuple[tuple[Edit, ...], ...]] = tuple(
-    pair for pair in combinations(EDITS, 2) if pair[0].cause is not pair[1].cause
-)
+_DOUBLE: Final[tuple[Edits, ...]] = tuple(pair for pair in combinations(EDITS, 2) if pair[0].cause is not pair[1].cause)
+
+
+def _doubles(found: Sequence[FoundCause]) -> tuple[Edits, ...]:
+    """Return two edits at once, those first of which one was found on other rows."""
+    known = {finding.name for finding in found}
+    return tuple(sorted(_DOUBLE, key=lambda pair: -sum(edit.cause in known for edit in pair)))
 
 
 def find_by_counterfactual(context: DiagnosisContext, waiting: Mask, budget: RequestBudget) -> list[FoundCause]:
     """Return edits that restore failing samples when the other side embeds the edited text.
 
-    One request tries every edit on one or two examples; a second one tries the edit that restored them on the
-    other failing samples. Two edits at once are reported as two causes.
+    One request tries every edit on one or two examples, beside the unedited text; a second one tries the edit that restored
+    them on the other failing samples. Two edits at once are reported as two causes.
     """
     found: list[FoundCause] = []
     left = waiting & context.low
     tried: set[int] = set()
     for _ in range(_ROUNDS):
         examples = _examples(context, left, tried)
-        if not examples or not context.same_width:
+        if not examples or not context.same_width or context.vague:
             break
         tried.update(examples)
         for suspect in Suspect.both(context):
-            edits = _winner(context, suspect, examples, budget)
+            edits, shown = _winner(context, suspect, examples, budget, _doubles(found))
             if edits:
-                findings = _verified(context, suspect, edits, left, budget)
+                findings = _verified(context, suspect, edits, left, shown, budget)
                 found.extend(findings)
                 for finding in findings:
                     left[finding.rows] = False
@@ -124,61 +169,124 @@ def _examples(context: DiagnosisContext, left: Mask, tried: set[int]) -> list[in
     return sorted({rows[len(rows) // 3], rows[2 * len(rows) // 3]}) if rows else []
 
 
-def _applied(edits: tuple[Edit, ...], text: str) -> str:
+def applied(edits: Edits, text: str) -> str:
+    """Return the text after each of the edits."""
     for edit in edits:
         text = edit.apply(text)
     return text
 
 
+def scrambled(text: str) -> str:
+    """Return a text of the same length and shape with other letters and digits: the control beside an edited text.
+
+    >>> scrambled("Dock 7, gate b")
+    'Kvjr 4, nhal i'
+    """
+    return "".join(_other_letter(sign) for sign in text)
+
+
+_SHIFT: Final = 7
+
+
+def _other_letter(sign: str) -> str:
+    for first, count in (("a", 26), ("A", 26), ("0", 10)):
+        place = ord(sign) - ord(first)
+        if 0 <= place < count:
+            return chr(ord(first) + (place + _SHIFT) % count)
+    return sign
+
+
+class _Answers:
+    """What a side gave for some texts, sent together; a text that was not sent has none."""
+
+    def __init__(self, budget: RequestBudget, side: Side, texts: Iterable[str]) -> None:
+        unique = list(dict.fromkeys(texts))
+        self._vectors = dict(zip(unique, budget.embed(side, unique), strict=True))
+
+    def cosine(self, text: str, vector: Vector) -> float | None:
+        """Return the cosine of a text's vector with another vector; None where the text has none."""
+        found = self._vectors.get(text)
+        return None if found is None else pair_cosine(vector, found)
+
+
+def _restores(context: DiagnosisContext, suspect: Suspect, row: int, changed: str, answers: _Answers) -> float | None:
+    """Return the cosine with the edited text where it restores a row that fails without the edit; None otherwise."""
+    text, mine = context.text_of(row), suspect.vectors[row]
+    after, before, control = (answers.cosine(one, mine) for one in (changed, text, scrambled(text)))
+    if after is None or after < context.near or before is None or before >= context.threshold:
+        return None
+    # A text without letters or digits has no control of its own.
+    if control is not None and scrambled(text) != text and control >= context.unrelated:
+        return None
+    return after
+
+
 def _winner(
-    context: DiagnosisContext, suspect: Suspect, examples: list[int], budget: RequestBudget
-) -> tuple[Edit, ...]:
-    """Return the slightest edit, or two at once, that restores one of the examples; empty for none."""
-    for choice, rows in ((_SINGLE, examples), (_DOUBLE, examples[:1])):
-        variants: dict[str, tuple[int, tuple[Edit, ...]]] = {}
+    context: DiagnosisContext,
+    suspect: Suspect,
+    examples: list[int],
+    budget: RequestBudget,
+    doubles: tuple[Edits, ...],
+) -> tuple[Edits, dict[int, float]]:
+    """Return the slightest edit, or two at once, that restores an example, and which; empty for none."""
+    for choice, rows in ((_SINGLE, examples), (doubles, examples[:1])):
+        variants: dict[str, tuple[int, Edits]] = {}
+        controls: list[str] = []
         for row in rows:
+            text = context.text_of(row)
+            controls += [text, scrambled(text)]
             for edits in choice:
-                changed = _applied(edits, context.text_of(row))
-                if changed != context.text_of(row) and changed.strip():
+                changed = applied(edits, text)
+                if changed != text and changed.strip():
                     variants.setdefault(changed, (row, edits))
         if not variants or not budget.allows(suspect.other):
             continue
-        vectors = budget.embed(suspect.other, list(variants))
-        for (row, edits), vector in zip(variants.values(), vectors, strict=True):
-            if vector is not None and pair_cosine(suspect.vectors[row], vector) >= context.near:
-                return edits
-    return ()
+        answers = _Answers(budget, suspect.other, [*controls, *variants])
+        for changed, (row, edits) in variants.items():
+            after = _restores(context, suspect, row, changed, answers)
+            if after is not None:
+                return edits, {row: after}
+    return (), {}
 
 
 def _verified(
-    context: DiagnosisContext, suspect: Suspect, edits: tuple[Edit, ...], left: Mask, budget: RequestBudget
+    context: DiagnosisContext,
+    suspect: Suspect,
+    edits: Edits,
+    left: Mask,
+    shown: dict[int, float],
+    budget: RequestBudget,
 ) -> list[FoundCause]:
-    """Try the edits on all waiting rows that they change, as far as one request goes."""
-    rows = [row for row in indices(left).tolist() if _applied(edits, context.text_of(row)) != context.text_of(row)]
-    picked = rows if len(rows) <= budget.texts else rows[:: -(-len(rows) // budget.texts)]
-    vectors = budget.embed(suspect.other, [_applied(edits, context.text_of(row)) for row in picked])
-    after = np.array(
-        [
-            0.0 if vector is None else pair_cosine(suspect.vectors[row], vector)
-            for row, vector in zip(picked, vectors, strict=True)
-        ]
+    """Try the edits on all waiting rows that they change, as far as one request goes; the examples are shown already."""
+    rows = [row for row in indices(left).tolist() if applied(edits, context.text_of(row)) != context.text_of(row)]
+    more = [row for row in rows if row not in shown]
+    room = max(1, budget.texts // 3)
+    picked = more if len(more) <= room else more[:: -(-len(more) // room)]
+    texts = [context.text_of(row) for row in picked]
+    answers = _Answers(
+        budget,
+        suspect.other,
+        [one for text in texts for one in (applied(edits, text), text, scrambled(text))],
     )
-    good = after >= context.near
-    restored = [row for row, kept in zip(picked, good.tolist(), strict=True) if kept]
-    if not restored:
-        return []
-    whole = len(picked) < len(rows) and len(restored) >= _VERIFIED * len(picked)
+    after = dict(shown)
+    for row, text in zip(picked, texts, strict=True):
+        cosine = _restores(context, suspect, row, applied(edits, text), answers)
+        if cosine is not None:
+            after[row] = cosine
+    tried = len(picked) + len(shown)
+    restored = sorted(after)
+    whole = len(restored) > 1 and tried < len(rows) and len(restored) >= _VERIFIED * tried
     explained = np.array(rows if whole else restored, np.intp)
+    cosines = np.array([after[row] for row in restored])
     return [
         FoundCause(
             edit.cause,
             f"the {suspect.side} side behaves as if {edit.words}: for the edited text the {suspect.other} side returns "
-            f"the same vector, for {len(restored)} of {len(picked)} failing samples tried",
+            f"the same vector, and for the unedited one it does not, for {len(restored)} of {tried} failing samples tried",
             Confidence.PROVEN,
             explained,
-            context.evidence(
-                restored, lambda _, edit=edit: f"the {suspect.other} vector once {edit.words}", after[good]
-            ),
+            context.evidence(restored, lambda _, edit=edit: f"the {suspect.other} vector once {edit.words}", cosines),
+            side=suspect.side,
         )
         for edit in edits
     ]

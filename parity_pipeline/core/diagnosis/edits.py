@@ -18,6 +18,16 @@ from parity_pipeline.core.outcomes import Side
 
 _PUNCTUATION = re.compile(r"[^\w\s]")
 _SPACES = re.compile(r"\s+")
+_BLANKS = re.compile(r"[ \t]{2,}|\t")
+_LINE_ENDS = re.compile(r"[ \t]*[\r\n]\s*")
+ODD_SPACE: Final = re.compile("[\x0b\x0c\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
+"""White space that tokenizers disagree on: some split words there, some drop it as a control character."""
+
+BRACKETED: Final = re.compile(r"\[(?:CLS|SEP|MASK|PAD|UNK)\]")
+ANGLED: Final = re.compile(r"</?s>|<(?:unk|pad|mask|bos|eos)>|<\|[a-z_]+\|>")
+"""Tokens of a model's own, written out in a text: those of BERT, and those of other families."""
+
+_SPECIAL_TOKEN = re.compile(f"{BRACKETED.pattern}|{ANGLED.pattern}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +78,40 @@ def _form(name: str) -> Callable[[str], str]:
     return apply
 
 
+def break_special_tokens(text: str) -> str:
+    """Return the text with a blank inside each special token, so that no tokenizer reads it as one.
+
+    >>> break_special_tokens("a [SEP] b")
+    'a [ SEP ] b'
+    """
+    return _SPECIAL_TOKEN.sub(lambda token: " ".join((token[0][0], token[0][1:-1], token[0][-1])), text)
+
+
+def _inside(replace_with: str) -> Callable[[str], str]:
+    """Return an edit of the odd white space between words: at the ends it is trimmed like any other."""
+
+    def apply(text: str) -> str:
+        core = text.strip()
+        before, _, behind = text.partition(core) if core else (text, "", "")
+        return before + ODD_SPACE.sub(replace_with, core) + behind
+
+    return apply
+
+
 EDITS: Final[tuple[Edit, ...]] = (
+    Edit(CauseName.SPECIAL_TOKENS, "special tokens such as [SEP] are read as plain text", break_special_tokens),
+    Edit(CauseName.TOKENIZER, "white space such as U+0085 or a form feed becomes a blank", _inside(" ")),
+    Edit(CauseName.TOKENIZER, "white space such as U+0085 or a form feed is left away", _inside("")),
     Edit(CauseName.TRIM, "white space at both ends is cut off", str.strip),
     Edit(CauseName.TRIM, "white space at the end is cut off", str.rstrip),
     Edit(CauseName.NEWLINE, "line feeds become blanks", lambda text: text.replace("\n", " ")),
     Edit(CauseName.NEWLINE, "line ends are left away", lambda text: text.replace("\r", "").replace("\n", "")),
-    Edit(CauseName.NEWLINE, "runs of white space become one blank", lambda text: _SPACES.sub(" ", text)),
+    Edit(
+        CauseName.NEWLINE,
+        "line ends and the white space around them become one blank",
+        lambda t: _LINE_ENDS.sub(" ", t),
+    ),
+    Edit(CauseName.TRIM, "runs of blanks become one", lambda text: _BLANKS.sub(" ", text)),
     Edit(CauseName.UNICODE_FORM, "characters are composed (NFC)", _form("NFC")),
     Edit(CauseName.UNICODE_FORM, "characters are decomposed (NFD)", _form("NFD")),
     Edit(CauseName.UNICODE_FORM, "characters take their compatibility form (NFKC)", _form("NFKC")),
@@ -118,7 +156,7 @@ def are_edited_pair(one: str, other: str) -> bool:
 
 def find_edited_pairs(context: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
     """Return a cause for each edit under which failing samples have the other side's vector of their edited form."""
-    if not context.same_width:
+    if not context.same_width or context.vague:
         return []
     places: dict[str, int] = {}
     for row in indices(context.passing | context.low).tolist():
@@ -139,6 +177,7 @@ def find_edited_pairs(context: DiagnosisContext, waiting: Mask) -> list[FoundCau
             Confidence.PROVEN,
             np.array(sorted(found), np.intp),
             [found[row] for row in sorted(found)],
+            side=side,
         )
         for (side, edit), found in rows.items()
     ]

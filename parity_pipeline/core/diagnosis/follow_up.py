@@ -6,8 +6,8 @@ vector that depends on the exact text, as a cached one does; an edit that alone 
 Which edit a side *makes* is settled earlier, by `counterfactuals`.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -27,58 +27,116 @@ _FEWEST: Final = 2
 """Rows of a request that have to come out otherwise before a side is said to have changed."""
 
 
-def find_circumstances(context: DiagnosisContext, waiting: Mask, budget: RequestBudget) -> list[FoundCause]:
-    """Return what a failing text shows when it is sent again, alone: "batch, load or history", or "not deterministic".
+@dataclass(slots=True)
+class SentAgain:
+    """What failing texts showed when a side got them again: in other company, and then alone.
 
-    The first where a side now gives the other side's vector, the second where it gives neither that nor its own of
-    before, and the same request twice gives two vectors.
+    Attributes:
+        right: Rows that got the other side's vector, with the cosine, by the side that was asked.
+        alone: Sides whose failing texts were sent alone, and how many of them failed as before.
+        unsteady: Causes of rows that got two vectors for one request.
     """
+
+    right: dict[Side, dict[int, float]] = field(default_factory=dict[Side, dict[int, float]])
+    alone: dict[Side, int] = field(default_factory=dict[Side, int])
+    unsteady: list[FoundCause] = field(default_factory=list[FoundCause])
+
+
+_TOGETHER: Final = 2
+"""Failing texts from which on they are sent again together before they are sent alone."""
+
+_ALONE: Final = 2
+"""Texts that still fail in other company, and are sent alone."""
+
+_ENOUGH: Final = 8
+"""Texts that have to come right before the same is claimed of those that were not sent."""
+
+
+def send_again(context: DiagnosisContext, waiting: Mask, budget: RequestBudget) -> SentAgain:
+    """Send failing texts again to each side: in other company, then those that still fail alone.
+
+    Each row is judged by itself, so that rows that were spoilt once are kept apart from rows that always fail.
+    """
+    found = SentAgain()
     rows = indices(waiting & context.low)
     if not context.same_width or not len(rows):
-        return []
+        return found
     for suspect in Suspect.both(context):
-        good, last = _sent_alone(context, suspect, rows, budget)
-        if last is None and good:
-            return [_circumstance(context, suspect, rows, good)]
-        if last is not None and pair_cosine(suspect.vectors[last[0]], last[1]) < context.threshold:
-            chance = _unsteady(context, suspect, rows, budget)
-            if chance:
-                return chance
-    return []
-
-
-def _sent_alone(
-    context: DiagnosisContext, suspect: Suspect, rows: Rows, budget: RequestBudget
-) -> tuple[dict[int, float], tuple[int, Vector] | None]:
-    """Send a side up to three failing texts, each alone, until one does not get the other side's vector.
-
-    Returns:
-        Rows that got it, with the cosine; and the row that did not, with the vector that it got, or else with its own
-        vector of before.
-    """
-    truth = context.legacy if suspect.side is Side.CANDIDATE else context.candidate
-    good: dict[int, float] = {}
-    for row in dict.fromkeys(int(rows[place]) for place in (0, len(rows) // 2, len(rows) - 1)):
         if not budget.allows(suspect.side):
+            continue
+        _send_again(context, suspect, rows, budget, found)
+        if found.right.get(suspect.side) or found.unsteady:
             break
-        vector = budget.embed(suspect.side, [context.text_of(row)])[0]
+    return found
+
+
+def _send_again(
+    context: DiagnosisContext, suspect: Suspect, rows: Rows, budget: RequestBudget, found: SentAgain
+) -> None:
+    right = found.right.setdefault(suspect.side, {})
+    strayed = False
+    left = rows
+    if len(rows) >= _TOGETHER:
+        picked = rows[:: -(-len(rows) // budget.texts)][::-1]
+        strayed = _take_right(context, suspect, picked, budget, right)
+        left = np.array([row for row in picked.tolist() if row not in right], np.intp)
+    for row in dict.fromkeys(int(left[place]) for place in (0, len(left) - 1)[: len(left)]):
+        if not budget.allows(suspect.side):
+            return
+        strayed |= _take_right(context, suspect, np.array([row], np.intp), budget, right)
+        if row not in right:
+            found.alone[suspect.side] = found.alone.get(suspect.side, 0) + 1
+    if strayed and not right:
+        found.unsteady = _unsteady(context, suspect, rows, budget)
+        return
+    rest = np.array([row for row in left.tolist() if row not in right], np.intp)[:_ENOUGH]
+    if len(rest) and any(row in right for row in left.tolist()):
+        _take_right(context, suspect, rest, budget, right)
+
+
+def _take_right(
+    context: DiagnosisContext, suspect: Suspect, rows: Rows, budget: RequestBudget, right: dict[int, float]
+) -> bool:
+    """Send rows in one request, note those that get the other side's vector, and say whether any got a third one."""
+    strayed = False
+    vectors = budget.embed(suspect.side, [context.text_of(row) for row in rows.tolist()])
+    for row, vector in zip(rows.tolist(), vectors, strict=True):
         if vector is None:
-            return good, (row, suspect.vectors[row])
-        cosine = pair_cosine(truth[row], vector)
-        if cosine < context.near:
-            return good, (row, vector)
-        good[row] = cosine
-    return good, None
+            continue
+        cosine = pair_cosine(suspect.truth[row], vector)
+        if cosine >= context.near:
+            right[row] = cosine
+        strayed |= pair_cosine(suspect.vectors[row], vector) < context.threshold
+    return strayed
 
 
-def _circumstance(context: DiagnosisContext, suspect: Suspect, rows: Rows, good: dict[int, float]) -> FoundCause:
+def find_circumstances(context: DiagnosisContext, waiting: Mask, again: SentAgain) -> list[FoundCause]:
+    """Return "batch, load or history" for the rows that were right when sent again, "not deterministic" for unsteady ones.
+
+    Rows that were not sent are claimed only where all that were sent came right.
+    """
+    found = [one for one in again.unsteady if waiting[one.rows].any()]
+    for side, right in again.right.items():
+        rows = indices(waiting & context.low)
+        good = [row for row in rows.tolist() if row in right]
+        if good:
+            failed = again.alone.get(side, 0)
+            whole = not failed and len(good) >= min(_ENOUGH, len(rows))
+            found.append(_circumstance(context, side, rows if whole else np.array(good, np.intp), right, good))
+    return found
+
+
+def _circumstance(
+    context: DiagnosisContext, side: Side, rows: Rows, right: dict[int, float], good: list[int]
+) -> FoundCause:
+    other = Side.LEGACY if side is Side.CANDIDATE else Side.CANDIDATE
     words = (
-        f"the {suspect.side} side returned the {suspect.other} side's vector for {len(good)} of {len(rows)} failing "
-        "texts when each was sent again, alone: what fails depends on the batch, the load or what came before"
+        f"the {side} side returned the {other} side's vector for {len(good)} failing texts when they were sent again, in "
+        "other company or alone: what fails depends on the batch, the load or what came before"
     )
-    after = np.array(list(good.values()))
-    evidence = context.evidence(list(good), lambda _: f"sent to the {suspect.side} side again, alone", after)
-    return FoundCause(CauseName.CIRCUMSTANCES, words, Confidence.LIKELY, rows, evidence)
+    after = np.array([right[row] for row in good])
+    evidence = context.evidence(good, lambda _: f"sent to the {side} side again", after)
+    return FoundCause(CauseName.CIRCUMSTANCES, words, Confidence.LIKELY, rows, evidence, side=side)
 
 
 def _unsteady(context: DiagnosisContext, suspect: Suspect, rows: Rows, budget: RequestBudget) -> list[FoundCause]:
@@ -99,7 +157,11 @@ def _unsteady(context: DiagnosisContext, suspect: Suspect, rows: Rows, budget: R
         lambda _: f"the {suspect.side} side's two responses to one request, compared with each other",
         twice[moved],
     )
-    return [FoundCause(CauseName.NOT_DETERMINISTIC, words, Confidence.PROVEN, np.array(strayed, np.intp), evidence)]
+    far = _SAME_SIZE * (1.0 - float(twice[moved].min()))
+    by_chance = all(1.0 - float(context.cosine[row]) <= far for row in strayed)
+    confidence = Confidence.PROVEN if by_chance else Confidence.LIKELY
+    rows_of = np.array(strayed, np.intp)
+    return [FoundCause(CauseName.NOT_DETERMINISTIC, words, confidence, rows_of, evidence, side=suspect.side)]
 
 
 def find_history(context: DiagnosisContext, waiting: Mask, budget: RequestBudget) -> list[FoundCause]:
@@ -154,7 +216,7 @@ def _history(context: DiagnosisContext, suspect: Suspect, waiting: Mask, moved: 
     )
     tried = f"the same request sent to the {suspect.side} side again, compared with its first response"
     evidence = context.evidence(moved.tolist(), lambda _: tried, since)
-    return FoundCause(CauseName.HISTORY, words, Confidence.LIKELY, rows, evidence)
+    return FoundCause(CauseName.HISTORY, words, Confidence.LIKELY, rows, evidence, side=suspect.side)
 
 
 def _same(before: "list[Vector] | list[Vector | None]", after: "list[Vector | None]") -> Float64:
@@ -223,12 +285,80 @@ def find_text_variants(context: DiagnosisContext, waiting: Mask, budget: Request
     return found
 
 
-def _spellings(context: DiagnosisContext, examples: Sequence[int], budget: RequestBudget) -> dict[int, list[_Spelling]]:
+def without_refuted(context: DiagnosisContext, likely: Sequence[FoundCause], budget: RequestBudget) -> list[FoundCause]:
+    """Return the findings without those whose own edits let the sides agree on none of the texts asked for.
+
+    A property that separates failing texts by chance is refuted so: the text fails without the property as well, or it
+    passes in any other spelling. What cannot be edited away, or cannot be asked for, stays as it is.
+    """
+    open_to = {
+        place: one
+        for place, one in enumerate(likely)
+        if one.confidence is not Confidence.PROVEN and one.name in _EDITABLE and context.same_width
+    }
+    if not open_to or not all(budget.allows(side) for side in Side):
+        return list(likely)
+    examples = {place: sorted({int(one.rows[0]), int(one.rows[-1])}) for place, one in open_to.items()}
+    room = max(1, budget.texts // _VARIANTS)
+    rows = list(dict.fromkeys(row for pair in zip(*_padded(examples.values()), strict=True) for row in pair))[:room]
+    causes: dict[int, set[CauseName]] = {}
+    for place, one in open_to.items():
+        for row in examples[place]:
+            causes.setdefault(row, set()).add(one.name)
+    spelt = _spellings(context, rows, budget, causes)
+    refuted = {
+        place
+        for place, one in open_to.items()
+        if (asked := [_depends(context, spelt[row], one.name) for row in examples[place] if row in spelt])
+        and all(answer is False for answer in asked)
+    }
+    return [one for place, one in enumerate(likely) if place not in refuted]
+
+
+_EDITABLE: Final = frozenset(edit.cause for edit in EDITS) - {CauseName.TOKENIZER}
+"""Causes that an edit of the text takes away; a tokenizer differs in more than white space."""
+
+_VARIANTS: Final = 6
+"""Texts that one example takes on average: itself, spellings that change next to nothing, and the edits of one cause."""
+
+
+def _padded(pairs: Iterable[list[int]]) -> tuple[list[int], list[int]]:
+    """Return the first and the last example of each finding."""
+    both = list(pairs)
+    return [one[0] for one in both], [one[-1] for one in both]
+
+
+def _depends(context: DiagnosisContext, spelt: Sequence[_Spelling], cause: CauseName) -> bool | None:
+    """Say whether the sides agree on a text without a property and on it in no neutral spelling; None if unknown."""
+    itself = next((one for one in spelt if not one.words), None)
+    edited = [one for one in spelt if one.edit is not None and one.edit.cause is cause]
+    if itself is None or itself.agree >= context.threshold or not edited:
+        return None
+    neutral = [one for one in spelt if one.words and one.edit is None]
+    # Of two properties that a text has, the other one still differs.
+    better = max(itself.agree, 1.0 - _HALVED * (1.0 - itself.agree))
+    if neutral and all(one.agree >= better for one in neutral):
+        return False
+    return any(one.agree >= better for one in edited)
+
+
+_HALVED: Final = 0.5
+"""Share of a text's 1 - cosine that may be left without a property on which it depends."""
+
+
+def _spellings(
+    context: DiagnosisContext,
+    examples: Sequence[int],
+    budget: RequestBudget,
+    causes: Mapping[int, Collection[CauseName]] | None = None,
+) -> dict[int, list[_Spelling]]:
+    """Return what both sides give for spellings of the examples: for all edits, or for those of some causes."""
     variants: dict[tuple[int, str], tuple[str, Edit | None]] = {}
     for row in examples:
         text = context.text_of(row)
         changes = [("", None, text), *((words, None, change(text)) for words, change in _NEUTRAL)]
-        changes += [(edit.words, edit, edit.apply(text)) for edit in EDITS]
+        edits = [edit for edit in EDITS if causes is None or edit.cause in causes[row]]
+        changes += [(edit.words, edit, edit.apply(text)) for edit in edits]
         for words, edit, changed in changes:
             if changed.strip():
                 variants.setdefault((row, changed), (words, edit))
@@ -269,7 +399,9 @@ def _of_a_cache(context: DiagnosisContext, suspect: Suspect, row: int, neutral: 
         "exact text, as a cached one does"
     )
     evidence = [_evidence(context, row, one) for one in neutral]
-    return FoundCause(CauseName.STALE_CACHE, words, Confidence.POSSIBLE, np.array([row], np.intp), evidence)
+    return FoundCause(
+        CauseName.STALE_CACHE, words, Confidence.POSSIBLE, np.array([row], np.intp), evidence, side=suspect.side
+    )
 
 
 def _of_a_property(context: DiagnosisContext, row: int, spelt: Sequence[_Spelling]) -> FoundCause | None:

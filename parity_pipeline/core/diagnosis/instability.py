@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from parity_pipeline.core.diagnosis.context import DiagnosisContext, FoundCause, Mask, indices
+from parity_pipeline.core.diagnosis.follow_up import SentAgain
 from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Evidence, Experiment, ExperimentName
 
 _MEANING: Final[Mapping[ExperimentName, tuple[CauseName, str]]] = {
@@ -34,8 +35,16 @@ _GENERAL: Final = tuple(_MEANING)
 """Which experiment is believed first: one that needs least to go wrong contains those after it."""
 
 
+_COMPANY: Final = frozenset({CauseName.BATCH_SIZE, CauseName.CONCURRENCY, CauseName.EQUAL_LENGTH})
+"""Causes that lie in the texts or requests beside a text: alone it would be right."""
+
+
 def find_instability(
-    context: DiagnosisContext, waiting: Mask, alike: Mask, experiments: Sequence[Experiment]
+    context: DiagnosisContext,
+    waiting: Mask,
+    alike: Mask,
+    experiments: Sequence[Experiment],
+    again: SentAgain,
 ) -> list[FoundCause]:
     """Return a cause for each experiment in which a side strayed from itself by more than the threshold allows.
 
@@ -45,6 +54,8 @@ def find_instability(
         alike: Those of them that no property of theirs sets apart; they are explained where they fail by no more than
             the experiment's worst.
         experiments: What was tried.
+        again: What failing texts showed when they were sent again. Company is blamed for none of a side whose texts
+            fail alone as well, and for a proven cause they have to be right alone.
 
     A side that repeats of one request already change is called not deterministic, and the other experiments on it,
     which repeats affect as well, are left out unless they strayed ten times as far.
@@ -59,15 +70,17 @@ def find_instability(
             continue
         if one.name is ExperimentName.REPEATS:
             noisy[one.side] = one.worst
-        causes[one.side, name] = _cause(context, waiting, alike, one)
+        causes[one.side, name] = _cause(context, waiting, alike, one, again)
     return list(causes.values())
 
 
-def _cause(context: DiagnosisContext, waiting: Mask, alike: Mask, one: Experiment) -> FoundCause:
+def _cause(context: DiagnosisContext, waiting: Mask, alike: Mask, one: Experiment, again: SentAgain) -> FoundCause:
     name, meaning = _MEANING[one.name]
     listed = np.isin(np.array(context.ids, dtype=np.str_), np.array(list(one.affected), dtype=np.str_))
     with np.errstate(invalid="ignore"):
         of_its_size = 1.0 - context.cosine <= _SAME_SIZE * one.worst
+    if name in _COMPANY and again.alone.get(one.side):
+        waiting = alike = _only(waiting, again.right.get(one.side, {}))
     named = waiting & listed
     rows = indices(named | (alike & context.low & of_its_size))
     at = f" at {one.size_at_worst}" if one.size_at_worst else ""
@@ -77,5 +90,15 @@ def _cause(context: DiagnosisContext, waiting: Mask, alike: Mask, one: Experimen
     )
     tried = f"{one.side} against itself, {one.name}"
     evidence = [Evidence(sample=sample, tried=tried) for sample in one.affected]
-    proven = len(rows) > 0 and int(named.sum()) == len(rows)
-    return FoundCause(name, words, Confidence.PROVEN if proven else Confidence.LIKELY, rows, evidence)
+    proven = len(rows) > 0 and int(named.sum()) == len(rows) and bool(of_its_size[rows].all())
+    if name is not CauseName.NOT_DETERMINISTIC:
+        right = again.right.get(one.side, {})
+        proven = proven and all(row in right for row in rows.tolist())
+    return FoundCause(name, words, Confidence.PROVEN if proven else Confidence.LIKELY, rows, evidence, side=one.side)
+
+
+def _only(waiting: Mask, right: Mapping[int, float]) -> Mask:
+    """Return the waiting rows that came right when they were sent again."""
+    kept = np.zeros(len(waiting), np.bool_)
+    kept[list(right)] = True
+    return kept & waiting

@@ -14,11 +14,10 @@ from typing import Final
 import numpy as np
 
 from parity_pipeline.core.diagnosis.context import DiagnosisContext, FoundCause, Mask, indices
-from parity_pipeline.core.diagnosis.edits import strip_accents
+from parity_pipeline.core.diagnosis.edits import ANGLED, BRACKETED, EDITS, ODD_SPACE, strip_accents
 from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Rows
 
-_BRACKETED = re.compile(r"\[(?:CLS|SEP|MASK|PAD|UNK)\]")
-_ANGLED = re.compile(r"</?s>|<(?:unk|pad|mask|bos|eos)>|<\|[a-z_]+\|>")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _RUN = re.compile(r"\w+")
 _EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\u200d\ufe0f]")
 _PUNCTUATION = re.compile(r"[^\w\s]")
@@ -81,14 +80,20 @@ def _composed(text: str) -> bool:
 
 PREDICATES: Final[tuple[TextPredicate, ...]] = (
     TextPredicate(CauseName.BLANK, "nothing but white space", lambda text: not text.strip()),
+    TextPredicate(CauseName.TOKENIZER, "a lone surrogate", lambda text: bool(_SURROGATE.search(text))),
     TextPredicate(
-        CauseName.SPECIAL_TOKENS, "a special token such as [SEP] written out", lambda t: bool(_BRACKETED.search(t))
+        CauseName.SPECIAL_TOKENS, "a special token such as [SEP] written out", lambda t: bool(BRACKETED.search(t))
     ),
     TextPredicate(
-        CauseName.SPECIAL_TOKENS, "a special token such as </s> written out", lambda t: bool(_ANGLED.search(t))
+        CauseName.SPECIAL_TOKENS, "a special token such as </s> written out", lambda t: bool(ANGLED.search(t))
     ),
     TextPredicate(
         CauseName.TOKENIZER, f"a word of more than {LONG_WORD} characters", lambda t: longest_word(t) > LONG_WORD
+    ),
+    TextPredicate(
+        CauseName.TOKENIZER,
+        "white space such as U+0085 or a form feed",
+        lambda text: bool(ODD_SPACE.search(text.strip())),
     ),
     TextPredicate(
         CauseName.NEWLINE, "a line break", lambda text: bool(text.strip()) and bool(re.search(r"[\r\n]", text))
@@ -114,6 +119,9 @@ CHANCE: Final = 1e-3
 
 PASSING_SHARE: Final = 0.1
 """Largest share of passing samples among those with a property at which it still separates."""
+
+_COMMON: Final = frozenset(edit.cause for edit in EDITS) - {CauseName.TOKENIZER, CauseName.SPECIAL_TOKENS}
+"""Causes whose properties are so common that chance is corrected for the number of properties tried."""
 
 _TOUCHED: Final = 1e-6
 """1 - cosine up to which a sample counts as untouched whatever the others show."""
@@ -188,7 +196,8 @@ def _traits(
         moved = _moved(context, passing, mask)
         fine = int(mask[passing].sum()) - moved
         if len(failing) and fine <= PASSING_SHARE * (len(failing) + fine):
-            chance = chance_of(len(failing), fine, len(left), len(passing))
+            tries = len(having) if trait.cause in _COMMON else 1
+            chance = min(1.0, tries * chance_of(len(failing), fine, len(left), len(passing)))
             splits.append(_Split(trait.cause, f"texts with {trait.words}", failing, fine, chance, moved))
     return splits
 

@@ -284,7 +284,10 @@ A prefix before 184 texts of a static model had 0.99, roundings on real servers 
 
 
 def find_shared_direction(context: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
-    """Return "prefix" where the differences of the waiting rows share one direction."""
+    """Return "one direction added" where the differences of the waiting rows share one direction.
+
+    That is what a prefix looks like to a model that averages words. A prefix itself is named only after asking with it.
+    """
     rows = indices(waiting & context.low)
     if len(rows) < FEWEST or not context.same_width:
         return []
@@ -296,12 +299,12 @@ def find_shared_direction(context: DiagnosisContext, waiting: Mask) -> list[Foun
     short = lengths <= np.median(lengths)
     lost = 1.0 - context.cosine[rows]
     words = (
-        f"what differs on {len(rows)} samples lies {share:.0%} in one direction, as if one thing were put before each "
-        f"text: median 1 - cosine {np.median(lost[short]):.2g} on the shorter half, "
+        f"what differs on {len(rows)} samples lies {share:.0%} in one direction, as if one thing were added to each "
+        f"text, such as a prefix that was not among those tried: median 1 - cosine {np.median(lost[short]):.2g} on the shorter half, "
         f"{np.median(lost[~short] if (~short).any() else lost):.2g} on the longer"
     )
     evidence = context.evidence(rows.tolist(), lambda row: f"{len(context.text_of(row))} characters")
-    return [FoundCause(CauseName.PREFIX, words, Confidence.LIKELY, rows, evidence)]
+    return [FoundCause(CauseName.ADDED_DIRECTION, words, Confidence.LIKELY, rows, evidence)]
 
 
 MOST: Final = 0.5

@@ -12,7 +12,6 @@ from parity_pipeline.core.diagnosis.counterfactuals import RequestBudget
 from parity_pipeline.core.diagnosis.diagnose import diagnose
 from parity_pipeline.core.diagnosis.follow_up import find_history, find_text_variants
 from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Diagnosis
-from parity_pipeline.core.diagnosis.wrong_model import known_vectors
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.demo.fault_scope import Scope
 from parity_pipeline.demo.fault_table import FAULTS
@@ -165,11 +164,12 @@ def test_rows_that_fail_for_another_reason_are_not_called_moved() -> None:
     assert len(found.unexplained) == 32
 
 
-def test_known_vectors_stand_on_their_rows() -> None:
-    """What is refused, and what is narrower than the rest, is zeros; a model without any vector is not known."""
-    vectors = [None, np.ones(3, np.float32), np.ones(2, np.float32)]
-    matrix = known_vectors(lambda _: vectors, ["a", "b", "c"], [1, 4, 5], 6)
-    assert matrix is not None
-    assert matrix.tolist() == [[1.0] * 3 if row == 4 else [0.0] * 3 for row in range(6)]
-    assert known_vectors(lambda texts: [None] * len(texts), ["a"], [0], 6) is None
-    assert known_vectors(lambda texts: list(narrow(texts)), [], [], 6) is None
+def test_a_model_that_refuses_or_gives_narrower_vectors_is_not_recognised() -> None:
+    """What is refused, and what is of another length, is no vector of the failing texts; nothing breaks."""
+    side = FaultySide(
+        real, [FAULT["wrong-model"]], Scope(other_models=("other",)), other=lambda texts: hashed(texts, 256)
+    )
+    for ask in (lambda texts: [None] * len(texts), lambda texts: list(narrow(texts))):
+        others = {("other", one): ask for one in Side}
+        found = diagnose(subject(PLAIN, side), inquiry=replace(inquiry(side), others=others))
+        assert N.WRONG_MODEL not in causes(found)
