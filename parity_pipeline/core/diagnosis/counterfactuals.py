@@ -25,7 +25,10 @@ _VERIFIED: Final = 0.95
 """Share of the rows tried that an edit has to restore before it is claimed for rows that were not tried."""
 
 _ROUNDS: Final = 4
-"""Times that an example is chosen and tried."""
+"""Edits that are proven at most."""
+
+_FRUITLESS: Final = 2
+"""Times that no edit restores an example, after which no other one is tried."""
 
 
 class RequestBudget:
@@ -130,42 +133,73 @@ _SINGLE: Final[tuple[Edits, ...]] = tuple(
 _DOUBLE: Final[tuple[Edits, ...]] = tuple(pair for pair in combinations(EDITS, 2) if pair[0].cause is not pair[1].cause)
 
 
-def _doubles(found: Sequence[FoundCause]) -> tuple[Edits, ...]:
+def _doubles(proofs: "Sequence[_Proof]") -> tuple[Edits, ...]:
     """Return two edits at once, those first of which one was found on other rows."""
-    known = {finding.name for finding in found}
-    return tuple(sorted(_DOUBLE, key=lambda pair: -sum(edit.cause in known for edit in pair)))
+    known = {edit for proof in proofs for edit in proof.edits}
+    return tuple(sorted(_DOUBLE, key=lambda pair: -sum(edit in known for edit in pair)))
+
+
+@dataclass(slots=True)
+class _Proof:
+    """Edits that restored rows, and the rows they were tried on.
+
+    Attributes:
+        suspect: The side that makes them.
+        edits: One edit, or two at once.
+        shown: Restored rows, with the cosine after.
+        tried: Rows that were tried.
+    """
+
+    suspect: Suspect
+    edits: Edits
+    shown: dict[int, float]
+    tried: set[int]
 
 
 def find_by_counterfactual(context: DiagnosisContext, waiting: Mask, budget: RequestBudget) -> list[FoundCause]:
     """Return edits that restore failing samples when the other side embeds the edited text.
 
     One request tries every edit on one or two examples, beside the unedited text; a second one tries the edit that restored
-    them on the other failing samples. Two edits at once are reported as two causes.
+    them on the other failing samples. What it leaves are the next examples. Two edits at once are reported as two causes.
     """
-    found: list[FoundCause] = []
     left = waiting & context.low
+    proofs: list[_Proof] = []
     tried: set[int] = set()
-    for _ in range(_ROUNDS):
-        examples = _examples(context, left, tried)
-        if not examples or not context.same_width or context.vague:
+    fruitless = 0
+    while fruitless < _FRUITLESS and len(proofs) < _ROUNDS and context.same_width and not context.vague:
+        examples = _examples(context, left, tried, proofs)
+        if not examples:
             break
         tried.update(examples)
-        for suspect in Suspect.both(context):
-            edits, shown = _winner(context, suspect, examples, budget, _doubles(found))
-            if edits:
-                findings = _verified(context, suspect, edits, left, shown, budget)
-                found.extend(findings)
-                for finding in findings:
-                    left[finding.rows] = False
-                break
-    return found
+        proof = _proof(context, examples, left, proofs, budget)
+        fruitless += proof is None
+        if proof:
+            proofs.append(proof)
+            left[list(proof.shown)] = False
+    return [cause for proof in proofs for cause in _causes(context, proof, proofs, left)]
 
 
-def _examples(context: DiagnosisContext, left: Mask, tried: set[int]) -> list[int]:
-    """Return up to two waiting rows of middle length that were not tried: a middle one shows most edits."""
-    rows = sorted(
-        (row for row in indices(left).tolist() if row not in tried), key=lambda row: len(context.text_of(row))
-    )
+def _proof(
+    context: DiagnosisContext, examples: list[int], left: Mask, proofs: Sequence[_Proof], budget: RequestBudget
+) -> _Proof | None:
+    """Return which edits restore an example, on whichever side, with the other rows that they were tried on."""
+    for suspect in Suspect.both(context):
+        proof = _winner(context, suspect, examples, budget, _doubles(proofs))
+        if proof:
+            _try_on_others(context, proof, left, budget)
+            return proof
+    return None
+
+
+def _examples(context: DiagnosisContext, left: Mask, tried: set[int], proofs: Sequence[_Proof]) -> list[int]:
+    """Return up to two waiting rows that were no example: of those an edit left, else of middle length.
+
+    A text of middle length shows most edits.
+    """
+    missed = {row for proof in proofs for row in proof.tried}
+    rows = [row for row in indices(left).tolist() if row not in tried]
+    rows = [row for row in rows if row in missed] or rows
+    rows.sort(key=lambda row: len(context.text_of(row)))
     return sorted({rows[len(rows) // 3], rows[2 * len(rows) // 3]}) if rows else []
 
 
@@ -203,6 +237,10 @@ class _Answers:
         unique = list(dict.fromkeys(texts))
         self._vectors = dict(zip(unique, budget.embed(side, unique), strict=True))
 
+    def has(self, text: str) -> bool:
+        """Say whether the side gave a text a vector."""
+        return self._vectors.get(text) is not None
+
     def cosine(self, text: str, vector: Vector) -> float | None:
         """Return the cosine of a text's vector with another vector; None where the text has none."""
         found = self._vectors.get(text)
@@ -227,8 +265,8 @@ def _winner(
     examples: list[int],
     budget: RequestBudget,
     doubles: tuple[Edits, ...],
-) -> tuple[Edits, dict[int, float]]:
-    """Return the slightest edit, or two at once, that restores an example, and which; empty for none."""
+) -> _Proof | None:
+    """Return the slightest edit, or two at once, that restores an example; None for none."""
     for choice, rows in ((_SINGLE, examples), (doubles, examples[:1])):
         variants: dict[str, tuple[int, Edits]] = {}
         controls: list[str] = []
@@ -245,48 +283,65 @@ def _winner(
         for changed, (row, edits) in variants.items():
             after = _restores(context, suspect, row, changed, answers)
             if after is not None:
-                return edits, {row: after}
-    return (), {}
+                return _Proof(suspect, edits, {row: after}, {row})
+    return None
 
 
-def _verified(
-    context: DiagnosisContext,
-    suspect: Suspect,
-    edits: Edits,
-    left: Mask,
-    shown: dict[int, float],
-    budget: RequestBudget,
-) -> list[FoundCause]:
-    """Try the edits on all waiting rows that they change, as far as one request goes; the examples are shown already."""
-    rows = [row for row in indices(left).tolist() if applied(edits, context.text_of(row)) != context.text_of(row)]
-    more = [row for row in rows if row not in shown]
+def _try_on_others(context: DiagnosisContext, proof: _Proof, left: Mask, budget: RequestBudget) -> None:
+    """Try the edits on the other waiting rows that they change, as far as one request goes."""
+    rows = [row for row in _changed(context, proof.edits, left) if row not in proof.shown]
     room = max(1, budget.texts // 3)
-    picked = more if len(more) <= room else more[:: -(-len(more) // room)]
+    picked = rows if len(rows) <= room else rows[:: -(-len(rows) // room)]
     texts = [context.text_of(row) for row in picked]
     answers = _Answers(
         budget,
-        suspect.other,
-        [one for text in texts for one in (applied(edits, text), text, scrambled(text))],
+        proof.suspect.other,
+        [one for text in texts for one in (applied(proof.edits, text), text, scrambled(text))],
     )
-    after = dict(shown)
     for row, text in zip(picked, texts, strict=True):
-        cosine = _restores(context, suspect, row, applied(edits, text), answers)
+        if answers.has(applied(proof.edits, text)):
+            proof.tried.add(row)
+        cosine = _restores(context, proof.suspect, row, applied(proof.edits, text), answers)
         if cosine is not None:
-            after[row] = cosine
-    tried = len(picked) + len(shown)
-    restored = sorted(after)
-    whole = len(restored) > 1 and tried < len(rows) and len(restored) >= _VERIFIED * tried
-    explained = np.array(rows if whole else restored, np.intp)
-    cosines = np.array([after[row] for row in restored])
+            proof.shown[row] = cosine
+
+
+def _changed(context: DiagnosisContext, edits: Edits, rows: Mask) -> list[int]:
+    """Return the rows whose texts each of the edits changes."""
+    return [
+        row
+        for row in indices(rows).tolist()
+        if all(edit.apply(context.text_of(row)) != context.text_of(row) for edit in edits)
+    ]
+
+
+def _causes(context: DiagnosisContext, proof: _Proof, proofs: Sequence[_Proof], left: Mask) -> list[FoundCause]:
+    """Return a cause for each edit; rows that were not tried are claimed where nearly all that were are explained."""
+    suspect = proof.suspect
+    elsewhere = {row for one in proofs if one is not proof for row in one.shown}
+    mine = [row for row in proof.tried if row not in elsewhere]
+    restored = sorted(proof.shown)
+    unsent = [row for row in _changed(context, proof.edits, left) if all(row not in one.tried for one in proofs)]
+    unsent = [row for row in unsent if not _of_more(context, proof, proofs, row)]
+    whole = len(restored) > 1 and len(restored) >= _VERIFIED * len(mine)
+    explained = np.array(sorted([*restored, *unsent]) if whole else restored, np.intp)
+    cosines = np.array([proof.shown[row] for row in restored])
     return [
         FoundCause(
             edit.cause,
             f"the {suspect.side} side behaves as if {edit.words}: for the edited text the {suspect.other} side returns "
-            f"the same vector, and for the unedited one it does not, for {len(restored)} of {tried} failing samples tried",
+            f"the same vector, and for the unedited one it does not, for {len(restored)} of {len(proof.tried)} failing "
+            "samples tried",
             Confidence.PROVEN,
             explained,
             context.evidence(restored, lambda _, edit=edit: f"the {suspect.other} vector once {edit.words}", cosines),
             side=suspect.side,
         )
-        for edit in edits
+        for edit in proof.edits
     ]
+
+
+def _of_more(context: DiagnosisContext, proof: _Proof, proofs: Sequence[_Proof], row: int) -> bool:
+    """Say whether a row is also changed by edits that were found together with these: it belongs to those."""
+    wider = (one.edits for one in proofs if set(proof.edits) < set(one.edits))
+    return any(all(edit.apply(context.text_of(row)) != context.text_of(row) for edit in edits) for edits in wider)

@@ -63,9 +63,12 @@ def _one(same: Sequence[FoundCause]) -> FoundCause:
     first = same[0]
     if len(same) == 1:
         return first
+    # What proves a cause says it all: what else hinted at it would only repeat it, and so would a second proof of the kind.
+    said = [one for one in same if one.confidence is Confidence.PROVEN] or same
+    words = {one.words.partition(": for ")[0]: one.words for one in reversed(said)}
     return replace(
         first,
-        words="; ".join(dict.fromkeys(one.words for one in same)),
+        words="; ".join(reversed(words.values())),
         rows=np.unique(np.concatenate([one.rows for one in same])),
         evidence=[row for one in same for row in one.evidence],
         cases=tuple(sorted({case for one in same for case in one.cases})),

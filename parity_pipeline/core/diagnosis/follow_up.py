@@ -45,6 +45,9 @@ class SentAgain:
 _TOGETHER: Final = 2
 """Failing texts from which on they are sent again together before they are sent alone."""
 
+_REQUESTS: Final = 4
+"""Requests with failing texts sent together, where some of the first came right."""
+
 _ALONE: Final = 2
 """Texts that still fail in other company, and are sent alone."""
 
@@ -74,13 +77,9 @@ def _send_again(
     context: DiagnosisContext, suspect: Suspect, rows: Rows, budget: RequestBudget, found: SentAgain
 ) -> None:
     right = found.right.setdefault(suspect.side, {})
-    strayed = False
-    left = rows
-    if len(rows) >= _TOGETHER:
-        picked = rows[:: -(-len(rows) // budget.texts)][::-1]
-        strayed = _take_right(context, suspect, picked, budget, right)
-        left = np.array([row for row in picked.tolist() if row not in right], np.intp)
-    for row in dict.fromkeys(int(left[place]) for place in (0, len(left) - 1)[: len(left)]):
+    picked, strayed = _send_together(context, suspect, rows, budget, right)
+    left = np.array([row for row in picked.tolist() if row not in right], np.intp)
+    for row in dict.fromkeys(int(left[place]) for place in (0, len(left) - 1)[: min(_ALONE, len(left))]):
         if not budget.allows(suspect.side):
             return
         strayed |= _take_right(context, suspect, np.array([row], np.intp), budget, right)
@@ -92,6 +91,25 @@ def _send_again(
     rest = np.array([row for row in left.tolist() if row not in right], np.intp)[:_ENOUGH]
     if len(rest) and any(row in right for row in left.tolist()):
         _take_right(context, suspect, rest, budget, right)
+
+
+def _send_together(
+    context: DiagnosisContext, suspect: Suspect, rows: Rows, budget: RequestBudget, right: dict[int, float]
+) -> tuple[Rows, bool]:
+    """Send rows in other company than before, all of them only where some of the first request come right.
+
+    Returns:
+        The rows that were sent, or a lone one that has to be sent alone anyway; and whether any got a third vector.
+    """
+    if len(rows) < _TOGETHER:
+        return rows, False
+    step = -(-len(rows) // budget.texts)
+    picked = np.concatenate([rows[start::step][::-1] for start in range(min(step, _REQUESTS))])
+    sent, strayed = 0, False
+    while sent < len(picked) and (right or not sent) and budget.allows(suspect.side):
+        strayed |= _take_right(context, suspect, picked[sent : sent + budget.texts], budget, right)
+        sent += budget.texts
+    return picked[:sent], strayed
 
 
 def _take_right(

@@ -175,7 +175,7 @@ class FollowUpQueries:
     legacy: Ask | None = None
     candidate: Ask | None = None
     others: Mapping[tuple[str, Side], Ask] = field(default_factory=dict[tuple[str, Side], Ask])
-    requests: int = 12
+    requests: int = 30
     texts: int = 64
     sent: Callable[[], int] | None = None
 

@@ -22,7 +22,7 @@ FROM_VECTORS = {
     "strip-accents": N.ACCENTS,
     "drop-punctuation": N.PUNCTUATION,
     "rotate-space": N.REORDERED_AXES,
-    "prefix": N.PREFIX,
+    "prefix": N.ADDED_DIRECTION,  # it is called a prefix only after asking with one
     "newline-to-space": N.NEWLINE,
     "trim": N.TRIM,
     "error-500": N.REFUSED,

@@ -11,7 +11,7 @@ from parity_pipeline.core.diagnosis.context import DiagnosisContext
 from parity_pipeline.core.diagnosis.counterfactuals import RequestBudget
 from parity_pipeline.core.diagnosis.diagnose import diagnose
 from parity_pipeline.core.diagnosis.follow_up import find_history, find_text_variants
-from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Diagnosis
+from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Diagnosis, Vector
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.demo.fault_scope import Scope
 from parity_pipeline.demo.fault_table import FAULTS
@@ -169,7 +169,11 @@ def test_a_model_that_refuses_or_gives_narrower_vectors_is_not_recognised() -> N
     side = FaultySide(
         real, [FAULT["wrong-model"]], Scope(other_models=("other",)), other=lambda texts: hashed(texts, 256)
     )
-    for ask in (lambda texts: [None] * len(texts), lambda texts: list(narrow(texts))):
+
+    def refuse(texts: Sequence[str]) -> list[Vector | None]:
+        return [None] * len(texts)
+
+    for ask in (refuse, FaultySide(narrow).ask()):
         others = {("other", one): ask for one in Side}
         found = diagnose(subject(PLAIN, side), inquiry=replace(inquiry(side), others=others))
         assert N.WRONG_MODEL not in causes(found)

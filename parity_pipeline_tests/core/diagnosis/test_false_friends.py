@@ -1,0 +1,37 @@
+"""Nothing is said of sides that only look like a cause, and what was spoilt once is kept apart from what always fails."""
+
+import pytest
+
+from parity_pipeline.core.diagnosis.records import CauseName
+from parity_pipeline_tests.core.diagnosis.false_friends import (
+    FALSE_FRIENDS,
+    NUMBERS,
+    FalseFriend,
+    SpoiltOnce,
+    wrongly_said,
+)
+from parity_pipeline_tests.core.diagnosis.faulty_sides import FaultySide, real
+
+N = CauseName
+
+
+@pytest.mark.parametrize("friend", FALSE_FRIENDS, ids=lambda one: one.name)
+def test_what_only_looks_like_a_cause_is_not_named(friend: FalseFriend) -> None:
+    """No cause is named that these sides do not have, none is called proven, and what they have is named."""
+    assert wrongly_said(friend, friend.diagnosed()) == []
+
+
+def test_there_are_at_least_sixty_false_friends() -> None:
+    """The table is as long as it has to be, and each of its rows is another one."""
+    assert len({one.name for one in FALSE_FRIENDS}) == len(FALSE_FRIENDS) >= 60
+
+
+def test_rows_spoilt_once_are_kept_apart_from_rows_that_always_fail() -> None:
+    """Of 38 rows that were wrong once and two that always are, the first are a matter of circumstances, the others not."""
+    once, always = set(NUMBERS[10:48]), set(NUMBERS[60:62])
+    side = SpoiltOnce(once, always)
+    friend = FalseFriend(name="", texts=NUMBERS, legacy=FaultySide(real), candidate=side)
+    found = friend.diagnosed()
+    assert found.failing == 40
+    assert [(cause.name, cause.count) for cause in found.causes] == [(N.CIRCUMSTANCES, 38)]
+    assert len(found.unexplained) == 2
