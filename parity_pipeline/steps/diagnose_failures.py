@@ -69,7 +69,7 @@ def diagnose_failures(run: RunContext, day: str, model: str, log: Callable[[str]
         log("the search for a cause broke; the verdict is given without one")
         found = None
     with publishing(run.layout.diagnosis(day, model)) as draft:
-        write_diagnosis(draft, found, header)
+        write_diagnosis(draft, found, header, run.thresholds)
     return found
 
 

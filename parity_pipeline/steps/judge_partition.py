@@ -89,7 +89,7 @@ def judge_stored(run: RunContext, day: str, model: str) -> Verdict:
         model=model,
         package_version=run.package_version,
         required_bound=run.required_bound,
-        diagnosis=read_diagnosis(run.layout.diagnosis(day, model), header),
+        diagnosis=read_diagnosis(run.layout.diagnosis(day, model), header, run.thresholds),
         stability=stability,
         settings=run.checks,
         before=_verdict_before(run, day, model),

@@ -18,6 +18,7 @@ from parity_pipeline.core.diagnosis.edits import ANGLED, BRACKETED, EDITS, ODD_S
 from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Rows
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_WORDS_AND_SIGNS = re.compile(r"[a-zA-Z]{1,5}|\d|[^\W\d_a-zA-Z]|[^\w\s]")
 _RUN = re.compile(r"\w+")
 _EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\u200d\ufe0f]")
 _PUNCTUATION = re.compile(r"[^\w\s]")
@@ -112,7 +113,9 @@ PREDICATES: Final[tuple[TextPredicate, ...]] = (
 MEASURES: Final[tuple[Measure, ...]] = (
     Measure("characters", len),
     Measure("words", lambda text: len(text.split())),
+    Measure("words and signs", lambda text: len(_WORDS_AND_SIGNS.findall(text))),
 )
+"""Lengths that a limit may stand in; the last one comes nearest to the tokens of a server."""
 
 CHANCE: Final = 1e-3
 """Largest probability of so good a separation by chance (hypergeometric, one-sided) at which a property is reported."""
@@ -172,6 +175,17 @@ def find_text_split(context: DiagnosisContext, waiting: Mask) -> list[FoundCause
         found.append(_finding(context, split, len(left), len(passing)))
         left = np.setdiff1d(left, split.failing)
     return found
+
+
+def shared_property(context: DiagnosisContext, rows: Sequence[int]) -> str:
+    """Return in words the rarest property that all of some rows have and hardly any passing row; "" for none."""
+    passing = indices(context.passing).tolist()
+    for trait in PREDICATES:
+        if all(trait.holds(context.text_of(row)) for row in rows):
+            fine = sum(trait.holds(context.text_of(row)) for row in passing)
+            if fine <= PASSING_SHARE * (len(rows) + fine):
+                return trait.words
+    return ""
 
 
 def _having(context: DiagnosisContext, trait: TextPredicate) -> Mask:
