@@ -24,6 +24,7 @@ from parity_pipeline.core.diagnosis.records import (
     Rows,
 )
 from parity_pipeline.core.fetched_rows import FetchedRows
+from parity_pipeline.core.hazards.corpus import CATEGORY_PREFIX
 from parity_pipeline.core.measures import ComparedRows, Float64, Matrix32, grade
 from parity_pipeline.core.outcomes import Outcome, RowStatus, Side
 
@@ -35,6 +36,9 @@ CLEAR: Final = 10.0
 
 CROWD: Final = 0.05
 """Share of the other texts that may be as near as that to half of the texts."""
+
+ENOUGH: Final = 20
+"""Samples that are no hazards, below which hazards count like any other."""
 
 _SEEN: Final = 300
 """Rows that are compared with each other for that."""
@@ -138,6 +142,17 @@ class DiagnosisContext:
     def truthful(self) -> Mask:
         """Rows that have a vector of the usual dimension on both sides."""
         return np.any(self.legacy, axis=1) & np.any(self.candidate, axis=1)
+
+    @cached_property
+    def typical(self) -> Mask:
+        """Rows on which a rule is looked for: those that are no hazards, where there are enough of them; else all rows.
+
+        Hazards are made to be odd in every way at once, so that a rule of ordinary texts need not hold among them.
+        """
+        plain = np.array([not one.startswith(CATEGORY_PREFIX) for one in self.subject.samples.categories], np.bool_)
+        measured = plain & (self.passing | self.failing)
+        enough = int((measured & self.failing).sum()) > 0 and int(measured.sum()) >= ENOUGH
+        return plain if enough else np.ones(self.size, np.bool_)
 
     @cached_property
     def unrelated(self) -> float:

@@ -30,7 +30,7 @@ _REFUSERS: Final[Mapping[Outcome, Side]] = {
 }
 
 _OF_LENGTH = re.compile(
-    r"\b(?:too (?:long|large|many tokens)|tokens?|lengths?|exceed\w*|maximum|context|truncat\w*)\b", re.I
+    r"\b(?:too (?:long|large|many tokens)|tokens?|lengths?|exceed\w*|maximum|context|truncat\w*)\b", re.IGNORECASE
 )
 """Words by which servers say that a text is too long."""
 
@@ -95,7 +95,7 @@ def _over_length(context: DiagnosisContext, rows: list[int]) -> str:
     A length that separates all of them from all embedded texts is enough. Where the server itself speaks of a length, it has
     to separate most: it counts in tokens, which neither characters nor words are.
     """
-    embedded = indices(context.passing | context.low).tolist()
+    embedded = indices((context.passing | context.low) & context.typical).tolist()
     if not embedded or not any(context.text_of(row).strip() for row in rows):
         return ""
     for measure in MEASURES:

@@ -64,7 +64,7 @@ class _Noise:
 
 def find_precision(context: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
     """Return "precision" where the failing samples are the tail of a difference that all samples have."""
-    measured = indices(context.passing | (context.low & waiting))
+    measured = indices((context.passing | (context.low & waiting)) & context.typical)
     rows = indices(waiting & context.low)
     if len(measured) < FEWEST or not len(rows) or not context.same_width:
         return []

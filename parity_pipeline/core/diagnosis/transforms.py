@@ -172,7 +172,8 @@ def find_transform(context: DiagnosisContext, waiting: Mask) -> list[FoundCause]
         if finding:
             found.append(finding)
             rows = np.setdiff1d(rows, finding.rows)
-    whole = len(rows) >= max(FEWEST, 0.9 * int((context.low | context.passing).sum()))
+    measured = int(((context.low | context.passing) & context.typical).sum())
+    whole = int(context.typical[rows].sum()) >= max(FEWEST, 0.9 * measured)
     finding = (_offset(context, rows) or _rotation(context, rows)) if whole else None
     return [*found, finding] if finding else found
 

@@ -134,9 +134,10 @@ _BACKGROUND: Final = 0.9
 def _whole(context: DiagnosisContext, waiting: Mask) -> Rows:
     """Return the waiting rows where nearly all samples fail, far off; else none."""
     rows = indices(waiting & context.low)
-    measured = int((context.low | context.passing).sum())
-    whole = context.same_width and len(rows) >= max(FEW, 0.9 * measured)
-    return rows if whole and float(np.median(context.cosine[rows])) < FAR else np.empty(0, np.intp)
+    typical = rows[context.typical[rows]]
+    measured = int(((context.low | context.passing) & context.typical).sum())
+    whole = context.same_width and len(typical) >= max(FEW, 0.9 * measured)
+    return rows if whole and float(np.median(context.cosine[typical])) < FAR else np.empty(0, np.intp)
 
 
 def find_other_space(context: DiagnosisContext, waiting: Mask) -> list[FoundCause]:

@@ -11,7 +11,8 @@ from parity_pipeline.core.diagnosis.context import DiagnosisContext
 from parity_pipeline.core.diagnosis.counterfactuals import RequestBudget
 from parity_pipeline.core.diagnosis.diagnose import diagnose
 from parity_pipeline.core.diagnosis.follow_up import find_history, find_text_variants
-from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Diagnosis, Vector
+from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Diagnosis, FollowUpQueries, Vector
+from parity_pipeline.core.diagnosis.truncation import find_cut
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.demo.fault_scope import Scope
 from parity_pipeline.demo.fault_table import FAULTS
@@ -177,3 +178,39 @@ def test_a_model_that_refuses_or_gives_narrower_vectors_is_not_recognised() -> N
         others = {("other", one): ask for one in Side}
         found = diagnose(subject(PLAIN, side), inquiry=replace(inquiry(side), others=others))
         assert N.WRONG_MODEL not in causes(found)
+
+
+def test_an_exact_cut_is_kept_where_no_request_is_left_to_verify_it() -> None:
+    """What the search has found is named with its side and limit, however few requests are left."""
+    long = " ".join(f"word{number}" for number in range(400))
+    legacy = FaultySide(real, [FAULT["truncate"]], Scope(characters=1337))
+    texts = [*PLAIN, long]
+    given = subject(texts, FaultySide(real), legacy)
+    context = DiagnosisContext(given)
+    for requests in range(2, 12):
+        budget = RequestBudget(inquiry(FaultySide(real), legacy, requests=requests))
+        found = find_cut(context, context.failing.copy(), budget)
+        if found:
+            break
+    assert budget.left == 0  # pyright: ignore[reportPossiblyUnboundVariable] - the loop runs
+    (cut,) = found  # pyright: ignore[reportPossiblyUnboundVariable] - as above
+    assert cut.words.startswith("the legacy side reads no more than 13")
+    assert cut.side is Side.LEGACY
+    whole = diagnose(given, inquiry=inquiry(FaultySide(real), legacy))
+    assert [(one.name, one.confidence, one.side) for one in whole.causes] == [
+        (N.TRUNCATION, Confidence.PROVEN, Side.LEGACY)
+    ]
+    assert whole.causes[0].words.startswith("the legacy side reads no more than 1337 characters")
+
+
+def test_the_budget_counts_what_was_really_sent() -> None:
+    """Retries and refusals sent again in halves count, and the number in the diagnosis is the number that was sent."""
+    sent: list[int] = []
+
+    def ask(texts: Sequence[str]) -> list[Vector | None]:
+        sent.extend([len(texts)] * 2)  # each request is retried once
+        return [None] * len(texts) if len(texts) > 3 else list(real(texts))
+
+    queries = FollowUpQueries(legacy=ask, candidate=ask, requests=9, texts=16, sent=lambda: len(sent))
+    found = diagnose(subject(TEXTS, FaultySide(real, [FAULT["noise"]], Scope(rate=0.05))), inquiry=queries)
+    assert found.requests_used == len(sent) <= 10
