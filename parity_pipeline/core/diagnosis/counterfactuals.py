@@ -230,6 +230,14 @@ def _other_letter(sign: str) -> str:
     return sign
 
 
+def untouched(text: str) -> str:
+    """Return a spelling that changes next to nothing: where it too restores a row, that was no matter of an edit.
+
+    It is none of the spellings that `follow_up` sends, since a cache may hold what was requested before.
+    """
+    return f"{text}   "
+
+
 class _Answers:
     """What a side gave for some texts, sent together; a text that was not sent has none."""
 
@@ -250,8 +258,12 @@ class _Answers:
 def _restores(context: DiagnosisContext, suspect: Suspect, row: int, changed: str, answers: _Answers) -> float | None:
     """Return the cosine with the edited text where it restores a row that fails without the edit; None otherwise."""
     text, mine = context.text_of(row), suspect.vectors[row]
-    after, before, control = (answers.cosine(one, mine) for one in (changed, text, scrambled(text)))
+    after, before, control, same = (
+        answers.cosine(one, mine) for one in (changed, text, scrambled(text), untouched(text))
+    )
     if after is None or after < context.near or before is None or before >= context.threshold:
+        return None
+    if same is not None and same >= context.near and untouched(text) != changed:
         return None
     # A text without letters or digits has no control of its own.
     if control is not None and scrambled(text) != text and control >= context.unrelated:
@@ -272,7 +284,7 @@ def _winner(
         controls: list[str] = []
         for row in rows:
             text = context.text_of(row)
-            controls += [text, scrambled(text)]
+            controls += [text, scrambled(text), untouched(text)]
             for edits in choice:
                 changed = applied(edits, text)
                 if changed != text and changed.strip():
@@ -290,13 +302,13 @@ def _winner(
 def _try_on_others(context: DiagnosisContext, proof: _Proof, left: Mask, budget: RequestBudget) -> None:
     """Try the edits on the other waiting rows that they change, as far as one request goes."""
     rows = [row for row in _changed(context, proof.edits, left) if row not in proof.shown]
-    room = max(1, budget.texts // 3)
+    room = max(1, budget.texts // 4)
     picked = rows if len(rows) <= room else rows[:: -(-len(rows) // room)]
     texts = [context.text_of(row) for row in picked]
     answers = _Answers(
         budget,
         proof.suspect.other,
-        [one for text in texts for one in (applied(proof.edits, text), text, scrambled(text))],
+        [one for text in texts for one in (applied(proof.edits, text), text, scrambled(text), untouched(text))],
     )
     for row, text in zip(picked, texts, strict=True):
         if answers.has(applied(proof.edits, text)):

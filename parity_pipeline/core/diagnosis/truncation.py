@@ -18,6 +18,12 @@ _HOPELESS: Final = 0.5
 _TOPS: Final = 3
 """Best cuts so far around which the last request looks."""
 
+_BESIDE: Final = 8
+"""Characters around a limit within which other beginnings may give the very same vector."""
+
+_BESIDE_SHARE: Final = 0.02
+"""The same as a share of the text."""
+
 _SHORTEST: Final = 8
 """Characters below which a text is not searched."""
 
@@ -58,7 +64,11 @@ def _limit(context: DiagnosisContext, suspect: Suspect, row: int, budget: Reques
         if max(near.values()) <= _HOPELESS:
             break
     best = max(near, key=lambda cut: near[cut], default=0)
-    return (best, near[best]) if near.get(best, 0.0) >= context.near else (0, 0.0)
+    elsewhere = [cosine for cut, cosine in near.items() if abs(cut - best) > max(_BESIDE, _BESIDE_SHARE * end)]
+    # Of a text that repeats itself many beginnings are alike, and none of them says where it was cut.
+    if near.get(best, 0.0) < context.near or max(elsewhere, default=0.0) >= context.near:
+        return 0, 0.0
+    return best, near[best]
 
 
 def _closer(near: dict[int, float], step: int, end: int, most: int) -> tuple[list[int], int]:

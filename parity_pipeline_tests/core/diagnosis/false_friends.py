@@ -384,6 +384,16 @@ def _unsteady() -> list[FalseFriend]:
     ]
     found += [
         FalseFriend(
+            name=f"text cut: noise on a text that repeats {word!r}",
+            texts=[*TEXTS, word * 90],
+            legacy=FaultySide(real),
+            candidate=FaultySide(noisy_where(lambda text, word=word: text == word * 90, 0.99)),
+            never=TEXT_CAUSES,
+        )
+        for word in ("ha", "dock ", "abc")
+    ]
+    found += [
+        FalseFriend(
             name=f"an edit of an uncased model: noise on capitals, cosine {cosine}",
             texts=[*TEXTS, *(text.upper() for text in TEXTS[:8])],
             legacy=FaultySide(_uncased),
