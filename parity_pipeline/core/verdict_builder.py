@@ -123,13 +123,24 @@ def build_verdict(
         legacy=legacy,
         candidate=candidate,
         diagnosis=diagnosis,
-        coverage=cases_exercised(tally.by_category, tried.completed),
-        drift=wire_drift(header.sides[0].observation, header.sides[1].observation, *norms),
+        coverage=cases_exercised(tally.by_category, tried.completed, _cases_found(diagnosis)),
+        drift=wire_drift(
+            header.sides[0].observation,
+            header.sides[1].observation,
+            *norms,
+            (header.sides[0].model_asked, header.sides[1].model_asked),
+        ),
         rows=tally.shown_rows(),
         background=header.background,
         confirmation=tally.confirmation,
         package_version=package_version,
     )
+
+
+def _cases_found(diagnosis: Diagnosis | None) -> frozenset[int]:
+    """Return the cases that a diagnosis found: what is the cause was certainly exercised."""
+    causes = (*diagnosis.causes, *diagnosis.remarks) if diagnosis else ()
+    return frozenset(case for cause in causes for case in cause.cases)
 
 
 def changed_check(

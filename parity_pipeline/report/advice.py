@@ -44,7 +44,9 @@ def flip_advice(verdict: Verdict) -> tuple[Sentence, ...]:
 
 def _fix(verdict: Verdict) -> str:
     if verdict.diagnosis and verdict.diagnosis.causes:
-        return "Fix the causes below, one at a time."
+        first = verdict.diagnosis.causes[0]
+        where = f" The first, {first.name}, lies on the {first.side} side." if first.side else ""
+        return f"Fix the causes below, one at a time.{where}"
     return "Find out why the samples below differ."
 
 

@@ -14,7 +14,7 @@ from parity_pipeline.core.limits import HEAD_CHARACTERS, REPORT_ROWS
 from parity_pipeline.core.outcomes import Outcome, Side
 from parity_pipeline.core.provenance import Provenance, SampleSetIdentity
 from parity_pipeline.core.verdict import Verdict
-from parity_pipeline.core.wire_drift import DriftRow
+from parity_pipeline.core.wire_drift import REFUSED, DriftRow
 from parity_pipeline.core.worst_rows import JudgedRow
 from parity_pipeline.report import numbers
 from parity_pipeline.report.escape import code
@@ -289,6 +289,14 @@ def forced(verdict: Verdict) -> Sentence:
             "Every request names the model. Without one both sides showed the same, ",
             legacy,
             "; it is named all the same, so that a changed default cannot change what is compared.",
+        )
+    if row.legacy.startswith(REFUSED) or row.candidate.startswith(REFUSED):
+        return (
+            "Every request names the model. Without one, the legacy side showed ",
+            legacy,
+            " and the candidate ",
+            candidate,
+            ", so unnamed requests could not be compared.",
         )
     return (
         "Every request names the model, because the default models differ: without one, the legacy side showed ",

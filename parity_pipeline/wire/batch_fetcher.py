@@ -205,14 +205,14 @@ class BatchFetcher:
             self._sender.stopped = f"lane stopped early because the side is down: {reason}"
         return health
 
-    async def _send_canary(self, text: bytes) -> None:
-        """Send a text alone.
+    async def _send_canary(self, text: bytes, *, own: bool = False) -> None:
+        """Send a text alone, one of the sample set or one of the product's own.
 
         Raises:
             AttemptError: It got no vector.
         """
         response, _ = await self._sender.send(
-            self._sender.encoder.body([text]), f"{self._run}-canary-{self._sender.counters.requests}", 1
+            self._sender.encoder.body([text]), f"{self._run}-canary-{self._sender.counters.requests}", 1, own=own
         )
         self._learn([text], response)
 
@@ -302,7 +302,7 @@ class BatchFetcher:
                 return
             self._canary_sent = True
             try:
-                await self._send_canary(encode_text(CANARY_TEXT))
+                await self._send_canary(encode_text(CANARY_TEXT), own=True)
             except AttemptError as canary_error:
                 raise unusable(self._config, self._sender.model, canary_error) from None
 

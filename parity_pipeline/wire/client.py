@@ -234,7 +234,14 @@ class RequestSender:
         self.stopped = ""
 
     async def send(
-        self, body: bytes, request_id: str, texts: int, *, patient: bool = True, counted: bool = True
+        self,
+        body: bytes,
+        request_id: str,
+        texts: int,
+        *,
+        patient: bool = True,
+        counted: bool = True,
+        own: bool = False,
     ) -> tuple[HttpResponse, Decoded]:
         """Send a body once and decode the response.
 
@@ -244,6 +251,7 @@ class RequestSender:
             texts: Texts in it.
             patient: Whether the request has the whole time-out of the side.
             counted: Whether a response without vectors counts as an error of the lane.
+            own: Whether it is the product's own and holds no sample: its tokens are none of the sample set.
 
         Raises:
             AttemptError: The response, if any, holds no vectors.
@@ -273,7 +281,8 @@ class RequestSender:
             raise
         self.counters.with_vectors += 1
         self.counters.last_good = max(self.counters.last_good, number)
-        self.counters.tokens.update(decoded.usage)
+        if not own:
+            self.counters.tokens.update(decoded.usage)
         context.concurrency_limiter.on_success(response.latency_ms / texts)
         self._on_response(response, decoded)
         return response, decoded

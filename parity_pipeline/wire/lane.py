@@ -212,7 +212,7 @@ class Lane:
         """Record the model of a response to a request that names none, or that the request was refused."""
         body = RequestEncoder(self._config.dialect, None).body([encode_text(CANARY_TEXT)])
         try:
-            _, decoded = await self._sender.send(body, "default-model", 1, counted=False)
+            _, decoded = await self._sender.send(body, "default-model", 1, counted=False, own=True)
             found = one_line(decoded.model) or "not named"
         except AttemptError as error:
             found = f"refused (HTTP {error.http_status})" if error.http_status else NOT_OBSERVED

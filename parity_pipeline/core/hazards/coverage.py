@@ -4,7 +4,7 @@ Here belong the names and what a run lacks without them; some are stability expe
 gives, some another endpoint. Which case wants which one is in `failure_modes`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -82,13 +82,16 @@ def sets_by_case() -> Mapping[int, tuple[str, ...]]:
     return MappingProxyType({number: tuple(names) for number, names in sorted(found.items())})
 
 
-def cases_exercised(categories: Iterable[str], experiments: Iterable[str] = ()) -> CaseCoverage:
+def cases_exercised(
+    categories: Iterable[str], experiments: Iterable[str] = (), found: Collection[int] = ()
+) -> CaseCoverage:
     """Return which cases a run exercised: those it would have shown, had the gateways had them.
 
     Args:
         categories: Categories of the sample set that both sides embedded; those that begin with `hazard/` name
             a set, and sets that this version does not know count as any other text. None at all exercise nothing.
         experiments: Names of `EXPERIMENTS` that ran to their end.
+        found: Cases that a cause of the run is one of, however it came to light.
 
     Raises:
         ParityError: An experiment's name is unknown.
@@ -97,7 +100,7 @@ def cases_exercised(categories: Iterable[str], experiments: Iterable[str] = ()) 
     if unknown := sorted(ran - EXPERIMENTS.keys()):
         remedy = f"Name some of {', '.join(EXPERIMENTS)}."
         raise ParityError(f"there is no experiment {', '.join(map(repr, unknown))}", remedy=remedy)
-    reasons = {case: _lacks(case, given, ran) for case in FAILURE_MODES}
+    reasons = {case: "" if case.number in found else _lacks(case, given, ran) for case in FAILURE_MODES}
     return CaseCoverage(
         exercised=tuple(case.number for case, why in reasons.items() if not why),
         missing=tuple(MissingCase(case.number, case.title, why) for case, why in reasons.items() if why),

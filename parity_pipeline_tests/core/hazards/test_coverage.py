@@ -139,3 +139,11 @@ def test_the_document_lists_the_sets_and_experiments_of_the_code() -> None:
     lines = DOCUMENT.read_text("utf-8").splitlines()
     shown = [line for line in lines if line.startswith("| ") and not line.startswith(("| Set", "| Experiment"))]
     assert [line for line in shown if not line.startswith("| ---")] == table_rows()
+
+
+def test_what_is_the_cause_was_exercised() -> None:
+    """A case that a cause is one of counts as exercised, whatever categories and experiments there were."""
+    assert why(10, "seed")
+    found = cases_exercised(["seed"], (), {10, 30})
+    assert {10, 30} <= set(found.exercised)
+    assert not {10, 30} & {case.number for case in found.missing}
