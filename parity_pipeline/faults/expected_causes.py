@@ -144,6 +144,11 @@ class Trial:
             return (Expected(beside=_UNSTEADY | found[0].causes),)
         return tuple(found)
 
+    @property
+    def allowed(self) -> frozenset[CauseName]:
+        """Return the causes that may be named; a norm that changed along always may."""
+        return frozenset[CauseName]().union(*(one.causes | one.beside for one in self.wanted), {N.NORMALISATION})
+
 
 _OTHER_SIDE: Final = ("prefix", "lower-case", "truncate", "permute")
 

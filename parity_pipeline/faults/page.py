@@ -63,11 +63,12 @@ def document(lines: Sequence[Line]) -> str:
 
 
 def summary(lines: Sequence[Line]) -> str:
-    """Return the two shares in words."""
+    """Return the shares in words, and how many causes were called proven wrongly."""
     detected, right = sum(line.detected for line in lines), sum(line.right for line in lines)
+    false = sum(len(line.false) for line in lines)
     return (
         f"**Detected: {detected} of {len(lines)} ({detected / len(lines):.0%}). "
-        f"Cause named rightly: {right} of {len(lines)} ({right / len(lines):.0%}).**"
+        f"Cause named rightly: {right} of {len(lines)} ({right / len(lines):.0%}). Called proven wrongly: {false}.**"
     )
 
 

@@ -23,6 +23,9 @@ from parity_pipeline.core.outcomes import Side
 _SAME_SIZE: Final = 4.0
 """Largest ratio of a failing row's own 1 - cosine to the measured drift at which the two are of one size."""
 
+_HALVED: Final = 0.5
+"""Share of a text's 1 - cosine that may be left where it came right, or without a property on which it depends."""
+
 _FEWEST: Final = 2
 """Rows of a request that have to come out otherwise before a side is said to have changed."""
 
@@ -122,7 +125,8 @@ def _take_right(
         if vector is None:
             continue
         cosine = pair_cosine(suspect.truth[row], vector)
-        if cosine >= context.near:
+        # At the threshold itself a row may come out on either side of it; that is no other vector.
+        if cosine >= context.near and 1.0 - cosine <= _HALVED * (1.0 - float(context.cosine[row])):
             right[row] = cosine
         strayed |= pair_cosine(suspect.vectors[row], vector) < context.threshold
     return strayed
@@ -358,10 +362,6 @@ def _depends(context: DiagnosisContext, spelt: Sequence[_Spelling], cause: Cause
     if neutral and all(one.agree >= better for one in neutral):
         return False
     return any(one.agree >= better for one in edited)
-
-
-_HALVED: Final = 0.5
-"""Share of a text's 1 - cosine that may be left without a property on which it depends."""
 
 
 def _spellings(
