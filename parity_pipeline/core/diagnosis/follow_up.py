@@ -215,6 +215,8 @@ def _passed(context: DiagnosisContext, waiting: Mask) -> Rows:
     requests = context.ordinals // batch
     failing, passing = waiting & context.low, context.passing
     all_bad, all_fine = int(failing.sum()), int(passing.sum())
+    if not all_bad or not all_fine:
+        return np.empty(0, np.intp)
     kinds, sizes = np.unique(requests, return_counts=True)
     kinds = kinds[sizes == batch]  # a request that is not here as a whole cannot be sent again as it was
     chances = [

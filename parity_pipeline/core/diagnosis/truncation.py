@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from parity_pipeline.core.diagnosis.context import DiagnosisContext, FoundCause, Mask, indices, pair_cosine
-from parity_pipeline.core.diagnosis.counterfactuals import RequestBudget, Suspect
+from parity_pipeline.core.diagnosis.counterfactuals import RequestBudget, Suspect, untouched
 from parity_pipeline.core.diagnosis.records import CauseName, Confidence
 
 _HOPELESS: Final = 0.5
@@ -88,19 +88,19 @@ def _proven(
 ) -> FoundCause | None:
     """Request the beginnings of all longer failing texts from the other side, as far as one request goes."""
     longer = [row for row in rows if len(context.text_of(row)) > limit]
-    picked = longer[: max(1, budget.texts // 2)]
-    texts = [one for row in picked for one in (context.text_of(row)[:limit], context.text_of(row))]
+    picked = longer[: max(1, budget.texts // 3)]
+    whole_texts = [context.text_of(row) for row in picked]
+    texts = [one for text in whole_texts for one in (text[:limit], text, untouched(text))]
     vectors = budget.embed(suspect.other, texts)
     cosines = [
         None if vector is None else pair_cosine(suspect.vectors[row], vector)
-        for row, vector in zip([row for row in picked for _ in range(2)], vectors, strict=True)
+        for row, vector in zip(np.repeat(picked, 3).tolist(), vectors, strict=True)
     ]
     if cosines[0] is None:
         # Nothing may be sent any more, or it was refused: the search itself has shown the one text that it looked at.
-        picked, cosines = longer[:1], [shown, None]
-    after = np.array([one or 0.0 for one in cosines[::2]])
-    whole = np.array([one or 0.0 for one in cosines[1::2]])
-    good = (after >= context.near) & (whole < context.threshold)
+        picked, cosines = longer[:1], [shown, None, None]
+    after, whole, same = (np.array([one or 0.0 for one in cosines[place::3]]) for place in range(3))
+    good = (after >= context.near) & (whole < context.threshold) & (same < context.near)
     restored = [row for row, kept in zip(picked, good.tolist(), strict=True) if kept]
     if not good[0]:
         return None

@@ -394,6 +394,16 @@ def _unsteady() -> list[FalseFriend]:
     ]
     found += [
         FalseFriend(
+            name=f"text cut: stale entries for texts that came before, of which {words}",
+            texts=texts,
+            legacy=FaultySide(real),
+            candidate=_warm(texts),
+            never=TEXT_CAUSES,
+        )
+        for words, texts in (("some are long", [*TEXTS, *LONG]), ("most are long", [*TEXTS[:20], *LONG]))
+    ]
+    found += [
+        FalseFriend(
             name=f"an edit of an uncased model: noise on capitals, cosine {cosine}",
             texts=[*TEXTS, *(text.upper() for text in TEXTS[:8])],
             legacy=FaultySide(_uncased),
@@ -403,6 +413,13 @@ def _unsteady() -> list[FalseFriend]:
         for cosine in (0.99, 0.8)
     ]
     return found
+
+
+def _warm(texts: Sequence[str]) -> FaultySide:
+    """Return a side with a stale cache, to which the texts came before."""
+    side = FaultySide(real, [FAULT["stale-cache"]])
+    side.fetch(texts)
+    return side
 
 
 def _uncased(texts: Sequence[str]) -> Matrix:
