@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from parity_pipeline.core.diagnosis.context import DiagnosisContext, FoundCause, Mask, indices, pair_cosine
-from parity_pipeline.core.diagnosis.edits import EDITS, PREFIXES, Edit
+from parity_pipeline.core.diagnosis.edits import EDITS, PREFIXES, Edit, edited_pairs
 from parity_pipeline.core.diagnosis.records import Ask, CauseName, Confidence, FollowUpQueries, Vector
 from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.measures import Matrix32
@@ -187,8 +187,34 @@ def _proof(
         proof = _winner(context, suspect, examples, budget, _doubles(proofs))
         if proof:
             _try_on_others(context, proof, left, budget)
-            return proof
+            if proof.shown:
+                return proof
     return None
+
+
+def find_edited_pairs(context: DiagnosisContext, waiting: Mask, budget: RequestBudget) -> list[FoundCause]:
+    """Return a cause for each edit under which failing samples have the other side's vector of their edited form.
+
+    The other side is asked whether it distinguishes such edits at all. Where it does not, the pairs prove nothing; where it
+    cannot be asked, a few pairs are no proof.
+    """
+    found: list[FoundCause] = []
+    for pairs in edited_pairs(context, waiting):
+        other = Side.LEGACY if pairs.side is Side.CANDIDATE else Side.CANDIDATE
+        example = context.text_of(next(iter(pairs.rows)))
+        plain = scrambled(example)
+        ignored = None
+        if budget.allows(other):
+            answers = _Answers(budget, other, [plain, pairs.edit.apply(plain)])
+            ignored = answers.ignores(context, (pairs.edit,), example)
+        if not ignored:
+            sure = ignored is False or len(pairs.rows) >= _PAIRS
+            found.append(pairs.cause(Confidence.PROVEN if sure else Confidence.LIKELY))
+    return found
+
+
+_PAIRS: Final = 3
+"""Pairs from which on an edit is proven though nobody could be asked."""
 
 
 def _examples(context: DiagnosisContext, left: Mask, tried: set[int], proofs: Sequence[_Proof]) -> list[int]:
@@ -249,6 +275,18 @@ class _Answers:
         """Say whether the side gave a text a vector."""
         return self._vectors.get(text) is not None
 
+    def ignores(self, context: DiagnosisContext, edits: Edits, text: str) -> bool | None:
+        """Say whether the side gives another text of the same shape one vector with the edits and without; None if unknown.
+
+        What a model ignores proves nothing of a text on which it fails for whatever reason.
+        """
+        plain = scrambled(text)
+        changed = applied(edits, plain)
+        one, two = self._vectors.get(plain), self._vectors.get(changed)
+        if one is None or two is None or changed == plain:
+            return None
+        return pair_cosine(one, two) >= context.near
+
     def cosine(self, text: str, vector: Vector) -> float | None:
         """Return the cosine of a text's vector with another vector; None where the text has none."""
         found = self._vectors.get(text)
@@ -302,14 +340,16 @@ def _winner(
 def _try_on_others(context: DiagnosisContext, proof: _Proof, left: Mask, budget: RequestBudget) -> None:
     """Try the edits on the other waiting rows that they change, as far as one request goes."""
     rows = [row for row in _changed(context, proof.edits, left) if row not in proof.shown]
-    room = max(1, budget.texts // 4)
+    room = max(1, (budget.texts - 2) // 4)
     picked = rows if len(rows) <= room else rows[:: -(-len(rows) // room)]
     texts = [context.text_of(row) for row in picked]
-    answers = _Answers(
-        budget,
-        proof.suspect.other,
-        [one for text in texts for one in (applied(proof.edits, text), text, scrambled(text), untouched(text))],
-    )
+    example = context.text_of(next(iter(proof.shown)))
+    control = (scrambled(example), applied(proof.edits, scrambled(example)))
+    tries = (one for text in texts for one in (applied(proof.edits, text), text, scrambled(text), untouched(text)))
+    answers = _Answers(budget, proof.suspect.other, [*control, *tries])
+    if answers.ignores(context, proof.edits, example):
+        proof.shown.clear()
+        return
     for row, text in zip(picked, texts, strict=True):
         if answers.has(applied(proof.edits, text)):
             proof.tried.add(row)

@@ -11,8 +11,7 @@ from typing import Final
 import numpy as np
 
 from parity_pipeline.core.diagnosis.context import DiagnosisContext, FoundCause, Mask, indices
-from parity_pipeline.core.diagnosis.counterfactuals import RequestBudget, find_by_counterfactual
-from parity_pipeline.core.diagnosis.edits import find_edited_pairs
+from parity_pipeline.core.diagnosis.counterfactuals import RequestBudget, find_by_counterfactual, find_edited_pairs
 from parity_pipeline.core.diagnosis.follow_up import REQUESTS as FOR_TEXT_VARIANTS
 from parity_pipeline.core.diagnosis.follow_up import (
     SentAgain,
@@ -25,7 +24,7 @@ from parity_pipeline.core.diagnosis.follow_up import (
 from parity_pipeline.core.diagnosis.instability import find_instability
 from parity_pipeline.core.diagnosis.missing_vectors import find_missing_vectors
 from parity_pipeline.core.diagnosis.permutation import find_collisions, find_permutation, undo_permutation
-from parity_pipeline.core.diagnosis.precision import find_grids, find_precision
+from parity_pipeline.core.diagnosis.precision import find_grids, find_partial_noise, find_precision
 from parity_pipeline.core.diagnosis.records import (
     IDS_LISTED,
     CauseName,
@@ -209,7 +208,7 @@ def _explained(
     found: list[FoundCause] = []
     _take(rows, found, find_strange_space(context, rows))
     _take(rows, found, [one for one in find_precision(context, rows) if one.confidence is Confidence.LIKELY])
-    likely = fold_edited_pairs(find_text_split(context, rows), find_edited_pairs(context, rows))
+    likely = fold_edited_pairs(find_text_split(context, rows), find_edited_pairs(context, rows, budget))
     budget.kept_back = FOR_TEXT_VARIANTS
     proven = _proven_by_queries(context, rows, likely, budget)
     budget.kept_back = 0
@@ -222,7 +221,8 @@ def _explained(
     _take(rows, found, [one for one in behaviour if len(one.rows)])
     for find in (find_collisions, find_shared_direction, find_other_space):
         _take(rows, found, find(context, rows))
-    _take(rows, found, find_text_variants(context, rows, budget))
+    variants = find_text_variants(context, rows, budget)
+    _take(rows, found, variants or find_partial_noise(context, rows))
     return found
 
 

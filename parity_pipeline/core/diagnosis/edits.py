@@ -154,33 +154,48 @@ def are_edited_pair(one: str, other: str) -> bool:
     return skeleton(one) == skeleton(other) or letters(one) == letters(other) != ""
 
 
-def find_edited_pairs(context: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
-    """Return a cause for each edit under which failing samples have the other side's vector of their edited form."""
+@dataclass(frozen=True, slots=True)
+class EditedPairs:
+    """Failing rows with the other side's vector of another sample, which is their edited form.
+
+    Attributes:
+        side: The side that gives it.
+        edit: The edit.
+        rows: Evidence by row.
+    """
+
+    side: Side
+    edit: Edit
+    rows: dict[int, Evidence]
+
+    def cause(self, confidence: Confidence) -> FoundCause:
+        """Return the cause that the pairs show."""
+        words = (
+            f"the {self.side} side gives {counted(len(self.rows), 'failing sample')} the vector that the other side gives to "
+            f"the same text once {self.edit.words}"
+        )
+        rows = sorted(self.rows)
+        evidence = [self.rows[row] for row in rows]
+        return FoundCause(self.edit.cause, words, confidence, np.array(rows, np.intp), evidence, side=self.side)
+
+
+def edited_pairs(context: DiagnosisContext, waiting: Mask) -> list[EditedPairs]:
+    """Return for each side and edit the failing samples that have the other side's vector of their edited form."""
     if not context.same_width or context.vague:
         return []
     places: dict[str, int] = {}
     for row in indices(context.passing | context.low).tolist():
         places.setdefault(context.text_of(row), row)
-    rows: dict[tuple[Side, Edit], dict[int, Evidence]] = {}
+    found: dict[tuple[Side, Edit], dict[int, Evidence]] = {}
     for row in indices(waiting & context.low).tolist():
-        for side in (Side.CANDIDATE, Side.LEGACY):
+        # Of blank texts no edit leaves anything.
+        for side in (Side.CANDIDATE, Side.LEGACY) if context.text_of(row).strip() else ():
             match = _edited_form(context, row, side, places)
             if match:
                 edit, evidence = match
-                rows.setdefault((side, edit), {})[row] = evidence
+                found.setdefault((side, edit), {})[row] = evidence
                 break
-    return [
-        FoundCause(
-            edit.cause,
-            f"the {side} side gives {counted(len(found), 'failing sample')} the vector that the other side gives to "
-            f"the same text once {edit.words}",
-            Confidence.PROVEN,
-            np.array(sorted(found), np.intp),
-            [found[row] for row in sorted(found)],
-            side=side,
-        )
-        for (side, edit), found in rows.items()
-    ]
+    return [EditedPairs(side, edit, rows) for (side, edit), rows in found.items()]
 
 
 def _edited_form(

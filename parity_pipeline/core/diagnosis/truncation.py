@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from parity_pipeline.core.diagnosis.context import DiagnosisContext, FoundCause, Mask, indices, pair_cosine
-from parity_pipeline.core.diagnosis.counterfactuals import RequestBudget, Suspect, untouched
+from parity_pipeline.core.diagnosis.counterfactuals import RequestBudget, Suspect, scrambled, untouched
 from parity_pipeline.core.diagnosis.records import CauseName, Confidence
 
 _HOPELESS: Final = 0.5
@@ -88,10 +88,13 @@ def _proven(
 ) -> FoundCause | None:
     """Request the beginnings of all longer failing texts from the other side, as far as one request goes."""
     longer = [row for row in rows if len(context.text_of(row)) > limit]
-    picked = longer[: max(1, budget.texts // 3)]
+    picked = longer[: max(1, (budget.texts - 2) // 3)]
     whole_texts = [context.text_of(row) for row in picked]
     texts = [one for text in whole_texts for one in (text[:limit], text, untouched(text))]
-    vectors = budget.embed(suspect.other, texts)
+    control = [scrambled(whole_texts[0]), scrambled(whole_texts[0])[:limit]]
+    *vectors, plain, cut = budget.embed(suspect.other, [*texts, *control])
+    if plain is not None and cut is not None and pair_cosine(plain, cut) >= context.near:
+        return None  # another text of that length is not changed by the cut either
     cosines = [
         None if vector is None else pair_cosine(suspect.vectors[row], vector)
         for row, vector in zip(np.repeat(picked, 3).tolist(), vectors, strict=True)

@@ -211,6 +211,37 @@ def _noises() -> list[FalseFriend]:
     return found
 
 
+def _shares() -> list[FalseFriend]:
+    found = [
+        FalseFriend(
+            name=f"an edit: noise on {rate:.0%} of the texts, {name}, seed {seed}",
+            texts=corpus(200, seed=seed),
+            legacy=FaultySide(real, [FAULT[name]] if side is LEGACY else [], Scope(rate=rate, seed=seed)),
+            candidate=FaultySide(real, [FAULT[name]] if side is CANDIDATE else [], Scope(rate=rate, seed=seed)),
+            never=TEXT_CAUSES | MOVED,
+        )
+        for name in ("noise", "context-size")
+        for rate in (0.1, 0.3)
+        for seed, side in ((3, LEGACY), (4, CANDIDATE), (5, CANDIDATE))
+    ]
+    found += [
+        FalseFriend(
+            name=f"case folded: a text in capitals beside its twin on an uncased model, noise on the {side} side",
+            texts=[*NUMBERS, *(text.upper() for text in NUMBERS[:2])],
+            legacy=FaultySide(_noisy_capitals if side is LEGACY else _uncased),
+            candidate=FaultySide(_noisy_capitals if side is CANDIDATE else _uncased),
+            never=TEXT_CAUSES,
+        )
+        for side in Side
+    ]
+    return found
+
+
+def _noisy_capitals(texts: Sequence[str]) -> Matrix:
+    hit = {text.upper() for text in NUMBERS[:2]}
+    return noisy_where(lambda text: text in hit, base=_uncased)(texts)
+
+
 def _caches() -> list[FalseFriend]:
     keys: tuple[tuple[str, Callable[[str], object]], ...] = (
         ("the first 9 characters", lambda text: text[:9]),
@@ -429,6 +460,7 @@ def _uncased(texts: Sequence[str]) -> Matrix:
 FALSE_FRIENDS: Final[tuple[FalseFriend, ...]] = (
     *_stubs(),
     *_noises(),
+    *_shares(),
     *_caches(),
     *_opposites(),
     *_aliases(),

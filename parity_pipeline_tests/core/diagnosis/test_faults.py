@@ -222,3 +222,11 @@ def test_what_a_server_says_keeps_refusals_apart() -> None:
     words = " ".join(cause.words for cause in found.causes)
     assert "“300 tokens exceed the limit of 256”" in words
     assert "“a text must not be blank”" in words
+
+
+def test_noise_on_a_part_of_the_rows_is_possible_and_a_lone_row_is_unknown() -> None:
+    """A third of the rows that differ by one size, for no reason in their texts, look like one replica of several."""
+    side = faulty("noise", rate=0.3)
+    found = diagnose(subject(TEXTS, side), inquiry=inquiry(side))
+    assert [(one.name, one.confidence) for one in found.causes] == [(N.PRECISION, Confidence.POSSIBLE)]
+    assert "noise on a part of the rows" in found.causes[0].words
