@@ -110,7 +110,7 @@ def wire_drift(
         candidate: What the candidate showed.
         legacy_norms: The legacy side's norms.
         candidate_norms: The candidate's.
-        names: The names that either side was asked for, which are one model to whoever gave them.
+        names: The names that were requested of either side; the settings say that they are one model.
     """
     return (
         _row("URL", legacy.method_and_path, candidate.method_and_path),

@@ -190,7 +190,8 @@ def _diagnosis(value: Json, looked_at: int) -> Json | None:
     if not value:
         return None
     failing = value.get("failing", 0)
-    causes = {name: [{"side": None, **one} for one in value[name]] for name in ("causes", "remarks") if name in value}
+    listed = (name for name in ("causes", "remarks") if name in value)
+    causes = {name: [{"side": None, **one} for one in value[name]] for name in listed}
     return {"looked_at": looked_at, "failing_looked_at": failing, "collisions": [], **value, **causes}
 
 

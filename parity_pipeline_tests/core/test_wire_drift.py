@@ -82,7 +82,7 @@ def test_small_norms_are_distinguished() -> None:
 
 
 def test_two_names_for_the_model_of_the_partition_are_one_default_model() -> None:
-    """Where each side shows its own name of the model that was asked for, the defaults are the same; else they are not."""
+    """Where each side shows its own name of the model that was requested, the defaults are the same; else they are not."""
     other = replace(GO, default_model="nomic-v1.5")
     names = ("nomic-embed-text", "nomic-v1.5")
     assert {row.field: row.same for row in wire_drift(RUST, other, UNIT, UNIT, names)}["default model"] is True

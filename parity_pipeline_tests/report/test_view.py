@@ -125,7 +125,7 @@ def test_why_the_model_is_forced_is_what_was_observed(same: bool | None, word: s
 
 @pytest.mark.parametrize("refusing", list(Side))
 def test_a_side_that_refuses_a_request_without_a_model_has_no_default_that_differs(refusing: Side) -> None:
-    """Default models differ only where both sides answered without one."""
+    """Default models differ only where both sides return vectors without one."""
     shown = {side: "refused (HTTP 400)" if side is refusing else "nomic-embed-text" for side in Side}
     row = DriftRow(field="default model", legacy=shown[Side.LEGACY], candidate=shown[Side.CANDIDATE], same=False)
     said = _said((forced(replace(verdict_of(SEED), drift=(row,))),))

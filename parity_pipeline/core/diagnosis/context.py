@@ -38,7 +38,7 @@ CROWD: Final = 0.05
 """Share of the other texts that may be as near as that to half of the texts."""
 
 ENOUGH: Final = 20
-"""Samples that are no hazards, below which hazards count like any other."""
+"""Samples other than hazards, below which hazards count like any other."""
 
 _SEEN: Final = 300
 """Rows that are compared with each other for that."""
@@ -145,7 +145,7 @@ class DiagnosisContext:
 
     @cached_property
     def typical(self) -> Mask:
-        """Rows on which a rule is looked for: those that are no hazards, where there are enough of them; else all rows.
+        """Rows on which a rule is looked for: all but the hazards, where there are enough of them; else all rows.
 
         Hazards are made to be odd in every way at once, so that a rule of ordinary texts need not hold among them.
         """
@@ -156,7 +156,7 @@ class DiagnosisContext:
 
     @cached_property
     def unrelated(self) -> float:
-        """Largest cosine of a text that has nothing to do with a row, at which the row is still told apart from it."""
+        """Largest cosine of a text that has nothing to do with a row, at which the two are still distinguished."""
         return 1.0 - CLEAR * (1.0 - self.near)
 
     @cached_property

@@ -1,7 +1,7 @@
 """Counterfactuals by a few extra requests: which edit of a text restores the other side's vector.
 
 Here belong choosing the requests and judging the vectors. How a request is sent belongs to whoever provides the `Ask`;
-finding where a text is cut belongs to `truncation`, sending the very same text again to `follow_up`.
+finding where a text is cut belongs to `truncation`, sending the very same text again to `instability`.
 
 An edit is proven only where it could have failed: the unedited text is embedded in the same request and still differs, and so
 does a text of the same length with other letters. A model to which all of them are the same proves nothing.
@@ -16,9 +16,8 @@ import numpy as np
 
 from parity_pipeline.core.diagnosis.context import DiagnosisContext, FoundCause, Mask, indices, pair_cosine
 from parity_pipeline.core.diagnosis.edits import EDITS, PREFIXES, Edit, edited_pairs
-from parity_pipeline.core.diagnosis.records import Ask, CauseName, Confidence, FollowUpQueries, Vector
-from parity_pipeline.core.errors import ParityError
-from parity_pipeline.core.measures import Matrix32
+from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Vector
+from parity_pipeline.core.diagnosis.request_budget import RequestBudget, Suspect
 from parity_pipeline.core.outcomes import Side
 
 _VERIFIED: Final = 0.95
@@ -29,95 +28,6 @@ _ROUNDS: Final = 4
 
 _FRUITLESS: Final = 2
 """Times that no edit restores an example, after which no other one is tried."""
-
-
-class RequestBudget:
-    """The HTTP requests that a diagnosis may still send, to both sides and all models together."""
-
-    def __init__(self, inquiry: FollowUpQueries) -> None:
-        """Start with the whole budget."""
-        self._asks: dict[object, Ask | None] = {
-            Side.LEGACY: inquiry.legacy,
-            Side.CANDIDATE: inquiry.candidate,
-            **inquiry.others,
-        }
-        self.others = tuple(inquiry.others)
-        self.texts = inquiry.texts
-        self.kept_back = 0
-        self._requests = inquiry.requests
-        self._sent = inquiry.sent
-        self._calls = 0
-
-    @property
-    def used(self) -> int:
-        """Return how many requests were sent: as counted by whoever sends them, retries included."""
-        return self._sent() if self._sent else self._calls
-
-    @property
-    def left(self) -> int:
-        """Return how many requests may still be sent."""
-        return max(0, self._requests - self.used)
-
-    def allows(self, target: Side | tuple[str, Side]) -> bool:
-        """Say whether a side or another model may get one more request; those kept back are for what is tried last."""
-        return self._asks.get(target) is not None and self.left > self.kept_back
-
-    def embed(self, target: Side | tuple[str, Side], texts: Sequence[str]) -> list[Vector | None]:
-        """Return the vectors of at most `texts` texts, None where there is none.
-
-        That is one request. Where it is refused as a whole, its halves are sent, since one refused text takes all others
-        of its request with it on many servers. A side that cannot be reached gets no further request, for the verdict
-        does not depend on a diagnosis.
-        """
-        kept = list(texts)[: self.texts]
-        return [*self._halved(target, kept), *([None] * (len(texts) - len(kept)))]
-
-    def _halved(self, target: Side | tuple[str, Side], texts: list[str]) -> list[Vector | None]:
-        vectors = self._once(target, texts)
-        if len(texts) < 2 or any(vector is not None for vector in vectors):
-            return vectors
-        half = len(texts) // 2
-        first = self._once(target, texts[:half])
-        if all(vector is None for vector in first):
-            # Nothing says that any of them is embedded at all: one more request settles it.
-            second = self._once(target, texts[half:])
-            known = any(vector is not None for vector in second)
-            return [*(self._halved(target, texts[:half]) if known and half > 1 else first), *second]
-        return [*first, *self._halved(target, texts[half:])]
-
-    def _once(self, target: Side | tuple[str, Side], texts: list[str]) -> list[Vector | None]:
-        ask = self._asks.get(target)
-        if ask is None or not texts or not self.allows(target):
-            return [None] * len(texts)
-        self._calls += 1
-        try:
-            vectors = list(ask(texts))
-        except ParityError:
-            self._asks[target] = None
-            return [None] * len(texts)
-        return vectors if len(vectors) == len(texts) else [None] * len(texts)
-
-
-NO_BUDGET: Final = RequestBudget(FollowUpQueries(requests=0))
-"""For a search in stored vectors alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Suspect:
-    """The side that is thought to change texts, and the other one that embeds the changed text."""
-
-    side: Side
-    other: Side
-    vectors: Matrix32
-    truth: Matrix32
-
-    @classmethod
-    def both(cls, context: DiagnosisContext) -> "tuple[Suspect, Suspect]":
-        """Return the candidate as suspect, then the legacy side."""
-        return (
-            cls(Side.CANDIDATE, Side.LEGACY, context.candidate, context.legacy),
-            cls(Side.LEGACY, Side.CANDIDATE, context.legacy, context.candidate),
-        )
 
 
 def _prefixing(prefix: str) -> Callable[[str], str]:
@@ -195,8 +105,8 @@ def _proof(
 def find_edited_pairs(context: DiagnosisContext, waiting: Mask, budget: RequestBudget) -> list[FoundCause]:
     """Return a cause for each edit under which failing samples have the other side's vector of their edited form.
 
-    The other side is asked whether it distinguishes such edits at all. Where it does not, the pairs prove nothing; where it
-    cannot be asked, a few pairs are no proof.
+    One request shows whether the other side distinguishes such edits at all. Where it does not, the pairs prove nothing;
+    where it cannot be sent, a few pairs do not suffice.
     """
     found: list[FoundCause] = []
     for pairs in edited_pairs(context, waiting):
@@ -205,8 +115,8 @@ def find_edited_pairs(context: DiagnosisContext, waiting: Mask, budget: RequestB
         plain = scrambled(example)
         ignored = None
         if budget.allows(other):
-            answers = _Answers(budget, other, [plain, pairs.edit.apply(plain)])
-            ignored = answers.ignores(context, (pairs.edit,), example)
+            vectors = _Vectors(budget, other, [plain, pairs.edit.apply(plain)])
+            ignored = vectors.ignores(context, (pairs.edit,), example)
         if not ignored:
             sure = ignored is False or len(pairs.rows) >= _PAIRS
             found.append(pairs.cause(Confidence.PROVEN if sure else Confidence.LIKELY))
@@ -214,11 +124,11 @@ def find_edited_pairs(context: DiagnosisContext, waiting: Mask, budget: RequestB
 
 
 _PAIRS: Final = 3
-"""Pairs from which on an edit is proven though nobody could be asked."""
+"""Pairs from which on an edit is proven without that request."""
 
 
 def _examples(context: DiagnosisContext, left: Mask, tried: set[int], proofs: Sequence[_Proof]) -> list[int]:
-    """Return up to two waiting rows that were no example: of those an edit left, else of middle length.
+    """Return up to two waiting rows that were not tried as examples: of those an edit left, else of middle length.
 
     A text of middle length shows most edits.
     """
@@ -257,14 +167,14 @@ def _other_letter(sign: str) -> str:
 
 
 def untouched(text: str) -> str:
-    """Return a spelling that changes next to nothing: where it too restores a row, that was no matter of an edit.
+    """Return a spelling that changes next to nothing: where it too restores a row, it did not depend on an edit.
 
-    It is none of the spellings that `follow_up` sends, since a cache may hold what was requested before.
+    It is none of the spellings that `instability` sends, since a cache may hold what was requested before.
     """
     return f"{text}   "
 
 
-class _Answers:
+class _Vectors:
     """What a side gave for some texts, sent together; a text that was not sent has none."""
 
     def __init__(self, budget: RequestBudget, side: Side, texts: Iterable[str]) -> None:
@@ -272,7 +182,7 @@ class _Answers:
         self._vectors = dict(zip(unique, budget.embed(side, unique), strict=True))
 
     def has(self, text: str) -> bool:
-        """Say whether the side gave a text a vector."""
+        """Say whether there is a vector of a text."""
         return self._vectors.get(text) is not None
 
     def ignores(self, context: DiagnosisContext, edits: Edits, text: str) -> bool | None:
@@ -293,11 +203,11 @@ class _Answers:
         return None if found is None else pair_cosine(vector, found)
 
 
-def _restores(context: DiagnosisContext, suspect: Suspect, row: int, changed: str, answers: _Answers) -> float | None:
+def _restores(context: DiagnosisContext, suspect: Suspect, row: int, changed: str, vectors: _Vectors) -> float | None:
     """Return the cosine with the edited text where it restores a row that fails without the edit; None otherwise."""
     text, mine = context.text_of(row), suspect.vectors[row]
     after, before, control, same = (
-        answers.cosine(one, mine) for one in (changed, text, scrambled(text), untouched(text))
+        vectors.cosine(one, mine) for one in (changed, text, scrambled(text), untouched(text))
     )
     if after is None or after < context.near or before is None or before >= context.threshold:
         return None
@@ -329,9 +239,9 @@ def _winner(
                     variants.setdefault(changed, (row, edits))
         if not variants or not budget.allows(suspect.other):
             continue
-        answers = _Answers(budget, suspect.other, [*controls, *variants])
+        vectors = _Vectors(budget, suspect.other, [*controls, *variants])
         for changed, (row, edits) in variants.items():
-            after = _restores(context, suspect, row, changed, answers)
+            after = _restores(context, suspect, row, changed, vectors)
             if after is not None:
                 return _Proof(suspect, edits, {row: after}, {row})
     return None
@@ -346,14 +256,14 @@ def _try_on_others(context: DiagnosisContext, proof: _Proof, left: Mask, budget:
     example = context.text_of(next(iter(proof.shown)))
     control = (scrambled(example), applied(proof.edits, scrambled(example)))
     tries = (one for text in texts for one in (applied(proof.edits, text), text, scrambled(text), untouched(text)))
-    answers = _Answers(budget, proof.suspect.other, [*control, *tries])
-    if answers.ignores(context, proof.edits, example):
+    vectors = _Vectors(budget, proof.suspect.other, [*control, *tries])
+    if vectors.ignores(context, proof.edits, example):
         proof.shown.clear()
         return
     for row, text in zip(picked, texts, strict=True):
-        if answers.has(applied(proof.edits, text)):
+        if vectors.has(applied(proof.edits, text)):
             proof.tried.add(row)
-        cosine = _restores(context, proof.suspect, row, applied(proof.edits, text), answers)
+        cosine = _restores(context, proof.suspect, row, applied(proof.edits, text), vectors)
         if cosine is not None:
             proof.shown[row] = cosine
 

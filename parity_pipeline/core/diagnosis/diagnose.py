@@ -11,17 +11,14 @@ from typing import Final
 import numpy as np
 
 from parity_pipeline.core.diagnosis.context import DiagnosisContext, FoundCause, Mask, indices
-from parity_pipeline.core.diagnosis.counterfactuals import RequestBudget, find_by_counterfactual, find_edited_pairs
-from parity_pipeline.core.diagnosis.follow_up import REQUESTS as FOR_TEXT_VARIANTS
-from parity_pipeline.core.diagnosis.follow_up import (
+from parity_pipeline.core.diagnosis.counterfactuals import find_by_counterfactual, find_edited_pairs
+from parity_pipeline.core.diagnosis.instability import (
     SentAgain,
     find_circumstances,
     find_history,
-    find_text_variants,
+    find_instability,
     send_again,
-    without_refuted,
 )
-from parity_pipeline.core.diagnosis.instability import find_instability
 from parity_pipeline.core.diagnosis.missing_vectors import find_missing_vectors
 from parity_pipeline.core.diagnosis.permutation import find_collisions, find_permutation, undo_permutation
 from parity_pipeline.core.diagnosis.precision import find_grids, find_partial_noise, find_precision
@@ -35,7 +32,10 @@ from parity_pipeline.core.diagnosis.records import (
     FollowUpQueries,
     Rows,
 )
+from parity_pipeline.core.diagnosis.request_budget import RequestBudget
 from parity_pipeline.core.diagnosis.text_split import find_text_split
+from parity_pipeline.core.diagnosis.text_variants import REQUESTS as FOR_TEXT_VARIANTS
+from parity_pipeline.core.diagnosis.text_variants import find_text_variants, without_refuted
 from parity_pipeline.core.diagnosis.transforms import (
     find_beginnings,
     find_dimensions,
@@ -126,7 +126,8 @@ def _find_dimensions(context: DiagnosisContext, waiting: Mask, budget: RequestBu
     distinguishes the two.
     """
     both = [*find_known_model(context, waiting & ~context.low, budget), *find_beginnings(context, waiting)]
-    return [*both, *find_dimensions(context, waiting & ~_mask(context, _rows_of(both)))]
+    known = _mask(context, _rows_of([one for one in both if one.name is not CauseName.TRUNCATED_DIMENSIONS]))
+    return [*both, *find_dimensions(context, waiting & ~known)]
 
 
 def _find_moved_or_turned(context: DiagnosisContext, waiting: Mask, budget: RequestBudget) -> list[FoundCause]:
@@ -215,7 +216,7 @@ def _explained(
     _take(rows, found, proven)
     left = without_rows(likely, proven)
     _take(rows, found, without_refuted(context, left, budget))
-    # A difference larger than that of a number format may be an edit of every text, which was asked for by now.
+    # A difference larger than that of a number format may be an edit of every text, which was tried by now.
     _take(rows, found, find_precision(context, rows))
     behaviour = find_instability(context, rows, rows, experiments, again or SentAgain())
     _take(rows, found, [one for one in behaviour if len(one.rows)])

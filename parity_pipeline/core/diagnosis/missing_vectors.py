@@ -40,9 +40,9 @@ def find_missing_vectors(context: DiagnosisContext, waiting: Mask) -> list[Found
     groups: dict[tuple[Outcome, str, str], list[int]] = {}
     rows = indices(waiting & ~context.low).tolist()
     said = {row: _sentence(context, row) for row in rows}
-    told = len(set(said.values())) <= _SENTENCES
+    few = len(set(said.values())) <= _SENTENCES
     for row in rows:
-        key = (context.compared.outcomes[row], context.compared.sides[row] or "", _rule(said[row]) if told else "")
+        key = (context.compared.outcomes[row], context.compared.sides[row] or "", _rule(said[row]) if few else "")
         groups.setdefault(key, []).append(row)
     found: list[FoundCause] = []
     for (outcome, side, _), rows_of in groups.items():

@@ -19,9 +19,9 @@ from parity_pipeline.core.diagnosis.context import (
     pair_cosine,
     row_cosines,
 )
-from parity_pipeline.core.diagnosis.counterfactuals import NO_BUDGET, RequestBudget, Suspect
 from parity_pipeline.core.diagnosis.edits import are_edited_pair
 from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Rows
+from parity_pipeline.core.diagnosis.request_budget import NO_BUDGET, RequestBudget, Suspect
 from parity_pipeline.core.fetched_rows import FetchedRows
 from parity_pipeline.core.measures import Float64
 from parity_pipeline.core.outcomes import Side

@@ -57,7 +57,7 @@ _GRID_TOLERANCE: Final = 2e-3
 def find_partial_noise(context: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
     """Return "precision", as possible, where a part of the samples differs by one size in directions of no relation.
 
-    That is what one of several replicas with another precision or version looks like. It is asked last: what any property
+    That is what one of several replicas with another precision or version looks like. It comes last: what any property
     of the texts explains is none of it.
     """
     rows = indices(waiting & context.low)

@@ -72,7 +72,26 @@ def find_dimensions(context: DiagnosisContext, waiting: Mask) -> list[FoundCause
         if same:
             found.append(_reread(context, same, said, read))
             left = [row for row in left if row not in set(same)]
+    cut = {_both_lengths(context, row) for row in pairs if row not in left}
+    beside = [row for row in left if _both_lengths(context, row) in cut]
+    if beside:
+        found.append(_cut_as_well(context, beside))
+        left = [row for row in left if row not in set(beside)]
     return [*found, _plain(context, left)] if left else found
+
+
+def _both_lengths(context: DiagnosisContext, row: int) -> tuple[int, int]:
+    return int(context.compared.legacy_dimension[row]), int(context.compared.candidate_dimension[row])
+
+
+def _cut_as_well(context: DiagnosisContext, rows: list[int]) -> FoundCause:
+    """Return the cause of rows whose lengths are those of rows that were cut, and whose numbers differ as well."""
+    words = (
+        f"{len(rows)} more samples have these lengths, {_lengths(context, rows)}, and the shorter vector is not the start of "
+        "the longer one: something else changed them too"
+    )
+    evidence = context.evidence(rows, lambda row: _lengths(context, [row]))
+    return FoundCause(CauseName.TRUNCATED_DIMENSIONS, words, Confidence.LIKELY, np.array(rows, np.intp), evidence)
 
 
 def _pairs(context: DiagnosisContext, waiting: Mask) -> dict[int, tuple[Vector, Vector]]:
@@ -287,7 +306,7 @@ A prefix before 184 texts of a static model had 0.99, roundings on real servers 
 def find_shared_direction(context: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
     """Return "one direction added" where the differences of the waiting rows share one direction.
 
-    That is what a prefix looks like to a model that averages words. A prefix itself is named only after asking with it.
+    That is what a prefix looks like to a model that averages words. A prefix itself is named only after a request with it.
     """
     rows = indices(waiting & context.low)
     if len(rows) < FEWEST or not context.same_width:

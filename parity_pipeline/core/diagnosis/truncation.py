@@ -9,8 +9,9 @@ from typing import Final
 import numpy as np
 
 from parity_pipeline.core.diagnosis.context import DiagnosisContext, FoundCause, Mask, indices, pair_cosine
-from parity_pipeline.core.diagnosis.counterfactuals import RequestBudget, Suspect, scrambled, untouched
+from parity_pipeline.core.diagnosis.counterfactuals import scrambled, untouched
 from parity_pipeline.core.diagnosis.records import CauseName, Confidence
+from parity_pipeline.core.diagnosis.request_budget import RequestBudget, Suspect
 
 _HOPELESS: Final = 0.5
 """Cosine of the best of some 60 beginnings below which no closer look is taken."""

@@ -18,8 +18,8 @@ from parity_pipeline.core.diagnosis.context import (
     row_cosines,
     vector_of,
 )
-from parity_pipeline.core.diagnosis.counterfactuals import RequestBudget
 from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Rows, Vector
+from parity_pipeline.core.diagnosis.request_budget import RequestBudget
 from parity_pipeline.core.fetched_rows import FetchedRows
 from parity_pipeline.core.measures import Matrix32
 from parity_pipeline.core.outcomes import Outcome, Side
@@ -40,15 +40,15 @@ _KNOWN_TEXTS: Final = 8
 _KNOWN_PASSING: Final = 4
 """Passing texts that are sent beside them: a second name for the model of the partition gives their very vectors."""
 
-_ASKED: Final = 3
+_PART: Final = 3
 """Of how many parts of the budget other models get one."""
 
 
 def find_known_model(context: DiagnosisContext, waiting: Mask, budget: RequestBudget) -> list[FoundCause]:
     """Return a cause for each other model, by its name on either side, whose vectors are on failing rows of a side.
 
-    A second name for the model of the partition is no other model. One that a side gives under both names is named only
-    where the other side, asked for that model too, gives it other vectors than it gives for the model of the partition.
+    A second name for the model of the partition does not count as another model. One that a side gives under both names is named only
+    where the other side, too, gives it other vectors than it gives for the model of the partition.
     """
     usable = np.array(
         [outcome in {Outcome.MISMATCH, Outcome.DIMENSION_MISMATCH} for outcome in context.compared.outcomes], np.bool_
@@ -60,7 +60,7 @@ def find_known_model(context: DiagnosisContext, waiting: Mask, budget: RequestBu
     passing = indices(context.passing)[:_KNOWN_PASSING].tolist()
     sent = [*rows, *passing]
     texts = [context.text_of(row) for row in sent]
-    most = max(1, budget.left // _ASKED)
+    most = max(1, budget.left // _PART)
     found: list[FoundCause] = []
     for name, side in budget.others[:most]:
         vectors = dict(zip(sent, budget.embed((name, side), texts), strict=True))
@@ -107,7 +107,7 @@ def _other_on_passing(
 
 
 def find_strange_space(context: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
-    """Return "another model or pooling" where a text is no nearer to its own vector than to any other text's.
+    """Return "another model or pooling" where a text is as far from its own vector as from any other text's.
 
     That is measured against the background of the space: in an anisotropic one all texts lie near each other.
     """
@@ -120,8 +120,8 @@ def find_strange_space(context: DiagnosisContext, waiting: Mask) -> list[FoundCa
     if float(np.median(own)) > float(np.quantile(others, _BACKGROUND)):
         return []
     words = (
-        f"{len(rows)} samples are no nearer to their own vector of the other side (median cosine {np.median(own):.3f}) than "
-        f"to that of any other text (median {np.median(others):.3f}): the two sides share no space"
+        f"{len(rows)} samples are as far from their own vector of the other side (median cosine {np.median(own):.3f}) as "
+        f"from that of any other text (median {np.median(others):.3f}): the two sides share no space"
     )
     evidence = context.evidence(rows.tolist(), lambda _: "as stored")
     return [FoundCause(CauseName.OTHER_SPACE, words, Confidence.LIKELY, rows, evidence)]

@@ -4,7 +4,6 @@ Here belong sides on which a given cause would be wrong. Sides on which one is r
 `vector_spaces` and in `replica`.
 """
 
-import hashlib
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +28,18 @@ from parity_pipeline.demo.fault_scope import Scope
 from parity_pipeline.demo.fault_table import FAULTS
 from parity_pipeline_tests.core.builders import samples_of
 from parity_pipeline_tests.core.diagnosis.corpus import corpus
-from parity_pipeline_tests.core.diagnosis.faulty_sides import BATCH, Embed, FaultySide, hashed, real
+from parity_pipeline_tests.core.diagnosis.faulty_sides import BATCH, FaultySide, real
+from parity_pipeline_tests.core.diagnosis.odd_sides import (
+    Cached,
+    digest,
+    noisy_capitals,
+    noisy_where,
+    opposed,
+    those,
+    tiny,
+    uncased,
+    warm,
+)
 from parity_pipeline_tests.core.diagnosis.replica import Replica
 
 N = CauseName
@@ -97,75 +107,6 @@ def wrongly_said(friend: FalseFriend, found: Diagnosis) -> list[str]:
     return wrong
 
 
-def _digest(text: str, salt: str = "") -> int:
-    return int.from_bytes(hashlib.sha256((salt + text).encode("utf-8", "surrogatepass")).digest()[:6], "big")
-
-
-def tiny(salt: str, modulus: int = 7) -> Embed:
-    """Return vectors that hold a text's length and a hash of it, as a stub does."""
-
-    def embed(texts: Sequence[str]) -> Matrix:
-        return np.array([[1, len(text), 2, _digest(text, salt) % modulus] for text in texts], np.float32)
-
-    return embed
-
-
-def kin(text: str) -> str:
-    """Return what all spellings of a text share: its letters and digits without case and accents."""
-    return "".join(sign for sign in unicodedata.normalize("NFKD", text).casefold() if sign.isalnum())
-
-
-def those(texts: Sequence[str]) -> Callable[[str], bool]:
-    """Return whether a text is one of some, in whatever spelling: what is wrong with a text is rarely its spelling."""
-    hit = {kin(text) for text in texts}
-    return lambda text: kin(text) in hit
-
-
-def noisy_where(hit: Callable[[str], bool], cosine: float = 0.99, base: Embed = real) -> Embed:
-    """Return vectors with noise of their own on some texts."""
-
-    def embed(texts: Sequence[str]) -> Matrix:
-        rows = base(texts).astype(np.float64)
-        for place, text in enumerate(texts):
-            if hit(text):
-                noise = np.random.default_rng(_digest(text)).standard_normal(rows.shape[1])
-                noise -= rows[place] * (noise @ rows[place]) / (rows[place] @ rows[place])
-                rows[place] += noise * np.sqrt(1 / cosine**2 - 1) * np.linalg.norm(rows[place]) / np.linalg.norm(noise)
-        return rows.astype(np.float32)
-
-    return embed
-
-
-class Cached(FaultySide):
-    """A side whose cache has a key that different texts share."""
-
-    def __init__(self, key: Callable[[str], object], base: Embed = real) -> None:
-        """Start with an empty cache."""
-        kept: dict[object, NDArray[np.float32]] = {}
-
-        def embed(texts: Sequence[str]) -> Matrix:
-            for text, row in zip(texts, base(texts), strict=True):
-                kept.setdefault(key(text), row)
-            return np.array([kept[key(text)] for text in texts])
-
-        super().__init__(embed)
-
-
-class SpoiltOnce(FaultySide):
-    """A side that gives some texts a wrong vector the first time they come, and others each time."""
-
-    def __init__(self, once: set[str], always: set[str], base: Embed = real) -> None:
-        """Start with no text seen."""
-        came: set[str] = set()
-
-        def embed(texts: Sequence[str]) -> Matrix:
-            wrong = {text for text in texts if text in always or (text in once and text not in came)}
-            came.update(texts)
-            return noisy_where(lambda text: text in wrong, base=base)(texts)
-
-        super().__init__(embed)
-
-
 TEXTS: Final = corpus(120, seed=11, blanks=0)
 NUMBERS: Final = [f"pallet {number} goes to gate {number * 7} in hall {chr(97 + number % 26)}" for number in range(96)]
 DECOMPOSED: Final = [
@@ -228,8 +169,8 @@ def _shares() -> list[FalseFriend]:
         FalseFriend(
             name=f"case folded: a text in capitals beside its twin on an uncased model, noise on the {side} side",
             texts=[*NUMBERS, *(text.upper() for text in NUMBERS[:2])],
-            legacy=FaultySide(_noisy_capitals if side is LEGACY else _uncased),
-            candidate=FaultySide(_noisy_capitals if side is CANDIDATE else _uncased),
+            legacy=FaultySide(noisy_capitals if side is LEGACY else uncased),
+            candidate=FaultySide(noisy_capitals if side is CANDIDATE else uncased),
             never=TEXT_CAUSES,
         )
         for side in Side
@@ -237,17 +178,12 @@ def _shares() -> list[FalseFriend]:
     return found
 
 
-def _noisy_capitals(texts: Sequence[str]) -> Matrix:
-    hit = {text.upper() for text in NUMBERS[:2]}
-    return noisy_where(lambda text: text in hit, base=_uncased)(texts)
-
-
 def _caches() -> list[FalseFriend]:
     keys: tuple[tuple[str, Callable[[str], object]], ...] = (
         ("the first 9 characters", lambda text: text[:9]),
         ("the length", len),
         ("the last word", lambda text: text.rsplit(" ", 1)[-1]),
-        ("a short hash", lambda text: _digest(text) % 40),
+        ("a short hash", lambda text: digest(text) % 40),
     )
     return [
         FalseFriend(
@@ -262,13 +198,6 @@ def _caches() -> list[FalseFriend]:
         for side in Side
         for texts in (NUMBERS,)
     ]
-
-
-def opposed(texts: Sequence[str]) -> Matrix:
-    """Return vectors in which the opposite of a sentence has the opposite vector."""
-    plain = [text.removeprefix("not: ") for text in texts]
-    signs = np.array([-1 if text.startswith("not: ") else 1 for text in texts])[:, None]
-    return (hashed(plain, 96) * signs).astype(np.float32)
 
 
 def _opposites() -> list[FalseFriend]:
@@ -428,7 +357,7 @@ def _unsteady() -> list[FalseFriend]:
             name=f"text cut: stale entries for texts that came before, of which {words}",
             texts=texts,
             legacy=FaultySide(real),
-            candidate=_warm(texts),
+            candidate=warm(texts),
             never=TEXT_CAUSES,
         )
         for words, texts in (("some are long", [*TEXTS, *LONG]), ("most are long", [*TEXTS[:20], *LONG]))
@@ -437,24 +366,13 @@ def _unsteady() -> list[FalseFriend]:
         FalseFriend(
             name=f"an edit of an uncased model: noise on capitals, cosine {cosine}",
             texts=[*TEXTS, *(text.upper() for text in TEXTS[:8])],
-            legacy=FaultySide(_uncased),
-            candidate=FaultySide(noisy_where(those(TEXTS[:8]), cosine, base=_uncased)),
+            legacy=FaultySide(uncased),
+            candidate=FaultySide(noisy_where(those(TEXTS[:8]), cosine, base=uncased)),
             never=TEXT_CAUSES,
         )
         for cosine in (0.99, 0.8)
     ]
     return found
-
-
-def _warm(texts: Sequence[str]) -> FaultySide:
-    """Return a side with a stale cache, to which the texts came before."""
-    side = FaultySide(real, [FAULT["stale-cache"]])
-    side.fetch(texts)
-    return side
-
-
-def _uncased(texts: Sequence[str]) -> Matrix:
-    return np.array(Replica().embed(texts), np.float32)
 
 
 FALSE_FRIENDS: Final[tuple[FalseFriend, ...]] = (

@@ -110,14 +110,14 @@ def lane(server: str, *, beside: bool) -> FetchedRows:
 
 
 def ask(server: str) -> Ask:
-    """Return a server as a diagnosis queries it; what was never recorded and is no hazard is refused."""
+    """Return a server as a diagnosis queries it; what is neither recorded nor a hazard is refused."""
     recorded = {text.text: recorded_vectors(server)[text.text_id] for text in recorded_texts()}
     known = {text for _, text in hazards()}
 
-    def answer(texts: Sequence[str]) -> list[Vector | None]:
+    def embed(texts: Sequence[str]) -> list[Vector | None]:
         return [recorded[text] if text in recorded else _of_hazard(server, text, known) for text in texts]
 
-    return answer
+    return embed
 
 
 def _of_hazard(server: str, text: str, known: set[str]) -> Vector | None:

@@ -1,4 +1,4 @@
-"""Nothing is said of sides that only look like a cause, and what was spoilt once is kept apart from what always fails."""
+"""Nothing is said of sides that only look like a cause, and what failed once is kept apart from what always fails."""
 
 from collections.abc import Sequence
 
@@ -11,10 +11,10 @@ from parity_pipeline_tests.core.diagnosis.false_friends import (
     FALSE_FRIENDS,
     NUMBERS,
     FalseFriend,
-    SpoiltOnce,
     wrongly_said,
 )
 from parity_pipeline_tests.core.diagnosis.faulty_sides import FaultySide, hashed, real
+from parity_pipeline_tests.core.diagnosis.odd_sides import FaultyOnce
 
 N = CauseName
 
@@ -30,10 +30,10 @@ def test_there_are_at_least_sixty_false_friends() -> None:
     assert len({one.name for one in FALSE_FRIENDS}) == len(FALSE_FRIENDS) >= 60
 
 
-def test_rows_spoilt_once_are_kept_apart_from_rows_that_always_fail() -> None:
+def test_rows_that_failed_once_are_kept_apart_from_rows_that_always_fail() -> None:
     """Of 38 rows that were wrong once and two that always are, the first are a matter of circumstances, the others not."""
     once, always = set(NUMBERS[10:48]), set(NUMBERS[60:62])
-    side = SpoiltOnce(once, always)
+    side = FaultyOnce(once, always)
     friend = FalseFriend(name="", texts=NUMBERS, legacy=FaultySide(real), candidate=side)
     found = friend.diagnosed()
     assert found.failing == 40

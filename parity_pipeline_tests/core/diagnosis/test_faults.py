@@ -26,7 +26,7 @@ FROM_VECTORS = {
     "strip-accents": N.ACCENTS,
     "drop-punctuation": N.PUNCTUATION,
     "rotate-space": N.REORDERED_AXES,
-    "prefix": N.ADDED_DIRECTION,  # it is called a prefix only after asking with one
+    "prefix": N.ADDED_DIRECTION,  # it is called a prefix only after a request with one
     "newline-to-space": N.NEWLINE,
     "trim": N.TRIM,
     "error-500": N.REFUSED,

@@ -8,10 +8,11 @@ import pytest
 from numpy.typing import NDArray
 
 from parity_pipeline.core.diagnosis.context import DiagnosisContext
-from parity_pipeline.core.diagnosis.counterfactuals import RequestBudget
 from parity_pipeline.core.diagnosis.diagnose import diagnose
-from parity_pipeline.core.diagnosis.follow_up import find_history, find_text_variants
+from parity_pipeline.core.diagnosis.instability import find_history
 from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Diagnosis, FollowUpQueries, Vector
+from parity_pipeline.core.diagnosis.request_budget import RequestBudget
+from parity_pipeline.core.diagnosis.text_variants import find_text_variants
 from parity_pipeline.core.diagnosis.truncation import find_cut
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.demo.fault_scope import Scope
@@ -166,7 +167,7 @@ def test_rows_that_fail_for_another_reason_are_not_called_moved() -> None:
 
 
 def test_a_model_that_refuses_or_gives_narrower_vectors_is_not_recognised() -> None:
-    """What is refused, and what is of another length, is no vector of the failing texts; nothing breaks."""
+    """What is refused, and what is of another length, cannot be one of the failing texts; nothing breaks."""
     side = FaultySide(
         real, [FAULT["wrong-model"]], Scope(other_models=("other",)), other=lambda texts: hashed(texts, 256)
     )

@@ -83,14 +83,14 @@ def test_eight_bit_weights() -> None:
 
 @pytest.mark.parametrize(("legacy", "candidate"), PAIRS)
 def test_hazards_beside_the_recorded_texts_hide_no_cause(legacy: str, candidate: str) -> None:
-    """Asked or not, the causes of a pair are the same with every hazard beside the texts, and so is what they explain."""
+    """With follow-up queries or without, the causes of a pair are the same with every hazard beside the texts, and so is what they explain."""
     tried = [batched(candidate)] if candidate == "torch-int8" else []
     recorded = set(BLOCK.ids)
-    for asked in (True, False) if candidate != "torch-int8" else (True,):
+    for queried in (True, False) if candidate != "torch-int8" else (True,):
         found: list[dict[CauseName, Confidence]] = []
         for beside in (False, True):
             given, queries = comparison(legacy, candidate, beside=beside)
-            named = diagnose(given, tried, queries if asked else None)
+            named = diagnose(given, tried, queries if queried else None)
             found.append({cause.name: cause.confidence for cause in named.causes})
             assert not set(named.unexplained) & recorded
         assert found[0] == found[1]
