@@ -72,7 +72,7 @@ def find_dimensions(context: DiagnosisContext, waiting: Mask) -> list[FoundCause
         if same:
             found.append(_reread(context, same, said, read))
             left = [row for row in left if row not in set(same)]
-    cut = {_both_lengths(context, row) for row in pairs if row not in left}
+    cut = {_both_lengths(context, row) for row, pair in pairs.items() if _prefix_cosine(*pair) >= context.threshold}
     beside = [row for row in left if _both_lengths(context, row) in cut]
     if beside:
         found.append(_cut_as_well(context, beside))
