@@ -240,11 +240,22 @@ def _winner(
         if not variants or not budget.allows(suspect.other):
             continue
         vectors = _Vectors(budget, suspect.other, [*controls, *variants])
-        for changed, (row, edits) in variants.items():
-            after = _restores(context, suspect, row, changed, vectors)
-            if after is not None:
-                return _Proof(suspect, edits, {row: after}, {row})
+        restored = [
+            _Proof(suspect, edits, {row: after}, {row})
+            for changed, (row, edits) in variants.items()
+            if (after := _restores(context, suspect, row, changed, vectors)) is not None
+        ]
+        # Where another prefix does as well, the text is too long for any of them to show.
+        prefixes = [proof for proof in restored if proof.edits[0].cause is CauseName.PREFIX]
+        distinct = [proof for proof in restored if proof not in prefixes or _lone(proof, prefixes)]
+        if distinct:
+            return distinct[0]
     return None
+
+
+def _lone(proof: _Proof, prefixes: Sequence[_Proof]) -> bool:
+    """Say whether no other prefix restores the row of a proof."""
+    return all(one is proof or not set(one.shown) & set(proof.shown) for one in prefixes)
 
 
 def _try_on_others(context: DiagnosisContext, proof: _Proof, left: Mask, budget: RequestBudget) -> None:

@@ -31,6 +31,7 @@ from parity_pipeline_tests.core.diagnosis.corpus import corpus
 from parity_pipeline_tests.core.diagnosis.faulty_sides import BATCH, FaultySide, real
 from parity_pipeline_tests.core.diagnosis.odd_sides import (
     Cached,
+    cut_where,
     digest,
     noisy_capitals,
     noisy_where,
@@ -175,6 +176,25 @@ def _shares() -> list[FalseFriend]:
         )
         for side in Side
     ]
+    return found
+
+
+def _diluted() -> list[FalseFriend]:
+    """Return texts so long that a prefix changes next to nothing, cut on a side that cuts no other text."""
+    words = ("plate", "water", "eat", "soup", "tea", "kitchen", "apple", "milk", "oil", "corn", "meat", "rice", "wine")
+    long = [" ".join(words[(place * step) % 13] for place in range(1500)) for step in (1, 2, 3, 5)]
+    found: list[FalseFriend] = []
+    for side in Side:
+        faulty = FaultySide(cut_where(set(long), 60))
+        found.append(
+            FalseFriend(
+                name=f"prefix: long texts that the {side} side cuts, in this very spelling",
+                texts=[*NUMBERS, *long],
+                legacy=faulty if side is LEGACY else FaultySide(real),
+                candidate=faulty if side is CANDIDATE else FaultySide(real),
+                never=TEXT_CAUSES - {N.TRUNCATION},
+            )
+        )
     return found
 
 
@@ -379,6 +399,7 @@ FALSE_FRIENDS: Final[tuple[FalseFriend, ...]] = (
     *_stubs(),
     *_noises(),
     *_shares(),
+    *_diluted(),
     *_caches(),
     *_opposites(),
     *_aliases(),

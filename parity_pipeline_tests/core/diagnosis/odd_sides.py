@@ -5,7 +5,7 @@ Here belong the sides. What must not be said of them stands in `false_friends`.
 
 import hashlib
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,11 @@ def noisy_where(hit: Callable[[str], bool], cosine: float = 0.99, base: Embed = 
         return rows.astype(np.float32)
 
     return embed
+
+
+def cut_where(hit: Collection[str], limit: int) -> Embed:
+    """Return vectors of the beginnings of some texts, and of all others as they are."""
+    return lambda texts: real([text[:limit] if text in hit else text for text in texts])
 
 
 class Cached(FaultySide):
