@@ -68,7 +68,8 @@ EXPECTED: Final[Mapping[str, Expected]] = MappingProxyType(
         "context-size": _named(N.PRECISION, N.TRUNCATION),
         "lower-case": _named(N.CASE),
         "capitals-collapse": _named(N.CASE, N.TOKENIZER),
-        "strip-accents": _named(N.ACCENTS),
+        # it composes what is left, which is another Unicode form of a text without accents, such as decomposed Hangul
+        "strip-accents": Expected(causes=frozenset({N.ACCENTS}), beside=frozenset({N.UNICODE_FORM})),
         "unicode-nfc": _named(N.UNICODE_FORM),
         "drop-punctuation": _named(N.PUNCTUATION, N.TOKENIZER),
         "rotate-space": _named(N.REORDERED_AXES),

@@ -43,10 +43,22 @@ _SINGLE: Final[tuple[Edits, ...]] = tuple(
 _DOUBLE: Final[tuple[Edits, ...]] = tuple(pair for pair in combinations(EDITS, 2) if pair[0].cause is not pair[1].cause)
 
 
-def _doubles(proofs: "Sequence[_Proof]") -> tuple[Edits, ...]:
-    """Return two edits at once, those first of which one was found on other rows."""
-    known = {edit for proof in proofs for edit in proof.edits}
-    return tuple(sorted(_DOUBLE, key=lambda pair: -sum(edit in known for edit in pair)))
+def _doubles(proofs: "Sequence[_Proof]", side: Side) -> tuple[Edits, ...]:
+    """Return two edits at once: any two, or, once a side was found to make one, that one with every other on that side."""
+    if not proofs:
+        return _DOUBLE
+    known = {edit for proof in proofs if proof.suspect.side is side for edit in proof.edits}
+    return tuple(
+        # A prefix comes last: what is put in front was not edited.
+        (one, other) if other.cause is CauseName.PREFIX else tuple(sorted((one, other), key=_is_prefix))
+        for one in sorted(known, key=lambda edit: edit.words)
+        for (other,) in _SINGLE
+        if one.cause is not other.cause
+    )
+
+
+def _is_prefix(edit: Edit) -> bool:
+    return edit.cause is CauseName.PREFIX
 
 
 @dataclass(slots=True)
@@ -94,7 +106,7 @@ def _proof(
 ) -> _Proof | None:
     """Return which edits restore an example, on whichever side, with the other rows that they were tried on."""
     for suspect in Suspect.both(context):
-        proof = _winner(context, suspect, examples, budget, _doubles(proofs))
+        proof = _winner(context, suspect, examples, budget, _doubles(proofs, suspect.side))
         if proof:
             _try_on_others(context, proof, left, budget)
             if proof.shown:
@@ -122,6 +134,12 @@ def find_edited_pairs(context: DiagnosisContext, waiting: Mask, budget: RequestB
             found.append(pairs.cause(Confidence.PROVEN if sure else Confidence.LIKELY))
     return found
 
+
+_PARTS: Final = 4
+"""Requests with the rows that an edit changes: more than one where it restores some of them and not nearly all."""
+
+_FOR_OTHERS: Final = 10
+"""Requests that such a one leaves for other causes."""
 
 _PAIRS: Final = 3
 """Pairs from which on an edit is proven without that request."""
@@ -259,24 +277,29 @@ def _lone(proof: _Proof, prefixes: Sequence[_Proof]) -> bool:
 
 
 def _try_on_others(context: DiagnosisContext, proof: _Proof, left: Mask, budget: RequestBudget) -> None:
-    """Try the edits on the other waiting rows that they change, as far as one request goes."""
+    """Try the edits on the other waiting rows that they change, if the side does not ignore such edits."""
     rows = [row for row in _changed(context, proof.edits, left) if row not in proof.shown]
-    room = max(1, (budget.texts - 2) // 4)
-    picked = rows if len(rows) <= room else rows[:: -(-len(rows) // room)]
-    texts = [context.text_of(row) for row in picked]
     example = context.text_of(next(iter(proof.shown)))
     control = (scrambled(example), applied(proof.edits, scrambled(example)))
-    tries = (one for text in texts for one in (applied(proof.edits, text), text, scrambled(text), untouched(text)))
-    vectors = _Vectors(budget, proof.suspect.other, [*control, *tries])
-    if vectors.ignores(context, proof.edits, example):
-        proof.shown.clear()
-        return
-    for row, text in zip(picked, texts, strict=True):
-        if vectors.has(applied(proof.edits, text)):
-            proof.tried.add(row)
-        cosine = _restores(context, proof.suspect, row, applied(proof.edits, text), vectors)
-        if cosine is not None:
-            proof.shown[row] = cosine
+    room = max(1, (budget.texts - len(control)) // 2)
+    step = max(1, -(-len(rows) // room))
+    for part in (rows[start::step] for start in range(min(step, _PARTS))):
+        texts = [context.text_of(row) for row in part]
+        tries = (one for text in texts for one in (applied(proof.edits, text), text))
+        vectors = _Vectors(budget, proof.suspect.other, [*control, *tries])
+        if vectors.ignores(context, proof.edits, example):
+            proof.shown.clear()
+            return
+        before = len(proof.shown)
+        for row, text in zip(part, texts, strict=True):
+            if vectors.has(applied(proof.edits, text)):
+                proof.tried.add(row)
+            cosine = _restores(context, proof.suspect, row, applied(proof.edits, text), vectors)
+            if cosine is not None:
+                proof.shown[row] = cosine
+        restored = len(proof.shown) - before
+        if not restored or restored >= _VERIFIED * len(part) or budget.left <= _FOR_OTHERS:
+            return
 
 
 def _changed(context: DiagnosisContext, edits: Edits, rows: Mask) -> list[int]:

@@ -52,8 +52,11 @@ _SUREST: Final = (Confidence.PROVEN, Confidence.LIKELY, Confidence.POSSIBLE)
 def merged(findings: Sequence[FoundCause]) -> list[FoundCause]:
     """Return one finding per cause, the one that explains most first; words and evidence of the surest lead."""
     kinds: dict[CauseName, list[FoundCause]] = {}
+    prefixed = any(finding.name is CauseName.PREFIX for finding in findings)
     for finding in findings:
-        kinds.setdefault(finding.name, []).append(finding)
+        # Where a prefix is proven, one thing added to other texts is that prefix.
+        name = CauseName.PREFIX if prefixed and finding.name is CauseName.ADDED_DIRECTION else finding.name
+        kinds.setdefault(name, []).append(replace(finding, name=name))
     single = [_one(sorted(same, key=lambda one: _SUREST.index(one.confidence))) for same in kinds.values()]
     return sorted(single, key=lambda one: (-len(one.rows), _SUREST.index(one.confidence)))
 

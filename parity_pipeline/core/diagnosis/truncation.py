@@ -100,9 +100,10 @@ def _proven(
         None if vector is None else pair_cosine(suspect.vectors[row], vector)
         for row, vector in zip(np.repeat(picked, 3).tolist(), vectors, strict=True)
     ]
+    confidence = Confidence.PROVEN
     if cosines[0] is None:
         # Nothing may be sent any more, or it was refused: the search itself has shown the one text that it looked at.
-        picked, cosines = longer[:1], [shown, None, None]
+        picked, cosines, confidence = longer[:1], [shown, None, None], Confidence.LIKELY
     after, whole, same = (np.array([one or 0.0 for one in cosines[place::3]]) for place in range(3))
     good = (after >= context.near) & (whole < context.threshold) & (same < context.near)
     restored = [row for row, kept in zip(picked, good.tolist(), strict=True) if kept]
@@ -124,7 +125,7 @@ def _proven(
     return FoundCause(
         CauseName.TRUNCATION,
         words,
-        Confidence.PROVEN,
+        confidence,
         np.array(sorted(explained), np.intp),
         evidence,
         side=suspect.side,
