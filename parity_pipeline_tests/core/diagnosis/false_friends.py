@@ -33,7 +33,7 @@ from parity_pipeline_tests.core.diagnosis.odd_sides import (
     Cached,
     cut_where,
     digest,
-    noisy_capitals,
+    noisy_exactly,
     noisy_where,
     opposed,
     those,
@@ -166,12 +166,13 @@ def _shares() -> list[FalseFriend]:
         for rate in (0.1, 0.3)
         for seed, side in ((3, LEGACY), (4, CANDIDATE), (5, CANDIDATE))
     ]
+    noisy = noisy_exactly({text.upper() for text in NUMBERS[:2]})
     found += [
         FalseFriend(
             name=f"case folded: a text in capitals beside its twin on an uncased model, noise on the {side} side",
             texts=[*NUMBERS, *(text.upper() for text in NUMBERS[:2])],
-            legacy=FaultySide(noisy_capitals if side is LEGACY else uncased),
-            candidate=FaultySide(noisy_capitals if side is CANDIDATE else uncased),
+            legacy=FaultySide(noisy if side is LEGACY else uncased),
+            candidate=FaultySide(noisy if side is CANDIDATE else uncased),
             never=TEXT_CAUSES,
         )
         for side in Side

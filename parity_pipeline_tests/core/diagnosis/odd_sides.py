@@ -92,9 +92,9 @@ class FaultyOnce(FaultySide):
         super().__init__(embed)
 
 
-def noisy_capitals(texts: Sequence[str]) -> Matrix:
-    """Return vectors of an uncased model with noise on texts in capitals."""
-    return noisy_where(str.isupper, base=uncased)(texts)
+def noisy_exactly(hit: Collection[str]) -> Embed:
+    """Return vectors of a model that ignores capitals, with noise on some texts in this very spelling."""
+    return noisy_where(lambda text: text in hit, base=uncased)
 
 
 def opposed(texts: Sequence[str]) -> Matrix:
