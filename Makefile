@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 CODE := parity_pipeline parity_pipeline_tests bench
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test dev check fmt bench lock clean
+.PHONY: help install home demo test dev check fmt bench lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
@@ -21,18 +21,22 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+home: # Dagster finds its settings, telemetry off among them, in its home; one named by the environment may lack them
+	@mkdir -p "$(DAGSTER_HOME)"
+	@[ -e "$(DAGSTER_HOME)/dagster.yaml" ] || cp parity_pipeline/defs/dagster.yaml "$(DAGSTER_HOME)/dagster.yaml"
+
 demo: $(INSTALLED) ## run the main job on the embedded gateways; FAULT=noise makes the candidate faulty
 	$(BIN)/parity demo $(if $(FAULT),--fault $(FAULT))
 
 test: $(INSTALLED) ## run the tests
 	$(BIN)/python -m pytest -q -n 2
 
-dev: $(INSTALLED) ## Dagster UI on 127.0.0.1:3000 with the demo gateways up
+dev: $(INSTALLED) home ## Dagster UI on 127.0.0.1:3000 with the demo gateways up
 	$(BIN)/parity up
 	@trap '$(BIN)/parity down' EXIT; trap 'exit 130' INT TERM; \
 	  PYTHONWARNINGS='ignore:Function `dev_command` is superseded' $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p 3000
 
-check: $(INSTALLED) ## what CI runs: format, ruff, pyright, import-linter, definitions, tests
+check: $(INSTALLED) home ## what CI runs: format, ruff, pyright, import-linter, definitions, tests
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/basedpyright

@@ -38,7 +38,8 @@ from parity_pipeline.wire.client import Client
 from parity_pipeline.wire.decode import Decoder
 from parity_pipeline.wire.dialects import BUILT_IN
 from parity_pipeline.wire.encode import RequestEncoder, encode_text
-from parity_pipeline.wire.fetch_lane import LaneResult, fetch_lane
+from parity_pipeline.wire.fetch_lane import fetch_lane
+from parity_pipeline.wire.lane import LaneResult
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline.wire.transport import transport_for
 

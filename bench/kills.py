@@ -36,7 +36,8 @@ from parity_pipeline.core.samples import sample_id
 from parity_pipeline.storage.embeddings_files import EmbeddingsWriter
 from parity_pipeline.storage.staging import SqliteStaging
 from parity_pipeline.wire.dialects import BUILT_IN
-from parity_pipeline.wire.fetch_lane import LaneResult, fetch_lane
+from parity_pipeline.wire.fetch_lane import fetch_lane
+from parity_pipeline.wire.lane import LaneResult
 from parity_pipeline.wire.side_config import SideConfig
 
 BATCH, CONCURRENCY, WIDTH, POISON = 8, 4, 64, 997

@@ -6,9 +6,9 @@ when this module is imported.
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Final
 
 import dagster as dg
@@ -18,13 +18,12 @@ from parity_pipeline.defs.asset_factory import AssetFactory, freshness
 from parity_pipeline.defs.assets import build_assets
 from parity_pipeline.defs.automation import JOB_NAME, build_automation
 from parity_pipeline.defs.partitions import make_partitions
-from parity_pipeline.settings.loading import find_file, load
+from parity_pipeline.settings.loading import load_from_here
 from parity_pipeline.settings.model import Settings
 from parity_pipeline.steps.context import Gateway, RunContext
 
 PRELOADED: Final = ["parity_pipeline.definitions"]
 """Modules that the forkserver imports once, so that each step does not pay for them again."""
-
 
 TOGETHER: Final = 4
 """Most steps that the forkserver runs at the same time: both lanes wait for their gateways, and so does what follows."""
@@ -66,19 +65,19 @@ def build_context(settings: Settings, *, environ: Mapping[str, str] | None = Non
         changes: Fields of `RunContext` that replace those of the settings.
     """
     source = os.environ if environ is None else environ
-    facts: dict[str, Any] = {
-        "layout": settings.layout(),
-        "sources": settings.sources(),
-        "thresholds": settings.judged_thresholds(),
-        "gateways": {side: Gateway(make_config=partial(settings.side_config, side, source)) for side in Side},
-        "stability": settings.stability,
-        "models": settings.models,
-        "waivers": settings.waivers,
-        "required_bound": settings.required_bound,
-        "checks": settings.check_settings(),
-        "package_version": version("parity_pipeline"),
-    }
-    return RunContext(**(facts | changes))
+    run = RunContext(
+        layout=settings.layout(),
+        sources=settings.sources(),
+        thresholds=settings.judged_thresholds(),
+        gateways={side: Gateway(make_config=partial(settings.side_config, side, source)) for side in Side},
+        stability=settings.stability,
+        models=settings.models,
+        waivers=settings.waivers,
+        required_bound=settings.required_bound,
+        checks=settings.check_settings(),
+        package_version=version("parity_pipeline"),
+    )
+    return replace(run, **changes)
 
 
 def _executor(settings: Settings) -> dg.ExecutorDefinition:
@@ -91,11 +90,10 @@ def _executor(settings: Settings) -> dg.ExecutorDefinition:
 
 def whole_job() -> dg.JobDefinition:
     """Return the job of `defs`, for processes that have to load it again by name."""
-    settings = load(find_file(None, os.environ, Path.cwd()), os.environ)
-    return build_definitions(settings).resolve_job_def(JOB_NAME)
+    return build_definitions(load_from_here()).resolve_job_def(JOB_NAME)
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
     """Return the definitions for the settings file that is found from the working folder."""
-    return build_definitions(load(find_file(None, os.environ, Path.cwd()), os.environ))
+    return build_definitions(load_from_here())

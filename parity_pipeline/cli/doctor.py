@@ -28,7 +28,7 @@ class DoctorCheck:
         subject: What was checked.
         ok: Whether it is as it should be.
         text: What was found.
-        remedy: What to do; "" where it is ok.
+        remedy: What to do where it is not ok; "" where that is not known.
     """
 
     subject: str
@@ -54,9 +54,7 @@ def run_checks(
     yield from _samples(settings, day)
     for one in status(settings.services(), settings.path(settings.state_dir)):
         text = f"healthy at {one.health_url}" if one.healthy else f"not healthy at {one.health_url}"
-        yield DoctorCheck(
-            subject=f"service {one.name}", ok=one.healthy, text=text, remedy="" if one.healthy else "Run `parity up`."
-        )
+        yield DoctorCheck(subject=f"service {one.name}", ok=one.healthy, text=text, remedy="Run `parity up`.")
     for side in Side:
         yield from _side(settings, side, environ, connect)
 
@@ -66,7 +64,7 @@ def _folder(name: str, path: Path) -> DoctorCheck:
     nearest = next(place for place in (path, *path.parents) if place.exists())
     ok = nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
     text = f"{path} is writable" if ok else f"{nearest} is not a writable folder"
-    remedy = "" if ok else f"Change its permissions, or set {name} in parity.yaml."
+    remedy = f"Change its permissions, or set {name} in parity.yaml."
     return DoctorCheck(subject=name, ok=ok, text=text, remedy=remedy)
 
 
@@ -80,9 +78,7 @@ def _samples(settings: Settings, day: str) -> Iterator[DoctorCheck]:
         return
     absent = absent_sources(settings.sources(), day)
     text = f"{count:,} lines for {day}" + (f"; nothing from {', '.join(absent)}" if absent else "")
-    yield DoctorCheck(
-        subject="samples", ok=count > 0, text=text, remedy="" if count else "Add texts to a sample source."
-    )
+    yield DoctorCheck(subject="samples", ok=count > 0, text=text, remedy="Add texts to a sample source.")
 
 
 def _side(settings: Settings, side: Side, environ: Mapping[str, str], connect: Connect) -> Iterator[DoctorCheck]:
@@ -112,5 +108,5 @@ def _side(settings: Settings, side: Side, environ: Mapping[str, str], connect: C
             remedy = f"Set sides.{side}.default_model to it, or find out why it changed."
             ok = found == expected
             text = f"is {found}" if ok else f"is {found}; the settings say {expected}"
-            yield DoctorCheck(subject=f"{side} default model", ok=ok, text=text, remedy="" if ok else remedy)
+            yield DoctorCheck(subject=f"{side} default model", ok=ok, text=text, remedy=remedy)
             expected = None

@@ -1,29 +1,29 @@
 """The `parity` command: thin, no logic of its own.
 
-Here belong the commands, their options and their exit codes. What they do belongs to `runs`, `doctor`, `services`,
+Here belong the commands, their options and exit codes, and what is written to stderr. What they do belongs to `runs`, `doctor`, `services`,
 `faults` and `demo`; what they print to `console`.
 """
 
 import os
 import sys
 import warnings
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import date
 from importlib import import_module
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 
-from parity_pipeline.cli.messages import deprecated_option, errors, print_error
 from parity_pipeline.cli.partition_args import calendar_date, chosen_models, dates_between, today
 from parity_pipeline.cli.signals import StopSignals
 from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.report.escape import visible
-from parity_pipeline.settings.loading import CONFIG_VARIABLE, find_file, load
+from parity_pipeline.report.escape import visible, visible_lines
+from parity_pipeline.settings.loading import CONFIG_VARIABLE, load_from_here
 from parity_pipeline.settings.model import Settings
 
 EXPECTED_WARNING = "Parameter `include_sources` of function `AssetSelection.all`"
@@ -31,9 +31,22 @@ EXPECTED_WARNING = "Parameter `include_sources` of function `AssetSelection.all`
 
 DATE_FORM = "YYYY-MM-DD"
 
+RENAMED_OPTIONS: Final[Mapping[str, str]] = {"--afresh": "--discard-staging"}
+"""Options that were renamed, old to new; the old one still works and gives a warning."""
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 output = Console(highlight=False)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
 stop_signals = StopSignals()
+
+
+def deprecated_option(option: typer.CallbackParam, given: bool) -> bool:
+    """Warn that an option was renamed, where it is given."""
+    if given:
+        old = option.opts[0]
+        errors.print(f"warning: {old} is deprecated; write {RENAMED_OPTIONS[old]} instead", markup=False)
+    return given
+
 
 Config = Annotated[
     Path | None,
@@ -65,12 +78,9 @@ def main() -> None:
     try:
         app()
     except ParityError as error:
-        print_error(error)
+        errors.print("error: ", end="", style="bold red")
+        errors.print(visible_lines(str(error)), markup=False)
         sys.exit(2)
-
-
-def _settings(config: Path | None) -> Settings:
-    return load(find_file(config, os.environ, Path.cwd()), os.environ)
 
 
 @app.command()
@@ -84,11 +94,9 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Judge one date: start services, fetch both lanes, write verdict and report, stop services."""
-    settings = _settings(config)
-    current = today(settings, datetime.now(UTC))
-    chosen = calendar_date(day, "--date") if day else current
-    days = dates_between(settings, chosen, chosen, current)
-    pairs = [(one, model) for one in days for model in chosen_models(settings, models or [])]
+    settings = load_from_here(config)
+    chosen = calendar_date(day, "--date") if day else today(settings)
+    pairs = _partitions(settings, chosen, chosen, models)
     _run(settings, pairs, discard_staging=discard_staging or afresh, as_json=as_json)
 
 
@@ -108,11 +116,15 @@ def backfill(
     as_json: AsJson = False,
 ) -> None:
     """Judge past dates again, with the samples they had."""
-    settings = _settings(config)
-    begin, end = calendar_date(first, "--from"), calendar_date(last, "--to")
-    days = dates_between(settings, begin, end, today(settings, datetime.now(UTC)))
-    pairs = [(one, model) for one in days for model in chosen_models(settings, models or [])]
+    settings = load_from_here(config)
+    pairs = _partitions(settings, calendar_date(first, "--from"), calendar_date(last, "--to"), models)
     _run(settings, pairs, side=side, redraw=redraw, discard_staging=discard_staging or afresh, as_json=as_json)
+
+
+def _partitions(settings: Settings, first: date, last: date, models: Sequence[str] | None) -> list[tuple[str, str]]:
+    """Return each date from `first` to `last` with each of the models, all of them where none is given."""
+    days = dates_between(settings, first, last, today(settings))
+    return list(product(days, chosen_models(settings, models or [])))
 
 
 def _run(
@@ -162,7 +174,7 @@ def up(config: Config = None) -> None:
     """Start the services of both sides that are not healthy yet, and wait until they are healthy."""
     from parity_pipeline.services.supervisor import up as bring_up
 
-    settings = _settings(config)
+    settings = load_from_here(config)
     for one in bring_up(settings.services(), settings.path(settings.state_dir)):
         state = f"started, pid {one.pid}" if one.started else "already running, left alone"
         output.print(f"{one.name}: {state} ({one.health_url})", markup=False, soft_wrap=True)
@@ -173,7 +185,7 @@ def down(config: Config = None) -> None:
     """Stop the services that `parity up` started, and no others."""
     from parity_pipeline.services.supervisor import down as bring_down
 
-    settings = _settings(config)
+    settings = load_from_here(config)
     stopped = bring_down(settings.path(settings.state_dir))
     output.print(
         f"stopped: {', '.join(stopped)}" if stopped else "nothing was running that `parity up` had started",
@@ -186,7 +198,7 @@ def status(config: Config = None) -> None:
     """Show whether each service is healthy, and whether `parity up` started it. Exit 0 when all are, else 2."""
     from parity_pipeline.services.supervisor import status as look
 
-    settings = _settings(config)
+    settings = load_from_here(config)
     found = look(settings.services(), settings.path(settings.state_dir))
     for one in found:
         state = "healthy" if one.healthy else "not healthy"
@@ -202,8 +214,8 @@ def doctor(config: Config = None) -> None:
     """Check settings, folders, samples, and each side: reachable, dialect, models. Exit 0 or 2."""
     from parity_pipeline.cli.doctor import run_checks
 
-    settings = _settings(config)
-    checks = list(run_checks(settings, os.environ, today_of(settings)))
+    settings = load_from_here(config)
+    checks = list(run_checks(settings, os.environ, today(settings).isoformat()))
     for one in checks:
         mark, style = ("ok  ", "green") if one.ok else ("FAIL", "bold red")
         output.print(mark, style=style, end=" ")
@@ -223,12 +235,11 @@ def demo(
     """Run the main job on the demo gateways, or show what a fault looks like, in a folder of its own."""
     from parity_pipeline.demo.fault_settings import fault_settings
 
-    settings = _settings(config)
+    settings = load_from_here(config)
     if fault:
         settings = fault_settings(settings, fault)
         os.environ.pop("DAGSTER_HOME", None)  # keeps a fault's runs out of the real history
-    day = today_of(settings)
-    _run(settings, [(day, model) for model in settings.models])
+    _run(settings, [(today(settings).isoformat(), model) for model in settings.models])
 
 
 @app.command()
@@ -236,8 +247,7 @@ def faults(
     page: Annotated[Path, typer.Option("--page", help="File to write the table to.")] = Path("docs/faults.md"),
 ) -> None:
     """Run every fault of the demo in process, and write the verdicts as a table. Exit 0 when all are detected, else 1."""
-    from parity_pipeline.faults.matrix import Matrix
-    from parity_pipeline.faults.page import document, summary, terminal_row
+    from parity_pipeline.faults.matrix import Matrix, document, summary, terminal_row
     from parity_pipeline.storage.atomic import publish_text
 
     with TemporaryDirectory(prefix="parity-faults-") as folder:
@@ -248,8 +258,3 @@ def faults(
     output.print(f"{summary(lines)}\nwrote {visible(str(page))}", markup=False, soft_wrap=True)
     if not all(line.detected for line in lines):
         raise typer.Exit(1)
-
-
-def today_of(settings: Settings) -> str:
-    """Return today's date, ISO 8601, in the time zone of the settings."""
-    return today(settings, datetime.now(UTC)).isoformat()

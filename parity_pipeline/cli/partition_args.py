@@ -12,9 +12,9 @@ from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.settings.model import Settings
 
 
-def today(settings: Settings, now: datetime) -> date:
-    """Return the date at `now`, an aware datetime, in the time zone of the settings."""
-    return now.astimezone(ZoneInfo(settings.timezone)).date()
+def today(settings: Settings) -> date:
+    """Return the date of now in the time zone of the settings."""
+    return datetime.now(ZoneInfo(settings.timezone)).date()
 
 
 def calendar_date(text: str, option: str) -> date:

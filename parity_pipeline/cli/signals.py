@@ -29,23 +29,28 @@ class StopSignals:
 
     _inbox: socket.socket | None = field(default=None, init=False, repr=False)
     _outbox: socket.socket | None = field(default=None, init=False, repr=False)
+    _ignored: frozenset[int] = field(default=frozenset(), init=False)
 
     def install(self) -> None:
-        """Raise KeyboardInterrupt for each of the signals; one that is ignored, as by `nohup`, stays ignored."""
+        """Raise KeyboardInterrupt for each of the signals; one that is ignored, as by `nohup`, has no effect.
+
+        A signal that is ignored gets a handler that does nothing: Dagster hands the handler of SIGINT on to SIGTERM, and
+        in a shell's background job, where SIGINT is ignored, nothing could end the run any more.
+        """
         self._inbox, self._outbox = socket.socketpair()
         self._inbox.settimeout(0)
         self._outbox.settimeout(0)
         signal.set_wakeup_fd(self._outbox.fileno(), warn_on_full_buffer=False)
+        self._ignored = frozenset(number for number in STOPPING if signal.getsignal(number) is signal.SIG_IGN)
         for number in STOPPING:
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, _interrupt)
+            signal.signal(number, self._interrupt)
 
     def received(self) -> bool:
         """Return whether a stop signal has arrived since the last call."""
         if self._inbox is None:
             return False
         with contextlib.suppress(BlockingIOError):
-            return any(number in STOPPING for number in self._inbox.recv(4096))
+            return any(number in STOPPING and number not in self._ignored for number in self._inbox.recv(4096))
         return False
 
     def until_stopped(self, steps: Iterable[Step]) -> Iterator[Step]:
@@ -71,6 +76,6 @@ class StopSignals:
         if self.received():
             raise KeyboardInterrupt
 
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    def _interrupt(self, number: int, _frame: FrameType | None) -> None:
+        if number not in self._ignored:
+            raise KeyboardInterrupt

@@ -2,6 +2,14 @@
 
 Here belong the closed set of names, the record, the default severities, what settings may change, and the one function
 that turns checks into a decision. Measuring for them belongs to `sample_checks` and `side_checks`.
+
+A new check takes, with what notices that it is missing:
+
+    a member of `CheckName`, a sentence in `DESCRIPTIONS`                  importing `defs.checks`, KeyError
+    a function that returns it, in `sample_checks` or `side_checks`        nothing
+    its call in `verdict_builder`                                          a test: every name is measured
+    its family in `defs.checks` (`FAMILIES`), for the UI                   a test
+    a row in `docs/settings.md`                                            a test
 """
 
 from collections.abc import Mapping, Sequence
@@ -54,6 +62,8 @@ class CheckName(StrEnum):
     CAVEATS = "caveats"
     LEGACY_OUTAGE = "legacy-outage"
     CANDIDATE_OUTAGE = "candidate-outage"
+    LEGACY_CANARIES = "legacy-canaries"
+    CANDIDATE_CANARIES = "candidate-canaries"
     LEGACY_REQUEST_SIZE = "legacy-request-size"
     CANDIDATE_REQUEST_SIZE = "candidate-request-size"
     LEGACY_DECLARED_DIMENSION = "legacy-declared-dimension"
@@ -152,6 +162,7 @@ SIDE_DESCRIPTIONS: Final[Mapping[str, str]] = {
     "noise-floor": "The {side}'s own responses to one text reach the cosine threshold.",
     "model-echo": "The model that the {side} echoes is the one that was requested.",
     "outage": "The lane of the {side} ran to its end.",
+    "canaries": "The {side} returns the same vectors at the start, in the middle and at the end of its lane.",
     "request-size": "The {side} accepts requests of the configured size.",
     "declared-dimension": "The dimension that the {side} declares is that of its vectors.",
     "norm-consistency": "The {side}'s vectors are all of unit length, or all are not.",

@@ -1,10 +1,10 @@
 """Compare the rows of the two sides and give each sample exactly one outcome.
 
 Here belongs the step from two fetched blocks to one compared block: measures, and outcomes that depend on no threshold.
-Which compared rows match belongs to `measures`, what the outcomes of a whole set come to belongs to `decision`.
+Which compared rows match belongs to `measures`, what the outcomes of a whole set come to belongs to `verdict_builder`.
 """
 
-from dataclasses import dataclass
+from dataclasses import fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
 from parity_pipeline.core.limits import HEAD_CHARACTERS
-from parity_pipeline.core.measures import ComparedRows, Float64, Matrix32, measure_rows
-from parity_pipeline.core.outcomes import Outcome, RowStatus, Side
+from parity_pipeline.core.measures import ComparedRows, Matrix32, RowMeasures, measure_rows
+from parity_pipeline.core.outcomes import DIFFERENT, MUTUAL, Outcome, RowStatus, Side
 
 BOTH = "both"
+
+Lengths = NDArray[np.int32]
 
 
 def compare(samples: SampleBlock, legacy: FetchedRows, candidate: FetchedRows) -> ComparedRows:
@@ -37,8 +39,13 @@ def compare(samples: SampleBlock, legacy: FetchedRows, candidate: FetchedRows) -
         if rows.start != samples.start or list(rows.ids) != list(samples.ids):
             msg = f"the {side} rows are not the samples of the set from ordinal {samples.start} on"
             raise MetricInputError(msg, remedy=f"Materialize {side}/embeddings again.")
-    measured = _Measured.of(legacy, candidate)
-    found = [_outcome(row, legacy, candidate, measured) for row in range(len(samples))]
+    left, right = _vector_lengths(legacy), _vector_lengths(candidate)
+    measured = _measured(legacy, candidate, left, right)
+    statuses = zip(legacy.status, candidate.status, strict=True)
+    norms = zip(measured.legacy_norm, measured.candidate_norm, strict=True)
+    found = list(map(_outcome, statuses, zip(left, right, strict=True), norms))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        norm_ratio = measured.candidate_norm / measured.legacy_norm
     return ComparedRows(
         start=samples.start,
         ids=samples.ids,
@@ -46,12 +53,12 @@ def compare(samples: SampleBlock, legacy: FetchedRows, candidate: FetchedRows) -
         heads=[text[:HEAD_CHARACTERS] for text in samples.texts],
         outcomes=[outcome for outcome, _ in found],
         sides=[side for _, side in found],
-        legacy_dimension=measured.legacy_dimension,
-        candidate_dimension=measured.candidate_dimension,
+        legacy_dimension=left,
+        candidate_dimension=right,
         cosine=measured.cosine,
         legacy_norm=measured.legacy_norm,
         candidate_norm=measured.candidate_norm,
-        norm_ratio=measured.norm_ratio,
+        norm_ratio=norm_ratio,
         max_abs_delta=measured.max_abs_delta,
         max_abs_delta_unit=measured.max_abs_delta_unit,
         identical=measured.identical,
@@ -61,68 +68,25 @@ def compare(samples: SampleBlock, legacy: FetchedRows, candidate: FetchedRows) -
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Measured:
-    """The measures of a block in which each row may have its own dimension, or none."""
-
-    legacy_dimension: NDArray[np.int32]
-    candidate_dimension: NDArray[np.int32]
-    cosine: Float64
-    legacy_norm: Float64
-    candidate_norm: Float64
-    max_abs_delta: Float64
-    max_abs_delta_unit: Float64
-    identical: NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, legacy: FetchedRows, candidate: FetchedRows) -> "_Measured":
-        rows = len(legacy)
-        left, right = _vector_lengths(legacy), _vector_lengths(candidate)
-        result = cls(
-            legacy_dimension=left,
-            candidate_dimension=right,
-            cosine=np.full(rows, np.nan),
-            legacy_norm=np.full(rows, np.nan),
-            candidate_norm=np.full(rows, np.nan),
-            max_abs_delta=np.full(rows, np.nan),
-            max_abs_delta_unit=np.full(rows, np.nan),
-            identical=np.zeros(rows, np.bool_),
-        )
-        result._fill_pairs(legacy, candidate)
-        result._fill_norms(legacy, candidate)
-        return result
-
-    @property
-    def norm_ratio(self) -> Float64:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return self.candidate_norm / self.legacy_norm
-
-    def _fill_pairs(self, legacy: FetchedRows, candidate: FetchedRows) -> None:
-        paired = (self.legacy_dimension == self.candidate_dimension) & (self.legacy_dimension > 0)
-        for dimension in np.unique(self.legacy_dimension[paired]):
-            rows = np.flatnonzero(paired & (self.legacy_dimension == dimension))
-            measures = measure_rows(_matrix(legacy, rows, int(dimension)), _matrix(candidate, rows, int(dimension)))
-            self.cosine[rows] = measures.cosine
-            self.legacy_norm[rows], self.candidate_norm[rows] = measures.legacy_norm, measures.candidate_norm
-            self.max_abs_delta[rows] = measures.max_abs_delta
-            self.max_abs_delta_unit[rows] = measures.max_abs_delta_unit
-            self.identical[rows] = measures.identical
-
-    def _fill_norms(self, legacy: FetchedRows, candidate: FetchedRows) -> None:
-        """Give a norm to vectors without a partner too: a reader of a dimension mismatch wants to see it."""
-        alone = self.legacy_dimension != self.candidate_dimension
-        sides = (
-            (legacy, self.legacy_dimension, self.legacy_norm),
-            (candidate, self.candidate_dimension, self.candidate_norm),
-        )
-        with np.errstate(invalid="ignore"):
-            for side, lengths, norms in sides:
-                for row in np.flatnonzero(alone & (lengths > 0)):
-                    vector = side.values[side.offsets[row] : side.offsets[row + 1]].astype(np.float64)
-                    norms[row] = float(np.sqrt(vector @ vector))
+def _measured(legacy: FetchedRows, candidate: FetchedRows, left: Lengths, right: Lengths) -> RowMeasures:
+    """Return the measures of a block in which each row may have its own dimension, or none: NaN there."""
+    result = RowMeasures.unmeasured(len(left))
+    for dimension in np.unique(left[(left == right) & (left > 0)]):
+        rows = np.flatnonzero((left == right) & (left == dimension))
+        found = measure_rows(_matrix(legacy, rows, int(dimension)), _matrix(candidate, rows, int(dimension)))
+        for field in fields(RowMeasures):
+            getattr(result, field.name)[rows] = getattr(found, field.name)
+    # A vector without a partner has a norm too: a reader of a dimension mismatch wants to see it.
+    sides = ((legacy, left, result.legacy_norm), (candidate, right, result.candidate_norm))
+    with np.errstate(invalid="ignore"):
+        for side, lengths, norms in sides:
+            for row in np.flatnonzero((left != right) & (lengths > 0)):
+                vector = side.values[side.offsets[row] : side.offsets[row + 1]].astype(np.float64)
+                norms[row] = np.sqrt(vector @ vector)
+    return result
 
 
-def _vector_lengths(side: FetchedRows) -> NDArray[np.int32]:
+def _vector_lengths(side: FetchedRows) -> Lengths:
     """Return the length of each row's vector; 0 for a row that is not OK, whose numbers, if any, prove nothing."""
     usable = np.array([status is RowStatus.OK for status in side.status], np.bool_)
     return np.where(usable, side.dimensions(), np.int32(0)).astype(np.int32, copy=False)
@@ -153,21 +117,24 @@ _REFUSED = {
 }
 
 
-def _outcome(row: int, legacy: FetchedRows, candidate: FetchedRows, measured: _Measured) -> tuple[Outcome, str | None]:
+def _outcome(
+    statuses: tuple[RowStatus, RowStatus], lengths: tuple[int, int], norms: tuple[float, float]
+) -> tuple[Outcome, str | None]:
     """Return the outcome of one row and the side it is about. The order of the questions is the order of certainty."""
-    statuses = (legacy.status[row], candidate.status[row])
-    lengths = (measured.legacy_dimension[row], measured.candidate_dimension[row])
-    lost = _who(*(_is_lost(status, int(length)) for status, length in zip(statuses, lengths, strict=True)))
-    refused = _who(*(status is RowStatus.REFUSED for status in statuses))
-    if lost:
+    if lost := _who(*(_is_lost(status, int(length)) for status, length in zip(statuses, lengths, strict=True))):
         return Outcome.MISSING, lost
-    if refused:
+    if refused := _who(*(status is RowStatus.REFUSED for status in statuses)):
         return _REFUSED[refused], refused
     if lengths[0] != lengths[1]:
         return Outcome.DIMENSION_MISMATCH, BOTH
-    norms = (measured.legacy_norm[row], measured.candidate_norm[row])
     if odd := _who(*(not np.isfinite(norm) for norm in norms)):
         return Outcome.NON_FINITE, odd
     if zero := _who(*(norm == 0.0 for norm in norms)):
         return Outcome.ZERO_NORM, zero
     return Outcome.COMPARED, None
+
+
+def proves_a_difference(rows: ComparedRows, index: int) -> bool:
+    """Return whether a graded row proves a difference; NaN or zeros on both sides prove nothing."""
+    outcome = rows.outcomes[index]
+    return outcome in DIFFERENT and not (outcome in MUTUAL and rows.sides[index] == BOTH)

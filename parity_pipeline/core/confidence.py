@@ -2,22 +2,19 @@
 
 Here belong both bounds, their records in the verdict, how many more samples would tighten them, and the sentences that
 say so. Only texts drawn at random count: a hand-picked text speaks for itself alone. Which verdict a bound leads to
-belongs to `decision`, the choice of the dates to `steps.pool_dates`.
+belongs to `verdict_builder`, the choice of the dates to `steps.pool_dates`.
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, Decimal
 from typing import Final, Self
 
 from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.limits import BOUND_GOAL, CONFIDENCE_LEVEL
+from parity_pipeline.core.number_format import percent
 from parity_pipeline.core.outcomes import Outcome
-
-_DIGITS: Final = 3
-"""Significant digits of a printed share; the last one is rounded up, so that no sentence promises too much."""
-
 
 IF_REPEATABLE: Final = ", if results are repeatable"
 """What a statement depends on where a text was drawn more often than it was requested: one result stands for several."""
@@ -45,9 +42,7 @@ def upper_bound(failures: int, trials: int, confidence: float = CONFIDENCE_LEVEL
     >>> round(upper_bound(0, 5), 4), round(upper_bound(0, 2995), 6), upper_bound(0, 0)
     (0.4507, 0.001, 1.0)
     """
-    if not (0 <= failures <= trials and 0.0 < confidence < 1.0):
-        msg = f"there is no bound for {failures} failures in {trials} trials at a confidence of {confidence}"
-        raise MetricInputError(msg, remedy="Give 0 <= failures <= trials and 0 < confidence < 1.")
+    _refuse_impossible(failures, trials, confidence)
     if failures == trials:
         return 1.0
     if not failures:
@@ -57,6 +52,12 @@ def upper_bound(failures: int, trials: int, confidence: float = CONFIDENCE_LEVEL
 
     # The quantile of the beta distribution, as scipy.stats.beta.ppf, which takes seconds to import.
     return float(special.betaincinv(failures + 1, trials - failures, confidence))
+
+
+def _refuse_impossible(failures: int, trials: int, confidence: float) -> None:
+    if not (0 <= failures <= trials and 0.0 < confidence < 1.0):
+        msg = f"there is no bound for {failures} failures in {trials} trials at a confidence of {confidence}"
+        raise MetricInputError(msg, remedy="Give 0 <= failures <= trials and 0 < confidence < 1.")
 
 
 def clean_needed(bound: float, confidence: float = CONFIDENCE_LEVEL, *, failures: int = 0, trials: int = 0) -> int:
@@ -77,16 +78,15 @@ def clean_needed(bound: float, confidence: float = CONFIDENCE_LEVEL, *, failures
     if not 0.0 < bound < 1.0:
         msg = f"no number of samples brings the bound down to {bound}"
         raise MetricInputError(msg, remedy="Ask for a share between 0 and 1, both excluded.")
-    low, high = 0, 1
-    while upper_bound(failures, trials + high, confidence) > bound:
-        low, high = high, high * 2
+
+    def reached(more: int) -> bool:
+        return upper_bound(failures, trials + more, confidence) <= bound
+
+    most = 1
+    while not reached(most):
+        most *= 2
     # The bound falls with every clean trial, so halving finds the first number that reaches it.
-    low = low if upper_bound(failures, trials, confidence) > bound else -1
-    while high - low > 1:
-        middle = (low + high) // 2
-        reached = upper_bound(failures, trials + middle, confidence) <= bound
-        low, high = (low, middle) if reached else (middle, high)
-    return high
+    return bisect_left(range(most), True, key=reached)  # noqa: FBT003 - what is looked for, not a flag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,18 +186,6 @@ def each_of(several: int, confidence: float = CONFIDENCE_LEVEL) -> float:
     return confidence if several <= 1 else 1.0 - (1.0 - confidence) / several
 
 
-def percent(share: float) -> str:
-    """Return a share in per cent, in at most three significant digits, rounded up.
-
-    >>> percent(0.4507), percent(0.00099975), percent(1.0), percent(0.95)
-    ('45.1 %', '0.1 %', '100 %', '95 %')
-    """
-    exact = Decimal(repr(float(share))) * 100
-    if exact:
-        exact = exact.quantize(Decimal(1).scaleb(exact.adjusted() + 1 - _DIGITS), rounding=ROUND_CEILING)
-    return f"{exact.normalize() + 0:f} %"
-
-
 PRIOR_FAILURES: Final = 0.1
 """First parameter of the beta prior; small, since the shares that a gateway is expected to fail on lie near 0.
 
@@ -238,9 +226,7 @@ def anytime_upper_bound(failures: int, trials: int, confidence: float = CONFIDEN
     >>> round(anytime_upper_bound(0, 3000), 5), anytime_upper_bound(0, 0)
     (0.00128, 1.0)
     """
-    if not (0 <= failures <= trials and 0.0 < confidence < 1.0):
-        msg = f"there is no bound for {failures} failures in {trials} trials at a confidence of {confidence}"
-        raise MetricInputError(msg, remedy="Give 0 <= failures <= trials and 0 < confidence < 1.")
+    _refuse_impossible(failures, trials, confidence)
     if failures == trials:
         return 1.0
     from scipy import special  # noqa: PLC0415 - importing it takes longer than judging a set

@@ -1,7 +1,7 @@
 """Whether a difference persists when both sides are requested again, and which side strayed where it does not.
 
-Here belong the records, the rules and their effect on a verdict. Which rows are repeated belongs to `confirmation_plan`,
-the test to `permutation_test`, sending requests to `steps.confirm_rows`.
+Here belong the records, the rules and their effect on a verdict. Which rows are repeated belongs to `row_selection`, the
+responses and the test to `repeated_responses`, sending requests to `steps.confirm_rows`.
 
 Each failing row has the stored response of each side and `REPEATS` more. It is, the first line that holds:
 
@@ -28,11 +28,11 @@ from typing import Final
 
 import numpy as np
 
-from parity_pipeline.core.confidence import percent, upper_bound
+from parity_pipeline.core.confidence import upper_bound
 from parity_pipeline.core.limits import CONFIDENCE_LEVEL
-from parity_pipeline.core.measures import Float64
+from parity_pipeline.core.number_format import percent
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.core.permutation_test import Response, distances, permutation_p_value
+from parity_pipeline.core.repeated_responses import Responses
 
 REPEATS: Final = 4
 """Times each chosen row is requested again from each side. With the stored one that makes five responses per side, whose
@@ -158,62 +158,6 @@ class Confirmation:
         return frozenset(row.id for row in self.rows if row.found is not Persistence.PERSISTENT)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Responses:
-    """All responses to one text: the stored one first, then the repeats.
-
-    Attributes:
-        id: Id of the sample.
-        fails: Whether the stored row proves a difference.
-        legacy: What each response of the legacy side was: float32 vector, or a word for what came in its place.
-        candidate: The same of the candidate.
-        failed: Per repeat, whether the pair fails too.
-        lacking: Why a repeat has no usable response; "" where each has one.
-    """
-
-    id: str
-    fails: bool
-    legacy: Sequence[Response]
-    candidate: Sequence[Response]
-    failed: Sequence[bool]
-    lacking: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Measured:
-    """One row, measured: distances of its responses, and what the rules ask about them."""
-
-    row: Responses
-    apart: Float64
-
-    @property
-    def split(self) -> int:
-        return len(self.row.legacy)
-
-    @property
-    def across(self) -> Float64:
-        """Return the distances of the pairs between the sides, shape (legacy, candidate)."""
-        return self.apart[: self.split, self.split :]
-
-    def within(self, side: Side) -> Float64:
-        """Return the distances of the pairs within a side, shape (pairs,)."""
-        part = self.own(side)
-        return part[np.triu_indices(len(part), 1)]
-
-    def own(self, side: Side) -> Float64:
-        return self.apart[: self.split, : self.split] if side is Side.LEGACY else self.apart[self.split :, self.split :]
-
-    def strays(self, side: Side, limit: float) -> int:
-        """Return how many responses of a side lie beyond the limit of its middle one."""
-        part = self.own(side)
-        return int((part[part.sum(axis=1).argmin()] > limit).sum())
-
-    def strayed(self) -> Side:
-        """Return the side whose stored response lies further from its own repeats."""
-        first = {side: float(np.median(self.own(side)[0, 1:])) for side in Side}
-        return max(Side, key=lambda side: first[side])
-
-
 def confirm(
     rows: Sequence[Responses],
     *,
@@ -233,21 +177,20 @@ def confirm(
         requests: Requests sent to the legacy side and to the candidate.
         adjust: Adjusts p-values so that the false discovery rate is controlled; called only where a row needs the test.
     """
-    measured = [_Measured(row=row, apart=distances([*row.legacy, *row.candidate])) for row in rows]
-    failing = [one for one in measured if one.row.fails]
-    p_values = {one.row.id: permutation_p_value(one.apart, one.split) for one in failing if _needs_test(one)}
+    failing = [one for one in rows if one.fails]
+    p_values = {one.id: one.p_value() for one in failing if _needs_test(one)}
     adjusted = dict(zip(p_values, adjust([*p_values.values()]), strict=True)) if p_values else {}
-    confirmed = [_confirmed(one, p_values.get(one.row.id), adjusted.get(one.row.id)) for one in failing]
+    confirmed = [_confirmed(one, p_values.get(one.id), adjusted.get(one.id)) for one in failing]
     strayed = {row.id: row.strayed for row in confirmed}
     legacy, candidate = (
         _rate(
             side,
             [
-                max(one.strays(side, 1.0 - threshold), int(strayed.get(one.row.id) is side))
-                for one in measured
-                if not one.row.lacking
+                max(one.strays(side, 1.0 - threshold), int(strayed.get(one.id) is side))
+                for one in rows
+                if not one.lacking
             ],
-            compared + sum(len(one.row.failed) for one in measured if not one.row.lacking),
+            compared + sum(len(one.failed) for one in rows if not one.lacking),
             sent,
         )
         for side, sent in zip(Side, requests, strict=True)
@@ -255,31 +198,31 @@ def confirm(
     return Confirmation(
         rows=tuple(confirmed),
         not_requested=not_requested,
-        passing=len(measured) - len(failing),
+        passing=len(rows) - len(failing),
         repeats=max((len(row.failed) for row in rows), default=0),
         legacy=legacy,
         candidate=candidate,
     )
 
 
-def _needs_test(one: _Measured) -> bool:
-    return not one.row.lacking and any(one.row.failed) and not _repeats_itself(one)
+def _needs_test(one: Responses) -> bool:
+    return not one.lacking and any(one.failed) and not _repeats_itself(one)
 
 
-def _repeats_itself(one: _Measured) -> bool:
+def _repeats_itself(one: Responses) -> bool:
     """Return whether every repeat fails, and neither side's repeats lie apart: no test could add to that."""
-    return all(one.row.failed) and all(float(one.own(side)[1:, 1:].max()) <= EXACT for side in Side)
+    return all(one.failed) and all(float(one.own(side)[1:, 1:].max()) <= EXACT for side in Side)
 
 
-def _confirmed(one: _Measured, p_value: float | None, adjusted: float | None) -> ConfirmedRow:
+def _confirmed(one: Responses, p_value: float | None, adjusted: float | None) -> ConfirmedRow:
     found, why = _found(one, adjusted)
-    lacking = bool(one.row.lacking)
+    lacking = bool(one.lacking)
     return ConfirmedRow(
-        id=one.row.id,
+        id=one.id,
         found=found,
         why=why,
         strayed=one.strayed() if found is Persistence.TRANSIENT else None,
-        failed=sum(one.row.failed),
+        failed=sum(one.failed),
         p_value=p_value,
         between=None if lacking else float(one.across.mean()),
         within_legacy=None if lacking else float(one.within(Side.LEGACY).mean()),
@@ -287,25 +230,25 @@ def _confirmed(one: _Measured, p_value: float | None, adjusted: float | None) ->
     )
 
 
-def _found(one: _Measured, adjusted: float | None) -> tuple[Persistence, str]:
-    row, repeats = one.row, len(one.row.failed)
-    again = f"{sum(row.failed)} of {repeats} repeats fail"
-    if row.lacking:
-        return Persistence.PERSISTENT, f"could not be requested again: {row.lacking}"
-    if not any(row.failed):
+def _found(one: Responses, adjusted: float | None) -> tuple[Persistence, str]:
+    repeats = len(one.failed)
+    again = f"{sum(one.failed)} of {repeats} repeats fail"
+    if one.lacking:
+        return Persistence.PERSISTENT, f"could not be requested again: {one.lacking}"
+    if not any(one.failed):
         return Persistence.TRANSIENT, f"all {repeats} repeats agree"
     if adjusted is None:
         return Persistence.PERSISTENT, f"{again}, and each side repeats itself"
     return _tested(one, adjusted, again)
 
 
-def _tested(one: _Measured, adjusted: float, again: str) -> tuple[Persistence, str]:
+def _tested(one: Responses, adjusted: float, again: str) -> tuple[Persistence, str]:
     """Return the result for a row whose sides scatter, or whose repeats do not all fail."""
     if adjusted <= FALSE_DISCOVERY_RATE:
         return Persistence.PERSISTENT, f"{again}, and the sides differ by more than each scatters"
     if float(np.median(one.within(Side.LEGACY))) > max(EXACT, AS_FAR * float(np.median(one.across))):
         return Persistence.EXPLAINED, f"{again}, and the legacy side's own responses lie as far apart"
-    if 2 * sum(one.row.failed) < len(one.row.failed):
+    if 2 * sum(one.failed) < len(one.failed):
         return Persistence.TRANSIENT, again
     return Persistence.PERSISTENT, again
 

@@ -11,10 +11,9 @@ from typing import Final
 
 import numpy as np
 
-from parity_pipeline.core.confidence import percent
 from parity_pipeline.core.fetched_rows import FetchedRows
 from parity_pipeline.core.measures import ComparedRows, Float64
-from parity_pipeline.core.number_format import cosine_text, limit_text
+from parity_pipeline.core.number_format import cosine_text, limit_text, percent
 from parity_pipeline.core.outcomes import Outcome
 
 ROWS: Final = 256

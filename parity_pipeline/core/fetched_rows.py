@@ -58,7 +58,7 @@ class FetchedRows:
         status: One status per row.
         http_status: HTTP status of the response that a row came from; None without a response.
         errors: For a row that is not OK: kind and the server's own words, at most `limits.ERROR_CHARACTERS`; else None.
-        request_ids: The id of the request for the row (`x-request-id`); None where nothing was sent.
+        request_ids: The id of the request for the row (`x-request-id`); None where none was sent.
         latency_ms: Milliseconds from sending the request to having the whole body; None where there was no response.
     """
 

@@ -1,25 +1,38 @@
 """Measures: what is computed of two vectors, the limit that each must keep, and which rows keep it.
 
-Here belongs everything about a measure: its name in `Measure`, its formula in `measure_rows`, its limit in `Thresholds`,
+Here belongs everything about a measure: its name in `Measure`, its formula in `_measure_block`, its limit in `Thresholds`,
 the values that meet the limit in `values_of`, the sentences about it; and the one place where values meet limits:
-verdicts and diagnoses both ask `grade` which rows match. What a mismatch means for the verdict belongs to `decision`.
+verdicts and diagnoses both ask `grade` which rows match. What a mismatch means for the verdict belongs to `verdict_builder`.
 
-A new measure is a member of `Measure` and what the type checker then asks for in this module, a column in
-`storage.parity_files`, a field in `settings.model` and a row in `docs/measures.md`.
+A new measure takes, with what notices that it is missing:
+
+    a member of `Measure`; its case in `values_of` and in `_subject`       the type checker
+    a field of `Thresholds` with its name                                  the first `Thresholds()`, AttributeError
+    a member of `CheckName` in `checks`                                    importing `core.checks`, ValueError
+    a sentence in `checks` (`DESCRIPTIONS`), a family in `defs.checks`     a test
+    a case in `Thresholds.failing`, if some limit lets every value pass    nothing: such a limit would count as one
+    `within` and the words beside it, if a larger value is better          nothing: it would be judged the wrong way round
+    a few words in `report.sections.measures`                              the first report, KeyError
+    the range of its limit in `settings.model` (`ThresholdSettings`)       nothing: any number would be accepted
+    a row for the limit and one for the check in `docs/settings.md`        a test, for the check
+
+One that follows from the stored columns, such as an angle from the cosine, needs no more. Any other takes a column too: a field of `RowMeasures` with its formula in `_measure_block`,
+and a field of `ComparedRows`, which the type checker asks `compare` for; its name in `storage.parity_files` (`_MEASURES`) and
+what it holds in `defs.metadata` (`WORDS`), which tests ask for; and a raised `KIND.version` there, with a reader for the older
+files in `storage.older_versions`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.limits import COSINE_THRESHOLD, METRIC_BLOCK_ROWS, NORM_RATIO_TOLERANCE
-from parity_pipeline.core.number_format import cosine_text, limit_text, passing_limit_text
+from parity_pipeline.core.number_format import ceiled, cosine_text, exact_decimal, limit_text, passing_limit_text
 from parity_pipeline.core.outcomes import GRADED, Outcome, Severity
 
 
@@ -63,6 +76,18 @@ class RowMeasures:
     max_abs_delta_unit: Float64
     identical: NDArray[np.bool_]
 
+    @classmethod
+    def unmeasured(cls, rows: int) -> Self:
+        """Return the measures of rows before anything is measured: NaN, and not identical."""
+        return cls(
+            cosine=np.full(rows, np.nan),
+            legacy_norm=np.full(rows, np.nan),
+            candidate_norm=np.full(rows, np.nan),
+            max_abs_delta=np.full(rows, np.nan),
+            max_abs_delta_unit=np.full(rows, np.nan),
+            identical=np.zeros(rows, np.bool_),
+        )
+
 
 def measure_rows(legacy: Matrix32, candidate: Matrix32) -> RowMeasures:
     """Measure each row of `legacy` against the same row of `candidate`.
@@ -89,14 +114,7 @@ def measure_rows(legacy: Matrix32, candidate: Matrix32) -> RowMeasures:
         msg = f"cannot compare matrices of shapes {legacy.shape} and {candidate.shape}"
         raise MetricInputError(msg, remedy="Pair only rows of one dimension.")
     rows = len(legacy)
-    result = RowMeasures(
-        cosine=np.empty(rows, np.float64),
-        legacy_norm=np.empty(rows, np.float64),
-        candidate_norm=np.empty(rows, np.float64),
-        max_abs_delta=np.empty(rows, np.float64),
-        max_abs_delta_unit=np.empty(rows, np.float64),
-        identical=np.empty(rows, np.bool_),
-    )
+    result = RowMeasures.unmeasured(rows)
     for start in range(0, rows, METRIC_BLOCK_ROWS):
         _measure_block(legacy, candidate, slice(start, min(start + METRIC_BLOCK_ROWS, rows)), result)
     return result
@@ -182,7 +200,6 @@ class ComparedRows:
 
 _DIGITS: Final = 6
 """Significant digits of a printed norm or difference."""
-
 
 NOTHING_FAILS: Final = "no measure fails a sample of another direction: every limit that looks at directions only warns"
 
@@ -286,30 +303,32 @@ def grade(rows: ComparedRows, thresholds: Thresholds) -> ComparedRows:
     return replace(rows, outcomes=outcomes)
 
 
-_LEAVES: Final[Mapping[Measure, str]] = {
-    Measure.NORM_RATIO: "have a norm ratio off 1 by more than",
-    Measure.MAX_ABS_DELTA_UNIT: "have a largest difference of the normalised vectors above",
-    Measure.MAX_ABS_DELTA: "have a largest difference of the raw vectors above",
-    Measure.MAX_ABS_DELTA_RELATIVE: "have a largest difference of the raw vectors, relative to the legacy norm, above",
-}
-_KEEPS: Final[Mapping[Measure, str]] = {
-    Measure.NORM_RATIO: "norm ratio off 1 by at most",
-    Measure.MAX_ABS_DELTA_UNIT: "largest difference of the normalised vectors at most",
-    Measure.MAX_ABS_DELTA: "largest difference of the raw vectors at most",
-    Measure.MAX_ABS_DELTA_RELATIVE: "largest difference of the raw vectors, relative to the legacy norm, at most",
-}
+def _subject(measure: Measure) -> tuple[str, str]:
+    """Return a measure as sentences name it, and how a value that is not within its limit stands to that limit."""
+    match measure:
+        case Measure.COSINE:
+            return "cosine", "below"
+        case Measure.NORM_RATIO:
+            return "norm ratio off 1 by", "more than"
+        case Measure.MAX_ABS_DELTA_UNIT:
+            return "largest difference of the normalised vectors", "above"
+        case Measure.MAX_ABS_DELTA:
+            return "largest difference of the raw vectors", "above"
+        case Measure.MAX_ABS_DELTA_RELATIVE:
+            return "largest difference of the raw vectors, relative to the legacy norm,", "above"
 
 
 def leaves_words(measure: Measure, limit: float, worst: float | None) -> str:
     """Return what rows beyond a limit do, and the worst value of them, such as `< 0.9990, the worst 0.981234`."""
     if measure is Measure.COSINE:
         return f"< {limit_text(limit)}" + ("" if worst is None else f", the worst {cosine_text(worst, limit)}")
-    return f"{_LEAVES[measure]} {limit:g}" + ("" if worst is None else f", the worst {_ceiled(worst)}")
+    name, stands = _subject(measure)
+    return f"have a {name} {stands} {limit:g}" + ("" if worst is None else f", the worst {_ceiled(worst)}")
 
 
 def keeps_words(measure: Measure, limit: float) -> str:
     """Return what rows within a limit do, such as `≥ 0.9990`."""
-    return f"≥ {limit_text(limit)}" if measure is Measure.COSINE else f"{_KEEPS[measure]} {limit:g}"
+    return f"≥ {limit_text(limit)}" if measure is Measure.COSINE else f"{_subject(measure)[0]} at most {limit:g}"
 
 
 def passing_text(measure: Measure, worst: float, limit: float | None = None) -> str:
@@ -328,7 +347,4 @@ def passing_text(measure: Measure, worst: float, limit: float | None = None) -> 
 
 def _ceiled(value: float) -> str:
     """Return a number in six significant digits, rounded up: a limit that is printed has to let the value pass."""
-    exact = Decimal(repr(float(value)))
-    if exact.is_finite() and exact:
-        exact = exact.quantize(Decimal(1).scaleb(exact.adjusted() + 1 - _DIGITS), rounding=ROUND_CEILING).normalize()
-    return f"{exact:g}"
+    return f"{ceiled(exact_decimal(value), _DIGITS):g}"

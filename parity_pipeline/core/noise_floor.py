@@ -1,7 +1,7 @@
 """The noise floor of each side: how much its responses to one text differ, and what that explains.
 
 Here belong the record of a side's measured stability, and the rule that compares a difference with it.
-How stability is measured belongs to the asset that does, which decision it leads to belongs to `decision`.
+How stability is measured belongs to the asset that does, which decision it leads to belongs to `verdict_builder`.
 
 Angles decide, because angles add up and cosines do not. Every vector of a side was seen within the angle `a` of
 its vector for the text alone, so two of its vectors lie at most `2 a` apart (triangle inequality on the sphere).
@@ -163,24 +163,12 @@ class NoiseFloors:
         )
 
     def instability_of(self, threshold: float) -> dict[Side, str]:
-        """Return, for each side whose own responses to one text do not reach the threshold, that they do not."""
+        """Return, for each side whose own responses to one text do not reach the threshold, that they do not; legacy first."""
         return {
             floor.side: f"the {floor.side} side is not repeatable: its noise floor is {_text(floor, threshold)} < {limit_text(threshold)}"
             for floor in (self.legacy, self.candidate)
             if floor is not None and not floor.cosine >= threshold
         }
-
-    def instability(self, threshold: float) -> tuple[str, ...]:
-        """Return, per side, that its own responses to one text do not reach the threshold; the legacy side first."""
-        return tuple(self.instability_of(threshold).values())
-
-    def unmeasured(self) -> tuple[str, ...]:
-        """Return, per side, that its noise floor is not known; the legacy side first."""
-        return tuple(
-            f"no noise floor of the {side} side was measured"
-            for side, floor in ((Side.LEGACY, self.legacy), (Side.CANDIDATE, self.candidate))
-            if floor is None
-        )
 
 
 def _angle(cosine: float) -> float:

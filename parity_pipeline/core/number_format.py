@@ -1,13 +1,14 @@
-"""The printed form of a cosine and of its limit, which reasons, reports and terminals must not round differently.
+"""The printed form of the numbers that a verdict depends on, which reasons, reports and terminals must not round differently.
 
-Here belong the two numbers that a verdict depends on. Every other number format belongs to `report.numbers`.
+Here belong cosines and limits, and shares in per cent. Every other number format belongs to `report.numbers`.
 """
 
-from decimal import ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Final
 
 _DECIMALS: Final = 6
 _LIMIT_DECIMALS: Final = 4
+_SHARE_DIGITS: Final = 3
 _STORAGE_DECIMALS: Final = 12
 _STORAGE_LOSS: Final = Decimal(1).scaleb(-_STORAGE_DECIMALS)
 """1 - cosine that float32 storage and float64 sums can cause by themselves: about 1e-14, with room."""
@@ -22,7 +23,7 @@ def cosine_text(value: float, limit: float | None = None) -> str:
     >>> cosine_text(0.99899999), cosine_text(0.9999999), cosine_text(1 - 1e-15)
     ('0.998999', '0.999999', '1.000000')
     """
-    exact = Decimal(1) if _prints_as_one(value, limit) else _exact(value)
+    exact = Decimal(1) if _prints_as_one(value, limit) else exact_decimal(value)
     return floored(exact, _cosine_decimals(limit))
 
 
@@ -32,7 +33,7 @@ def limit_text(value: float) -> str:
     >>> limit_text(0.999), limit_text(0.99995)
     ('0.9990', '0.99995')
     """
-    exact = _exact(value)
+    exact = exact_decimal(value)
     return f"{exact:.{max(_LIMIT_DECIMALS, _decimals(exact))}f}"
 
 
@@ -46,7 +47,7 @@ def passing_limit_text(worst: float, limit: float | None = None) -> str:
     ('0.981234', '1.000000', '0.999999999999')
     """
     decimals = _cosine_decimals(limit)
-    return floored(_exact(worst), max(decimals, _STORAGE_DECIMALS) if _prints_as_one(worst, limit) else decimals)
+    return floored(exact_decimal(worst), max(decimals, _STORAGE_DECIMALS) if _prints_as_one(worst, limit) else decimals)
 
 
 def floored(value: Decimal, decimals: int) -> str:
@@ -54,17 +55,33 @@ def floored(value: Decimal, decimals: int) -> str:
     return f"{value.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_FLOOR) + 0:f}"
 
 
+def ceiled(value: Decimal, digits: int) -> Decimal:
+    """Return a number in so many significant digits, rounded up; 0, infinities and NaN as they are."""
+    if not (value.is_finite() and value):
+        return value
+    return value.quantize(Decimal(1).scaleb(value.adjusted() + 1 - digits), rounding=ROUND_CEILING).normalize()
+
+
+def percent(share: float) -> str:
+    """Return a share in per cent, in at most three significant digits, rounded up: no sentence promises too much.
+
+    >>> percent(0.4507), percent(0.00099975), percent(1.0), percent(0.95)
+    ('45.1 %', '0.1 %', '100 %', '95 %')
+    """
+    return f"{ceiled(exact_decimal(share) * 100, _SHARE_DIGITS).normalize() + 0:f} %"
+
+
 def _prints_as_one(value: float, limit: float | None) -> bool:
     """Return whether a cosine below 1 is 1 but for what storing it lost, and reaches its limit."""
-    exact = _exact(value)
-    return exact < 1 <= exact + _STORAGE_LOSS and (limit is None or exact >= _exact(limit))
+    exact = exact_decimal(value)
+    return exact < 1 <= exact + _STORAGE_LOSS and (limit is None or exact >= exact_decimal(limit))
 
 
 def _cosine_decimals(limit: float | None) -> int:
-    return _DECIMALS if limit is None else max(_DECIMALS, _decimals(_exact(limit)))
+    return _DECIMALS if limit is None else max(_DECIMALS, _decimals(exact_decimal(limit)))
 
 
-def _exact(value: float) -> Decimal:
+def exact_decimal(value: float) -> Decimal:
     """Return the shortest decimal that reads back as this float: 0.999 is 0.999, not 0.99899999999999999911."""
     return Decimal(repr(float(value)))
 

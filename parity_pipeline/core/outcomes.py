@@ -53,6 +53,19 @@ GRADED: Final = (Outcome.MATCH, Outcome.MISMATCH)
 IN_VERDICTS: Final = tuple(outcome for outcome in Outcome if outcome is not Outcome.COMPARED)
 """Outcomes that a verdict counts."""
 
+DIFFERENT: Final = (
+    Outcome.DIMENSION_MISMATCH,
+    Outcome.MISMATCH,
+    Outcome.NON_FINITE,
+    Outcome.ZERO_NORM,
+    Outcome.REFUSED_BY_CANDIDATE,
+    Outcome.REFUSED_BY_LEGACY,
+)
+"""Outcomes that prove a difference, the worst first."""
+
+MUTUAL: Final = (Outcome.NON_FINITE, Outcome.ZERO_NORM)
+"""Outcomes that prove a difference when one side shows them, and nothing when both do."""
+
 
 class Decision(StrEnum):
     """The verdict on one date and model."""

@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 
+from parity_pipeline.core.canaries import CanaryRecord
 from parity_pipeline.core.discrimination import Background
 from parity_pipeline.core.measures import ComparedRows
 from parity_pipeline.core.outcomes import Outcome, RowStatus, Side
@@ -73,6 +74,7 @@ class Provenance:
         latency_ms: Percentiles of the requests' latency in milliseconds: `p50`, `p95`, `p99`, `max`.
         usage: Token usage as the side reported it, summed over the responses; empty where it reported none.
         doubts: Caveats of the fetch: why good vectors prove less than they seem to.
+        canaries: What the same request showed at the start, middle and end of the lane.
     """
 
     side: Side
@@ -100,6 +102,7 @@ class Provenance:
     latency_ms: Mapping[str, float] = field(default_factory=dict[str, float])
     usage: Mapping[str, int] = field(default_factory=dict[str, int])
     doubts: tuple[str, ...] = ()
+    canaries: CanaryRecord = field(default_factory=CanaryRecord)
 
     @property
     def ok_rows(self) -> int:

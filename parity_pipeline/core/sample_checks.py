@@ -9,15 +9,13 @@ from dataclasses import replace
 from typing import Final
 
 from parity_pipeline.core.checks import Check, CheckName, CheckSeverity, of_measure
-from parity_pipeline.core.confidence import ShareBound, each_of, percent
+from parity_pipeline.core.confidence import ShareBound, each_of
 from parity_pipeline.core.confirmation import unconfirmed_reasons
 from parity_pipeline.core.discrimination import Background, background_words, discrimination_reason
-from parity_pipeline.core.limits import CONFIDENCE_LEVEL
 from parity_pipeline.core.measures import Measure, keeps_words, leaves_words
-from parity_pipeline.core.number_format import limit_text
-from parity_pipeline.core.outcomes import Outcome, Severity, Side
-from parity_pipeline.core.tally import MUTUAL, Tally
-from parity_pipeline.core.worst_rows import DIFFERENT
+from parity_pipeline.core.number_format import limit_text, percent
+from parity_pipeline.core.outcomes import DIFFERENT, MUTUAL, Outcome, Severity, Side
+from parity_pipeline.core.tally import Tally
 
 _FAIL, _INCONCLUSIVE, _WARN = CheckSeverity.FAIL, CheckSeverity.INCONCLUSIVE, CheckSeverity.WARN
 
@@ -245,17 +243,17 @@ def waived_samples(tally: Tally) -> list[str]:
     return [f"{tally.waived.total()}/{tally.samples} samples differ and are waived: {', '.join(taken)}"]
 
 
-def share_bounds(tally: Tally, confidence: float = CONFIDENCE_LEVEL) -> tuple[ShareBound, ...]:
+def share_bounds(tally: Tally) -> tuple[ShareBound, ...]:
     """Return what the random samples prove: of all together first, then of each category that has any.
 
-    The bounds of the categories hold together at `confidence`, each of them at the higher one that this takes.
+    The bounds of the categories hold together at `limits.CONFIDENCE_LEVEL`, each of them at the higher one that this takes.
     """
-    each = each_of(len(tally.drawn), confidence)
+    each = each_of(len(tally.drawn))
     every: Counter[Outcome] = Counter()
     for counts in tally.drawn.values():
         every.update(counts)
     return (
-        ShareBound.of(None, every, tally.drawn_waived.total(), confidence),
+        ShareBound.of(None, every, tally.drawn_waived.total()),
         *(
             ShareBound.of(category, counts, tally.drawn_waived[category], each)
             for category, counts in sorted(tally.drawn.items())
@@ -263,12 +261,12 @@ def share_bounds(tally: Tally, confidence: float = CONFIDENCE_LEVEL) -> tuple[Sh
     )
 
 
-def bound_check(tally: Tally, required: float | None, confidence: float) -> Check:
+def bound_check(tally: Tally, required: float | None) -> Check:
     """Return whether the random samples prove the required bound, and how many more would."""
     name, severity = CheckName.REQUIRED_BOUND, _INCONCLUSIVE
     if required is None:
         return Check(name=name, severity=severity, passed=True, seen="no bound is required")
-    proven = share_bounds(tally, confidence)[0]
+    proven = share_bounds(tally)[0]
     if proven.unwaived_bound <= required:
         seen = f"at most {percent(proven.unwaived_bound)} of such inputs may fail, {percent(required)} are allowed"
         return Check(name=name, severity=severity, passed=True, seen=seen)

@@ -86,7 +86,7 @@ class DropCount:
 def unique(samples: Iterable[Sample], dropped: DropCount) -> Iterator[Sample]:
     """Yield each text once, the first time it comes; count the others in `dropped`.
 
-    Keeps 16 bytes per distinct text, not the text.
+    Keeps a digest of 16 bytes per distinct text, which takes 83 to 91 bytes in a `set`, not the text.
     """
     seen: set[bytes] = set()
     for sample in samples:

@@ -7,8 +7,10 @@ unless the legacy side shows the same; what is found on the legacy side makes th
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from parity_pipeline.core.canaries import LOST, CanaryRecord
 from parity_pipeline.core.checks import Check, CheckName, CheckSettings, CheckSeverity, of_side
 from parity_pipeline.core.noise_floor import NoiseFloors
+from parity_pipeline.core.number_format import cosine_text
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.provenance import Provenance, echo_fault
 from parity_pipeline.core.stability.records import DefectKind, ExperimentResult, Stability, StabilityOfSides
@@ -49,12 +51,24 @@ def origin_check(sides: tuple[Provenance, Provenance], settings: CheckSettings) 
 
 
 def lane_checks(
-    sides: tuple[Provenance, Provenance], norms: Mapping[Side, NormTally], settings: CheckSettings
+    sides: tuple[Provenance, Provenance],
+    norms: Mapping[Side, NormTally],
+    settings: CheckSettings,
+    *,
+    threshold: float,
 ) -> Iterator[Check]:
-    """Yield what the two fetches showed: echoed models, lanes that gave up, declared dimensions, norms of two kinds."""
+    """Yield what the two fetches showed: echoed models, lanes that gave up, canaries, declared dimensions, norms.
+
+    Args:
+        sides: The two lanes.
+        norms: Of each side.
+        settings: What the settings say of checks.
+        threshold: Of the cosine; canaries that do not reach it are of two models.
+    """
     for side, lane in zip(Side, sides, strict=True):
         yield _echo(side, lane, settings.accept_echo.get(side, ()))
         yield _outage(side, lane)
+        yield _canaries(side, lane.canaries, threshold)
         yield _request_size(side, lane, sides[0])
     wrong = {side: _wrong_dimension(lane) for side, lane in zip(Side, sides, strict=True)}
     for side, lane in zip(Side, sides, strict=True):
@@ -82,10 +96,52 @@ def _outage(side: Side, lane: Provenance) -> Check:
         name=of_side(side, "outage"),
         severity=_INCONCLUSIVE,
         passed=not stopped,
-        seen=f"the {side} lane stopped early: {stopped}" if stopped else "the lane ran to its end",
+        seen=f"the {side} {stopped}" if stopped else "the lane ran to its end",
         remedy=f"Bring the gateway back and materialize {side}/embeddings again.",
         side=side,
     )
+
+
+def _canaries(side: Side, found: CanaryRecord, threshold: float) -> Check:
+    """Return whether a side stayed the same while it was fetched from; where it did not, its rows are of two states."""
+    words = _canary_words(side, found, threshold)
+    measured = found.compared and found.from_start
+    return Check(
+        name=of_side(side, "canaries"),
+        severity=_INCONCLUSIVE,
+        passed=False if words else True if measured else None,
+        seen=words or (_same_canaries(found) if measured else _not_measured(found)),
+        remedy="Find out what was deployed or switched at that time,"
+        f" then materialize {side}/embeddings again while nothing changes.",
+        side=side,
+    )
+
+
+def _canary_words(side: Side, found: CanaryRecord, threshold: float) -> str:
+    """Return how a side's canaries changed; "" where they did not."""
+    words: list[str] = []
+    for first in found.beyond(threshold)[:1]:
+        count = len(found.beyond(threshold))
+        more = f", the first of {count} or more such changes" if count > 1 else ""
+        words.append(f"the canary of the {side} side changed {first.describe()}{more}")
+    if found.lost >= LOST and found.last_good and found.first_bad:
+        low, high = found.last_good.request, found.first_bad.request
+        words.append(
+            f"the canary of the {side} side got no vectors {found.lost} times in a row"
+            f" between request {low:,} and {high:,}, and got them before ({found.first_bad.error})"
+        )
+    return "; ".join(words)
+
+
+def _same_canaries(found: CanaryRecord) -> str:
+    count = f"{found.compared + 1} canaries"
+    return count if found.lowest is None else f"{count}, cosine {cosine_text(found.lowest)} or more"
+
+
+def _not_measured(found: CanaryRecord) -> str:
+    if not found.from_start:
+        return "not measured: the lane was resumed without the canary of its start"
+    return "fewer than two canaries got vectors" if found.sent else "no canary was sent"
 
 
 def _request_size(side: Side, lane: Provenance, legacy: Provenance) -> Check:
@@ -130,12 +186,11 @@ def _declared(side: Side, lane: Provenance, *, own: bool, other: bool) -> Check:
 
 def _norms(side: Side, norms: Mapping[Side, NormTally]) -> Check:
     found = norms[side]
-    others = found.below + found.above
     return Check(
         name=of_side(side, "norm-consistency"),
         severity=_blame(side, shared=norms[Side.LEGACY].mixed),
-        passed=not found.mixed if found.unit or found.near or others else None,
-        seen=f"the {side} side mixes {found.unit} unit vectors with {others} of other norms"
+        passed=not found.mixed if found.unit or found.near or found.below or found.above else None,
+        seen=f"the {side} side mixes {found.unit} unit vectors with {found.others} of other norms"
         f" ({found.low:.3g} to {found.high:.3g})"
         if found.mixed
         else found.range().describe(),

@@ -8,7 +8,6 @@ import re
 from typing import Final
 from urllib.parse import quote, unquote
 
-from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.limits import SLUG_BYTES
 
 _LONG_MARK: Final = "~"
@@ -50,25 +49,17 @@ def _decodes(encoded: str) -> bool:
     return True
 
 
-def unslug(text: str, known: tuple[str, ...] = ()) -> str:
-    """Return the model name that `slug` was given.
+def report_name(date: str, model: str) -> str:
+    """Return the file name of the report on one date and model; the summary links to it.
 
     Args:
-        text: A slug.
-        known: Model names to look a cut slug up in; a slug that was not cut needs none.
+        date: ISO 8601, such as `2026-04-30`.
+        model: Model name, however hostile.
 
-    Raises:
-        ParityError: The slug was cut and no known name has it.
+    >>> report_name("2026-04-30", "org/model:tag")
+    'embed_parity_20260430_org%2Fmodel%3Atag.md'
     """
-    if text == _LONG_MARK:
-        return ""
-    if _LONG_MARK not in text:
-        return unquote(text, errors="surrogatepass")
-    for name in known:
-        if slug(name) == text:
-            return name
-    problem = "this slug stands for a model name too long for a file name, and no known model has it"
-    raise ParityError(problem, place=text, remedy="Name the model in `models` of parity.yaml.")
+    return f"embed_parity_{date.replace('-', '')}_{slug(model)}.md"
 
 
 def partition_key(name: str) -> str:

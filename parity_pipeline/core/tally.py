@@ -1,7 +1,7 @@
 """Take in compared blocks one after another and keep what a verdict needs: counts, worst rows, norms.
 
 Here belongs the running account of a whole sample set, whose size does not grow with the set. What the account means
-belongs to `decision`.
+belongs to `verdict_builder`.
 """
 
 import math
@@ -13,31 +13,22 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from parity_pipeline.core.compare import BOTH
+from parity_pipeline.core.compare import BOTH, proves_a_difference
 from parity_pipeline.core.confirmation import Confirmation, Persistence
 from parity_pipeline.core.errors import MetricInputError
-from parity_pipeline.core.limits import NEAR_UNIT, UNIT_NORM_TOLERANCE
+from parity_pipeline.core.limits import EXACT_UNIT, NEAR_UNIT, UNIT_NORM_TOLERANCE
 from parity_pipeline.core.measures import ComparedRows, Float64, Measure, Thresholds, beyond, grade, values_of
 from parity_pipeline.core.noise_floor import NoiseFloors
-from parity_pipeline.core.outcomes import GRADED, Outcome, Severity, Side
+from parity_pipeline.core.outcomes import GRADED, MUTUAL, Outcome, Severity, Side
 from parity_pipeline.core.samples import sample_id
 from parity_pipeline.core.waivers import WaiverAccount
 from parity_pipeline.core.wire_drift import NormRange
-from parity_pipeline.core.worst_rows import DIFFERENT, Excuses, JudgedRow, WorstRows
-
-MUTUAL = (Outcome.NON_FINITE, Outcome.ZERO_NORM)
-"""Outcomes that prove a difference when one side shows them, and nothing when both do."""
+from parity_pipeline.core.worst_rows import Excuses, JudgedRow, WorstRows
 
 NOT_REQUESTED = "not requested again"
 """Mark of a failing row that was beyond the budget of a confirmation."""
 
 Flags = NDArray[np.bool_]
-
-
-def proves_a_difference(rows: ComparedRows, index: int) -> bool:
-    """Return whether a graded row proves a difference; NaN or zeros on both sides prove nothing."""
-    outcome = rows.outcomes[index]
-    return outcome in DIFFERENT and not (outcome in MUTUAL and rows.sides[index] == BOTH)
 
 
 def waivers_of(
@@ -113,7 +104,8 @@ class NormTally:
     Attributes:
         low: Smallest norm; infinite where there is none.
         high: Largest norm; likewise.
-        unit: Vectors of unit length, within `UNIT_NORM_TOLERANCE`.
+        exact: Vectors of unit length to the rounding of float32, within `EXACT_UNIT`.
+        unit: Vectors of unit length, within `UNIT_NORM_TOLERANCE`; those included.
         near: Vectors that may be rounded unit vectors, within `NEAR_UNIT` of 1 and not of unit length.
         below: Vectors that are shorter than those.
         above: Vectors that are longer.
@@ -121,6 +113,7 @@ class NormTally:
 
     low: float = math.inf
     high: float = -math.inf
+    exact: int = 0
     unit: int = 0
     near: int = 0
     below: int = 0
@@ -137,6 +130,7 @@ class NormTally:
         real, counted = norms[known], norms[known & ~waived]
         self.low, self.high = min(self.low, float(real.min())), max(self.high, float(real.max()))
         off = np.abs(counted - 1.0)
+        self.exact += int((off <= EXACT_UNIT).sum())
         unit, close = int((off <= UNIT_NORM_TOLERANCE).sum()), int((off <= NEAR_UNIT).sum())
         self.unit += unit
         self.near += close - unit
@@ -150,8 +144,17 @@ class NormTally:
         Raw norms that happen to spread around 1 put far more vectors near 1 than at it, and rounding alone puts none
         far from it, so neither is a mixture.
         """
-        by_chance = self.near + (_UNIT_BY_CHANCE if self.below and self.above else 0)
-        return bool(self.below or self.above) and self.unit > by_chance
+        return bool(self.others)
+
+    @property
+    def others(self) -> int:
+        """Return how many vectors are of another kind than the unit ones; 0 where there is no mixture."""
+        if self.exact == self.unit > _UNIT_BY_CHANCE:
+            # Rounding that puts one vector off by more than the tolerance leaves hardly any other one exact.
+            return self.near + self.below + self.above
+        exact_by_chance = self.near + (_UNIT_BY_CHANCE if self.below and self.above else 0)
+        clustered = self.unit > self.near + _UNIT_BY_CHANCE or self.exact > exact_by_chance
+        return self.below + self.above if clustered else 0
 
     def range(self) -> NormRange:
         """Return the smallest and the largest norm."""
@@ -160,7 +163,8 @@ class NormTally:
 
 
 _UNIT_BY_CHANCE: Final = 2
-"""Vectors of raw norms on both sides of 1 that may be of unit length by chance though none other is near it."""
+"""Vectors of raw norms that may be of unit length by chance though none other is near it: of 500 clean runs, one had two
+among norms of 0.9991 to 4.48. Exact ones are more than chance where all other norms lie on one side of 1."""
 
 
 @dataclass(slots=True)
@@ -232,11 +236,6 @@ class Tally:
     def compared(self) -> int:
         """Return the number of samples that have a cosine."""
         return sum(self.counts[outcome] for outcome in GRADED)
-
-    @property
-    def norms_differ(self) -> int:
-        """Return the number of compared samples whose norm ratio leaves the tolerance."""
-        return self.measures[Measure.NORM_RATIO].off
 
     def different(self, outcome: Outcome) -> int:
         """Return how many samples of an outcome prove a difference that nothing excuses."""
@@ -332,10 +331,6 @@ class Tally:
     def norms(self) -> tuple[NormRange, NormRange]:
         """Return the range of norms of the legacy and of the candidate side."""
         return self.norms_of[Side.LEGACY].range(), self.norms_of[Side.CANDIDATE].range()
-
-    def worst_cosine(self) -> JudgedRow | None:
-        """Return the sample with the smallest cosine, excused or not; None where none was measured."""
-        return self._worst.worst_cosine()
 
     def shown_rows(self) -> tuple[JudgedRow, ...]:
         """Return at most REPORT_ROWS rows: all in their order, or, of a larger set, the worst of each outcome first.

@@ -43,9 +43,7 @@ class VectorStats:
 
     Attributes:
         status_counts: Rows of each status.
-        dimensions: Rows of each vector length; -1 stands for further lengths.
-        non_finite_rows: Rows with a vector that holds NaN or infinity.
-        zero_rows: Rows with a vector of zeros alone.
+        dimensions: As in `VectorSummary`, as are the next two; -1 stands for further lengths.
         low: Smallest L2 norm of the other rows; infinity before any came.
         high: Largest L2 norm of them.
     """

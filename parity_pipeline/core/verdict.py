@@ -1,7 +1,7 @@
 """The record of a verdict, with all that a report, a check and a summary need.
 
-Here belong the fields and their stored version. Deciding belongs to `decision`, counting to `tally`, composing to
-`verdict_builder`, the stored form to `storage.evidence_files`.
+Here belong the fields and their stored version. What a check is, and the decision over all of them, belong to `checks`;
+counting to `tally`, putting a verdict together to `verdict_builder`, the stored form to `storage.evidence_files`.
 """
 
 from collections.abc import Mapping
@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from parity_pipeline.core.checks import Check
-from parity_pipeline.core.confidence import PooledBound, ShareBound, percent
+from parity_pipeline.core.confidence import PooledBound, ShareBound
 from parity_pipeline.core.confirmation import Confirmation
 from parity_pipeline.core.diagnosis.records import Diagnosis
 from parity_pipeline.core.discrimination import Background
-from parity_pipeline.core.hazards.coverage import CaseCoverage
+from parity_pipeline.core.hazards.failure_modes import CaseCoverage
 from parity_pipeline.core.measures import Measure
 from parity_pipeline.core.noise_floor import NoiseFloor, NoiseFloors
+from parity_pipeline.core.number_format import percent
 from parity_pipeline.core.outcomes import GRADED, PASSING, Decision, Outcome, Severity, Side
 from parity_pipeline.core.provenance import Provenance, SampleSetIdentity
 from parity_pipeline.core.stability.records import Stability

@@ -1,24 +1,49 @@
-"""Build the verdict record from the tally and from where the two batches came from.
+"""Judge a compared sample set: build every check from the evidence, decide over them, and compose the verdict record.
 
-Here belongs the composition of the record that everything later reads. The decision itself belongs to `decision`.
+Here belong the order of the checks, what settings and waivers make of them, and the composition. Asset checks, reports and the
+ledger only repeat what is said here. What each check looks at belongs to `sample_checks` and `side_checks`, the rule of the
+decision to `checks`, counting to `tally`, the fields of the record to `verdict`.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from parity_pipeline.core.checks import Check, CheckName, CheckSettings, CheckSeverity
+from parity_pipeline.core.checks import (
+    ALWAYS,
+    GROUND,
+    OF_SAMPLES,
+    Check,
+    CheckName,
+    CheckSettings,
+    CheckSeverity,
+    decision_of,
+)
 from parity_pipeline.core.confirmation import stray_findings
-from parity_pipeline.core.decision import DecisionInputs, checks_of, decide_over, settled
 from parity_pipeline.core.diagnosis.records import Diagnosis
-from parity_pipeline.core.hazards.coverage import cases_exercised
+from parity_pipeline.core.discrimination import Background
+from parity_pipeline.core.hazards.failure_modes import cases_exercised
 from parity_pipeline.core.measures import Measure, passing_text, within
-from parity_pipeline.core.outcomes import IN_VERDICTS, Decision, Outcome, Side
-from parity_pipeline.core.provenance import ParityHeader
-from parity_pipeline.core.sample_checks import share_bounds
+from parity_pipeline.core.outcomes import DIFFERENT, IN_VERDICTS, MUTUAL, Decision, Outcome, Side
+from parity_pipeline.core.provenance import ParityHeader, Provenance
+from parity_pipeline.core.sample_checks import (
+    bound_check,
+    confirmation_check,
+    discrimination_check,
+    evidence_checks,
+    ground_checks,
+    mutual_refusals,
+    reached,
+    sample_checks,
+    share_bounds,
+    transient_samples,
+    waived_samples,
+)
+from parity_pipeline.core.side_checks import floor_checks, lane_checks, origin_check, repeatability_checks
 from parity_pipeline.core.stability.records import StabilityOfSides
-from parity_pipeline.core.tally import MUTUAL, Tally
+from parity_pipeline.core.tally import Tally
 from parity_pipeline.core.verdict import (
     MeasureResult,
     RandomDraws,
@@ -28,7 +53,103 @@ from parity_pipeline.core.verdict import (
     Verdict,
 )
 from parity_pipeline.core.wire_drift import wire_drift
-from parity_pipeline.core.worst_rows import DIFFERENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionInputs:
+    """What is known beside the rows.
+
+    Attributes:
+        expected: Samples in the stored set.
+        pairing_faults: Reasons why the two batches may not be paired.
+        caveats: Further reasons why even equal vectors prove nothing.
+        required_bound: Share of inputs, in (0, 1), that at most may fail; None asks for no proof.
+        background: Cosines of different texts across the sides; None where they were not looked at.
+        sides: Where the legacy and the candidate lane came from; None where that is not looked at.
+        stability: What trying each side against itself showed.
+        settings: What the settings say of checks.
+    """
+
+    expected: int
+    pairing_faults: Sequence[str] = ()
+    caveats: Sequence[str] = ()
+    required_bound: float | None = None
+    background: Background | None = None
+    sides: tuple[Provenance, Provenance] | None = None
+    stability: StabilityOfSides = field(default_factory=StabilityOfSides)
+    settings: CheckSettings = field(default_factory=CheckSettings)
+
+
+def decide_over(checks: Sequence[Check], tally: Tally) -> tuple[Decision, tuple[str, ...]]:
+    """Decide over the checks of a tally, with what a reader has to know of its samples beside."""
+    return decision_of(
+        checks,
+        reached=(reached(tally),),
+        waived=waived_samples(tally),
+        refused=(*transient_samples(tally), *mutual_refusals(tally)),
+    )
+
+
+def checks_of(tally: Tally, inputs: DecisionInputs) -> tuple[Check, ...]:
+    """Return every check, with the severities of the settings and what waivers cover, in the order of `CheckName`.
+
+    Where the lanes may not be paired, or the counts do not add up, nothing else was measured.
+    """
+    order = {name: place for place, name in enumerate(CheckName)}
+    measured = tuple(_measured(tally, inputs))
+    if any(one.stands for one in measured if one.name in GROUND):
+        measured = tuple(_without_ground(one) for one in measured)
+    checks = [_settled(one, tally, inputs.settings) for one in measured]
+    return tuple(sorted(checks, key=lambda one: order[one.name]))
+
+
+def _without_ground(one: Check) -> Check:
+    """Return a check of a comparison that was not made as one that nothing was measured for."""
+    counts = {*OF_SAMPLES, CheckName.COMPARED_SHARE, CheckName.SOME_MATCH, CheckName.REQUIRED_BOUND}
+    if one.name not in counts:
+        return one
+    return replace(one, passed=None, seen="the lanes were not compared as a whole", waived_by="")
+
+
+def _measured(tally: Tally, inputs: DecisionInputs) -> Iterator[Check]:
+    yield from ground_checks(tally, inputs.expected, inputs.pairing_faults)
+    yield from sample_checks(tally)
+    candidate = inputs.stability.candidate
+    lone = candidate is not None and candidate.lone_stray
+    yield from floor_checks(tally.floors, tally.thresholds.cosine, lone_stray=lone)
+    yield from evidence_checks(tally, inputs.settings.min_compared_share)
+    yield confirmation_check(tally)
+    yield bound_check(tally, inputs.required_bound)
+    yield discrimination_check(inputs.background, tally.thresholds.cosine)
+    yield _caveats(inputs)
+    if inputs.sides:
+        yield origin_check(inputs.sides, inputs.settings)
+        threshold = tally.thresholds.cosine
+        yield from lane_checks(inputs.sides, tally.norms_of, inputs.settings, threshold=threshold)
+    yield from repeatability_checks(inputs.stability, tally.floors, expected=inputs.settings.floors_expected)
+
+
+def _caveats(inputs: DecisionInputs) -> Check:
+    of_sides = [f"{lane.side}: {caveat}" for lane in inputs.sides or () for caveat in lane.doubts]
+    caveats = [*of_sides, *inputs.caveats]
+    return Check(
+        name=CheckName.CAVEATS,
+        severity=CheckSeverity.INCONCLUSIVE,
+        passed=not caveats,
+        seen="; ".join(caveats) or "nothing beside the vectors speaks against them",
+        remedy="Find out what the gateway returned there; its log has the request ids.",
+    )
+
+
+def _settled(one: Check, tally: Tally, settings: CheckSettings) -> Check:
+    """Return a check with the severity that the settings give it, and the waiver that covers it by name."""
+    if one.name in ALWAYS:
+        return one
+    found = replace(one, severity=settings.severities.get(one.name, one.severity))
+    weighs = found.stands and found.severity is not CheckSeverity.WARN
+    if not weighs or found.name in OF_SAMPLES:
+        return found
+    return replace(found, waived_by=tally.waivers.waiver_of(found.name) or "")
 
 
 def build_verdict(
@@ -71,8 +192,8 @@ def build_verdict(
         settings=settings or CheckSettings(),
     )
     checks = checks_of(tally, inputs)
-    change = changed_check(decide_over(checks, tally)[0], tally, header, required_bound, before)
-    checks = (*checks, settled(change, tally, inputs.settings))
+    change = _changed_check(decide_over(checks, tally)[0], tally, header, required_bound, before)
+    checks = (*checks, _settled(change, tally, inputs.settings))
     decision, reasons = decide_over(checks, tally)
     by_name = {one.waived_by for one in checks if one.waived_by}
     norms = tally.norms()
@@ -97,7 +218,7 @@ def build_verdict(
                 complete=not header.pairing_faults and tally.samples == inputs.expected, of_checks=by_name
             ),
             *stray_findings(tally.confirmation, tally.unconfirmed.total()),
-            *tally.floors.instability(tally.thresholds.cosine),
+            *tally.floors.instability_of(tally.thresholds.cosine).values(),
             *(finding.words for one in tried.tried for finding in one.findings),
         ),
         checks=checks,
@@ -143,7 +264,7 @@ def _cases_found(diagnosis: Diagnosis | None) -> frozenset[int]:
     return frozenset(case for cause in causes for case in cause.cases)
 
 
-def changed_check(
+def _changed_check(
     decision: Decision,
     tally: Tally,
     header: ParityHeader,

@@ -1,7 +1,7 @@
 """Waivers: differences that someone expects, is responsible for, and lets pass until a day.
 
 Here belong the record, which rows it covers, and the running account of what waivers took. They are kept in settings;
-which decision waived rows lead to belongs to `decision`.
+which decision waived rows lead to belongs to `verdict_builder`.
 
 A row that could be waived goes to the first waiver, in the order of the settings, that holds, covers it and has room.
 A waiver takes at most `max_samples` rows, the first ones of the set; those beyond fail as if it were not there. So a

@@ -10,17 +10,7 @@ from dataclasses import dataclass, field
 
 from parity_pipeline.core.limits import REPORT_ROWS
 from parity_pipeline.core.measures import ComparedRows
-from parity_pipeline.core.outcomes import GRADED, Outcome
-
-DIFFERENT = (
-    Outcome.DIMENSION_MISMATCH,
-    Outcome.MISMATCH,
-    Outcome.NON_FINITE,
-    Outcome.ZERO_NORM,
-    Outcome.REFUSED_BY_CANDIDATE,
-    Outcome.REFUSED_BY_LEGACY,
-)
-SEVERITY = (*DIFFERENT, Outcome.MISSING, Outcome.REFUSED_BY_BOTH, Outcome.MATCH)
+from parity_pipeline.core.outcomes import DIFFERENT, Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,9 +93,8 @@ def _number(value: float) -> float | None:
 
 
 _Entry = tuple[float, int, JudgedRow]
-_KINDS = (
-    *((outcome, False) for outcome in (*DIFFERENT, Outcome.MISSING)),
-    *((outcome, True) for outcome in (*DIFFERENT, Outcome.MISSING)),
+KINDS = (
+    *((outcome, excused) for excused in (False, True) for outcome in (*DIFFERENT, Outcome.MISSING)),
     (Outcome.REFUSED_BY_BOTH, False),
     (Outcome.MATCH, False),
 )
@@ -129,18 +118,13 @@ class WorstRows:
         elif key > heap[0][:2]:
             heapq.heapreplace(heap, (*key, row_of(rows, index, excuses)))
 
-    def worst_cosine(self) -> JudgedRow | None:
-        """Return the row with the smallest cosine of all, excused or not; None where none was measured."""
-        measured = [entry for (outcome, _), heap in self._heaps.items() if outcome in GRADED for entry in heap]
-        return max(measured, key=lambda entry: entry[:2])[2] if measured else None
-
     def shown(self, samples: int) -> tuple[JudgedRow, ...]:
         """Return at most `limits.REPORT_ROWS` rows of a set of so many samples.
 
         All in their order where they fit; of a larger set the worst of each kind, each in its turn, so that a thousand
         refusals do not hide the one mismatch.
         """
-        queues = [self._queue(kind) for kind in _KINDS]
+        queues = [self._queue(kind) for kind in KINDS]
         if samples <= REPORT_ROWS:
             return tuple(sorted((row for queue in queues for row in queue), key=lambda row: row.ordinal))
         return tuple(row for taken in _shares(queues, REPORT_ROWS) for row in taken)

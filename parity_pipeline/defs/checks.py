@@ -33,7 +33,7 @@ LANE: Final = {
 }
 
 
-_LANE: Final = ("model-echo", "outage", "request-size", "declared-dimension", "norm-consistency")
+_LANE: Final = ("model-echo", "outage", "canaries", "request-size", "declared-dimension", "norm-consistency")
 _REPEATABILITY: Final = ("noise-floor", "floor-measured", *EXPERIMENTS.values(), "foreign-vectors")
 
 FAMILIES: Final[Mapping[str, tuple[CheckName, ...]]] = {
@@ -129,7 +129,7 @@ def check_samples(samples: SampleSetFile) -> Results:
 
 def check_lane(batch: EmbeddingsFile) -> Results:
     """Compare the stored rows with the counts of the fetch, and check the vectors."""
-    provenance = batch.provenance
+    provenance = batch.header
     faults = completeness_faults(provenance.status_counts, provenance.samples)
     if batch.rows != provenance.samples:
         faults = (*faults, f"the file holds {batch.rows} rows")

@@ -6,7 +6,7 @@ file in `storage`.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from parity_pipeline.core.number_format import cosine_text
 from parity_pipeline.core.provenance import ParityHeader, Provenance
 from parity_pipeline.core.stability.records import ExperimentResult, StabilityRecord
 from parity_pipeline.core.verdict import Verdict
-from parity_pipeline.report.escape import prose
+from parity_pipeline.report.escape import prose, table
 from parity_pipeline.report.numbers import things
 from parity_pipeline.report.sections.diagnosis import first_cause
 from parity_pipeline.storage.parquet_tables import TableKind
@@ -75,16 +75,6 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
 """What a column holds, by the kind of the file and its name."""
 
 
-def table_schema(kind: TableKind[Any]) -> dg.TableSchema:
-    """Return a file's columns with type and words, as Dagster shows them."""
-    words = WORDS[kind.name]
-    return dg.TableSchema(
-        columns=[
-            dg.TableColumn(name=one.name, type=str(one.type), description=words.get(one.name)) for one in kind.schema
-        ]
-    )
-
-
 Metadata = Mapping[str, Any]
 
 _SUMMARY_LINES: Final = 60
@@ -95,17 +85,31 @@ _LINK: Final = re.compile(r"\[report\]\(([^()]*)\)")
 
 
 def columns_of(kind: TableKind[Any]) -> Metadata:
-    """Return what the columns of a stored file hold, as metadata of its asset."""
-    return {"dagster/column_schema": table_schema(kind)}
+    """Return what the columns of a stored file hold, with type and words, as metadata of its asset."""
+    words = WORDS[kind.name]
+    columns = [
+        dg.TableColumn(name=one.name, type=str(one.type), description=words.get(one.name)) for one in kind.schema
+    ]
+    return {"dagster/column_schema": dg.TableSchema(columns=columns)}
 
 
-def _table(rows: Sequence[tuple[str, str]], left: str, right: str) -> dg.MarkdownMetadataValue:
-    lines = [f"| {left} | {right} |", "|---|---|", *(f"| {prose(a)} | {prose(b)} |" for a, b in rows)]
-    return dg.MetadataValue.md("\n".join(lines))
+def _path(path: Path) -> Metadata:
+    return {"path": dg.MetadataValue.path(str(path))}
 
 
-def _counts(counts: Mapping[Any, int], left: str) -> dg.MarkdownMetadataValue:
-    return _table([(name, f"{count:,}") for name, count in counts.items() if count], left, "count")
+def _items(lines: Iterable[str]) -> dg.MarkdownMetadataValue:
+    """Return lines of raw text as a list."""
+    return dg.MetadataValue.md("\n".join(f"- {prose(line)}" for line in lines))
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> dg.MarkdownMetadataValue:
+    """Return a table of escaped cells."""
+    return dg.MetadataValue.md("\n".join(table(head, rows)))
+
+
+def _counts(counts: Mapping[Any, int], of: str) -> dg.MarkdownMetadataValue:
+    """Return the counts that are not 0, of what is named."""
+    return _table((of, "count"), [(prose(name), f"{count:,}") for name, count in counts.items() if count])
 
 
 def samples_metadata(header: SampleSetHeader, path: Path) -> Metadata:
@@ -115,7 +119,7 @@ def samples_metadata(header: SampleSetHeader, path: Path) -> Metadata:
         "sources": ", ".join(prose(source) for source in header.sources),
         "duplicates dropped": header.duplicates_dropped,
         "content hash": header.hash,
-        "path": dg.MetadataValue.path(str(path)),
+        **_path(path),
     }
 
 
@@ -133,7 +137,7 @@ def embeddings_metadata(provenance: Provenance, path: Path) -> Metadata:
         "requests": provenance.requests,
         "retries": provenance.retries,
         "sample set": provenance.sample_set_hash,
-        "path": dg.MetadataValue.path(str(path)),
+        **_path(path),
     }
     if survey.norm_low is not None and survey.norm_high is not None:
         facts["L2 norms"] = f"{survey.norm_low:.6g} to {survey.norm_high:.6g}"
@@ -153,31 +157,26 @@ def stability_metadata(record: StabilityRecord, path: Path) -> Metadata:
         facts["noise floor, 1 - cosine"] = found.floor.worst
         facts["noise floor seen in"] = found.floor.worst_experiment or "all vectors are equal"
     if found.findings:
-        facts["findings"] = dg.MetadataValue.md("\n".join(f"- {prose(one.words)}" for one in found.findings))
+        facts["findings"] = _items(one.words for one in found.findings)
     if found.experiments:
-        facts["experiments"] = dg.MetadataValue.md("\n".join([*_EXPERIMENTS_HEAD, *map(_tried, found.experiments)]))
+        facts["experiments"] = _table(_EXPERIMENTS_HEAD, map(_tried, found.experiments))
     if found.notes:
-        facts["not tried or without a response"] = dg.MetadataValue.md(
-            "\n".join(f"- {prose(one)}" for one in found.notes)
-        )
+        facts["not tried or without a response"] = _items(found.notes)
     return facts | {
         "requests": found.requests,
         "texts": len(found.texts),
         "sample set": record.origin.sample_set_hash,
-        "path": dg.MetadataValue.path(str(path)),
+        **_path(path),
     }
 
 
-_EXPERIMENTS_HEAD = (
-    "| experiment | worst 1 - cosine | where | rows | bit for bit the same | requests |",
-    "|---|---|---|---|---|---|",
-)
+_EXPERIMENTS_HEAD: Final = ("experiment", "worst 1 - cosine", "where", "rows", "bit for bit the same", "requests")
 
 
-def _tried(one: ExperimentResult) -> str:
+def _tried(one: ExperimentResult) -> Sequence[str]:
     worst = "not compared" if one.worst is None else f"{one.worst:.2g}"
     cells = (one.name, worst, one.label or "—", f"{one.rows:,}", f"{one.identical:,}", f"{one.requests:,}")
-    return f"| {' | '.join(map(prose, cells))} |"
+    return tuple(map(prose, cells))
 
 
 def parity_metadata(header: ParityHeader, path: Path) -> Metadata:
@@ -186,7 +185,7 @@ def parity_metadata(header: ParityHeader, path: Path) -> Metadata:
         "dagster/row_count": sum(header.counts.values()),
         "compared": header.compared,
         "outcomes": _counts(header.counts, "outcome"),
-        "path": dg.MetadataValue.path(str(path)),
+        **_path(path),
     }
     if sentence := background_words(header.background):
         facts["different texts"] = sentence
@@ -200,16 +199,14 @@ def verdict_metadata(verdict: Verdict, path: Path) -> Metadata:
     """Return the verdict, its reasons and first cause, its worst cosine and its counts."""
     facts: dict[str, Any] = {
         "verdict": verdict.decision.value,
-        "reasons": dg.MetadataValue.md("\n".join(f"- {prose(reason)}" for reason in verdict.reasons)),
+        "reasons": _items(verdict.reasons),
     }
     if cause := first_cause(verdict):
         facts["first cause"] = cause
     if verdict.strength:
         facts["strength"] = verdict.strength
     if verdict.checks:
-        facts["checks"] = dg.MetadataValue.md(
-            "\n".join(["| check | result | seen |", "|---|---|---|", *map(_checked, verdict.checks)])
-        )
+        facts["checks"] = _table(("check", "result", "seen"), map(_checked, verdict.checks))
     if verdict.worst_cosine is not None:
         facts["worst cosine"] = verdict.worst_cosine
         facts["worst cosine, as reported"] = cosine_text(verdict.worst_cosine, verdict.threshold)
@@ -217,15 +214,15 @@ def verdict_metadata(verdict: Verdict, path: Path) -> Metadata:
         "samples": verdict.counts.samples,
         "compared": verdict.counts.compared,
         "matched": verdict.counts.matched,
-        "path": dg.MetadataValue.path(str(path)),
+        **_path(path),
     }
 
 
-def _checked(one: Check) -> str:
+def _checked(one: Check) -> Sequence[str]:
     """Return one row of the table of all checks."""
-    failed = f"waived by {one.waived_by}" if one.waived_by else f"**{one.severity}**"
+    failed = prose(f"waived by {one.waived_by}") if one.waived_by else f"**{one.severity}**"
     outcome = "not measured" if one.passed is None else "passed" if one.passed else failed
-    return f"| {prose(one.name.value)} | {outcome if not one.waived_by else prose(outcome)} | {prose(one.seen)} |"
+    return prose(one.name.value), outcome, prose(one.seen)
 
 
 def report_metadata(verdict: Verdict, text: str, path: Path) -> Metadata:
@@ -233,7 +230,7 @@ def report_metadata(verdict: Verdict, text: str, path: Path) -> Metadata:
     return {
         "verdict": verdict.decision.value,
         "report": dg.MetadataValue.md(text),
-        "path": dg.MetadataValue.path(str(path)),
+        **_path(path),
     }
 
 
@@ -242,7 +239,7 @@ def summary_metadata(verdicts: Sequence[Verdict], text: str, path: Path) -> Meta
     return {
         "dagster/row_count": len(verdicts),
         "summary": dg.MetadataValue.md(_shown(text, path)),
-        "path": dg.MetadataValue.path(str(path)),
+        **_path(path),
     }
 
 
@@ -257,13 +254,13 @@ def _shown(text: str, path: Path) -> str:
 def confirmation_metadata(found: Confirmation | None, path: Path) -> Metadata:
     """Return what became of the failing rows, how often each side strayed, and what it cost."""
     if found is None:
-        return {"failing rows": "none to request again", "path": dg.MetadataValue.path(str(path))}
+        return {"failing rows": "none to request again", **_path(path)}
     counts = {one.value: found.count(one) for one in Persistence} | {"not requested again": found.not_requested}
     return {
         "failing rows": _counts(counts, "found"),
-        "strays": dg.MetadataValue.md("\n".join(f"- {prose(side.words())}" for side in found.sides)),
+        "strays": _items(side.words() for side in found.sides),
         "requests": sum(side.requests for side in found.sides),
-        "path": dg.MetadataValue.path(str(path)),
+        **_path(path),
     }
 
 

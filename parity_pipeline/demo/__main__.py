@@ -8,8 +8,15 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 from parity_pipeline.demo.fault_settings import KINDS
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+SHUTDOWN_SECONDS: Final = 5
+"""How long a stopping server waits for requests in flight."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,18 +54,16 @@ def _add_fault_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_gateway(options: argparse.Namespace) -> int:
-    from parity_pipeline.demo.app import build_app, run_server  # noqa: PLC0415
-    from parity_pipeline.demo.gateway import SHAPES  # noqa: PLC0415
+    from parity_pipeline.demo.gateway import SHAPES, build_app  # noqa: PLC0415
     from parity_pipeline.demo.models import Embedder, VectorCache  # noqa: PLC0415
 
     shape = SHAPES[options.kind]
     embedder = Embedder()
     embed = VectorCache(embedder.embed).embed if shape.cached else embedder.embed
-    return run_server(build_app(shape, embed), host=options.host, port=options.port)
+    return _run_server(build_app(shape, embed), host=options.host, port=options.port)
 
 
 def _run_fault(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
-    from parity_pipeline.demo.app import run_server  # noqa: PLC0415
     from parity_pipeline.demo.fault_proxy import build_proxy  # noqa: PLC0415 - see the first paragraph
     from parity_pipeline.demo.fault_scope import Scope  # noqa: PLC0415
     from parity_pipeline.demo.fault_table import chosen  # noqa: PLC0415
@@ -80,7 +85,32 @@ def _run_fault(parser: argparse.ArgumentParser, options: argparse.Namespace) -> 
     except ValueError as error:
         parser.error(str(error))
     app = build_proxy(options.upstream, dialects[options.dialect], faults, scope)
-    return run_server(app, host=options.host, port=options.port)
+    return _run_server(app, host=options.host, port=options.port)
+
+
+def _run_server(app: "Starlette", *, host: str, port: int) -> int:
+    """Serve until SIGTERM or SIGINT, requests in flight included, and return an exit code.
+
+    Only warnings and errors are logged, to standard error.
+    """
+    import uvicorn  # noqa: PLC0415
+
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+    server = uvicorn.Server(config)
+    server.run()
+    return 0 if server.started else 1
 
 
 if __name__ == "__main__":

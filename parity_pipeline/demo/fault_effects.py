@@ -7,6 +7,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -127,9 +128,28 @@ def rotate_under_load(rows: Rows, call: Call) -> Rows:
     return rotate(rows, call) if call.in_flight > 1 else rows
 
 
+def _each(rows: Rows, call: Call, change: Callable[[Row], Row]) -> Rows:
+    return [change(row) if hit else row for row, hit in zip(rows, call.hits, strict=False)]
+
+
+def _where(call: Call, affected: Callable[[int], bool]) -> list[bool]:
+    """Return for each text that is hit whether it is affected, by its place."""
+    return [hit and affected(index) for index, hit in enumerate(call.hits)]
+
+
+def _stray(
+    rows: Rows, call: Call, hits: Sequence[bool], cosine: Callable[[int], float] = lambda _: STRAY_COSINE, salt: int = 0
+) -> Rows:
+    """Leave a cosine to the true vectors of the rows named, in a direction that seed, text and salt decide."""
+    return [
+        _strayed(row, call.generator(index, salt), cosine(index)) if hits[index] else row
+        for index, row in enumerate(rows)
+    ]
+
+
 def stray(rows: Rows, call: Call) -> Rows:
     """Leave a cosine of 0.99 to the true vector, in a direction that the text decides (case 30)."""
-    return [_strayed(row, call.generator(index)) if call.hits[index] else row for index, row in enumerate(rows)]
+    return _stray(rows, call, call.hits)
 
 
 def stray_in_large_batches(rows: Rows, call: Call) -> Rows:
@@ -141,81 +161,65 @@ def stray_after_long_text(rows: Rows, call: Call) -> Rows:
     """Leave a cosine of 0.99 for short texts once a long one has come (case 5)."""
     if call.longest < LONG_TEXT:
         return rows
-    return [
-        _strayed(row, call.generator(index)) if call.hits[index] and len(call.texts[index]) < LONG_TEXT else row
-        for index, row in enumerate(rows)
-    ]
+    return _stray(rows, call, _where(call, lambda index: len(call.texts[index]) < LONG_TEXT))
 
 
 def stray_each_time(rows: Rows, call: Call) -> Rows:
     """Leave a cosine of 0.99, in another direction with every request (case 6)."""
-    salt = call.requests + 1
-    return [_strayed(row, call.generator(index, salt)) if call.hits[index] else row for index, row in enumerate(rows)]
+    return _stray(rows, call, call.hits, salt=call.requests + 1)
 
 
 def coalesce_equal_lengths(rows: Rows, call: Call) -> Rows:
     """Leave a cosine of 0.16 under load for texts of as many words as another one in flight (case 4)."""
     lengths = Counter(len(text.split()) for text in (*call.texts, *call.beside))
-    alike = [call.in_flight > 1 and hit and lengths[len(text.split())] > 1 for hit, text in _hit_texts(call)]
-    return [
-        _strayed(row, call.generator(index), COALESCED_COSINE) if alike[index] else row
-        for index, row in enumerate(rows)
-    ]
+    alike = _where(call, lambda index: call.in_flight > 1 and lengths[len(call.texts[index].split())] > 1)
+    return _stray(rows, call, alike, lambda _: COALESCED_COSINE)
 
 
 def stray_with_length(rows: Rows, call: Call) -> Rows:
     """Leave a cosine down to 0.98, the less the longer a text is, as another context size may (case 12)."""
     lost = [0.02 * min(1.0, len(text.split()) / CONTEXT_WORDS) for text in call.texts]
-    return [
-        _strayed(row, call.generator(index), 1 - lost[index]) if call.hits[index] else row
-        for index, row in enumerate(rows)
-    ]
+    return _stray(rows, call, call.hits, lambda index: 1 - lost[index])
 
 
 def stray_when_repeated(rows: Rows, call: Call) -> Rows:
     """Leave a cosine of 0.99 for texts that came before, as a cache of another model's vectors would (case 28)."""
-    return [
-        _strayed(row, call.generator(index)) if call.hits[index] and call.seen[index] else row
-        for index, row in enumerate(rows)
-    ]
+    return _stray(rows, call, _where(call, lambda index: call.seen[index] > 0))
 
 
 def normalise(rows: Rows, call: Call) -> Rows:
     """Divide vectors by their L2 norm (case 7)."""
-    return [
-        (_floats(row) / (float(np.linalg.norm(_floats(row))) or 1.0)).tolist() if call.hits[index] else row
-        for index, row in enumerate(rows)
-    ]
+    return _each(rows, call, lambda row: (_floats(row) / (float(np.linalg.norm(_floats(row))) or 1.0)).tolist())
 
 
 def scale(rows: Rows, call: Call) -> Rows:
     """Multiply vectors by 17 (case 7)."""
-    return [(_floats(row) * RAW_SCALE).tolist() if call.hits[index] else row for index, row in enumerate(rows)]
+    return _each(rows, call, lambda row: (_floats(row) * RAW_SCALE).tolist())
 
 
 def roll_dimensions(rows: Rows, call: Call) -> Rows:
     """Move every element one place on: the width is right and the direction is not (case 16)."""
-    return [row[-1:] + row[:-1] if call.hits[index] else row for index, row in enumerate(rows)]
+    return _each(rows, call, lambda row: row[-1:] + row[:-1])
 
 
 def nan_element(rows: Rows, call: Call) -> Rows:
     """Put NaN into the first element (case 19)."""
-    return [[math.nan, *row[1:]] if call.hits[index] else row for index, row in enumerate(rows)]
+    return _each(rows, call, lambda row: [math.nan, *row[1:]])
 
 
 def null_element(rows: Rows, call: Call) -> Rows:
     """Put null into the first element (case 20)."""
-    return [[None, *row[1:]] if call.hits[index] else row for index, row in enumerate(rows)]
+    return _each(rows, call, lambda row: [None, *row[1:]])
 
 
 def quarter_width(rows: Rows, call: Call) -> Rows:
     """Keep the first quarter of each vector (case 23)."""
-    return [row[: len(row) // 4] if call.hits[index] else row for index, row in enumerate(rows)]
+    return _each(rows, call, lambda row: row[: len(row) // 4])
 
 
 def half_width(rows: Rows, call: Call) -> Rows:
     """Keep the first half of each vector, not normalised again (case 29)."""
-    return [row[: len(row) // 2] if call.hits[index] else row for index, row in enumerate(rows)]
+    return _each(rows, call, lambda row: row[: len(row) // 2])
 
 
 def shift_after_blank(rows: Rows, call: Call) -> Rows:
@@ -226,12 +230,12 @@ def shift_after_blank(rows: Rows, call: Call) -> Rows:
 
 def empty_vector(rows: Rows, call: Call) -> Rows:
     """Return vectors without elements (case 25)."""
-    return [[] if call.hits[index] else row for index, row in enumerate(rows)]
+    return _each(rows, call, lambda _: [])
 
 
 def zero_vector(rows: Rows, call: Call) -> Rows:
     """Return zeros (case 26)."""
-    return [[0.0] * len(row) if call.hits[index] else row for index, row in enumerate(rows)]
+    return _each(rows, call, lambda row: [0.0] * len(row))
 
 
 def zeros_under_load(rows: Rows, call: Call) -> Rows:
@@ -252,7 +256,7 @@ def cap_batch(rows: Rows, _: Call) -> Rows:
 
 def quantise(rows: Rows, call: Call) -> Rows:
     """Round to 255 steps of the largest element, as int8 storage does (case 30)."""
-    return [_quantised(row) if call.hits[index] else row for index, row in enumerate(rows)]
+    return _each(rows, call, _quantised)
 
 
 def _quantised(row: Row) -> Row:
@@ -266,11 +270,7 @@ def _floats(row: Row) -> NDArray[np.float64]:
     return np.asarray(row, dtype=np.float64)
 
 
-def _hit_texts(call: Call) -> list[tuple[bool, str]]:
-    return list(zip(call.hits, call.texts, strict=True))
-
-
-def _strayed(row: Row, generator: np.random.Generator, cosine: float = STRAY_COSINE) -> Row:
+def _strayed(row: Row, generator: np.random.Generator, cosine: float) -> Row:
     """Return the row plus Gaussian noise at right angles, so that this cosine is left exactly and the norm kept."""
     vector = _floats(row)
     norm = float(np.linalg.norm(vector))

@@ -1,7 +1,8 @@
 """A proxy in front of any gateway that injects the given faults into what passes through.
 
-Here belongs the HTTP of it: forward, apply the faults, remember what stateful faults need to know. What a fault does
-is in `fault_effects`.
+Here belong the HTTP of it: forward, apply the faults, remember what stateful faults need to know; and finding and replacing
+what a dialect's field paths name. Strict decoding into arrays belongs to `wire`: what does not look as the dialect says
+is left as it came. What a fault does is in `fault_effects`.
 """
 
 import asyncio
@@ -18,10 +19,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from parity_pipeline.demo import json_fields
-from parity_pipeline.demo.fault_scope import Call, Scope
+from parity_pipeline.demo.fault_scope import Call, Rows, Scope
 from parity_pipeline.demo.fault_table import Fault
 from parity_pipeline.wire.dialects import Dialect
+from parity_pipeline.wire.json_path import FieldPath
 
 UPSTREAM_SECONDS: Final = 60.0
 """How long the gateway behind may be silent."""
@@ -38,6 +39,8 @@ COMPANY_LOOKS: Final = 30
 COMPANY_SECONDS: Final = 0.001
 """Seconds between two looks. A model takes longer over a request than a client takes to send the next one; a gateway
 that responds at once would leave it to the scheduler whether two requests of one client ever meet."""
+
+Json = dict[str, Any]
 
 _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _OF_THIS_HOP: Final = frozenset(
@@ -93,7 +96,7 @@ class Proxy:
         body = await request.body()
         embed = request.method == "POST" and request.url.path == self.dialect.path
         fields = _json_object(body) if embed else None
-        texts = json_fields.texts_of(self.dialect, fields) if fields is not None else None
+        texts = _texts_of(self.dialect, fields) if fields is not None else None
         if fields is None or texts is None:
             return _passed(await self._forward(request, body))
         self.memory.in_flight.append(texts)
@@ -106,12 +109,12 @@ class Proxy:
             self.memory.note(texts if accepted else ())
         return response
 
-    async def _with_faults(self, request: Request, body: bytes, fields: dict[str, Any], texts: list[str]) -> Response:
+    async def _with_faults(self, request: Request, body: bytes, fields: Json, texts: list[str]) -> Response:
         call = self._call(texts, len(body))
         for fault in self.faults:
             if fault.reply and (reply := fault.reply(call)):
                 return Response(reply.body, reply.status, dict(reply.headers))
-        requested_model = json_fields.model_of(self.dialect, fields)
+        requested_model = _model_of(self.dialect, fields)
         came = await self._forward(request, self._request_body(fields, call))
         if any(fault.in_company for fault in self.faults):
             await self._wait_for_company(call)
@@ -140,15 +143,15 @@ class Proxy:
             beside=[*(before.beside if before else ()), *beside],
         )
 
-    def _request_body(self, fields: dict[str, Any], call: Call) -> bytes:
+    def _request_body(self, fields: Json, call: Call) -> bytes:
         texts = list(call.texts)
-        model = json_fields.model_of(self.dialect, fields)
+        model = _model_of(self.dialect, fields)
         for fault in self.faults:
             if change := fault.text:
                 texts = [change(text, self.scope) if hit else text for text, hit in zip(texts, call.hits, strict=True)]
             if fault.model and model is not None:
-                json_fields.put_model(self.dialect, fields, fault.model(model, self.scope))
-        json_fields.put_texts(self.dialect, fields, texts)
+                _put_model(self.dialect, fields, fault.model(model, self.scope))
+        _put_texts(self.dialect, fields, texts)
         return json.dumps(fields).encode()  # escapes lone surrogates as they came, which orjson refuses to write
 
     def _faulty(self, came: httpx.Response, call: Call, requested_model: str | None) -> Response:
@@ -156,14 +159,14 @@ class Proxy:
             content = orjson.loads(came.content)
         except ValueError:
             return _passed(came)
-        rows = json_fields.rows_of(self.dialect, content)
+        rows = _rows_of(self.dialect, content)
         if not came.is_success or rows is None or len(rows) > len(call.texts):
             return _passed(came)
         for fault in self.faults:
             rows = fault.rows(rows, call) if fault.rows else rows
             if fault.model and requested_model is not None:
-                json_fields.put_echo(self.dialect, content, requested_model)
-        content = json_fields.with_rows(self.dialect, content, rows)
+                _put_echo(self.dialect, content, requested_model)
+        content = _with_rows(self.dialect, content, rows)
         literal = any(fault.literal_nan for fault in self.faults)
         return _passed(came, json.dumps(content).encode() if literal else orjson.dumps(content))
 
@@ -213,10 +216,76 @@ def _passed(came: httpx.Response, body: bytes | None = None) -> Response:
     return Response(came.content if body is None else body, came.status_code, _onward(came.headers))
 
 
-def _json_object(body: bytes) -> dict[str, Any] | None:
+def _json_object(body: bytes) -> Json | None:
     """Return a request body as an object; None where it is none. Escaped lone surrogates are kept."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+    return cast("Json", value) if isinstance(value, dict) else None
+
+
+def _texts_of(dialect: Dialect, request: Json) -> list[str] | None:
+    """Return the texts of a request; None where they are not there or not all strings."""
+    found = _at(request, dialect.texts_field)
+    texts: list[object] = [found] if dialect.one_text else found if isinstance(found, list) else []
+    return cast("list[str]", texts) if texts and all(isinstance(text, str) for text in texts) else None
+
+
+def _put_texts(dialect: Dialect, request: Json, texts: list[str]) -> None:
+    """Replace the texts of a request in which `_texts_of` found some."""
+    _put(request, dialect.texts_field.split("."), texts[0] if dialect.one_text else texts)
+
+
+def _model_of(dialect: Dialect, request: Json) -> str | None:
+    """Return the model that a request names, if any."""
+    found = _at(request, dialect.model_field) if dialect.model_field else None
+    return found if isinstance(found, str) else None
+
+
+def _put_model(dialect: Dialect, request: Json, model: str) -> None:
+    """Replace the model that a request names."""
+    if dialect.model_field:
+        _put(request, dialect.model_field.split("."), model)
+
+
+def _put_echo(dialect: Dialect, response: object, model: str) -> None:
+    """Replace the model that a response names, where the dialect has such a field and the response fills it."""
+    if dialect.model_echo_field and isinstance(_at(response, dialect.model_echo_field), str):
+        _put(response, dialect.model_echo_field.split("."), model)
+
+
+def _rows_of(dialect: Dialect, response: object) -> Rows | None:
+    """Return the vectors of a response in its order; None where the dialect's field does not hold arrays."""
+    path = FieldPath.parse(dialect.vectors_field)
+    found = path.find(response)
+    if dialect.one_text and not path.items:
+        found = [found]
+    if not isinstance(found, list):
+        return None
+    rows = [path.find_in(item) for item in cast("list[object]", found)]
+    return rows if all(isinstance(row, list) for row in rows) else None
+
+
+def _with_rows(dialect: Dialect, response: object, rows: Rows) -> object:
+    """Return the response with other vectors, as many as before or fewer."""
+    path = FieldPath.parse(dialect.vectors_field)
+    value: object = (rows[0] if rows else []) if dialect.one_text else rows
+    if path.items:
+        value = items = path.find(response)[: len(rows)]
+        for item, row in zip(items, rows, strict=True):
+            _put(item, path.inner, row)
+    if not path.outer:
+        return value
+    _put(response, path.outer, value)
+    return response
+
+
+def _at(value: object, path: str) -> Any:
+    return FieldPath.parse(path).find(value)
+
+
+def _put(container: Any, fields: Sequence[str], value: object) -> None:
+    for key in fields[:-1]:
+        container = container[key]
+    container[fields[-1]] = value

@@ -198,28 +198,8 @@ def touched(fault: Fault, place: int, block: SampleBlock, scope: Scope) -> bool:
         # A text of which only white space is cut off was trimmed: nothing distinguishes the two.
         trimmed = fault.name == "truncate" and changed.rstrip() == text.rstrip()
         return not trimmed and _moves(text, changed)
-    return _in_question(fault, place, block, scope)
-
-
-def _in_question(fault: Fault, place: int, block: SampleBlock, scope: Scope) -> bool:
     needs = _NEEDS.get(fault.name)
     return needs is None or needs(place, block, scope)
-
-
-def _is_long(place: int, block: SampleBlock, scope: Scope) -> bool:
-    return len(block.texts[place]) > scope.characters
-
-
-def _strays_far(place: int, block: SampleBlock, _: Scope) -> bool:
-    return len(block.texts[place].split()) >= CONTEXT_WORDS // 10  # shorter ones stay within the threshold
-
-
-def _ends_request(place: int, _block: SampleBlock, _: Scope) -> bool:
-    return (place + 1) % BATCH == 0
-
-
-def _sent_whole(place: int, block: SampleBlock, _: Scope) -> bool:
-    return not _refused_with(place, block)  # else the request is sent again in halves, which are small batches
 
 
 def _follows_long(place: int, block: SampleBlock, _: Scope) -> bool:
@@ -235,10 +215,12 @@ def _has_equal_beside(place: int, block: SampleBlock, _: Scope) -> bool:
 
 _NEEDS: Final[Mapping[str, Callable[[int, SampleBlock, Scope], bool]]] = MappingProxyType(
     {
-        "refuse-long": _is_long,
-        "context-size": _strays_far,
-        "drop-row": _ends_request,
-        "large-batch": _sent_whole,
+        "refuse-long": lambda place, block, scope: len(block.texts[place]) > scope.characters,
+        # Shorter ones stay within the threshold.
+        "context-size": lambda place, block, _: len(block.texts[place].split()) >= CONTEXT_WORDS // 10,
+        "drop-row": lambda place, _block, _: (place + 1) % BATCH == 0,
+        # Else the request is sent again in halves, which are small batches.
+        "large-batch": lambda place, block, _: not _refused_with(place, block),
         "history": _follows_long,
         "equal-lengths": _has_equal_beside,
     }

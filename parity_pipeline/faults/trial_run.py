@@ -19,17 +19,17 @@ from typing import Any, Final, TypeVar
 import httpx
 from starlette.applications import Starlette
 
+from parity_pipeline.core.checks import CheckName, CheckSeverity
 from parity_pipeline.core.diagnosis.records import CauseName, Confidence
 from parity_pipeline.core.errors import GatewayError
 from parity_pipeline.core.fetched_rows import SampleBlock
 from parity_pipeline.core.measures import Thresholds
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.verdict import Verdict
-from parity_pipeline.demo.app import build_app
 from parity_pipeline.demo.fault_proxy import build_proxy
 from parity_pipeline.demo.fault_scope import Scope
 from parity_pipeline.demo.fault_table import chosen
-from parity_pipeline.demo.gateway import CANDIDATE, LEGACY, Shape
+from parity_pipeline.demo.gateway import CANDIDATE, LEGACY, Shape, build_app
 from parity_pipeline.demo.models import Embedder, VectorCache
 from parity_pipeline.steps.context import Gateway, RunContext
 from parity_pipeline.steps.draw_samples import draw_samples
@@ -171,6 +171,7 @@ class Judged:
         proven: Those causes that are called proven.
         findings: Findings on the repeatability of a side.
         errors: Kinds of failed requests of either lane.
+        failing: Checks that fail the candidate.
         message: The error where it could not run.
     """
 
@@ -179,6 +180,7 @@ class Judged:
     proven: frozenset[CauseName] = frozenset()
     findings: frozenset[str] = frozenset()
     errors: frozenset[str] = frozenset()
+    failing: frozenset[CheckName] = frozenset()
     message: str = ""
 
     def differs(self, clean: "Judged") -> bool:
@@ -206,6 +208,7 @@ class Judged:
             errors=frozenset(
                 kind for side in verdict.sides for kind, count in side.provenance.errors_by_kind.items() if count
             ),
+            failing=frozenset(one.name for one in verdict.checks if one.stands and one.severity is CheckSeverity.FAIL),
         )
 
 

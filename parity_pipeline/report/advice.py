@@ -1,17 +1,27 @@
 """What a reader may conclude from a verdict: what to flip, what to do next.
 
-Here belong the sentences derived from decision, norms, waivers and counts. They never say more than the verdict does. How
-sure to be belongs to `sections.confidence`, layout to `markdown`.
+Here belong the sentences derived from decision, norms, waivers and counts, and the commands that they name. They never
+say more than the verdict does. How sure to be belongs to `sections.confidence`, layout to `escape`.
 """
 
-from parity_pipeline.core.outcomes import PASSING, Decision, RowStatus
-from parity_pipeline.core.provenance import Provenance
+import shlex
+
+from parity_pipeline.core.outcomes import PASSING, Decision, RowStatus, Side
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
-from parity_pipeline.report.commands import backfill_command, run_command
-from parity_pipeline.report.sentences import Sentence, Verbatim
+from parity_pipeline.report.escape import Sentence, Verbatim
 
 _LOST = (RowStatus.FAILED, RowStatus.MALFORMED)
+"""Rows of a side that ended without a definite response."""
+
+
+def _fix(verdict: Verdict) -> str:
+    """Return what to do about the causes, beginning with the side of the first one."""
+    if not verdict.diagnosis or not verdict.diagnosis.causes:
+        return "Find out why the samples below differ."
+    first = verdict.diagnosis.causes[0]
+    where = f" The first, {first.name}, lies on the {first.side} side." if first.side else ""
+    return f"Fix the causes below, one at a time.{where}"
 
 
 def flip_advice(verdict: Verdict) -> tuple[Sentence, ...]:
@@ -22,16 +32,17 @@ def flip_advice(verdict: Verdict) -> tuple[Sentence, ...]:
     INCONCLUSIVE allow nothing.
     """
     if verdict.decision == Decision.FAIL:
+        fix = _fix(verdict)
         return (
             ("Nothing. Keep all embedding traffic of ", Verbatim(verdict.model), " on the legacy side."),
             (
-                f"{_fix(verdict)} When the candidate was changed, fetch and judge it again: ",
+                f"{fix} When the candidate was changed, fetch and judge it again: ",
                 Verbatim(backfill_command(verdict.date, verdict.model)),
             ),
         )
     if verdict.decision not in PASSING:
         return (
-            ("Nothing. There is not enough evidence to say whether the sides agree or differ.",),
+            "Nothing. There is not enough evidence to say whether the sides agree or differ.",
             *_towards_a_verdict(verdict),
         )
     scope: Sentence = (
@@ -40,14 +51,6 @@ def flip_advice(verdict: Verdict) -> tuple[Sentence, ...]:
         ". It says nothing about retrieval, other models or requests without a model.",
     )
     return (*_by_norms(verdict), *_waived(verdict), scope)
-
-
-def _fix(verdict: Verdict) -> str:
-    if verdict.diagnosis and verdict.diagnosis.causes:
-        first = verdict.diagnosis.causes[0]
-        where = f" The first, {first.name}, lies on the {first.side} side." if first.side else ""
-        return f"Fix the causes below, one at a time.{where}"
-    return "Find out why the samples below differ."
 
 
 def _waived(verdict: Verdict) -> tuple[Sentence, ...]:
@@ -70,46 +73,66 @@ def _by_norms(verdict: Verdict) -> tuple[Sentence, ...]:
     if not verdict.norms_differ:
         return (
             (
-                (
-                    "Consumers that rank by cosine similarity, dot product or euclidean distance may be flipped: directions "
-                    f"and norms agree on every compared sample{but}."
-                ),
+                "Consumers that rank by cosine similarity, dot product or euclidean distance may be flipped: directions "
+                f"and norms agree on every compared sample{but}."
             ),
         )
     return (
         (
-            (
-                "Consumers that rank by cosine similarity may be flipped: directions agree on every compared sample"
-                f"{but}, and cosine ignores norms."
-            ),
+            "Consumers that rank by cosine similarity may be flipped: directions agree on every compared sample"
+            f"{but}, and cosine ignores norms."
         ),
         (
-            (
-                "Dot-product and euclidean indexes must not mix the sides: norms differ, so candidate queries against "
-                "documents that the legacy side embedded can rank differently. Normalise both to unit length, or embed "
-                "the whole index again with the candidate before its queries are flipped."
-            ),
+            "Dot-product and euclidean indexes must not mix the sides: norms differ, so candidate queries against "
+            "documents that the legacy side embedded can rank differently. Normalise both to unit length, or embed "
+            "the whole index again with the candidate before its queries are flipped."
         ),
     )
 
 
 def _towards_a_verdict(verdict: Verdict) -> tuple[Sentence, ...]:
     """Return what to do until there is a verdict, the most specific first."""
-    steps: list[Sentence] = []
-    for side in verdict.sides:
-        batch = side.provenance
-        if lost := _lost_rows(batch):
-            advice = (
+    fetch_again = [
+        (
+            (
                 f"The {batch.side} side gave no usable response for {numbers.things(lost, 'sample')}. Check its health, "
                 "then fetch it again: "
-            )
-            steps.append((advice, Verbatim(backfill_command(verdict.date, verdict.model, batch.side))))
-    steps.append(
-        ("When every reason below is fixed, run it again: ", Verbatim(run_command(verdict.date, verdict.model)))
-    )
-    return tuple(steps)
+            ),
+            Verbatim(backfill_command(verdict.date, verdict.model, batch.side)),
+        )
+        for batch in (side.provenance for side in verdict.sides)
+        if (lost := sum(batch.status_counts.get(status, 0) for status in _LOST))
+    ]
+    run_again = Verbatim(run_command(verdict.date, verdict.model))
+    return (*fetch_again, ("When every reason below is fixed, run it again: ", run_again))
 
 
-def _lost_rows(batch: Provenance) -> int:
-    """Return how many rows of a side ended without a definite response."""
-    return sum(batch.status_counts.get(status, 0) for status in _LOST)
+def _word(text: str) -> str:
+    r"""Quote one word for a shell; what cannot be typed is spelt as `$'\u202e'`, which bash, zsh and ksh read."""
+    if text.isprintable():
+        return shlex.quote(text)
+    escaped = text.replace("\\", r"\\").replace("'", r"\'")
+    return "$'" + "".join(one if one.isprintable() else _code_point(ord(one)) for one in escaped) + "'"
+
+
+def _code_point(number: int) -> str:
+    return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"
+
+
+def _model(model: str) -> str:
+    # A name that starts with a dash would be read as an option.
+    return f"--model={_word(model)}" if model.startswith("-") else f"--model {_word(model)}"
+
+
+def run_command(date: str, model: str) -> str:
+    """Return the command that probes both sides and judges one date and model.
+
+    >>> run_command("2026-04-30", "org/a b")
+    "parity run --date 2026-04-30 --model 'org/a b'"
+    """
+    return f"parity run --date {_word(date)} {_model(model)}"
+
+
+def backfill_command(date: str, model: str, side: Side = Side.CANDIDATE) -> str:
+    """Return the command that fetches one side again and judges it against the stored other one."""
+    return f"parity backfill --from {_word(date)} --to {_word(date)} --side {side} {_model(model)}"

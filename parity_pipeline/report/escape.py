@@ -1,4 +1,4 @@
-"""Foreign text made safe for Markdown: samples, server words, model names, addresses.
+"""Foreign text made safe for Markdown: samples, server words, model names, addresses; sentences and tables that hold it.
 
 Here belongs the only way that text which this project did not write gets into Markdown. Every result is one line, can
 start no structure (table cell, link, HTML, emphasis, list, heading), and shows what a reader could not see.
@@ -6,7 +6,13 @@ start no structure (table cell, link, HTML, emphasis, list, heading), and shows 
 
 import re
 import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
+
+from parity_pipeline.core.limits import ERROR_CHARACTERS
+from parity_pipeline.core.wire_drift import NOT_OBSERVED
+from parity_pipeline.report.numbers import NOTHING
 
 EMPTY: Final = "⟨empty⟩"
 """Stands for the empty string, which would otherwise read as a fault of the report."""
@@ -70,6 +76,21 @@ def visible(text: str) -> str:
     )
 
 
+def visible_lines(text: str) -> str:
+    r"""Return a message whose lines stay lines and keep their indentation, and whose other control characters can be seen.
+
+    >>> print(visible_lines("not usable\n  - a\x1b"))
+    not usable
+      - a⟨U+001B⟩
+    """
+    return "\n".join(_indented(line) for line in text.splitlines())
+
+
+def _indented(line: str) -> str:
+    content = line.lstrip(" ")
+    return line[: len(line) - len(content)] + (visible(content) if content else "")
+
+
 def clipped(text: str, limit: int) -> str:
     """Return at most `limit` characters of a text; a cut one ends in `…`."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
@@ -105,9 +126,59 @@ def code(text: str, *, cut: bool = False) -> str:
     return f"`{shown}`"
 
 
+def known(text: str) -> str:
+    """Return a text as inline code of at most `ERROR_CHARACTERS`; `—` for the empty one, which stands for not known."""
+    return listed_code([text] if text else [])
+
+
+def listed_code(texts: Iterable[str]) -> str:
+    """Return texts as inline code, each of at most `ERROR_CHARACTERS`; `—` for none."""
+    return ", ".join(code(clipped(text, ERROR_CHARACTERS)) for text in texts) or NOTHING
+
+
 def fenced(lines: tuple[str, ...], language: str = "") -> str:
     """Return lines as a fenced code block whose fence is longer than any run of backticks inside."""
     body = [visible(line) for line in lines]
     longest = max((len(run) for line in body for run in re.findall("`+", line)), default=0)
     fence = "`" * max(3, longest + 1)
     return "\n".join([f"{fence}{language}", *body, fence])
+
+
+@dataclass(frozen=True, slots=True)
+class Verbatim:
+    """A part of a sentence to be shown letter by letter: a model name, a command, a server's words."""
+
+    text: str
+
+
+Sentence = str | tuple[str | Verbatim, ...]
+"""Plain words, or parts in order: plain words, and `Verbatim` for what is quoted. Nothing in it is escaped or markup."""
+
+_PLAIN_FIELDS = frozenset({"number format", "dimension", "L2 norm"})
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> list[str]:
+    """Return the lines of a table. Cells must be escaped already; `right` names the columns of numbers."""
+    rule = ["---:" if column in right else "---" for column in range(len(head))]
+    return [f"| {' | '.join(cells)} |" for cells in (head, rule, *rows)]
+
+
+def sentence(parts: Sentence) -> str:
+    """Return a sentence as Markdown: what is verbatim as inline code, all else escaped."""
+    one_by_one = (parts,) if isinstance(parts, str) else parts
+    return "".join(code(part.text) if isinstance(part, Verbatim) else _between(part) for part in one_by_one)
+
+
+def _between(words: str) -> str:
+    """Escape plain words without showing the spaces at their ends, which join them to what is verbatim."""
+    core = words.strip(" ")
+    if not core:
+        return words
+    return words.replace(core, prose(core))
+
+
+def drift_cell(field: str, value: str) -> str:
+    """Return an observed value: in words as prose, what was read off the wire as inline code."""
+    shown = clipped(value, ERROR_CHARACTERS)
+    plain = field in _PLAIN_FIELDS or value in (NOT_OBSERVED, "not named") or value.startswith("refused (")
+    return prose(shown) if plain else code(shown)

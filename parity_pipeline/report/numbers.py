@@ -1,7 +1,7 @@
 """How numbers are printed in everything that people read.
 
-Here belongs every number format of the reports, once. The cosine and its limit come from `core.wire_drift`, because the
-verdict's reasons print them too. What a number means belongs to `view`.
+Here belongs every number format of the reports, once. The cosine and its limit come from `core.number_format`, because the
+verdict's reasons print them too. What a number means belongs to `sections`.
 """
 
 from typing import Final
@@ -16,12 +16,12 @@ _HUGE: Final = 1e9
 
 
 def cosine(value: float | None, limit: float | None = None) -> str:
-    """Return a cosine as `core.wire_drift.cosine_text` prints it; `—` for None."""
+    """Return a cosine as `core.number_format.cosine_text` prints it; `—` for None."""
     return NOTHING if value is None else cosine_text(value, limit)
 
 
 def limit(value: float | None) -> str:
-    """Return a limit as `core.wire_drift.limit_text` prints it; `—` for None."""
+    """Return a limit as `core.number_format.limit_text` prints it; `—` for None."""
     return NOTHING if value is None else limit_text(value)
 
 

@@ -1,6 +1,7 @@
-"""SUMMARY.md: every date and model at a glance, and the drift catalogue.
+"""SUMMARY.md: every date and model at a glance, and the drift catalogue over all dates.
 
-Here belongs the layout of the summary. The catalogue's aggregation belongs to `catalogue`, number formats to `numbers`.
+Here belong the table of verdicts, and the catalogue: what each side showed, from when to when, for which models. What one
+date and model showed belongs to `core.wire_drift`.
 """
 
 import json
@@ -10,16 +11,18 @@ from dataclasses import asdict
 from urllib.parse import quote
 
 from parity_pipeline.core.outcomes import PASSING, Decision
+from parity_pipeline.core.slugs import report_name
 from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.wire_drift import NOT_OBSERVED
 from parity_pipeline.report import numbers
-from parity_pipeline.report.catalogue import CatalogueRow, catalogue_of
-from parity_pipeline.report.commands import report_name
-from parity_pipeline.report.escape import code, prose
+from parity_pipeline.report.escape import code, drift_cell, prose, table
 from parity_pipeline.report.sections.diagnosis import first_cause
-from parity_pipeline.report.sentences import drift_cell, table
-from parity_pipeline.report.view import newest_response, set_size
+from parity_pipeline.report.view import newest_response, same_words, set_size
 
 _HEAD = ("Date", "Model", "Endpoint", "Verdict", "Matched / samples", "Waived", "Worst cosine", "First cause", "Report")
+_FIELDS = ("URL", "request fields", "response fields", "number format", "dimension", "L2 norm", "default model")
+"""The order that `core.wire_drift.wire_drift` gives its rows; fields it does not know come after, by name."""
+
 _DRIFT_HEAD = ("Field", "Legacy", "Candidate", "Same?", "First seen", "Last seen", "Models")
 
 
@@ -82,21 +85,29 @@ def _row(verdict: Verdict) -> Sequence[str]:
 
 
 def _drift(endpoint: str, verdicts: Sequence[Verdict]) -> list[str]:
-    head = [f"## Drift catalogue of {prose(endpoint)}", ""]
-    rows = catalogue_of(verdicts)
-    if not rows:
-        return [*head, "Nothing was observed."]
+    """Return the catalogue of one endpoint: a row per field and pair of values, in the order of fields, then by first date.
+
+    A field that neither side showed on a date does not count as observed and gives no row. Models are named where the
+    others show other values of that field.
+    """
+    lines = [f"## Drift catalogue of {prose(endpoint)}", ""]
+    seen: dict[tuple[str, str, str, str], list[Verdict]] = {}
+    models: dict[str, set[str]] = {}
+    for verdict in verdicts:
+        for row in verdict.drift:
+            if not row.legacy == row.candidate == NOT_OBSERVED:
+                seen.setdefault((row.field, row.legacy, row.candidate, same_words(row)), []).append(verdict)
+                models.setdefault(row.field, set()).add(verdict.model)
+    if not seen:
+        return [*lines, "Nothing was observed."]
+    catalogue: list[tuple[Sequence[object], Sequence[str]]] = []
+    for (field, legacy, candidate, same), found in seen.items():
+        first, last = (pick(verdict.date for verdict in found) for pick in (min, max))
+        with_models = {verdict.model for verdict in found}
+        named = () if with_models == models[field] else tuple(sorted(with_models))
+        place = _FIELDS.index(field) if field in _FIELDS else len(_FIELDS)
+        values = (drift_cell(field, legacy), drift_cell(field, candidate), same, prose(first), prose(last))
+        cells = (prose(field), *values, ", ".join(map(code, named)) or "all")
+        catalogue.append(((place, field, first, last, named, legacy, candidate), cells))
     said = "What the two sides showed on the wire; a changed observation is a further row."
-    return [*head, said, "", *table(_DRIFT_HEAD, map(_drift_row, rows))]
-
-
-def _drift_row(row: CatalogueRow) -> Sequence[str]:
-    return (
-        prose(row.field),
-        drift_cell(row.field, row.legacy),
-        drift_cell(row.field, row.candidate),
-        row.same,
-        prose(row.first),
-        prose(row.last),
-        ", ".join(map(code, row.models)) or "all",
-    )
+    return [*lines, said, "", *table(_DRIFT_HEAD, (cells for _, cells in sorted(catalogue)))]

@@ -32,6 +32,9 @@ PARTITION_TAG = "dagster/partition"
 
 EXIT_PASS, EXIT_FAIL, EXIT_INCONCLUSIVE = 0, 1, 2
 
+_AFTER_LANES = ("parity", "confirmation", "diagnosis", "verdict", "report", "summary")
+"""Assets that are made again whichever lane is fetched."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PartitionResult:
@@ -73,19 +76,7 @@ def selection_for(side: Side | None, *, redraw: bool, snapshot: bool, stability:
     samples = [] if snapshot and not redraw else [["samples"]]
     per_lane = ("embeddings", "stability") if stability else ("embeddings",)
     lanes = [[lane.value, name] for lane in Side if side in (None, lane) for name in per_lane]
-    return [
-        dg.AssetKey(path)
-        for path in (
-            *samples,
-            *lanes,
-            ["parity"],
-            ["confirmation"],
-            ["diagnosis"],
-            ["verdict"],
-            ["report"],
-            ["summary"],
-        )
-    ]
+    return [dg.AssetKey(path) for path in (*samples, *lanes, *([name] for name in _AFTER_LANES))]
 
 
 def run_partitions(
@@ -116,14 +107,22 @@ def run_partitions(
     if discard_staging:
         discard_staged(layout.staging, pairs, (side,) if side else tuple(Side))
     execute = _forked if settings.executor == "forkserver" and settings.file else _in_process
+    if execute is _forked:
+        os.environ[CONFIG_VARIABLE] = str(settings.file)
     with open_logs(instance), command_lock(instance) as tags:
         for day, model in pairs:
             snapshot = layout.samples(day, model).exists()
             selection = selection_for(side, redraw=redraw, snapshot=snapshot, stability=settings.stability.enabled)
-            request = _RunRequest(key=make_key(day, model), selection=selection, tags=tags, file=settings.file)
-            run = execute(definitions, instance, request)
-            verdict = read_verdict(layout.verdict(day, model)) if run.judged else None
-            yield PartitionResult(date=day, model=model, run_id=run.run_id, verdict=verdict, failures=run.failures)
+            run_id, events = execute(definitions, instance, make_key(day, model), selection, tags)
+            judged = any(one.is_step_materialization and one.asset_key == dg.AssetKey("verdict") for one in events)
+            yield PartitionResult(
+                date=day,
+                model=model,
+                run_id=run_id,
+                verdict=read_verdict(layout.verdict(day, model)) if judged else None,
+                # A side that is down fails all its steps with the same message.
+                failures=tuple(dict.fromkeys(_failures(events))),
+            )
 
 
 def discard_staged(root: Path, pairs: Iterable[tuple[str, str]], sides: Iterable[Side]) -> None:
@@ -139,56 +138,42 @@ def discard_staged(root: Path, pairs: Iterable[tuple[str, str]], sides: Iterable
                 staging.discard()
 
 
-@dataclass(frozen=True, kw_only=True)
-class _RunRequest:
-    """One run to execute: its partition, its assets, the tags of this command, the settings file."""
-
-    key: dg.MultiPartitionKey
-    selection: list[dg.AssetKey]
-    tags: Mapping[str, str]
-    file: Path | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class _RunResult:
-    """What Dagster reports about one run."""
-
-    run_id: str
-    judged: bool
-    failures: tuple[str, ...]
-
-    @classmethod
-    def of(cls, run_id: str, events: Sequence[dg.DagsterEvent]) -> "_RunResult":
-        judged = any(event.is_step_materialization and event.asset_key == dg.AssetKey("verdict") for event in events)
-        # a side that is down fails all its steps with the same message
-        return cls(run_id=run_id, judged=judged, failures=tuple(dict.fromkeys(_failures(events))))
-
-
-def _in_process(definitions: dg.Definitions, instance: dg.DagsterInstance, request: _RunRequest) -> _RunResult:
-    """Run all steps in this process, one after the other."""
+def _in_process(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    key: dg.MultiPartitionKey,
+    selection: Sequence[dg.AssetKey],
+    tags: Mapping[str, str],
+) -> tuple[str, Sequence[dg.DagsterEvent]]:
+    """Run all steps in this process, one after the other; return the id of the run and its events."""
     job = definitions.resolve_job_def(JOB_NAME)
     run_id = str(uuid4())
     with open_run_log(instance, run_id):
         result = job.execute_in_process(
-            partition_key=request.key,
-            asset_selection=request.selection,
+            partition_key=key,
+            asset_selection=list(selection),
             instance=instance,
             run_config=QUIET,
-            tags=dict(request.tags),
+            tags=dict(tags),
             raise_on_error=False,
             run_id=run_id,
         )
-    return _RunResult.of(result.run_id, result.all_events)
+    return run_id, result.all_events
 
 
-def _forked(_definitions: dg.Definitions, instance: dg.DagsterInstance, request: _RunRequest) -> _RunResult:
+def _forked(
+    _definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    key: dg.MultiPartitionKey,
+    selection: Sequence[dg.AssetKey],
+    tags: Mapping[str, str],
+) -> tuple[str, Sequence[dg.DagsterEvent]]:
     """Run each step in a process of its own, both lanes at the same time; each process loads the settings again."""
-    os.environ[CONFIG_VARIABLE] = str(request.file)
-    tags = {**request.tags, PARTITION_TAG: str(request.key)}
-    tags |= {f"{PARTITION_TAG}/{dimension}": value for dimension, value in request.key.keys_by_dimension.items()}
+    of_key = {f"{PARTITION_TAG}/{dimension}": value for dimension, value in key.keys_by_dimension.items()}
+    all_tags = {**tags, PARTITION_TAG: str(key), **of_key}
     job = dg.reconstructable(whole_job)
-    with dg.execute_job(job, instance, run_config=QUIET, tags=tags, asset_selection=request.selection) as result:
-        return _RunResult.of(result.run_id, result.all_events)
+    with dg.execute_job(job, instance, run_config=QUIET, tags=all_tags, asset_selection=list(selection)) as result:
+        return result.run_id, result.all_events
 
 
 def _failures(events: Sequence[dg.DagsterEvent]) -> Iterator[str]:

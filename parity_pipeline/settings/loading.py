@@ -4,6 +4,7 @@ Here belong the search for the file, the merge, old spellings of keys, and the m
 the settings belongs to `model`.
 """
 
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -30,6 +31,8 @@ RENAMED: Final[Mapping[str, str]] = {
 """Keys that were renamed, old to new, as dotted places; the old one still works and gives a warning."""
 
 UNKNOWN_KEY: Final = "unknown key; check its spelling"
+
+_EVERY_KEY: Final = "docs/settings.md lists every key."
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
@@ -58,28 +61,27 @@ def find_file(given: Path | None, environ: Mapping[str, str], folder: Path) -> P
         SettingsError: There is none.
     """
     named = given or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
-    if named is not None:
-        if named.is_dir():
-            raise SettingsError(
-                "this is a folder, not a settings file",
-                place=str(named),
-                remedy=f"Name a file in it, such as {named / DEFAULT_NAME}, with --config or {CONFIG_VARIABLE}.",
-            )
-        if not named.is_file():
-            raise SettingsError(
-                "there is no such settings file",
-                place=str(named),
-                remedy=f"Name an existing file with --config or {CONFIG_VARIABLE}.",
-            )
-        return named.resolve()
-    for place in (folder, *folder.parents):
-        if (place / DEFAULT_NAME).is_file():
-            return (place / DEFAULT_NAME).resolve()
-    raise SettingsError(
-        f"there is no {DEFAULT_NAME} here or in a folder above",
-        place=str(folder),
-        remedy=f"Change into the project's folder, or name the file with --config or {CONFIG_VARIABLE}.",
-    )
+    for path in (named,) if named is not None else (place / DEFAULT_NAME for place in (folder, *folder.parents)):
+        if path.is_file():
+            return path.resolve()
+    place = str(folder if named is None else named)
+    option = f"--config or {CONFIG_VARIABLE}"
+    if named is None:
+        remedy = f"Change into the project's folder, or name the file with {option}."
+        raise SettingsError(f"there is no {DEFAULT_NAME} here or in a folder above", place=place, remedy=remedy)
+    if named.is_dir():
+        remedy = f"Name a file in it, such as {named / DEFAULT_NAME}, with {option}."
+        raise SettingsError("this is a folder, not a settings file", place=place, remedy=remedy)
+    raise SettingsError("there is no such settings file", place=place, remedy=f"Name an existing file with {option}.")
+
+
+def load_from_here(given: Path | None = None) -> Settings:
+    """Return the settings of the given file, or of the one that the environment or the working folder names.
+
+    Raises:
+        SettingsError: There is none, or it is not usable.
+    """
+    return load(find_file(given, os.environ, Path.cwd()), os.environ)
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -107,16 +109,14 @@ def validate(content: Mapping[str, Any], path: Path) -> Settings:
     Raises:
         SettingsError: A key or value is not usable; names every fault.
     """
-    if taken := {"root", "file"} & set(content):
-        faults = [f"{name}: {UNKNOWN_KEY}" for name in sorted(taken)]
-        raise SettingsError("not usable", place=str(path), faults=faults, remedy="docs/settings.md lists every key.")
+    if taken := sorted({"root", "file"} & set(content)):
+        faults = [f"{name}: {UNKNOWN_KEY}" for name in taken]
+        raise SettingsError("not usable", place=str(path), faults=faults, remedy=_EVERY_KEY)
     try:
         return Settings.model_validate({**content, "root": path.parent, "file": path})
     except ValidationError as error:
         faults = [_fault(dict(one), content) for one in error.errors(include_url=False)]
-        raise SettingsError(
-            "not usable", place=str(path), faults=faults, remedy="docs/settings.md lists every key."
-        ) from error
+        raise SettingsError("not usable", place=str(path), faults=faults, remedy=_EVERY_KEY) from error
 
 
 def _merge(content: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
@@ -170,6 +170,13 @@ def _below(content: Any, place: Sequence[int | str]) -> Any:
     return value
 
 
+_WORDS: Final = {
+    "extra_forbidden": UNKNOWN_KEY,
+    "missing": "missing key; add it",
+    "model_type": "expected a YAML mapping",
+}
+"""What is said in place of pydantic's message, by its type of error."""
+
 _SECRET_KEYS: Final = ("headers", "env", "bearer_env")  # a person may have written the token itself
 
 
@@ -182,10 +189,4 @@ def _fault(error: dict[str, Any], content: Mapping[str, Any]) -> str:
     hidden = any(part in _SECRET_KEYS for part in place) or "credentials" in message
     if isinstance(value, str | int | float | bool) and not hidden and repr(value) not in message:
         shown = f" (is {value!r})"
-    if error["type"] == "extra_forbidden":
-        message = UNKNOWN_KEY
-    elif error["type"] == "missing":
-        message = "missing key; add it"
-    elif error["type"] == "model_type":
-        message = "expected a YAML mapping"
-    return f"{'.'.join(place) or 'settings'}{shown}: {message}"
+    return f"{'.'.join(place) or 'settings'}{shown}: {_WORDS.get(error['type'], message)}"

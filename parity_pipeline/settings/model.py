@@ -4,12 +4,12 @@ Here belong all of `parity.yaml` but its sides, and the step from it to the reco
 threshold or a dialect means belongs to the room whose dataclass is validated here; reading the file to `loading`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self, cast
+from typing import Annotated, Any, Final, Literal, Self, TypeVar, cast
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, WrapValidator, field_validator, model_validator
@@ -27,10 +27,12 @@ from parity_pipeline.services.state import ServiceSpec
 from parity_pipeline.settings.sides import Name, Positive, Share, SideSettings, Strict, Validated
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.sources import SourceSpec
-from parity_pipeline.wire.dialects import BUILT_IN, Dialect
-from parity_pipeline.wire.side_config import SideConfig
+from parity_pipeline.wire.dialects import BUILT_IN, Dialect, dialect_faults
+from parity_pipeline.wire.side_config import SideConfig, Soak
 
 _BUILT_IN: Final = {row.name: row for row in BUILT_IN}
+
+Accepted = TypeVar("Accepted")
 
 Limit = Annotated[float, Field(gt=0)]
 
@@ -46,20 +48,25 @@ ThresholdSettings = Annotated[
 ]
 
 
-def _check_faults(given: Iterable[Any]) -> Iterator[str]:
-    """Yield what is wrong with names that no check has, each with the nearest name that there is."""
-    names = [name.value for name in CheckName]
-    for one in given:
+def _known_names(value: Any) -> Any:
+    """Refuse names that no check has, in a list or as keys of a mapping; each is shown with the nearest one that there is."""
+    names, faults = [name.value for name in CheckName], list[str]()
+    for one in cast("Iterable[Any]", value) if isinstance(value, list | tuple | dict) else ():
         if one not in names:
             near = get_close_matches(str(one), names, n=1)
             meant = f"did you mean {near[0]}?" if near else f"use one of {', '.join(names)}"
-            yield f"{one!r} is not a check; {meant}"
+            faults.append(f"{one!r} is not a check; {meant}")
+    return _without(faults, value)
 
 
-def _known_names(value: Any) -> Any:
-    """Refuse names that no check has, in a list or as keys of a mapping."""
-    if faults := tuple(_check_faults(cast("Iterable[Any]", value))) if isinstance(value, list | tuple | dict) else ():
-        raise ValueError("; ".join(faults))
+def _without(faults: Iterable[str], value: Accepted) -> Accepted:
+    """Return a value that has no faults.
+
+    Raises:
+        ValueError: It has some; names all of them.
+    """
+    if found := "; ".join(faults):
+        raise ValueError(found)
     return value
 
 
@@ -79,25 +86,30 @@ WaiverSettings = Annotated[
 ]
 
 
-def _changeable(value: dict[CheckName, CheckSeverity]) -> dict[CheckName, CheckSeverity]:
-    if faults := settings_faults(value):
+ChecksSettings = Annotated[
+    dict[CheckName, CheckSeverity],
+    BeforeValidator(_known_names),
+    AfterValidator(lambda value: _without(settings_faults(value), value)),
+]
+
+
+def _sendable(value: Dialect) -> Dialect:
+    if faults := tuple(dialect_faults(value)):
         raise ValueError("; ".join(faults))
     return value
 
-
-ChecksSettings = Annotated[dict[CheckName, CheckSeverity], BeforeValidator(_known_names), AfterValidator(_changeable)]
 
 DialectSettings = Annotated[
     Dialect,
     Validated(
         path=Annotated[str, Field(pattern=r"^/")],
-        texts_field=Name,
         model_field=Name | None,
         order_field=Name | None,
         model_echo_field=Name | None,
         dimension_field=Name | None,
         usage_field=Name | None,
     ),
+    AfterValidator(_sendable),
 ]
 
 
@@ -159,6 +171,19 @@ StabilitySettings = Annotated[
 ]
 
 
+def _one_length(value: Soak) -> Soak:
+    if bool(value.requests) == bool(value.minutes):
+        raise ValueError("set requests or minutes, exactly one of them")
+    return value
+
+
+SoakSettings = Annotated[
+    Soak,
+    Validated(requests=Annotated[int, Field(ge=0, le=1_000_000)], minutes=Annotated[float, Field(ge=0, le=1440)]),
+    AfterValidator(_one_length),
+]
+
+
 class ScheduleSettings(Strict):
     """When the day's probe runs, in the time zone of the settings."""
 
@@ -189,13 +214,14 @@ class Settings(Strict):
     hazards: bool = True
     thresholds: ThresholdSettings = Thresholds()
     required_bound: Annotated[float, Field(gt=0, lt=1)] | None = None
-    waivers: list[WaiverSettings] = []
+    waivers: Annotated[list[WaiverSettings], AfterValidator(lambda value: _without(waiver_faults(value), value))] = []
     checks: ChecksSettings = {}
     min_compared_share: Share = MIN_COMPARED_SHARE
     allow_same_origin: bool = False
     sides: Sides
     dialects: Annotated[dict[str, DialectSettings], BeforeValidator(_named)] = {}
     stability: StabilitySettings = Stability()
+    soak: SoakSettings | None = None
     schedule: ScheduleSettings = ScheduleSettings()
     owners: Annotated[list[Annotated[str, Field(pattern=r"^(team:.+|[^@\s]+@[^@\s]+)$")]], Field(min_length=1)] = [
         "team:embedding-cutover"
@@ -220,13 +246,6 @@ class Settings(Strict):
                 same = "is named twice" if twin == name else f"and {twin!r} would share a file on some file systems"
                 raise ValueError(f"{name!r} {same}; keep one of them")
             names[folded] = name
-        return value
-
-    @field_validator("waivers")
-    @classmethod
-    def _usable(cls, value: list[Waiver]) -> list[Waiver]:
-        if faults := waiver_faults(value):
-            raise ValueError("; ".join(faults))
         return value
 
     @field_validator("dialects")
@@ -275,11 +294,9 @@ class Settings(Strict):
             MetricInputError: No measure could fail a sample.
         """
         severities = {OF_MEASURES[name]: found for name, found in self.checks.items() if name in OF_MEASURES}
-        warn_only = {*self.thresholds.warn_only} - {
-            measure for measure, found in severities.items() if found is not CheckSeverity.WARN
-        }
-        warn_only |= {measure for measure, found in severities.items() if found is CheckSeverity.WARN}
-        found = replace(self.thresholds, warn_only=tuple(measure for measure in Measure if measure in warn_only))
+        only_warned = dict.fromkeys(self.thresholds.warn_only, CheckSeverity.WARN) | severities
+        warn_only = tuple(measure for measure in Measure if only_warned.get(measure) is CheckSeverity.WARN)
+        found = replace(self.thresholds, warn_only=warn_only)
         if all(severities.get(one) in (CheckSeverity.WARN, CheckSeverity.INCONCLUSIVE) for one in found.failing):
             raise MetricInputError(NOTHING_FAILS, remedy="Let the cosine fail, or another measure.")
         return found
@@ -340,4 +357,4 @@ class Settings(Strict):
             SettingsError: `bearer_env` names a variable that is not set, or is empty.
         """
         one = self.side(side)
-        return one.config(side, self.dialect(one.dialect), environ, self.path)
+        return replace(one.config(side, self.dialect(one.dialect), environ, self.path), soak=self.soak)

@@ -23,6 +23,7 @@ Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Rate = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
+HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
 
 _DEFAULTS: Final = {one.name: one.default for one in fields(SideConfig) if one.default is not MISSING}
 
@@ -120,6 +121,8 @@ class SideSettings(Strict):
     lane_seconds: Annotated[float, Field(gt=0)] | None = _default("lane_seconds")
     response_bytes: Positive = _default("response_bytes")
     observe_default_model: bool = _default("ask_default_model")
+    canaries: bool = _default("canaries")
+    request_id_header: HeaderName | None = _default("request_id_header")
     services: list[ServiceSettings] = []
 
     @field_validator("base_url")

@@ -1,7 +1,7 @@
 """Request failing rows again, and some passing ones, before anything is decided.
 
-Here belong the step, its requests, and reading back what it stored. Which rows are requested belongs to
-`core.confirmation_plan`, what the responses show to `core.confirmation`.
+Here belong the step, its requests, and reading back what it stored. Which rows fail is `_failing_rows` (a difference that
+`core.compare` proves, without a waiver); which of those are requested belongs to `core.row_selection`, what the responses show to `core.confirmation`.
 """
 
 from collections.abc import Collection, Sequence
@@ -11,19 +11,25 @@ from typing import Final
 
 import numpy as np
 
-from parity_pipeline.core.collisions import responses_of
+from parity_pipeline.core.compare import proves_a_difference
 from parity_pipeline.core.confirmation import REPEATS, Confirmation, confirm
-from parity_pipeline.core.confirmation_plan import Ordinals, make_plan, whole_requests
-from parity_pipeline.core.diagnosis_sample import FailingRows, PickedSamples, picked_rows
 from parity_pipeline.core.errors import GatewayError, SettingsError
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
 from parity_pipeline.core.measures import beyond, grade
 from parity_pipeline.core.outcomes import Outcome, RowStatus, Side
 from parity_pipeline.core.provenance import ParityHeader
-from parity_pipeline.core.tally import proves_a_difference, waivers_of
+from parity_pipeline.core.repeated_responses import responses_of
+from parity_pipeline.core.row_selection import (
+    FailingRows,
+    Ordinals,
+    PickedSamples,
+    choose_repeats,
+    picked_rows,
+    whole_requests,
+)
+from parity_pipeline.core.tally import waivers_of
 from parity_pipeline.core.waivers import WaiverAccount, account_for
 from parity_pipeline.steps.context import Gateway, RunContext, stored
-from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile
 from parity_pipeline.storage.evidence_files import read_confirmation, write_confirmation
 from parity_pipeline.storage.parity_files import ParityFile
@@ -39,11 +45,6 @@ def confirm_rows(run: RunContext, day: str, model: str) -> Confirmation | None:
     Rows that a waiver takes are not requested. A side that cannot be used leaves its rows persistent, and fails nothing
     else; where its token is missing nothing is requested, and every difference counts.
 
-    Args:
-        run: Where files lie, the thresholds, and the gateways.
-        day: Partition date, ISO 8601.
-        model: Model name.
-
     Raises:
         ArtifactError: A file upstream is missing or damaged, or the disk does not take the file.
         SettingsError: The waivers cannot be used.
@@ -53,8 +54,7 @@ def confirm_rows(run: RunContext, day: str, model: str) -> Confirmation | None:
     account = account_for(run.waivers, model=model, day=date.fromisoformat(day), today=run.now().date())
     failing, no_match = _failing_rows(run, parity, account)
     found = _confirmed(run, header, failing, no_match, day, model) if failing.total and _tokens_are_there(run) else None
-    with publishing(run.layout.confirmation(day, model)) as draft:
-        write_confirmation(draft, found, header, run.thresholds)
+    write_confirmation(run.layout.confirmation(day, model), found, header, run.thresholds)
     return found
 
 
@@ -97,9 +97,9 @@ def _confirmed(
 ) -> Confirmation:
     samples = stored(run.layout.samples(day, model), SampleSetFile)
     batch, seed = max(_batch(run.gateways[side]) for side in Side), header.sample_set.hash
-    plan = make_plan(failing.ordinals, no_match, samples.header.samples, batch=batch, seed=seed)
+    plan = choose_repeats(failing.ordinals, no_match, samples.header.samples, batch=batch, seed=seed)
     chosen = np.array(plan.rows, np.int64)
-    texts = _picked(samples, chosen)
+    texts = picked_samples(samples, chosen)
     repeated = {side: _RepeatedSide.of(run.gateways[side], model, samples, chosen) for side in Side}
     first = [
         picked_rows(chosen, stored(run.layout.embeddings(side, day, model), EmbeddingsFile).blocks()) for side in Side
@@ -121,7 +121,8 @@ def _confirmed(
     )
 
 
-def _picked(samples: SampleSetFile, chosen: Ordinals) -> SampleBlock:
+def picked_samples(samples: SampleSetFile, chosen: Ordinals) -> SampleBlock:
+    """Return the samples of these ordinals, which are sorted."""
     picked = PickedSamples(chosen)
     for block in samples.blocks():
         picked.add(block)
@@ -153,7 +154,7 @@ class _RepeatedSide:
         batch, in_flight = _batch(gateway), gateway.config().concurrency
         ordinals = whole_requests(chosen.tolist(), samples.header.samples, batch=batch, in_flight=in_flight)
         wanted = np.searchsorted(ordinals, chosen).astype(np.int64)
-        return cls(gateway=gateway, model=model, sent=_picked(samples, ordinals), wanted=wanted)
+        return cls(gateway=gateway, model=model, sent=picked_samples(samples, ordinals), wanted=wanted)
 
     def request(self) -> FetchedRows:
         """Return the chosen rows, fetched again; rows without a response where the side cannot be used."""

@@ -2,7 +2,7 @@
 
 Here belong the record that the composition root fills, and a side as the steps use it. No step reads settings, the
 environment or a clock on its own, and none knows Dagster: a test, a benchmark or a person's own script makes a
-`RunContext` and calls the same steps.
+`RunContext` and calls the same steps, each with `day`, the partition date as ISO 8601, and `model`, the model's name.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, S
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from random import Random
+from random import Random, SystemRandom
 from typing import TypeVar
 
 import httpx
@@ -26,8 +26,10 @@ from parity_pipeline.core.stability.records import Budget, Response, Step
 from parity_pipeline.core.waivers import Waiver
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.sources import SourceSpec
+from parity_pipeline.wire.client import LaneEnvironment, utc_now
 from parity_pipeline.wire.experiments import ExperimentRun, run_experiments
-from parity_pipeline.wire.fetch_lane import LaneResult, embed_rows, embed_texts, fetch_lane, utc_now
+from parity_pipeline.wire.fetch_lane import embed_rows, embed_texts, fetch_lane
+from parity_pipeline.wire.lane import LaneResult
 from parity_pipeline.wire.progress import Progress
 from parity_pipeline.wire.side_config import SideConfig
 
@@ -84,10 +86,7 @@ class Gateway:
             progress=progress,
             total=total,
             transport=self._network(),
-            clock=self.clock,
-            now=self.now,
-            sleep=self.sleep,
-            random=self._source_of_chance(),
+            environment=self._environment(),
         )
 
     def run_experiments(
@@ -100,10 +99,7 @@ class Gateway:
             dialogue,
             most=most,
             transport=self._network(),
-            clock=self.clock,
-            now=self.now,
-            sleep=self.sleep,
-            random=self._source_of_chance(),
+            environment=self._environment(),
         )
 
     def embed(self, model: str, texts: Sequence[str]) -> Sequence[Vector | None]:
@@ -125,8 +121,9 @@ class Gateway:
     def _network(self) -> httpx.AsyncBaseTransport | None:
         return self.transport() if self.transport else None
 
-    def _source_of_chance(self) -> Random | None:
-        return self.random() if self.random else None
+    def _environment(self) -> LaneEnvironment:
+        random = self.random() if self.random else SystemRandom()
+        return LaneEnvironment(clock=self.clock, now=self.now, sleep=self.sleep, random=random)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ does not respond leaves causes open and fails nothing.
 
 from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 import httpx
@@ -14,23 +15,20 @@ import numpy as np
 from parity_pipeline.core.collisions import OneSided, one_sided, scan
 from parity_pipeline.core.diagnosis.diagnose import diagnose
 from parity_pipeline.core.diagnosis.records import Ask, Diagnosis, DiagnosisInput, FollowUpQueries, Vector
-from parity_pipeline.core.diagnosis_sample import (
+from parity_pipeline.core.fetched_rows import FetchedRows
+from parity_pipeline.core.measures import grade
+from parity_pipeline.core.outcomes import Outcome, Side
+from parity_pipeline.core.row_selection import (
     FailingRows,
-    PickedSamples,
     chosen_rows,
     matrix_of,
     picked_rows,
 )
-from parity_pipeline.core.fetched_rows import FetchedRows
-from parity_pipeline.core.measures import grade
-from parity_pipeline.core.outcomes import Outcome, Side
-from parity_pipeline.core.provenance import ParityHeader
 from parity_pipeline.core.stability.analysis import for_diagnosis
 from parity_pipeline.core.stability.records import Response, Step, Texts
-from parity_pipeline.steps.confirm_rows import stored_confirmation
+from parity_pipeline.steps.confirm_rows import picked_samples, stored_confirmation
 from parity_pipeline.steps.context import Gateway, RunContext, stored
 from parity_pipeline.steps.measure_repeatability import stored_repeatability
-from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile
 from parity_pipeline.storage.evidence_files import write_diagnosis
 from parity_pipeline.storage.parity_files import ParityFile
@@ -42,7 +40,7 @@ ROWS: Final = 4000
 
 REQUESTS: Final = 30
 """Request budget: every HTTP request to both sides and all models together, retries included. A date without a failing
-sample sends none. Measured without a bound: docs/faults.md needs 4 in the median and 29 at most."""
+sample sends none. Six show whether texts fail again, two each other model, and two to four whether a side makes an edit."""
 
 _AGREEING: Final = (Outcome.MATCH, Outcome.REFUSED_BY_BOTH)
 
@@ -50,66 +48,51 @@ _AGREEING: Final = (Outcome.MATCH, Outcome.REFUSED_BY_BOTH)
 def diagnose_failures(run: RunContext, day: str, model: str, log: Callable[[str], None]) -> Diagnosis | None:
     """Diagnose a date and model, store the result, and return it; None without paired lanes or where the search broke.
 
-    Args:
-        run: Where files lie, the thresholds, and the gateways.
-        day: Partition date, ISO 8601.
-        model: Model name.
-        log: Called within an exception handler with a line, where the search broke: the verdict is given without it.
+    `log` is called within an exception handler with a line, where the search broke: the verdict is given without it.
 
     Raises:
         ArtifactError: A file upstream is missing or damaged, or the disk does not take the file.
     """
     parity = stored(run.layout.parity(day, model), ParityFile)
-    header = parity.header
-    samples = stored(run.layout.samples(day, model), SampleSetFile)
-    lanes = [stored(run.layout.embeddings(side, day, model), EmbeddingsFile) for side in Side]
+    samples = stored(run.layout.samples(day, model), Path)
+    lanes = [stored(run.layout.embeddings(side, day, model), Path) for side in Side]
     try:
-        found = _found(run, header, parity, samples, lanes, day, model) if parity.rows else None
+        found = _found(run, parity, samples, lanes, day, model) if parity.rows else None
     except Exception:  # noqa: BLE001 - whatever breaks the search must not cost the date its verdict
         log("the search for a cause broke; the verdict is given without one")
         found = None
-    with publishing(run.layout.diagnosis(day, model)) as draft:
-        write_diagnosis(draft, found, header, run.thresholds)
+    write_diagnosis(run.layout.diagnosis(day, model), found, parity.header, run.thresholds)
     return found
 
 
 def _found(
-    run: RunContext,
-    header: ParityHeader,
-    parity: ParityFile,
-    samples: SampleSetFile,
-    lanes: Sequence[EmbeddingsFile],
-    day: str,
-    model: str,
+    run: RunContext, parity: ParityFile, samples: Path, lanes: Sequence[Path], day: str, model: str
 ) -> Diagnosis:
-    """Return the diagnosis."""
-    confirmation = stored_confirmation(run, header, day, model)
+    confirmation = stored_confirmation(run, parity.header, day, model)
     failing, excused = _failing_rows(run, parity, confirmation.excuses if confirmation else frozenset())
     batch = max(1, run.gateways[Side.LEGACY].config().batch_texts)
     chosen = np.setdiff1d(chosen_rows(failing.ordinals, parity.rows, batch=batch, limit=ROWS), excused)
-    picked = PickedSamples(chosen)
-    for block in samples.blocks():
-        picked.add(block)
-    legacy, candidate = (picked_rows(chosen, lane.blocks()) for lane in lanes)
+    picked = picked_samples(SampleSetFile(samples), chosen)
+    legacy, candidate = (picked_rows(chosen, EmbeddingsFile(lane).blocks()) for lane in lanes)
     comparison = DiagnosisInput(
-        samples=picked.block(),
+        samples=picked,
         legacy=legacy,
         candidate=candidate,
         thresholds=run.thresholds,
         batch_size=batch,
         ordinals=[int(ordinal) for ordinal in chosen],
     )
-    requests = Requests(REQUESTS)
+    requests = Requests(REQUESTS, [lane.side for lane in parity.header.sides if lane.stopped_early])
     others = [(other, side) for other in run.models if other != model for side in Side]
     follow_up = FollowUpQueries(
-        legacy=requests.embedder(run.gateways[Side.LEGACY], model),
-        candidate=requests.embedder(run.gateways[Side.CANDIDATE], model),
-        others={(other, side): requests.embedder(run.gateways[side], other) for other, side in others},
+        legacy=requests.embedder(run, Side.LEGACY, model),
+        candidate=requests.embedder(run, Side.CANDIDATE, model),
+        others={(other, side): requests.embedder(run, side, other) for other, side in others},
         requests=REQUESTS,
         texts=min(gateway.config().batch_texts for gateway in run.gateways.values()),
         sent=lambda: requests.sent,
     )
-    measured = stored_repeatability(run, header, day, model).tried
+    measured = stored_repeatability(run, parity.header, day, model).tried
     experiments = [one for side in measured for one in for_diagnosis(side)]
     result = diagnose(comparison, experiments, follow_up if failing.total else None)
     return replace(result, failing=failing.total, collisions=collisions_of(legacy, candidate))
@@ -133,20 +116,25 @@ class Requests:
     Attributes:
         most: How many may be sent.
         sent: How many were.
+        stopped: Sides that are sent nothing, for their lane stopped early and each request may be a time-out.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, stopped: Collection[Side] = ()) -> None:
         """Start with none sent."""
         self.most = most
         self.sent = 0
+        self.stopped = stopped
 
-    def embedder(self, gateway: Gateway, model: str) -> Ask:
-        """Return a function that sends texts in one request; all None where it is refused or the side cannot be used."""
+    def embedder(self, run: RunContext, side: Side, model: str) -> Ask | None:
+        """Return a function that sends texts in one request; None where a side is sent nothing."""
+        if side in self.stopped:
+            return None
+        gateway = run.gateways[side]
         counted = replace(gateway, transport=lambda: _Counting(_network(gateway), self))
 
         def ask(texts: Sequence[str]) -> Sequence[Vector | None]:
-            run = counted.run_experiments(model, _one_request(tuple(texts)), most=self.most - self.sent)
-            vectors = run.result.vectors
+            tried = counted.run_experiments(model, _one_request(tuple(texts)), most=self.most - self.sent)
+            vectors = tried.result.vectors
             return [None] * len(texts) if vectors is None else list(vectors)
 
         return ask
@@ -187,8 +175,5 @@ def collisions_of(legacy: FetchedRows, candidate: FetchedRows) -> tuple[OneSided
         return ()
     ids = [legacy.ids[int(row)] for row in both]
     left, right = (matrix[both] for matrix in matrices)
-    found = (
-        one_sided(Side.LEGACY, scan(left, ids), right, ids),
-        one_sided(Side.CANDIDATE, scan(right, ids), left, ids),
-    )
+    found = one_sided(Side.LEGACY, scan(left, ids), right, ids), one_sided(Side.CANDIDATE, scan(right, ids), left, ids)
     return tuple(one for one in found if one.groups)

@@ -12,15 +12,9 @@ from parity_pipeline.storage.sources import read_sources
 def draw_samples(run: RunContext, day: str, model: str) -> SampleSetHeader:
     """Store the samples of a date and model, and return the header of the set.
 
-    Args:
-        run: Where samples come from and where they go.
-        day: Partition date, ISO 8601.
-        model: Model name.
-
     Raises:
         SampleSourceError: A source cannot be read, or there is no sample.
         ArtifactError: The disk or folder does not take the file.
     """
     with publishing(run.layout.samples(day, model)) as draft:
-        sources = [spec.name for spec in run.sources]
-        return write_sample_set(draft, read_sources(run.sources, day), sources=sources)
+        return write_sample_set(draft, read_sources(run.sources, day), sources=[spec.name for spec in run.sources])

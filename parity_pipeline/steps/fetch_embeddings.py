@@ -6,7 +6,6 @@ Here belongs the step between the wire and the storage. How requests are sent be
 
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Final
 
 from parity_pipeline.core.fetched_rows import FetchedRows
@@ -18,7 +17,7 @@ from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.embeddings_files import EmbeddingsWriter
 from parity_pipeline.storage.sample_set_files import SampleSetFile, SampleSetHeader
 from parity_pipeline.storage.staging import SqliteStaging, staging_folder
-from parity_pipeline.wire.fetch_lane import LaneResult
+from parity_pipeline.wire.lane import LaneResult
 from parity_pipeline.wire.progress import Progress
 from parity_pipeline.wire.side_config import SideConfig
 
@@ -26,24 +25,15 @@ LOG_SECONDS: Final = 5.0
 """Seconds between two lines of a lane's progress in the log of a run: Dagster stores each as an event."""
 
 
-def _no_log(_line: str) -> None:
-    """Drop a line of progress."""
-
-
 def fetch_embeddings(
-    run: RunContext, side: Side, day: str, model: str, log: Callable[[str], None] = _no_log
+    run: RunContext, side: Side, day: str, model: str, log: Callable[[str], None] = lambda _line: None
 ) -> Provenance:
     """Store the embeddings of one side for the samples of a date and model, and return where they came from.
 
     What is staged stays locked until the file is published, since it is all there is until then. What a lane that
     stopped early has fetched stays staged, and the next run continues from there.
 
-    Args:
-        run: Where files lie, and the gateways.
-        side: Which side.
-        day: Partition date, ISO 8601.
-        model: Model name.
-        log: Called with a line about the progress, at most every `LOG_SECONDS` and at the end.
+    `log` is called with a line about the progress, at most every `LOG_SECONDS` and at the end.
 
     Raises:
         GatewayError: The side cannot be used at all.
@@ -52,7 +42,14 @@ def fetch_embeddings(
     samples = stored(run.layout.samples(day, model), SampleSetFile)
     header, gateway = samples.header, run.gateways[side]
     config, stats = gateway.config(), VectorStats()
-    folder = _staging_folder(run, config, header, day, model)
+    folder = staging_folder(
+        run.layout.staging,
+        side=side,
+        model=model,
+        date=day,
+        sample_set_hash=header.hash,
+        settings_hash=config.settings_hash(model),
+    )
     with SqliteStaging(folder) as staging:
         with publishing(run.layout.embeddings(side, day, model)) as draft, EmbeddingsWriter(draft) as writer:
 
@@ -69,17 +66,6 @@ def fetch_embeddings(
         if not result.stopped_early:
             staging.discard()
     return provenance
-
-
-def _staging_folder(run: RunContext, config: SideConfig, header: SampleSetHeader, day: str, model: str) -> Path:
-    return staging_folder(
-        run.layout.staging,
-        side=config.side,
-        model=model,
-        date=day,
-        sample_set_hash=header.hash,
-        settings_hash=config.settings_hash(model),
-    )
 
 
 def _reporter(run: RunContext, lane: str, log: Callable[[str], None]) -> Callable[[Progress], None]:
@@ -109,7 +95,7 @@ def _provenance(
     return Provenance(
         side=config.side,
         label=config.label,
-        url=config.url,
+        url=config.for_model(model).url,
         dialect=config.dialect.name,
         date=day,
         model=model,
@@ -132,4 +118,5 @@ def _provenance(
         latency_ms={name: value for name, value in asdict(result.latency).items() if value is not None},
         usage=result.tokens,
         doubts=result.caveats,
+        canaries=result.canaries,
     )

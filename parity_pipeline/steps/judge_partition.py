@@ -19,7 +19,6 @@ from parity_pipeline.steps.context import RunContext, stored
 from parity_pipeline.steps.measure_repeatability import stored_repeatability
 from parity_pipeline.steps.pool_dates import pool_dates, random_trials
 from parity_pipeline.storage import ledger
-from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.evidence_files import read_diagnosis, read_verdict, write_verdict
 from parity_pipeline.storage.parity_files import ParityFile
 
@@ -28,22 +27,15 @@ PROBE: Final = "embed"
 
 
 def judge_partition(run: RunContext, day: str, model: str, *, run_id: str) -> Verdict:
-    """Judge a date and model, store the verdict, append it to the ledger, and return it.
-
-    Args:
-        run: Where files lie, thresholds, waivers, and the proof that is required.
-        day: Partition date, ISO 8601.
-        model: Model name.
-        run_id: The run that gives the verdict, for the ledger.
+    """Judge a date and model, store the verdict, append it to the ledger as given by the run `run_id`, and return it.
 
     Raises:
         ArtifactError: A file upstream is missing or damaged, or the disk does not take the verdict.
         SettingsError: The waivers cannot be used.
     """
-    verdict = judge_stored(run, day, model)
-    verdict = replace(verdict, pooled=_pooled(verdict, run))
-    with publishing(run.layout.verdict(day, model)) as draft:
-        write_verdict(draft, verdict)
+    judged = judge_stored(run, day, model)
+    verdict = replace(judged, pooled=_pooled(judged, run))
+    write_verdict(run.layout.verdict(day, model), verdict)
     ledger.append(run.layout.ledger, verdict, recorded_at=run.now().isoformat(timespec="seconds"), run_id=run_id)
     return verdict
 
@@ -54,7 +46,7 @@ def _pooled(verdict: Verdict, run: RunContext) -> PooledBound | None:
     if not random_trials(verdict):
         return None
     try:
-        return pool_dates(verdict, ledger.entries(run.layout.ledger))
+        return pool_dates(verdict, ledger.entries(run.layout.ledger, verdict.model))
     except ArtifactError:
         # The verdict on this date stands without the others; the summary reads the same ledger and names the damage.
         return None
@@ -73,11 +65,7 @@ def judge_stored(run: RunContext, day: str, model: str) -> Verdict:
     stability = stored_repeatability(run, header, day, model)
     confirmation = stored_confirmation(run, header, day, model)
     tally = Tally(
-        run.thresholds,
-        floors=stability.floors,
-        waivers=waivers,
-        confirmation=confirmation,
-        drawn_as=header.drawn_as,
+        run.thresholds, floors=stability.floors, waivers=waivers, confirmation=confirmation, drawn_as=header.drawn_as
     )
     for rows in parity.blocks():
         tally.add(rows)

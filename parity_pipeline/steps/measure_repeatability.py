@@ -12,7 +12,7 @@ from parity_pipeline.core.stability.observations import conduct
 from parity_pipeline.core.stability.plan import ROWS_LOOKED_AT, Limits, chosen_texts, make_plan
 from parity_pipeline.core.stability.records import Origin, Stability, StabilityOfSides, StabilityRecord
 from parity_pipeline.steps.context import RunContext, stored
-from parity_pipeline.storage.atomic import publishing
+from parity_pipeline.storage.embeddings_files import EmbeddingsFile
 from parity_pipeline.storage.evidence_files import read_stability, write_stability
 from parity_pipeline.storage.sample_set_files import SampleSetFile
 
@@ -20,13 +20,8 @@ from parity_pipeline.storage.sample_set_files import SampleSetFile
 def measure_repeatability(run: RunContext, side: Side, day: str, model: str) -> StabilityRecord:
     """Send one side the same texts in different ways, store what that showed, and return it.
 
-    A side that cannot be reached has no noise floor, and the record says so: it must not cost the date its verdict.
-
-    Args:
-        run: Where files lie, the gateways, and the budget.
-        side: Which side.
-        day: Partition date, ISO 8601.
-        model: Model name.
+    A side that cannot be reached has no noise floor, and the record says so: it must not cost the date its verdict. One
+    whose lane stopped early is not sent anything: the verdict is open without it, and each request may be a time-out.
 
     Raises:
         ArtifactError: There is no sample set, or the disk does not take the file.
@@ -44,6 +39,7 @@ def measure_repeatability(run: RunContext, side: Side, day: str, model: str) -> 
     plan = make_plan(texts, salt=salt, limits=limits, budget=budget)
     first = last = run.now().isoformat()
     try:
+        _check_lane(run, side, day, model)
         done = gateway.run_experiments(model, conduct(plan, run.thresholds.cosine), most=budget.requests)
     except GatewayError as error:
         stability = not_measured(config.side, run.thresholds.cosine, str(error))
@@ -61,21 +57,25 @@ def measure_repeatability(run: RunContext, side: Side, day: str, model: str) -> 
         last=last,
     )
     record = StabilityRecord(origin=origin, stability=stability)
-    with publishing(run.layout.stability(side, day, model)) as draft:
-        write_stability(draft, record)
+    write_stability(run.layout.stability(side, day, model), record)
     return record
 
 
+def _check_lane(run: RunContext, side: Side, day: str, model: str) -> None:
+    """Send no experiments after an outage.
+
+    Raises:
+        GatewayError: The lane of this side stopped early.
+    """
+    path = run.layout.embeddings(side, day, model)
+    if path.exists() and (stopped := EmbeddingsFile(path).header.stopped_early):
+        raise GatewayError(stopped)
+
+
 def stored_repeatability(run: RunContext, header: ParityHeader, day: str, model: str) -> StabilityOfSides:
-    """Return the stored repeatability of the sides, where it was measured with the samples and settings of these lanes.
+    """Return the stored repeatability of the sides, where it was measured with the samples and settings of the lanes of `header`.
 
     One that was measured before its lane was fetched counts as not measured: the gateway may have been changed between.
-
-    Args:
-        run: Where it lies.
-        header: The comparison that is judged.
-        day: Partition date, ISO 8601.
-        model: Model name.
 
     Raises:
         ArtifactError: A file is damaged or of another schema.

@@ -20,17 +20,12 @@ def pair_lanes(run: RunContext, day: str, model: str) -> ParityHeader:
     Lanes that may not be paired give a file without rows, with the reasons in its header: the verdict on it is
     INCONCLUSIVE.
 
-    Args:
-        run: Where files lie.
-        day: Partition date, ISO 8601.
-        model: Model name.
-
     Raises:
         ArtifactError: A lane or the sample set is missing or damaged, or the disk does not take the file.
     """
     samples = stored(run.layout.samples(day, model), SampleSetFile)
     legacy, candidate = (stored(run.layout.embeddings(side, day, model), EmbeddingsFile) for side in Side)
-    drawn, sides = samples.header, (legacy.provenance, candidate.provenance)
+    drawn, sides = samples.header, (legacy.header, candidate.header)
     faults = pairing_faults(*sides, drawn.hash)
     summary, different = ComparisonSummary(), BackgroundSample(drawn.samples)
     with publishing(run.layout.parity(day, model)) as draft, ParityWriter(draft) as writer:

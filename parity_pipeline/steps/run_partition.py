@@ -21,11 +21,7 @@ from parity_pipeline.steps.pair_lanes import pair_lanes
 def run_partition(run: RunContext, day: str, model: str, *, run_id: str) -> Verdict:
     """Draw, fetch and measure both sides, compare, confirm, diagnose and judge; return the verdict, which is stored.
 
-    Args:
-        run: What the steps share.
-        day: Partition date, ISO 8601.
-        model: Model name.
-        run_id: Name of this run, for the ledger.
+    The ledger names the verdict's run by `run_id`.
 
     Raises:
         ParityError: A step could not do its work.

@@ -6,8 +6,7 @@ two sides' rows come to belongs to `core.compare`.
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self, cast
+from typing import Any, Final, cast
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +26,7 @@ KIND: Final = TableKind(
     name="embeddings",
     version=2,
     header=Provenance,
-    older={1: older_versions.provenance},
+    older={1: older_versions.provenance, 2: older_versions.provenance},
     schema=pa.schema(
         [
             pa.field("ordinal", pa.int64(), nullable=False),
@@ -48,14 +47,11 @@ KIND: Final = TableKind(
 _STATUS: Final = {status.value: status for status in RowStatus}
 
 
-class EmbeddingsWriter:
+class EmbeddingsWriter(TableWriter[Provenance]):
     """Write one side's rows as they come, in ordinal order. A context manager: leaving without `finish` removes the file.
 
     The row groups hold `rows_per_group` rows whatever the sizes of the blocks added, so that two runs with the same
     rows write the same layout. Memory holds one row group and one block.
-
-    Attributes:
-        rows: Rows added, which is the ordinal that comes next.
     """
 
     def __init__(self, temporary: Path, rows_per_group: int = 1024) -> None:
@@ -64,12 +60,9 @@ class EmbeddingsWriter:
         Raises:
             ArtifactError: The disk or folder does not take it.
         """
-        self.rows = 0
-        self._temporary = temporary
-        self._writer = TableWriter(temporary, KIND, rows_per_group)
-        self._rows_per_group = rows_per_group
-        self._pending: list[FetchedRows] = []
-        self._held = 0
+        super().__init__(temporary, KIND, rows_per_group)
+        self._blocks: list[FetchedRows] = []
+        self._in_blocks = 0
 
     def add(self, rows: FetchedRows) -> None:
         """Take in the next rows. Their arrays are not copied at once, so they may not be changed afterwards.
@@ -77,14 +70,11 @@ class EmbeddingsWriter:
         Raises:
             ArtifactError: The rows leave a gap or overlap what was added, or the disk does not take them.
         """
-        if rows.start != self.rows:
-            problem = f"rows from ordinal {rows.start} on were given where {self.rows} comes next"
-            raise ArtifactError(problem, place=str(self._temporary), remedy="Report this as a bug.")
-        self.rows += len(rows)
+        self.count(rows.start, len(rows))
         if len(rows):
-            self._pending.append(rows)
-            self._held += len(rows)
-        if self._held >= self._rows_per_group:
+            self._blocks.append(rows)
+            self._in_blocks += len(rows)
+        if self._in_blocks >= self.rows_per_group:
             self._hand_on()
 
     def flush(self) -> None:
@@ -94,30 +84,13 @@ class EmbeddingsWriter:
             ArtifactError: The disk or folder does not take it.
         """
         self._hand_on()
-        self._writer.flush()
+        super().flush()
 
     def _hand_on(self) -> None:
         """Make columns of many blocks at once: of each alone, that takes longer than writing them."""
-        if self._pending:
-            self._writer.add(_batch(self._pending))
-        self._pending, self._held = [], 0
-
-    def finish(self, provenance: Provenance) -> None:
-        """Write what is left and the provenance, and close the file, which is then ready to be published.
-
-        Raises:
-            ArtifactError: The disk or folder does not take it.
-        """
-        self._hand_on()
-        self._writer.finish(provenance)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._writer.__exit__(kind, error, trace)
+        if self._blocks:
+            self.add_batch(_batch(self._blocks))
+        self._blocks, self._in_blocks = [], 0
 
 
 def _batch(blocks: Sequence[FetchedRows]) -> Batch:
@@ -149,57 +122,36 @@ def _batch(blocks: Sequence[FetchedRows]) -> Batch:
     return pa.RecordBatch.from_arrays(columns, schema=KIND.schema)
 
 
-class EmbeddingsFile:
-    """Read one side's rows. Everything raises ArtifactError when the file is missing, damaged or of another schema."""
+class EmbeddingsFile(StoredTable[Provenance]):
+    """One side's rows; its header is what produced them."""
 
     def __init__(self, path: Path) -> None:
-        """Remember the path; nothing is opened yet."""
-        self.path = path
-        self._table = StoredTable(path, KIND)
-
-    @property
-    def exists(self) -> bool:
-        """Say whether there is a file, usable or not."""
-        return self._table.exists
-
-    @property
-    def rows(self) -> int:
-        """Return the number of rows."""
-        return self._table.rows
-
-    @property
-    def provenance(self) -> Provenance:
-        """Return what produced the rows."""
-        return self._table.header
+        """Read the footer."""
+        super().__init__(path, KIND)
 
     def blocks(self, rows: int = 1024, stop: int | None = None) -> Iterator[FetchedRows]:
         """Yield consecutive rows in blocks of `rows`, the last one shorter; `stop` ends before that ordinal.
 
         Latencies come back as float32 numbers, all else exactly as it was added.
         """
-        for start, table in self._table.blocks(rows, stop):
+        for start, table in self.table_blocks(rows, stop):
             yield self._fetched(start, table)
 
     def latency_ms(self) -> Iterator[NDArray[np.float32]]:
         """Yield the milliseconds of all rows with a response, float32, one array per row group."""
-        for group in self._table.groups(["latency_ms"]):
+        for group in self.groups(["latency_ms"]):
             yield group.column("latency_ms").combine_chunks().drop_null().to_numpy(zero_copy_only=False)
 
     def _fetched(self, start: int, table: Table) -> FetchedRows:
         vectors = table.column("vector").combine_chunks()
         offsets = np.zeros(table.num_rows + 1, np.int32)
         np.cumsum(vectors.value_lengths().fill_null(0).to_numpy(), out=offsets[1:])
-        try:
-            status = [_STATUS[word] for word in table.column("status").to_pylist()]
-        except KeyError as error:
-            problem = f"it holds the row status {error}, which this parity_pipeline does not know"
-            raise ArtifactError(problem, place=str(self.path), remedy=_REMEDY) from error
         return FetchedRows(
             start=start,
             ids=table.column("sample_id").to_pylist(),
             values=vectors.flatten().to_numpy(zero_copy_only=False),
             offsets=offsets,
-            status=status,
+            status=self.members_of(table.column("status"), _STATUS, "row status"),
             http_status=cast("Sequence[int | None]", table.column("http_status").to_pylist()),
             errors=cast("Sequence[str | None]", table.column("error").to_pylist()),
             request_ids=cast("Sequence[str | None]", table.column("request_id").to_pylist()),

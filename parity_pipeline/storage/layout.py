@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from parity_pipeline.core.errors import ArtifactError
-from parity_pipeline.core.slugs import slug
+from parity_pipeline.core.slugs import report_name, slug
 
 
 def _partition(date: str, model: str) -> Path:
@@ -72,7 +72,7 @@ class Layout:
 
     def report(self, date: str, model: str) -> Path:
         """Return the report of one date and model, such as `embed_parity_20260430_v1.md`."""
-        return self.reports_dir / f"embed_parity_{_day(date).replace('-', '')}_{slug(model)}.md"
+        return self.reports_dir / report_name(_day(date), model)
 
     @property
     def ledger(self) -> Path:

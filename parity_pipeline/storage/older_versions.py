@@ -53,6 +53,19 @@ _PROVENANCE_SINCE_1: Final[Mapping[str, Any]] = {
 }
 """Fields that the provenance in early verdicts of schema 1 does not have."""
 
+_NO_CANARIES: Final[Json] = {
+    "sent": 0,
+    "compared": 0,
+    "from_start": True,
+    "lowest": None,
+    "changed": 0,
+    "changes": [],
+    "lost": 0,
+    "last_good": None,
+    "first_bad": None,
+}
+"""The canaries of a lane of 0.1, which sent none; a reader that does not know them loses one check."""
+
 _NO_SURVEY: Final[Mapping[str, Any]] = {
     "dimensions": {},
     "non_finite_rows": 0,
@@ -80,7 +93,7 @@ def verdict(value: Json) -> Json:
         raise ValueError(msg)
     if schema == SCHEMA_VERSION:
         random = {"random": {**_RANDOM_SINCE_0_2, **value["random"]}} if isinstance(value.get("random"), dict) else {}
-        return {**_SINCE_0_2, **value, **random}
+        return {**_SINCE_0_2, **value, **random, **_canaries(value)}
     return _since_3(value if schema == 3 else _since_2(value))
 
 
@@ -89,11 +102,21 @@ def _since_3(value: Json) -> Json:
     if "checks" in value:
         msg = "unknown fields: 'checks'"
         raise ValueError(msg)
+    random = {"random": {**_RANDOM_SINCE_0_2, **value["random"]}}
     sides = {
         side.value: {**value[side.value], "provenance": provenance(value[side.value]["provenance"])} for side in Side
     }
-    random = {"random": {**_RANDOM_SINCE_0_2, **value["random"]}}
     return {**_SINCE_0_2, **value, **random, **sides, "checks": [], "schema": SCHEMA_VERSION}
+
+
+def _canaries(value: Json) -> Json:
+    """Return the sides of an early verdict of schema 4 with canaries that were not sent; another field is left missing."""
+    sides = {side.value: value[side.value] for side in Side if isinstance(value.get(side.value), dict)}
+    return {
+        name: {**side, "provenance": {"canaries": _NO_CANARIES, **side["provenance"]}}
+        for name, side in sides.items()
+        if isinstance(side.get("provenance"), dict)
+    }
 
 
 def _since_2(value: Json) -> Json:
@@ -183,7 +206,8 @@ def provenance(value: Json) -> Json:
     """Return the provenance of an earlier embeddings file or verdict with the fields it did not know left empty."""
     whole = {**_PROVENANCE_SINCE_1, **value}
     observation = {"declared_dimension": 0, **whole["observation"]}
-    return {**whole, "survey": whole["survey"] or _NO_SURVEY, "observation": observation}
+    survey, canaries = whole["survey"] or _NO_SURVEY, whole.get("canaries", _NO_CANARIES)
+    return {**whole, "survey": survey, "observation": observation, "canaries": canaries}
 
 
 def _diagnosis(value: Json, looked_at: int) -> Json | None:

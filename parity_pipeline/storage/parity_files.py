@@ -5,13 +5,11 @@ Here belong its columns, writer and reader. What the numbers mean belongs to `co
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 
-from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.measures import ComparedRows
 from parity_pipeline.core.outcomes import GRADED, Outcome
 from parity_pipeline.core.provenance import ParityHeader
@@ -33,7 +31,7 @@ KIND: Final = TableKind(
     name="parity",
     version=4,
     header=ParityHeader,
-    older={2: older_versions.parity_header, 3: older_versions.paired_sides},
+    older={2: older_versions.parity_header, 3: older_versions.paired_sides, 4: older_versions.paired_sides},
     schema=pa.schema(
         [
             pa.field("ordinal", pa.int64(), nullable=False),
@@ -60,7 +58,7 @@ _OUTCOME_2: Final = {**_OUTCOME, **dict.fromkeys((outcome.value for outcome in G
 """Version 2 stored the grade of a compared row, which depends on thresholds that may have changed since."""
 
 
-class ParityWriter:
+class ParityWriter(TableWriter[ParityHeader]):
     """Write compared rows as they come, in order. A context manager: leaving without `finish` removes the file."""
 
     def __init__(self, temporary: Path) -> None:
@@ -69,8 +67,7 @@ class ParityWriter:
         Raises:
             ArtifactError: The disk or folder does not take it.
         """
-        self._temporary = temporary
-        self._writer = TableWriter(temporary, KIND, _GROUP_ROWS)
+        super().__init__(temporary, KIND, _GROUP_ROWS)
 
     def add(self, rows: ComparedRows) -> None:
         r"""Take in the next rows. Lone surrogates in heads and errors are stored spelled out, as `\udxxx`.
@@ -78,9 +75,7 @@ class ParityWriter:
         Raises:
             ArtifactError: The rows leave a gap or overlap what was added, or the disk does not take them.
         """
-        if rows.start != self._writer.rows:
-            problem = f"rows from ordinal {rows.start} on were given where {self._writer.rows} comes next"
-            raise ArtifactError(problem, place=str(self._temporary), remedy="Report this as a bug.")
+        self.count(rows.start, len(rows))
         if not len(rows):
             return
         columns = [
@@ -98,64 +93,27 @@ class ParityWriter:
             utf8(rows.candidate_errors),
             pa.array(rows.drawn, pa.int32()),
         ]
-        self._writer.add(pa.RecordBatch.from_arrays(columns, schema=KIND.schema))
-
-    def finish(self, header: ParityHeader) -> None:
-        """Write what is left and the header, and close the file.
-
-        Raises:
-            ArtifactError: The disk or folder does not take it.
-        """
-        self._writer.finish(header)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._writer.__exit__(kind, error, trace)
+        self.add_batch(pa.RecordBatch.from_arrays(columns, schema=KIND.schema))
 
 
-class ParityFile:
-    """Read compared rows. Everything raises ArtifactError when the file is missing, damaged or of another schema."""
+class ParityFile(StoredTable[ParityHeader]):
+    """Compared rows."""
 
     def __init__(self, path: Path) -> None:
-        """Remember the path; nothing is opened yet."""
-        self.path = path
-        self._table = StoredTable(path, KIND)
-
-    @property
-    def exists(self) -> bool:
-        """Say whether there is a file, usable or not."""
-        return self._table.exists
-
-    @property
-    def rows(self) -> int:
-        """Return the number of rows."""
-        return self._table.rows
-
-    @property
-    def header(self) -> ParityHeader:
-        """Return what was given to `ParityWriter.finish`."""
-        return self._table.header
+        """Read the footer."""
+        super().__init__(path, KIND)
 
     def blocks(self, rows: int = 4096) -> Iterator[ComparedRows]:
         """Yield consecutive rows in blocks of `rows`, the last one shorter; nulls of measures come back as NaN."""
-        words = _OUTCOME_2 if self._table.version == _GRADED_VERSION else _OUTCOME
-        for start, table in self._table.blocks(rows):
+        words = _OUTCOME_2 if self.version == _GRADED_VERSION else _OUTCOME
+        for start, table in self.table_blocks(rows):
             plain = {name: table.column(name).to_pylist() for name in ("sample_id", "category", "head", "side")}
-            try:
-                outcomes = [words[word] for word in table.column("outcome").to_pylist()]
-            except KeyError as error:
-                problem = f"it holds the outcome {error}, which this parity_pipeline does not know"
-                raise ArtifactError(problem, place=str(self.path), remedy=_REMEDY) from error
             yield ComparedRows(
                 start=start,
                 ids=plain["sample_id"],
                 categories=plain["category"],
                 heads=plain["head"],
-                outcomes=outcomes,
+                outcomes=self.members_of(table.column("outcome"), words, "outcome"),
                 sides=plain["side"],
                 legacy_dimension=table.column("legacy_dimension").to_numpy(),
                 candidate_dimension=table.column("candidate_dimension").to_numpy(),

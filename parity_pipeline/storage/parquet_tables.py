@@ -9,7 +9,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeAlias, TypeVar, cast
@@ -30,6 +29,7 @@ Table: TypeAlias = Any
 METADATA_KEY: Final = b"parity_pipeline"
 
 Header = TypeVar("Header")
+Member = TypeVar("Member")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,18 +55,6 @@ class TableKind(Generic[Header]):
     dense: Sequence[str] = ()
     older: Mapping[int, Callable[[Json], Json]] = field(default_factory=dict[int, Callable[[Json], Json]])
 
-    def column_paths(self) -> dict[str, bool]:
-        """Return the Parquet path of each column and whether it is dense."""
-        return {
-            f"{one.name}.list.element" if pa.types.is_list(one.type) else one.name: one.name in self.dense
-            for one in self.schema
-        }
-
-
-def package_version() -> str:
-    """Return the version of parity_pipeline that runs."""
-    return version("parity_pipeline")
-
 
 def utf8(values: Sequence[str | None]) -> Array:
     r"""Return a string column; lone surrogates, which have no UTF-8, become `\udxxx`."""
@@ -81,11 +69,20 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of what a library says of a file, or the error's name where it says nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 class TableWriter(Generic[Header]):
     """Write one file at a draft path. A context manager: leaving it without `finish` removes the file.
 
     Row groups hold exactly `rows_per_group` rows whatever the sizes of the batches added, so the bytes of a file depend
     on its rows alone. At most one row group and one batch are held in memory.
+
+    Attributes:
+        rows: Rows counted by `count`, which is the ordinal that comes next.
+        rows_per_group: Rows of each row group but the last, unless `flush` ends one earlier.
     """
 
     def __init__(self, temporary: Path, kind: TableKind[Header], rows_per_group: int) -> None:
@@ -95,21 +92,35 @@ class TableWriter(Generic[Header]):
             ArtifactError: The disk or folder does not take it.
         """
         self.rows = 0
-        self._temporary, self._kind, self._rows_per_group = temporary, kind, rows_per_group
+        self._temporary, self._kind, self.rows_per_group = temporary, kind, rows_per_group
         self._pending: list[Batch] = []
         self._held = 0
         self._finished = False
-        paths = kind.column_paths()
+        paths = {
+            f"{one.name}.list.element" if pa.types.is_list(one.type) else one.name: one.name for one in kind.schema
+        }
+        sparse = [path for path, name in paths.items() if name not in kind.dense]
         options: dict[str, Any] = {
-            "use_dictionary": [path for path, dense in paths.items() if not dense],
-            "write_statistics": [path for path, dense in paths.items() if not dense],
-            "compression": {path: "NONE" if dense else "ZSTD" for path, dense in paths.items()},
+            "use_dictionary": sparse,
+            "write_statistics": sparse,
+            "compression": {path: "ZSTD" if path in sparse else "NONE" for path in paths},
             "write_page_checksum": True,
         }
         with write_errors(temporary):
             self._writer = pq.ParquetWriter(str(temporary), kind.schema, **options)
 
-    def add(self, batch: Batch) -> None:
+    def count(self, start: int, rows: int) -> None:
+        """Count rows that are about to be added.
+
+        Raises:
+            ArtifactError: They leave a gap or overlap what was counted before.
+        """
+        if start != self.rows:
+            problem = f"rows from ordinal {start} on were given where {self.rows} comes next"
+            raise ArtifactError(problem, place=str(self._temporary), remedy="Report this as a bug.")
+        self.rows += rows
+
+    def add_batch(self, batch: Batch) -> None:
         """Take in the next rows and write every row group they fill. The arrays may not change until then.
 
         Raises:
@@ -117,24 +128,27 @@ class TableWriter(Generic[Header]):
         """
         self._pending.append(batch)
         self._held += batch.num_rows
-        self.rows += batch.num_rows
-        if self._held < self._rows_per_group:
+        if self._held < self.rows_per_group:
             return
         table = pa.Table.from_batches(self._pending, self._kind.schema)
-        whole = self._held - self._held % self._rows_per_group
-        for start in range(0, whole, self._rows_per_group):
-            self._write(table.slice(start, self._rows_per_group))
+        whole = self._held - self._held % self.rows_per_group
+        for start in range(0, whole, self.rows_per_group):
+            self._write(table.slice(start, self.rows_per_group))
         self._pending = table.slice(whole).to_batches()
         self._held -= whole
 
     def flush(self) -> None:
-        """End the row group here."""
+        """End the row group here, whatever it holds.
+
+        Raises:
+            ArtifactError: The disk or folder does not take it.
+        """
         if self._held:
             self._write(pa.Table.from_batches(self._pending, self._kind.schema))
         self._pending, self._held = [], 0
 
     def finish(self, header: Header) -> None:
-        """Write what is left, the header and the footer, and close the file.
+        """Write what is left, the header and the footer, and close the file, which is then ready to be published.
 
         Raises:
             ArtifactError: The disk or folder does not take it, or a number of the header is NaN.
@@ -150,7 +164,7 @@ class TableWriter(Generic[Header]):
     def _write(self, table: Table) -> None:
         # One chunk a column: pages would else end where the added batches did.
         with write_errors(self._temporary):
-            self._writer.write_table(table.combine_chunks(), row_group_size=self._rows_per_group)
+            self._writer.write_table(table.combine_chunks(), row_group_size=self.rows_per_group)
 
     def __enter__(self) -> Self:
         return self
@@ -165,61 +179,50 @@ class TableWriter(Generic[Header]):
 
 
 class StoredTable(Generic[Header]):
-    """A file of one kind, opened for each read and never kept open.
+    """A file of one kind. Its footer is read once, when this is made; its rows with each iteration. It is never kept open.
 
-    All methods raise ArtifactError when the file is missing, damaged, foreign, of another schema, or was replaced since
-    its header was first read: the header of one file must not be judged with the rows of another.
+    Making it and every iteration raise ArtifactError when the file is missing, damaged, foreign, of another schema, or
+    was replaced since: the header of one file must not be judged with the rows of another.
+
+    Attributes:
+        path: Where it lies.
+        kind: What it is.
+        rows: Number of rows.
+        version: Version of the kind that it was written with.
+        header: What was given to `TableWriter.finish`.
     """
 
     def __init__(self, path: Path, kind: TableKind[Header]) -> None:
-        """Remember the path; nothing is opened yet."""
-        self.path, self.kind = path, kind
-        self._footer: tuple[str, int] | None = None
-        self._header: Header | None = None
-
-    @property
-    def exists(self) -> bool:
-        """Say whether there is a file, usable or not."""
-        return self.path.is_file()
-
-    @property
-    def rows(self) -> int:
-        """Return the number of rows."""
-        return self._known_footer()[1]
-
-    @property
-    def header(self) -> Header:
-        """Return what was given to `TableWriter.finish`."""
-        if self._header is None:
-            content = json.loads(self._known_footer()[0])
-            kind = RecordKind(
-                record=self.kind.header,
-                name=f"{self.kind.name} file's header",
-                remedy=self.kind.remedy,
-                upgrade=self.kind.older.get(content["version"], dict),
-            )
-            self._header = kind.of(content["header"], str(self.path))
-        return self._header
-
-    @property
-    def version(self) -> int:
-        """Return the version of the file's kind that it was written with."""
-        return json.loads(self._known_footer()[0])["version"]
+        """Read the footer."""
+        self.path: Final = path
+        self.kind: Final = kind
+        with self._open() as file:
+            self._footer: Final = self._check(file)
+        text, rows = self._footer
+        content = json.loads(text)
+        self.rows: Final = rows
+        self.version: Final[int] = content["version"]
+        headers = RecordKind(
+            record=kind.header,
+            name=f"{kind.name} file's header",
+            remedy=kind.remedy,
+            upgrade=kind.older.get(self.version, dict),
+        )
+        self.header: Final = headers.of(content["header"], str(path))
 
     def groups(self, columns: Sequence[str] | None = None) -> Iterator[Table]:
         """Yield the row groups in order, all columns or some."""
-        footer = self._known_footer()
         with self._open() as file:
-            if self._check(file) != footer:
+            if self._check(file) != self._footer:
                 raise self._fault("was replaced while it was read")
             for group in range(file.num_row_groups):
                 try:
                     table = file.read_row_group(group, columns=columns, use_threads=False)
                 except (OSError, pa.ArrowException) as error:
-                    raise self._fault(f"is damaged in row group {group}: {_first_line(error)}") from error
+                    raise self._fault(f"is damaged in row group {group}: {first_line(error)}") from error
                 yield table
 
-    def blocks(self, rows: int, stop: int | None = None) -> Iterator[tuple[int, Table]]:
+    def table_blocks(self, rows: int, stop: int | None = None) -> Iterator[tuple[int, Table]]:
         """Yield the first row number and the rows of consecutive blocks, cut again from the row groups.
 
         Args:
@@ -243,17 +246,23 @@ class StoredTable(Generic[Header]):
             if start == end:
                 return
 
+    def members_of(self, column: Array, known: Mapping[str, Member], name: str) -> list[Member]:
+        """Return what the words of a column stand for.
+
+        Raises:
+            ArtifactError: It holds another word than those known.
+        """
+        try:
+            return [known[word] for word in column.to_pylist()]
+        except KeyError as error:
+            problem = f"it holds the {name} {error}, which this parity_pipeline does not know"
+            raise ArtifactError(problem, place=str(self.path), remedy=self.kind.remedy) from error
+
     def _in_order(self, start: int, table: Table) -> Table:
         ordinals = table.column("ordinal")
         if (ordinals[0].as_py(), ordinals[-1].as_py()) != (start, start + table.num_rows - 1):
             raise self._fault(f"has rows out of order from row {start} on")
         return table
-
-    def _known_footer(self) -> tuple[str, int]:
-        if self._footer is None:
-            with self._open() as file:
-                self._footer = self._check(file)
-        return self._footer
 
     def _open(self) -> pq.ParquetFile:
         try:
@@ -261,7 +270,7 @@ class StoredTable(Generic[Header]):
         except FileNotFoundError as error:
             raise self._fault("is not there") from error
         except (OSError, pa.ArrowException) as error:
-            raise self._fault(f"is damaged or not a Parquet file: {_first_line(error)}") from error
+            raise self._fault(f"is damaged or not a Parquet file: {first_line(error)}") from error
 
     def _check(self, file: pq.ParquetFile) -> tuple[str, int]:
         """Return the header as text and the number of rows of a file of this kind and version."""
@@ -286,7 +295,3 @@ def _parsed(text: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

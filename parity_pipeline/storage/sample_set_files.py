@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -26,7 +27,6 @@ from parity_pipeline.storage.parquet_tables import (
     StoredTable,
     TableKind,
     TableWriter,
-    package_version,
     printable,
     utf8,
 )
@@ -142,7 +142,7 @@ def _text_columns(texts: Sequence[str]) -> tuple[Array, Array]:
 
 
 def write_sample_set(temporary: Path, samples: Iterable[Sample], *, sources: Sequence[str]) -> SampleSetHeader:
-    """Write the distinct samples, in order, as a stream: memory holds one row group and 16 bytes a distinct text.
+    """Write the distinct samples, in order, as a stream: memory holds one row group and some 90 bytes per text.
 
     Args:
         temporary: A draft path; removed when this fails.
@@ -161,10 +161,10 @@ def write_sample_set(temporary: Path, samples: Iterable[Sample], *, sources: Seq
         for sample in unique(samples, dropped):
             seen.add(sample)
             if seen.full:
-                writer.add(seen.take())
+                writer.add_batch(seen.take())
                 writer.flush()
         if seen.held:
-            writer.add(seen.take())
+            writer.add_batch(seen.take())
         if not seen.digest.count:
             remedy = "Put at least one text into a sample source of parity.yaml."
             raise SampleSourceError("the sample sources hold no sample", place=", ".join(sources), remedy=remedy)
@@ -178,37 +178,29 @@ def write_sample_set(temporary: Path, samples: Iterable[Sample], *, sources: Seq
             drawn=seen.drawn,
             drawn_as=seen.drawn_as,
             sources=tuple(sources),
-            package_version=package_version(),
+            package_version=version("parity_pipeline"),
         )
         writer.finish(header)
     return header
 
 
-class SampleSetFile:
-    """Read a stored sample set. Everything raises ArtifactError when the file is missing, damaged or of another schema."""
+class SampleSetFile(StoredTable[SampleSetHeader]):
+    """A stored sample set."""
 
     def __init__(self, path: Path) -> None:
-        """Remember the path; nothing is opened yet."""
-        self.path = path
-        self._table = StoredTable(path, KIND)
+        """Read the footer.
 
-    @property
-    def exists(self) -> bool:
-        """Say whether there is a file, usable or not."""
-        return self._table.exists
-
-    @property
-    def header(self) -> SampleSetHeader:
-        """Return what is known of the set without its rows."""
-        header, rows = self._table.header, self._table.rows
-        if header.samples != rows:
-            problem = f"its header counts {header.samples} samples, the file has {rows}"
+        Raises:
+            ArtifactError: As every `StoredTable`, or the header counts other samples than there are rows.
+        """
+        super().__init__(path, KIND)
+        if self.header.samples != self.rows:
+            problem = f"its header counts {self.header.samples} samples, the file has {self.rows}"
             raise ArtifactError(problem, place=str(self.path), remedy=_REMEDY)
-        return header
 
     def blocks(self, rows: int = 1024, stop: int | None = None) -> Iterator[SampleBlock]:
         """Yield consecutive samples in blocks of `rows`, the last one shorter; `stop` ends before that ordinal."""
-        for start, table in self._table.blocks(rows, stop):
+        for start, table in self.table_blocks(rows, stop):
             texts: list[str] = table.column("text").to_pylist()
             exact: list[bytes | None] = table.column(SURROGATE_COLUMN).to_pylist()
             yield SampleBlock(

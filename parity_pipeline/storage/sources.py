@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from parity_pipeline.core.errors import SampleSourceError
 from parity_pipeline.core.hazards.corpus import CORPUS_VERSION, hazard_samples
 from parity_pipeline.core.samples import DrawCounts, Sample, draw
+from parity_pipeline.storage.parquet_tables import first_line
 
 SURROGATE_COLUMN: Final = "text_surrogatepass"
 """Binary column of a stored sample set: the exact text where it holds lone surrogates, else null."""
@@ -58,7 +59,7 @@ def read_jsonl(path: Path) -> Iterator[SourceRecord]:
         try:
             value: object = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise _fault(path, number, f"invalid JSON ({_words(error)})", "Fix this line.") from error
+            raise _fault(path, number, f"invalid JSON ({first_line(error)})", "Fix this line.") from error
         yield _json_record(path, number, value)
 
 
@@ -104,7 +105,7 @@ def _csv_rows(path: Path, reader: Any) -> Iterator[list[str]]:
         try:
             row = next(reader, None)
         except csv.Error as error:
-            raise _fault(path, reader.line_num, f"invalid CSV ({_words(error)})", "Fix its quotes.") from error
+            raise _fault(path, reader.line_num, f"invalid CSV ({first_line(error)})", "Fix its quotes.") from error
         if row is None:
             return
         yield row
@@ -123,7 +124,9 @@ def read_parquet(path: Path) -> Iterator[SourceRecord]:
                 yield from _batch_records(path, first, batch)
                 first += batch.num_rows
     except (OSError, pa.ArrowException) as error:
-        raise _fault(path, 0, f"this is not a readable Parquet file ({_words(error)})", "Write it again.") from error
+        raise _fault(
+            path, 0, f"this is not a readable Parquet file ({first_line(error)})", "Write it again."
+        ) from error
 
 
 def _batch_records(path: Path, first: int, batch: Any) -> Iterator[SourceRecord]:
@@ -159,18 +162,18 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yield number and text of each line, its newline included. A byte order mark at the start is not text."""
     try:
         with path.open("rb") as file:
-            yield from _decoded(path, file)
+            for number, line in enumerate(file, start=1):
+                yield number, _text(path, number, line)
     except OSError as error:
         raise _fault(path, 0, f"cannot read it: {error.strerror}", "Check the path and its permissions.") from error
 
 
-def _decoded(path: Path, lines: Iterable[bytes]) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(lines, start=1):
-        try:
-            yield number, (line.removeprefix(_MARK) if number == 1 else line).decode("utf-8")
-        except UnicodeDecodeError as error:
-            problem = f"invalid UTF-8: byte 0x{line[error.start]:02x} at position {error.start + 1} of the line"
-            raise _fault(path, number, problem, "Convert the file to UTF-8.") from error
+def _text(path: Path, number: int, line: bytes) -> str:
+    try:
+        return (line.removeprefix(_MARK) if number == 1 else line).decode("utf-8")
+    except UnicodeDecodeError as error:
+        problem = f"invalid UTF-8: byte 0x{line[error.start]:02x} at position {error.start + 1} of the line"
+        raise _fault(path, number, problem, "Convert the file to UTF-8.") from error
 
 
 def _missing(path: Path, line: int, columns: Sequence[str]) -> SampleSourceError:
@@ -180,10 +183,6 @@ def _missing(path: Path, line: int, columns: Sequence[str]) -> SampleSourceError
 
 def _fault(path: Path, line: int, problem: str, remedy: str) -> SampleSourceError:
     return SampleSourceError(problem, place=f"{path}:{line}" if line else str(path), remedy=remedy)
-
-
-def _words(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 READERS: Final[Mapping[str, Callable[[Path], Iterator[SourceRecord]]]] = {
@@ -235,7 +234,7 @@ class SourceSpec:
     @property
     def name(self) -> str:
         """Return what a reader knows the source by: the file's or folder's name, or `hazards:` and the version."""
-        return f"hazards:{CORPUS_VERSION}" if self.hazards else _path(self).name
+        return f"hazards:{CORPUS_VERSION}" if self.path is None else self.path.name
 
 
 def read_sources(specs: Sequence[SourceSpec], date: str) -> Iterator[Sample]:

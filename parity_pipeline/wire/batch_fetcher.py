@@ -8,6 +8,7 @@ do about each kind of error to `retry_policy`, whether it is an outage to `side_
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import tenacity
@@ -16,9 +17,9 @@ from parity_pipeline.core.fetched_rows import Piece
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.wire.client import HttpResponse, RequestSender
 from parity_pipeline.wire.encode import Batch, encode_text
-from parity_pipeline.wire.gateway_errors import AttemptError, LaneOverError, unusable
+from parity_pipeline.wire.gateway_errors import AttemptError, LaneOverError, side_is_down, unusable
+from parity_pipeline.wire.reorder_buffer import not_requested, with_vectors, without_definite_response, without_vectors
 from parity_pipeline.wire.retry_policy import OnExhausted, Rule, rule_of
-from parity_pipeline.wire.row_builders import not_requested, with_vectors, without_definite_response, without_vectors
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline.wire.side_health import PROOFS, Health, SideHealth
 
@@ -26,10 +27,33 @@ CANARY_TEXT: Final = "which model is this"
 """A plain text that no side has reason to refuse, sent when an attempt fails before any batch got its vectors."""
 _FREE_RETRIES: Final = 100
 """Retries that are allowed before `retry_share` applies: a share of a few requests means nothing."""
+_WHOLE_ATTEMPTS: Final = 2
+"""Times that a batch is sent as a whole before it is divided, where a text in it may break the side."""
 _COMEBACKS: Final = 3
 """Times that a batch is requested again because the side went down and came back meanwhile."""
 
 Place = Callable[[Piece], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _PartHistory:
+    """What happened so far to the texts of a part.
+
+    Attributes:
+        divided: How often their batch was divided because it timed out.
+        broke: Requests with all of them that broke the side although it was up.
+        last: Whether the part, a text that was set aside, has the whole time-out of the side.
+    """
+
+    divided: int = 0
+    broke: int = 0
+    last: bool = False
+
+
+_NEW: Final = _PartHistory()
+
+_Broke = tuple[Batch, _PartHistory, Rule, AttemptError]
+"""A text that broke the side alone, what happened to it before, and how it ended."""
 
 
 class BatchFetcher:
@@ -41,10 +65,11 @@ class BatchFetcher:
         self._sender = sender
         self._context = sender.context
         self._hanging = sender.hanging
-        self._run = f"{sender.context.random.getrandbits(32):08x}"
         self._canary_lock = asyncio.Lock()
         self._canary_sent = False
         self._health = SideHealth(sender.counters, self._send_canary, self._wait_for_canary)
+        self._broke: list[_Broke] = []
+        self._broke_at = 0.0
         self._set_aside: list[Batch] = []
         self._set_aside_until = math.inf
 
@@ -56,16 +81,46 @@ class BatchFetcher:
         """
         lone = self._hanging.suspects(batch.texts, 0)
         if lone:
-            await self._divide(batch, lone, 1, place)
+            await self._divide(batch, lone, _PartHistory(divided=1), place)
         else:
-            await self._settle(batch, 0, place)
+            await self._settle(batch, _NEW, place)
 
     @property
     def has_set_aside(self) -> bool:
         """Return whether texts wait for the end of the lane."""
-        return bool(self._set_aside)
+        return bool(self._set_aside or self._broke)
 
     async def fetch_set_aside(self, place: Place) -> None:
+        """Place the texts that wait for the end of the lane: those that may hang, then those that broke the side alone.
+
+        The latter are requested side by side after one wait. Once is enough where they broke the side in batches too,
+        or where none of several gets its vector; otherwise as often as the side's attempts allow, as the error may pass.
+
+        Raises:
+            GatewayError: The side cannot be used at all.
+        """
+        await self._fetch_hanging(place)
+        turn = 0
+        while self._broke:
+            turn += 1
+            waiting, self._broke = self._broke, []
+            count = len(waiting)
+            wait = self._context.random.uniform(0.5, 1.5) * self._config.mean_wait(turn)
+            await self._sleep(max(0.0, self._broke_at + wait - self._context.now()))
+            async with asyncio.TaskGroup() as workers:
+                for _ in range(min(len(waiting), self._config.concurrency)):
+                    workers.create_task(self._fetch_broken(waiting, place))
+            if len(self._broke) == count >= PROOFS:
+                for part, _, rule, error in self._broke:
+                    await place(without_vectors(part, rule, error))
+                self._broke = []
+
+    async def _fetch_broken(self, waiting: list[_Broke], place: Place) -> None:
+        while waiting:
+            part, history, _, _ = waiting.pop()
+            await self._settle(part, replace(history, last=True), place)
+
+    async def _fetch_hanging(self, place: Place) -> None:
         """Place the texts that may hang: alone, the shortest first, and none that is like those that hung.
 
         Each is requested with the patience of a first request, which shows most of them to be harmless; those that stay
@@ -80,14 +135,14 @@ class BatchFetcher:
             if self._hanging.is_hopeless_at_first(part.texts[0]):
                 self._set_aside.append(part)
             else:
-                await self._settle(part, 0, place)
+                await self._settle(part, _NEW, place)
 
         async def last(part: Batch) -> None:
             reason = self._reason_to_skip(part)
             if reason:
                 await place(not_requested(part, reason))
             else:
-                await self._settle(part, 0, place, last=True)
+                await self._settle(part, _PartHistory(last=True), place)
 
         if len(self._set_aside) > PROOFS:
             await self._each_set_aside(first)
@@ -115,14 +170,13 @@ class BatchFetcher:
             return f"the {self._hanging.seconds:g} s for texts that may hang were used up"
         return ""
 
-    async def _settle(self, part: Batch, divided: int, place: Place, *, last: bool = False) -> None:
+    async def _settle(self, part: Batch, history: _PartHistory, place: Place) -> None:
         """Place the rows of a part, divided if it must be.
 
         Args:
             part: The samples.
-            divided: How often the batch was divided because it timed out.
+            history: What happened to them so far.
             place: Takes the rows.
-            last: Whether the part, a text that was set aside, has the whole time-out of the side.
 
         Raises:
             GatewayError: The side cannot be used at all.
@@ -132,7 +186,7 @@ class BatchFetcher:
                 await place(not_requested(part, self._sender.stopped))
                 return
             try:
-                piece = await self._with_retries(part, last=last)
+                piece = await self._with_retries(part, history)
             except LaneOverError as over:
                 piece = not_requested(part, over.detail)
             except AttemptError as error:
@@ -141,7 +195,7 @@ class BatchFetcher:
                 health = await self._health_after(rule, error)
                 hasty = self._was_hasty(part, error)
                 if health is Health.UP and not hasty:
-                    await self._conclude(part, rule, error, divided, place)
+                    await self._conclude(part, rule, error, history, place)
                     return
                 if health is not Health.DOWN and comebacks < _COMEBACKS:
                     continue
@@ -154,13 +208,15 @@ class BatchFetcher:
         left = self._context.seconds_left()
         return error.kind == "deadline" and min(self._hanging.patience(len(part)), left) >= 2 * error.seconds
 
-    async def _conclude(self, part: Batch, rule: Rule, error: AttemptError, divided: int, place: Place) -> None:
+    async def _conclude(
+        self, part: Batch, rule: Rule, error: AttemptError, history: _PartHistory, place: Place
+    ) -> None:
         """Divide a part that got no vectors from a side that is up, or place its rows without any."""
         if rule.on_exhausted is OnExhausted.ISOLATE and self._context.seconds_left() > 0:
             self._hanging.note_slow(part.texts)
             if len(part) > 1:
-                lone = self._hanging.suspects(part.texts, divided) or set(range(len(part)))
-                await self._divide(part, lone, divided + 1, place)
+                lone = self._hanging.suspects(part.texts, history.divided) or set(range(len(part)))
+                await self._divide(part, lone, _PartHistory(divided=history.divided + 1), place)
                 return
             if error.kind == "deadline" and error.seconds < self._config.timeouts.total:
                 self._set_aside.append(part)
@@ -169,22 +225,40 @@ class BatchFetcher:
         elif rule.on_exhausted is OnExhausted.SPLIT and len(part) > 1:
             self._sender.counters.malformed_batches += rule.ends_as is RowStatus.MALFORMED
             middle = (len(part) + 1) // 2
-            await self._settle_all((part.part(0, middle), part.part(middle, len(part))), divided, place)
+            after = replace(history, broke=history.broke + self._attempts(part, history) if rule.blames_a_text else 0)
+            await self._settle_all((part.part(0, middle), part.part(middle, len(part))), after, place)
+            return
+        elif rule.blames_a_text and self._may_break_again(history):
+            self._broke.append((part, replace(history, broke=history.broke + 1), rule, error))
+            self._broke_at = self._context.now()
             return
         await place(without_vectors(part, rule, error))
 
-    async def _divide(self, part: Batch, lone: set[int], divided: int, place: Place) -> None:
+    def _may_break_again(self, history: _PartHistory) -> bool:
+        """Return whether a text that broke the side alone is sent once more.
+
+        At least once alone, and with what was sent of its batch as often as the side's attempts allow.
+        """
+        wanted = not (history.last and history.broke) or history.broke + 1 < self._config.attempts
+        return wanted and self._config.attempts > 1 and self._has_retries(len(self._broke))
+
+    @staticmethod
+    def _attempts(part: Batch, history: _PartHistory) -> int:
+        """Return how often a part is sent in a row where a text in it may break the side."""
+        return _WHOLE_ATTEMPTS if len(part) > 1 and not history.broke else 1
+
+    async def _divide(self, part: Batch, lone: set[int], history: _PartHistory, place: Place) -> None:
         """Set suspects aside and place the others, in the runs that are left between them."""
         runs = _runs_between(part, lone)
         single = {run.start - part.start for run in runs if len(run) == 1 and self._hanging.is_unproven(run.texts[0])}
         self._set_aside += [part.part(index, index + 1) for index in lone | single]
-        await self._settle_all(_runs_between(part, lone | single), divided, place)
+        await self._settle_all(_runs_between(part, lone | single), history, place)
 
-    async def _settle_all(self, parts: Iterable[Batch], divided: int, place: Place) -> None:
+    async def _settle_all(self, parts: Iterable[Batch], history: _PartHistory, place: Place) -> None:
         """Settle parts side by side, so that their retries wait together."""
         async with asyncio.TaskGroup() as tasks:
             for part in parts:
-                tasks.create_task(self._settle(part, divided, place))
+                tasks.create_task(self._settle(part, history, place))
 
     async def _health_after(self, rule: Rule, error: AttemptError) -> Health:
         """Return the state of the side after an error; if it is down, stop the lane.
@@ -197,35 +271,37 @@ class BatchFetcher:
         if not rule.may_be_outage:
             return Health.UP
         try:
-            health, failed = await self._health.after(error, self._config.attempts)
+            spared = self._config.attempts - _WHOLE_ATTEMPTS if rule.blames_a_text else 0
+            health, failed = await self._health.after(error, self._config.attempts + max(0, spared))
         except AttemptError as refused:
             raise unusable(self._config, self._sender.model, refused) from None
         if health is Health.DOWN and failed and not isinstance(failed, LaneOverError) and not self._sender.stopped:
-            reason = f"after {error.kind}, a text that had got its vector before got none either ({failed})"
-            self._sender.stopped = f"lane stopped early because the side is down: {reason}"
+            self._sender.stopped = side_is_down(error, failed)
         return health
 
     async def _send_canary(self, text: bytes, *, own: bool = False) -> None:
-        """Send a text alone, one of the sample set or one of the product's own.
+        """Send a text alone.
 
         Raises:
             AttemptError: It got no vector.
         """
-        response, _ = await self._sender.send(
-            self._sender.encoder.body([text]), f"{self._run}-canary-{self._sender.counters.requests}", 1, own=own
-        )
+        response, _ = await self._sender.send(self._sender.encoder.body([text]), 1, counted=not own)
         self._learn([text], response)
 
     def _learn(self, texts: Sequence[bytes], response: HttpResponse) -> None:
         """Learn from texts that got their vectors what the side can embed, and how fast."""
         self._hanging.note_vectors(texts, response.latency_ms / 1000.0)
+        self.note_good(texts)
+
+    def note_good(self, texts: Sequence[bytes]) -> None:
+        """Learn texts that got their vectors, so that one of them can show later whether the side is up."""
         if not self._health.known_good:
             self._health.known_good = min(texts, key=len)
 
     async def _wait_for_canary(self, attempt: int) -> None:
-        await self._sleep(min(self._config.backoff_seconds * 2 ** (attempt - 1), self._config.backoff_max_seconds))
+        await self._sleep(self._config.mean_wait(max(1, min(attempt, self._config.attempts - 1))))
 
-    async def _with_retries(self, batch: Batch, *, last: bool) -> Piece:
+    async def _with_retries(self, batch: Batch, history: _PartHistory) -> Piece:
         """Return the rows of a batch, after as many attempts as the rules of its errors allow.
 
         Raises:
@@ -237,9 +313,8 @@ class BatchFetcher:
         async def once() -> Piece:
             nonlocal attempt
             attempt += 1
-            self._sender.counters.retries += attempt > 1
-            request_id = f"{self._run}-{batch.start}-{len(batch)}-{attempt}"
-            response, decoded = await self._sender.send(body, request_id, len(batch), patient=last)
+            self._sender.counters.retries += attempt > 1 or bool(history.last and history.broke)
+            response, decoded = await self._sender.send(body, len(batch), patient=history.last)
             self._learn(batch.texts, response)
             return with_vectors(batch, response, decoded)
 
@@ -259,7 +334,7 @@ class BatchFetcher:
 
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(self._may_retry),
-            stop=self._stop,
+            stop=lambda state: self._stop(state, self._attempts(batch, history)),
             wait=self._wait,
             sleep=self._sleep,
             reraise=True,
@@ -267,13 +342,18 @@ class BatchFetcher:
         return await retrying(again)
 
     def _may_retry(self, error: BaseException) -> bool:
-        allowed = max(_FREE_RETRIES, self._config.retry_share * self._sender.counters.requests)
         retryable = isinstance(error, AttemptError) and not isinstance(error, LaneOverError)
-        return retryable and not self._sender.stopped and self._sender.counters.retries < allowed
+        return retryable and not self._sender.stopped and self._has_retries()
 
-    def _stop(self, state: tenacity.RetryCallState) -> bool:
+    def _has_retries(self, planned: int = 0) -> bool:
+        """Return whether the lane may send another request again, beside those that are planned."""
+        allowed = max(_FREE_RETRIES, self._config.retry_share * self._sender.counters.requests)
+        return self._sender.counters.retries + planned < allowed
+
+    def _stop(self, state: tenacity.RetryCallState, in_a_row: int) -> bool:
         error = state.outcome.exception() if state.outcome else None
-        attempts = rule_of(error.kind).attempts if isinstance(error, AttemptError) else 1
+        rule = rule_of(error.kind) if isinstance(error, AttemptError) else None
+        attempts = 1 if rule is None else in_a_row if rule.blames_a_text else rule.attempts
         most = self._config.attempts if attempts is None else min(attempts, self._config.attempts)
         too_long = state.idle_for + self._wait(state, mean=True) > self._config.retry_seconds
         return state.attempt_number >= most or too_long
@@ -282,7 +362,7 @@ class BatchFetcher:
         """Return the seconds before the next attempt: jitter around a doubling mean, at least the server's Retry-After."""
         error = state.outcome.exception() if state.outcome else None
         requested = error.retry_after if isinstance(error, AttemptError) else None
-        middle = min(self._config.backoff_seconds * 2 ** (state.attempt_number - 1), self._config.backoff_max_seconds)
+        middle = self._config.mean_wait(state.attempt_number)
         backoff = middle if mean else self._context.random.uniform(0.5, 1.5) * middle
         return max(backoff, requested or 0.0)
 
@@ -301,10 +381,25 @@ class BatchFetcher:
             if self._sender.counters.with_vectors or self._canary_sent or self._sender.stopped:
                 return
             self._canary_sent = True
+            # After an error that was retried in vain one canary is enough; any other may have met an error that passes.
+            await self._send_first_canary(1 if rule.attempts is None else self._config.attempts)
+
+    async def _send_first_canary(self, attempts: int) -> None:
+        """Send a plain text, again after an error that may pass.
+
+        Raises:
+            GatewayError: It got no vector.
+        """
+        for attempt in range(1, attempts + 1):
             try:
                 await self._send_canary(encode_text(CANARY_TEXT), own=True)
-            except AttemptError as canary_error:
-                raise unusable(self._config, self._sender.model, canary_error) from None
+            except AttemptError as error:
+                is_last = attempt >= min(attempts, rule_of(error.kind).attempts or attempts)
+                if is_last and not self._sender.counters.with_vectors:
+                    raise unusable(self._config, self._sender.model, error) from None
+            if self._sender.counters.with_vectors:
+                return
+            await self._wait_for_canary(attempt)
 
 
 def _runs_between(part: Batch, lone: set[int]) -> Iterator[Batch]:

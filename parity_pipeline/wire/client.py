@@ -7,13 +7,16 @@ log line with the address) is what this product must not do. Connections belong 
 """
 
 import asyncio
+import math
+import time
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime
-from random import Random
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from random import Random, SystemRandom
 from typing import Final
+from uuid import UUID
 
 import httpx
 
@@ -28,14 +31,12 @@ from parity_pipeline.wire.gateway_errors import (
     one_line,
     retry_after,
 )
-from parity_pipeline.wire.pacing import ConcurrencyLimiter, RateLimiter
+from parity_pipeline.wire.pacing import ConcurrencyLimiter, Now, RateLimiter, Sleep
 from parity_pipeline.wire.progress import LaneCounters
 from parity_pipeline.wire.retry_policy import kind_of_status
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline.wire.side_health import HangingTexts
 from parity_pipeline.wire.transport import TRANSPORT_ERRORS, kind_and_detail
-
-Now = Callable[[], float]
 
 _BODY_PIECE: Final = 1024 * 1024
 """Largest request body in bytes that is sent as a whole; aiohttp warns about larger ones."""
@@ -50,14 +51,19 @@ class HttpResponse:
         headers: Response headers.
         body: The body, decompressed.
         latency_ms: Milliseconds from sending the request to having the whole body.
-        request_id: The id of the request.
+        request_id: The id of the request; None where none was sent.
     """
 
     status: int
     headers: httpx.Headers
     body: bytes | bytearray
     latency_ms: float
-    request_id: str
+    request_id: str | None
+
+
+def new_request_id(random: Random) -> str:
+    """Return a UUID of version 4: some gateways accept no other id."""
+    return str(UUID(int=random.getrandbits(128), version=4))
 
 
 class Client:
@@ -81,23 +87,27 @@ class Client:
         if config.bearer_token:
             headers["authorization"] = f"Bearer {config.bearer_token}"
         self._headers = headers
+        name = config.request_id_header
+        self._id_header = name.lower() if name and name.lower() not in headers else None
 
-    async def send(self, body: bytes, request_id: str, *, seconds: float) -> HttpResponse:
+    async def send(self, body: bytes, new_id: str, *, seconds: float) -> HttpResponse:
         """Send a body once and return the complete response, whatever its status.
 
         Args:
             body: The request body.
-            request_id: Sent as `x-request-id`.
+            new_id: The id of the request, where the side is sent one.
             seconds: Deadline from here to the last byte.
 
         Raises:
             AttemptError: No complete response arrived, or it is larger than allowed.
         """
         started = self._now()
+        request_id = new_id if self._id_header else None
+        named = {self._id_header: new_id} if self._id_header else {}
         request = httpx.Request(
             "POST",
             self._url,
-            headers={**self._headers, "x-request-id": request_id, "content-length": str(len(body))},
+            headers={**self._headers, **named, "content-length": str(len(body))},
             content=body if len(body) <= _BODY_PIECE else _in_pieces(body),
             extensions={"timeout": self._timeouts},
         )
@@ -113,7 +123,7 @@ class Client:
         )
 
     @contextmanager
-    def _as_attempt_error(self, request_id: str, seconds: float) -> Generator[None]:
+    def _as_attempt_error(self, request_id: str | None, seconds: float) -> Generator[None]:
         try:
             yield
         except TRANSPORT_ERRORS as error:
@@ -123,7 +133,7 @@ class Client:
             detail = f"no complete response within {seconds:g} s"
             raise AttemptError("deadline", detail, request_id=request_id) from None
 
-    async def _read(self, response: httpx.Response, request_id: str) -> bytes:
+    async def _read(self, response: httpx.Response, request_id: str | None) -> bytes:
         limit = self._config.response_bytes
         stream = response.stream
         if not isinstance(stream, httpx.AsyncByteStream):
@@ -184,29 +194,61 @@ connection, in the second aiohttp writes it (from Python 3.12 on, already in the
 OnResponse = Callable[[HttpResponse, Decoded], None]
 
 
+def utc_now() -> datetime:
+    """Return the time now in UTC."""
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SenderContext:
-    """What all requests of a lane share; tests replace the client, the clocks and the random numbers.
+class LaneEnvironment:
+    """What the outside world does for a lane, but for the network; tests pass their own.
+
+    Attributes:
+        clock: The time of day, with a time zone.
+        now: Monotonic seconds.
+        sleep: Waits so many seconds.
+        random: Jitter and request ids.
+    """
+
+    clock: Callable[[], datetime] = utc_now
+    now: Now = time.monotonic
+    sleep: Sleep = asyncio.sleep
+    random: Random = field(default_factory=SystemRandom)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SenderContext(LaneEnvironment):
+    """What all requests of a lane share.
 
     Attributes:
         client: Sends one body.
         concurrency_limiter: Bounds the requests in flight.
         rate_limiter: Bounds the rate.
-        sleep: Waits so many seconds.
-        clock: The time now, with a time zone.
         seconds_left: Seconds until the lane's deadline.
-        now: Monotonic seconds.
-        random: Jitter and request ids.
     """
 
     client: Client
     concurrency_limiter: ConcurrencyLimiter
     rate_limiter: RateLimiter
-    sleep: Callable[[float], Awaitable[None]]
-    clock: Callable[[], datetime]
     seconds_left: Callable[[], float]
-    now: Callable[[], float]
-    random: Random
+
+    @classmethod
+    def of(
+        cls, config: SideConfig, transport: httpx.AsyncBaseTransport, environment: LaneEnvironment
+    ) -> "SenderContext":
+        """Return the limits of a side, and a deadline of its lane that begins now."""
+        now, sleep = environment.now, environment.sleep
+        deadline = now() + config.lane_seconds if config.lane_seconds else math.inf
+        return cls(
+            client=Client(config, transport, now),
+            concurrency_limiter=ConcurrencyLimiter(config.concurrency, now, adaptive=config.adaptive),
+            rate_limiter=RateLimiter(config.requests_per_second, config.texts_per_second, now, sleep),
+            seconds_left=lambda: deadline - now(),
+            clock=environment.clock,
+            now=now,
+            sleep=sleep,
+            random=environment.random,
+        )
 
 
 class RequestSender:
@@ -234,24 +276,15 @@ class RequestSender:
         self.stopped = ""
 
     async def send(
-        self,
-        body: bytes,
-        request_id: str,
-        texts: int,
-        *,
-        patient: bool = True,
-        counted: bool = True,
-        own: bool = False,
+        self, body: bytes, texts: int, *, patient: bool = True, counted: bool = True
     ) -> tuple[HttpResponse, Decoded]:
         """Send a body once and decode the response.
 
         Args:
             body: The request body.
-            request_id: Its id.
             texts: Texts in it.
             patient: Whether the request has the whole time-out of the side.
-            counted: Whether a response without vectors counts as an error of the lane.
-            own: Whether it is the product's own and holds no sample: its tokens are none of the sample set.
+            counted: Whether errors and tokens count as those of the lane: its own requests about the side do not.
 
         Raises:
             AttemptError: The response, if any, holds no vectors.
@@ -266,7 +299,7 @@ class RequestSender:
                 allowed = min(self._config.timeouts.total, max(context.seconds_left(), 0.001))
                 seconds = allowed if patient else min(allowed, self.hanging.patience(texts))
                 sent = context.now()
-                response = await context.client.send(body, request_id, seconds=seconds)
+                response = await context.client.send(body, new_request_id(context.random), seconds=seconds)
             self.counters.responses += 1
             for _ in range(_TURNS_BEFORE_DECODING):
                 await asyncio.sleep(0)
@@ -281,7 +314,7 @@ class RequestSender:
             raise
         self.counters.with_vectors += 1
         self.counters.last_good = max(self.counters.last_good, number)
-        if not own:
+        if counted:
             self.counters.tokens.update(decoded.usage)
         context.concurrency_limiter.on_success(response.latency_ms / texts)
         self._on_response(response, decoded)
@@ -308,7 +341,7 @@ class RequestSender:
         content_type = response.headers.get("content-type", "")
         if response.status != 200:
             kind = kind_of_status(response.status)
-            message = error_message(response.body, content_type)
+            message = error_message(response.body, content_type, self._config.without_secrets)
             if kind == "redirect":
                 target = _without_query(response.headers.get("location", ""))
                 message = f"it redirects to {target}, which is not followed"
@@ -318,7 +351,7 @@ class RequestSender:
         except MalformedResponse as malformed:
             detail = malformed.detail
             if is_page(bytes(response.body[:200]).decode("utf-8", "replace"), content_type):
-                detail = error_message(response.body, content_type)
+                detail = error_message(response.body, content_type, self._config.without_secrets)
             elif "json" not in content_type:
                 detail += f" (content type {content_type[:60]!r})"
             raise self._error(response, malformed.kind, detail) from None

@@ -12,8 +12,9 @@ from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.core.samples import sample_id
 from parity_pipeline.core.wire_drift import WireObservation
-from parity_pipeline.wire.fetch_lane import LaneResult, fetch_lane
+from parity_pipeline.wire.fetch_lane import fetch_lane
 from parity_pipeline.wire.gateway_errors import Aspect, UnusableSideError
+from parity_pipeline.wire.lane import LaneResult
 from parity_pipeline.wire.side_config import SideConfig
 
 CONNECTIVITY_TEXT = "hello"
@@ -70,52 +71,44 @@ def check_connectivity(
         A check each for connection, credentials, dialect and model. Never raises for what the side does.
     """
     rows: list[FetchedRows] = []
-    once = replace(config, attempts=1, concurrency=1, adaptive=False, lane_seconds=None)
+    config = config.for_model(model)
+    few = replace(config.for_few_texts(), ask_default_model=config.ask_default_model)
+    once = replace(few, attempts=1, concurrency=1, adaptive=False, lane_seconds=None)
     samples = SampleBlock(0, [sample_id(CONNECTIVITY_TEXT)], [CONNECTIVITY_TEXT], [""])
     try:
         result = fetch_lane(once, model, [samples], rows.append, total=1, transport=transport)
     except UnusableSideError as fault:
         return ConnectivityResult(checks=_until(fault))
+    before_model = (
+        _holds(Aspect.REACHABLE, f"{config.url} responds"),
+        _holds(Aspect.CREDENTIALS, "accepted" if config.bearer_token else "none needed"),
+        _holds(Aspect.DIALECT, f"uses {config.dialect.name}"),
+    )
     row = rows[0]
     if row.status[0] is not RowStatus.OK:
         detail = f"the request for the text {CONNECTIVITY_TEXT!r} failed with {row.errors[0]}"
-        return ConnectivityResult(
-            checks=_checks(
-                config,
-                ConnectivityCheck(name=Aspect.MODEL, ok=False, detail=detail, remedy="Look at the service's log."),
-            )
-        )
+        failed = ConnectivityCheck(name=Aspect.MODEL, ok=False, detail=detail, remedy="Look at the service's log.")
+        return ConnectivityResult(checks=(*before_model, failed))
     dimension = int(row.dimensions()[0])
-    return ConnectivityResult(
-        checks=_checks(config, _model_check(config, model, result, dimension)),
-        dimension=dimension,
-        observation=result.observation,
-    )
+    checks = (*before_model, _model_check(config, model, result, dimension))
+    return ConnectivityResult(checks=checks, dimension=dimension, observation=result.observation)
 
 
-def _checks(config: SideConfig, model_check: ConnectivityCheck) -> tuple[ConnectivityCheck, ...]:
-    return (
-        ConnectivityCheck(name=Aspect.REACHABLE, ok=True, detail=f"{config.url} responds"),
-        ConnectivityCheck(
-            name=Aspect.CREDENTIALS, ok=True, detail="accepted" if config.bearer_token else "none needed"
-        ),
-        ConnectivityCheck(name=Aspect.DIALECT, ok=True, detail=f"uses {config.dialect.name}"),
-        model_check,
-    )
+def _holds(aspect: Aspect, detail: str) -> ConnectivityCheck:
+    return ConnectivityCheck(name=aspect, ok=True, detail=detail)
 
 
 def _until(fault: UnusableSideError) -> tuple[ConnectivityCheck, ...]:
-    checks: list[ConnectivityCheck] = []
-    found = False
-    for aspect in Aspect:
-        if aspect is fault.aspect:
-            found = True
-            checks.append(ConnectivityCheck(name=aspect, ok=False, detail=fault.problem, remedy=fault.remedy))
-        elif found:
-            checks.append(ConnectivityCheck(name=aspect, ok=None, detail=f"not checked: not {fault.aspect}"))
-        else:
-            checks.append(ConnectivityCheck(name=aspect, ok=True, detail="holds"))
-    return tuple(checks)
+    """Return the checks of a side that cannot be used: those before its fault hold, those behind it were not made."""
+    aspects = list(Aspect)
+    place = aspects.index(fault.aspect)
+    failed = ConnectivityCheck(name=fault.aspect, ok=False, detail=fault.problem, remedy=fault.remedy)
+    skipped = f"not checked: not {fault.aspect}"
+    return (
+        *(_holds(aspect, "holds") for aspect in aspects[:place]),
+        failed,
+        *(ConnectivityCheck(name=aspect, ok=None, detail=skipped) for aspect in aspects[place + 1 :]),
+    )
 
 
 def _model_check(config: SideConfig, model: str, result: LaneResult, dimension: int) -> ConnectivityCheck:
@@ -129,4 +122,4 @@ def _model_check(config: SideConfig, model: str, result: LaneResult, dimension: 
             remedy=f"Give this side's name of the model under sides.{config.side}.model_names.",
         )
     named = f"{requested!r} works" if echoed else f"{requested!r} works; the response does not name its model"
-    return ConnectivityCheck(name=Aspect.MODEL, ok=True, detail=f"{named}, {dimension} dimensions")
+    return _holds(Aspect.MODEL, f"{named}, {dimension} dimensions")

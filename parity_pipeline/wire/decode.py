@@ -10,6 +10,7 @@ import binascii
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, cast
 
 import numpy as np
@@ -150,9 +151,10 @@ class Decoder:
             document = self._parser.parse(body)
         except (ValueError, RuntimeError):
             raise _Unsure from None
-        if isinstance(document, simdjson.Array) and len(document) != count and not self._vectors.outer:
+        bare = not self._vectors.outer and not self._dialect.one_text
+        if bare and isinstance(document, simdjson.Array) and len(document) != count:
             raise _wrong_count(count, len(document))
-        return self._assemble(document, count, _FastMatrix(_brackets(body, most=count + 2)))
+        return self._assemble(document, count, partial(_fast_matrix, _brackets(body, most=count + 2)))
 
     def _assemble(self, document: Any, count: int, matrix_of: Callable[[Any], Matrix]) -> Decoded:
         found = self._vectors.find(document)
@@ -241,48 +243,45 @@ def _slow_matrix(rows: Any) -> Matrix:
     return np.stack([vector_of(row) for row in rows])
 
 
-class _FastMatrix:
-    """Numbers from simdjson arrays, through their buffers."""
+def _fast_matrix(brackets: int, rows: Any) -> Matrix:
+    """Return the numbers of simdjson arrays, through their buffers, as float64, shape (rows, dimension).
 
-    def __init__(self, brackets: int) -> None:
-        """Take how often `[` occurs in the body, which is once per vector and once for their array, or more."""
-        self._brackets = brackets
+    Args:
+        brackets: How often `[` occurs in the body, which is once per vector and once for their array, or more.
+        rows: The vectors.
 
-    def __call__(self, rows: Any) -> Matrix:
-        """Return the rows as float64, shape (rows, dimension).
-
-        Raises:
-            _Unsure: A row is not an array, or holds something other than numbers.
-            MalformedResponse: A row is empty, or lengths differ.
-        """
-        lengths: list[int] = []
-        for row in rows:
-            if not isinstance(row, simdjson.Array):
-                raise _Unsure
-            lengths.append(len(row))
-        if not lengths:
+    Raises:
+        _Unsure: A row is not an array, or holds something other than numbers.
+        MalformedResponse: A row is empty, or lengths differ.
+    """
+    lengths: list[int] = []
+    for row in rows:
+        if not isinstance(row, simdjson.Array):
             raise _Unsure
-        dimension = _check_lengths(lengths)
-        self._refuse_nested(rows, len(lengths))
-        try:
-            if isinstance(rows, simdjson.Array):
-                flat = np.frombuffer(rows.as_buffer(of_type="d"))
-            else:
-                flat = np.concatenate([np.frombuffer(row.as_buffer(of_type="d")) for row in rows])
-        except (TypeError, ValueError):
-            raise _Unsure from None
-        if len(flat) != dimension * len(lengths):
-            raise _Unsure
-        return flat.reshape(len(lengths), dimension)
+        lengths.append(len(row))
+    if not lengths:
+        raise _Unsure
+    dimension = _check_lengths(lengths)
+    _refuse_nested(brackets, rows, len(lengths))
+    try:
+        if isinstance(rows, simdjson.Array):
+            flat = np.frombuffer(rows.as_buffer(of_type="d"))
+        else:
+            flat = np.concatenate([np.frombuffer(row.as_buffer(of_type="d")) for row in rows])
+    except (TypeError, ValueError):
+        raise _Unsure from None
+    if len(flat) != dimension * len(lengths):
+        raise _Unsure
+    return flat.reshape(len(lengths), dimension)
 
-    def _refuse_nested(self, rows: Any, count: int) -> None:
-        """Leave arrays within a vector to the slow path: the buffer would flatten `[1, [2]]` to two numbers.
 
-        The arrays of the body are counted. If there are more than the vectors need, for example in a list of warnings, each
-        vector is checked by itself.
-        """
-        if self._brackets <= count + 1:
-            return
-        vectors = rows if not isinstance(rows, simdjson.Array) else list(rows)
-        if any(cast("bytes", row.mini).count(b"[") != 1 for row in cast("list[Any]", vectors)):
-            raise _Unsure
+def _refuse_nested(brackets: int, rows: Any, count: int) -> None:
+    """Leave arrays within a vector to the slow path: the buffer would flatten `[1, [2]]` to two numbers.
+
+    The arrays of the body are counted. If there are more than the vectors need, for example in a list of warnings, each
+    vector is checked by itself.
+    """
+    if brackets <= count + 1:
+        return
+    if any(cast("bytes", row.mini).count(b"[") != 1 for row in list(rows)):
+        raise _Unsure

@@ -4,7 +4,8 @@ Here belong the record and the built-in rows. Encoding and decoding by a row bel
 `decode`. Headers and credentials are a side's and not a dialect's: `side_config`, put on the request by `client`.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -17,8 +18,8 @@ class Dialect:
 
     Attributes:
         name: Its name in the settings.
-        path: Path of the embed endpoint below the base URL.
-        texts_field: Request field for the texts.
+        path: Path of the embed endpoint below the base URL, with a query if it has one; `{model}` stands for the model.
+        texts_field: Request field for the texts; "" if the whole body is the list of texts.
         model_field: Request field for the model; None if the endpoint has only one model.
         vectors_field: Response path of the vectors; "" if the whole response is the array.
         order_field: Response path of each vector's position, such as `data[].index`; None if the order is positional.
@@ -42,6 +43,25 @@ class Dialect:
     extra_fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
     one_text: bool = False
     base64: bool = False
+
+
+MODEL_IN_PATH: Final = "{model}"
+"""Where a path names the model."""
+
+
+def dialect_faults(dialect: Dialect) -> Iterator[str]:
+    """Yield why no request could be made by a dialect, each with what to do."""
+    bare = 'texts_field is "", so that the body is the list of texts and has no other fields'
+    if not dialect.texts_field and dialect.model_field is not None:
+        yield (
+            f"{bare}: set model_field: null, and write {MODEL_IN_PATH} into path where the endpoint needs the model, "
+            f"such as {dialect.path.partition('?')[0]}?model={MODEL_IN_PATH}"
+        )
+    if not dialect.texts_field and dialect.extra_fields:
+        first = next(iter(dialect.extra_fields))
+        yield f"{bare}: write extra_fields into the query of path, such as {dialect.path.partition('?')[0]}?{first}=…"
+    if re.search(r"[{}]", dialect.path.replace(MODEL_IN_PATH, "")):
+        yield f"path {dialect.path!r} may hold braces only as {MODEL_IN_PATH}, which stands for the model"
 
 
 BUILT_IN: Final[tuple[Dialect, ...]] = (

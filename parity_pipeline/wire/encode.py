@@ -7,12 +7,15 @@ The format of a body belongs to `dialects`.
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from parity_pipeline.core.fetched_rows import SampleBlock
 from parity_pipeline.wire.dialects import Dialect
+
+WHOLE_BODY: Final = "(whole body)"
+"""What stands for a field where the texts are the body itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +45,8 @@ class Batch:
         return SampleBlock(self.start, self.ids, [""] * len(self), [""] * len(self))
 
 
-def encode_text(text: str) -> bytes:
-    """Return a text as a JSON string. A lone surrogate, which has no UTF-8, is sent as its escape."""
+def encode_text(text: object) -> bytes:
+    """Return a text, or the value of another field, as JSON. A lone surrogate, which has no UTF-8, is sent as its escape."""
     try:
         return orjson.dumps(text)
     except TypeError:
@@ -63,23 +66,17 @@ class RequestEncoder:
         rest: dict[str, Any] = dict(dialect.extra_fields)
         if dialect.model_field is not None and model is not None:
             rest = {dialect.model_field: model, **rest}
-        self.fields = tuple(sorted([dialect.texts_field, *rest]))
-        array = not dialect.one_text
-        self._head = b"{" + encode_text(dialect.texts_field) + (b":[" if array else b":")
-        members = b"".join(b"," + encode_text(name) + b":" + _encode_value(value) for name, value in rest.items())
-        self._tail = (b"]" if array else b"") + members + b"}"
+        self.fields = tuple(sorted([dialect.texts_field or WHOLE_BODY, *rest]))
+        self._head, self._tail = (b"", b"") if dialect.one_text else (b"[", b"]")
+        if dialect.texts_field:
+            members = b"".join(b"," + encode_text(name) + b":" + encode_text(value) for name, value in rest.items())
+            self._head = b"{" + encode_text(dialect.texts_field) + b":" + self._head
+            self._tail += members + b"}"
         self.overhead = len(self._head) + len(self._tail)
 
     def body(self, texts: Sequence[bytes]) -> bytes:
         """Return the request body for encoded texts; exactly one of them if the dialect takes one text."""
         return self._head + b",".join(texts) + self._tail
-
-
-def _encode_value(value: Any) -> bytes:
-    try:
-        return orjson.dumps(value)
-    except TypeError:
-        return json.dumps(value).encode()
 
 
 def plan(samples: Iterable[SampleBlock], *, texts: int, size: int, overhead: int) -> Iterator[Batch]:

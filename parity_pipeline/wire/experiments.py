@@ -5,11 +5,8 @@ too. Which requests are sent belongs to `core.stability`. A fetch of rows belong
 """
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Generator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from random import Random, SystemRandom
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
 
 import httpx
@@ -18,19 +15,19 @@ from parity_pipeline.core.limits import ERROR_CHARACTERS
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.core.stability.records import Response, Step, Texts
 from parity_pipeline.wire.batch_fetcher import CANARY_TEXT
-from parity_pipeline.wire.client import Client, HttpResponse, RequestSender, SenderContext
+from parity_pipeline.wire.client import HttpResponse, LaneEnvironment, RequestSender, SenderContext
 from parity_pipeline.wire.decode import Decoded
 from parity_pipeline.wire.encode import encode_text
-from parity_pipeline.wire.fetch_lane import run_anywhere, utc_now
+from parity_pipeline.wire.fetch_lane import run_anywhere
 from parity_pipeline.wire.gateway_errors import AttemptError, unusable
-from parity_pipeline.wire.pacing import ConcurrencyLimiter, RateLimiter
-from parity_pipeline.wire.retry_policy import OnExhausted, rule_of
+from parity_pipeline.wire.retry_policy import OnExhausted, Rule, rule_of
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline.wire.transport import transport_for
 
 ATTEMPTS: Final = 2
 """Times one request is sent at most, the second time only after an error that may pass: an experiment that a single 503 can
-end proves nothing, and one that is retried for minutes is no longer the one that was planned."""
+end proves nothing, and one that is retried for minutes is no longer the one that was planned. An error that would count as
+a defect of the side is sent as often as in a lane instead, until one has stayed: a truncated body must not fail a side."""
 
 Result = TypeVar("Result")
 
@@ -59,10 +56,7 @@ def run_experiments(
     *,
     most: int,
     transport: httpx.AsyncBaseTransport | None = None,
-    clock: Callable[[], datetime] = utc_now,
-    now: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    random: Random | None = None,
+    environment: LaneEnvironment | None = None,
 ) -> ExperimentRun[Result]:
     """Send the requests of each step that a dialogue yields, and its responses back to it, until it returns.
 
@@ -74,34 +68,22 @@ def run_experiments(
         model: The model of the partition.
         dialogue: Yields steps; is sent one response per request in their order.
         most: Largest number of requests, retries included.
-        transport: Reslots the network.
-        clock: The time of day.
-        now: Monotonic seconds.
-        sleep: Waits.
-        random: Jitter and request ids.
+        transport: Replaces the network.
+        environment: Replaces the clocks, sleeping and chance.
 
     Raises:
         GatewayError: The side cannot be used at all: nothing listens, unknown model, other dialect, refused token.
     """
+    config = config.for_model(model)
     network = transport or transport_for(config)
-    deadline = now() + config.lane_seconds if config.lane_seconds else float("inf")
-    context = SenderContext(
-        client=Client(config, network, now),
-        concurrency_limiter=ConcurrencyLimiter(config.concurrency, now, adaptive=False),
-        rate_limiter=RateLimiter(config.requests_per_second, config.texts_per_second, now, sleep),
-        sleep=sleep,
-        clock=clock,
-        seconds_left=lambda: deadline - now(),
-        now=now,
-        random=random or SystemRandom(),
-    )
+    context = SenderContext.of(replace(config, adaptive=False), network, environment or LaneEnvironment())
 
     async def run() -> ExperimentRun[Result]:
-        first = clock().isoformat(timespec="milliseconds")
+        first = context.clock().isoformat(timespec="milliseconds")
         sender = _Sender(config, model, context, most)
         async with network:
             result = await sender.conduct(dialogue)
-        last = clock().isoformat(timespec="milliseconds")
+        last = context.clock().isoformat(timespec="milliseconds")
         return ExperimentRun(result=result, requests=sender.requests, first=first, last=last)
 
     return run_anywhere(run)
@@ -116,7 +98,7 @@ class _Sender:
         self._context = context
         self._most = most
         self._requests = RequestSender(config, model, context, _ignored)
-        self._run = f"{context.random.getrandbits(32):08x}"
+        self._one_stayed = False
         self.requests = 0
 
     async def conduct(self, dialogue: Generator[Step, Sequence[Response], Result]) -> Result:
@@ -129,13 +111,14 @@ class _Sender:
 
     async def _responses(self, step: Step) -> list[Response]:
         slots = asyncio.Semaphore(min(step.at_once, self._config.concurrency))
-        async with asyncio.TaskGroup() as tasks:
-            sent = [tasks.create_task(self._in_slot(request, slots)) for request in step.requests]
-        return [task.result() for task in sent]
 
-    async def _in_slot(self, request: Texts, slots: asyncio.Semaphore) -> Response:
-        async with slots:
-            return await self._response(request)
+        async def in_slot(request: Texts) -> Response:
+            async with slots:
+                return await self._response(request)
+
+        async with asyncio.TaskGroup() as tasks:
+            sent = [tasks.create_task(in_slot(request)) for request in step.requests]
+        return [task.result() for task in sent]
 
     async def _response(self, request: Texts) -> Response:
         """Return the response to a request.
@@ -144,19 +127,26 @@ class _Sender:
             GatewayError: Every request so far failed, and one for a plain text does too.
         """
         body = self._requests.encoder.body([encode_text(text) for text in request])
-        left = min(ATTEMPTS, self._config.attempts)
+        sent = 0
         while True:
-            left -= 1
+            sent += 1
             if why := self._exhausted():
                 return Response(status=RowStatus.FAILED, words=why)
             try:
                 return Response(status=RowStatus.OK, vectors=(await self._send(body, len(request))).vectors)
             except AttemptError as error:
                 rule = rule_of(error.kind)
-                if not left or rule.attempts is not None:
+                if sent >= self._attempts(rule):
+                    self._one_stayed |= rule.ends_as is not RowStatus.FAILED
                     await self._check_side(error)
                     return Response(status=rule.ends_as, words=str(error)[:ERROR_CHARACTERS])
                 await self._wait(error)
+
+    def _attempts(self, rule: Rule) -> int:
+        """Return how often a request is sent that ends in such an error."""
+        if rule.attempts != 1 and rule.ends_as is not RowStatus.FAILED and not self._one_stayed:
+            return self._config.attempts
+        return 1 if rule.attempts is not None else min(ATTEMPTS, self._config.attempts)
 
     def _exhausted(self) -> str:
         if self.requests >= self._most:
@@ -165,7 +155,7 @@ class _Sender:
 
     async def _send(self, body: bytes, texts: int) -> Decoded:
         self.requests += 1
-        _, decoded = await self._requests.send(body, f"{self._run}-try-{self.requests}", texts)
+        _, decoded = await self._requests.send(body, texts)
         return decoded
 
     async def _wait(self, error: AttemptError) -> None:

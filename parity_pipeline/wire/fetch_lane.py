@@ -1,15 +1,12 @@
 """Fetch the vectors of a sample set, or of a few texts, from one side: what other packages call.
 
-Here belong these calls, their result and their defaults. How a lane runs belongs to `lane`.
+Here belong these calls and their defaults. How a lane runs, and its result, belong to `lane`.
 """
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from random import Random, SystemRandom
+from dataclasses import replace
 from typing import TypeVar
 
 import httpx
@@ -19,58 +16,13 @@ from numpy.typing import NDArray
 from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock, Staging
 from parity_pipeline.core.samples import sample_id
-from parity_pipeline.core.wire_drift import WireObservation
-from parity_pipeline.wire.lane import Lane, LaneParts
-from parity_pipeline.wire.pacing import Latency
+from parity_pipeline.wire.client import LaneEnvironment
+from parity_pipeline.wire.lane import Lane, LaneResult
 from parity_pipeline.wire.progress import Progress
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline.wire.transport import transport_for
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaneResult:
-    """Result of a fetch beside its rows. Counts of rows include those kept from an earlier run.
-
-    Attributes:
-        models_echoed: Rows with vectors, by the model that their response named; "" if it named none.
-        server_headers: Response headers that name the server's software.
-        fetched_from: Time of the first request, ISO 8601 in UTC.
-        fetched_to: Time of the last response, ISO 8601 in UTC.
-        requests: Requests sent, retries included.
-        retries: Requests sent again.
-        status_counts: Rows by `RowStatus`, every one named.
-        observation: What the responses looked like.
-        stopped_early: Why the lane stopped before its end; "" if it did not.
-        errors_by_kind: Attempts without vectors, by kind of `retry_policy.RULES`.
-        latency: Percentiles over responses with vectors.
-        tokens: Tokens that the side reports, by its own field name.
-        kept: Rows kept from an earlier run and not requested again.
-        caveats: Reasons why even good vectors prove less than they seem to.
-        seconds: How long the fetch took.
-    """
-
-    models_echoed: Mapping[str, int]
-    server_headers: Mapping[str, str]
-    fetched_from: str
-    fetched_to: str
-    requests: int
-    retries: int
-    status_counts: Mapping[str, int]
-    observation: WireObservation
-    stopped_early: str
-    errors_by_kind: Mapping[str, int]
-    latency: Latency
-    tokens: Mapping[str, int] = field(default_factory=dict[str, int])
-    kept: int = 0
-    caveats: tuple[str, ...] = ()
-    seconds: float = 0.0
-
-
-def utc_now() -> datetime:
-    """Return the time now in UTC."""
-    return datetime.now(UTC)
 
 
 def fetch_lane(
@@ -83,10 +35,7 @@ def fetch_lane(
     progress: Callable[[Progress], None] | None = None,
     total: int | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
-    clock: Callable[[], datetime] = utc_now,
-    now: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    random: Random | None = None,
+    environment: LaneEnvironment | None = None,
 ) -> LaneResult:
     """Fetch each sample once and hand its row to the sink.
 
@@ -99,10 +48,7 @@ def fetch_lane(
         progress: Called with the progress, at most every `PROGRESS_SECONDS`, and at its end.
         total: Number of samples, where known, for the time left.
         transport: Replaces the network.
-        clock: The time of day.
-        now: Monotonic seconds.
-        sleep: Waits.
-        random: Jitter and request ids.
+        environment: Replaces the clocks, sleeping and chance.
 
     Returns:
         The result. A lane that stopped early has FAILED rows for samples that it did not request, and says why.
@@ -111,20 +57,21 @@ def fetch_lane(
         GatewayError: The side cannot be used at all: nothing listens, unknown model, other dialect, refused token.
         ArtifactError: The staging or the sink cannot write. What was staged stays, and the next run continues from there.
     """
-    parts = LaneParts(
-        transport=transport or transport_for(config),
-        clock=clock,
-        now=now,
-        sleep=sleep,
-        random=random or SystemRandom(),
-    )
+    network = transport or transport_for(config)
 
     async def run() -> LaneResult:
-        began = now()
-        lane = Lane(config, model, sink, parts, staging=staging, progress=progress, total=total)
-        async with parts.transport:
-            await lane.run(samples)
-        return LaneResult(**lane.facts(), seconds=now() - began)
+        lane = Lane(
+            config,
+            model,
+            sink,
+            transport=network,
+            environment=environment or LaneEnvironment(),
+            staging=staging,
+            progress=progress,
+            total=total,
+        )
+        async with network:
+            return await lane.run(samples)
 
     return run_anywhere(run)
 
@@ -171,7 +118,7 @@ def embed_rows(
         GatewayError: The side cannot be used at all.
     """
     fetched: list[FetchedRows] = []
-    once = replace(config, attempts=2, ask_default_model=False, adaptive=False)
+    once = replace(config.for_few_texts(), attempts=2, adaptive=False)
     lane = fetch_lane(once, model, [block], fetched.append, total=len(block), transport=transport)
     return fetched, lane.requests
 

@@ -7,13 +7,17 @@
       UnusableSideError    not even a plain text gets a vector; ends the fetch
 
 Here belong these exceptions, the reading of foreign error text (truncated, made one line; only `Retry-After` has an
-effect), and every sentence for a dead gateway, refused credentials, another dialect, an unknown model.
+effect), and every sentence for a dead gateway, one that dies in the middle of a lane, refused credentials, another dialect,
+an unknown model. What to do about a lane that stopped early is the remedy of its check, in `core.side_checks`; a service of
+the settings that does not start is reported by `services.supervisor`.
 """
 
 import html
 import json
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -36,13 +40,15 @@ def one_line(text: str) -> str:
     return " ".join(_CONTROL.sub(" ", text).split())[:ERROR_CHARACTERS]
 
 
-def error_message(body: bytes | bytearray, content_type: str) -> str:
+def error_message(body: bytes | bytearray, content_type: str, hide: Callable[[str], str] = str) -> str:
     """Return the message of an error response: a field of its JSON, the title of its page, or the beginning of its text.
+
+    `hide` masks the secrets of a side before the message is cut: a cut secret would not be recognised.
 
     >>> error_message(b'{"error": {"message": "model not found"}}', "application/json")
     'model not found'
     """
-    text = bytes(body[:_READ_BYTES]).decode("utf-8", "replace")
+    text = hide(bytes(body[:_READ_BYTES]).decode("utf-8", "replace"))
     if is_page(text, content_type):
         found = _TITLE.search(text)
         return (
@@ -92,6 +98,7 @@ def retry_after(headers: Mapping[str, str], today: datetime) -> float | None:
     return max(0.0, (aware - today).total_seconds())
 
 
+@dataclass(eq=False, repr=False)
 class AttemptError(Exception):
     """One attempt that returned no vectors.
 
@@ -106,32 +113,25 @@ class AttemptError(Exception):
         seconds: Deadline that the request had.
     """
 
-    def __init__(
-        self,
-        kind: str,
-        detail: str,
-        *,
-        http_status: int | None = None,
-        retry_after: float | None = None,
-        latency_ms: float | None = None,
-        request_id: str | None = None,
-    ) -> None:
-        """Keep the facts."""
-        self.kind = kind
-        self.detail = detail
-        self.http_status = http_status
-        self.retry_after = retry_after
-        self.latency_ms = latency_ms
-        self.request_id = request_id
-        self.number = 0
-        self.seconds = 0.0
-        super().__init__(f"{kind}: {detail}")
+    kind: str
+    detail: str
+    _: KW_ONLY
+    http_status: int | None = None
+    retry_after: float | None = None
+    latency_ms: float | None = None
+    request_id: str | None = None
+    number: int = 0
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.detail}"
 
 
 class LaneOverError(AttemptError):
     """A request that was not sent, because its lane stopped or reached its deadline while the request was queued."""
 
 
+@dataclass(eq=False, repr=False)
 class MalformedResponse(Exception):  # noqa: N818 - a name for the response, mapped to a row and never shown as an exception
     """A response with status 200 that does not hold one vector per text.
 
@@ -140,11 +140,11 @@ class MalformedResponse(Exception):  # noqa: N818 - a name for the response, map
         detail: What was found, short; may hold text of the server.
     """
 
-    def __init__(self, kind: str, detail: str) -> None:
-        """Keep kind and detail."""
-        self.kind = kind
-        self.detail = detail
-        super().__init__(f"{kind}: {detail}")
+    kind: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.detail}"
 
 
 class Aspect(StrEnum):
@@ -239,3 +239,32 @@ def _explained_status(config: SideConfig, model: str, error: AttemptError) -> _S
         RowStatus.FAILED: (f"it returns only errors ({error})", "Look at the service's log; run again later."),
     }
     return by_kind.get(error.kind) or by_status[rule_of(error.kind).ends_as]
+
+
+def side_is_down(error: AttemptError, failed: AttemptError) -> str:
+    """Return why a lane stopped: its side died after it had returned vectors.
+
+    Args:
+        error: How a batch failed.
+        failed: How a text failed after it that had got its vector before.
+    """
+    reason = f"after {error.kind}, a text that had got its vector before got none either ({failed})"
+    return f"lane stopped early because the side is down: {reason}"
+
+
+def too_many_failed(failed: int, rows: int, share: float, errors: Counter[str]) -> str:
+    """Return why a lane stopped: more of its last rows failed than the largest share that may.
+
+    Args:
+        failed: Failed rows among the last.
+        rows: The last rows, all of them.
+        share: The largest share of them that may fail, 0 to 1.
+        errors: Attempts without vectors, by kind.
+    """
+    mostly = f" (mostly {errors.most_common(1)[0][0]})" if errors else ""
+    return f"lane stopped early because {failed} of the last {rows} samples failed, more than {share:.0%}{mostly}"
+
+
+def deadline_passed(seconds: float) -> str:
+    """Return why a lane stopped: it had taken as many seconds as it may."""
+    return f"lane stopped early because its deadline of {seconds:g} s has passed"

@@ -1,7 +1,7 @@
-"""Pieces arrive in any order and leave in the order of the samples.
+"""Pieces: the rows that a batch ends with, made here, arriving in any order, leaving in the order of the samples.
 
-Here belong the reordering, the counts over what left, and where early pieces wait: in the staging if there is one, else in
-memory within a bound. How pieces are kept on disk belongs to `storage`.
+Here belong their making, the reordering, the counts over what left, and where early pieces wait: in the staging if there is
+one, else in memory within a bound. How a batch ends belongs to `batch_fetcher`, how pieces are kept on disk to `storage`.
 """
 
 import asyncio
@@ -9,9 +9,17 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 
+import numpy as np
+
 from parity_pipeline.core.fetched_rows import FetchedRows, Piece, Staging
+from parity_pipeline.core.limits import ERROR_CHARACTERS
 from parity_pipeline.core.outcomes import RowStatus
+from parity_pipeline.wire.client import HttpResponse
+from parity_pipeline.wire.decode import Decoded
+from parity_pipeline.wire.encode import Batch
+from parity_pipeline.wire.gateway_errors import AttemptError
 from parity_pipeline.wire.pacing import LatencyHistogram
+from parity_pipeline.wire.retry_policy import Rule
 
 Sink = Callable[[FetchedRows], None]
 
@@ -108,3 +116,50 @@ class ReorderBuffer:
             self._room.clear()
         else:
             self._room.set()
+
+
+def with_vectors(batch: Batch, response: HttpResponse, decoded: Decoded) -> Piece:
+    """Return the rows of a batch whose response holds its vectors."""
+    rows, dimension = decoded.vectors.shape
+    return Piece(
+        FetchedRows(
+            start=batch.start,
+            ids=batch.ids,
+            values=np.ascontiguousarray(decoded.vectors).reshape(-1),
+            offsets=np.arange(rows + 1, dtype=np.int32) * np.int32(dimension),
+            status=[RowStatus.OK] * rows,
+            http_status=[response.status] * rows,
+            errors=[None] * rows,
+            request_ids=[response.request_id] * rows,
+            latency_ms=[response.latency_ms] * rows,
+        ),
+        decoded.model,
+    )
+
+
+def without_vectors(batch: Batch, rule: Rule, error: AttemptError) -> Piece:
+    """Return the rows of a batch that ends without vectors, with the status of its rule."""
+    return _failed(batch, rule.ends_as, str(error), error)
+
+
+def without_definite_response(batch: Batch, error: AttemptError) -> Piece:
+    """Return the rows of a batch that got no vectors because the side is down, which says nothing about its texts."""
+    return _failed(batch, RowStatus.FAILED, f"no definite response: {error}", error)
+
+
+def _failed(batch: Batch, status: RowStatus, message: str, error: AttemptError) -> Piece:
+    rows = FetchedRows.without_vectors(
+        batch.as_block(),
+        status,
+        message[:ERROR_CHARACTERS],
+        http_status=error.http_status,
+        request_id=error.request_id,
+        latency_ms=error.latency_ms,
+    )
+    return Piece(rows)
+
+
+def not_requested(batch: Batch, reason: str) -> Piece:
+    """Return rows for samples of a stopped lane that were never sent."""
+    error = f"not requested: {reason}"[:ERROR_CHARACTERS]
+    return Piece(FetchedRows.without_vectors(batch.as_block(), RowStatus.FAILED, error))

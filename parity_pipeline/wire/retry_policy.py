@@ -43,6 +43,15 @@ class Rule:
     reason: str
     may_be_outage: bool = False
 
+    @property
+    def blames_a_text(self) -> bool:
+        """Return whether the error, once the side is known to be up, comes from one of the texts.
+
+        A batch is then sent once more and divided without further waits. What is left alone waits for the end of the
+        lane, so that the waits of all such texts are one.
+        """
+        return self.may_be_outage and self.on_exhausted is OnExhausted.SPLIT
+
 
 _OUTAGES: Final = (424, 500, 502, 503, 504)
 

@@ -1,17 +1,22 @@
 """The configuration of one side.
 
 Here belong plain records that settings fill and this package reads. They hold the token itself, so their `repr` leaves it
-out, and nothing here is ever stored.
+out, and nothing here is ever stored. A new credential also goes into `SideConfig.secrets`, or messages would show it.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Final, Self
+from urllib.parse import quote
 
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.wire.dialects import Dialect
+from parity_pipeline.wire.dialects import MODEL_IN_PATH, Dialect
+
+_TELLING: Final = 4
+"""Characters of a secret that are worth masking: a shorter beginning of it is found in any text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +36,19 @@ class Timeouts:
     write: float = 30.0
     pool: float = 60.0
     total: float = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Soak:
+    """How long a lane goes on with canaries after its samples; exactly one of the two is set.
+
+    Attributes:
+        requests: Requests that the lane sends in all.
+        minutes: Minutes after the last sample.
+    """
+
+    requests: int = 0
+    minutes: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +84,10 @@ class SideConfig:
         response_bytes: Largest response in bytes, on the wire and after decompression.
         proxy: URL of a proxy to go through; environment variables such as HTTPS_PROXY are not read.
         ask_default_model: Send one request without the model field to learn the default model for the drift catalogue.
+        request_id_header: Header that names each request by a UUID of its own; None sends none. An entry of `headers`
+            with that name is sent as it is.
+        canaries: Send the same small request at the start, middle and end of a lane.
+        soak: How long to go on with it afterwards; None for not at all.
     """
 
     side: Side
@@ -95,10 +117,31 @@ class SideConfig:
     response_bytes: int = 64 * 1024 * 1024
     proxy: str | None = field(default=None, repr=False)
     ask_default_model: bool = True
+    request_id_header: str | None = "x-request-id"
+    canaries: bool = True
+    soak: Soak | None = None
 
     def requested_name(self, model: str) -> str:
         """Return this side's name for the partition's model."""
         return self.model_names.get(model, model)
+
+    def for_model(self, model: str) -> Self:
+        """Return this side with its name of the model in the path, where the dialect's path has a place for it."""
+        if MODEL_IN_PATH not in self.dialect.path:
+            return self
+        path, mark, query = self.dialect.path.partition("?")
+        name = self.requested_name(model)
+        # Slashes stay in the path, where a name such as `owner/model` usually is two parts of it.
+        filled = path.replace(MODEL_IN_PATH, quote(name)) + mark + query.replace(MODEL_IN_PATH, quote(name, safe=""))
+        return replace(self, dialect=replace(self.dialect, path=filled))
+
+    def mean_wait(self, attempt: int) -> float:
+        """Return the mean seconds to wait after so many attempts."""
+        return min(self.backoff_seconds * 2 ** (attempt - 1), self.backoff_max_seconds)
+
+    def for_few_texts(self) -> Self:
+        """Return this side without the requests by which a lane looks at it: for a few texts, they would be most."""
+        return replace(self, ask_default_model=False, canaries=False, soak=None)
 
     @property
     def url(self) -> str:
@@ -110,13 +153,21 @@ class SideConfig:
         """Return the values that no message may hold, longest first."""
         values = [value for value in (self.bearer_token, self.proxy, *self.headers.values()) if value]
         words = [word for value in values for word in value.split() if len(word) > 7]  # the token of `Bearer token`
-        found = {value for value in (*values, *words) if len(value) > 3}
+        found = {value for value in (*values, *words) if len(value) >= _TELLING}
         return tuple(sorted(found, key=len, reverse=True))
 
     def without_secrets(self, text: str) -> str:
-        """Return a text with every secret of this side masked, for a server may repeat what it was sent."""
+        """Return a text with every secret of this side masked, for a server may repeat what it was sent.
+
+        A text may have been cut before: what is left of a secret at its end is masked too, from four characters on.
+        """
         for secret in self.secrets:
             text = text.replace(secret, "***")
+        whole = text.rstrip("…")
+        for secret in self.secrets:
+            for length in range(min(len(secret) - 1, len(whole)), _TELLING - 1, -1):
+                if whole.endswith(secret[:length]):
+                    return f"{whole[:-length]}***"
         return text
 
     def settings_hash(self, model: str) -> str:

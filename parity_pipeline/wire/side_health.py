@@ -2,7 +2,8 @@
 
 Here belong the canary that is sent again when an error may be an outage, and what is learned from lengths and latencies
 about texts that hang: how long a batch may take, which texts of it are suspects, which are not worth a request. Sending
-belongs to `batch_fetcher`, errors without an outage to `retry_policy`. The reasons are in ADR 22.
+belongs to `batch_fetcher`, errors without an outage to `retry_policy`, the sentence for a side that is down to
+`gateway_errors`, its remedy to `core.side_checks`. The reasons are in ADR 22.
 
 A text hangs if a request for it alone exceeds the side's time-outs. The shorter patience with first requests only
 decides when a batch is divided, and which texts are set aside for the end; no text is given up because of it.

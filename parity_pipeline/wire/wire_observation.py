@@ -4,7 +4,7 @@ Here belong observations of one real response for the catalogue of wire drift. N
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import simdjson
@@ -23,7 +23,12 @@ _NUMBER = re.compile(rb"-?(\d+)(?:\.(\d+))?(?:[eE][+-]?\d+)?")
 
 
 def observe(
-    dialect: Dialect, request_fields: Sequence[str], body: bytes | bytearray, dimension: int
+    dialect: Dialect,
+    request_fields: Sequence[str],
+    body: bytes | bytearray,
+    dimension: int,
+    *,
+    hide: Callable[[str], str],
 ) -> WireObservation:
     """Return what one response with vectors looks like; the default model is left unobserved.
 
@@ -32,6 +37,7 @@ def observe(
         request_fields: Fields that were sent.
         body: The body of the response.
         dimension: Length of its vectors.
+        hide: Masks the secrets of a side; called before anything is cut.
     """
     path = f"POST {dialect.path}"
     try:
@@ -40,15 +46,16 @@ def observe(
         return WireObservation(method_and_path=path, request_fields=tuple(request_fields), dimension=dimension)
     members = document if is_object(document) else {_WHOLE_BODY: document}
     read = _fields_read(dialect)
-    typed = {one_line(name)[:80]: f"{one_line(name)[:80]}: {_type(value)}" for name, value in members.items()}
+    named = {one_line(hide(name))[:80]: _type(value) for name, value in members.items()}
+    typed = {name: f"{name}: {kind}" for name, kind in named.items()}
     return WireObservation(
         method_and_path=path,
         request_fields=tuple(request_fields),
         response_fields=tuple(sorted(typed.values())),
         unknown_fields=tuple(sorted(text for name, text in typed.items() if name not in read)),
-        number_format="base64 of float32" if dialect.base64 else number_format(_vector_text(dialect, body)),
+        number_format="base64 of float32" if dialect.base64 else number_format(_vector_text(body)),
         dimension=dimension,
-        usage_fields=_usage_fields(dialect, document),
+        usage_fields=_usage_fields(dialect, document, hide),
         declared_dimension=_declared(dialect, document),
     )
 
@@ -82,12 +89,12 @@ def _declared(dialect: Dialect, document: Any) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
-def _usage_fields(dialect: Dialect, document: Any) -> tuple[str, ...]:
+def _usage_fields(dialect: Dialect, document: Any, hide: Callable[[str], str]) -> tuple[str, ...]:
     if dialect.usage_field is None:
         return ()
     usage = FieldPath.parse(dialect.usage_field).find(document)
     if is_object(usage):
-        return tuple(sorted(one_line(str(name)) for name in usage))
+        return tuple(sorted(one_line(hide(str(name))) for name in usage))
     return (dialect.usage_field,) if isinstance(usage, int) else ()
 
 
@@ -98,9 +105,9 @@ def _type(value: Any) -> str:
     return names.get(type(value), "object")
 
 
-def _vector_text(dialect: Dialect, body: bytes | bytearray) -> bytes:
+def _vector_text(body: bytes | bytearray) -> bytes:
     """Return the text of the first vector, found as the first array of the body that begins with a number."""
-    found = re.search(rb"\[\s*(-?\d[^\[\]\"{}]*)", body[:_DIGITS_READ]) if dialect else None
+    found = re.search(rb"\[\s*(-?\d[^\[\]\"{}]*)", body[:_DIGITS_READ])
     return found.group(1) if found else b""
 
 
@@ -118,6 +125,6 @@ def number_format(text: bytes) -> str:
     return "float64 digits" if digits > _FLOAT32_DIGITS else "float32 digits"
 
 
-def software(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the response headers that name the server's software."""
-    return {name: one_line(headers[name])[:200] for name in SERVER_HEADERS if name in headers}
+def software(headers: Mapping[str, str], hide: Callable[[str], str]) -> dict[str, str]:
+    """Return the response headers that name the server's software; `hide` masks secrets before anything is cut."""
+    return {name: one_line(hide(headers[name]))[:200] for name in SERVER_HEADERS if name in headers}

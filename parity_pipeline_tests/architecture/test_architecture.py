@@ -19,6 +19,8 @@ ROOT: Final = Path(__file__).parents[2]
 PRODUCT: Final = ROOT / "parity_pipeline"
 TESTS: Final = ROOT / "parity_pipeline_tests"
 BENCH: Final = ROOT / "bench"
+OPENING: Final = frozenset({"open", "read_bytes", "read_text", "ParquetFile"})
+"""Calls that open a file, which may be missing or damaged."""
 MAX_LINES: Final = 400
 MAX_STATEMENTS: Final = 15
 VAGUE_NAMES: Final = frozenset({"utils", "util", "helpers", "helper", "common", "misc"})
@@ -286,3 +288,48 @@ def asset_bodies(tree: ast.Module) -> Iterator[tuple[str, int]]:
         if isinstance(node, ast.FunctionDef) and any("asset" in ast.unparse(one) for one in node.decorator_list):
             inner = [one for part in node.body for one in ast.walk(part) if isinstance(one, ast.stmt)]
             yield node.name, len(inner) - (ast.get_docstring(node) is not None)
+
+
+def test_no_property_raises() -> None:
+    """Reading an attribute cannot fail: no property raises, opens a file or calls what does so in its module."""
+    raising = [f"{name_of(path)}: {name}" for path in modules(PRODUCT) for name in raising_properties(tree_of(path))]
+    assert not raising
+
+
+def test_a_property_that_raises_is_noticed() -> None:
+    """The rule of the properties sees a `raise` or an opened file also behind two calls, and leaves others alone."""
+    source = """
+class File:
+    @property
+    def bare(self): raise KeyError
+    @cached_property
+    def behind(self): return self.first()
+    @property
+    def opens(self): return self.path.open()
+    @property
+    def harmless(self): return self.other()
+    def first(self): return second()
+    def other(self): return 1
+def second(): raise KeyError
+"""
+    assert sorted(raising_properties(ast.parse(source))) == ["bare", "behind", "opens"]
+
+
+def raising_properties(tree: ast.Module) -> Iterator[str]:
+    """Yield the properties of a module that raise or open a file, or call a function of the module that does."""
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    faulty = {one.name for one in functions if any(isinstance(node, ast.Raise) for node in ast.walk(one))}
+    faulty |= OPENING
+    while more := {one.name for one in functions if calls_in(one) & faulty} - faulty:
+        faulty |= more
+    for one in functions:
+        if one.name in faulty and any("property" in ast.unparse(decorator) for decorator in one.decorator_list):
+            yield one.name
+
+
+def calls_in(function: ast.AST) -> set[str]:
+    """Return the names of the functions and methods that a function calls."""
+    called = (node.func for node in ast.walk(function) if isinstance(node, ast.Call))
+    return {
+        one.id if isinstance(one, ast.Name) else one.attr for one in called if isinstance(one, ast.Name | ast.Attribute)
+    }

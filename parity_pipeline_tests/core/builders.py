@@ -10,9 +10,11 @@ import numpy as np
 from parity_pipeline.core.compare import compare
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
 from parity_pipeline.core.measures import ComparedRows
-from parity_pipeline.core.outcomes import RowStatus, Side
+from parity_pipeline.core.outcomes import Decision, RowStatus, Side
 from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.samples import sample_id
+from parity_pipeline.core.tally import Tally
+from parity_pipeline.core.verdict_builder import DecisionInputs, checks_of, decide_over
 from parity_pipeline.core.wire_drift import WireObservation
 
 Row = Sequence[float] | RowStatus
@@ -87,3 +89,8 @@ def provenance(
         status_counts={RowStatus.OK: 2},
         observation=WireObservation(request_fields=("model", "texts"), dimension=768),
     )
+
+
+def decide(tally: Tally, inputs: DecisionInputs) -> tuple[Decision, tuple[str, ...]]:
+    """Decide over all checks of a tally, and say why, worst reason first."""
+    return decide_over(checks_of(tally, inputs), tally)

@@ -22,12 +22,12 @@ from parity_pipeline.core.checks import (
     description,
     settings_faults,
 )
-from parity_pipeline.core.decision import DecisionInputs, checks_of, decide_over
 from parity_pipeline.core.measures import Thresholds
 from parity_pipeline.core.outcomes import Decision, Outcome, RowStatus, Side
 from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.stability.records import Response, StabilityOfSides, Step, Texts
 from parity_pipeline.core.tally import Tally
+from parity_pipeline.core.verdict_builder import DecisionInputs, checks_of, decide_over
 from parity_pipeline.core.waivers import Waiver, account_for, waiver_faults
 from parity_pipeline_tests.core.builders import Row, compared, provenance
 from parity_pipeline_tests.core.stability.scripted_side import (
@@ -177,6 +177,22 @@ def test_unit_and_raw_vectors_on_one_side_are_a_mixture(side: Side) -> None:
     assert both[0] is Decision.INCONCLUSIVE
 
 
+@pytest.mark.parametrize("norm", [1.02, 0.97, 1.0011, 13.0])
+def test_a_lone_row_off_the_unit_norm_is_a_mixture(norm: float) -> None:
+    """Where all others are of unit length to the rounding of float32, one row near it was not normalised either."""
+    decision, checks = judged(
+        pairs=[*[(UNIT, [1.0 + place * 1e-7, 0.0]) for place in range(-30, 30)], (UNIT, [norm, 0.0])]
+    )
+    assert decision is Decision.FAIL
+    assert "mixes 60 unit vectors with 1 of other norms" in checks["candidate-norm-consistency"].seen
+
+
+def test_a_lone_unit_row_among_raw_ones_is_a_mixture() -> None:
+    """One row of exactly unit length among raw norms that are all far above it was normalised."""
+    decision, _ = judged(pairs=[(UNIT, [norm, 0.0]) for norm in (12.5, 13.9, 1.0, 14.2)])
+    assert decision is Decision.FAIL
+
+
 @pytest.mark.parametrize(
     "norms",
     [
@@ -185,6 +201,8 @@ def test_unit_and_raw_vectors_on_one_side_are_a_mixture(side: Side) -> None:
         [0.9985, 1.0004, 1.002, 0.9999, 1.01, 0.995],
         [0.6, 0.8, 0.97, 1.0, 1.03, 1.2, 1.4],
         [0.5, 1.0, 2.0],
+        [0.9991, 1.0003, 1.026, 1.0596, 1.078, 2.0, 4.1, 4.48],
+        [1.0003, 1.0596, 1.078, 2.0, 4.1, 4.48],
     ],
 )
 def test_norms_of_one_kind_pass(norms: list[float]) -> None:
@@ -258,10 +276,13 @@ def test_requests_that_the_candidate_alone_finds_too_large() -> None:
 @pytest.mark.parametrize("side", Side)
 def test_a_lane_that_gave_up_is_an_outage(side: Side) -> None:
     """A lane that stopped early is INCONCLUSIVE, whatever its rows say."""
-    lanes = tuple(replace(lane, stopped_early="the last batches failed" if lane.side is side else "") for lane in SIDES)
+    lanes = tuple(
+        replace(lane, stopped_early="lane stopped early because the last batches failed" if lane.side is side else "")
+        for lane in SIDES
+    )
     decision, checks = judged(sides=(lanes[0], lanes[1]))
     assert decision is Decision.INCONCLUSIVE
-    assert checks[f"{side}-outage"].seen == f"the {side} lane stopped early: the last batches failed"
+    assert checks[f"{side}-outage"].seen == f"the {side} lane stopped early because the last batches failed"
 
 
 def test_a_floor_from_before_the_fetch_is_none() -> None:

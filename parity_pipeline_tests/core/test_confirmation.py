@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from parity_pipeline.core.collisions import responses_of
 from parity_pipeline.core.confirmation import (
     REPEATS,
     Confirmation,
@@ -16,15 +15,13 @@ from parity_pipeline.core.confirmation import (
     stray_findings,
     unconfirmed_reasons,
 )
-from parity_pipeline.core.confirmation_plan import FAILING, REQUESTS, make_plan, whole_requests
-from parity_pipeline.core.decision import DecisionInputs, decide
 from parity_pipeline.core.fetched_rows import FetchedRows
 from parity_pipeline.core.measures import Thresholds
 from parity_pipeline.core.outcomes import Decision, Outcome, RowStatus, Side
-from parity_pipeline.core.permutation_test import distances, permutation_p_value
+from parity_pipeline.core.repeated_responses import distances, permutation_p_value, responses_of
 from parity_pipeline.core.tally import NOT_REQUESTED, Tally
-from parity_pipeline.core.verdict_builder import counted_apart
-from parity_pipeline_tests.core.builders import Row, compared, fetched, samples_of
+from parity_pipeline.core.verdict_builder import DecisionInputs, counted_apart
+from parity_pipeline_tests.core.builders import Row, compared, decide, fetched, samples_of
 
 Vector = list[float]
 PLAIN = Thresholds()
@@ -298,37 +295,3 @@ def test_a_waiver_or_noise_is_not_counted_twice() -> None:
     )  # fmt: skip
     assert sum(counted) == tally.samples
     assert tally.counts[Outcome.MISMATCH] == 2
-
-
-def test_a_row_is_repeated_in_its_request_with_those_in_flight_beside_it() -> None:
-    """A lone request gets the company it had; several keep each other company."""
-    assert whole_requests([33], 200, batch=32, in_flight=1).tolist() == [*range(32, 64)]
-    assert whole_requests([33], 200, batch=32, in_flight=3).tolist() == [*range(96)]
-    assert whole_requests([199], 200, batch=32, in_flight=2).tolist() == [*range(160, 200)]
-    assert whole_requests([0, 64, 199], 200, batch=32, in_flight=3).tolist() == [
-        *range(32),
-        *range(64, 96),
-        *range(192, 200),
-    ]
-    assert whole_requests([1], 3, batch=32, in_flight=4).tolist() == [0, 1, 2]
-
-
-@pytest.mark.parametrize("batch", [1, 4, 32, 500])
-@pytest.mark.parametrize("fail", [1, 5, 40, 500])
-def test_the_choice_is_bounded_and_repeatable(batch: int, fail: int) -> None:
-    """At most 32 failing rows in a bounded number of requests, the same for the same seed, none of them passing."""
-    failing = [*range(0, 500, 500 // fail)][:fail]
-    plan = make_plan(failing, failing, 500, batch=batch, seed="a")
-    assert plan == make_plan(failing, failing, 500, batch=batch, seed="a")
-    assert {*plan.failing} <= {*failing}
-    assert not {*plan.passing} & {*failing}
-    assert 1 <= len(plan.failing) <= FAILING
-    assert len({row // batch for row in plan.rows}) <= max(REQUESTS, 2 * FAILING // batch)
-    if fail < 500:
-        assert len(plan.passing) >= min(len(plan.failing), FAILING) - 1
-
-
-def test_another_seed_chooses_other_rows() -> None:
-    """The choice among many failing rows is random, so that no kind of row is left out each time."""
-    rows = range(500)
-    assert make_plan(rows, rows, 500, batch=32, seed="a") != make_plan(rows, rows, 500, batch=32, seed="b")

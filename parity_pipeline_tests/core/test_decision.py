@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parity_pipeline.core.decision import DecisionInputs, decide
 from parity_pipeline.core.measures import Thresholds
 from parity_pipeline.core.outcomes import Decision, RowStatus
 from parity_pipeline.core.tally import Tally
-from parity_pipeline_tests.core.builders import Row, compared
+from parity_pipeline.core.verdict_builder import DecisionInputs
+from parity_pipeline_tests.core.builders import Row, compared, decide
 
 ONE: Row = [1.0, 0.0]
 NAN: Row = [math.nan, 1.0]

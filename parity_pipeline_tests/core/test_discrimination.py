@@ -7,7 +7,6 @@ import pytest
 from numpy.typing import NDArray
 
 from parity_pipeline.core.compare import compare
-from parity_pipeline.core.decision import DecisionInputs, decide
 from parity_pipeline.core.discrimination import (
     ROWS,
     Background,
@@ -18,7 +17,8 @@ from parity_pipeline.core.discrimination import (
 from parity_pipeline.core.measures import Thresholds
 from parity_pipeline.core.outcomes import Decision, RowStatus
 from parity_pipeline.core.tally import Tally
-from parity_pipeline_tests.core.builders import Row, compared, fetched, samples_of
+from parity_pipeline.core.verdict_builder import DecisionInputs
+from parity_pipeline_tests.core.builders import Row, compared, decide, fetched, samples_of
 
 LIMIT = 0.999
 Vectors = NDArray[np.float32]

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parity_pipeline.core.decision import DecisionInputs, decide
 from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.limits import COSINE_THRESHOLD
 from parity_pipeline.core.measures import Measure, Thresholds
 from parity_pipeline.core.noise_floor import NoiseFloor, NoiseFloors, floor_of
 from parity_pipeline.core.outcomes import Decision, Side
 from parity_pipeline.core.tally import Tally
-from parity_pipeline_tests.core.builders import Row, compared
+from parity_pipeline.core.verdict_builder import DecisionInputs
+from parity_pipeline_tests.core.builders import Row, compared, decide
 
 ONE: Row = [1.0, 0.0]
 DOUBLE: Row = [2.0, 0.0]
@@ -154,10 +154,3 @@ def test_floors_do_not_change_sides() -> None:
     """A floor of the candidate never stands for that of the legacy side."""
     with pytest.raises(MetricInputError, match="given as legacy was measured on the candidate side"):
         NoiseFloors(legacy=measured(Side.CANDIDATE, 0.9))
-
-
-def test_what_was_not_measured_can_be_said() -> None:
-    """A report distinguishes a stable side from one that was not measured."""
-    assert floors(1.0, None).unmeasured() == ("no noise floor of the candidate side was measured",)
-    assert len(NoiseFloors().unmeasured()) == 2
-    assert floors(1.0, 1.0).unmeasured() == ()

@@ -1,18 +1,21 @@
 """The comparison against vectors of six real servers; the expected figures stand in `data/README.md`."""
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from parity_pipeline.core.compare import compare
-from parity_pipeline.core.decision import DecisionInputs, decide
 from parity_pipeline.core.fetched_rows import FetchedRows
-from parity_pipeline.core.measures import ComparedRows, Thresholds, grade
+from parity_pipeline.core.measures import ComparedRows, Measure, Thresholds, grade
 from parity_pipeline.core.outcomes import Decision, Outcome, RowStatus
-from parity_pipeline.core.tally import Tally
-from parity_pipeline_tests.core.builders import fetched, samples_of
+from parity_pipeline.core.tally import NormTally, Tally
+from parity_pipeline.core.verdict_builder import DecisionInputs
+from parity_pipeline_tests.core.builders import decide, fetched, samples_of
 from parity_pipeline_tests.fakes.replay_gateway import SERVERS, recorded_texts, recorded_vectors
 
 CORE = frozenset(
@@ -159,7 +162,7 @@ def test_raw_norms_are_reported() -> None:
     legacy, candidate = tally.norms()
     assert legacy.describe() == "unit vectors"
     assert candidate.describe() == "raw, 1.24 to 8.83"
-    assert tally.norms_differ == tally.compared == 192
+    assert tally.measures[Measure.NORM_RATIO].off == tally.compared == 192
 
 
 @pytest.mark.parametrize(
@@ -193,3 +196,51 @@ def test_every_server_is_recorded() -> None:
         "ggml-f32": 8,
         "ggml-q8_0": 8,
     }
+
+
+def bfloat16(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Round to bfloat16: the upper half of a float32, rounded to even."""
+    bits = vectors.astype(np.float32).view(np.uint32)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000).astype(np.uint32).view(np.float32).astype(np.float64)
+
+
+def integers(bits: int) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    """Return the rounding to whole multiples of the largest number of each row, with so many bits and a sign."""
+
+    def rounded(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        step = np.abs(vectors).max(axis=1, keepdims=True) / (2 ** (bits - 1) - 1)
+        return np.round(vectors / step) * step
+
+    return rounded
+
+
+ROUNDINGS: Mapping[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+    "float32": lambda vectors: vectors.astype(np.float32).astype(np.float64),
+    "float16": lambda vectors: vectors.astype(np.float16).astype(np.float64),
+    "bfloat16": bfloat16,
+    "int8": integers(8),
+    "int4": integers(4),
+    **{f"{digits} digits": partial(np.round, decimals=digits) for digits in (2, 3, 4, 5, 6)},
+}
+
+
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+@pytest.mark.parametrize("server", SERVERS)
+def test_rounded_unit_vectors_are_one_kind(server: str, rounding: str) -> None:
+    """Unit vectors of a recorded server are of one kind, however coarsely they were rounded."""
+    recorded = np.array([vector for vector in recorded_vectors(server).values() if vector is not None], np.float64)
+    unit = recorded / np.linalg.norm(recorded, axis=1, keepdims=True)
+    norms = NormTally()
+    norms.add(np.linalg.norm(ROUNDINGS[rounding](unit), axis=1), np.zeros(len(unit), np.bool_))
+    assert not norms.mixed
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_norms_as_recorded_are_of_one_kind_until_one_row_is_off(server: str) -> None:
+    """Each recorded server returns norms of one kind; one row at 1.02 among unit rows is noticed, and raw norms may spread."""
+    norms = np.array([np.linalg.norm(row) for row in recorded_vectors(server).values() if row is not None], np.float64)
+    as_recorded, with_one_off = NormTally(), NormTally()
+    as_recorded.add(norms, np.zeros(len(norms), np.bool_))
+    with_one_off.add(np.append(norms, 1.02), np.zeros(len(norms) + 1, np.bool_))
+    assert not as_recorded.mixed
+    assert with_one_off.mixed is (server != "ggml-f32-raw-norm")

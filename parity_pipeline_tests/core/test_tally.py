@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.limits import REPORT_ROWS
-from parity_pipeline.core.measures import ComparedRows, Thresholds
+from parity_pipeline.core.measures import ComparedRows, Measure, Thresholds
 from parity_pipeline.core.outcomes import IN_VERDICTS, Outcome, RowStatus
 from parity_pipeline.core.tally import Tally
-from parity_pipeline.core.worst_rows import SEVERITY
+from parity_pipeline.core.worst_rows import KINDS
 from parity_pipeline_tests.core.builders import Row, compared
 
 ONE: Row = [1.0, 0.0]
@@ -53,7 +53,6 @@ def test_streaming_equals_one_block(pairs: list[tuple[Row, Row]], cuts: list[int
         if one.name != "_worst":
             assert getattr(streamed, one.name) == getattr(whole, one.name), one.name
     assert streamed.shown_rows() == whole.shown_rows()
-    assert streamed.worst_cosine() == whole.worst_cosine()
     assert streamed.norms() == whole.norms()
 
 
@@ -61,13 +60,12 @@ def test_streaming_equals_one_block(pairs: list[tuple[Row, Row]], cuts: list[int
 def test_worst_cosine_is_the_smallest(pairs: list[tuple[Row, Row]]) -> None:
     """The worst sample has the smallest cosine of all, the first of them in the set; None where none has one."""
     rows = compared(pairs)
-    worst = tally_of(rows).worst_cosine()
+    found = tally_of(rows).measures[Measure.COSINE]
     if not np.isfinite(rows.cosine).any():
-        assert worst is None
+        assert (math.isnan(found.worst), found.worst_sample) == (True, None)
         return
-    assert worst is not None
-    assert worst.cosine == np.nanmin(rows.cosine)
-    assert worst.ordinal == int(np.nanargmin(rows.cosine))
+    assert found.worst == np.nanmin(rows.cosine)
+    assert found.worst_sample == rows.ids[int(np.nanargmin(rows.cosine))]
 
 
 @given(pairs_of_any_kind)
@@ -100,9 +98,7 @@ def test_many_refusals_do_not_hide_one_mismatch() -> None:
     assert len(shown) == REPORT_ROWS
     assert outcomes.count(Outcome.MISMATCH) == outcomes.count(Outcome.MATCH) == 1
     assert outcomes.count(Outcome.REFUSED_BY_CANDIDATE) == outcomes.count(Outcome.MISSING) == 24
-    assert [SEVERITY.index(Outcome(one)) for one in outcomes] == sorted(
-        SEVERITY.index(Outcome(one)) for one in outcomes
-    )
+    assert [KINDS.index((one, False)) for one in outcomes] == sorted(KINDS.index((one, False)) for one in outcomes)
 
 
 def test_equal_badness_keeps_the_first_ones() -> None:
@@ -113,7 +109,7 @@ def test_equal_badness_keeps_the_first_ones() -> None:
 
 def test_every_outcome_has_a_severity() -> None:
     """No outcome can be left out of the table."""
-    assert sorted(SEVERITY) == sorted(IN_VERDICTS)
+    assert sorted(outcome for outcome, excused in KINDS if not excused) == sorted(IN_VERDICTS)
 
 
 @pytest.mark.parametrize("start", [0, 1, 3])
@@ -144,7 +140,7 @@ def test_norms_identity_and_categories() -> None:
     zero: tuple[Row, Row] = ([0.0, 0.0], [0.0, 0.0])
     pairs = [at(1.0), at(1.0, norm=13.0), zero, REFUSED_PAIR]
     tally = tally_of(compared(pairs, categories=["a", "b", "b", "b"]))
-    assert (tally.identical, tally.norms_differ) == (1, 1)
+    assert (tally.identical, tally.measures[Measure.NORM_RATIO].off) == (1, 1)
     assert tally.by_category == {
         "a": {Outcome.MATCH: 1},
         "b": {Outcome.MATCH: 1, Outcome.ZERO_NORM: 1, Outcome.REFUSED_BY_CANDIDATE: 1},
@@ -157,13 +153,14 @@ def test_norms_identity_and_categories() -> None:
 @pytest.mark.parametrize(("ratio", "differ"), [(1.0005, 0), (0.9995, 0), (1.002, 1), (0.998, 1), (0.0, 0)])
 def test_norm_ratio_tolerance(ratio: float, differ: int) -> None:
     """Norms within one part in a thousand agree, on both sides of 1; a zero vector has no ratio."""
-    assert tally_of(compared([at(1.0, norm=ratio)])).norms_differ == differ
+    assert tally_of(compared([at(1.0, norm=ratio)])).measures[Measure.NORM_RATIO].off == differ
 
 
 def test_an_empty_tally() -> None:
     """Nothing taken in: no samples, no worst, no norms, no rows."""
     tally = tally_of(compared([]))
-    assert (tally.samples, tally.compared, tally.worst_cosine(), tally.shown_rows()) == (0, 0, None, ())
+    assert (tally.samples, tally.compared, tally.shown_rows()) == (0, 0, ())
+    assert all(math.isnan(one.worst) for one in tally.measures.values())
     assert all(one.low is None and one.high is None for one in tally.norms())
 
 

@@ -9,16 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parity_pipeline.core.decision import DecisionInputs, decide
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.core.measures import Measure, Thresholds
 from parity_pipeline.core.noise_floor import NoiseFloors, floor_of
 from parity_pipeline.core.outcomes import IN_VERDICTS, Decision, Outcome, RowStatus, Side
 from parity_pipeline.core.samples import sample_id
 from parity_pipeline.core.tally import Tally
-from parity_pipeline.core.verdict_builder import counted_apart
+from parity_pipeline.core.verdict_builder import DecisionInputs, counted_apart
 from parity_pipeline.core.waivers import Waiver, account_for, waiver_faults
-from parity_pipeline_tests.core.builders import Row, compared
+from parity_pipeline_tests.core.builders import Row, compared, decide
 
 DAY = date(2026, 4, 30)
 ONE: Row = [1.0, 0.0]

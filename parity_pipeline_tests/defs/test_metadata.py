@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from parity_pipeline.defs.metadata import WORDS, diagnosis_metadata, summary_metadata, table_schema, verdict_metadata
+from parity_pipeline.defs.metadata import WORDS, columns_of, diagnosis_metadata, summary_metadata, verdict_metadata
 from parity_pipeline.storage.embeddings_files import KIND as EMBEDDINGS
 from parity_pipeline.storage.parity_files import KIND as PARITY
 from parity_pipeline.storage.parquet_tables import TableKind
@@ -29,7 +29,7 @@ def words(value: Any) -> str:
 def test_every_column_is_described(kind: TableKind[Any]) -> None:
     """The page of an asset says of each column what it holds, and of none that the file has not."""
     assert list(WORDS[kind.name]) == list(kind.schema.names)
-    assert all(column.description for column in table_schema(kind).columns)
+    assert all(column.description for column in columns_of(kind)["dagster/column_schema"].columns)
 
 
 def test_a_summary_that_is_cut_says_so_and_leads_nowhere() -> None:

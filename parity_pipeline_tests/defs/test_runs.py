@@ -223,7 +223,7 @@ def test_a_failing_date_names_its_cause(tmp_path: Path) -> None:
     project.more["stability"] = {"enabled": False}
     assert project.run().success
     layout = project.settings().layout()
-    assert candidate.requests == 3
+    assert candidate.requests == 3 + 3  # two batches and the default model; canaries
     clean = read_verdict(layout.verdict(DAY, MODEL)).diagnosis
     assert clean is not None
     assert clean.causes == ()

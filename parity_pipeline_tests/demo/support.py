@@ -7,8 +7,7 @@ from typing import Any
 import httpx
 from starlette.applications import Starlette
 
-from parity_pipeline.demo.app import build_app
-from parity_pipeline.demo.gateway import CANDIDATE, LEGACY, Shape
+from parity_pipeline.demo.gateway import CANDIDATE, LEGACY, Shape, build_app
 from parity_pipeline.demo.models import Embedder, VectorCache
 
 BASE = "http://gateway.test"

@@ -7,10 +7,8 @@ import pytest
 from numpy.typing import NDArray
 from starlette.applications import Starlette
 
-from parity_pipeline.demo.app import build_app
-from parity_pipeline.demo.gateway import CANDIDATE, LEGACY, SHAPES, Shape
+from parity_pipeline.demo.gateway import BODY_LIMIT, CANDIDATE, LEGACY, SHAPES, TEXTS_LIMIT, Shape, build_app
 from parity_pipeline.demo.models import DIMENSIONS, VectorCache
-from parity_pipeline.demo.request_parser import BODY_LIMIT, TEXTS_LIMIT
 from parity_pipeline_tests.demo.support import app_of, ask, ask_all, candidate, embedder, legacy
 
 TEXTS = ["hello", "forklift operator with OSHA cert", "résumé: 12 yrs warehouse — pick/pack"]

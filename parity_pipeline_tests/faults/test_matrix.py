@@ -9,12 +9,12 @@ import pytest
 from typer.testing import CliRunner
 
 from parity_pipeline.cli.main import app
+from parity_pipeline.core.checks import CheckName
 from parity_pipeline.core.diagnosis.records import CauseName
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.demo.fault_table import FAULTS
 from parity_pipeline.faults.expected_causes import EXPECTED, ONE_ROW, Trial, trials
-from parity_pipeline.faults.matrix import SEED, SIZES, Line, Matrix, is_right, proven_wrongly
-from parity_pipeline.faults.page import cells, document, summary
+from parity_pipeline.faults.matrix import SEED, SIZES, Line, Matrix, cells, document, is_right, proven_wrongly, summary
 from parity_pipeline.faults.texts import beginning, sample_set
 from parity_pipeline.faults.trial_run import COULD_NOT_RUN, Judged
 
@@ -115,6 +115,24 @@ def test_a_run_that_cannot_be_has_to_say_why() -> None:
     trial = Trial(faults=("error-500",))
     assert line_of(trial, verdict=COULD_NOT_RUN, message="it failed with http_500").right
     assert not line_of(trial, verdict=COULD_NOT_RUN, message="no").right
+
+
+def test_a_fail_without_a_cause_is_right_only_where_no_sample_differs() -> None:
+    """The error of a fault names it where the faulty side's experiments alone fail; a sample that differs needs its cause."""
+    trial, clean = Trial(faults=("batch-cap",)), Judged(verdict="PASS")
+    batches = CheckName.CANDIDATE_BATCH_SIZES
+    alone = Judged(verdict="FAIL", errors=frozenset({"wrong_count"}), failing=frozenset({batches}))
+    assert is_right(trial, alone, clean)
+    for other in (
+        replace(alone, failing=frozenset({batches, CheckName.COSINE})),
+        replace(alone, failing=frozenset({batches, CheckName.REFUSED_BY_CANDIDATE})),
+        replace(alone, failing=frozenset({CheckName.LEGACY_BATCH_SIZES})),
+        replace(alone, failing=frozenset({CheckName.CANDIDATE_NORM_CONSISTENCY})),
+        replace(alone, failing=frozenset(), findings=frozenset({"candidate: repeats"})),
+        replace(alone, errors=frozenset({"http_500"})),
+        replace(alone, causes=frozenset({CauseName.CASE})),
+    ):
+        assert not is_right(trial, other, clean)
 
 
 def test_what_is_wrong_or_missed_is_listed() -> None:

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.report.commands import backfill_command, report_name, run_command
+from parity_pipeline.core.slugs import report_name
+from parity_pipeline.report.advice import backfill_command, run_command
 
 
 @settings(deadline=None)

@@ -20,6 +20,7 @@ from parity_pipeline.core.stability.records import Finding, StabilityOfSides
 from parity_pipeline.core.verdict import RandomDraws, Verdict
 from parity_pipeline.core.waivers import account_for
 from parity_pipeline.report.advice import flip_advice
+from parity_pipeline.report.escape import sentence
 from parity_pipeline.report.markdown import render_report
 from parity_pipeline.report.sections.confidence import confidence, how_sure
 from parity_pipeline.report.sections.coverage import collisions, coverage
@@ -27,7 +28,6 @@ from parity_pipeline.report.sections.diagnosis import first_cause, observations,
 from parity_pipeline.report.sections.headline import findings, headline
 from parity_pipeline.report.sections.measures import measures, passing_limit
 from parity_pipeline.report.sections.noise import noise
-from parity_pipeline.report.sentences import sentence
 from parity_pipeline_tests.report.measured import (
     DAY,
     cause,

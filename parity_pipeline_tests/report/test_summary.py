@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from parity_pipeline.core.slugs import report_name
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.wire_drift import DriftRow
-from parity_pipeline.report.commands import report_name
 from parity_pipeline.report.summary import render_summary
 from parity_pipeline_tests.report.measured import two_causes, waived_pass
 from parity_pipeline_tests.report.verdicts import SEED, V1, V2, mixed, unpaired, verdict_of

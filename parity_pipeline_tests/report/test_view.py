@@ -10,11 +10,13 @@ from parity_pipeline.core.outcomes import Decision, Outcome, Side
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.wire_drift import DriftRow
 from parity_pipeline.report.advice import flip_advice
+from parity_pipeline.report.escape import Sentence, Verbatim
 from parity_pipeline.report.sections.confidence import how_sure
 from parity_pipeline.report.sections.headline import headline, not_compared, opening
 from parity_pipeline.report.sections.measures import norms, passing_limit
-from parity_pipeline.report.sentences import Sentence, Verbatim
-from parity_pipeline.report.view import forced, rows_of, sides_of
+from parity_pipeline.report.sections.samples import initials as column_letters
+from parity_pipeline.report.sections.samples import sample
+from parity_pipeline.report.sections.sides import forced
 from parity_pipeline_tests.report.verdicts import (
     SEED,
     V1,
@@ -109,8 +111,7 @@ def test_a_caveat_forbids_the_limit_that_would_have_passed() -> None:
 def test_column_letters_never_mislabel_a_side(labels: tuple[str, str], initials: tuple[str, str]) -> None:
     """Letters come from the labels only where they cannot be taken for the other side's."""
     legacy, candidate = (provenance(side, label=label) for side, label in zip(Side, labels, strict=True))
-    shown = sides_of(verdict_of(SEED, sides=(legacy, candidate)))
-    assert tuple(side.initial for side in shown) == initials
+    assert column_letters(verdict_of(SEED, sides=(legacy, candidate))) == initials
 
 
 @pytest.mark.parametrize(
@@ -153,7 +154,7 @@ def test_a_pass_says_what_it_left_out() -> None:
 def test_the_threshold_of_the_verdict_is_used() -> None:
     """A limit from the settings stands in the report, with the cosine's decimals to match."""
     verdict = verdict_of([replace(SEED[0], cosine=0.99900049)], thresholds=Thresholds(cosine=0.9990004))
-    assert rows_of(verdict.rows, verdict.threshold)[0].cosine == "0.9990004"
+    assert sample(verdict.rows[0], verdict.threshold)[3] == "0.9990004"
     assert headline(verdict) == "smoke test (1 hand-picked text): 1/1 samples ≥ 0.9990004"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from parity_pipeline.core.canaries import CanaryRecord
 from parity_pipeline.core.limits import HEAD_CHARACTERS
 from parity_pipeline.core.measures import ComparedRows, Thresholds
 from parity_pipeline.core.noise_floor import NoiseFloors
@@ -115,6 +116,7 @@ def provenance(side: Side, *, model: str = V2, samples: int = 5, date: str = DAT
         latency_ms={"p50": 21.4, "p95": 33.04, "p99": 40.9, "max": 1203.6} if rust else {"p50": 18.0, "max": 25.25},
         status_counts={status.value: samples if status is RowStatus.OK else 0 for status in RowStatus},
         observation=observation,
+        canaries=CanaryRecord(sent=3, compared=2, lowest=1.0),
     )
     return replace(known, **more)
 

@@ -83,6 +83,17 @@ def with_value(place: str, value: Any) -> dict[str, Any]:
         ("dialects.mine", {"path": "x"}, "dialects.mine.path"),
         ("dialects.mine", {"path": "/x", "name": "other"}, "mine: remove the key name"),
         ("dialects.mine", {"path": "/x", "pathh": "/y"}, "dialects.mine.pathh.*unknown key"),
+        (
+            "dialects.mine",
+            {"path": "/x", "texts_field": ""},
+            r"dialects.mine.*set model_field: null.*/x\?model={model}",
+        ),
+        (
+            "dialects.mine",
+            {"path": "/x", "texts_field": "", "model_field": None, "extra_fields": {"dimensions": 8}},
+            r"dialects.mine.*no other fields.*extra_fields.*/x\?dimensions=…",
+        ),
+        ("dialects.mine", {"path": "/x/{name}"}, "dialects.mine.*braces only as {model}"),
         ("dialects.mine", "/x", "dialects.mine.*expected a YAML mapping"),
         ("thresholds.cosin", 0.9, r"thresholds.cosin \(is 0.9\): unknown key"),
         ("stability.texts", 0, r"stability.texts \(is 0\)"),

@@ -18,7 +18,7 @@ from parity_pipeline.core.outcomes import Decision, Outcome, Side
 from parity_pipeline.core.stability.records import Budget
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.waivers import Waiver
-from parity_pipeline.demo.app import build_app
+from parity_pipeline.demo.gateway import build_app
 from parity_pipeline.faults.texts import block_of, traffic
 from parity_pipeline.faults.trial_run import DAY, MODEL, SHAPES, AtOnce, context_for, embedder, in_process
 from parity_pipeline.report.markdown import render_report

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from parity_pipeline.core.outcomes import Decision, Side
-from parity_pipeline.faults.clean_runs import BUDGET, Case, sides_of
 from parity_pipeline.faults.texts import block_of
 from parity_pipeline.faults.trial_run import MODEL, context_for
 from parity_pipeline.steps.context import RunContext
@@ -14,6 +13,7 @@ from parity_pipeline.steps.run_partition import run_partition
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.evidence_files import read_verdict
 from parity_pipeline.storage.sources import SourceSpec
+from parity_pipeline_tests.faults.clean_runs import BUDGET, Case, sides_of
 
 DAYS = ("2026-05-01", "2026-05-02")
 

@@ -104,7 +104,7 @@ def test_the_provenance_comes_back(tmp_path: Path) -> None:
     with EmbeddingsWriter(path) as writer:
         writer.add(make_rows(0, 3))
         writer.finish(provenance)
-    assert EmbeddingsFile(path).provenance == provenance
+    assert EmbeddingsFile(path).header == provenance
 
 
 def test_vectors_have_no_dictionary_and_no_statistics(tmp_path: Path) -> None:

@@ -91,6 +91,18 @@ def test_a_last_line_that_lost_its_newline_alone_counts(tmp_path: Path) -> None:
     assert path.read_bytes().count(b"\n") == 2
 
 
+@pytest.mark.parametrize("model", ["m", 'quoted "m"', "modèle-é", "a\ud800b", "back\\slash"])
+def test_the_entries_of_one_model_are_found_without_reading_the_others(model: str, tmp_path: Path) -> None:
+    """Each entry of the model is yielded, whatever its name; a damaged line of another model is not even read."""
+    path = tmp_path / "ledger.jsonl"
+    _append(path, model="another")
+    _append(path, model=model)
+    path.write_bytes(b'{"damaged": true}\n' + path.read_bytes())
+    assert [entry.verdict.model for entry in entries(path, model)] == [model]
+    with pytest.raises(ArtifactError):
+        list(entries(path))
+
+
 @pytest.mark.parametrize(
     "damage", [b"\n", b"{\n", b"null\n", b"{}\n", b"<<<<<<< HEAD\n", b"\xff\n", TORN_MARK.upper() + b"\n"]
 )

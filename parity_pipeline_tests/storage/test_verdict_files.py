@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from parity_pipeline.core.canaries import CanaryRecord
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.outcomes import Decision, Outcome
 from parity_pipeline.core.verdict import SCHEMA_VERSION, Verdict
@@ -101,13 +102,18 @@ def _fields(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return []
 
 
-_SINCE_0_2: Mapping[tuple[str, ...], str | None] = {("pooled",): None, ("random", "draws_hash"): ""}
-"""Fields that the first verdicts of schema 3 do not have, and what they are read as."""
+_SINCE_0_2: Mapping[tuple[str, ...], str | CanaryRecord | None] = {
+    ("pooled",): None,
+    ("random", "draws_hash"): "",
+    ("legacy", "provenance", "canaries"): CanaryRecord(),
+    ("candidate", "provenance", "canaries"): CanaryRecord(),
+}
+"""Fields that the first verdicts of schema 3 and 4 do not have, and what they are read as."""
 
 
 @pytest.mark.parametrize("path", _SINCE_0_2, ids=".".join)
-def test_a_verdict_without_the_pooled_dates_is_read(tmp_path: Path, path: tuple[str, ...]) -> None:
-    """A verdict of schema 3 from before dates were pooled comes back whole, and claims nothing of other dates."""
+def test_a_verdict_without_what_came_later_is_read(tmp_path: Path, path: tuple[str, ...]) -> None:
+    """A verdict from before dates were pooled or canaries sent comes back whole, and claims nothing of either."""
 
     def cut(value: Any) -> None:
         for name in path[:-1]:

@@ -128,7 +128,7 @@ def embeddings_facts(path: Path) -> Facts:
         "values": values.size,
         "vectors": _digest(values.tobytes()),
         "errors": sorted({one for block in blocks for one in block.errors if one}),
-        "url": file.provenance.url,
+        "url": file.header.url,
     }
 
 
@@ -178,12 +178,14 @@ def _beside(path: Path, kind: str) -> Path:
 def settings_values(path: Path) -> Facts:
     """Return every value of a settings file, defaults included, as JSON values under the keys of 0.1.0, secrets in the clear."""
     values: Facts = json.loads(json.dumps(read_settings(path).model_dump(), default=_plain))
-    later = {"checks": {}, "min_compared_share": 0.5, "allow_same_origin": False}
+    later = {"checks": {}, "min_compared_share": 0.5, "allow_same_origin": False, "soak": None}
     assert {name: values.pop(name) for name in later} == later
     assert not [waiver for waiver in values["waivers"] if waiver.pop("checks")]
     values.pop("hazards")  # 0.1.0 had no such key, and no hazards unless a source named them
     for side in values["sides"].values():
         assert side.pop("accept_echo") == []
+        assert side.pop("canaries") is True
+        assert side.pop("request_id_header") == "x-request-id"
         side["ask_default_model"] = side.pop("observe_default_model")
     for dialect in values["dialects"].values():
         dialect.pop("name")  # 0.1.0 kept the name as the key alone

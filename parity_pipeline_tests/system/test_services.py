@@ -102,21 +102,32 @@ class Stuck:
         return Response()
 
 
+@pytest.mark.parametrize("background", [False, True], ids=["foreground", "background"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
-def test_a_signal_in_the_middle_leaves_nothing_behind(folder: Path, number: signal.Signals) -> None:
-    """A run that is stopped while a side hangs takes its services down, judges nothing, and exits with 130."""
+def test_a_signal_in_the_middle_leaves_nothing_behind(
+    folder: Path, number: signal.Signals, *, background: bool
+) -> None:
+    """A run that is stopped while a side hangs takes its services down, judges nothing, and exits with 130.
+
+    A shell starts a background job with SIGINT ignored: that one has no effect then, and the others stop it still.
+    """
     port = free_ports(1)[0]
     stuck = Stuck()
     with ExitStack() as stack:
         url = stack.enter_context(serve(stuck.app))
         project = Project(folder, demo_side("legacy", port), side(url, "go"), models=(MODEL, "wordllama-256"))
-        before = signal.signal(number, signal.SIG_DFL)  # a shell's background job would hand down an ignored SIGINT
+        handed_down = {**dict.fromkeys((signal.SIGTERM, signal.SIGHUP), signal.SIG_DFL)}
+        handed_down[signal.SIGINT] = signal.SIG_IGN if background else signal.SIG_DFL
+        before = {one: signal.signal(one, what) for one, what in handed_down.items()}
         child = stack.enter_context(project.start("run", "--date", DAY))
-        signal.signal(number, before)
+        for one, what in before.items():
+            signal.signal(one, what)
         stack.callback(child.kill)
         assert stuck.requested.wait(LIMIT_SECONDS)
         assert is_healthy(health(port))
         child.send_signal(number)
+        if background and number is signal.SIGINT:
+            child.send_signal(signal.SIGTERM)
         out, _ = child.communicate(timeout=LIMIT_SECONDS)
     assert child.returncode == 130
     assert "PASS" not in out

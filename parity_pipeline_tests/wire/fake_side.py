@@ -17,8 +17,10 @@ import numpy as np
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.samples import sample_id
+from parity_pipeline.wire.client import LaneEnvironment
 from parity_pipeline.wire.dialects import BUILT_IN, Dialect
-from parity_pipeline.wire.fetch_lane import LaneResult, fetch_lane
+from parity_pipeline.wire.fetch_lane import fetch_lane
+from parity_pipeline.wire.lane import LaneResult
 from parity_pipeline.wire.side_config import SideConfig
 
 DIALECTS = {dialect.name: dialect for dialect in BUILT_IN}
@@ -85,11 +87,22 @@ class Time:
         self.slept.append(seconds)
         self.seconds += seconds
 
+    def environment(self) -> LaneEnvironment:
+        """Return this clock as a lane takes it, with the same jitter each time."""
+        jitter = Random(1)  # noqa: S311 - nothing secret
+        return LaneEnvironment(clock=lambda: NOON, now=self.now, sleep=self.sleep, random=jitter)
+
 
 def side(dialect: Dialect | str = "rust", **changes: Any) -> SideConfig:
-    """Return a side's settings: ten texts per batch, two requests in flight, no request for the default model."""
+    """Return a side's settings: ten texts per batch, two requests in flight, no requests beside those for texts."""
     found = DIALECTS[dialect] if isinstance(dialect, str) else dialect
-    settings: dict[str, Any] = {"batch_texts": 10, "concurrency": 2, "ask_default_model": False, **changes}
+    settings: dict[str, Any] = {
+        "batch_texts": 10,
+        "concurrency": 2,
+        "ask_default_model": False,
+        "canaries": False,
+        **changes,
+    }
     settings.setdefault("base_url", "http://side.test")
     return SideConfig(side=Side.LEGACY, label="Fake", dialect=found, **settings)
 
@@ -144,10 +157,7 @@ def fetch(fake: Callable[[httpx.Request], Any], texts: Sequence[str], config: Si
         blocks(texts),
         rows.append,
         transport=httpx.MockTransport(fake),
-        clock=lambda: NOON,
-        now=time.now,
-        sleep=time.sleep,
-        random=Random(1),  # noqa: S311 - the same jitter each time, nothing secret
+        environment=time.environment(),
         **more,
     )
     return Fetched(result, rows, time)

@@ -10,6 +10,7 @@ from itertools import count
 import httpx
 import pytest
 
+from parity_pipeline.wire.client import LaneEnvironment
 from parity_pipeline.wire.fetch_lane import fetch_lane
 from parity_pipeline.wire.side_config import Timeouts
 from parity_pipeline.wire.transport import transport_for
@@ -254,5 +255,5 @@ def test_the_next_request_is_sent_before_a_response_is_decoded() -> None:
             return NOON
 
         config = side(base_url=server.url, batch_texts=1, concurrency=1)
-        fetch_lane(config, "m", blocks(["a", "b", "c"]), lambda _rows: None, clock=clock)
+        fetch_lane(config, "m", blocks(["a", "b", "c"]), lambda _rows: None, environment=LaneEnvironment(clock=clock))
     assert sent == [True]

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Generator, Sequence
-from random import Random
 from typing import Any
 
 import httpx
@@ -68,10 +67,7 @@ def send(
     time = time or Time()
     how: dict[str, Any] = {"config": side(), "most": 100, **more}
     config = how.pop("config")
-    return run_experiments(
-        config, model, dialogue, transport=transport, clock=lambda: NOON, now=time.now, sleep=time.sleep,
-        random=Random(1), **how,  # noqa: S311 - the same jitter each time, nothing secret
-    )  # fmt: skip
+    return run_experiments(config, model, dialogue, transport=transport, environment=time.environment(), **how)
 
 
 def one_step(*requests: tuple[str, ...], at_once: int = 1) -> Generator[Step, Sequence[Response], Sequence[Response]]:
@@ -168,6 +164,21 @@ def test_an_error_that_may_pass_is_retried_once_after_the_servers_wait() -> None
     assert [response.status for response in ran.result] == [RowStatus.OK, RowStatus.FAILED]
     assert "http_503" in ran.result[1].words
     assert ran.requests == 3
+
+
+@pytest.mark.parametrize(
+    "broken", [httpx.Response(500), httpx.Response(200, content=b'{"embeddings": [[0.1, ')], ids=["500", "truncated"]
+)
+def test_an_error_that_would_be_a_defect_has_to_stay(broken: httpx.Response) -> None:
+    """A 500 or a truncated body of a batch is sent again as often as in a lane; once one has stayed, no longer than before."""
+    passes = FakeSide(lambda _texts, number: broken if number in (2, 3, 4) else None)
+    ran = send(httpx.MockTransport(passes), one_step(PAIR, PAIR))
+    assert [response.status for response in ran.result] == [RowStatus.OK] * 2
+    assert ran.requests == 5
+    stays = FakeSide(lambda texts, _number: broken if len(texts) > 1 else None)
+    ran = send(httpx.MockTransport(stays), one_step(PAIR[:1], PAIR, PAIR))
+    assert RowStatus.OK not in [response.status for response in ran.result[1:]]
+    assert ran.requests <= 1 + 4 + 2
 
 
 @pytest.mark.parametrize("level", [1, 2, 4])

@@ -1,7 +1,9 @@
 """A side that goes down: its rows are FAILED, its lane stops soon, and a text that breaks a side is still refused."""
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import httpx
 import pytest
@@ -93,6 +95,56 @@ def test_retries_of_lone_500s_wait_side_by_side(tmp_path: Path) -> None:
     assert seconds(set(TEXTS[32:64]), tmp_path / "many") <= 2 * seconds({TEXTS[40]}, tmp_path / "one")
 
 
+@pytest.mark.parametrize(
+    ("batch_texts", "concurrency", "seconds", "requests"), [(32, 4, 10.0, 500), (32, 1, 40.0, 600), (1, 4, 12.0, 600)]
+)
+def test_texts_that_break_a_side_alone_cost_one_retry_each(
+    batch_texts: int, concurrency: int, seconds: float, requests: int, tmp_path: Path
+) -> None:
+    """Fifty texts among five hundred that draw a 500 are sent alone twice, and wait together for the end of the lane."""
+    texts = [f"text {number}" for number in range(500)]
+    bad = set(Random(4).sample(texts, 50))  # noqa: S311 - a choice, nothing secret
+    fake = FakeSide(lambda texts, _number: httpx.Response(500) if not bad.isdisjoint(texts) else None)
+    config = side(batch_texts=batch_texts, concurrency=concurrency)
+    got = fetch_in_virtual_time(Slow(fake), texts, config, tmp_path / "a")
+    assert {text for text, row in zip(texts, got.column("status"), strict=True) if row is RowStatus.REFUSED} == bad
+    alone = Counter(body["texts"][0] for body in fake.bodies if len(body["texts"]) == 1)
+    assert {alone[text] for text in bad} == {2}
+    assert got.result.requests <= requests
+    assert got.time.seconds <= seconds
+
+
+@pytest.mark.parametrize("batch_texts", [1, 2, 32])
+def test_an_error_that_passes_refuses_no_text(batch_texts: int, tmp_path: Path) -> None:
+    """Where one request in ten draws a 500 by chance, no text is refused, however few are sent at once."""
+    dice = Random(6)  # noqa: S311 - the same errors each time, nothing secret
+    fake = FakeSide(lambda _texts, _number: httpx.Response(500) if dice.random() < 0.1 else None)
+    got = fetch_in_virtual_time(Slow(fake), TEXTS, side(batch_texts=batch_texts), tmp_path / "a")
+    assert got.result.status_counts["ok"] == len(TEXTS)
+
+
+def test_a_lone_text_is_refused_after_all_attempts(tmp_path: Path) -> None:
+    """A single text that was never in a batch is sent as often as the side's attempts allow: nothing else speaks for it."""
+    fake = FakeSide(lambda texts, _number: httpx.Response(500) if texts == ["text 5"] else None)
+    got = fetch_in_virtual_time(Slow(fake), TEXTS, side(batch_texts=1, attempts=4), tmp_path / "a")
+    assert got.result.status_counts["refused"] == 1
+    assert fake.requested["text 5"] == 4
+
+
+def test_an_outage_while_texts_wait_for_the_end_refuses_none_of_them(tmp_path: Path) -> None:
+    """A side that goes down before the last retries leaves its texts FAILED, so that a later run requests them."""
+
+    def down_at_the_first_retry(texts: list[str], _number: int) -> httpx.Response | None:
+        down = any(fake.requested[text] > 1 for text in POISONS)
+        return httpx.Response(500) if down or texts[0] in POISONS else None
+
+    fake = FakeSide(down_at_the_first_retry)
+    got = fetch_in_virtual_time(Slow(fake), TEXTS, side(batch_texts=1), tmp_path / "a")
+    assert got.is_complete(TEXTS)
+    assert got.result.status_counts == {"ok": 316, "refused": 0, "failed": 4, "malformed": 0}
+    assert got.result.stopped_early
+
+
 def test_a_definite_no_needs_no_canary() -> None:
     """A 4xx for a text says that the side works: no request is spent on a canary."""
     fake = FakeSide(lambda texts, _number: httpx.Response(400) if "text 11" in texts else None)
@@ -127,3 +179,16 @@ def test_an_outage_is_named_in_the_rows_that_it_cost() -> None:
     got = fetch(fake, TEXTS, side(concurrency=1))
     assert got.column("errors")[10].startswith("no definite response: http_500")
     assert "the side is down" in got.column("errors")[-1]
+
+
+def test_one_error_that_passes_makes_no_side_unusable(tmp_path: Path) -> None:
+    """Where the first batch is refused and the plain text after it meets a 502 once, the lane goes on."""
+    bad = {TEXTS[3]}
+
+    def respond(texts: list[str], number: int) -> httpx.Response | None:
+        if number == 2:
+            return httpx.Response(502)
+        return None if bad.isdisjoint(texts) else httpx.Response(400)
+
+    got = fetch_in_virtual_time(Slow(FakeSide(respond)), TEXTS[:20], side(concurrency=1), tmp_path / "a")
+    assert (got.result.status_counts["ok"], got.result.status_counts["refused"]) == (19, 1)

@@ -14,7 +14,8 @@ import pytest
 from parity_pipeline.core.errors import GatewayError
 from parity_pipeline.core.fetched_rows import FetchedRows
 from parity_pipeline.core.outcomes import RowStatus
-from parity_pipeline.wire.fetch_lane import LaneResult, fetch_lane
+from parity_pipeline.wire.fetch_lane import fetch_lane
+from parity_pipeline.wire.lane import LaneResult
 from parity_pipeline.wire.side_config import Timeouts
 from parity_pipeline_tests.wire.fake_side import blocks, side, vector_of
 

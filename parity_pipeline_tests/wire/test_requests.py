@@ -1,13 +1,18 @@
 """What a request over a real connection holds and where it goes: headers, redirects, proxies, and no secrets in errors."""
 
+import json
 from typing import Any
+from uuid import UUID
 
+import httpx
 import pytest
 
 from parity_pipeline.core.errors import GatewayError
 from parity_pipeline.wire.transport import transport_for
-from parity_pipeline_tests.wire.fake_side import side
+from parity_pipeline_tests.wire.fake_side import FakeSide, fetch, side, vectors_response
 from parity_pipeline_tests.wire.raw_server import KEPT, TOKEN, Sender, run, serving
+
+TEXTS = [f"text {number}" for number in range(30)]
 
 
 @pytest.mark.parametrize("size", [2, 3_000_000])
@@ -35,6 +40,55 @@ def test_a_request_is_what_a_server_needs(size: int) -> None:
             ]
         )
         assert body == b"x" * (size - 2) + b"{}"
+
+
+def ids_sent(fake: FakeSide, name: str = "x-request-id") -> list[str | None]:
+    """Return the id of each request that a side got, None where it had none."""
+    return [headers.get(name) for headers in fake.headers]
+
+
+def only_uuids(request: httpx.Request) -> httpx.Response:
+    """Respond like a gateway that refuses any request whose id is not a UUID."""
+    try:
+        UUID(request.headers["x-request-id"])
+    except ValueError:
+        return httpx.Response(400, json={"error": "x-request-id is not a UUID"})
+    return vectors_response(json.loads(request.content)["texts"])
+
+
+def test_each_request_is_named_by_a_uuid_of_its_own() -> None:
+    """Ids are UUIDs of version 4, differ from request to request, and stand in the rows that a response gave."""
+    fake = FakeSide()
+    got = fetch(fake, TEXTS, side(concurrency=1))
+    sent = ids_sent(fake)
+    assert [UUID(one or "").version for one in sent] == [4, 4, 4]
+    assert len(set(sent)) == 3
+    assert got.column("request_ids") == [sent[row // 10] for row in range(len(TEXTS))]
+
+
+def test_a_gateway_that_accepts_only_uuids_can_be_fetched_from() -> None:
+    """No request of a lane, the one for the default model included, is refused for its id."""
+    got = fetch(only_uuids, TEXTS, side(ask_default_model=True))
+    assert got.result.status_counts["ok"] == len(TEXTS)
+    assert got.result.observation.default_model == "m"
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "expected"),
+    [
+        ({"request_id_header": "X-Correlation-Id"}, "x-correlation-id", None),
+        ({"request_id_header": None}, "x-request-id", [None] * 3),
+        ({"headers": {"X-Request-Id": "mine"}}, "x-request-id", ["mine"] * 3),
+    ],
+)
+def test_the_id_follows_the_settings(settings: dict[str, Any], name: str, expected: list[str | None] | None) -> None:
+    """The id goes into another header, or is not sent at all; one that `headers` gives is sent as it is."""
+    fake = FakeSide()
+    got = fetch(fake, TEXTS, side(concurrency=1, **settings))
+    sent = ids_sent(fake, name)
+    assert len(set(sent)) == 3 if expected is None else sent == expected
+    assert ids_sent(fake) == (expected or [None] * 3)
+    assert set(got.column("request_ids")) == (set(sent) if expected is None else {None})
 
 
 @pytest.mark.parametrize("value", ["1\r\nx-b: 2", "1\nx-b: 2", "1\0"])

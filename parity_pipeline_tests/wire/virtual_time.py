@@ -10,13 +10,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
 from parity_pipeline.storage.staging import SqliteStaging
-from parity_pipeline.wire.fetch_lane import LaneResult
-from parity_pipeline.wire.lane import Lane, LaneParts
+from parity_pipeline.wire.client import LaneEnvironment
+from parity_pipeline.wire.lane import Lane
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline_tests.wire.fake_side import NOON, FakeSide, Fetched, Time, blocks
 
@@ -62,6 +62,34 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def _release(self, _future: asyncio.Future[Any]) -> None:
         self.clock.in_threads -= 1
+
+
+class VirtualTime(asyncio.DefaultEventLoopPolicy):
+    """Puts every event loop of this thread on the virtual clock, one after the other, within a `with` block."""
+
+    def __init__(self) -> None:
+        """Start at 0 seconds."""
+        super().__init__()
+        self._loops: list[VirtualLoop] = []
+
+    def __enter__(self) -> Self:
+        """Replace the event loops."""
+        # `asyncio.run` has no other public seam; the functions are deprecated from Python 3.14 on.
+        asyncio.set_event_loop_policy(self)  # pyright: ignore[reportDeprecated]
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Put the usual ones back."""
+        asyncio.set_event_loop_policy(None)  # pyright: ignore[reportDeprecated]
+
+    def new_event_loop(self) -> VirtualLoop:
+        """Return a loop that starts where the one before ended."""
+        self._loops.append(VirtualLoop())
+        return self._loops[-1]
+
+    def now(self) -> float:
+        """Return the seconds that all loops took together."""
+        return sum(loop.time() for loop in self._loops)
 
 
 class Slow:
@@ -113,16 +141,23 @@ def fetch_in_virtual_time(
 
     async def run(staging: SqliteStaging | None) -> Fetched:
         loop = asyncio.get_running_loop()
-        parts = LaneParts(
-            transport=httpx.MockTransport(respond),  # type: ignore[arg-type]
+        environment = LaneEnvironment(
             clock=lambda: NOON + timedelta(seconds=loop.time()),
             now=loop.time,
             sleep=asyncio.sleep,
             random=Random(1),  # noqa: S311 - the same jitter each time, nothing secret
         )
-        lane = Lane(config, "m", rows.append, parts, staging=staging, progress=None, total=len(texts))
-        await lane.run(blocks(texts))
-        return Fetched(LaneResult(**lane.facts(), seconds=loop.time()), rows, Time(loop.time()))
+        lane = Lane(
+            config,
+            "m",
+            rows.append,
+            transport=httpx.MockTransport(respond),  # type: ignore[arg-type]
+            environment=environment,
+            staging=staging,
+            progress=None,
+            total=len(texts),
+        )
+        return Fetched(await lane.run(blocks(texts)), rows, Time(loop.time()))
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         if folder is None:

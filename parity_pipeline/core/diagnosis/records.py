@@ -174,7 +174,7 @@ class FollowUpQueries:
 
     legacy: Ask | None = None
     candidate: Ask | None = None
-    others: Mapping[tuple[str, Side], Ask] = field(default_factory=dict[tuple[str, Side], Ask])
+    others: Mapping[tuple[str, Side], Ask | None] = field(default_factory=dict[tuple[str, Side], Ask | None])
     requests: int = 30
     texts: int = 64
     sent: Callable[[], int] | None = None

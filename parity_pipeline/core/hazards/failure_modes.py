@@ -1,298 +1,175 @@
-"""The 34 documented ways in which embedding back ends go wrong in a migration: one table, the only one.
+"""The 34 documented ways in which embedding back ends go wrong in a migration, and which of them a run would have shown.
 
-Here belong the cases. `docs/failure-modes.md` says the same for readers, and a test keeps it true to this table. What the
-experiments are is in `coverage`, which also lists the cases that a run exercised.
+Here belong the cases by name, the experiments that show what fetching each text once from both sides cannot, and what a run
+lacks without them. Some are stability experiments, some need input that a person gives, some another endpoint. What happens in
+each case, how it shows and who reported it is in `docs/failure-modes.md`; a test keeps the two together.
 """
 
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
 from typing import Final
 
+from parity_pipeline.core.errors import ParityError
+from parity_pipeline.core.hazards.corpus import ALL, CATEGORY_PREFIX, hazards_in
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+EXPERIMENTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "repeats": "repeats of the same texts",
+        "batch-sizes": "the same texts in requests of several sizes",
+        "shuffled": "the same texts in another order",
+        "concurrency": "distinct texts in parallel against one at a time",
+        "equal-length-load": "texts of equal length together under load",
+        "canaries": "canaries at the start, in the middle and at the end",
+        "salted": "never-seen texts against repeated ones",
+        "cutover-index": "a ranking under dot product and under cosine",
+        "store": "vectors read back from a store, which are never judged here",
+        "context-sizes": "the same text with several context sizes",
+        "large-bodies": "request bodies of more than 2 MB",
+        "reduced-dimensions": "requests that ask for fewer dimensions",
+        "earlier-dates": "the canaries' vectors of an earlier date",
+        "digests": "the digest of the model behind each side",
+        "retrieve": "the retrieve probe",
+        "caller-thresholds": "the callers' thresholds",
+    }
+)
+"""Every experiment by name, as it reads behind "needs"."""
+
+
+@dataclass(frozen=True, slots=True)
 class FailureMode:
     """One documented case.
 
     Attributes:
         number: 1 to 34.
         title: A few words.
-        happens: What goes wrong, one sentence without a full stop.
-        seen_by: How it shows, one sentence without a full stop.
-        source: Public issue or pull request; "" where there is none.
         every_text: Any text that was sent to both sides exercises it.
-        experiments: Names of `experiments.EXPERIMENTS`, any one of which exercises it. Where there are some, hazard sets with
-            this case are their material and do not exercise it alone.
+        experiments: Names of `EXPERIMENTS`, any one of which exercises it. Where there are some, hazard sets with this case
+            are their material and do not exercise it alone.
     """
 
     number: int
     title: str
-    happens: str
-    seen_by: str
-    source: str
     every_text: bool = False
     experiments: tuple[str, ...] = ()
 
 
-FAILURE_MODES: Final[tuple[FailureMode, ...]] = (
-    FailureMode(
-        number=1,
-        title="permuted batch",
-        happens="The vectors of a request are right but come in another order, so each text gets a neighbour's",
-        seen_by="a text's own cosine is low while another row of its request fits; the order that fits is named",
-        source="ollama#6187, openai-python#420",
-        every_text=True,
-    ),
-    FailureMode(
-        number=2,
-        title="batch size changes vectors",
-        happens="A text's vector depends on how many texts share its request, often from 16 on, once at size 1",
-        seen_by="the same texts alone and in requests of 2 to 64, judged by the worst row",
-        source="ollama#6262, sentence-transformers#2312",
-        experiments=("batch-sizes",),
-    ),
-    FailureMode(
-        number=3,
-        title="parallel requests mix",
-        happens="Requests in flight together corrupt each other's vectors or swap them",
-        seen_by="distinct texts at concurrency 2, 4 and 8 against each text requested alone",
-        source="ollama#8713, llama.cpp#5655",
-        experiments=("concurrency",),
-    ),
-    FailureMode(
-        number=4,
-        title="equal lengths coalesced",
-        happens="Under load, texts with equal token counts are merged into one batch without a mask; cosine fell to 0.16",
-        seen_by="texts of equal length sent at the same time against each alone",
-        source="text-embeddings-inference#882",
-        experiments=("equal-length-load",),
-    ),
-    FailureMode(
-        number=5,
-        title="history",
-        happens="After a long input, later short ones get other vectors than before",
-        seen_by="the same canaries before, between and after the other texts",
-        source="ROCm/FastFlowLM#647",
-        experiments=("canaries",),
-    ),
-    FailureMode(
-        number=6,
-        title="not deterministic",
-        happens="The same request returns different vectors each time, with self-cosines of 0.82 to 0.94",
-        seen_by="repeats within one side, before the sides are compared",
-        source="cohere-python#720, openai-cookbook#223",
-        experiments=("repeats",),
-    ),
-    FailureMode(
-        number=7,
-        title="normalisation differs",
-        happens="One side returns unit vectors, the other raw ones",
-        seen_by="cosine 1 with norms of 1 on one side and others on the other",
-        source="ollama#8094, #6496",
-        every_text=True,
-    ),
-    FailureMode(
-        number=8,
-        title="raw norms in a dot-product index",
-        happens="Raw vectors in an index by inner product let the longest vectors win every search",
-        seen_by="the same stored vectors ranked by dot product and by cosine",
-        source="faiss#1119, mem0#5959",
-        experiments=("cutover-index",),
-    ),
-    FailureMode(
-        number=9,
-        title="store rewrites vectors",
-        happens="A vector store normalises or rounds what is uploaded, so reading back says nothing about a gateway",
-        seen_by="nothing here reads a store: vectors are judged as they came from the gateways",
-        source="qdrant#2573",
-        experiments=("store",),
-    ),
-    FailureMode(
-        number=10,
-        title="silent truncation",
-        happens="A long text is cut silently, well below the advertised context window",
-        seen_by="a ladder of lengths, token counts, and tails whose edit changes nothing",
-        source="ollama#14259",
-    ),
-    FailureMode(
-        number=11,
-        title="over-long input: error or not",
-        happens="A text past the window used to be cut and is now refused, or the other way round",
-        seen_by="the response of each side just below, at and just past a window",
-        source="ollama#14186",
-    ),
-    FailureMode(
-        number=12,
-        title="context size changes vectors",
-        happens="The context size that a request sets changes the vector of a text that fits in any of them",
-        seen_by="one text under several context sizes",
-        source="ollama#7595",
-        experiments=("context-sizes",),
-    ),
-    FailureMode(
-        number=13,
-        title="capitals collapse",
-        happens="Texts in capitals all become unknown tokens and share one vector",
-        seen_by="case pairs, and texts that share a vector on one side only",
-        source="ollama#13942",
-    ),
-    FailureMode(
-        number=14,
-        title="accents lost",
-        happens="Accented letters are stripped or unknown; 10.5 % of one corpus shared vectors",
-        seen_by="pairs with and without accents, pairs of Unicode forms, and shared vectors on one side only",
-        source="ollama#15609",
-    ),
-    FailureMode(
-        number=15,
-        title="wrong tokenizer",
-        happens="The tokenizer is not the model's: cosine 0.36, or a crash on a lone full stop",
-        seen_by="punctuation, many scripts, special tokens, long words, program text",
-        source="ollama PR 15684, TEI#94",
-    ),
-    FailureMode(
-        number=16,
-        title="wrong pooling",
-        happens="Token vectors are pooled in another way: the width is right, the direction far off",
-        seen_by="a cosine below 0.9 in every category",
-        source="llama.cpp PR 5500, vllm#16892",
-        every_text=True,
-    ),
-    FailureMode(
-        number=17,
-        title="task prefix",
-        happens="One side puts a task prefix before the text, or the model wants one that nobody adds",
-        seen_by="texts with and without prefixes: the plain one of a side equals a prefixed one of the other",
-        source="ai-memory-mcp#1520",
-    ),
-    FailureMode(
-        number=18,
-        title="text edited on the way",
-        happens="A client or gateway turns newlines into spaces, trims, or unescapes",
-        seen_by="twins that differ in white space or line ends, program text and markup",
-        source="chroma#2129, llama_index PR 7484",
-    ),
-    FailureMode(
-        number=19,
-        title="NaN or 500 for some texts",
-        happens="A few odd texts give NaN in the vector, or a server error",
-        seen_by="every element has to be finite, and both sides have to accept the same texts",
-        source="ollama#15582, infinity#328",
-    ),
-    FailureMode(
-        number=20,
-        title="NaN on the wire",
-        happens="JSON has no NaN: one language writes null in its place, another fails to encode the response",
-        seen_by="null within vectors, and each side's status for a text",
-        source="serde json#202",
-    ),
-    FailureMode(
-        number=21,
-        title="invalid Unicode",
-        happens="A lone surrogate is refused by one server and silently becomes U+FFFD in another",
-        seen_by="lone surrogates, sent as JSON escapes",
-        source="golang/go#58511",
-    ),
-    FailureMode(
-        number=22,
-        title="body size limit",
-        happens="A request body past a limit, 2 MB by default in some servers, is refused by one side only",
-        seen_by="the status of large requests",
-        source="axum `DefaultBodyLimit`",
-        experiments=("large-bodies",),
-    ),
-    FailureMode(
-        number=23,
-        title="quarter-width vectors",
-        happens="A mix-up of base64 and floats leaves a quarter of the numbers: 192 where 768 belong",
-        seen_by="the width of every vector, through each dialect",
-        source="litellm PR 42421",
-        every_text=True,
-    ),
-    FailureMode(
-        number=24,
-        title="blank input",
-        happens="A blank text is an error, a zero vector, or a missing row that shifts all the rest",
-        seen_by="blanks in the first, middle and last slot of a request, and the vectors beside them",
-        source="openai-python#576",
-    ),
-    FailureMode(
-        number=25,
-        title="empty vectors with 200",
-        happens="The status is 200 and the vectors have no elements",
-        seen_by="number and width of the vectors, before any cosine",
-        source="gbrain#328",
-        every_text=True,
-    ),
-    FailureMode(
-        number=26,
-        title="batch cap or 429 hidden",
-        happens="A limit on texts or on requests comes out as missing or zero vectors in place of an error",
-        seen_by="requests of rising size: as many vectors as texts, none of them zero",
-        source="mem0#5245",
-        experiments=("batch-sizes",),
-    ),
-    FailureMode(
-        number=27,
-        title="another model responds",
-        happens="The requested model is missing and another one responds without saying so",
-        seen_by="the model that a response names, and the vectors of fixed texts",
-        source="LongMemory PR 174",
-        every_text=True,
-    ),
-    FailureMode(
-        number=28,
-        title="stale cache",
-        happens="After a model was swapped, repeated texts still get the old model's vectors from a cache",
-        seen_by="texts that were never sent before against repeated ones",
-        source="NeMo-Guardrails#1751",
-        experiments=("salted",),
-    ),
-    FailureMode(
-        number=29,
-        title="cut vectors not normalised",
-        happens="Vectors cut to fewer dimensions on request keep the norm of what was cut off missing",
-        seen_by="norms below 1 where fewer dimensions were requested",
-        source="agentmemory PR 370",
-        experiments=("reduced-dimensions",),
-    ),
-    FailureMode(
-        number=30,
-        title="runtime upgraded",
-        happens="Under the same model name, a newer runtime returns other vectors than last week's",
-        seen_by="the canaries of one date against those of another, and the digests in the provenance",
-        source="ollama#3777, #14449",
-        experiments=("earlier-dates",),
-    ),
-    FailureMode(
-        number=31,
-        title="a tag is not an identity",
-        happens="Two spellings name one model, or one spelling names two (`:latest`, `:q4_0`)",
-        seen_by="digests of the models, never their names",
-        source="Ombre-Brain PR 58",
-        experiments=("digests",),
-    ),
-    FailureMode(
-        number=32,
-        title="ties reorder",
-        happens="Equal scores in a fused ranking come in another order after every restart",
-        seen_by="groups of equal score compared as groups, not by position",
-        source="elasticsearch PR 101847",
-        experiments=("retrieve",),
-    ),
-    FailureMode(
-        number=33,
-        title="lexical fallback",
-        happens="The vector half of a hybrid search is dead and the lexical half hides it",
-        seen_by="queries that share no word with what they should find",
-        source="neotoma#1506",
-        experiments=("retrieve",),
-    ),
-    FailureMode(
-        number=34,
-        title="callers' thresholds",
-        happens="Scores shift a little and a caller's fixed threshold decides otherwise",
-        seen_by="decisions that flip at each caller's threshold",
-        source="",
-        experiments=("caller-thresholds",),
-    ),
+FAILURE_MODES: Final = (
+    FailureMode(1, "permuted batch", every_text=True),
+    FailureMode(2, "batch size changes vectors", experiments=("batch-sizes",)),
+    FailureMode(3, "parallel requests mix", experiments=("concurrency",)),
+    FailureMode(4, "equal lengths coalesced", experiments=("equal-length-load",)),
+    FailureMode(5, "history", experiments=("canaries",)),
+    FailureMode(6, "not deterministic", experiments=("repeats",)),
+    FailureMode(7, "normalisation differs", every_text=True),
+    FailureMode(8, "raw norms in a dot-product index", experiments=("cutover-index",)),
+    FailureMode(9, "store rewrites vectors", experiments=("store",)),
+    FailureMode(10, "silent truncation"),
+    FailureMode(11, "over-long input: error or not"),
+    FailureMode(12, "context size changes vectors", experiments=("context-sizes",)),
+    FailureMode(13, "capitals collapse"),
+    FailureMode(14, "accents lost"),
+    FailureMode(15, "wrong tokenizer"),
+    FailureMode(16, "wrong pooling", every_text=True),
+    FailureMode(17, "task prefix"),
+    FailureMode(18, "text edited on the way"),
+    FailureMode(19, "NaN or 500 for some texts"),
+    FailureMode(20, "NaN on the wire"),
+    FailureMode(21, "invalid Unicode"),
+    FailureMode(22, "body size limit", experiments=("large-bodies",)),
+    FailureMode(23, "quarter-width vectors", every_text=True),
+    FailureMode(24, "blank input"),
+    FailureMode(25, "empty vectors with 200", every_text=True),
+    FailureMode(26, "batch cap or 429 hidden", experiments=("batch-sizes",)),
+    FailureMode(27, "another model responds", every_text=True),
+    FailureMode(28, "stale cache", experiments=("salted",)),
+    FailureMode(29, "cut vectors not normalised", experiments=("reduced-dimensions",)),
+    FailureMode(30, "runtime upgraded", experiments=("earlier-dates",)),
+    FailureMode(31, "a tag is not an identity", experiments=("digests",)),
+    FailureMode(32, "ties reorder", experiments=("retrieve",)),
+    FailureMode(33, "lexical fallback", experiments=("retrieve",)),
+    FailureMode(34, "callers' thresholds", experiments=("caller-thresholds",)),
 )
 """Every case, in the order of its number."""
+
+
+@dataclass(frozen=True, slots=True)
+class MissingCase:
+    """A case that was not exercised.
+
+    Attributes:
+        number: Its number.
+        title: Its title.
+        why: What it needs, such as "needs the retrieve probe".
+    """
+
+    number: int
+    title: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaseCoverage:
+    """What a run exercised of the documented cases.
+
+    Attributes:
+        exercised: Numbers of the cases that would have shown, ascending.
+        missing: The others, ascending.
+    """
+
+    exercised: tuple[int, ...]
+    missing: tuple[MissingCase, ...]
+
+    @property
+    def total(self) -> int:
+        """Return how many cases there are."""
+        return len(self.exercised) + len(self.missing)
+
+
+@cache
+def sets_by_case() -> Mapping[int, tuple[str, ...]]:
+    """Return the hazard sets that exercise each case, in the order of `SETS`; only cases with some."""
+    found: dict[int, dict[str, None]] = {}
+    for hazard in hazards_in((ALL,), salt=""):
+        for number in hazard.cases:
+            found.setdefault(number, {})[hazard.set_name] = None
+    return MappingProxyType({number: tuple(names) for number, names in sorted(found.items())})
+
+
+def cases_exercised(
+    categories: Iterable[str], experiments: Iterable[str] = (), found: Collection[int] = ()
+) -> CaseCoverage:
+    """Return which cases a run exercised: those it would have shown, had the gateways had them.
+
+    Args:
+        categories: Categories of the sample set that both sides embedded; those that begin with `hazard/` name
+            a set, and sets that this version does not know count as any other text. None at all exercise nothing.
+        experiments: Names of `EXPERIMENTS` that ran to their end.
+        found: Cases that a cause of the run is one of, however it came to light.
+
+    Raises:
+        ParityError: An experiment's name is unknown.
+    """
+    given, ran = frozenset(categories), frozenset(experiments)
+    if unknown := sorted(ran - EXPERIMENTS.keys()):
+        remedy = f"Name some of {', '.join(EXPERIMENTS)}."
+        raise ParityError(f"there is no experiment {', '.join(map(repr, unknown))}", remedy=remedy)
+    reasons = {case: "" if case.number in found else _lacks(case, given, ran) for case in FAILURE_MODES}
+    return CaseCoverage(
+        exercised=tuple(case.number for case, why in reasons.items() if not why),
+        missing=tuple(MissingCase(case.number, case.title, why) for case, why in reasons.items() if why),
+    )
+
+
+def _lacks(case: FailureMode, categories: frozenset[str], experiments: frozenset[str]) -> str:
+    """Return what a case needs that is not there; "" when it was exercised."""
+    if case.every_text:
+        return "" if categories else "needs a sample"
+    if case.experiments:
+        wanted = " or ".join(EXPERIMENTS[name] for name in case.experiments)
+        return "" if experiments.intersection(case.experiments) else f"needs {wanted}"
+    sets = sets_by_case()[case.number]
+    if any(f"{CATEGORY_PREFIX}{name}" in categories for name in sets):
+        return ""
+    return f"needs hazard set {' or '.join(sets)}"

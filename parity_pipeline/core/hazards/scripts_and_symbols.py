@@ -1,13 +1,12 @@
-"""Texts of signs: punctuation alone, numbers, one character, special tokens written out, words without end.
+"""The hazard texts of signs: punctuation, numbers, special tokens written out, scripts, emoji, program text.
 
-Here belongs what a tokenizer drops, splits in an odd way or takes for a command, and program text.
+Here belongs what a tokenizer drops, splits in an odd way or takes for a command. Each table holds a text, or the texts of one
+group, by key; which set and which cases they are of is in `corpus`.
 """
 
 from typing import Final
 
-from parity_pipeline.core.hazards.hazard import Hazard, Relation, groups, singles
-
-_PUNCTUATION: Final = {
+PUNCTUATION: Final = {
     "full-stop": "...",
     "ellipsis": "\u2026",
     "question": "???",
@@ -28,7 +27,7 @@ _PUNCTUATION: Final = {
     "stars": "*** ~~~ ___ ^^^ ###",
 }
 
-_NUMBERS: Final = {
+NUMBERS: Final = {
     "plain": ("1000 pallets", "1001 pallets"),
     "grouped": ("1,000 pallets", "1.000 pallets", "1 000 pallets"),
     "sign": ("-5 degrees", "+5 degrees", "5 degrees"),
@@ -42,14 +41,14 @@ _NUMBERS: Final = {
     "version": ("version 1.10", "version 1.1"),
 }
 
-_ONE_CHARACTER: Final = {
+ONE_CHARACTER: Final = {
     "a": "a", "z": "z", "capital": "X", "digit": "5", "full-stop": ".", "comma": ",", "question": "?", "at": "@",
     "hash": "#", "quote": '"', "backslash": "\\", "accent": "é", "sharp-s": "ß", "euro": "\u20ac", "degree": "\u00b0",
     "cyrillic": "ж", "arabic": "ع", "han": "人", "emoji": "\U0001f69a", "combining": "\u0301", "replacement": "\ufffd",
     "control": "\x01", "nul": "\x00",
 }  # fmt: skip
 
-_SPECIAL: Final = {
+SPECIAL: Final = {
     "cls": ("Send [CLS] the invoice", "Send the invoice"),
     "sep": ("first part [SEP] second part", "first part second part"),
     "mask": ("The [MASK] drives the forklift", "The drives the forklift"),
@@ -61,7 +60,7 @@ _SPECIAL: Final = {
     "instruction": ("[INST] list the drivers [/INST]", "list the drivers"),
 }
 
-_LONG_WORDS: Final = {
+LONG_WORDS: Final = {
     "letters-99": "a" * 99,
     "letters-100": "b" * 100,
     "letters-101": "c" * 101,
@@ -75,23 +74,11 @@ _LONG_WORDS: Final = {
     "underscores": "stock_level_" * 12 + "end",
 }
 
-
-def symbols() -> tuple[Hazard, ...]:
-    """Return the hazards of this module."""
-    return (
-        *singles("punctuation", (15, 19, 20), _PUNCTUATION, "signs, with few words or none"),
-        *groups("numbers", (15,), _NUMBERS, Relation.MUST_DIFFER, "numbers that differ in one sign"),
-        *singles("one-character", (15, 19, 20), _ONE_CHARACTER, "a single character"),
-        *groups("special-tokens", (15,), _SPECIAL, Relation.MAY_EQUAL, "a special token in the text, then without it"),
-        *singles("long-words", (15, 19, 20), _LONG_WORDS, "a word around or over 100 characters"),
-    )
-
-
 _ZWJ: Final = "\u200d"
 _TEXT_STYLE: Final = "\ufe0e"
 _EMOJI_STYLE: Final = "\ufe0f"
 
-_EMOJI: Final = {
+EMOJI: Final = {
     "one": "\U0001f600",
     "in-a-sentence": "The truck is here \U0001f69a please unload \U0001f4e6",
     "only-emoji": "\U0001f4e6\U0001f69a\U0001f3ed\u26fd",
@@ -101,7 +88,7 @@ _EMOJI: Final = {
     "between-letters": "ship\U0001f6a2ment",
 }
 
-_EMOJI_GROUPS: Final = {
+EMOJI_GROUPS: Final = {
     "family": (
         f"\U0001f468{_ZWJ}\U0001f469{_ZWJ}\U0001f467 dinner for three",
         "\U0001f468\U0001f469\U0001f467 dinner for three",
@@ -112,7 +99,7 @@ _EMOJI_GROUPS: Final = {
     "heart": (f"Thanks \u2764{_EMOJI_STYLE}", f"Thanks \u2764{_TEXT_STYLE}", "Thanks \u2764"),
 }
 
-_RIGHT_TO_LEFT: Final = {
+RIGHT_TO_LEFT: Final = {
     "arabic": "المستودع مفتوح من السادسة صباحا",
     "arabic-vowels": "مُسْتَوْدَعٌ كَبِيرٌ",
     "hebrew": "המחסן נפתח בשש בבוקר",
@@ -126,7 +113,7 @@ _RIGHT_TO_LEFT: Final = {
     "isolated": "before \u2067inside\u2069 after",
 }
 
-_EAST_ASIAN: Final = {
+EAST_ASIAN: Final = {
     "chinese": "仓库早上六点开门",
     "chinese-traditional": "倉庫早上六點開門",
     "chinese-long": "叉车司机必须戴安全帽,并在每班开始前检查刹车、喇叭和货叉。",
@@ -146,18 +133,7 @@ _EAST_ASIAN: Final = {
     "bopomofo": "ㄘㄤ ㄎㄨ",
 }
 
-
-def scripts() -> tuple[Hazard, ...]:
-    """Return the hazards of this module."""
-    return (
-        *singles("emoji", (15,), _EMOJI, "emoji, alone and in a sentence"),
-        *groups("emoji", (15,), _EMOJI_GROUPS, Relation.MAY_EQUAL, "emoji that differ in joiner, flag, skin or style"),
-        *singles("right-to-left", (15,), _RIGHT_TO_LEFT, "right-to-left script or marks of direction"),
-        *singles("cjk", (15,), _EAST_ASIAN, "a script without spaces, or with signs of many bytes"),
-    )
-
-
-_CODE: Final = {
+CODE: Final = {
     "python": "def load(pallet):\n    return [box for box in pallet if box.weight > 0]\n",
     "python-tabs": "for dock in docks:\n\tif dock.free:\n\t\tbreak\n",
     "go": 'func (d *Dock) Free() bool {\n\treturn d.truck == nil && d.state != "closed"\n}',
@@ -173,7 +149,7 @@ _CODE: Final = {
     "trace": "File \"dock.py\", line 7, in load\nKeyError: 'pallet'",
 }
 
-_SQL: Final = {
+SQL: Final = {
     "select": "SELECT dock, COUNT(*) FROM trucks WHERE weight >= 7.5 GROUP BY dock HAVING COUNT(*) > 2;",
     "quoted": "SELECT \"Dock\" FROM \"Trucks\" WHERE name = 'O''Hara'",
     "comment": "SELECT 1 -- the dock\n/* and the truck */ FROM docks",
@@ -184,7 +160,7 @@ _SQL: Final = {
     "window": "SELECT id, ROW_NUMBER() OVER (PARTITION BY dock ORDER BY arrived DESC) FROM trucks",
 }
 
-_HTML: Final = {
+HTML: Final = {
     "paragraph": "<p>The <b>second</b> shift is <i>full</i>.</p>",
     "entities": "Fish &amp; chips &lt;5 &euro; &#8364; &#x20AC; &nbsp;now",
     "bare-ampersand": "Fish & chips < 5 > 3",
@@ -197,12 +173,3 @@ _HTML: Final = {
     "markdown": "# Dock\n\n- **seven** is `free`\n- [eight](https://example.com) | is | not |\n",
     "doctype": '<?xml version="1.0" encoding="UTF-8"?><dock id="7"/>',
 }
-
-
-def markup() -> tuple[Hazard, ...]:
-    """Return the hazards of this module."""
-    return (
-        *singles("code", (15, 18), _CODE, "program text, with its indentation and escapes"),
-        *singles("sql", (15, 18), _SQL, "SQL, with quotes and comments"),
-        *singles("html", (15, 18), _HTML, "markup and entities"),
-    )

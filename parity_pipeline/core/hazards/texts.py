@@ -1,7 +1,8 @@
 """The hazard texts of ordinary writing: case, accents, white space, lengths, task prefixes, canaries.
 
-Here belongs what a tokenizer or a client may fold away, cut off or fail to read. Signs, scripts and program text stand in
-`scripts_and_symbols`; where a group of texts goes in a sample set belongs to `corpus`.
+Here belongs what a tokenizer or a client may fold away, cut off or fail to read. Each table holds a text, or the texts of one
+group, by key; which set and which cases they are of is in `corpus`. Signs, scripts and program text stand in
+`scripts_and_symbols`.
 
 No tokenizer is at hand, so a length is counted in common short words: each is one token of the demo's models, and of most
 vocabularies. A model that adds two special tokens reaches its window two words earlier, so the ladder has rungs there too.
@@ -9,12 +10,9 @@ vocabularies. A model that adds two special tokens reaches its window two words 
 
 import hashlib
 import random
-import unicodedata
 from typing import Final
 
-from parity_pipeline.core.hazards.hazard import Hazard, Relation, groups, singles
-
-_CASED: Final = {
+CASED: Final = {
     "city": "The warehouse in Aurora opens at six",
     "safety": "Forklift drivers must wear a helmet",
     "acronym": "It is us who need the who report on aids",
@@ -29,7 +27,7 @@ _CASED: Final = {
     "shouted": "stop the line now",
 }
 
-_ACCENTED: Final = {
+ACCENTED: Final = {
     "cv": ("résumé", "resume"),
     "pay": ("The pâté is rosé, she exposé it", "The pate is rose, she expose it"),
     "year": ("tengo veinte años", "tengo veinte anos"),
@@ -44,7 +42,7 @@ _ACCENTED: Final = {
     "portuguese": ("A mãe põe pão à mesa", "A mae poe pao a mesa"),
 }
 
-_CANONICAL: Final = {
+CANONICAL: Final = {
     "accents": "Crème brûlée à la carte",
     "hangul": "창고 직원이 지게차를 운전합니다",
     "hangul-short": "한국어",
@@ -55,7 +53,7 @@ _CANONICAL: Final = {
     "dots": "Ṩentence with stacked marks: ḗ ṻ ệ",
 }
 
-_COMPATIBLE: Final = {
+COMPATIBLE: Final = {
     "ligature": "The \ufb01rst o\ufb03ce \ufb02oor",
     "fullwidth": "\uff26\uff4f\uff52\uff4b\uff4c\uff49\uff46\uff54 \uff11\uff12",
     "circled": "Step \u2460, step \u2461, step \u2462",
@@ -67,7 +65,7 @@ _COMPATIBLE: Final = {
     "styled": "\U0001d401\U0001d428\U0001d425\U0001d41d claim",
 }
 
-_SURROGATES: Final = {
+SURROGATES: Final = {
     "high-alone": "\ud83d",
     "low-alone": "\ude00",
     "high-at-end": "a truck \ud83d",
@@ -79,31 +77,7 @@ _SURROGATES: Final = {
 }
 
 
-def _forms() -> tuple[Hazard, ...]:
-    canonical = {key: (unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text))
-                 for key, text in _CANONICAL.items()}  # fmt: skip
-    compatible = {key: (text, unicodedata.normalize("NFKC", text)) for key, text in _COMPATIBLE.items()}
-    return (
-        *groups("unicode-forms", (14, 15), canonical, Relation.MAY_EQUAL, "composed, then decomposed (NFC, NFD)"),
-        *groups("unicode-forms", (14, 15), compatible, Relation.MAY_EQUAL, "as written, then its NFKC form"),
-    )
-
-
-def letters() -> tuple[Hazard, ...]:
-    """Return the hazards of this module."""
-    cased = {key: (text, text.upper()) for key, text in _CASED.items()}
-    return (
-        *groups("case-pairs", (13,), cased, Relation.MAY_EQUAL, "as written, then in capitals"),
-        *groups("diacritics", (14,), _ACCENTED, Relation.MAY_EQUAL, "with accents, then without"),
-        *_forms(),
-        *singles("surrogates", (19, 20, 21), _SURROGATES, "half of a surrogate pair, which has no UTF-8"),
-    )
-
-
-SLOTS: Final = 32
-"""Texts of one request that the set `blanks` is laid out for: the default of the setting `batch_texts`."""
-
-_SPACED: Final = {
+SPACED: Final = {
     "leading": ("forklift keys are missing", " forklift keys are missing", "   forklift keys are missing"),
     "trailing": ("the dock is closed", "the dock is closed ", "the dock is closed   "),
     "double": ("load the truck first", "load  the  truck  first"),
@@ -118,7 +92,7 @@ _SPACED: Final = {
     "controls": ("bell rings twice", "bell\x07 rings twice", "bell\x1b[1m rings twice"),
 }
 
-_LINES: Final = {
+LINES: Final = {
     "feed": ("pick then pack", "pick\nthen\npack"),
     "windows": ("scan the label", "scan\r\nthe label"),
     "return": ("print the list", "print\rthe list"),
@@ -130,7 +104,7 @@ _LINES: Final = {
     "page": ("page one page two", "page one\x0cpage two"),
 }
 
-_BLANK: Final = {
+BLANK: Final = {
     "empty": "",
     "space": " ",
     "tab": "\t",
@@ -139,60 +113,16 @@ _BLANK: Final = {
     "newline": "\n",
 }
 
-_FIRST, _MIDDLE, _LAST = 0, SLOTS // 2, SLOTS - 1
-_BLOCKS: Final = (
-    {_FIRST: "empty"},
-    {_MIDDLE: "space"},
-    {_LAST: "tab"},
-    {_FIRST: "no-break-space", _MIDDLE: "zero-width-space", _LAST: "newline"},
-)
-"""The requests of the set and where a blank stands in each. The empty text comes first in its request: a side that
-drops it shifts all the rest."""
-
 _DOERS: Final = ("driver", "loader", "packer", "clerk", "welder", "guard", "planner", "buyer")
 _DEEDS: Final = ("counts the crates", "signs the form", "checks the seal", "calls the office")
 _PLACES: Final = ("at dawn", "by the gate", "in the yard", "after lunch")
 
 
-def _neighbour(number: int) -> str:
+def neighbour(number: int) -> str:
     """Return the plain text that stands beside the blanks; different for every number from 0 to 127."""
-    doer = _DOERS[number % len(_DOERS)]
-    deed = _DEEDS[number // len(_DOERS) % len(_DEEDS)]
-    place = _PLACES[number // (len(_DOERS) * len(_DEEDS))]
-    return f"The {doer} {deed} {place}"
-
-
-def blanks() -> tuple[Hazard, ...]:
-    """Return the set `blanks`: whole requests of `SLOTS` hazards, in order, from the start of a request on."""
-    made: list[Hazard] = []
-    for number, block in enumerate(_BLOCKS):
-        for slot in range(SLOTS):
-            if slot in block:
-                made.append(_blank(block[slot], slot))
-            else:
-                key, text = f"neighbour-{number + 1}-{slot:02}", _neighbour(number * SLOTS + slot)
-                made.append(Hazard(key=key, set_name="blanks", cases=(24,), text=text, note="beside a blank text"))
-    return tuple(made)
-
-
-def _blank(key: str, slot: int) -> Hazard:
-    return Hazard(
-        key=key,
-        set_name="blanks",
-        cases=(19, 20, 24),
-        text=_BLANK[key],
-        group="empty",
-        relation=Relation.MAY_EQUAL,
-        note=f"a blank text in slot {slot} of {SLOTS}",
-    )
-
-
-def spacing() -> tuple[Hazard, ...]:
-    """Return the hazards of this module but for the set `blanks`."""
-    return (
-        *groups("whitespace", (18,), _SPACED, Relation.MAY_EQUAL, "the same words, then with other white space"),
-        *groups("newlines", (18,), _LINES, Relation.MAY_EQUAL, "the same words, then with line ends"),
-    )
+    place, rest = divmod(number, len(_DOERS) * len(_DEEDS))
+    deed, doer = divmod(rest, len(_DOERS))
+    return f"The {_DOERS[doer]} {_DEEDS[deed]} {_PLACES[place]}"
 
 
 WINDOWS: Final = (256, 512, 2048, 8192)
@@ -239,22 +169,26 @@ def _words() -> list[str]:
     return made
 
 
-def _ladder(words: list[str]) -> tuple[Hazard, ...]:
+def ladder() -> dict[str, str]:
+    """Return so many common words; each rung is the head of the next."""
+    words = _words()
     around = {window + step for window in WINDOWS for step in (-3, -2, -1, 0, 1)}
     rungs = sorted({*_SHORT_RUNGS, *around, _PAST_ALL})
-    texts = {f"words-{count:05}": " ".join(words[:count]) for count in rungs}
-    return singles("length-ladder", (10, 11), texts, "so many common words; each rung is the head of the next")
+    return {f"words-{count:05}": " ".join(words[:count]) for count in rungs}
 
 
-def _tail_edits(words: list[str]) -> tuple[Hazard, ...]:
-    edited: dict[str, tuple[str, str]] = {}
-    for count in _HEADS:
-        head = " ".join(words[:count])
-        edited[f"tail-{count:05}"] = (f"{head} . pay the driver in cash", f"{head} . never open that old red door")
-    return groups("tail-edits", (10,), edited, Relation.MAY_EQUAL, "one head of so many words, two tails")
+def tail_edits() -> dict[str, tuple[str, str]]:
+    """Return one head of so many words with two tails."""
+    words = _words()
+    heads = {count: " ".join(words[:count]) for count in _HEADS}
+    return {
+        f"tail-{count:05}": (f"{head} . pay the driver in cash", f"{head} . never open that old red door")
+        for count, head in heads.items()
+    }
 
 
-def _equal_lengths() -> tuple[Hazard, ...]:
+def equal_lengths() -> dict[str, list[str]]:
+    """Return distinct texts of equally many common words."""
     pools = [subject.split() for subject in _SUBJECTS]
     made: dict[str, list[str]] = {}
     for count in _EQUAL:
@@ -262,18 +196,12 @@ def _equal_lengths() -> tuple[Hazard, ...]:
         made[f"words-{count:02}"] = [
             " ".join(choose.sample(pools[number % len(pools)], count)) for number in range(_EQUAL_TEXTS)
         ]
-    return groups("equal-length", (2, 3, 4), made, Relation.MUST_DIFFER, "distinct texts of equally many common words")
-
-
-def lengths() -> tuple[Hazard, ...]:
-    """Return the hazards of this module."""
-    words = _words()
-    return (*_equal_lengths(), *_tail_edits(words), *_ladder(words))
+    return made
 
 
 _QUESTION: Final = "who can drive a reach truck on the night shift"
 _STATEMENT: Final = "Our night crew has two certified drivers"
-_PREFIXES: Final = {
+PREFIXES: Final = {
     "query-task": (
         _QUESTION,
         f"search_query: {_QUESTION}",
@@ -296,7 +224,7 @@ _PREFIXES: Final = {
     "prefix-alone": ("search_query:", "search_document:", "query:", "passage:"),
 }
 
-_NEAR: Final = {
+NEAR: Final = {
     "one-word": ("Ship the blue crate to Dayton today", "Ship the green crate to Dayton today"),
     "one-digit": ("Invoice 48213 is due in May", "Invoice 48218 is due in May"),
     "negation": ("The driver has a valid licence", "The driver has no valid licence"),
@@ -310,13 +238,13 @@ _NEAR: Final = {
     "quantity": ("At least nine people applied", "At most nine people applied"),
 }
 
-_REORDERED: Final = {
+REORDERED: Final = {
     "order-of-names": ("Paul reports to Anna", "Anna reports to Paul"),
     "order-of-words": ("the truck hit the gate", "the gate hit the truck"),
 }
 """A model that takes the mean of static word vectors gives these the same vector."""
 
-_CANARIES: Final = {
+CANARIES: Final = {
     "short": "the harbour crane is idle",
     "sentence": "Please move the two red containers to bay fourteen before the night shift begins.",
     "question": "Which of the suppliers delivered late in both March and April?",
@@ -327,6 +255,8 @@ _CANARIES: Final = {
         "and the spare lift was brought over from the north hall until the parts arrive."
     ),
 }
+"""The fixed texts that an experiment sends at its start, middle and end. A sample set holds each once, since it drops
+identical texts; only an experiment can repeat them."""
 
 _GOODS: Final = ("copper wire", "paper rolls", "frozen peas", "garden chairs", "engine parts", "rice", "glass", "tyres")
 SALTED_TEXTS: Final = 16
@@ -347,27 +277,3 @@ def _salted(salt: str, number: int) -> str:
     digest = hashlib.sha256(f"{salt}\0{number}".encode("utf-8", "surrogatepass")).hexdigest()
     dock, weight = int(digest[8:12], 16) % 90 + 10, int(digest[12:16], 16) % 900 + 100
     return f"Consignment {digest[:8]} of {_GOODS[number % len(_GOODS)]}, {weight} kg, waits at dock {dock}"
-
-
-def canary_texts() -> tuple[str, ...]:
-    """Return the fixed texts that an experiment sends at its start, middle and end.
-
-    A sample set holds each once, since it drops identical texts; only an experiment can repeat them.
-    """
-    return tuple(_CANARIES.values())
-
-
-def wording(salt: str) -> tuple[Hazard, ...]:
-    """Return the hazards of this module.
-
-    Args:
-        salt: Salt of the set `salted`, as in `salted_texts`.
-    """
-    fresh = {f"consignment-{number:02}": text for number, text in enumerate(salted_texts(salt, SALTED_TEXTS))}
-    return (
-        *groups("prefixes", (17,), _PREFIXES, Relation.MUST_DIFFER, "a text plain, then with a task prefix"),
-        *groups("near-duplicates", (15,), _NEAR, Relation.MUST_DIFFER, "two texts that differ in one word or digit"),
-        *groups("near-duplicates", (15,), _REORDERED, Relation.MAY_EQUAL, "the same words in another order"),
-        *singles("salted", (28,), fresh, "never sent before this salt"),
-        *singles("canaries", (5, 27, 30), _CANARIES, "a fixed text to know a model by, date after date"),
-    )

@@ -28,7 +28,7 @@ from parity_pipeline.core.stability.records import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MisplacedRow:
+class _MisplacedRow:
     """A row that equals another text's vector.
 
     Attributes:
@@ -46,24 +46,13 @@ class MisplacedRow:
     own: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MisplacedRows:
-    """The misplaced rows of one response.
+def _misplaced_rows(
+    request: Texts, vectors: Matrix32, known: Mapping[str, Matrix32], threshold: float
+) -> tuple[list[_MisplacedRow], tuple[int, ...]]:
+    """Return the rows that another text's known vector fits better than their own, at least to the threshold, and the order.
 
-    Attributes:
-        within: Those that hold the vector of another text of the request.
-        beyond: Those that hold that of a text of another request.
-        order: For each row the position of the text whose vector it holds, where every row holds that of exactly one
-            text of the request and not all of their own; empty otherwise.
-    """
-
-    within: tuple[MisplacedRow, ...]
-    beyond: tuple[MisplacedRow, ...]
-    order: tuple[int, ...]
-
-
-def misplaced_rows(request: Texts, vectors: Matrix32, known: Mapping[str, Matrix32], threshold: float) -> MisplacedRows:
-    """Find the rows that another text's known vector fits better than their own, and at least to the threshold.
+    The order is for each row the position of the text whose vector it holds, where every row holds that of exactly one text
+    of the request and not all of their own; empty otherwise.
 
     Args:
         request: The texts of the request.
@@ -73,7 +62,7 @@ def misplaced_rows(request: Texts, vectors: Matrix32, known: Mapping[str, Matrix
     """
     names = [text for text, vector in known.items() if vector.shape == vectors.shape[1:]]
     if not names:
-        return MisplacedRows(within=(), beyond=(), order=())
+        return [], ()
     cosines = _unit(vectors) @ _unit(np.array([known[text] for text in names], np.float32)).T
     place = {text: index for index, text in enumerate(names)}
     own = np.array([cosines[row, place[text]] if text in place else 0.0 for row, text in enumerate(request)])
@@ -81,15 +70,11 @@ def misplaced_rows(request: Texts, vectors: Matrix32, known: Mapping[str, Matrix
     top = cosines[np.arange(len(request)), best]
     odd = (top >= threshold) & (top > own) & (own < threshold)
     found = [
-        MisplacedRow(row=row, text=text, holds=names[best[row]], cosine=float(top[row]), own=float(own[row]))
+        _MisplacedRow(row=row, text=text, holds=names[best[row]], cosine=float(top[row]), own=float(own[row]))
         for row, text in enumerate(request)
         if odd[row]
     ]
-    return MisplacedRows(
-        within=tuple(one for one in found if one.holds in request),
-        beyond=tuple(one for one in found if one.holds not in request),
-        order=_order(request, [names[index] for index in best], top >= threshold),
-    )
+    return found, _order(request, [names[index] for index in best], top >= threshold)
 
 
 def _order(request: Texts, holds: list[str], sure: NDArray[np.bool_]) -> tuple[int, ...]:
@@ -279,17 +264,19 @@ class Observations:
         alone = {texts[0]: kept[0] for texts, kept in self.known.items() if len(texts) == 1}
         if one.against is Reference.SAME and request in self.known:
             alone |= dict(zip(request, self.known[request], strict=True))
-        found = misplaced_rows(request, vectors, alone, self.threshold)
-        if found.order:
-            self.permutations.setdefault(one.experiment, found.order)
-        for kind, some in ((DefectKind.SWAPPED, found.within), (DefectKind.MIXED, found.beyond)):
+        misplaced, order = _misplaced_rows(request, vectors, alone, self.threshold)
+        if order:
+            self.permutations.setdefault(one.experiment, order)
+        within = [row for row in misplaced if row.holds in request]
+        beyond = [row for row in misplaced if row.holds not in request]
+        for kind, some in ((DefectKind.SWAPPED, within), (DefectKind.MIXED, beyond)):
             if some:
                 cases = (3,) if step.at_once > 1 or kind is DefectKind.MIXED else (1,)
                 texts = tuple(row.text for row in some)
                 self._fault(one.experiment, kind, one.label, _swap_words(some[0], len(request)), texts, cases)
 
 
-def _swap_words(misplaced: MisplacedRow, size: int) -> str:
+def _swap_words(misplaced: _MisplacedRow, size: int) -> str:
     return (
         f"row {misplaced.row + 1} of {size}, text {sample_id(misplaced.text)}, holds the vector of text "
         f"{sample_id(misplaced.holds)}: 1 - cosine {1 - misplaced.cosine:.2g}, to its own {1 - misplaced.own:.2g}"

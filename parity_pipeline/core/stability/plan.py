@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from parity_pipeline.core.hazards.texts import canary_texts, lengths, salted_texts
+from parity_pipeline.core.hazards.texts import CANARIES, equal_lengths, ladder, salted_texts
 from parity_pipeline.core.samples import sample_id
 from parity_pipeline.core.stability.records import TESTED, Budget, Comparison, Reference, Step, Texts
 
@@ -77,9 +77,8 @@ def make_probe_texts(samples: Sequence[str], salt: str, limits: Limits) -> Probe
         limits: A side that takes one text per request gets fewer canaries and salted texts.
     """
     one_by_one = limits.batch_texts == 1
-    canaries = canary_texts()[: 2 if one_by_one else None]
-    known = {hazard.key: hazard for hazard in lengths()}
-    equal = tuple(hazard.text for hazard in known.values() if hazard.group == _EQUAL_GROUP)
+    canaries = tuple(CANARIES.values())[: 2 if one_by_one else None]
+    equal = tuple(equal_lengths()[_EQUAL_GROUP])
     fresh = salted_texts(salt, 4 if one_by_one else 8)
     ended = tuple(text for text in canaries if len(text) >= _ENDED_CHARACTERS)
     new = [tuple(f"{text} (ref {_tag(salt, turn)})" for text in ended) for turn in (1, 2)]
@@ -91,7 +90,7 @@ def make_probe_texts(samples: Sequence[str], salt: str, limits: Limits) -> Probe
         equal=equal,
         salted=fresh,
         endings=(ended, new[0], new[1]),
-        long=known[_LONG_KEY].text,
+        long=ladder()[_LONG_KEY],
         fillers=tuple(text for text in beside if text not in chosen),
     )
 

@@ -8,14 +8,14 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from parity_pipeline.core.confidence import ShareBound, clean_needed, percent
+from parity_pipeline.core.confidence import ShareBound, clean_needed
 from parity_pipeline.core.confirmation import Confirmation, ConfirmedRow, Persistence
 from parity_pipeline.core.limits import BOUND_GOAL, CONFIDENCE_LEVEL
+from parity_pipeline.core.number_format import percent
 from parity_pipeline.core.outcomes import PASSING
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
-from parity_pipeline.report.escape import prose
-from parity_pipeline.report.sentences import Sentence, Verbatim, sentence, table
+from parity_pipeline.report.escape import Sentence, Verbatim, prose, sentence, table
 from parity_pipeline.report.view import Names, listed, names_of
 
 
@@ -27,17 +27,14 @@ def confidence(verdict: Verdict) -> list[str]:
 def how_sure(verdict: Verdict) -> tuple[Sentence, ...]:
     """Return, in plain words, what the samples prove and what they do not."""
     if not verdict.counts.compared:
-        return (("No sample was compared, so this report says nothing about the vectors.",),)
+        return ("No sample was compared, so this report says nothing about the vectors.",)
     bounds = [bound for bound in verdict.random.bounds if bound.trials]
     sentences = [_reach(verdict), *(_bounds(verdict, bounds) if bounds else [_no_draw(verdict)])]
     if verdict.pooled is not None:
-        sentences.append((f"{verdict.pooled.sentence()}.",))
+        sentences.append(f"{verdict.pooled.sentence()}.")
     if verdict.random.required_bound is not None:
-        sentences.append(
-            (
-                f"The settings ask for proof that at most {percent(verdict.random.required_bound)} of such inputs may fail.",
-            )
-        )
+        most = percent(verdict.random.required_bound)
+        sentences.append(f"The settings ask for proof that at most {most} of such inputs may fail.")
     return (*sentences, *_rankings(verdict))
 
 
@@ -46,22 +43,18 @@ def _reach(verdict: Verdict) -> Sentence:
     several, drawn = numbers.things(verdict.counts.compared, "compared sample"), verdict.random.texts
     if not drawn:
         return (
-            (
-                f"This speaks for {several} and for no other text. Hand-picked samples find gross faults such as a wrong "
-                "model, pooling or tokenizer, and can miss what only some of the real traffic shows."
-            ),
+            f"This speaks for {several} and for no other text. Hand-picked samples find gross faults such as a wrong "
+            "model, pooling or tokenizer, and can miss what only some of the real traffic shows."
         )
     picked = verdict.counts.samples - drawn
     rest = f"; the {numbers.count(picked)} hand-picked ones speak for themselves alone" if picked else ""
-    whose = numbers.things(verdict.counts.samples, "sample")
-    return (
-        f"{numbers.count(drawn)} of {whose} were drawn at random from their source and speak for its other texts too{rest}.",
-    )
+    among = f"{numbers.count(drawn)} of {numbers.things(verdict.counts.samples, 'sample')}"
+    return f"{among} were drawn at random from their source and speak for its other texts too{rest}."
 
 
 def _no_draw(verdict: Verdict) -> Sentence:
     if verdict.random.texts:
-        return ("None of the random samples got a response, so no share of the traffic can be stated.",)
+        return "None of the random samples got a response, so no share of the traffic can be stated."
     goal = _goal(verdict)
     needed = clean_needed(goal)
     return (
@@ -112,10 +105,8 @@ def _rankings(verdict: Verdict) -> tuple[Sentence, ...]:
     error = math.sqrt(2 * (1 - threshold))
     return (
         (
-            (
-                f"A cosine of {numbers.limit(threshold)} still allows two unit vectors to lie {error:.4f} apart, which can "
-                "reorder near ties. Vector parity does not prove equal rankings."
-            ),
+            f"A cosine of {numbers.limit(threshold)} still allows two unit vectors to lie {error:.4f} apart, which can "
+            "reorder near ties. Vector parity does not prove equal rankings."
         ),
     )
 
@@ -149,12 +140,9 @@ def _overview(found: Confirmation) -> str:
     rows = f"{numbers.things(len(found.rows), 'failing sample')} and {numbers.things(found.passing, 'passing sample')}"
     sent = numbers.things(sum(side.requests for side in found.sides), "request")
     done = f"{rows} were requested {numbers.count(found.repeats)} more times from both sides, {sent} in all."
-    rest = (
-        f" {numbers.things(found.not_requested, 'more failing sample')} not requested again."
-        if found.not_requested
-        else ""
-    )
-    return done + rest
+    if not found.not_requested:
+        return done
+    return f"{done} {numbers.things(found.not_requested, 'more failing sample')} not requested again."
 
 
 def _why(row: ConfirmedRow) -> str:

@@ -1,6 +1,6 @@
 """What the run could not have shown: documented failure modes it did not exercise, and collisions of one side.
 
-Here belongs the layout of both. Which cases a run exercises belongs to `core.hazards.coverage`, the scan to
+Here belongs the layout of both. Which cases a run exercises belongs to `core.hazards.failure_modes`, the scan to
 `core.collisions`.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from parity_pipeline.core.collisions import Collision, OneSided
-from parity_pipeline.core.hazards.coverage import EXPERIMENTS, MissingCase
+from parity_pipeline.core.hazards.failure_modes import EXPERIMENTS, MissingCase
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.stability.records import TESTED
 from parity_pipeline.core.verdict import Verdict

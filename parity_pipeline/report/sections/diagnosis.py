@@ -11,8 +11,7 @@ from parity_pipeline.core.diagnosis.records import Cause, Confidence, Diagnosis,
 from parity_pipeline.core.outcomes import Decision
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
-from parity_pipeline.report.escape import prose
-from parity_pipeline.report.sentences import table
+from parity_pipeline.report.escape import prose, table
 from parity_pipeline.report.view import Names, listed, named, names_of
 
 _NAMED: Final = 12

@@ -1,7 +1,7 @@
 """What a reader sees first: title, verdict line, reasons, findings, checks, and how many samples have each outcome.
 
 Here belongs the layout of the opening, of the counts and of the checks: those that did not pass first, and what nothing was
-measured for. Deciding belongs to `core.decision`, what a check means to `core.checks`, counting to `core.tally`.
+measured for. Deciding belongs to `core.verdict_builder`, what a check means to `core.checks`, counting to `core.tally`.
 """
 
 from collections.abc import Sequence
@@ -13,9 +13,8 @@ from parity_pipeline.core.outcomes import PASSING, Decision, Outcome, Severity, 
 from parity_pipeline.core.side_checks import EXPERIMENTS
 from parity_pipeline.core.verdict import OutcomeCounts, SamplesApart, Verdict
 from parity_pipeline.report import numbers
-from parity_pipeline.report.escape import code, prose
+from parity_pipeline.report.escape import code, prose, table
 from parity_pipeline.report.numbers import NOTHING
-from parity_pipeline.report.sentences import table
 from parity_pipeline.report.view import newest_response, words_of
 
 

@@ -12,8 +12,7 @@ from parity_pipeline.core.measures import Measure, passing_text
 from parity_pipeline.core.outcomes import PASSING, Decision, Severity
 from parity_pipeline.core.verdict import MeasureResult, Verdict
 from parity_pipeline.report import numbers
-from parity_pipeline.report.escape import prose
-from parity_pipeline.report.sentences import table
+from parity_pipeline.report.escape import prose, table
 from parity_pipeline.report.view import Names, named, names_of
 
 _NAMES: Final[Mapping[Measure, str]] = {

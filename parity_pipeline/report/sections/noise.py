@@ -11,9 +11,8 @@ from parity_pipeline.core.noise_floor import NoiseFloor
 from parity_pipeline.core.stability.records import Defect, ExperimentResult, Stability
 from parity_pipeline.core.verdict import SideEvidence, Verdict
 from parity_pipeline.report import numbers
-from parity_pipeline.report.escape import prose
+from parity_pipeline.report.escape import prose, table
 from parity_pipeline.report.sections.diagnosis import documented
-from parity_pipeline.report.sentences import table
 
 _UNKNOWN: Final = "not measured"
 _NOTES: Final = 6

@@ -15,13 +15,15 @@ from parity_pipeline.core.hazards.corpus import (
     CATEGORY_PREFIX,
     CORPUS_VERSION,
     SETS,
+    SLOTS,
+    Hazard,
+    Relation,
     chosen_sets,
     hazard_samples,
     hazards_in,
 )
 from parity_pipeline.core.hazards.failure_modes import FAILURE_MODES
-from parity_pipeline.core.hazards.hazard import Hazard, Relation
-from parity_pipeline.core.hazards.texts import SLOTS, WINDOWS, canary_texts, salted_texts
+from parity_pipeline.core.hazards.texts import CANARIES, WINDOWS, salted_texts
 
 SALT = "2026-04-30"
 FINGERPRINTS = {"1": "4834c26f4faa4410"}
@@ -115,7 +117,7 @@ def test_salted_texts_are_distinct(salt: str, count: int) -> None:
 
 def test_canaries_are_fixed_and_in_their_set_once() -> None:
     """What an experiment repeats is what a sample set holds once."""
-    assert list(canary_texts()) == texts("canaries")
+    assert list(CANARIES.values()) == texts("canaries")
 
 
 @pytest.mark.parametrize("names", [["blank"], ["all", "nope"], [""], []])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from parity_pipeline.core.hazards.coverage import EXPERIMENTS
+from parity_pipeline.core.hazards.failure_modes import EXPERIMENTS
 from parity_pipeline.core.stability.plan import (
     BATCH_SIZES,
     LEVELS,

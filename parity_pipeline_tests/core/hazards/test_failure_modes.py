@@ -1,14 +1,18 @@
-"""Coverage: which cases a run exercised, what the others need, and the table that readers see."""
+"""Failure modes: which cases a run exercised, what the others need, and the table that readers see."""
 
-import textwrap
 from pathlib import Path
 
 import pytest
 
 from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.hazards.corpus import CATEGORY_PREFIX, SETS, hazards_in
-from parity_pipeline.core.hazards.coverage import EXPERIMENTS, cases_exercised, sets_by_case
-from parity_pipeline.core.hazards.failure_modes import FAILURE_MODES, FailureMode
+from parity_pipeline.core.hazards.failure_modes import (
+    EXPERIMENTS,
+    FAILURE_MODES,
+    FailureMode,
+    cases_exercised,
+    sets_by_case,
+)
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "failure-modes.md"
 ALL_SETS = [f"{CATEGORY_PREFIX}{name}" for name in SETS]
@@ -23,10 +27,9 @@ def why(number: int, *categories: str, experiments: tuple[str, ...] = ()) -> str
 
 
 def test_there_are_34_cases_in_order() -> None:
-    """Each has its number, words for a reader, and experiments that exist."""
+    """Each has its number, its own title, and experiments that exist."""
     assert [case.number for case in FAILURE_MODES] == list(range(1, 35))
     assert len({case.title for case in FAILURE_MODES}) == 34
-    assert all(case.happens and case.seen_by and not case.happens.endswith(".") for case in FAILURE_MODES)
     assert {name for case in FAILURE_MODES for name in case.experiments} < set(EXPERIMENTS)
 
 
@@ -100,20 +103,10 @@ def shown_by(case: FailureMode) -> str:
     return f"{needed}, with set {sets}" if sets else needed
 
 
-def case_lines(case: FailureMode) -> list[str]:
-    """Return a case as the document lists it: a heading, then one bullet per fact, wrapped at 120 characters."""
-    facts = {
-        "What happens": case.happens,
-        "How it shows": case.seen_by,
-        "Shown by": shown_by(case),
-        "Source": case.source or "none",
-    }
-    lines = [f"### {case.number}. {case.title}"]
-    for name, fact in facts.items():
-        lines += textwrap.wrap(
-            f"- {name}: {fact}", 120, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-        )
-    return lines
+def facts_of(section: str) -> dict[str, str]:
+    """Return the bullets of one case in the document, wrapped lines joined."""
+    bullets = section.replace("\n  ", " ").splitlines()[1:]
+    return dict(bullet.removeprefix("- ").split(": ", 1) for bullet in bullets if bullet)
 
 
 def table_rows() -> list[str]:
@@ -128,10 +121,14 @@ def table_rows() -> list[str]:
 
 
 def test_the_document_lists_the_cases_of_the_code() -> None:
-    """The cases of docs/failure-modes.md are those of the code, fact by fact."""
-    section = DOCUMENT.read_text("utf-8").split("\n## The hazard sets\n")[0]
-    lines = [line for line in section[section.index("### 1.") :].splitlines() if line]
-    assert lines == [line for case in FAILURE_MODES for line in case_lines(case)]
+    """The cases of docs/failure-modes.md are those of the code; each says what happens, how it shows, and who saw it."""
+    cases = DOCUMENT.read_text("utf-8").split("\n## The hazard sets\n")[0].split("\n### ")[1:]
+    assert [one.splitlines()[0] for one in cases] == [f"{case.number}. {case.title}" for case in FAILURE_MODES]
+    for case, facts in zip(FAILURE_MODES, map(facts_of, cases), strict=True):
+        assert list(facts) == ["What happens", "How it shows", "Shown by", "Source"], case.title
+        assert all(facts.values()), case.title
+        assert not facts["What happens"].endswith("."), case.title
+        assert facts["Shown by"] == shown_by(case)
 
 
 def test_the_document_lists_the_sets_and_experiments_of_the_code() -> None:

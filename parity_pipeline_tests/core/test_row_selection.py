@@ -1,16 +1,27 @@
-"""Which rows a diagnosis looks at."""
+"""Which rows a diagnosis looks at, and which ones are requested again."""
 
 import weakref
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parity_pipeline.core.diagnosis_sample import FailingRows, PickedSamples, chosen_rows, matrix_of, picked_rows
 from parity_pipeline.core.fetched_rows import FetchedRows
 from parity_pipeline.core.outcomes import RowStatus
+from parity_pipeline.core.row_selection import (
+    FAILING,
+    REQUESTS,
+    FailingRows,
+    PickedSamples,
+    choose_repeats,
+    chosen_rows,
+    matrix_of,
+    picked_rows,
+    whole_requests,
+)
 from parity_pipeline_tests.core.builders import fetched, samples_of
 
 
@@ -81,3 +92,37 @@ def test_a_block_is_let_go_once_its_rows_are_picked() -> None:
     taken = picked_rows(np.arange(5, 50, 10), blocks())
     assert taken.dimensions().tolist() == [3] * 5
     assert all(values() is None for values in alive)
+
+
+def test_a_row_is_repeated_in_its_request_with_those_in_flight_beside_it() -> None:
+    """A lone request gets the company it had; several keep each other company."""
+    assert whole_requests([33], 200, batch=32, in_flight=1).tolist() == [*range(32, 64)]
+    assert whole_requests([33], 200, batch=32, in_flight=3).tolist() == [*range(96)]
+    assert whole_requests([199], 200, batch=32, in_flight=2).tolist() == [*range(160, 200)]
+    assert whole_requests([0, 64, 199], 200, batch=32, in_flight=3).tolist() == [
+        *range(32),
+        *range(64, 96),
+        *range(192, 200),
+    ]
+    assert whole_requests([1], 3, batch=32, in_flight=4).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("batch", [1, 4, 32, 500])
+@pytest.mark.parametrize("fail", [1, 5, 40, 500])
+def test_the_choice_is_bounded_and_repeatable(batch: int, fail: int) -> None:
+    """At most 32 failing rows in a bounded number of requests, the same for the same seed, none of them passing."""
+    failing = [*range(0, 500, 500 // fail)][:fail]
+    plan = choose_repeats(failing, failing, 500, batch=batch, seed="a")
+    assert plan == choose_repeats(failing, failing, 500, batch=batch, seed="a")
+    assert {*plan.failing} <= {*failing}
+    assert not {*plan.passing} & {*failing}
+    assert 1 <= len(plan.failing) <= FAILING
+    assert len({row // batch for row in plan.rows}) <= max(REQUESTS, 2 * FAILING // batch)
+    if fail < 500:
+        assert len(plan.passing) >= min(len(plan.failing), FAILING) - 1
+
+
+def test_another_seed_chooses_other_rows() -> None:
+    """The choice among many failing rows is random, so that no kind of row is left out each time."""
+    rows = range(500)
+    assert choose_repeats(rows, rows, 500, batch=32, seed="a") != choose_repeats(rows, rows, 500, batch=32, seed="b")
