@@ -4,7 +4,6 @@ Here belong sides on which a given cause would be wrong. Sides on which one is r
 `vector_spaces` and in `replica`.
 """
 
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -30,6 +29,13 @@ from parity_pipeline_tests.core.builders import samples_of
 from parity_pipeline_tests.core.diagnosis.corpus import corpus
 from parity_pipeline_tests.core.diagnosis.faulty_sides import BATCH, FaultySide, real
 from parity_pipeline_tests.core.diagnosis.odd_sides import (
+    CONTROLS,
+    DECOMPOSED,
+    LONG,
+    LONG_WORDS,
+    NUMBERS,
+    SPECIAL,
+    TEXTS,
     Cached,
     cut_where,
     digest,
@@ -106,17 +112,6 @@ def wrongly_said(friend: FalseFriend, found: Diagnosis) -> list[str]:
     if friend.named and not friend.named & {one.name for one in found.causes}:
         wrong.append(f"none of {sorted(friend.named)}")
     return wrong
-
-
-TEXTS: Final = corpus(120, seed=11, blanks=0)
-NUMBERS: Final = [f"pallet {number} goes to gate {number * 7} in hall {chr(97 + number % 26)}" for number in range(96)]
-DECOMPOSED: Final = [
-    unicodedata.normalize("NFD", f"résumé número {place} für {word}") for place, word in enumerate("abcd")
-]
-LONG_WORDS: Final = ["x" * 120, "y" * 130, "ab" * 70, "q" * 101]
-SPECIAL: Final = ["yes [SEP] no", "[CLS] begin here", "fill the [MASK] now", "[PAD] [PAD] end"]
-CONTROLS: Final = ["left\x85right side", "page one\x0cpage two", "a long line\x0banother line", "dock\x85seven"]
-LONG: Final = [" ".join(f"word{place}{number}" for place in range(220)) for number in range(5)]
 
 
 def _stubs() -> list[FalseFriend]:

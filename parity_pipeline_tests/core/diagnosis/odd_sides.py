@@ -6,15 +6,27 @@ Here belong the sides. What must not be said of them stands in `false_friends`.
 import hashlib
 import unicodedata
 from collections.abc import Callable, Collection, Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from parity_pipeline.demo.fault_table import FAULTS
+from parity_pipeline_tests.core.diagnosis.corpus import corpus
 from parity_pipeline_tests.core.diagnosis.faulty_sides import Embed, FaultySide, hashed, real
 from parity_pipeline_tests.core.diagnosis.replica import Replica
 
 Matrix = NDArray[np.float32]
+
+TEXTS: Final = corpus(120, seed=11, blanks=0)
+NUMBERS: Final = [f"pallet {number} goes to gate {number * 7} in hall {chr(97 + number % 26)}" for number in range(96)]
+DECOMPOSED: Final = [
+    unicodedata.normalize("NFD", f"résumé número {place} für {word}") for place, word in enumerate("abcd")
+]
+LONG_WORDS: Final = ["x" * 120, "y" * 130, "ab" * 70, "q" * 101]
+SPECIAL: Final = ["yes [SEP] no", "[CLS] begin here", "fill the [MASK] now", "[PAD] [PAD] end"]
+CONTROLS: Final = ["left\x85right side", "page one\x0cpage two", "a long line\x0banother line", "dock\x85seven"]
+LONG: Final = [" ".join(f"word{place}{number}" for place in range(220)) for number in range(5)]
 
 
 def digest(text: str, salt: str = "") -> int:

@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 from parity_pipeline.core.diagnosis.records import CauseName
 from parity_pipeline_tests.core.diagnosis.false_friends import (
     FALSE_FRIENDS,
-    NUMBERS,
     FalseFriend,
     wrongly_said,
 )
 from parity_pipeline_tests.core.diagnosis.faulty_sides import FaultySide, hashed, real
-from parity_pipeline_tests.core.diagnosis.odd_sides import FaultyOnce
+from parity_pipeline_tests.core.diagnosis.odd_sides import NUMBERS, FaultyOnce
 
 N = CauseName
 
