@@ -235,13 +235,15 @@ def _steps(context: DiagnosisContext, moved: _Moved) -> Rows:
 def _shift_after_blank(context: DiagnosisContext, moved: _Moved) -> tuple[CauseName, str] | None:
     """Return name and words where rows hold a later row's vector from a blank text on, by a steady or growing step."""
     steps = _steps(context, moved)
-    forward = steps > 0
+    # Where the legacy side left a row out, its vectors are those of rows further on, and the candidate's of rows before.
+    side = Side.CANDIDATE if (steps > 0).mean() >= (steps < 0).mean() else Side.LEGACY
+    forward = steps > 0 if side is Side.CANDIDATE else steps < 0
     # The last rows of a request have nobody behind them: they hold what was repeated there.
     if not forward.any() or forward.mean() < 0.5 or not _starts_at_blank(context, moved.rows[forward]):
         return None
-    one = int(np.median(steps[forward]))
+    one = abs(int(np.median(steps[forward])))
     words = (
-        f"{len(moved.rows)} rows behind a blank text hold the vector of a row further on, most by {one}: "
+        f"{len(moved.rows)} rows behind a blank text hold the vector of a row further on on the {side} side, most by {one}: "
         "the blank's row was left out and the rest moved up"
     )
     return CauseName.SHIFTED_ROWS, words

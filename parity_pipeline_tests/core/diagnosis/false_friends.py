@@ -42,6 +42,7 @@ from parity_pipeline_tests.core.diagnosis.odd_sides import (
     noisy_exactly,
     noisy_where,
     opposed,
+    strayed,
     those,
     tiny,
     uncased,
@@ -279,11 +280,6 @@ def _spaces() -> list[FalseFriend]:
                 )
             )
     return found
-
-
-def strayed(name: ExperimentName, texts: Sequence[str], worst: float = 0.1, side: Side = CANDIDATE) -> Experiment:
-    """Return an experiment in which all texts strayed."""
-    return Experiment(side=side, name=name, worst=worst, size_at_worst=32, affected=samples_of(texts[:16]).ids)
 
 
 def _company() -> list[FalseFriend]:

@@ -11,7 +11,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from parity_pipeline.core.diagnosis.records import Experiment, ExperimentName
+from parity_pipeline.core.outcomes import Side
 from parity_pipeline.demo.fault_table import FAULTS
+from parity_pipeline_tests.core.builders import samples_of
 from parity_pipeline_tests.core.diagnosis.corpus import corpus
 from parity_pipeline_tests.core.diagnosis.faulty_sides import Embed, FaultySide, hashed, real
 from parity_pipeline_tests.core.diagnosis.replica import Replica
@@ -126,3 +129,8 @@ def warm(texts: Sequence[str]) -> FaultySide:
 def uncased(texts: Sequence[str]) -> Matrix:
     """Return vectors of a model that ignores capitals."""
     return np.array(Replica().embed(texts), np.float32)
+
+
+def strayed(name: ExperimentName, texts: Sequence[str], worst: float = 0.1, side: Side = Side.CANDIDATE) -> Experiment:
+    """Return an experiment in which all texts strayed."""
+    return Experiment(side=side, name=name, worst=worst, size_at_worst=32, affected=samples_of(texts[:16]).ids)

@@ -230,3 +230,14 @@ def test_noise_on_a_part_of_the_rows_is_possible_and_a_lone_row_is_unknown() -> 
     found = diagnose(subject(TEXTS, side), inquiry=inquiry(side))
     assert [(one.name, one.confidence) for one in found.causes] == [(N.PRECISION, Confidence.POSSIBLE)]
     assert "noise on a part of the rows" in found.causes[0].words
+
+
+@pytest.mark.parametrize("at_fault", list(Side))
+def test_rows_that_moved_up_behind_a_blank_text_are_shifted_on_either_side(at_fault: Side) -> None:
+    """A row left out is named with the side that left it out, be it the legacy one."""
+    side = faulty("shift-after-blank")
+    candidate, legacy = (side, FaultySide(real)) if at_fault is Side.CANDIDATE else (FaultySide(real), side)
+    found = diagnose(subject(TEXTS, candidate, legacy))
+    # The blank texts themselves hold a vector of another text.
+    assert {N.SHIFTED_ROWS} <= causes(found) <= {N.SHIFTED_ROWS, N.BLANK}
+    assert f"on the {at_fault} side" in found.causes[0].words
