@@ -245,7 +245,12 @@ def build_verdict(
         legacy=legacy,
         candidate=candidate,
         diagnosis=diagnosis,
-        drift=wire_drift(header.sides[0].observation, header.sides[1].observation, *norms),
+        drift=wire_drift(
+            header.sides[0].observation,
+            header.sides[1].observation,
+            *norms,
+            (header.sides[0].model_asked, header.sides[1].model_asked),
+        ),
         rows=tally.shown_rows(),
         background=header.background,
         confirmation=tally.confirmation,

@@ -5,7 +5,8 @@ only what was observed; nothing is typed in by hand.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from parity_pipeline.core.limits import UNIT_NORM_TOLERANCE
 
@@ -88,13 +89,28 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names) if names else NOT_OBSERVED
 
 
+REFUSED: Final = "refused"
+"""How a default model begins where a request without a model was refused."""
+
+
 def wire_drift(
-    legacy: WireObservation, candidate: WireObservation, legacy_norms: NormRange, candidate_norms: NormRange
+    legacy: WireObservation,
+    candidate: WireObservation,
+    legacy_norms: NormRange,
+    candidate_norms: NormRange,
+    names: tuple[str, str] = ("", ""),
 ) -> tuple[DriftRow, ...]:
     """Return the wire drift of one date and model: URL, fields, number format, dimension, norms, default model.
 
     The L2 norms are the same when both sides give unit vectors, or when both ranges read the same (two decimals, three
-    digits below 1).
+    digits below 1). Default models are the same too where each side showed its own name for the model of the partition.
+
+    Args:
+        legacy: What the legacy side showed.
+        candidate: What the candidate showed.
+        legacy_norms: The legacy side's norms.
+        candidate_norms: The candidate's.
+        names: The names that were requested of either side; the settings say that they are one model.
     """
     return (
         _row("URL", legacy.method_and_path, candidate.method_and_path),
@@ -103,5 +119,10 @@ def wire_drift(
         _row("number format", legacy.number_format, candidate.number_format),
         _row("dimension", str(legacy.dimension or NOT_OBSERVED), str(candidate.dimension or NOT_OBSERVED)),
         _row("L2 norm", legacy_norms.describe(), candidate_norms.describe()),
-        _row("default model", legacy.default_model, candidate.default_model),
+        _default_model(legacy.default_model, candidate.default_model, names),
     )
+
+
+def _default_model(legacy: str, candidate: str, names: tuple[str, str]) -> DriftRow:
+    row = _row("default model", legacy, candidate)
+    return replace(row, same=True) if names == (legacy, candidate) else row

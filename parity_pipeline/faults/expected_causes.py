@@ -68,7 +68,8 @@ EXPECTED: Final[Mapping[str, Expected]] = MappingProxyType(
         "context-size": _named(N.PRECISION, N.TRUNCATION),
         "lower-case": _named(N.CASE),
         "capitals-collapse": _named(N.CASE, N.TOKENIZER),
-        "strip-accents": _named(N.ACCENTS),
+        # it composes what is left, which is another Unicode form of a text without accents, such as decomposed Hangul
+        "strip-accents": Expected(causes=frozenset({N.ACCENTS}), beside=frozenset({N.UNICODE_FORM})),
         "unicode-nfc": _named(N.UNICODE_FORM),
         "drop-punctuation": _named(N.PUNCTUATION, N.TOKENIZER),
         "rotate-space": _named(N.REORDERED_AXES),
@@ -143,6 +144,11 @@ class Trial:
         if self.lone and LONE_ROW_UNKNOWN & set(self.faults):
             return (Expected(beside=_UNSTEADY | found[0].causes),)
         return tuple(found)
+
+    @property
+    def allowed(self) -> frozenset[CauseName]:
+        """Return the causes that may be named; a norm that changed along always may."""
+        return frozenset[CauseName]().union(*(one.causes | one.beside for one in self.wanted), {N.NORMALISATION})
 
 
 _OTHER_SIDE: Final = ("prefix", "lower-case", "truncate", "permute")

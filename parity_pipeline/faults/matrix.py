@@ -51,6 +51,7 @@ class Line:
         named: Causes named there that the clean comparison does not name, in the order of `CauseName`.
         needed: Smallest set that shows it; None where none does.
         right: Whether the cause was named rightly.
+        false: Causes that were called proven, wrongly.
     """
 
     trial: Trial
@@ -58,6 +59,7 @@ class Line:
     named: tuple[CauseName, ...]
     needed: int | None
     right: bool
+    false: frozenset[CauseName] = frozenset()
 
     @property
     def detected(self) -> bool:
@@ -102,7 +104,14 @@ class Matrix:
         sizes = SIZES[-1:] if trial.lone else SIZES
         needed = next((size for size in sizes if self._shows(trial, scope, size, largest)), None)
         named = tuple(cause for cause in CauseName if cause in largest.causes - clean.causes)
-        return Line(trial=trial, judged=largest, named=named, needed=needed, right=is_right(trial, largest, clean))
+        return Line(
+            trial=trial,
+            judged=largest,
+            named=named,
+            needed=needed,
+            right=is_right(trial, largest, clean),
+            false=proven_wrongly(trial, largest, clean),
+        )
 
     def clean(self, size: int, *, alike: bool) -> Judged:
         """Return what the product says of the sides without a fault."""
@@ -147,8 +156,12 @@ def is_right(trial: Trial, found: Judged, clean: Judged) -> bool:
     named = found.causes - clean.causes
     if not named and (found.verdict != Decision.FAIL or _only_experiments_fail(trial, found)):
         return any(one.error in found.errors - clean.errors for one in wanted if one.error)
-    allowed = frozenset[CauseName]().union(*(one.causes | one.beside for one in wanted), {CauseName.NORMALISATION})
-    return all(bool(named & one.causes) or not one.causes for one in wanted) and named <= allowed
+    return all(bool(named & one.causes) or not one.causes for one in wanted) and named <= trial.allowed
+
+
+def proven_wrongly(trial: Trial, found: Judged, clean: Judged) -> frozenset[CauseName]:
+    """Return the causes that are called proven and are none that the faults of a trial have."""
+    return found.proven - clean.proven - trial.allowed
 
 
 def _only_experiments_fail(trial: Trial, found: Judged) -> bool:
@@ -205,11 +218,12 @@ def document(lines: Sequence[Line]) -> str:
 
 
 def summary(lines: Sequence[Line]) -> str:
-    """Return the two shares in words."""
+    """Return the shares in words, and how many causes were called proven wrongly."""
     detected, right = sum(line.detected for line in lines), sum(line.right for line in lines)
+    false = sum(len(line.false) for line in lines)
     return (
         f"**Detected: {detected} of {len(lines)} ({detected / len(lines):.0%}). "
-        f"Cause named rightly: {right} of {len(lines)} ({right / len(lines):.0%}).**"
+        f"Cause named rightly: {right} of {len(lines)} ({right / len(lines):.0%}). Called proven wrongly: {false}.**"
     )
 
 

@@ -194,7 +194,10 @@ def touched(fault: Fault, place: int, block: SampleBlock, scope: Scope) -> bool:
     if not text.strip() or _has_surrogate(text) or (fault.in_company and not _in_company(place, block)):
         return False
     if fault.text:
-        return _moves(text, fault.text(text, scope))
+        changed = fault.text(text, scope)
+        # A text of which only white space is cut off was trimmed: nothing distinguishes the two.
+        trimmed = fault.name == "truncate" and changed.rstrip() == text.rstrip()
+        return not trimmed and _moves(text, changed)
     needs = _NEEDS.get(fault.name)
     return needs is None or needs(place, block, scope)
 

@@ -6,7 +6,7 @@ context around them, and what the matrix reads from a verdict. Which faults the 
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ import httpx
 from starlette.applications import Starlette
 
 from parity_pipeline.core.checks import CheckName, CheckSeverity
-from parity_pipeline.core.diagnosis.records import CauseName
+from parity_pipeline.core.diagnosis.records import CauseName, Confidence
 from parity_pipeline.core.errors import GatewayError
 from parity_pipeline.core.fetched_rows import SampleBlock
 from parity_pipeline.core.measures import Thresholds
@@ -98,11 +98,18 @@ ALIKE: Final[Mapping[Side, Shape]] = {**SHAPES, Side.LEGACY: replace(LEGACY, uni
 
 def side_of(side: Side, shapes: Mapping[Side, Shape], faults: str, scope: Scope) -> Gateway:
     """Return a side, with a fault proxy before it where faults are named, joined by commas."""
-    dialect = _DIALECTS[side]
-    app = gateway(shapes[side])
-    if faults:
-        app = build_proxy(ADDRESS, dialect, chosen(faults, scope), scope, transport=httpx.ASGITransport(app))
-    return in_process(side, app, label=f"{shapes[side].name} gateway of the demo", seed=scope.seed)
+    return layered_side(side, shapes, [(faults, scope)] if faults else [], seed=scope.seed)
+
+
+def layered_side(
+    side: Side, shapes: Mapping[Side, Shape], layers: Sequence[tuple[str, Scope]], *, seed: int
+) -> Gateway:
+    """Return a side behind one fault proxy per layer, the first of them next to the gateway; each has its own scope."""
+    app: Any = gateway(shapes[side])
+    for faults, scope in layers:
+        network = httpx.ASGITransport(app)
+        app = build_proxy(ADDRESS, _DIALECTS[side], chosen(faults, scope), scope, transport=network)
+    return in_process(side, app, label=f"{shapes[side].name} gateway of the demo", seed=seed)
 
 
 def in_process(side: Side, app: Any, *, label: str, seed: int, batch_texts: int = BATCH) -> Gateway:
@@ -167,6 +174,7 @@ class Judged:
     Attributes:
         verdict: A decision, or `COULD_NOT_RUN`.
         causes: Causes, and observations that do not affect the verdict.
+        proven: Those causes that are called proven.
         findings: Findings on the repeatability of a side.
         errors: Kinds of failed requests of either lane.
         failing: Checks that fail the candidate.
@@ -175,6 +183,7 @@ class Judged:
 
     verdict: str
     causes: frozenset[CauseName] = frozenset()
+    proven: frozenset[CauseName] = frozenset()
     findings: frozenset[str] = frozenset()
     errors: frozenset[str] = frozenset()
     failing: frozenset[CheckName] = frozenset()
@@ -200,6 +209,7 @@ class Judged:
         return cls(
             verdict=verdict.decision.value,
             causes=frozenset(cause.name for cause in named),
+            proven=frozenset(cause.name for cause in named if cause.confidence is Confidence.PROVEN),
             findings=frozenset(f"{one.side}: {finding.experiment}" for one in stability for finding in one.findings),
             errors=frozenset(
                 kind for side in verdict.sides for kind, count in side.provenance.errors_by_kind.items() if count

@@ -23,6 +23,15 @@ def failing_checks(verdict: Verdict) -> set[CheckName]:
     return found or {CheckName.COSINE}
 
 
+def _fix(verdict: Verdict) -> str:
+    """Return what to do about the causes, beginning with the side of the first one."""
+    if not verdict.diagnosis or not verdict.diagnosis.causes:
+        return "Find out why the samples below differ."
+    first = verdict.diagnosis.causes[0]
+    where = f" The first, {first.name}, lies on the {first.side} side." if first.side else ""
+    return f"Fix the causes below, one at a time.{where}"
+
+
 def flip_advice(verdict: Verdict) -> tuple[Sentence, ...]:
     """Return what may be flipped next, one sentence per list item.
 
@@ -31,8 +40,7 @@ def flip_advice(verdict: Verdict) -> tuple[Sentence, ...]:
     INCONCLUSIVE allow nothing.
     """
     if verdict.decision == Decision.FAIL:
-        explained = verdict.diagnosis and verdict.diagnosis.causes
-        fix = "Fix the causes below, one at a time." if explained else "Find out why the samples below differ."
+        fix = _fix(verdict)
         if failing_checks(verdict) <= set(OF_CONTRACT):
             fix = "Fix what the candidate does with the requests named below; no sample fails."
         return (

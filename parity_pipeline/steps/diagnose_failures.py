@@ -4,30 +4,28 @@ Here belongs the step from the stored lanes to the core's diagnosis, and the few
 does not respond leaves causes open and fails nothing.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import httpx
 import numpy as np
 
 from parity_pipeline.core.collisions import OneSided, one_sided, scan
 from parity_pipeline.core.diagnosis.diagnose import diagnose
-from parity_pipeline.core.diagnosis.records import Diagnosis, DiagnosisInput, FollowUpQueries, Vector
-from parity_pipeline.core.diagnosis.wrong_model import known_vectors
-from parity_pipeline.core.errors import ParityError
-from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
-from parity_pipeline.core.measures import Matrix32, grade
+from parity_pipeline.core.diagnosis.records import Ask, Diagnosis, DiagnosisInput, FollowUpQueries, Vector
+from parity_pipeline.core.fetched_rows import FetchedRows
+from parity_pipeline.core.measures import grade
 from parity_pipeline.core.outcomes import Outcome, Side
-from parity_pipeline.core.provenance import ParityHeader
 from parity_pipeline.core.row_selection import (
     FailingRows,
-    Ordinals,
     chosen_rows,
     matrix_of,
     picked_rows,
 )
 from parity_pipeline.core.stability.analysis import for_diagnosis
+from parity_pipeline.core.stability.records import Response, Step, Texts
 from parity_pipeline.steps.confirm_rows import picked_samples, stored_confirmation
 from parity_pipeline.steps.context import Gateway, RunContext, stored
 from parity_pipeline.steps.measure_repeatability import stored_repeatability
@@ -35,15 +33,14 @@ from parity_pipeline.storage.embeddings_files import EmbeddingsFile
 from parity_pipeline.storage.evidence_files import write_diagnosis
 from parity_pipeline.storage.parity_files import ParityFile
 from parity_pipeline.storage.sample_set_files import SampleSetFile
+from parity_pipeline.wire.transport import transport_for
 
 ROWS: Final = 4000
 """Largest number of samples that a diagnosis holds in memory, failing and passing ones together."""
 
-REQUESTS: Final = 12
-"""Request budget: extra requests to both sides together. A date without a failing sample sends none."""
-
-KNOWN_TEXTS: Final = 16
-"""Failing texts that are sent to the other models, to recognise one of them."""
+REQUESTS: Final = 30
+"""Request budget: every HTTP request to both sides and all models together, retries included. A date without a failing
+sample sends none. Six show whether texts fail again, two each other model, and two to four whether a side makes an edit."""
 
 _AGREEING: Final = (Outcome.MATCH, Outcome.REFUSED_BY_BOTH)
 
@@ -64,7 +61,7 @@ def diagnose_failures(run: RunContext, day: str, model: str, log: Callable[[str]
     except Exception:  # noqa: BLE001 - whatever breaks the search must not cost the date its verdict
         log("the search for a cause broke; the verdict is given without one")
         found = None
-    write_diagnosis(run.layout.diagnosis(day, model), found, parity.header)
+    write_diagnosis(run.layout.diagnosis(day, model), found, parity.header, run.thresholds)
     return found
 
 
@@ -84,13 +81,16 @@ def _found(
         thresholds=run.thresholds,
         batch_size=batch,
         ordinals=[int(ordinal) for ordinal in chosen],
-        known=_other_models(run, parity.header, picked, chosen, failing.ordinals, model) if failing.total else {},
     )
+    requests = Requests(REQUESTS, [lane.side for lane in parity.header.sides if lane.stopped_early])
+    others = [(other, side) for other in run.models if other != model for side in Side]
     follow_up = FollowUpQueries(
-        legacy=_embedder_of(run, parity.header, Side.LEGACY, model),
-        candidate=_embedder_of(run, parity.header, Side.CANDIDATE, model),
+        legacy=requests.embedder(run, Side.LEGACY, model),
+        candidate=requests.embedder(run, Side.CANDIDATE, model),
+        others={(other, side): requests.embedder(run, side, other) for other, side in others},
         requests=REQUESTS,
-        texts=batch,
+        texts=min(gateway.config().batch_texts for gateway in run.gateways.values()),
+        sent=lambda: requests.sent,
     )
     measured = stored_repeatability(run, parity.header, day, model).tried
     experiments = [one for side in measured for one in for_diagnosis(side)]
@@ -110,45 +110,58 @@ def _failing_rows(run: RunContext, parity: ParityFile, excuses: Collection[str])
     return failing, excused
 
 
-def _other_models(
-    run: RunContext,
-    header: ParityHeader,
-    picked: SampleBlock,
-    chosen: Ordinals,
-    failing: Sequence[int],
-    model: str,
-) -> Mapping[str, Matrix32]:
-    """Return what the other models of either side give for some failing texts, to recognise a wrong model."""
-    rows = [int(row) for row in np.searchsorted(chosen, failing[:KNOWN_TEXTS])]
-    texts = [picked.texts[row] for row in rows]
-    known: dict[str, Matrix32] = {}
-    for other in run.models:
-        for side in Side if other != model else ():
-            vectors = known_vectors(_embedder_of(run, header, side, other), texts, rows, len(picked.ids))
-            if vectors is not None:
-                known[f"{other!r} of the {side} side"] = vectors
-    return known
+class Requests:
+    """The requests of one diagnosis: those that were sent, retries included, and how many more may be.
+
+    Attributes:
+        most: How many may be sent.
+        sent: How many were.
+        stopped: Sides that are sent nothing, for their lane stopped early and each request may be a time-out.
+    """
+
+    def __init__(self, most: int, stopped: Collection[Side] = ()) -> None:
+        """Start with none sent."""
+        self.most = most
+        self.sent = 0
+        self.stopped = stopped
+
+    def embedder(self, run: RunContext, side: Side, model: str) -> Ask | None:
+        """Return a function that sends texts in one request; None where a side is sent nothing."""
+        if side in self.stopped:
+            return None
+        gateway = run.gateways[side]
+        counted = replace(gateway, transport=lambda: _Counting(_network(gateway), self))
+
+        def ask(texts: Sequence[str]) -> Sequence[Vector | None]:
+            tried = counted.run_experiments(model, _one_request(tuple(texts)), most=self.most - self.sent)
+            vectors = tried.result.vectors
+            return [None] * len(texts) if vectors is None else list(vectors)
+
+        return ask
 
 
-def _embedder_of(
-    run: RunContext, header: ParityHeader, side: Side, model: str
-) -> Callable[[Sequence[str]], Sequence[Vector | None]]:
-    """Return what embeds texts; a side whose lane stopped early is sent nothing, for each request may be a time-out."""
-    if any(lane.stopped_early for lane in header.sides if lane.side is side):
-        return lambda texts: [None] * len(texts)
-    return embedder(run.gateways[side], model)
+class _Counting(httpx.AsyncBaseTransport):
+    """Counts what really goes out, so that neither a retry nor a request that ended in an exception is missed."""
+
+    def __init__(self, network: httpx.AsyncBaseTransport, requests: Requests) -> None:
+        self._network = network
+        self._requests = requests
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self._requests.sent += 1
+        return await self._network.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await self._network.aclose()
 
 
-def embedder(gateway: Gateway, model: str) -> Callable[[Sequence[str]], Sequence[Vector | None]]:
-    """Return a function that embeds texts; None for what is refused, all None where the side cannot be used."""
+def _network(gateway: Gateway) -> httpx.AsyncBaseTransport:
+    return gateway.transport() if gateway.transport else transport_for(gateway.config())
 
-    def ask(texts: Sequence[str]) -> Sequence[Vector | None]:
-        try:
-            return gateway.embed(model, texts)
-        except ParityError:
-            return [None] * len(texts)
 
-    return ask
+def _one_request(texts: Texts) -> Generator[Step, Sequence[Response], Response]:
+    (response,) = yield Step(experiment="", requests=(texts,))
+    return response
 
 
 def collisions_of(legacy: FetchedRows, candidate: FetchedRows) -> tuple[OneSided, ...]:

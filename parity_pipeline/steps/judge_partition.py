@@ -114,7 +114,7 @@ def _judged(run: RunContext, day: str, model: str, evidence: _Evidence) -> Verdi
         model=model,
         package_version=run.package_version,
         required_bound=run.required_bound,
-        diagnosis=read_diagnosis(run.layout.diagnosis(day, model), evidence.header),
+        diagnosis=read_diagnosis(run.layout.diagnosis(day, model), evidence.header, run.thresholds),
         stability=evidence.stability,
         contract=stored_contract(run, evidence.header, day, model),
         settings=run.checks,

@@ -92,9 +92,11 @@ class _ConfirmationFile:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _DiagnosisFile:
     identity: _Pair
+    thresholds: Thresholds | None
+    """What it was made under; None in files of earlier versions, which did not say."""
     diagnosis: Diagnosis | None
-    schema: Annotated[int, Field(ge=2, le=2)] = 2
-    """Version of the document. 2: no diagnosis is null and not an empty object."""
+    schema: Annotated[int, Field(ge=3, le=3)] = 3
+    """Version of the document. 2: no diagnosis is null and not an empty object. 3: it names its thresholds."""
 
 
 _STABILITY: Final = RecordKind(
@@ -176,17 +178,25 @@ def read_confirmation(path: Path, header: ParityHeader, thresholds: Thresholds) 
     return found.confirmation if (found.identity, found.thresholds) == (_pair(header), thresholds) else None
 
 
-def write_diagnosis(path: Path, diagnosis: Diagnosis | None, header: ParityHeader) -> None:
+def write_diagnosis(path: Path, diagnosis: Diagnosis | None, header: ParityHeader, thresholds: Thresholds) -> None:
     """Write the diagnosis of a comparison atomically, with what it was made from; None where none could be made.
 
     Raises:
         ArtifactError: The disk or folder does not take it.
     """
-    publish_text(path, json_text(_DiagnosisFile(identity=_pair(header), diagnosis=diagnosis), indent=1))
+    document = _DiagnosisFile(identity=_pair(header), thresholds=thresholds, diagnosis=diagnosis)
+    publish_text(path, json_text(document, indent=1))
 
 
-def read_diagnosis(path: Path, header: ParityHeader) -> Diagnosis | None:
-    """Return the stored diagnosis of a comparison; None where there is none, or it was made from other batches.
+def read_diagnosis(path: Path, header: ParityHeader, thresholds: Thresholds | None = None) -> Diagnosis | None:
+    """Return the stored diagnosis of a comparison; None where there is none that holds for it.
+
+    One of other lanes says nothing about these, and one under other thresholds was of other failing rows.
+
+    Args:
+        path: The file.
+        header: The comparison.
+        thresholds: What it has to be made under; None for whatever it was.
 
     Raises:
         ArtifactError: The file is damaged or of another schema.
@@ -194,7 +204,9 @@ def read_diagnosis(path: Path, header: ParityHeader) -> Diagnosis | None:
     if not path.exists():
         return None
     found = read_document(_DIAGNOSIS, path)
-    return found.diagnosis if found.identity == _pair(header) else None
+    if found.identity != _pair(header) or thresholds not in (None, found.thresholds):
+        return None
+    return found.diagnosis
 
 
 def _pair(header: ParityHeader) -> _Pair:

@@ -220,7 +220,9 @@ def _diagnosis(value: Json, looked_at: int) -> Json | None:
     if not value:
         return None
     failing = value.get("failing", 0)
-    return {"looked_at": looked_at, "failing_looked_at": failing, "collisions": [], **value}
+    listed = (name for name in ("causes", "remarks") if name in value)
+    causes = {name: [{"side": None, **one} for one in value[name]] for name in listed}
+    return {"looked_at": looked_at, "failing_looked_at": failing, "collisions": [], **value, **causes}
 
 
 def ledger_line(value: Json) -> Json:
@@ -229,11 +231,16 @@ def ledger_line(value: Json) -> Json:
 
 
 def diagnosis_file(value: Json) -> Json:
-    """Return a diagnosis file of schema 1, in which no diagnosis was an empty object, as one of schema 2."""
-    if value.get("schema") != 1 or isinstance(value["schema"], bool):
+    """Return a diagnosis file of schema 1 or 2 as one of schema 3, which names its thresholds.
+
+    In schema 1 no diagnosis was an empty object.
+    """
+    if value.get("schema") not in (1, 2) or isinstance(value["schema"], bool) or "thresholds" in value:
         return value
     found = value["diagnosis"]
-    return {**value, "schema": 2, "diagnosis": _diagnosis(found, looked_at=0)}
+    if value["schema"] != 1 and found == {}:
+        return value
+    return {**value, "schema": 3, "thresholds": None, "diagnosis": _diagnosis(found, looked_at=0)}
 
 
 def paired_sides(value: Json) -> Json:

@@ -276,13 +276,13 @@ class BatchFetcher:
             self._sender.stopped = side_is_down(error, failed)
         return health
 
-    async def _send_canary(self, text: bytes) -> None:
+    async def _send_canary(self, text: bytes, *, own: bool = False) -> None:
         """Send a text alone.
 
         Raises:
             AttemptError: It got no vector.
         """
-        response, _ = await self._sender.send(self._sender.encoder.body([text]), 1)
+        response, _ = await self._sender.send(self._sender.encoder.body([text]), 1, counted=not own)
         self._learn([text], response)
 
     def _learn(self, texts: Sequence[bytes], response: HttpResponse) -> None:
@@ -389,7 +389,7 @@ class BatchFetcher:
         """
         for attempt in range(1, attempts + 1):
             try:
-                await self._send_canary(encode_text(CANARY_TEXT))
+                await self._send_canary(encode_text(CANARY_TEXT), own=True)
             except AttemptError as error:
                 is_last = attempt >= min(attempts, rule_of(error.kind).attempts or attempts)
                 if is_last and not self._sender.counters.with_vectors:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from parity_pipeline.core.wire_drift import NOT_OBSERVED, NormRange, WireObservation, wire_drift
@@ -77,3 +79,12 @@ def test_small_norms_are_distinguished() -> None:
     """Two sides with different norms far below 1 are not called the same for want of decimals."""
     rows = wire_drift(RUST, RUST, NormRange(low=0.001, high=0.002), NormRange(low=0.003, high=0.004))
     assert {row.field: row.same for row in rows}["L2 norm"] is False
+
+
+def test_two_names_for_the_model_of_the_partition_are_one_default_model() -> None:
+    """Where each side shows its own name of the model that was requested, the defaults are the same; else they are not."""
+    other = replace(GO, default_model="nomic-v1.5")
+    names = ("nomic-embed-text", "nomic-v1.5")
+    assert {row.field: row.same for row in wire_drift(RUST, other, UNIT, UNIT, names)}["default model"] is True
+    assert {row.field: row.same for row in wire_drift(RUST, other, UNIT, UNIT)}["default model"] is False
+    assert {row.field: row.same for row in wire_drift(RUST, GO, UNIT, UNIT, names)}["default model"] is False

@@ -14,7 +14,7 @@ from parity_pipeline.core.diagnosis.records import CauseName
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.demo.fault_table import FAULTS
 from parity_pipeline.faults.expected_causes import EXPECTED, ONE_ROW, Trial, trials
-from parity_pipeline.faults.matrix import SEED, SIZES, Line, Matrix, cells, document, is_right, summary
+from parity_pipeline.faults.matrix import SEED, SIZES, Line, Matrix, cells, document, is_right, proven_wrongly, summary
 from parity_pipeline.faults.texts import beginning, sample_set
 from parity_pipeline.faults.trial_run import COULD_NOT_RUN, Judged
 
@@ -142,7 +142,22 @@ def test_what_is_wrong_or_missed_is_listed() -> None:
     page = document([good, missed])
     assert "- `trim` | 18" in page
     assert "- `lower-case`" not in page
-    assert summary([good, missed]) == "**Detected: 1 of 2 (50%). Cause named rightly: 1 of 2 (50%).**"
+    shares = "**Detected: 1 of 2 (50%). Cause named rightly: 1 of 2 (50%). Called proven wrongly: 0.**"
+    assert summary([good, missed]) == shares
+
+
+def test_a_wrong_cause_that_is_called_proven_is_counted_apart() -> None:
+    """A wrong name is bad; that it is called proven is worse, and the page counts it."""
+    trial, clean = Trial(faults=("lower-case",)), Judged(verdict="PASS")
+    seen = Judged(
+        verdict="FAIL",
+        causes=frozenset({CauseName.CASE, CauseName.TRIM, CauseName.PREFIX}),
+        proven=frozenset({CauseName.CASE, CauseName.TRIM}),
+    )
+    assert proven_wrongly(trial, seen, clean) == {CauseName.TRIM}
+    assert proven_wrongly(trial, seen, replace(seen, verdict="PASS")) == frozenset()
+    line = replace(line_of(trial, CauseName.CASE), false=frozenset({CauseName.TRIM}))
+    assert "Called proven wrongly: 1.**" in summary([line])
 
 
 @pytest.mark.parametrize(("needed", "code"), [(5, 0), (None, 1)])

@@ -124,6 +124,16 @@ def test_why_the_model_is_forced_is_what_was_observed(same: bool | None, word: s
     assert "was not observed" in _said((forced(replace(verdict_of(SEED), drift=())),))
 
 
+@pytest.mark.parametrize("refusing", list(Side))
+def test_a_side_that_refuses_a_request_without_a_model_has_no_default_that_differs(refusing: Side) -> None:
+    """Default models differ only where both sides return vectors without one."""
+    shown = {side: "refused (HTTP 400)" if side is refusing else "nomic-embed-text" for side in Side}
+    row = DriftRow(field="default model", legacy=shown[Side.LEGACY], candidate=shown[Side.CANDIDATE], same=False)
+    said = _said((forced(replace(verdict_of(SEED), drift=(row,))),))
+    assert "default models differ" not in said
+    assert "refused (HTTP 400)" in said
+
+
 def test_the_title_has_the_newest_response_of_either_side() -> None:
     """The time is that of the last response in UTC, whatever offset it was written with, and the date without one."""
     times = ("2026-04-30T23:30:00-02:00", "2026-05-01T01:00:00Z"), ("soon", "soon"), ("", "")

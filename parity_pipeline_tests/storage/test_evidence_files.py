@@ -96,11 +96,13 @@ def test_a_damaged_or_missing_file_is_refused(tmp_path: Path, content: bytes) ->
 
 @pytest.mark.parametrize("found", [make_diagnosis(), None])
 def test_a_diagnosis_comes_back_for_the_batches_it_was_made_from(tmp_path: Path, found: Diagnosis | None) -> None:
-    """Every record survives; for other batches, or where there is no file, there is no diagnosis."""
+    """Every record survives; for other batches or thresholds, or where there is no file, there is no diagnosis."""
     path, header = tmp_path / "d.json", make_header()
     assert read_diagnosis(path, header) is None
-    write_diagnosis(path, found, header)
+    write_diagnosis(path, found, header, Thresholds())
     assert read_diagnosis(path, header) == found
+    assert read_diagnosis(path, header, Thresholds()) == found
+    assert read_diagnosis(path, header, Thresholds(cosine=0.95)) is None
     assert path.read_bytes().isascii()
     later = replace(header.sides[0], fetched_to="2026-04-30T09:00:00Z")
     assert read_diagnosis(path, make_header(sides=(later, make_provenance(Side.CANDIDATE)))) is None
@@ -109,16 +111,42 @@ def test_a_diagnosis_comes_back_for_the_batches_it_was_made_from(tmp_path: Path,
 def test_a_diagnosis_of_the_first_schema_is_read(tmp_path: Path) -> None:
     """An empty object, which said that no diagnosis was made, is none."""
     path, header = tmp_path / "d.json", make_header()
-    write_diagnosis(path, None, header)
-    path.write_text(json.dumps({**json.loads(path.read_bytes()), "schema": 1, "diagnosis": {}}))
+    write_diagnosis(path, None, header, Thresholds())
+    whole = json.loads(path.read_bytes())
+    path.write_text(json.dumps({"identity": whole["identity"], "schema": 1, "diagnosis": {}}))
     assert read_diagnosis(path, header) is None
 
 
-@pytest.mark.parametrize("change", [{"schema": 3}, {"schema": True}, {"diagnosis": {}}, {"identity": {}}, {"more": 1}])
+def test_a_diagnosis_that_does_not_name_its_thresholds_is_read_and_used_for_no_verdict(tmp_path: Path) -> None:
+    """A file of schema 2 is still read, its causes without a side, but no verdict under known thresholds takes it over."""
+    path, header = tmp_path / "d.json", make_header()
+    write_diagnosis(path, make_diagnosis(), header, Thresholds())
+    whole = json.loads(path.read_bytes())
+    for cause in whole["diagnosis"]["causes"]:
+        del cause["side"]
+    path.write_text(json.dumps({"identity": whole["identity"], "schema": 2, "diagnosis": whole["diagnosis"]}))
+    held = read_diagnosis(path, header)
+    assert held is not None
+    assert [cause.side for cause in held.causes] == [None] * len(held.causes)
+    assert read_diagnosis(path, header, Thresholds()) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"schema": 4},
+        {"schema": 2},
+        {"thresholds": 5},
+        {"schema": True},
+        {"diagnosis": {}},
+        {"identity": {}},
+        {"more": 1},
+    ],
+)
 def test_an_odd_diagnosis_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
     """What no version wrote is an error with file and remedy."""
     path = tmp_path / "d.json"
-    write_diagnosis(path, make_diagnosis(), make_header())
+    write_diagnosis(path, make_diagnosis(), make_header(), Thresholds())
     path.write_text(json.dumps({**json.loads(path.read_bytes()), **change}))
     with pytest.raises(ArtifactError, match="Materialize diagnosis again") as caught:
         read_diagnosis(path, make_header())

@@ -155,6 +155,19 @@ def test_a_side_that_cannot_be_used_is_reported_at_once(response: httpx.Response
     assert caught.value.remedy
 
 
+def test_token_counts_hold_the_samples_and_nothing_of_the_product_s_own() -> None:
+    """A request for the default model, and a plain text sent to find out whether a side works, cost no sample's tokens."""
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content)
+        if "text 0" in body["input"] and len(body["input"]) > 1:
+            return httpx.Response(400, json={"error": "no"})
+        rows = [{"embedding": [0.5, 1.0], "index": place} for place, _ in enumerate(body["input"])]
+        return httpx.Response(200, json={"data": rows, "model": "m", "usage": {"total_tokens": len(rows)}})
+
+    assert fetch(respond, TEXTS, side("openai", ask_default_model=True)).result.tokens == {"total_tokens": len(TEXTS)}
+
+
 def test_the_response_is_observed() -> None:
     """The observation holds path, fields with types, number format, dimension, software and default model."""
 

@@ -24,11 +24,24 @@ from parity_pipeline.core.diagnosis.records import (
     Rows,
 )
 from parity_pipeline.core.fetched_rows import FetchedRows
+from parity_pipeline.core.hazards.corpus import CATEGORY_PREFIX
 from parity_pipeline.core.measures import ComparedRows, Float64, Matrix32, grade
-from parity_pipeline.core.outcomes import Outcome, RowStatus
+from parity_pipeline.core.outcomes import Outcome, RowStatus, Side
 
 EXACT: Final = 1e-5
 """Largest 1 - cosine at which vectors of two servers of one precision are the same: recorded medians are below 1e-6."""
+
+CLEAR: Final = 10.0
+"""How many times further than a match an unrelated text has to be, before a match says which text was read."""
+
+CROWD: Final = 0.05
+"""Share of the other texts that may be as near as that to half of the texts."""
+
+ENOUGH: Final = 20
+"""Samples other than hazards, below which hazards count like any other."""
+
+_SEEN: Final = 300
+"""Rows that are compared with each other for that."""
 
 Mask = NDArray[np.bool_]
 
@@ -48,6 +61,7 @@ class FoundCause:
         evidence: Evidence rows.
         cases: Case numbers, where they are fewer than those of the name.
         sources: For moved rows, the row whose vector each one holds; else None.
+        side: The side at fault; None where nothing shows which one is.
     """
 
     name: CauseName
@@ -57,6 +71,7 @@ class FoundCause:
     evidence: Sequence[Evidence] = ()
     cases: tuple[int, ...] = ()
     sources: Rows | None = None
+    side: Side | None = None
 
 
 class DiagnosisContext:
@@ -123,6 +138,47 @@ class DiagnosisContext:
             return self.threshold
         return max(self.threshold, 1.0 - max(EXACT, 10.0 * float(np.median(fine))))
 
+    @cached_property
+    def truthful(self) -> Mask:
+        """Rows that have a vector of the usual dimension on both sides."""
+        return np.any(self.legacy, axis=1) & np.any(self.candidate, axis=1)
+
+    @cached_property
+    def typical(self) -> Mask:
+        """Rows on which a rule is looked for: all but the hazards, where there are enough of them; else all rows.
+
+        Hazards are made to be odd in every way at once, so that a rule of ordinary texts need not hold among them.
+        """
+        plain = np.array([not one.startswith(CATEGORY_PREFIX) for one in self.subject.samples.categories], np.bool_)
+        measured = plain & (self.passing | self.failing)
+        enough = int((measured & self.failing).sum()) > 0 and int(measured.sum()) >= ENOUGH
+        return plain if enough else np.ones(self.size, np.bool_)
+
+    @cached_property
+    def unrelated(self) -> float:
+        """Largest cosine of a text that has nothing to do with a row, at which the two are still distinguished."""
+        return 1.0 - CLEAR * (1.0 - self.near)
+
+    @cached_property
+    def vague(self) -> bool:
+        """Say whether different texts of a side are so alike that a match says nothing about which text was read.
+
+        Half of the texts have more than `CROWD` of all others closer than a change of text may be.
+        """
+        return any(self._is_vague(matrix) for matrix in (self.legacy, self.candidate))
+
+    def _is_vague(self, matrix: Matrix32) -> bool:
+        rows = np.flatnonzero(matrix.any(axis=1))
+        rows = rows[:: max(1, len(rows) // _SEEN)]
+        if len(rows) < 3:
+            return False
+        units = np.unique(matrix[rows], axis=0).astype(np.float64)
+        if len(units) < 2:
+            return True
+        near = units @ units.T >= self.unrelated
+        others = near.sum(axis=1) - 1
+        return float(np.median(others)) >= max(1.0, CROWD * (len(units) - 1))
+
     def evidence(
         self, rows: Sequence[int], tried: Callable[[int], str], after: Float64 | None = None
     ) -> list[Evidence]:
@@ -153,11 +209,8 @@ class DiagnosisContext:
             samples=tuple(self.id_of(row) for row in finding.rows[:IDS_LISTED].tolist()),
             evidence=tuple(finding.evidence[:EVIDENCE_LISTED]),
             cases=finding.cases or CASES[finding.name],
+            side=finding.side,
         )
-
-
-Finder = Callable[[DiagnosisContext, Mask], list[FoundCause]]
-"""Find causes of the rows that still wait for one. A finder returns only rows of the mask it is given."""
 
 
 def counted(count: int, what: str) -> str:

@@ -10,15 +10,18 @@ from typing import Final
 
 import numpy as np
 
-from parity_pipeline.core.diagnosis.context import DiagnosisContext, Finder, FoundCause, Mask, indices
-from parity_pipeline.core.diagnosis.counterfactuals import RequestBudget, find_by_counterfactual
-from parity_pipeline.core.diagnosis.edits import find_edited_pairs
-from parity_pipeline.core.diagnosis.follow_up import REQUESTS as FOR_TEXT_VARIANTS
-from parity_pipeline.core.diagnosis.follow_up import find_circumstances, find_history, find_text_variants
-from parity_pipeline.core.diagnosis.instability import find_instability
+from parity_pipeline.core.diagnosis.context import DiagnosisContext, FoundCause, Mask, indices
+from parity_pipeline.core.diagnosis.counterfactuals import find_by_counterfactual, find_edited_pairs
+from parity_pipeline.core.diagnosis.instability import (
+    SentAgain,
+    find_circumstances,
+    find_history,
+    find_instability,
+    send_again,
+)
 from parity_pipeline.core.diagnosis.missing_vectors import find_missing_vectors
-from parity_pipeline.core.diagnosis.permutation import find_permutation, undo_permutation
-from parity_pipeline.core.diagnosis.precision import find_grids, find_precision
+from parity_pipeline.core.diagnosis.permutation import find_collisions, find_permutation, undo_permutation
+from parity_pipeline.core.diagnosis.precision import find_grids, find_partial_noise, find_precision
 from parity_pipeline.core.diagnosis.records import (
     IDS_LISTED,
     CauseName,
@@ -29,7 +32,10 @@ from parity_pipeline.core.diagnosis.records import (
     FollowUpQueries,
     Rows,
 )
+from parity_pipeline.core.diagnosis.request_budget import RequestBudget
 from parity_pipeline.core.diagnosis.text_split import find_text_split
+from parity_pipeline.core.diagnosis.text_variants import REQUESTS as FOR_TEXT_VARIANTS
+from parity_pipeline.core.diagnosis.text_variants import find_text_variants, without_refuted
 from parity_pipeline.core.diagnosis.transforms import (
     find_beginnings,
     find_dimensions,
@@ -38,7 +44,7 @@ from parity_pipeline.core.diagnosis.transforms import (
     find_transform,
 )
 from parity_pipeline.core.diagnosis.truncation import find_cut
-from parity_pipeline.core.diagnosis.wrong_model import find_known_model, find_other_space
+from parity_pipeline.core.diagnosis.wrong_model import find_known_model, find_other_space, find_strange_space
 
 _SUREST: Final = (Confidence.PROVEN, Confidence.LIKELY, Confidence.POSSIBLE)
 
@@ -46,8 +52,11 @@ _SUREST: Final = (Confidence.PROVEN, Confidence.LIKELY, Confidence.POSSIBLE)
 def merged(findings: Sequence[FoundCause]) -> list[FoundCause]:
     """Return one finding per cause, the one that explains most first; words and evidence of the surest lead."""
     kinds: dict[CauseName, list[FoundCause]] = {}
+    prefixed = any(finding.name is CauseName.PREFIX for finding in findings)
     for finding in findings:
-        kinds.setdefault(finding.name, []).append(finding)
+        # Where a prefix is proven, one thing added to other texts is that prefix.
+        name = CauseName.PREFIX if prefixed and finding.name is CauseName.ADDED_DIRECTION else finding.name
+        kinds.setdefault(name, []).append(replace(finding, name=name))
     single = [_one(sorted(same, key=lambda one: _SUREST.index(one.confidence))) for same in kinds.values()]
     return sorted(single, key=lambda one: (-len(one.rows), _SUREST.index(one.confidence)))
 
@@ -56,9 +65,12 @@ def _one(same: Sequence[FoundCause]) -> FoundCause:
     first = same[0]
     if len(same) == 1:
         return first
+    # What proves a cause says it all: what else hinted at it would only repeat it, and so would a second proof of the kind.
+    said = [one for one in same if one.confidence is Confidence.PROVEN] or same
+    words = {one.words.partition(": for ")[0]: one.words for one in reversed(said)}
     return replace(
         first,
-        words="; ".join(dict.fromkeys(one.words for one in same)),
+        words="; ".join(reversed(words.values())),
         rows=np.unique(np.concatenate([one.rows for one in same])),
         evidence=[row for one in same for row in one.evidence],
         cases=tuple(sorted({case for one in same for case in one.cases})),
@@ -110,18 +122,35 @@ def without_rows(findings: Sequence[FoundCause], proven: Sequence[FoundCause]) -
     return kept
 
 
-def _find_dimensions(context: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
+def _find_dimensions(context: DiagnosisContext, waiting: Mask, budget: RequestBudget) -> list[FoundCause]:
     """Return known models and vectors of other lengths.
 
     A narrow model may be the beginning of a wide one. Rows that are both are reported as both, since nothing
     distinguishes the two.
     """
-    both = [*find_known_model(context, waiting), *find_beginnings(context, waiting)]
-    return [*both, *find_dimensions(context, waiting & ~_mask(context, _rows_of(both)))]
+    both = [*find_known_model(context, waiting & ~context.low, budget), *find_beginnings(context, waiting)]
+    known = _mask(context, _rows_of([one for one in both if one.name is not CauseName.TRUNCATED_DIMENSIONS]))
+    return [*both, *find_dimensions(context, waiting & ~known)]
 
 
-_STORED: Final[tuple[Finder, ...]] = (find_missing_vectors, _find_dimensions, find_permutation, find_transform)
-"""Finders whose causes one change of the stored vectors proves, from the surest to the least sure."""
+def _find_moved_or_turned(context: DiagnosisContext, waiting: Mask, budget: RequestBudget) -> list[FoundCause]:
+    """Return moved rows, or the one change of coordinates that explains those and more.
+
+    A change of coordinates may map the vector of one text onto that of another, as that of its opposite.
+    """
+    moved = find_permutation(context, waiting, budget)
+    if not moved:
+        return find_transform(context, waiting)
+    turned = find_transform(context, waiting)
+    rows, more = _rows_of(moved), _rows_of(turned)
+    if len(more) > len(rows) and np.isin(rows, more).mean() >= _MOSTLY:
+        return turned
+    left = waiting & ~_mask(context, rows)
+    return [*moved, *find_transform(context, left)]
+
+
+_MOSTLY: Final = 0.9
+"""Share of moved rows that a change of coordinates has to restore to be the simpler explanation of them."""
 
 
 def diagnose(
@@ -142,20 +171,23 @@ def diagnose(
         MetricInputError: The rows of a side are not the samples of the subject.
     """
     context = DiagnosisContext(subject)
+    budget = RequestBudget(inquiry or FollowUpQueries(requests=0))
     waiting: Mask = context.failing.copy()
     found: list[FoundCause] = []
-    for find in _STORED:
-        _take(waiting, found, find(context, waiting))
+    _take(waiting, found, find_missing_vectors(context, waiting))
+    _take(waiting, found, _find_dimensions(context, waiting, budget))
+    _take(waiting, found, _find_moved_or_turned(context, waiting, budget))
+    _take(waiting, found, find_known_model(context, waiting & context.low, budget))
+    again = send_again(context, waiting, budget)
     alike = _mask(context, _rows_of(find_precision(context, waiting)))
-    behaviour = with_moved_rows(find_instability(context, waiting, alike, experiments), found)
+    behaviour = with_moved_rows(find_instability(context, waiting, alike, experiments, again), found)
     observations = [*find_norms(context), *find_grids(context), *(one for one in behaviour if not len(one.rows))]
     _take(waiting, found, [one for one in behaviour if len(one.rows)])
-    budget = RequestBudget(inquiry or FollowUpQueries(requests=0))
     if restored := undo_permutation(context, found):
         found.extend(_explained(*restored, budget))
-    _take(waiting, found, find_circumstances(context, waiting, budget))
+    _take(waiting, found, find_circumstances(context, waiting, again))
     _take(waiting, found, find_history(context, waiting, budget))
-    found.extend(_explained(context, waiting, budget, experiments))
+    found.extend(_explained(context, waiting, budget, experiments, again))
     unexplained = indices(waiting)
     return Diagnosis(
         causes=tuple(context.to_cause(finding) for finding in merged(found)),
@@ -170,20 +202,31 @@ def diagnose(
 
 
 def _explained(
-    context: DiagnosisContext, rows: Mask, budget: RequestBudget, experiments: Sequence[Experiment] = ()
+    context: DiagnosisContext,
+    rows: Mask,
+    budget: RequestBudget,
+    experiments: Sequence[Experiment] = (),
+    again: SentAgain | None = None,
 ) -> list[FoundCause]:
     """Return what explains rows apart from their places and their behaviour when sent again; those no longer wait."""
     found: list[FoundCause] = []
-    _take(rows, found, find_precision(context, rows))
-    likely = fold_edited_pairs(find_text_split(context, rows), find_edited_pairs(context, rows))
+    _take(rows, found, find_strange_space(context, rows))
+    _take(rows, found, [one for one in find_precision(context, rows) if one.confidence is Confidence.LIKELY])
+    likely = fold_edited_pairs(find_text_split(context, rows), find_edited_pairs(context, rows, budget))
     budget.kept_back = FOR_TEXT_VARIANTS
     proven = _proven_by_queries(context, rows, likely, budget)
     budget.kept_back = 0
-    _take(rows, found, [*proven, *without_rows(likely, proven)])
-    _take(rows, found, [one for one in find_instability(context, rows, rows, experiments) if len(one.rows)])
-    for find in (find_shared_direction, find_other_space):
+    _take(rows, found, proven)
+    left = without_rows(likely, proven)
+    _take(rows, found, without_refuted(context, left, budget))
+    # A difference larger than that of a number format may be an edit of every text, which was tried by now.
+    _take(rows, found, find_precision(context, rows))
+    behaviour = find_instability(context, rows, rows, experiments, again or SentAgain())
+    _take(rows, found, [one for one in behaviour if len(one.rows)])
+    for find in (find_collisions, find_shared_direction, find_other_space):
         _take(rows, found, find(context, rows))
-    _take(rows, found, find_text_variants(context, rows, budget))
+    variants = find_text_variants(context, rows, budget)
+    _take(rows, found, variants or find_partial_noise(context, rows))
     return found
 
 

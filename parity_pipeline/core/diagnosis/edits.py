@@ -18,6 +18,16 @@ from parity_pipeline.core.outcomes import Side
 
 _PUNCTUATION = re.compile(r"[^\w\s]")
 _SPACES = re.compile(r"\s+")
+_BLANKS = re.compile(r"[ \t]{2,}|\t")
+_LINE_ENDS = re.compile(r"[ \t]*[\r\n]\s*")
+ODD_SPACE: Final = re.compile("[\x0b\x0c\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
+"""White space that tokenizers disagree on: some split words there, some drop it as a control character."""
+
+BRACKETED: Final = re.compile(r"\[(?:CLS|SEP|MASK|PAD|UNK)\]")
+ANGLED: Final = re.compile(r"</?s>|<(?:unk|pad|mask|bos|eos)>|<\|[a-z_]+\|>")
+"""Tokens of a model's own, written out in a text: those of BERT, and those of other families."""
+
+_SPECIAL_TOKEN = re.compile(f"{BRACKETED.pattern}|{ANGLED.pattern}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +78,40 @@ def _form(name: str) -> Callable[[str], str]:
     return apply
 
 
+def break_special_tokens(text: str) -> str:
+    """Return the text with a blank inside each special token, so that no tokenizer reads it as one.
+
+    >>> break_special_tokens("a [SEP] b")
+    'a [ SEP ] b'
+    """
+    return _SPECIAL_TOKEN.sub(lambda token: " ".join((token[0][0], token[0][1:-1], token[0][-1])), text)
+
+
+def _inside(replace_with: str) -> Callable[[str], str]:
+    """Return an edit of the odd white space between words: at the ends it is trimmed like any other."""
+
+    def apply(text: str) -> str:
+        core = text.strip()
+        before, _, behind = text.partition(core) if core else (text, "", "")
+        return before + ODD_SPACE.sub(replace_with, core) + behind
+
+    return apply
+
+
 EDITS: Final[tuple[Edit, ...]] = (
+    Edit(CauseName.SPECIAL_TOKENS, "special tokens such as [SEP] are read as plain text", break_special_tokens),
+    Edit(CauseName.TOKENIZER, "white space such as U+0085 or a form feed becomes a blank", _inside(" ")),
+    Edit(CauseName.TOKENIZER, "white space such as U+0085 or a form feed is left away", _inside("")),
     Edit(CauseName.TRIM, "white space at both ends is cut off", str.strip),
     Edit(CauseName.TRIM, "white space at the end is cut off", str.rstrip),
     Edit(CauseName.NEWLINE, "line feeds become blanks", lambda text: text.replace("\n", " ")),
     Edit(CauseName.NEWLINE, "line ends are left away", lambda text: text.replace("\r", "").replace("\n", "")),
-    Edit(CauseName.NEWLINE, "runs of white space become one blank", lambda text: _SPACES.sub(" ", text)),
+    Edit(
+        CauseName.NEWLINE,
+        "line ends and the white space around them become one blank",
+        lambda t: _LINE_ENDS.sub(" ", t),
+    ),
+    Edit(CauseName.TRIM, "runs of blanks become one", lambda text: _BLANKS.sub(" ", text)),
     Edit(CauseName.UNICODE_FORM, "characters are composed (NFC)", _form("NFC")),
     Edit(CauseName.UNICODE_FORM, "characters are decomposed (NFD)", _form("NFD")),
     Edit(CauseName.UNICODE_FORM, "characters take their compatibility form (NFKC)", _form("NFKC")),
@@ -116,32 +154,48 @@ def are_edited_pair(one: str, other: str) -> bool:
     return skeleton(one) == skeleton(other) or letters(one) == letters(other) != ""
 
 
-def find_edited_pairs(context: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
-    """Return a cause for each edit under which failing samples have the other side's vector of their edited form."""
-    if not context.same_width:
+@dataclass(frozen=True, slots=True)
+class EditedPairs:
+    """Failing rows with the other side's vector of another sample, which is their edited form.
+
+    Attributes:
+        side: The side that gives it.
+        edit: The edit.
+        rows: Evidence by row.
+    """
+
+    side: Side
+    edit: Edit
+    rows: dict[int, Evidence]
+
+    def cause(self, confidence: Confidence) -> FoundCause:
+        """Return the cause that the pairs show."""
+        words = (
+            f"the {self.side} side gives {counted(len(self.rows), 'failing sample')} the vector that the other side gives to "
+            f"the same text once {self.edit.words}"
+        )
+        rows = sorted(self.rows)
+        evidence = [self.rows[row] for row in rows]
+        return FoundCause(self.edit.cause, words, confidence, np.array(rows, np.intp), evidence, side=self.side)
+
+
+def edited_pairs(context: DiagnosisContext, waiting: Mask) -> list[EditedPairs]:
+    """Return for each side and edit the failing samples that have the other side's vector of their edited form."""
+    if not context.same_width or context.vague:
         return []
     places: dict[str, int] = {}
     for row in indices(context.passing | context.low).tolist():
         places.setdefault(context.text_of(row), row)
-    rows: dict[tuple[Side, Edit], dict[int, Evidence]] = {}
+    found: dict[tuple[Side, Edit], dict[int, Evidence]] = {}
     for row in indices(waiting & context.low).tolist():
-        for side in (Side.CANDIDATE, Side.LEGACY):
+        # Of blank texts no edit leaves anything.
+        for side in (Side.CANDIDATE, Side.LEGACY) if context.text_of(row).strip() else ():
             match = _edited_form(context, row, side, places)
             if match:
                 edit, evidence = match
-                rows.setdefault((side, edit), {})[row] = evidence
+                found.setdefault((side, edit), {})[row] = evidence
                 break
-    return [
-        FoundCause(
-            edit.cause,
-            f"the {side} side gives {counted(len(found), 'failing sample')} the vector that the other side gives to "
-            f"the same text once {edit.words}",
-            Confidence.PROVEN,
-            np.array(sorted(found), np.intp),
-            [found[row] for row in sorted(found)],
-        )
-        for (side, edit), found in rows.items()
-    ]
+    return [EditedPairs(side, edit, rows) for (side, edit), rows in found.items()]
 
 
 def _edited_form(

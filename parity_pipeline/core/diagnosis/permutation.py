@@ -10,9 +10,18 @@ from typing import Final
 
 import numpy as np
 
-from parity_pipeline.core.diagnosis.context import DiagnosisContext, FoundCause, Mask, counted, indices, row_cosines
+from parity_pipeline.core.diagnosis.context import (
+    DiagnosisContext,
+    FoundCause,
+    Mask,
+    counted,
+    indices,
+    pair_cosine,
+    row_cosines,
+)
 from parity_pipeline.core.diagnosis.edits import are_edited_pair
 from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Rows
+from parity_pipeline.core.diagnosis.request_budget import NO_BUDGET, RequestBudget, Suspect
 from parity_pipeline.core.fetched_rows import FetchedRows
 from parity_pipeline.core.measures import Float64
 from parity_pipeline.core.outcomes import Side
@@ -31,20 +40,102 @@ _STEADY: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class _Moved:
-    """Rows that hold another row's vector: `rows[i]` holds that of `sources[i]`, with a cosine of `after[i]`."""
+    """Rows that hold another row's vector: `rows[i]` holds that of `sources[i]`, with a cosine of `after[i]`.
+
+    Attributes:
+        rows: The rows.
+        sources: Whose vectors they hold.
+        after: The cosines.
+        steady: Whether most of them moved by one step within their requests, which depends on places and not on texts.
+    """
 
     rows: Rows
     sources: Rows
     after: Float64
+    steady: bool = False
+
+    @property
+    def closed(self) -> bool:
+        """Say whether the rows exchanged their vectors among themselves, so that none is lost and none comes twice."""
+        return set(self.rows.tolist()) == set(self.sources.tolist())
 
 
-def find_permutation(context: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
-    """Return permuted and shifted rows; empty where no failing row holds another row's vector."""
+def find_permutation(context: DiagnosisContext, waiting: Mask, budget: RequestBudget | None = None) -> list[FoundCause]:
+    """Return permuted and shifted rows; empty where no failing row holds another row's vector.
+
+    Rows that did not move by one step are sent again alone, if that is allowed: what still holds another's vector there
+    was not moved within its request.
+    """
     rows = indices(waiting & context.low)[:SEARCHED]
-    if not context.same_width or not context.legacy.shape[1] or not len(rows):
+    if not context.same_width or not context.legacy.shape[1] or not len(rows) or context.vague:
         return []
     moved = _steady(context, rows, _nearest(context, rows))
-    return [_named(context, moved)] if len(moved.rows) else []
+    if not moved.steady:
+        moved = _without_copies(context, moved)
+    if not len(moved.rows):
+        return []
+    finding = _named(context, moved)
+    return [finding] if moved.steady else _controlled(context, finding, moved, budget or NO_BUDGET)
+
+
+def _without_copies(context: DiagnosisContext, moved: _Moved) -> _Moved:
+    """Leave out rows that hold the vector of a row which has it too, and rightly: that is a collision and no move."""
+    kept = ~context.passing[moved.sources]
+    return _Moved(moved.rows[kept], moved.sources[kept], moved.after[kept])
+
+
+def _controlled(
+    context: DiagnosisContext, finding: FoundCause, moved: _Moved, budget: RequestBudget
+) -> list[FoundCause]:
+    """Return the finding with what its first row showed alone, on the side where that is right; none if it is on neither."""
+    row = int(moved.rows[0])
+    refuted = 0
+    for suspect in Suspect.both(context):
+        if not budget.allows(suspect.side):
+            continue
+        (vector,) = budget.embed(suspect.side, [context.text_of(row)])
+        if vector is None:
+            continue
+        if pair_cosine(suspect.vectors[row], vector) < context.threshold:
+            words = f"{finding.words}; sent to the {suspect.side} side alone, the first of them got another vector"
+            return [replace(finding, words=words, side=suspect.side)]
+        refuted += 1
+    if refuted == len(Side):
+        return []
+    return [finding if moved.closed else replace(finding, confidence=Confidence.LIKELY)]
+
+
+def find_collisions(context: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
+    """Return rows whose text shares its vector with another text on one side, while the other side distinguishes them."""
+    found: list[FoundCause] = []
+    left = waiting & context.low
+    for suspect in Suspect.both(context) if context.same_width and not context.vague else ():
+        shared = shared_vectors(context, suspect, indices(left))
+        if not shared:
+            continue
+        rows = np.array(sorted(shared), np.intp)
+        words = (
+            f"the {suspect.side} side gives {counted(len(rows), 'failing sample')} the vector of another text, which the "
+            f"{suspect.other} side keeps apart, as a tokenizer that reads both alike does, or a cache whose key they share"
+        )
+        evidence = context.evidence(
+            rows.tolist(), lambda row, shared=shared: f"the vector of sample {context.id_of(shared[row])}"
+        )
+        found.append(FoundCause(CauseName.COLLISION, words, Confidence.LIKELY, rows, evidence, side=suspect.side))
+        left[rows] = False
+    return found
+
+
+def shared_vectors(context: DiagnosisContext, suspect: Suspect, rows: Rows) -> dict[int, int]:
+    """Return for each row that shares its vector on a side with another text of the set one such row."""
+    shared: dict[int, int] = {}
+    for row in rows[:SEARCHED].tolist():
+        alike = np.flatnonzero(suspect.vectors @ suspect.vectors[row] >= 1.0 - _EQUAL)
+        apart = alike[(suspect.truth[alike] @ suspect.truth[row] < context.threshold) & context.truthful[alike]]
+        texts = [int(one) for one in apart if not are_edited_pair(context.text_of(row), context.text_of(int(one)))]
+        if texts:
+            shared[row] = texts[0]
+    return shared
 
 
 def _nearest(context: DiagnosisContext, rows: Rows) -> _Moved:
@@ -87,7 +178,7 @@ def _steady(context: DiagnosisContext, rows: Rows, nearest: _Moved) -> _Moved:
         if whole:
             fits |= strange & (nearest.sources == expected)
         sources, after, real = np.where(fits, expected, sources), np.where(fits, cosines, after), real | fits
-    return _Moved(rows[real], sources[real], after[real])
+    return _Moved(rows[real], sources[real], after[real], steady=step is not None)
 
 
 def _common_step(context: DiagnosisContext, rows: Rows, sources: Rows, among: int) -> int | None:
@@ -144,13 +235,15 @@ def _steps(context: DiagnosisContext, moved: _Moved) -> Rows:
 def _shift_after_blank(context: DiagnosisContext, moved: _Moved) -> tuple[CauseName, str] | None:
     """Return name and words where rows hold a later row's vector from a blank text on, by a steady or growing step."""
     steps = _steps(context, moved)
-    forward = steps > 0
+    # Where the legacy side left a row out, its vectors are those of rows further on, and the candidate's of rows before.
+    side = Side.CANDIDATE if (steps > 0).mean() >= (steps < 0).mean() else Side.LEGACY
+    forward = steps > 0 if side is Side.CANDIDATE else steps < 0
     # The last rows of a request have nobody behind them: they hold what was repeated there.
     if not forward.any() or forward.mean() < 0.5 or not _starts_at_blank(context, moved.rows[forward]):
         return None
-    one = int(np.median(steps[forward]))
+    one = abs(int(np.median(steps[forward])))
     words = (
-        f"{len(moved.rows)} rows behind a blank text hold the vector of a row further on, most by {one}: "
+        f"{len(moved.rows)} rows behind a blank text hold the vector of a row further on on the {side} side, most by {one}: "
         "the blank's row was left out and the rest moved up"
     )
     return CauseName.SHIFTED_ROWS, words
@@ -168,7 +261,7 @@ def _permutation(context: DiagnosisContext, moved: _Moved) -> str:
     """Return the words that name the pattern: swaps, a rotation, cycles, or rows that merely hold another's vector."""
     start = f"{counted(len(moved.rows), 'row')} of {context.size} hold the {Side.LEGACY} side's vector of another row"
     links = dict(zip(moved.rows.tolist(), moved.sources.tolist(), strict=True))
-    lengths = _cycles(links) if set(links) == set(links.values()) else []
+    lengths = _cycles(links) if moved.closed else []
     if lengths and set(lengths) == {2}:
         return f"{start}: {counted(len(lengths), 'swap')} of two rows"
     steps = set((_steps(context, moved) % _sizes(context, moved.rows)).tolist())

@@ -54,6 +54,28 @@ _GRID_TOLERANCE: Final = 2e-3
 """Largest distance of an element from its grid, in steps."""
 
 
+def find_partial_noise(context: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
+    """Return "precision", as possible, where a part of the samples differs by one size in directions of no relation.
+
+    That is what one of several replicas with another precision or version looks like. It comes last: what any property
+    of the texts explains is none of it.
+    """
+    rows = indices(waiting & context.low)
+    if len(rows) < FEWEST or not context.same_width or not context.passing.any():
+        return []
+    lost = 1.0 - context.cosine[rows]
+    low, high = np.quantile(lost, [0.1, 0.9])
+    if high > WIDEST_SPREAD * low or float(np.median(lost)) > LARGEST or not _undirected(context, rows):
+        return []
+    words = (
+        f"{len(rows)} failing samples differ by about as much (1 - cosine {_span(lost)}) in directions that have nothing in "
+        f"common, and nothing sets their texts apart from those of {int(context.passing.sum())} passing ones: noise on a part "
+        "of the rows, as one of several replicas with another precision or version makes it"
+    )
+    evidence = context.evidence(rows.tolist(), lambda _: f"median 1 - cosine of these samples {np.median(lost):.2g}")
+    return [FoundCause(CauseName.PRECISION, words, Confidence.POSSIBLE, rows, evidence)]
+
+
 @dataclass(frozen=True, slots=True)
 class _Noise:
     """The general difference of the rows: quartile and median of 1 - cosine, and the largest that it explains."""
@@ -64,7 +86,7 @@ class _Noise:
 
 def find_precision(context: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
     """Return "precision" where the failing samples are the tail of a difference that all samples have."""
-    measured = indices(context.passing | (context.low & waiting))
+    measured = indices((context.passing | (context.low & waiting)) & context.typical)
     rows = indices(waiting & context.low)
     if len(measured) < FEWEST or not len(rows) or not context.same_width:
         return []

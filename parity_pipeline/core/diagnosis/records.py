@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from parity_pipeline.core.collisions import OneSided
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
-from parity_pipeline.core.measures import Matrix32, Thresholds
+from parity_pipeline.core.measures import Thresholds
 from parity_pipeline.core.outcomes import Side
 
 Vector = NDArray[np.float32]
@@ -49,6 +49,7 @@ class CauseName(StrEnum):
     REORDERED_AXES = "axes reordered"
     ROTATED_SPACE = "space rotated"
     OFFSET = "constant offset"
+    ADDED_DIRECTION = "one direction added"
     NORMALISATION = "normalisation"
     PRECISION = "precision"
     TRUNCATION = "text cut"
@@ -69,6 +70,7 @@ class CauseName(StrEnum):
     EQUAL_LENGTH = "equal lengths under load"
     HISTORY = "history"
     STALE_CACHE = "stale cache"
+    COLLISION = "texts share a vector"
     CIRCUMSTANCES = "batch, load or history"
 
 
@@ -88,6 +90,7 @@ CASES: Final[Mapping[CauseName, tuple[int, ...]]] = {
     CauseName.REORDERED_AXES: (16,),
     CauseName.ROTATED_SPACE: (16,),
     CauseName.OFFSET: (16,),
+    CauseName.ADDED_DIRECTION: (16, 17),
     CauseName.NORMALISATION: (7,),
     CauseName.PRECISION: (30,),
     CauseName.TRUNCATION: (10,),
@@ -108,6 +111,7 @@ CASES: Final[Mapping[CauseName, tuple[int, ...]]] = {
     CauseName.EQUAL_LENGTH: (4,),
     CauseName.HISTORY: (5,),
     CauseName.STALE_CACHE: (28,),
+    CauseName.COLLISION: (13, 14, 15, 28),
     CauseName.CIRCUMSTANCES: (2, 3, 5, 6, 28),
 }
 """The documented failure modes that each cause may be a case of."""
@@ -162,14 +166,18 @@ class FollowUpQueries:
     Attributes:
         legacy: Sends requests to the legacy side; None where it may not.
         candidate: The same of the candidate.
-        requests: Largest number of requests to both sides together.
+        others: The same of other models, by their name and side.
+        requests: Largest number of requests to both sides and all models together.
         texts: Largest number of texts of one request.
+        sent: Returns how many requests were really sent so far, retries included; None where one call is one request.
     """
 
     legacy: Ask | None = None
     candidate: Ask | None = None
-    requests: int = 12
+    others: Mapping[tuple[str, Side], Ask | None] = field(default_factory=dict[tuple[str, Side], Ask | None])
+    requests: int = 30
     texts: int = 64
+    sent: Callable[[], int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,8 +193,6 @@ class DiagnosisInput:
         thresholds: Where a match ends.
         batch_size: Texts of one request as they were fetched, 1 or more; rows stand in the order they were sent.
         ordinals: Place of each row in the order they were sent, ascending; None for rows without gaps from 0.
-        known: Vectors of the same texts by other models of either side, by words that name model and side; float32,
-            shape (rows, dimensions); a row of zeros where there is none.
     """
 
     samples: SampleBlock
@@ -195,7 +201,6 @@ class DiagnosisInput:
     thresholds: Thresholds = field(default_factory=Thresholds)
     batch_size: int = 32
     ordinals: Sequence[int] | None = None
-    known: Mapping[str, Matrix32] = field(default_factory=dict[str, Matrix32])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +233,7 @@ class Cause:
         samples: Ids of the first `IDS_LISTED` of them.
         evidence: The first `EVIDENCE_LISTED` rows of its evidence.
         cases: Numbers of documented failure modes it may be.
+        side: The side that is at fault; None where nothing shows which one is.
     """
 
     name: CauseName
@@ -237,6 +243,7 @@ class Cause:
     samples: tuple[str, ...]
     evidence: tuple[Evidence, ...]
     cases: tuple[int, ...]
+    side: Side | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

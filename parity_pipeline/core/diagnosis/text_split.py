@@ -14,11 +14,11 @@ from typing import Final
 import numpy as np
 
 from parity_pipeline.core.diagnosis.context import DiagnosisContext, FoundCause, Mask, indices
-from parity_pipeline.core.diagnosis.edits import strip_accents
+from parity_pipeline.core.diagnosis.edits import ANGLED, BRACKETED, EDITS, ODD_SPACE, strip_accents
 from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Rows
 
-_BRACKETED = re.compile(r"\[(?:CLS|SEP|MASK|PAD|UNK)\]")
-_ANGLED = re.compile(r"</?s>|<(?:unk|pad|mask|bos|eos)>|<\|[a-z_]+\|>")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_WORDS_AND_SIGNS = re.compile(r"[a-zA-Z]{1,5}|\d|[^\W\d_a-zA-Z]|[^\w\s]")
 _RUN = re.compile(r"\w+")
 _EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\u200d\ufe0f]")
 _PUNCTUATION = re.compile(r"[^\w\s]")
@@ -81,14 +81,20 @@ def _composed(text: str) -> bool:
 
 PREDICATES: Final[tuple[TextPredicate, ...]] = (
     TextPredicate(CauseName.BLANK, "nothing but white space", lambda text: not text.strip()),
+    TextPredicate(CauseName.TOKENIZER, "a lone surrogate", lambda text: bool(_SURROGATE.search(text))),
     TextPredicate(
-        CauseName.SPECIAL_TOKENS, "a special token such as [SEP] written out", lambda t: bool(_BRACKETED.search(t))
+        CauseName.SPECIAL_TOKENS, "a special token such as [SEP] written out", lambda t: bool(BRACKETED.search(t))
     ),
     TextPredicate(
-        CauseName.SPECIAL_TOKENS, "a special token such as </s> written out", lambda t: bool(_ANGLED.search(t))
+        CauseName.SPECIAL_TOKENS, "a special token such as </s> written out", lambda t: bool(ANGLED.search(t))
     ),
     TextPredicate(
         CauseName.TOKENIZER, f"a word of more than {LONG_WORD} characters", lambda t: longest_word(t) > LONG_WORD
+    ),
+    TextPredicate(
+        CauseName.TOKENIZER,
+        "white space such as U+0085 or a form feed",
+        lambda text: bool(ODD_SPACE.search(text.strip())),
     ),
     TextPredicate(
         CauseName.NEWLINE, "a line break", lambda text: bool(text.strip()) and bool(re.search(r"[\r\n]", text))
@@ -107,13 +113,18 @@ PREDICATES: Final[tuple[TextPredicate, ...]] = (
 MEASURES: Final[tuple[Measure, ...]] = (
     Measure("characters", len),
     Measure("words", lambda text: len(text.split())),
+    Measure("words and signs", lambda text: len(_WORDS_AND_SIGNS.findall(text))),
 )
+"""Lengths that a limit may stand in; the last one comes nearest to the tokens of a server."""
 
 CHANCE: Final = 1e-3
 """Largest probability of so good a separation by chance (hypergeometric, one-sided) at which a property is reported."""
 
 PASSING_SHARE: Final = 0.1
 """Largest share of passing samples among those with a property at which it still separates."""
+
+_COMMON: Final = frozenset(edit.cause for edit in EDITS) - {CauseName.TOKENIZER, CauseName.SPECIAL_TOKENS}
+"""Causes whose properties are so common that chance is corrected for the number of properties tried."""
 
 _TOUCHED: Final = 1e-6
 """1 - cosine up to which a sample counts as untouched whatever the others show."""
@@ -132,6 +143,7 @@ class _Split:
         failing: Waiting rows that have it.
         passing: How many passing samples have it.
         chance: Probability of so many failing ones among those that have it.
+        holds: Whether a text has it.
         moved: How many passing samples have it and differ as well, too little to fail. `passing` excludes them.
     """
 
@@ -140,6 +152,7 @@ class _Split:
     failing: Rows
     passing: int
     chance: float
+    holds: Callable[[str], bool]
     moved: int = 0
 
 
@@ -149,21 +162,49 @@ def find_text_split(context: DiagnosisContext, waiting: Mask) -> list[FoundCause
     A property on too few samples to exclude chance is reported, as possible, only beside a better one of the same
     cause: where a tokenizer is shown to differ, a lone text in another script that no passing sample has fits it.
     """
-    left = indices(waiting & context.low)
-    passing = indices(context.passing)
-    if not len(passing):
-        return []
+    left = waiting & context.low
     having = [(trait, _having(context, trait)) for trait in PREDICATES]
+    found = _splits(context, having, left, context.typical, ())
+    return found if context.typical.all() else [*found, *_splits(context, having, left, np.ones_like(left), found)]
+
+
+def _splits(
+    context: DiagnosisContext,
+    having: Sequence[tuple[TextPredicate, Mask]],
+    waiting: Mask,
+    among: Mask,
+    before: Sequence[FoundCause],
+) -> list[FoundCause]:
+    """Return the properties that separate waiting rows from passing ones among some samples.
+
+    Failing rows beside those that have the property too are explained by it; none of the rows waits any longer.
+    """
+    passing = indices(context.passing & among)
     found: list[FoundCause] = []
-    for _ in range(_ROUNDS):
-        named = {finding.name for finding in found}
+    for _ in range(_ROUNDS if len(passing) else 0):
+        left = indices(waiting & among)
+        named = {finding.name for finding in (*before, *found)}
         splits = [*_traits(context, having, left, passing), *_lengths(context, left, passing)]
         split = _best(splits, named)
         if split is None:
             break
-        found.append(_finding(context, split, len(left), len(passing)))
-        left = np.setdiff1d(left, split.failing)
+        rows = np.union1d(
+            split.failing, [row for row in indices(waiting).tolist() if split.holds(context.text_of(row))]
+        )
+        found.append(_finding(context, split, rows.astype(np.intp), len(left), len(passing)))
+        waiting[rows.astype(np.intp)] = False
     return found
+
+
+def shared_property(context: DiagnosisContext, rows: Sequence[int]) -> str:
+    """Return in words the rarest property that all of some rows have and hardly any passing row; "" for none."""
+    passing = indices(context.passing & context.typical).tolist()
+    for trait in PREDICATES:
+        if all(trait.holds(context.text_of(row)) for row in rows):
+            fine = sum(trait.holds(context.text_of(row)) for row in passing)
+            if fine <= PASSING_SHARE * (len(rows) + fine):
+                return trait.words
+    return ""
 
 
 def _having(context: DiagnosisContext, trait: TextPredicate) -> Mask:
@@ -188,8 +229,9 @@ def _traits(
         moved = _moved(context, passing, mask)
         fine = int(mask[passing].sum()) - moved
         if len(failing) and fine <= PASSING_SHARE * (len(failing) + fine):
-            chance = chance_of(len(failing), fine, len(left), len(passing))
-            splits.append(_Split(trait.cause, f"texts with {trait.words}", failing, fine, chance, moved))
+            tries = len(having) if trait.cause in _COMMON else 1
+            chance = min(1.0, tries * chance_of(len(failing), fine, len(left), len(passing)))
+            splits.append(_Split(trait.cause, f"texts with {trait.words}", failing, fine, chance, trait.holds, moved))
     return splits
 
 
@@ -216,10 +258,14 @@ def _lengths(context: DiagnosisContext, left: Rows, passing: Rows) -> list[_Spli
             chance = min(1.0, len(limits) * chance_of(len(failing), fine, len(left), len(passing)))
             if best is None or chance < best.chance:
                 words = _limit_words(context, measure, limit, passing)
-                best = _Split(CauseName.TRUNCATION, words, failing, fine, chance)
+                best = _Split(CauseName.TRUNCATION, words, failing, fine, chance, _reaching(measure, limit))
         if best is not None and best.chance <= CHANCE:
             splits.append(best)
     return splits
+
+
+def _reaching(measure: Measure, limit: int) -> Callable[[str], bool]:
+    return lambda text: measure.of(text) >= limit
 
 
 def _limit_words(context: DiagnosisContext, measure: Measure, limit: int, passing: Rows) -> str:
@@ -237,12 +283,14 @@ def chance_of(failing: int, fine: int, all_failing: int, all_fine: int) -> float
     return float(hypergeom.sf(failing - 1, all_failing + all_fine, all_failing, failing + fine))
 
 
-def _finding(context: DiagnosisContext, split: _Split, failing: int, passing: int) -> FoundCause:
+def _finding(context: DiagnosisContext, split: _Split, rows: Rows, failing: int, passing: int) -> FoundCause:
     words = (
         f"{len(split.failing)} of {failing} failing and {split.passing} of {passing} passing samples are {split.words}"
     )
     if split.moved:
         words += f"; {split.moved} more that pass have it and differ too, too little to fail"
+    if len(rows) > len(split.failing):
+        words += f"; so are {len(rows) - len(split.failing)} failing hazards"
     clear = split.chance <= CHANCE
-    evidence = context.evidence(split.failing.tolist(), lambda _: split.words)
-    return FoundCause(split.cause, words, Confidence.LIKELY if clear else Confidence.POSSIBLE, split.failing, evidence)
+    evidence = context.evidence(rows.tolist(), lambda _: split.words)
+    return FoundCause(split.cause, words, Confidence.LIKELY if clear else Confidence.POSSIBLE, rows, evidence)

@@ -72,7 +72,26 @@ def find_dimensions(context: DiagnosisContext, waiting: Mask) -> list[FoundCause
         if same:
             found.append(_reread(context, same, said, read))
             left = [row for row in left if row not in set(same)]
+    cut = {_both_lengths(context, row) for row, pair in pairs.items() if _prefix_cosine(*pair) >= context.threshold}
+    beside = [row for row in left if _both_lengths(context, row) in cut]
+    if beside:
+        found.append(_cut_as_well(context, beside))
+        left = [row for row in left if row not in set(beside)]
     return [*found, _plain(context, left)] if left else found
+
+
+def _both_lengths(context: DiagnosisContext, row: int) -> tuple[int, int]:
+    return int(context.compared.legacy_dimension[row]), int(context.compared.candidate_dimension[row])
+
+
+def _cut_as_well(context: DiagnosisContext, rows: list[int]) -> FoundCause:
+    """Return the cause of rows whose lengths are those of rows that were cut, and whose numbers differ as well."""
+    words = (
+        f"{len(rows)} more samples have these lengths, {_lengths(context, rows)}, and the shorter vector is not the start of "
+        "the longer one: something else changed them too"
+    )
+    evidence = context.evidence(rows, lambda row: _lengths(context, [row]))
+    return FoundCause(CauseName.TRUNCATED_DIMENSIONS, words, Confidence.LIKELY, np.array(rows, np.intp), evidence)
 
 
 def _pairs(context: DiagnosisContext, waiting: Mask) -> dict[int, tuple[Vector, Vector]]:
@@ -172,7 +191,8 @@ def find_transform(context: DiagnosisContext, waiting: Mask) -> list[FoundCause]
         if finding:
             found.append(finding)
             rows = np.setdiff1d(rows, finding.rows)
-    whole = len(rows) >= max(FEWEST, 0.9 * int((context.low | context.passing).sum()))
+    measured = int(((context.low | context.passing) & context.typical).sum())
+    whole = int(context.typical[rows].sum()) >= max(FEWEST, 0.9 * measured)
     finding = (_offset(context, rows) or _rotation(context, rows)) if whole else None
     return [*found, finding] if finding else found
 
@@ -284,7 +304,10 @@ A prefix before 184 texts of a static model had 0.99, roundings on real servers 
 
 
 def find_shared_direction(context: DiagnosisContext, waiting: Mask) -> list[FoundCause]:
-    """Return "prefix" where the differences of the waiting rows share one direction."""
+    """Return "one direction added" where the differences of the waiting rows share one direction.
+
+    That is what a prefix looks like to a model that averages words. A prefix itself is named only after a request with it.
+    """
     rows = indices(waiting & context.low)
     if len(rows) < FEWEST or not context.same_width:
         return []
@@ -296,12 +319,12 @@ def find_shared_direction(context: DiagnosisContext, waiting: Mask) -> list[Foun
     short = lengths <= np.median(lengths)
     lost = 1.0 - context.cosine[rows]
     words = (
-        f"what differs on {len(rows)} samples lies {share:.0%} in one direction, as if one thing were put before each "
-        f"text: median 1 - cosine {np.median(lost[short]):.2g} on the shorter half, "
+        f"what differs on {len(rows)} samples lies {share:.0%} in one direction, as if one thing were added to each "
+        f"text, such as a prefix that was not among those tried: median 1 - cosine {np.median(lost[short]):.2g} on the shorter half, "
         f"{np.median(lost[~short] if (~short).any() else lost):.2g} on the longer"
     )
     evidence = context.evidence(rows.tolist(), lambda row: f"{len(context.text_of(row))} characters")
-    return [FoundCause(CauseName.PREFIX, words, Confidence.LIKELY, rows, evidence)]
+    return [FoundCause(CauseName.ADDED_DIRECTION, words, Confidence.LIKELY, rows, evidence)]
 
 
 MOST: Final = 0.5

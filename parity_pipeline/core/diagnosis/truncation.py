@@ -9,14 +9,21 @@ from typing import Final
 import numpy as np
 
 from parity_pipeline.core.diagnosis.context import DiagnosisContext, FoundCause, Mask, indices, pair_cosine
-from parity_pipeline.core.diagnosis.counterfactuals import RequestBudget, Suspect
+from parity_pipeline.core.diagnosis.counterfactuals import scrambled, untouched
 from parity_pipeline.core.diagnosis.records import CauseName, Confidence
+from parity_pipeline.core.diagnosis.request_budget import RequestBudget, Suspect
 
 _HOPELESS: Final = 0.5
 """Cosine of the best of some 60 beginnings below which no closer look is taken."""
 
 _TOPS: Final = 3
 """Best cuts so far around which the last request looks."""
+
+_BESIDE: Final = 8
+"""Characters around a limit within which other beginnings may give the very same vector."""
+
+_BESIDE_SHARE: Final = 0.02
+"""The same as a share of the text."""
 
 _SHORTEST: Final = 8
 """Characters below which a text is not searched."""
@@ -25,20 +32,22 @@ _SHORTEST: Final = 8
 def find_cut(context: DiagnosisContext, waiting: Mask, budget: RequestBudget) -> list[FoundCause]:
     """Return "text cut" where the other side returns the very same vector for a beginning of a failing text."""
     rows = sorted(indices(waiting & context.low).tolist(), key=lambda row: -len(context.text_of(row)))
-    if not rows or not context.same_width or len(context.text_of(rows[0])) < _SHORTEST:
+    if not rows or not context.same_width or context.vague or len(context.text_of(rows[0])) < _SHORTEST:
         return []
     example = rows[0]
     for suspect in Suspect.both(context):
-        limit = _limit(context, suspect, example, budget)
-        if limit is not None and budget.allows(suspect.other):
-            finding = _proven(context, suspect, limit, rows, budget)
+        limit, shown = _limit(context, suspect, example, budget)
+        if limit:
+            finding = _proven(context, suspect, limit, shown, rows, budget)
             if finding:
                 return [finding]
     return []
 
 
-def _limit(context: DiagnosisContext, suspect: Suspect, row: int, budget: RequestBudget) -> int | None:
-    """Return the number of characters whose vector by the other side is the suspect's of the whole text; None for none.
+def _limit(context: DiagnosisContext, suspect: Suspect, row: int, budget: RequestBudget) -> tuple[int, float]:
+    """Return the number of characters whose vector by the other side is the suspect's of the whole text, and the cosine.
+
+    The number is 0 where there is none.
 
     By and large the cosine rises up to the limit and falls behind it, so each request looks closer around the best of
     those before. From cut to cut it goes up and down, so the last one looks around the best few.
@@ -56,7 +65,11 @@ def _limit(context: DiagnosisContext, suspect: Suspect, row: int, budget: Reques
         if max(near.values()) <= _HOPELESS:
             break
     best = max(near, key=lambda cut: near[cut], default=0)
-    return best if near.get(best, 0.0) >= context.near else None
+    elsewhere = [cosine for cut, cosine in near.items() if abs(cut - best) > max(_BESIDE, _BESIDE_SHARE * end)]
+    # Of a text that repeats itself many beginnings are alike, and none of them says where it was cut.
+    if near.get(best, 0.0) < context.near or max(elsewhere, default=0.0) >= context.near:
+        return 0, 0.0
+    return best, near[best]
 
 
 def _closer(near: dict[int, float], step: int, end: int, most: int) -> tuple[list[int], int]:
@@ -72,19 +85,27 @@ def _closer(near: dict[int, float], step: int, end: int, most: int) -> tuple[lis
 
 
 def _proven(
-    context: DiagnosisContext, suspect: Suspect, limit: int, rows: list[int], budget: RequestBudget
+    context: DiagnosisContext, suspect: Suspect, limit: int, shown: float, rows: list[int], budget: RequestBudget
 ) -> FoundCause | None:
     """Request the beginnings of all longer failing texts from the other side, as far as one request goes."""
     longer = [row for row in rows if len(context.text_of(row)) > limit]
-    picked = longer[: budget.texts]
-    vectors = budget.embed(suspect.other, [context.text_of(row)[:limit] for row in picked])
-    after = np.array(
-        [
-            0.0 if vector is None else pair_cosine(suspect.vectors[row], vector)
-            for row, vector in zip(picked, vectors, strict=True)
-        ]
-    )
-    good = after >= context.near
+    picked = longer[: max(1, (budget.texts - 2) // 3)]
+    whole_texts = [context.text_of(row) for row in picked]
+    texts = [one for text in whole_texts for one in (text[:limit], text, untouched(text))]
+    control = [scrambled(whole_texts[0]), scrambled(whole_texts[0])[:limit]]
+    *vectors, plain, cut = budget.embed(suspect.other, [*texts, *control])
+    if plain is not None and cut is not None and pair_cosine(plain, cut) >= context.near:
+        return None  # another text of that length is not changed by the cut either
+    cosines = [
+        None if vector is None else pair_cosine(suspect.vectors[row], vector)
+        for row, vector in zip(np.repeat(picked, 3).tolist(), vectors, strict=True)
+    ]
+    confidence = Confidence.PROVEN
+    if cosines[0] is None:
+        # Nothing may be sent any more, or it was refused: the search itself has shown the one text that it looked at.
+        picked, cosines, confidence = longer[:1], [shown, None, None], Confidence.LIKELY
+    after, whole, same = (np.array([one or 0.0 for one in cosines[place::3]]) for place in range(3))
+    good = (after >= context.near) & (whole < context.threshold) & (same < context.near)
     restored = [row for row, kept in zip(picked, good.tolist(), strict=True) if kept]
     if not good[0]:
         return None
@@ -101,4 +122,11 @@ def _proven(
     evidence = context.evidence(
         restored, lambda _: f"the {suspect.other} vector of the first {limit} characters", after[good]
     )
-    return FoundCause(CauseName.TRUNCATION, words, Confidence.PROVEN, np.array(sorted(explained), np.intp), evidence)
+    return FoundCause(
+        CauseName.TRUNCATION,
+        words,
+        confidence,
+        np.array(sorted(explained), np.intp),
+        evidence,
+        side=suspect.side,
+    )

@@ -1,8 +1,9 @@
 """The 34 documented ways in which embedding back ends go wrong in a migration, and what shows each of them.
 
-Here belong the cases by name and the experiments that show what fetching each text once from both sides cannot. Some are stability experiments, some need input that a person gives, some another endpoint. What happens in
-each case, how it shows and who reported it is in `docs/failure-modes.md`; a test keeps the two together. What the samples
-of a run would have caught belongs to `core.power`.
+Here belong the cases by name and the experiments that show what fetching each text once from both sides cannot: some are
+repeatability experiments, some need input that a person gives, some another endpoint. What happens in each case, how it shows
+and who reported it is in `docs/failure-modes.md`; a test keeps the two together. What the samples of a run would have caught
+belongs to `core.power`.
 """
 
 from collections.abc import Mapping

@@ -58,7 +58,8 @@ def _overview(diagnosis: Diagnosis, samples: int) -> str:
 
 
 def _cause(number: int, cause: Cause, names: Names, limit: float) -> list[str]:
-    facts = [cause.confidence, numbers.things(cause.count, "sample"), documented(cause.cases)]
+    at_fault = f"{cause.side} side" if cause.side else ""
+    facts = [cause.confidence, at_fault, numbers.things(cause.count, "sample"), documented(cause.cases)]
     lines = [
         f"### {number}. {prose(cause.name)} — {prose(', '.join(fact for fact in facts if fact))}",
         "",
@@ -66,15 +67,27 @@ def _cause(number: int, cause: Cause, names: Names, limit: float) -> list[str]:
         "",
         f"Affected: {listed(cause.samples, names, count=cause.count, most=_NAMED)}.",
     ]
-    if cause.evidence:
+    return [*lines, *_evidence(cause.evidence, names, limit)] if cause.evidence else lines
+
+
+def _evidence(rows: Sequence[Evidence], names: Names, limit: float) -> list[str]:
+    """Return the table of the evidence; what was tried or seen on every row alike stands above it once."""
+    tried = {row.tried for row in rows}
+    cells = [
+        (
+            named(row.sample, names),
+            prose(row.tried),
+            numbers.cosine(row.before, limit),
+            numbers.cosine(row.after, limit),
+        )
+        for row in rows
+    ]
+    if len(tried) > 1 or len(rows) == 1:
         head = ("Sample", "Tried or seen", "Cosine before", "Cosine after")
-        lines += ["", *table(head, [_evidence(row, names, limit) for row in cause.evidence], right=(2, 3))]
-    return lines
-
-
-def _evidence(row: Evidence, names: Names, limit: float) -> Sequence[str]:
-    before, after = numbers.cosine(row.before, limit), numbers.cosine(row.after, limit)
-    return named(row.sample, names), prose(row.tried), before, after
+        return ["", *table(head, cells, right=(2, 3))]
+    short = [(sample, before, after) for sample, _, before, after in cells]
+    seen = f"Tried or seen on each: {prose(tried.pop())}."
+    return ["", seen, "", *table(("Sample", "Cosine before", "Cosine after"), short, right=(1, 2))]
 
 
 def _unknown(diagnosis: Diagnosis, names: Names) -> list[str]:
@@ -115,7 +128,8 @@ def first_cause(verdict: Verdict) -> str:
     if not found.causes:
         return f"unknown ({numbers.count(found.unknown)})" if found.unknown else ""
     first = found.causes[0]
-    shown = [f"{first.name} ({first.confidence}, {numbers.count(first.count)})"]
+    where = f" on the {first.side} side" if first.side else ""
+    shown = [f"{first.name}{where} ({first.confidence}, {numbers.count(first.count)})"]
     if len(found.causes) > 1:
         shown.append(f"{numbers.count(len(found.causes) - 1)} more")
     if found.unknown:

@@ -9,6 +9,7 @@ from typing import Final
 
 from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.wire_drift import REFUSED
 from parity_pipeline.report import numbers
 from parity_pipeline.report.escape import (
     Sentence,
@@ -114,6 +115,14 @@ def forced(verdict: Verdict) -> Sentence:
             "Every request names the model. Without one both sides showed the same, ",
             legacy,
             "; it is named all the same, so that a changed default cannot change what is compared.",
+        )
+    if row.legacy.startswith(REFUSED) or row.candidate.startswith(REFUSED):
+        return (
+            "Every request names the model. Without one, the legacy side showed ",
+            legacy,
+            " and the candidate ",
+            candidate,
+            ", so unnamed requests could not be compared.",
         )
     return (
         "Every request names the model, because the default models differ: without one, the legacy side showed ",

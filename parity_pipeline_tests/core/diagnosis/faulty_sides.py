@@ -135,7 +135,7 @@ def subject(
     )
 
 
-def inquiry(candidate: FaultySide, legacy: FaultySide | None = None, requests: int = 12) -> FollowUpQueries:
+def inquiry(candidate: FaultySide, legacy: FaultySide | None = None, requests: int = 30) -> FollowUpQueries:
     """Return follow-up queries to both sides."""
     return FollowUpQueries(
         legacy=(legacy or FaultySide(candidate.embed)).ask(), candidate=candidate.ask(), requests=requests

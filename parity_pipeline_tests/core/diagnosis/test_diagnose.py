@@ -16,6 +16,7 @@ from parity_pipeline.core.diagnosis.records import (
     Vector,
 )
 from parity_pipeline.core.errors import GatewayError
+from parity_pipeline.core.outcomes import Side
 from parity_pipeline.demo.fault_scope import Scope
 from parity_pipeline.demo.fault_table import FAULTS
 from parity_pipeline_tests.core.diagnosis.corpus import corpus
@@ -30,10 +31,10 @@ def test_a_known_model_is_named() -> None:
     for rate in (1.0, 0.02):
         side = FaultySide(real, (FAULT["wrong-model"],), Scope(rate=rate, other_models=("other",)), other=narrow)
         side.other = hashed
-        given = dataclasses.replace(subject(TEXTS, side), known={"'other' of the candidate side": hashed(TEXTS)})
-        found = diagnose(given)
+        others = {("other", one): FaultySide(hashed).ask() for one in Side}
+        found = diagnose(subject(TEXTS, side), inquiry=dataclasses.replace(inquiry(side), others=others))
         assert [cause.name for cause in found.causes] == [CauseName.WRONG_MODEL]
-        assert found.causes[0].words.endswith(" samples are those of 'other' of the candidate side")
+        assert " samples tried are those of 'other' of the " in found.causes[0].words
         assert found.explained == found.failing > 0
 
 
@@ -41,8 +42,8 @@ def test_a_known_model_that_is_the_beginning_of_the_other_is_reported_as_both() 
     """Where a cut vector and another model's are the same numbers, neither is kept back, on every row or on a few."""
     for rate in (1.0, 0.02):
         side = FaultySide(real, (FAULT["quarter-width"],), Scope(rate=rate))
-        given = dataclasses.replace(subject(TEXTS, side), known={"other (candidate)": narrow(TEXTS)})
-        found = diagnose(given)
+        others = {("other", one): FaultySide(narrow).ask() for one in Side}
+        found = diagnose(subject(TEXTS, side), inquiry=dataclasses.replace(inquiry(side), others=others))
         assert {cause.name for cause in found.causes} == {CauseName.WRONG_MODEL, CauseName.TRUNCATED_DIMENSIONS}
         assert {cause.count for cause in found.causes} == {found.failing} != {0}
 

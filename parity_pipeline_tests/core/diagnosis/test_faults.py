@@ -1,12 +1,16 @@
 """Each fault of the demo's table, applied to a static model's vectors: the cause is named, and no other."""
 
+from dataclasses import replace
+
 import pytest
 
 from parity_pipeline.core.diagnosis.diagnose import diagnose
-from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Diagnosis
-from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Diagnosis, DiagnosisInput
+from parity_pipeline.core.hazards.corpus import ALL, CATEGORY_PREFIX, hazards_in
+from parity_pipeline.core.outcomes import RowStatus, Side
 from parity_pipeline.demo.fault_scope import Scope
 from parity_pipeline.demo.fault_table import FAULTS
+from parity_pipeline_tests.core.builders import Row, fetched, samples_of
 from parity_pipeline_tests.core.diagnosis.corpus import corpus
 from parity_pipeline_tests.core.diagnosis.faulty_sides import FaultySide, experiments, inquiry, real, subject
 from parity_pipeline_tests.core.diagnosis.vector_spaces import SPACES, Space
@@ -22,7 +26,7 @@ FROM_VECTORS = {
     "strip-accents": N.ACCENTS,
     "drop-punctuation": N.PUNCTUATION,
     "rotate-space": N.REORDERED_AXES,
-    "prefix": N.PREFIX,
+    "prefix": N.ADDED_DIRECTION,  # it is called a prefix only after a request with one
     "newline-to-space": N.NEWLINE,
     "trim": N.TRIM,
     "error-500": N.REFUSED,
@@ -41,6 +45,20 @@ BY_FOLLOW_UP = {
     "lower-case": N.CASE,
     "strip-accents": N.ACCENTS,
     "drop-punctuation": N.PUNCTUATION,
+    "prefix": N.PREFIX,
+    "newline-to-space": N.NEWLINE,
+    "trim": N.TRIM,
+    "large-batch": N.CIRCUMSTANCES,
+}
+BESIDE_HAZARDS = {
+    "permute": N.PERMUTED_ROWS,
+    "truncate": N.TRUNCATION,
+    "refuse-long": N.REFUSED_OVER_LENGTH,
+    "lower-case": N.CASE,
+    "strip-accents": N.ACCENTS,
+    "unicode-nfc": N.UNICODE_FORM,
+    "drop-punctuation": N.PUNCTUATION,
+    "rotate-space": N.REORDERED_AXES,
     "prefix": N.PREFIX,
     "newline-to-space": N.NEWLINE,
     "trim": N.TRIM,
@@ -138,3 +156,88 @@ def test_spaces(space: Space) -> None:
     """Changes of the whole space are named, and clean or noisy controls are left alone."""
     found = diagnose(subject(corpus(300), FaultySide(space.faulty), FaultySide(space.true)))
     assert causes(found) == set(space.causes)
+
+
+def _with_hazards() -> tuple[list[str], list[str]]:
+    """Return plain texts with every hazard that a gateway embeds beside them, and their categories."""
+    plain = corpus(120, twins=False, blanks=0)
+    hazards = {
+        one.text: f"{CATEGORY_PREFIX}{one.set_name}"
+        for one in hazards_in((ALL,), salt="x")
+        if one.text.strip() and len(one.text) < 3000 and not any("\ud800" <= sign <= "\udfff" for sign in one.text)
+    }
+    more = {text: category for text, category in hazards.items() if text not in plain}
+    return [*plain, *more], [*(["seed"] * len(plain)), *more.values()]
+
+
+@pytest.mark.parametrize("name", BESIDE_HAZARDS)
+def test_a_cause_comes_out_with_every_hazard_beside_it(name: str) -> None:
+    """The one cause of a set of plain texts is the one cause of the same set with all hazards, with no text unexplained."""
+    texts, categories = _with_hazards()
+    for count in (120, len(texts)):
+        side = faulty(name)
+        given = replace(subject(texts[:count], side), samples=samples_of(texts[:count], categories=categories[:count]))
+        found = diagnose(given, inquiry=inquiry(side))
+        # Stripping accents composes what has none, such as Hangul: that is another Unicode form and nothing else.
+        beside = {N.UNICODE_FORM} if name == "strip-accents" else set[CauseName]()
+        assert {BESIDE_HAZARDS[name]} <= causes(found) <= {BESIDE_HAZARDS[name], *beside}
+        assert found.explained == found.failing > 0
+
+
+TRAITS = (
+    ("nothing but white space", [" ", "   ", "\t"]),
+    ("a lone surrogate", ["one \ud800 half", "\udfff", "and \ud900 more"]),
+    ("Hangul letters", ["한국어 문장", "서울", "부산 항구"]),
+    ("an emoji", ["ready 😀", "🚚 on its way", "done ✅"]),
+)
+
+
+@pytest.mark.parametrize(("words", "texts"), TRAITS, ids=lambda one: one if isinstance(one, str) else "")
+def test_texts_without_a_vector_are_described_by_what_they_share(words: str, texts: list[str]) -> None:
+    """Refused, lost, broken or zero: a property that all of them have and the others have not stands in the words."""
+    plain = [f"pallet {number} goes to gate {number * 7}" for number in range(40)]
+    block = samples_of([*plain, *texts])
+    vectors = real(plain).tolist()
+    legacy = fetched(block, [*vectors, *real(["."] * len(texts)).tolist()])
+    zeros: list[Row] = [[0.0] * 256 for _ in texts]
+    for rows in ([RowStatus.REFUSED] * len(texts), [RowStatus.FAILED] * len(texts), zeros):
+        given = DiagnosisInput(samples=block, legacy=legacy, candidate=fetched(block, [*vectors, *rows]))
+        (cause,) = diagnose(given).causes
+        assert f"all of them are texts with {words}" in cause.words
+        assert cause.side is Side.CANDIDATE
+
+
+def test_what_a_server_says_keeps_refusals_apart() -> None:
+    """Texts over the window and blank texts are two causes with a server's two sentences, one rule with many numbers is one."""
+    plain = [f"pallet {number} goes to gate {number * 7}" for number in range(40)]
+    long, blank = [" ".join(f"word{n}x{m}" for m in range(300 + n)) for n in range(3)], ["  ", "\n"]
+    block = samples_of([*plain, *long, *blank])
+    legacy = fetched(block, real(block.texts).tolist())
+    rows = [*real(plain).tolist(), *([RowStatus.REFUSED] * 5)]
+    said = [*([None] * 40), *(f"http_400: {300 + n} tokens exceed the limit of 256" for n in range(3))]
+    said += ["http_400: a text must not be blank"] * 2
+    candidate = replace(fetched(block, rows), errors=said)
+    found = diagnose(DiagnosisInput(samples=block, legacy=legacy, candidate=candidate))
+    assert {cause.name: cause.count for cause in found.causes} == {N.REFUSED_OVER_LENGTH: 3, N.REFUSED: 2}
+    words = " ".join(cause.words for cause in found.causes)
+    assert "“300 tokens exceed the limit of 256”" in words
+    assert "“a text must not be blank”" in words
+
+
+def test_noise_on_a_part_of_the_rows_is_possible_and_a_lone_row_is_unknown() -> None:
+    """A third of the rows that differ by one size, for no reason in their texts, look like one replica of several."""
+    side = faulty("noise", rate=0.3)
+    found = diagnose(subject(TEXTS, side), inquiry=inquiry(side))
+    assert [(one.name, one.confidence) for one in found.causes] == [(N.PRECISION, Confidence.POSSIBLE)]
+    assert "noise on a part of the rows" in found.causes[0].words
+
+
+@pytest.mark.parametrize("at_fault", list(Side))
+def test_rows_that_moved_up_behind_a_blank_text_are_shifted_on_either_side(at_fault: Side) -> None:
+    """A row left out is named with the side that left it out, be it the legacy one."""
+    side = faulty("shift-after-blank")
+    candidate, legacy = (side, FaultySide(real)) if at_fault is Side.CANDIDATE else (FaultySide(real), side)
+    found = diagnose(subject(TEXTS, candidate, legacy))
+    # The blank texts themselves hold a vector of another text.
+    assert {N.SHIFTED_ROWS} <= causes(found) <= {N.SHIFTED_ROWS, N.BLANK}
+    assert f"on the {at_fault} side" in found.causes[0].words

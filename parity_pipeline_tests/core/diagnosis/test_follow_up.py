@@ -8,11 +8,12 @@ import pytest
 from numpy.typing import NDArray
 
 from parity_pipeline.core.diagnosis.context import DiagnosisContext
-from parity_pipeline.core.diagnosis.counterfactuals import RequestBudget
 from parity_pipeline.core.diagnosis.diagnose import diagnose
-from parity_pipeline.core.diagnosis.follow_up import find_history, find_text_variants
-from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Diagnosis
-from parity_pipeline.core.diagnosis.wrong_model import known_vectors
+from parity_pipeline.core.diagnosis.instability import find_history
+from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Diagnosis, FollowUpQueries, Vector
+from parity_pipeline.core.diagnosis.request_budget import RequestBudget
+from parity_pipeline.core.diagnosis.text_variants import find_text_variants
+from parity_pipeline.core.diagnosis.truncation import find_cut
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.demo.fault_scope import Scope
 from parity_pipeline.demo.fault_table import FAULTS
@@ -165,11 +166,52 @@ def test_rows_that_fail_for_another_reason_are_not_called_moved() -> None:
     assert len(found.unexplained) == 32
 
 
-def test_known_vectors_stand_on_their_rows() -> None:
-    """What is refused, and what is narrower than the rest, is zeros; a model without any vector is not known."""
-    vectors = [None, np.ones(3, np.float32), np.ones(2, np.float32)]
-    matrix = known_vectors(lambda _: vectors, ["a", "b", "c"], [1, 4, 5], 6)
-    assert matrix is not None
-    assert matrix.tolist() == [[1.0] * 3 if row == 4 else [0.0] * 3 for row in range(6)]
-    assert known_vectors(lambda texts: [None] * len(texts), ["a"], [0], 6) is None
-    assert known_vectors(lambda texts: list(narrow(texts)), [], [], 6) is None
+def test_a_model_that_refuses_or_gives_narrower_vectors_is_not_recognised() -> None:
+    """What is refused, and what is of another length, cannot be one of the failing texts; nothing breaks."""
+    side = FaultySide(
+        real, [FAULT["wrong-model"]], Scope(other_models=("other",)), other=lambda texts: hashed(texts, 256)
+    )
+
+    def refuse(texts: Sequence[str]) -> list[Vector | None]:
+        return [None] * len(texts)
+
+    for ask in (refuse, FaultySide(narrow).ask()):
+        others = {("other", one): ask for one in Side}
+        found = diagnose(subject(PLAIN, side), inquiry=replace(inquiry(side), others=others))
+        assert N.WRONG_MODEL not in causes(found)
+
+
+def test_an_exact_cut_is_kept_where_no_request_is_left_to_verify_it() -> None:
+    """What the search has found is named with its side and limit, however few requests are left."""
+    long = " ".join(f"word{number}" for number in range(400))
+    legacy = FaultySide(real, [FAULT["truncate"]], Scope(characters=1337))
+    texts = [*PLAIN, long]
+    given = subject(texts, FaultySide(real), legacy)
+    context = DiagnosisContext(given)
+    for requests in range(2, 12):
+        budget = RequestBudget(inquiry(FaultySide(real), legacy, requests=requests))
+        found = find_cut(context, context.failing.copy(), budget)
+        if found:
+            break
+    assert budget.left == 0  # pyright: ignore[reportPossiblyUnboundVariable] - the loop runs
+    (cut,) = found  # pyright: ignore[reportPossiblyUnboundVariable] - as above
+    assert cut.words.startswith("the legacy side reads no more than 13")
+    assert cut.side is Side.LEGACY
+    whole = diagnose(given, inquiry=inquiry(FaultySide(real), legacy))
+    assert [(one.name, one.confidence, one.side) for one in whole.causes] == [
+        (N.TRUNCATION, Confidence.PROVEN, Side.LEGACY)
+    ]
+    assert whole.causes[0].words.startswith("the legacy side reads no more than 1337 characters")
+
+
+def test_the_budget_counts_what_was_really_sent() -> None:
+    """Retries and refusals sent again in halves count, and the number in the diagnosis is the number that was sent."""
+    sent: list[int] = []
+
+    def ask(texts: Sequence[str]) -> list[Vector | None]:
+        sent.extend([len(texts)] * 2)  # each request is retried once
+        return [None] * len(texts) if len(texts) > 3 else list(real(texts))
+
+    queries = FollowUpQueries(legacy=ask, candidate=ask, requests=9, texts=16, sent=lambda: len(sent))
+    found = diagnose(subject(TEXTS, FaultySide(real, [FAULT["noise"]], Scope(rate=0.05))), inquiry=queries)
+    assert found.requests_used == len(sent) <= 10

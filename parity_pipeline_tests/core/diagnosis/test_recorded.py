@@ -15,10 +15,22 @@ from parity_pipeline.core.diagnosis.records import (
 from parity_pipeline.core.fetched_rows import FetchedRows
 from parity_pipeline.core.outcomes import RowStatus, Side
 from parity_pipeline_tests.core.builders import fetched, samples_of
+from parity_pipeline_tests.core.diagnosis.recorded_sides import comparison
 from parity_pipeline_tests.fakes.replay_gateway import recorded_texts, recorded_vectors
 
 TEXTS = recorded_texts()
 BLOCK = samples_of([text.text for text in TEXTS], categories=[text.category for text in TEXTS])
+
+
+PAIRS = (
+    ("torch-f32", "ggml-f32"),
+    ("torch-f32", "ggml-q8_0"),
+    ("torch-f32", "torch-int8"),
+    ("torch-f32", "torch-bf16"),
+    ("ggml-f32", "ggml-q8_0"),
+    ("ggml-f32", "ggml-f32-raw-norm"),
+)
+"""The pairs of `data/README.md`."""
 
 
 def lane(server: str) -> FetchedRows:
@@ -67,6 +79,39 @@ def test_eight_bit_weights() -> None:
     }
     assert "8-bit weights" in found.causes[0].words
     assert counts(diagnosis("ggml-f32", "ggml-q8_0")) == {CauseName.PRECISION: 22}
+
+
+@pytest.mark.parametrize(("legacy", "candidate"), PAIRS)
+def test_hazards_beside_the_recorded_texts_hide_no_cause(legacy: str, candidate: str) -> None:
+    """With follow-up queries or without, the causes of a pair are the same with every hazard beside the texts, and so is what they explain."""
+    tried = [batched(candidate)] if candidate == "torch-int8" else []
+    recorded = set(BLOCK.ids)
+    for queried in (True, False) if candidate != "torch-int8" else (True,):
+        found: list[dict[CauseName, Confidence]] = []
+        for beside in (False, True):
+            given, queries = comparison(legacy, candidate, beside=beside)
+            named = diagnose(given, tried, queries if queried else None)
+            found.append({cause.name: cause.confidence for cause in named.causes})
+            assert not set(named.unexplained) & recorded
+        assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_the_server_s_own_words_stand_beside_a_refusal(*, beside: bool) -> None:
+    """Texts over the window are refused over a length, on the side that refuses them, in its own words."""
+    given, queries = comparison("torch-f32", "ggml-f32", beside=beside)
+    refused = next(one for one in diagnose(given, (), queries).causes if one.name is CauseName.REFUSED_OVER_LENGTH)
+    assert "“input (604 tokens) is too large to process. increase the physical batch size" in refused.words
+    assert refused.side is Side.CANDIDATE
+
+
+def test_what_fails_alone_as_well_is_not_blamed_on_company() -> None:
+    """An int8 server whose batches change vectors differs on each text alone: that is its arithmetic, not the batch."""
+    given, queries = comparison("torch-f32", "torch-int8", beside=False)
+    found = diagnose(given, [batched("torch-int8")], queries)
+    assert counts(found) == {CauseName.PRECISION: 200}
+    assert "ranges set at run time" in found.causes[0].words
+    assert [one.name for one in found.remarks] == [CauseName.BATCH_SIZE]
 
 
 def test_bfloat16_passes_silently() -> None:
