@@ -229,7 +229,10 @@ def test_a_failing_date_names_its_cause(tmp_path: Path) -> None:
     assert clean.causes == ()
     straight = candidate.embed
     swapped = {"text number 4": "text number 7", "text number 7": "text number 4"}
-    candidate.embed = lambda text, model: straight(swapped.get(text, text), model)
+    # only in company: a text that alone gets the vector of another one has a wrong vector, and no row is out of place
+    candidate.embed = lambda text, model: straight(
+        swapped.get(text, text) if candidate.batch_sizes[-1] > 1 else text, model
+    )
     assert project.run().success
     diagnosis = read_verdict(layout.verdict(DAY, MODEL)).diagnosis
     assert diagnosis is not None

@@ -20,6 +20,17 @@ from parity_pipeline_tests.storage import written_by_0_1 as old
 _CAUGHT: Final = "What these samples would have caught"
 _NOT_COMPUTED: Final = "faults are simulated on the samples of a pass"
 
+
+def _without_repeats(table: re.Match[str]) -> str:
+    """Return a table of evidence, with what was tried or seen above it where it is the same on every row."""
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table[1].splitlines()]
+    if len(rows) == 1 or len({row[1] for row in rows}) > 1:
+        return table[0]
+    short = "".join(f"| {row[0]} | {row[2]} | {row[3]} |\n" for row in rows)
+    head = "| Sample | Cosine before | Cosine after |\n| --- | ---: | ---: |\n"
+    return f"Tried or seen on each: {rows[0][1]}.\n\n{head}{short}"
+
+
 WORDS: Final[tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]] = (
     (r", which decides nothing; identical", " (informational); identical"),
     (r"so none of the differences is put down to noise", "so no difference is attributed to noise"),
@@ -54,6 +65,10 @@ WORDS: Final[tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]] = (
     (r"side tells apart\.", "side separates."),
     (r"is no proof of equal", "does not prove equal"),
     (r"^Reasons, worst first:$", "## Reasons, worst first"),
+    (
+        r"^\| Sample \| Tried or seen \| Cosine before \| Cosine after \|\n\| --- \|.*\n((?:\|.*\n)+)",
+        _without_repeats,
+    ),
     (
         r"^## Coverage\n\n.*\n\n",
         lambda at: "" if "\n**PASS" in at.string else f"## {_CAUGHT}\n\nNot computed: {_NOT_COMPUTED}.\n\n",
