@@ -47,6 +47,8 @@ class Edit:
 
 def strip_accents(text: str) -> str:
     """Return the text without non-spacing marks, composed again."""
+    if text.isascii():
+        return text
     split = unicodedata.normalize("NFD", text)
     return unicodedata.normalize("NFC", "".join(sign for sign in split if unicodedata.category(sign) != "Mn"))
 

@@ -163,6 +163,8 @@ def find_text_split(context: DiagnosisContext, waiting: Mask) -> list[FoundCause
     cause: where a tokenizer is shown to differ, a lone text in another script that no passing sample has fits it.
     """
     left = waiting & context.low
+    if not left.any():
+        return []
     having = [(trait, _having(context, trait)) for trait in PREDICATES]
     found = _splits(context, having, left, context.typical, ())
     return found if context.typical.all() else [*found, *_splits(context, having, left, np.ones_like(left), found)]
