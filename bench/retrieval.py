@@ -92,7 +92,9 @@ def write(folder: Path, shape: Shape) -> None:
             count = min(GROUP_QUERIES, shape.queries - start)
             left, right = lists_of(random, count, shape)
             for writer, (documents, scores) in ((legacy, left), (candidate, right)):
-                writer.write_table(table_of(start, names[documents], documents, scores), row_group_size=count * shape.results)
+                writer.write_table(
+                    table_of(start, names[documents], documents, scores), row_group_size=count * shape.results
+                )
 
 
 Lists = tuple[np.ndarray[Any, np.dtype[np.int64]], np.ndarray[Any, np.dtype[np.float64]]]

@@ -53,7 +53,9 @@ class ComparisonRules:
 
     def __post_init__(self) -> None:
         """Refuse numbers under which nothing could be compared."""
-        if not (0.0 <= self.tie_tolerance < np.inf and 0.0 < self.persistence < 1.0 and min(self.depths, default=1) >= 1):
+        if not (
+            0.0 <= self.tie_tolerance < np.inf and 0.0 < self.persistence < 1.0 and min(self.depths, default=1) >= 1
+        ):
             msg = f"a tie tolerance of {self.tie_tolerance}, a p of {self.persistence} or depths of {self.depths}"
             remedy = "Give a tolerance of 0 or more, a p between 0 and 1, and depths of 1 or more."
             raise MetricInputError(f"{msg} cannot be used", place="retrieve", remedy=remedy)
@@ -74,6 +76,7 @@ class ComparedQueries:
         legacy_unordered: bool, scores that rise towards the end of the list by more than the tie tolerance.
         candidate_unordered: The same of the candidate.
         measures: Measures of each query; of one whose outcome is not `COMPARED` or `BOTH_EMPTY` they mean nothing.
+        depths: Depths of `measures.overlap_at`.
         lists: The rankings as they were compared, for whoever shows or explains single queries.
     """
 
@@ -87,6 +90,7 @@ class ComparedQueries:
     legacy_unordered: Flags
     candidate_unordered: Flags
     measures: QueryMeasures
+    depths: tuple[int, ...]
     lists: "ComparedLists"
 
     def __len__(self) -> int:
@@ -112,12 +116,12 @@ class ComparedLists:
     legacy_ids: "Spelling"
     candidate_ids: "Spelling"
 
-    def ids(self, side: Side, row: int) -> list[str]:
-        """Return the document ids of one list as that side spells them, best first."""
+    def ids(self, side: Side, row: int, most: int | None = None) -> list[str]:
+        """Return the document ids of one list as that side spells them, best first, `most` of them at most."""
         lists, spelling = (
             (self.legacy, self.legacy_ids) if side is Side.LEGACY else (self.candidate, self.candidate_ids)
         )
-        return spelling.of(lists.codes[row, : lists.lengths[row]])
+        return spelling.of(lists.codes[row, : lists.lengths[row]][:most])
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +193,7 @@ def compare(
         legacy_unordered=left.unordered,
         candidate_unordered=right.unordered,
         measures=measures,
+        depths=rules.depths,
         lists=ComparedLists(
             legacy=left.lists,
             candidate=right.lists,

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity_pipeline.core.errors import MetricInputError
-from parity_pipeline.core.outcomes import RowStatus
+from parity_pipeline.core.outcomes import RowStatus, Side
 from parity_pipeline.core.retrieval.records import Float64, IdMapping, Query, Ranking
 
 Ints = NDArray[np.int64]
@@ -162,15 +162,24 @@ class Codebook:
     candidate: IdMapping = field(default_factory=IdMapping)
     limit: int = CODEBOOK_IDS
     _codes: dict[str, int] = field(default_factory=dict[str, int])
+    _latest: dict[Side, tuple[Sequence[str], Ints]] = field(default_factory=dict[Side, tuple[Sequence[str], Ints]])
 
     def encode(self, legacy: Sequence[str], candidate: Sequence[str]) -> tuple[Ints, Ints]:
-        """Return the code of each id of one block: those of the legacy vocabulary, and those of the candidate's."""
+        """Return the code of each id of one block: those of the legacy vocabulary, and those of the candidate's.
+
+        A vocabulary that is the very object of the block before, as blocks of one row group share it, is not coded again.
+        """
         if len(self._codes) >= self.limit:
             self._codes.clear()
-        return self._encode(legacy, self.legacy), self._encode(candidate, self.candidate)
+            self._latest.clear()
+        return self._encode(Side.LEGACY, legacy, self.legacy), self._encode(Side.CANDIDATE, candidate, self.candidate)
 
-    def _encode(self, ids: Sequence[str], mapping: IdMapping) -> Ints:
+    def _encode(self, side: Side, ids: Sequence[str], mapping: IdMapping) -> Ints:
+        known = self._latest.get(side)
+        if known is not None and known[0] is ids:
+            return known[1]
         spell: Callable[[str], str] = _unchanged if mapping.changes_nothing else mapping.apply
         codes = self._codes
-        found = (codes.setdefault(spell(identity), len(codes)) for identity in ids)
-        return np.fromiter(found, np.int64, len(ids))
+        found = np.fromiter((codes.setdefault(spell(identity), len(codes)) for identity in ids), np.int64, len(ids))
+        self._latest[side] = (ids, found)
+        return found

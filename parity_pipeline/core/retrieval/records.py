@@ -96,7 +96,9 @@ class IdMapping:
             found = {""}
         if "id" not in found or found - _FIELDS:
             msg = f"the id template {self.template!r} must contain {{id}} and may contain {{corpus}}"
-            raise MetricInputError(msg, place="retrieve.ids.template", remedy="Write it as '{corpus}:{id}', for example.")
+            raise MetricInputError(
+                msg, place="retrieve.ids.template", remedy="Write it as '{corpus}:{id}', for example."
+            )
 
     def apply(self, identity: str) -> str:
         """Return the id in the space that both sides are compared in."""
