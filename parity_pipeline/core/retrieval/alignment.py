@@ -11,7 +11,7 @@ Rank-Biased Overlap?", SIGIR-AP 2024. In the same way, ids that differ only beca
 """
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from parity_pipeline.core.retrieval.records import Float64
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+Element = TypeVar("Element", bound=np.generic)
 
 NO_DOCUMENT: Final = -1
 """Code behind the end of a list."""
@@ -33,7 +34,7 @@ class PaddedLists:
 
     Attributes:
         lengths: int64, shape (queries,).
-        codes: int64, document codes below 2**40, `NO_DOCUMENT` behind the end.
+        codes: int64, document codes of 0 or more, `NO_DOCUMENT` behind the end.
         scores: float64, higher is better; NaN where none is reported and behind the end.
         cut: bool, shape (queries,): whether a list is as long as the query allows, so that more may lie behind its end.
     """
@@ -96,40 +97,49 @@ def tie_groups(scores: Float64, lengths: Ints, tolerance: float) -> tuple[Ints, 
     """
     rows, width = scores.shape
     groups = np.broadcast_to(np.arange(width), (rows, width))
-    close = np.abs(scores[:, 1:] - scores[:, :-1]) <= tolerance
-    close &= np.arange(1, width) < lengths[:, None]
-    ties = close.any(axis=1)
-    if not ties.any():
-        return groups, ties
-    groups = groups.copy()
+    begins = np.ones((rows, width), np.bool_)
+    begins[:, 1:] = ~(np.abs(scores[:, 1:] - scores[:, :-1]) <= tolerance)
+    begins |= np.arange(width) >= lengths[:, None]
+    ties = ~begins.all(axis=1)
     some = np.flatnonzero(ties)
-    held = scores[some]
-    anchor, group = held[:, 0].copy(), np.zeros(len(some), np.int64)
-    for column in range(1, width):
-        begins = ~(np.abs(held[:, column] - anchor) <= tolerance)
-        anchor = np.where(begins, held[:, column], anchor)
-        group = group + begins
-        groups[some, column] = group
+    if len(some):
+        groups = groups.copy()
+        groups[some] = _groups_of_tied(scores[some], begins[some], tolerance)
     return groups, ties
+
+
+def _groups_of_tied(scores: Float64, begins: Flags, tolerance: float) -> Ints:
+    """Return the groups of lists in which some results are close to the one before; all others begin a group."""
+    groups = np.cumsum(begins, axis=1) - 1
+    places = np.arange(scores.shape[1])
+    first = picked(scores, np.maximum.accumulate(np.where(begins, places, 0), axis=1))
+    # Only where a row of small steps leads further than the tolerance, each result must be held against its anchor.
+    for row in np.flatnonzero(~(begins | (np.abs(scores - first) <= tolerance)).all(axis=1)).tolist():
+        anchor, group = scores[row, 0], 0
+        for column in range(1, scores.shape[1]):
+            if begins[row, column] or not abs(scores[row, column] - anchor) <= tolerance:
+                anchor, group = scores[row, column], group + 1
+            groups[row, column] = group
+    return groups
 
 
 def match(legacy: Ints, candidate: Ints) -> Ints:
     """Return where each legacy document stands in the candidate list of its row; `NOWHERE` where it does not.
 
     Args:
-        legacy: int64, shape (rows, legacy width): codes in [0, 2**40), none twice in a row, or `NO_DOCUMENT`.
+        legacy: int64, shape (rows, legacy width): codes of 0 or more, none twice in a row, or `NO_DOCUMENT`.
         candidate: The same, of another width.
 
     One sort per row of all keys (code, side, place) brings the two places of a document next to each other; numpy sorts
     such rows with vector instructions, which is some thirty times faster than looking ids up one by one.
     """
     partner = np.full(legacy.shape, NOWHERE, np.int64)
-    keys, bits = _sorted_keys(legacy, candidate)
+    keys, bits, behind = _sorted_keys(legacy, candidate)
     before, after = keys[:, :-1], keys[:, 1:]
     # Keys of one document differ in the bit of the side and below; shifted, that bit alone remains.
     rows, columns = np.nonzero(((before ^ after) >> bits) == 1)
     first, second = before[rows, columns], after[rows, columns]
-    real = first < _behind(bits)
+    real = first < behind
     places = (1 << bits) - 1
     partner[rows[real], first[real] & places] = second[real] & places
     return partner
@@ -138,32 +148,34 @@ def match(legacy: Ints, candidate: Ints) -> Ints:
 def repeated(codes: Ints) -> Flags:
     """Return which results repeat a document that stands further up in the same list, as (rows, width) flags."""
     result = np.zeros(codes.shape, np.bool_)
-    keys, bits = _sorted_keys(codes, codes[:, :0])
-    before, after = keys[:, :-1], keys[:, 1:]
-    rows, columns = np.nonzero(((before ^ after) >> bits) == 0)
-    second = after[rows, columns]
-    real = second < _behind(bits)
-    result[rows[real], second[real] & ((1 << bits) - 1)] = True
+    order = np.sort(codes, axis=1)
+    twice = (order[:, 1:] == order[:, :-1]) & (order[:, 1:] != NO_DOCUMENT)
+    some = np.flatnonzero(twice.any(axis=1))
+    if len(some):
+        keys, bits, behind = _sorted_keys(codes[some], codes[some, :0])
+        before, after = keys[:, :-1], keys[:, 1:]
+        rows, columns = np.nonzero((((before ^ after) >> bits) == 0) & (after < behind))
+        result[some[rows], after[rows, columns] & ((1 << bits) - 1)] = True
     return result
 
 
-def _behind(bits: int) -> int:
-    """Return the smallest key of a place behind the end of a list."""
-    return 1 << (41 + bits)
+def _sorted_keys(legacy: Ints, candidate: Ints) -> tuple[NDArray[np.signedinteger], int, int]:
+    """Return the keys (code, side, place) of both lists, sorted per row.
 
-
-def _sorted_keys(legacy: Ints, candidate: Ints) -> tuple[Ints, int]:
-    """Return the keys (code, side, place) of both lists, sorted per row, and the number of bits of a place."""
-    widths = (legacy.shape[1], candidate.shape[1])
-    bits = max(1, max(widths).bit_length())
-    keys = np.empty((len(legacy), sum(widths)), np.int64)
-    for side, (codes, part) in enumerate(
-        ((legacy, keys[:, : widths[0]]), (candidate, keys[:, widths[0] :])),
-    ):
-        np.left_shift(np.where(codes == NO_DOCUMENT, 1 << 40, codes), bits + 1, out=part)
-        part += (side << bits) + np.arange(part.shape[1])
+    Returns:
+        The keys, the number of bits of a place, and the smallest key behind the end of a list.
+    """
+    width, other = legacy.shape[1], candidate.shape[1]
+    bits = max(1, max(width, other).bit_length())
+    unused = 1 + max(int(codes.max(initial=NO_DOCUMENT)) for codes in (legacy, candidate))
+    # Rows of small numbers are sorted in half the time.
+    kind = np.int32 if (unused + 1) << (bits + 1) < np.iinfo(np.int32).max else np.int64
+    keys = np.empty((len(legacy), width + other), kind)
+    for side, (codes, columns) in enumerate(((legacy, slice(width)), (candidate, slice(width, None)))):
+        coded = np.where(codes == NO_DOCUMENT, unused, codes).astype(kind)
+        keys[:, columns] = (coded << (bits + 1)) + ((side << bits) + np.arange(codes.shape[1], dtype=kind))
     keys.sort(axis=1)
-    return keys, bits
+    return keys, bits, unused << (bits + 1)
 
 
 def align(legacy: PaddedLists, candidate: PaddedLists, *, tolerance: float, comparable: bool) -> Alignment:
@@ -201,7 +213,13 @@ def _of_partners(values: Ints, partner: Ints) -> Ints:
     """Return what the candidate's matrix holds for each legacy document; 0 where it has no partner."""
     if not values.shape[1]:
         return np.zeros(partner.shape, np.int64)
-    return np.where(partner >= 0, np.take_along_axis(values, np.maximum(partner, 0), axis=1), 0)
+    return np.where(partner >= 0, picked(values, np.maximum(partner, 0)), 0)
+
+
+def picked(values: NDArray[Element], places: Ints) -> NDArray[Element]:
+    """Return `values[row, places[row, i]]` for every row and i, as `np.take_along_axis` does, in half its time."""
+    rows, width = values.shape
+    return values.reshape(-1).take(places + np.arange(0, rows * width, width)[:, None])
 
 
 class _End:
@@ -305,7 +323,7 @@ def _agreeing_best(found: Alignment, some: Ints, right: Ints) -> Alignment:
         (aligned.legacy_group, left),
         (aligned.candidate_group, theirs),
     ):
-        into[some] = np.take_along_axis(values, order, axis=1)
+        into[some] = picked(values, order)
     return aligned
 
 

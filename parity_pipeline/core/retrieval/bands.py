@@ -181,24 +181,10 @@ class GradedQueries:
 
 def values_of(measure: QueryMeasure, rows: ComparedQueries) -> Float64:
     """Return what is compared with the limits of a measure, float64, shape (queries,); NaN where nothing was measured."""
-    found = rows.measures
-    match measure:
-        case QueryMeasure.OVERLAP:
-            return found.overlap
-        case QueryMeasure.TOP_1:
-            return found.top_1
-        case QueryMeasure.RBO:
-            return found.rbo
-        case QueryMeasure.TAU_B:
-            return found.tau_b
-        case QueryMeasure.RANK_CHANGE:
-            return found.rank_change.astype(np.float64)
-        case QueryMeasure.SCORE_DELTA:
-            return found.score_delta
-        case QueryMeasure.METADATA:
-            return found.metadata.astype(np.float64)
-        case QueryMeasure.REPEATS:
-            return rows.candidate_repeats.astype(np.float64)
+    if measure is QueryMeasure.REPEATS:
+        return rows.candidate_repeats.astype(np.float64)
+    # Every other measure is a field of `QueryMeasures` with its name.
+    return getattr(rows.measures, measure.value).astype(np.float64, copy=False)
 
 
 _BY_DOCUMENTS: Final = (QueryMeasure.OVERLAP, QueryMeasure.TOP_1, QueryMeasure.RBO)

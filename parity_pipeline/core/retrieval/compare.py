@@ -12,7 +12,7 @@ import numpy as np
 
 from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.outcomes import RowStatus, Side
-from parity_pipeline.core.retrieval.alignment import NO_DOCUMENT, Alignment, PaddedLists, align, repeated
+from parity_pipeline.core.retrieval.alignment import NO_DOCUMENT, Alignment, PaddedLists, align, picked, repeated
 from parity_pipeline.core.retrieval.measures import DEPTHS, RBO_PERSISTENCE, PairedValues, QueryMeasures, measure
 from parity_pipeline.core.retrieval.outcomes import RetrievalOutcome
 from parity_pipeline.core.retrieval.ranked_lists import Codebook, Flags, Hashes, Ints, QueryBlock, RankedLists
@@ -137,9 +137,8 @@ class Spelling:
     vocabulary: Sequence[str]
 
     def of(self, codes: Ints) -> list[str]:
-        """Return the id of each code; of several ids with one code, one of them."""
-        order = np.argsort(self.codes, kind="stable")
-        return [self.vocabulary[int(place)] for place in order[np.searchsorted(self.codes[order], codes)]]
+        """Return the id of each code; of several ids with one code, the first. Meant for a few codes."""
+        return [self.vocabulary[int(np.argmax(self.codes == code))] for code in codes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,9 +222,9 @@ def _matrices(
         order = np.argsort(again, axis=1, kind="stable")
         lengths = lengths - repeats
         behind = np.arange(width) >= lengths[:, None]
-        matrix = np.where(behind, NO_DOCUMENT, np.take_along_axis(matrix, order, axis=1))
-        scores = np.where(behind, np.nan, np.take_along_axis(scores, order, axis=1))
-        metadata = np.take_along_axis(metadata, order, axis=1)
+        matrix = np.where(behind, NO_DOCUMENT, picked(matrix, order))
+        scores = np.where(behind, np.nan, picked(scores, order))
+        metadata = picked(metadata, order)
     lists = PaddedLists(lengths=lengths, codes=matrix, scores=scores, cut=cut)
     return _SideMatrices(lists=lists, metadata=metadata, repeats=repeats, unordered=unordered)
 
@@ -233,16 +232,16 @@ def _matrices(
 def _paired_values(aligned: Alignment, left: _SideMatrices, right: _SideMatrices) -> PairedValues:
     scores, metadata = left.lists.scores, left.metadata
     if aligned.reordered:
-        scores = np.take_along_axis(scores, aligned.place, axis=1)
-        metadata = np.take_along_axis(metadata, aligned.place, axis=1)
+        scores = picked(scores, aligned.place)
+        metadata = picked(metadata, aligned.place)
     if not right.metadata.shape[1]:
         nothing = np.zeros(scores.shape)
         return PairedValues(legacy_scores=scores, candidate_scores=nothing, metadata_differ=nothing.astype(np.bool_))
     partner = np.maximum(aligned.partner, 0)
     return PairedValues(
         legacy_scores=scores,
-        candidate_scores=np.take_along_axis(right.lists.scores, partner, axis=1),
-        metadata_differ=metadata != np.take_along_axis(right.metadata, partner, axis=1),
+        candidate_scores=picked(right.lists.scores, partner),
+        metadata_differ=metadata != picked(right.metadata, partner),
     )
 
 

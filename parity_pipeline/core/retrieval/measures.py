@@ -43,8 +43,9 @@ class QueryMeasures:
         missing: int64, legacy documents that the candidate did not return.
         extra: int64, candidate documents that the legacy side did not return.
         inversions: int64, pairs of common documents in opposite order, ties aside.
-        inversion_gap: float64, the tie tolerance that would excuse every inversion: the greatest, over the inverted
-            pairs, of the smaller score difference of the two sides. 0 without inversions; NaN without scores.
+        inversion_gap: float64, the score gap that explains the inversions: how far the scores of a side rise again when
+            its documents are read in the order of the other side, on the side where that is less. Within this
+            tolerance that side would have called all inverted pairs ties. 0 without inversions; NaN without scores.
         metadata: int64, common documents whose metadata differ.
     """
 
@@ -205,40 +206,60 @@ def _score_delta(values: PairedValues, same: Flags, *, comparable: bool) -> Floa
 
 
 def _inversions(rank: Ints, same: Flags, values: PairedValues) -> tuple[Ints, Float64]:
-    """Return the number of inverted pairs of each query, and the score gap that would excuse them."""
+    """Return the number of inverted pairs of each query, and the score gap that explains them."""
     count, gap = np.zeros(len(rank), np.int64), np.zeros(len(rank))
     running = np.maximum.accumulate(np.where(same, rank, -1), axis=1)
     # Only a document behind one that the candidate has further down is part of an inversion.
     some = np.flatnonzero((same & (rank < running)).any(axis=1))
     for start in range(0, len(some), _INVERTED_BLOCK):
         block = some[start : start + _INVERTED_BLOCK]
+        count[block] = inverted_pairs(rank[block], same[block])
         scores = values.legacy_scores[block], values.candidate_scores[block]
-        count[block], gap[block] = _inverted_pairs(rank[block], same[block], *scores)
+        gap[block] = _inversion_gap(rank[block], same[block], *scores)
     return count, gap
 
 
 _INVERTED_BLOCK: Final = 256
-"""Queries whose pairs are counted together: their columns stay in the L2 cache."""
+"""Queries whose pairs are counted together: their columns stay in the first cache."""
 
 
-def _inverted_pairs(rank: Ints, common: Flags, legacy: Float64, candidate: Float64) -> tuple[Ints, Float64]:
-    """Compare each place with all later ones, `distance` places apart, for all queries at once.
+def inverted_pairs(rank: Ints, same: Flags) -> Ints:
+    """Return how many pairs of each row stand in opposite order.
 
-    That is quadratic in the length of a list, and at a hundred results faster than sorting, since each step is one
-    comparison of whole columns.
+    Args:
+        rank: int64, shape (rows, width), 0 or more: the rank on the other side.
+        same: bool, of that shape: which places hold a document of both sides.
+
+    Each place is compared with all later ones, `distance` places apart, for all rows at once. That is quadratic in the
+    length of a list, and at a hundred results faster than sorting, since each step is one comparison of small numbers.
     """
-    # Small numbers fit more of them into a vector register; no list is longer than these numbers reach.
-    small = np.int16 if rank.shape[1] < np.iinfo(np.int16).max else np.int32
-    places, there = np.ascontiguousarray(rank.T, small), np.ascontiguousarray(common.T)
-    first, second = np.where(there, places, small(-1)), np.where(there, places, np.iinfo(small).max)
-    left, right = np.ascontiguousarray(legacy.T), np.ascontiguousarray(candidate.T)
-    count, gap = np.zeros(rank.shape[0], np.int64), np.zeros(rank.shape[0])
-    for distance in range(1, len(first)):
-        inverted = first[:-distance] > second[distance:]
-        count += inverted.sum(axis=0, dtype=small)
-        apart = np.minimum(np.abs(left[distance:] - left[:-distance]), np.abs(right[distance:] - right[:-distance]))
-        np.maximum(gap, np.where(inverted, apart, 0.0).max(axis=0), out=gap)
-    return count, gap
+    width = rank.shape[1]
+    # The smallest numbers that hold every rank and every count of a distance.
+    kind = next(kind for kind in (np.int8, np.int16, np.int32) if max(width, int(rank.max())) < np.iinfo(kind).max)
+    places, there = np.ascontiguousarray(rank.T, kind), np.ascontiguousarray(same.T)
+    first, second = np.where(there, places, kind(-1)), np.where(there, places, np.iinfo(kind).max)
+    count = np.zeros(len(rank), np.int64)
+    for distance in range(1, width):
+        count += np.add.reduce((first[:-distance] > second[distance:]).view(np.int8), axis=0, dtype=kind)
+    return count
+
+
+def _inversion_gap(rank: Ints, same: Flags, legacy: Float64, candidate: Float64) -> Float64:
+    """Return the smaller of the rises of both sides' scores, each read in the order of the other side."""
+    turned = np.full((len(rank), int(rank.max()) + 1), np.nan)
+    held = np.zeros(turned.shape, np.bool_)
+    row, column = np.nonzero(same)
+    turned[row, rank[row, column]] = legacy[row, column]
+    held[row, rank[row, column]] = True
+    return np.fmin(_rise(candidate, same), _rise(turned, held))
+
+
+def _rise(scores: Float64, same: Flags) -> Float64:
+    """Return how far the scores of each row rise above the lowest one before; NaN where one is not known."""
+    lowest = np.minimum.accumulate(np.where(same, scores, np.inf), axis=1)
+    rise = np.zeros(scores.shape)
+    np.subtract(scores, lowest, out=rise, where=same)
+    return rise.max(axis=1, initial=0.0)
 
 
 def _tau_b(aligned: Alignment, same: Flags, inversions: Ints) -> Float64:

@@ -5,7 +5,7 @@ offsets, padded to matrices, and a codebook that gives an id of both sides the s
 `alignment` and `measures`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final, Self, TypeVar
@@ -141,10 +141,6 @@ class RankedLists:
         return matrix
 
 
-def _unchanged(identity: str) -> str:
-    return identity
-
-
 @dataclass(slots=True)
 class Codebook:
     """Give document ids integer codes, so that one document has one code on both sides.
@@ -178,8 +174,10 @@ class Codebook:
         known = self._latest.get(side)
         if known is not None and known[0] is ids:
             return known[1]
-        spell: Callable[[str], str] = _unchanged if mapping.changes_nothing else mapping.apply
+        spelled = ids if mapping.changes_nothing else [mapping.apply(identity) for identity in ids]
         codes = self._codes
-        found = np.fromiter((codes.setdefault(spell(identity), len(codes)) for identity in ids), np.int64, len(ids))
+        for new in [identity for identity in spelled if identity not in codes]:
+            codes.setdefault(new, len(codes))
+        found = np.fromiter(map(codes.__getitem__, spelled), np.int64, len(ids))
         self._latest[side] = (ids, found)
         return found

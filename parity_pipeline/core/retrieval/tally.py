@@ -137,12 +137,12 @@ class RetrievalTally:
         self._worst.offer(rows)
 
     def _count(self, rows: ComparedQueries) -> None:
-        self.counts.update(rows.outcomes)
-        drawn = rows.queries.drawn.tolist()
-        for category, outcome, times in zip(rows.queries.categories, rows.outcomes, drawn, strict=True):
-            self.by_category.setdefault(category, Counter())[outcome] += 1
+        kinds = Counter(zip(rows.queries.categories, rows.outcomes, rows.queries.drawn.tolist(), strict=True))
+        for (category, outcome, times), queries in kinds.items():
+            self.counts[outcome] += queries
+            self.by_category.setdefault(category, Counter())[outcome] += queries
             if times:
-                self.drawn.setdefault(category, Counter())[as_trial(outcome)] += times
+                self.drawn.setdefault(category, Counter())[as_trial(outcome)] += times * queries
 
     def _count_lists(self, rows: ComparedQueries, compared: NDArray[np.bool_]) -> None:
         found = rows.measures

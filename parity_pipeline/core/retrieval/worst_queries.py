@@ -140,9 +140,8 @@ class WorstQueries:
 
     def offer(self, rows: ComparedQueries) -> None:
         """Keep those queries of a graded block that are among the worst of their outcome."""
-        places = np.array([KINDS.index(outcome) for outcome in rows.outcomes], np.int64)
-        for place in np.unique(places).tolist():
-            some = np.flatnonzero(places == place)
+        for kind in set(rows.outcomes):
+            some = np.array([row for row, outcome in enumerate(rows.outcomes) if outcome is kind], np.int64)
             order = np.argsort(rows.measures.rbo[some], kind="stable")
             for row in some[order[: self.limit]].tolist():
                 self._keep(rows, row)
