@@ -124,7 +124,7 @@ def lists_of(random: np.random.Generator, count: int, shape: Shape) -> tuple[Lis
     return (documents[:, : shape.results], scores[:, : shape.results]), right
 
 
-def table_of(start: int, names: Any, documents: Any, scores: Any) -> pa.Table:
+def table_of(start: int, names: Any, documents: Any, scores: Any) -> Any:
     """Return lists as one row per result."""
     count, results = documents.shape
     queries = np.repeat([f"query-{number:06d}" for number in range(start, start + count)], results)
@@ -160,14 +160,14 @@ def measured(folder: Path, shape: Shape) -> str:
     return f"| {shape.kind} | {reading:.2f} | {comparing:.2f} | {ratio:.2f} | {peak:.0f} | {clean:,} of {start:,} |"
 
 
-def row_groups(path: Path) -> Iterator[pa.Table]:
+def row_groups(path: Path) -> Iterator[Any]:
     """Yield the row groups of a file, every column decoded; ids stay dictionaries, as they are stored."""
     with pq.ParquetFile(path, read_dictionary=["query_id", "document_id"]) as file:
         for number in range(file.num_row_groups):
             yield file.read_row_group(number, use_threads=False).combine_chunks()
 
 
-def blocks(table: pa.Table) -> Iterator[RankedLists]:
+def blocks(table: Any) -> Iterator[RankedLists]:
     """Yield the rankings of one side in blocks."""
     queries, documents = (only_chunk(table, name) for name in ("query_id", "document_id"))
     places = queries.indices.to_numpy()
@@ -191,7 +191,7 @@ def blocks(table: pa.Table) -> Iterator[RankedLists]:
         )
 
 
-def only_chunk(table: pa.Table, name: str) -> Any:
+def only_chunk(table: Any, name: str) -> Any:
     """Return a column of a table whose chunks were combined."""
     return table.column(name).combine_chunks()
 

@@ -176,12 +176,15 @@ def _kinds(rows: ComparedQueries, near_tie: float) -> NDArray[np.str_]:
 
 
 def _better_extras(rows: ComparedQueries, near_tie: float) -> Flags:
-    """Return which queries have a candidate's document that the legacy side lacks and that scores above its last one."""
+    """Return which queries have a candidate's document that the legacy side lacks and that scores above its last one.
+
+    None have, as far as is known, where scores cannot be compared.
+    """
     lists = rows.lists
     aligned, scores = lists.aligned, lists.candidate.scores
     result = np.zeros(len(rows), np.bool_)
     some = np.flatnonzero((lists.legacy.lengths > 0) & (rows.measures.extra > 0))
-    if not len(some):
+    if not (rows.comparable and len(some)):
         return result
     alone = np.arange(scores.shape[1]) < lists.candidate.lengths[some, None]
     row, column = np.nonzero(aligned.partner[some] >= 0)

@@ -77,6 +77,7 @@ class ComparedQueries:
         candidate_unordered: The same of the candidate.
         measures: Measures of each query; of one whose outcome is not `COMPARED` or `BOTH_EMPTY` they mean nothing.
         depths: Depths of `measures.overlap_at`.
+        comparable: Whether a score of one side means the same as a score of the other.
         lists: The rankings as they were compared, for whoever shows or explains single queries.
     """
 
@@ -91,6 +92,7 @@ class ComparedQueries:
     candidate_unordered: Flags
     measures: QueryMeasures
     depths: tuple[int, ...]
+    comparable: bool
     lists: "ComparedLists"
 
     def __len__(self) -> int:
@@ -193,6 +195,7 @@ def compare(
         candidate_unordered=right.unordered,
         measures=measures,
         depths=rules.depths,
+        comparable=rules.comparable,
         lists=ComparedLists(
             legacy=left.lists,
             candidate=right.lists,

@@ -5,7 +5,7 @@ Here belongs the statistics of values that are already measured per query. Measu
 """
 
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final
 
 import numpy as np
 
@@ -113,8 +113,8 @@ def _interval(differences: Float64, confidence: float) -> tuple[float, float]:
         (differences,),
         np.mean,
         n_resamples=RESAMPLES,
-        batch=max(1, 10_000_000 // len(differences)),
+        batch=max(1, 1_000_000 // len(differences)),
         confidence_level=confidence,
         rng=np.random.default_rng(_SEED),
     ).confidence_interval
-    return cast("float", float(found.low)), cast("float", float(found.high))
+    return float(found.low), float(found.high)
