@@ -108,6 +108,26 @@ def tie_groups(scores: Float64, lengths: Ints, tolerance: float) -> tuple[Ints, 
     return groups, ties
 
 
+_FLAT: Final = 3
+"""Results of one score, in a list without any other, from which on the score is taken for a constant."""
+
+
+def _last(groups: Ints, lengths: Ints) -> Ints:
+    """Return the tie group of the last result of each list; 0 for an empty one."""
+    return groups[np.arange(len(groups)), np.maximum(lengths - 1, 0)]
+
+
+def _without_ties(groups: Ints, ties: Flags, rows: Flags) -> tuple[Ints, Flags]:
+    """Return the groups with a group of its own for each result of some lists.
+
+    A side that scores all results alike where the other side tells them apart reports a constant, or scores too small for
+    the tolerance. It still chose an order, and ties must not hide that.
+    """
+    if not rows.any():
+        return groups, ties
+    return np.where(rows[:, None], np.arange(groups.shape[1]), groups), ties & ~rows
+
+
 def _groups_of_tied(scores: Float64, begins: Flags, tolerance: float) -> Ints:
     """Return the groups of lists in which some results are close to the one before; all others begin a group."""
     groups = np.cumsum(begins, axis=1) - 1
@@ -190,6 +210,10 @@ def align(legacy: PaddedLists, candidate: PaddedLists, *, tolerance: float, comp
     partner = match(legacy.codes, candidate.codes)
     left, left_ties = tie_groups(legacy.scores, legacy.lengths, tolerance)
     right, right_ties = tie_groups(candidate.scores, candidate.lengths, tolerance)
+    last = _last(left, legacy.lengths), _last(right, candidate.lengths)
+    flat = [(group == 0) & (lists.lengths >= _FLAT) for group, lists in zip(last, (legacy, candidate), strict=True)]
+    left, left_ties = _without_ties(left, left_ties, flat[0] & (last[1] > 0))
+    right, right_ties = _without_ties(right, right_ties, flat[1] & (last[0] > 0))
     rows, width = partner.shape
     found = Alignment(
         legacy=legacy.lengths,
@@ -203,16 +227,15 @@ def align(legacy: PaddedLists, candidate: PaddedLists, *, tolerance: float, comp
         ties=left_ties | right_ties,
     )
     ends = _End(legacy, left), _End(candidate, right)
-    at_end = np.flatnonzero(_tied_beyond_the_end(*ends, tolerance, comparable=comparable))
-    _pair_at_the_end(found, ends, at_end)
+    _pair_at_the_end(found, ends, np.flatnonzero(_tied_beyond_the_end(*ends)))
+    if comparable:
+        _pair_at_the_end(found, ends, _same_end(partner, *ends, tolerance))
     some = np.flatnonzero(found.ties | found.paired.any(axis=1))
     return _agreeing_best(found, some, right[some]) if len(some) else found
 
 
 def _of_partners(values: Ints, partner: Ints) -> Ints:
     """Return what the candidate's matrix holds for each legacy document; 0 where it has no partner."""
-    if not values.shape[1]:
-        return np.zeros(partner.shape, np.int64)
     return np.where(partner >= 0, picked(values, np.maximum(partner, 0)), 0)
 
 
@@ -234,14 +257,12 @@ class _End:
     """
 
     def __init__(self, lists: PaddedLists, groups: Ints) -> None:
-        rows, width = groups.shape
+        rows = len(groups)
         self.lists, self.groups = lists, groups
         self.last = np.full(rows, NOWHERE, np.int64)
         self.score = np.full(rows, np.nan)
         self.several = np.zeros(rows, np.bool_)
         filled = np.flatnonzero(lists.lengths > 0)
-        if not width or not len(filled):
-            return
         ends = lists.lengths[filled] - 1
         self.last[filled] = groups[filled, ends]
         self.score[filled] = lists.scores[filled, ends]
@@ -253,15 +274,25 @@ class _End:
         return inside & ~matched & (self.groups[rows] == self.last[rows, None])
 
 
-def _tied_beyond_the_end(legacy: _End, candidate: _End, tolerance: float, *, comparable: bool) -> Flags:
-    """Return for which queries both lists were cut inside a tie group, as far as the scores show.
+def _tied_beyond_the_end(legacy: _End, candidate: _End) -> Flags:
+    """Return for which queries both lists were cut at the end of a tie group, which may go on behind it."""
+    return legacy.several & candidate.several & legacy.lists.cut & candidate.lists.cut
 
-    They show it where both last groups have two members or more, or where both lists end with the same score.
+
+def _same_end(partner: Ints, legacy: _End, candidate: _End, tolerance: float) -> Ints:
+    """Return the queries whose lists were both cut, and end with different documents of one score.
+
+    Equal scores show a tie only where scores depend on the documents and not on the rank alone, as those of reciprocal
+    rank fusion do: there must be a common document, and each one must have one score on both sides.
     """
-    shown = legacy.several & candidate.several
-    if comparable:
-        shown |= np.abs(legacy.score - candidate.score) <= tolerance
-    return shown & legacy.lists.cut & candidate.lists.cut
+    alike = np.abs(legacy.score - candidate.score) <= tolerance
+    ends = np.maximum(legacy.lists.lengths - 1, 0)
+    other = partner[np.arange(len(partner)), ends] < 0
+    some = np.flatnonzero(alike & other & legacy.lists.cut & candidate.lists.cut)
+    common = partner[some] >= 0
+    theirs = picked(candidate.lists.scores[some], np.maximum(partner[some], 0))
+    agree = ~common | (np.abs(legacy.lists.scores[some] - theirs) <= tolerance)
+    return some[common.any(axis=1) & agree.all(axis=1)]
 
 
 def _pair_at_the_end(found: Alignment, ends: tuple[_End, _End], rows: Ints) -> None:

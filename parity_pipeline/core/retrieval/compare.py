@@ -211,7 +211,8 @@ def _matrices(
 ) -> _SideMatrices:
     """Return the lists of one side as matrices, with repeats removed."""
     lengths = side.lengths()
-    width = int(lengths.max(initial=0))
+    # One column even where all lists are empty: no function behind this one meets a matrix without columns.
+    width = int(lengths.max(initial=1))
     documents = codes[side.documents] if len(codes) else np.zeros(0, np.int64)
     matrix = side.padded(documents, NO_DOCUMENT, width)
     scores = side.padded(scale.scores(side.reported), np.nan, width)
@@ -237,9 +238,6 @@ def _paired_values(aligned: Alignment, left: _SideMatrices, right: _SideMatrices
     if aligned.reordered:
         scores = picked(scores, aligned.place)
         metadata = picked(metadata, aligned.place)
-    if not right.metadata.shape[1]:
-        nothing = np.zeros(scores.shape)
-        return PairedValues(legacy_scores=scores, candidate_scores=nothing, metadata_differ=nothing.astype(np.bool_))
     partner = np.maximum(aligned.partner, 0)
     return PairedValues(
         legacy_scores=scores,

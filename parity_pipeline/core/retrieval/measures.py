@@ -245,13 +245,20 @@ def inverted_pairs(rank: Ints, same: Flags) -> Ints:
 
 
 def _inversion_gap(rank: Ints, same: Flags, legacy: Float64, candidate: Float64) -> Float64:
-    """Return the smaller of the rises of both sides' scores, each read in the order of the other side."""
-    turned = np.full((len(rank), int(rank.max()) + 1), np.nan)
-    held = np.zeros(turned.shape, np.bool_)
+    """Return the smaller of the rises of both sides' scores, each read in the order of the other side.
+
+    Scores that contradict the order of their own side rise in that one too, and then explain nothing smaller than that.
+    """
+    held = np.zeros((len(rank), int(rank.max()) + 1), np.bool_)
     row, column = np.nonzero(same)
-    turned[row, rank[row, column]] = legacy[row, column]
-    held[row, rank[row, column]] = True
-    return np.fmin(_rise(candidate, same), _rise(turned, held))
+    places = rank[row, column]
+    held[row, places] = True
+    rises: list[Float64] = []
+    for scores in (legacy, candidate):
+        turned = np.full(held.shape, np.nan)
+        turned[row, places] = scores[row, column]
+        rises.append(np.maximum(_rise(scores, same), _rise(turned, held)))
+    return np.fmin(*rises)
 
 
 def _rise(scores: Float64, same: Flags) -> Float64:

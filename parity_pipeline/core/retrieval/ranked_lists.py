@@ -133,7 +133,7 @@ class RankedLists:
         """Return one value per hit as a (queries, width) matrix, best first, with `fill` behind the end of each list."""
         lengths = self.lengths()
         if len(lengths) and (lengths == width).all() and len(values) == width * len(lengths):
-            return values.reshape(-1, width)
+            return values.reshape(len(lengths), width)
         matrix = np.full((len(lengths), width), fill, values.dtype)
         inside = np.arange(width) < lengths[:, None]
         places = self.offsets[:-1, None] + np.arange(width)

@@ -82,7 +82,9 @@ def test_overlap_and_best_document_are_those_of_trec_eval(random_lists: tuple[Li
     for depth, values in ((10, found.measures.overlap_at[:, 1]), (1, found.measures.top_1)):
         qrels = [ir_measures.Qrel(str(row), name, 1) for row in long for name in legacy[row][:depth]]
         run = [
-            ir_measures.ScoredDoc(str(row), name, float(-rank)) for row in long for rank, name in enumerate(candidate[row])
+            ir_measures.ScoredDoc(str(row), name, float(-rank))
+            for row in long
+            for rank, name in enumerate(candidate[row])
         ]
         expected = {int(one.query_id): one.value for one in ir_measures.iter_calc([P @ depth], qrels, run)}
         np.testing.assert_allclose(values[long], [expected[row] for row in long], rtol=0, atol=1e-12)
