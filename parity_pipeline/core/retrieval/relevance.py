@@ -4,8 +4,9 @@ Here belongs the statistics of values that are already measured per query. Measu
 `steps.measure_relevance`, since it takes a package that `core` does not import.
 """
 
+import warnings
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
@@ -16,6 +17,10 @@ from parity_pipeline.core.retrieval.records import Float64
 
 RESAMPLES: Final = 2_000
 """Bootstrap samples: the ends of a 95 % interval then have 50 resamples beyond each."""
+MOST_ACCELERATED: Final = 2_000
+"""Most queries for which the interval is accelerated: that leaves out each query in turn, and is quadratic in them."""
+_ROUNDING: Final = 1e-12
+"""Largest spread of differences that rounding may cause."""
 _SEED: Final = 20260430
 """Seed of the resampling, so that a verdict is the same when it is given again."""
 
@@ -81,8 +86,9 @@ def paired_difference(
         MetricInputError: No queries, other queries, or values that are not finite.
 
     The interval is the bias-corrected and accelerated bootstrap over queries (Efron, "Better Bootstrap Confidence
-    Intervals", Journal of the American Statistical Association 82 (1987)) as scipy computes it. Where all differences are
-    the same it is that one value: with few queries this says little.
+    Intervals", Journal of the American Statistical Association 82 (1987)) as scipy computes it, and the percentile
+    bootstrap beyond `MOST_ACCELERATED` queries. Where all differences are the same it is that one value: with few queries
+    this says little.
     """
     if legacy.shape != candidate.shape or legacy.ndim != 1 or not len(legacy):
         msg = f"{measure} of {legacy.shape} legacy and {candidate.shape} candidate queries cannot be paired"
@@ -105,16 +111,29 @@ def paired_difference(
 
 
 def _interval(differences: Float64, confidence: float) -> tuple[float, float]:
-    if np.ptp(differences) == 0.0:
-        return float(differences[0]), float(differences[0])
+    if np.ptp(differences) <= _ROUNDING:
+        return float(differences.min()), float(differences.max())
+    small = len(differences) <= MOST_ACCELERATED
+    low, high = _bootstrap(differences, confidence, "BCa" if small else "percentile")
+    if not (np.isfinite(low) and np.isfinite(high)):
+        # So few queries that all resamples lie on one side have no bias to correct.
+        low, high = _bootstrap(differences, confidence, "percentile")
+    return low, high
+
+
+def _bootstrap(differences: Float64, confidence: float, method: Literal["BCa", "percentile"]) -> tuple[float, float]:
     from scipy import stats  # noqa: PLC0415 - importing it takes longer than judging a set without labels
 
-    found = stats.bootstrap(
-        (differences,),
-        np.mean,
-        n_resamples=RESAMPLES,
-        batch=max(1, 1_000_000 // len(differences)),
-        confidence_level=confidence,
-        rng=np.random.default_rng(_SEED),
-    ).confidence_interval
+    with warnings.catch_warnings():
+        # Said by the interval itself, which is then NaN.
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        found = stats.bootstrap(
+            (differences,),
+            np.mean,
+            n_resamples=RESAMPLES,
+            batch=max(1, 1_000_000 // len(differences)),
+            method=method,
+            confidence_level=confidence,
+            rng=np.random.default_rng(_SEED),
+        ).confidence_interval
     return float(found.low), float(found.high)
