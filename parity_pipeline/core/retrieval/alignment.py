@@ -329,14 +329,15 @@ def _agreeing_best(found: Alignment, some: Ints, right: Ints) -> Alignment:
     width, other = left.shape[1], right.shape[1]
     # Inside a group, members that stand further up on the other side come first, and those it does not have last.
     behind = max(width, other)
-    order = np.argsort(_key(left, np.where(matched, theirs, behind), np.arange(width), behind), axis=1)
+    order = _order(left, np.where(matched, theirs, behind), np.arange(width), behind)
     row, column = np.nonzero(matched)
     places = partner[row, column]
     ours = np.full(right.shape, behind)
     ours[row, places] = left[row, column]
     turn = np.broadcast_to(np.arange(other), right.shape).copy()
     turn[row, places] = column
-    ranks = np.argsort(np.argsort(_key(right, ours, turn, behind), axis=1), axis=1)
+    ranks = np.empty(right.shape, np.int64)
+    ranks[np.arange(len(some))[:, None], _order(right, ours, turn, behind)] = np.arange(other)
     rank = np.where(matched, _of_partners(ranks, partner), NOWHERE)
     aligned = replace(
         found,
@@ -358,6 +359,16 @@ def _agreeing_best(found: Alignment, some: Ints, right: Ints) -> Alignment:
     return aligned
 
 
-def _key(group: Ints, elsewhere: Ints, turn: Ints, behind: int) -> Ints:
-    """Return a number that sorts by tie group, then by the other side's, then by turn; all at most `behind`."""
-    return (group * (behind + 1) + elsewhere) * (behind + 1) + turn
+def _order(group: Ints, elsewhere: Ints, turn: Ints, behind: int) -> Ints:
+    """Return the places of each row by tie group, then by the other side's, then by turn; all are at most `behind`.
+
+    The place is part of the sorted number, since sorting numbers is several times faster than sorting places by them.
+    """
+    bits = behind.bit_length()
+    kind = np.int32 if 4 * bits < np.iinfo(np.int32).bits - 1 else np.int64
+    keys = np.zeros(group.shape, kind)
+    for part in (group, elsewhere, turn, np.arange(group.shape[1])):
+        keys <<= bits
+        keys |= part.astype(kind)
+    keys.sort(axis=1)
+    return (keys & ((1 << bits) - 1)).astype(np.int64)

@@ -289,11 +289,17 @@ def _tau_b(aligned: Alignment, same: Flags, inversions: Ints) -> Float64:
         return agreeing / np.sqrt((pairs - first).astype(np.float64) * (pairs - second))
 
 
+_SMALL_WIDTH: Final = 46_340
+"""Width below which a pair of tie groups is a number of 32 bits."""
+
+
 def _tied_pairs(groups: Ints, common: Flags) -> Ints:
     """Return how many pairs of common documents are in one group, per query."""
     rows, columns = groups.shape
     # Documents without a partner get groups of their own below zero.
-    order = np.sort(np.where(common, groups, -1 - np.arange(columns)), axis=1)
+    order = np.where(common, groups, -1 - np.arange(columns))
+    # Rows of small numbers are sorted in half the time.
+    order = np.sort(order.astype(np.int32) if columns < _SMALL_WIDTH else order, axis=1)
     begins = np.ones((rows, columns), np.bool_)
     begins[:, 1:] = order[:, 1:] != order[:, :-1]
     places = np.arange(columns)

@@ -2,6 +2,7 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Sequence
+from random import Random
 
 import numpy as np
 import pytest
@@ -15,8 +16,10 @@ from parity_pipeline.core.retrieval.records import Ranking
 from parity_pipeline_tests.core.retrieval.builders import Hit, compared, in_order, ranked
 
 EXACT = ComparisonRules(tie_tolerance=0.0)
-SYMMETRIC = ("overlap", "overlap_at", "top_1", "rbo", "tau_b", "rank_change", "score_delta", "common", "paired")
-SYMMETRIC = (*SYMMETRIC, "inversions", "inversion_gap", "metadata")
+SYMMETRIC = (
+    *("overlap", "overlap_at", "top_1", "rbo", "tau_b", "rank_change", "score_delta", "common", "paired"),
+    *("inversions", "inversion_gap", "metadata"),
+)
 
 
 def hits(draw: dict[str, int]) -> list[Hit]:
@@ -77,10 +80,10 @@ def test_a_list_agrees_with_itself(hits: list[Hit]) -> None:
 
 
 @given(side, side, st.randoms(use_true_random=False))
-def test_order_inside_a_tie_group_changes_nothing(left: list[Hit], right: list[Hit], random: object) -> None:
+def test_order_inside_a_tie_group_changes_nothing(left: list[Hit], right: list[Hit], random: Random) -> None:
     """Documents that a side scores alike may stand in any order: every measure stays the same."""
     assume(not constant(left, right))
-    shuffled = [sorted(one, key=lambda hit: (-hit[1], random.random())) for one in (left, right)]  # pyright: ignore
+    shuffled = [sorted(one, key=lambda hit: (-hit[1], random.random())) for one in (left, right)]
     equal(measured(ranked(*left), ranked(*right)), measured(ranked(*shuffled[0]), ranked(*shuffled[1])))
 
 
@@ -181,9 +184,8 @@ def test_a_tie_group_is_held_together_by_its_first_score() -> None:
 
 
 def test_rank_biased_overlap_by_hand() -> None:
-    """By hand with p = 0.5: ab against ba shares 0 of 1 and 2 of 2, so 0.25 and the extrapolated 0.25."""
+    """By hand with p = 0.5: ab against ba shares 0 of 1 and 2 of 2, so 0.5 times 0.5, and the extrapolated 0.25."""
     found = measured(in_order("ab"), in_order("ba"), rules=ComparisonRules(persistence=0.5))
-    # (1 - p) (0 / 1 + 2 / 2 * p) + 2 / 2 * p ** 2
     assert found.rbo[0] == pytest.approx(0.5 * 0.5 + 0.25)
 
 
