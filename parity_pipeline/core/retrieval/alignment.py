@@ -120,7 +120,7 @@ def _last(groups: Ints, lengths: Ints) -> Ints:
 def _without_ties(groups: Ints, ties: Flags, rows: Flags) -> tuple[Ints, Flags]:
     """Return the groups with a group of its own for each result of some lists.
 
-    A side that scores all results alike where the other side tells them apart reports a constant, or scores too small for
+    A side that scores all results alike where the other side does not reports a constant, or scores too small for
     the tolerance. It still chose an order, and ties must not hide that.
     """
     if not rows.any():
@@ -133,7 +133,7 @@ def _groups_of_tied(scores: Float64, begins: Flags, tolerance: float) -> Ints:
     groups = np.cumsum(begins, axis=1) - 1
     places = np.arange(scores.shape[1])
     first = picked(scores, np.maximum.accumulate(np.where(begins, places, 0), axis=1))
-    # Only where a row of small steps leads further than the tolerance, each result must be held against its anchor.
+    # Only where a row of small steps leads further than the tolerance, each result must be compared with its anchor.
     for row in np.flatnonzero(~(begins | (np.abs(scores - first) <= tolerance)).all(axis=1)).tolist():
         anchor, group = scores[row, 0], 0
         for column in range(1, scores.shape[1]):

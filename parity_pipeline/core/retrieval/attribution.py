@@ -3,7 +3,7 @@
 Here belongs the pure part: from what was measured to one named explanation per differing query. Sending one side's query
 vector through the other, and embedding queries through both sides, belong to a step.
 
-Three kinds of evidence tell embedding and retrieval apart, the strongest first: the candidate's list for the legacy side's
+Three kinds of evidence distinguish embedding from retrieval, the strongest first: the candidate's list for the legacy side's
 query vector; the cosine of the two query embeddings; and the scores of common documents, which agree only where the two
 query vectors do.
 """
@@ -32,7 +32,7 @@ class Explanation(StrEnum):
     EMBEDDING_AND_RETRIEVAL = "embedding_and_retrieval"
     """The query vectors differ, and the same one gives another list too."""
     MODE = "mode"
-    """A side answered in another mode than agreed."""
+    """A side used another mode than agreed."""
     TIE_ORDER = "tie_order"
     """The same documents, and scores so close that their order says little."""
     CUT_OFF = "cut_off"
@@ -48,7 +48,7 @@ class Explanation(StrEnum):
     RETRIEVAL = "retrieval"
     """The same query vector gives another list, in none of the ways above."""
     UNKNOWN = "unknown"
-    """Nothing tells embedding and retrieval apart."""
+    """Nothing distinguishes embedding from retrieval."""
 
 
 EXPLAINABLE: Final = (

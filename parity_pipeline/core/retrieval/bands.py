@@ -54,7 +54,7 @@ class SetMeasure(StrEnum):
     INVESTIGATE_SHARE = "investigate_share"
     """Share of all queries that are worth a look: at most the limit."""
     WRONG_MODE_SHARE = "wrong_mode_share"
-    """Share of all queries answered in another mode than agreed: at most the limit."""
+    """Share of all queries for which a side used another mode than agreed: at most the limit."""
 
 
 AT_LEAST: Final = frozenset(
@@ -103,7 +103,7 @@ BANDS: Final = tuple(Band)
 NEAR_TIE: Final = 1e-4
 """Score gap up to which an order says little, absolute: inversions that such a gap excuses fail no query.
 
-Origin: docs/adr/0028. float16 and int8 storage, and a query embedded anew at a cosine above 0.99999, move scores by as much.
+Origin: docs/adr/0028. float16 and int8 storage, and a query embedded again at a cosine above 0.99999, move scores by as much.
 """
 
 QUERY_LIMITS: Final[Mapping[QueryMeasure, Limits]] = MappingProxyType(

@@ -37,7 +37,7 @@ class ComparisonRules:
         tie_tolerance: Largest difference of scores inside a tie group, absolute, 0 or more.
         persistence: p of rank-biased overlap, in (0, 1).
         depths: Depths at which overlap is measured too.
-        modes: The mode that each side must say it answered in; a side that is not named is not held to any.
+        modes: The mode that each side must report; a side that is not named is not held to any.
 
     Raises:
         MetricInputError: A tolerance or a p that cannot be.

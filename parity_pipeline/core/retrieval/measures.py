@@ -27,11 +27,11 @@ Source: Webber, Moffat and Zobel, "A similarity measure for indefinite rankings"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryMeasures:
-    """What can be said of each query. All arrays have shape (queries,) unless told otherwise.
+    """What can be said of each query. All arrays have shape (queries,) unless said otherwise.
 
     Attributes:
         overlap: float64 in [0, 1], common share of the whole lists, over the longer one; 1 for two empty lists.
-        overlap_at: float64, shape (queries, depths), the same of the first results; NaN where fewer were asked for.
+        overlap_at: float64, shape (queries, depths), the same of the first results; NaN where fewer were requested.
         top_1: float64, 1 where both have the same best document, else 0; 1 for two empty lists.
         rbo: float64 in [0, 1], extrapolated rank-biased overlap; 1 for two empty lists, 0 where one is.
         tau_b: float64 in [-1, 1], Kendall's tau-b of the common documents; NaN for fewer than two, or where all of them
@@ -91,7 +91,7 @@ def measure(
     Args:
         aligned: The lists of both sides.
         values: Scores and metadata of the documents.
-        requested: int64, shape (queries,): results asked for, 1 or more.
+        requested: int64, shape (queries,): results requested, 1 or more.
         persistence: p of rank-biased overlap, in (0, 1).
         depths: Depths of `overlap_at`, 1 or more.
         comparable: Whether a score of one side means the same as a score of the other.

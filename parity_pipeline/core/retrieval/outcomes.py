@@ -34,7 +34,7 @@ class RetrievalOutcome(StrEnum):
     EMPTY_LEGACY = "empty_legacy"
     EMPTY_CANDIDATE = "empty_candidate"
     WRONG_MODE = "wrong_mode"
-    """A side answered in another mode than it is held to, such as `lexical` in place of `hybrid`."""
+    """A side used another mode than it is held to, such as `lexical` in place of `hybrid`."""
     REFUSED_BY_LEGACY = "refused_by_legacy"
     REFUSED_BY_CANDIDATE = "refused_by_candidate"
     REFUSED_BY_BOTH = "refused_by_both"

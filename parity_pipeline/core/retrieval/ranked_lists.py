@@ -23,7 +23,7 @@ Hashes = NDArray[np.uint64]
 Element = TypeVar("Element", bound=np.generic)
 
 CODEBOOK_IDS: Final = 1_000_000
-"""Most ids that a codebook remembers from one block to the next, about 150 MB; then it starts afresh."""
+"""Most ids that a codebook remembers from one block to the next, about 150 MB; then it starts again from nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class QueryBlock:
     Attributes:
         start: Ordinal of the first query.
         ids: Query ids.
-        k: int64, results asked for.
+        k: int64, results requested.
         categories: Categories.
         filtered: bool, whether the query has a filter.
         corpora: int64, how many corpora it searches, 0 where the side's default is meant.
@@ -78,7 +78,7 @@ class RankedLists:
         vocabulary: Document ids as the side spells them, each once; as a Parquet dictionary holds them.
         reported: float64, shape (hits,): score or distance as reported; NaN where none is.
         metadata: uint64, shape (hits,): hash of the metadata that must be equal; 0 where none is compared.
-        modes: One per query, the mode that the side says it answered in; None where it says nothing.
+        modes: One per query, the mode that the side reports; None where it says nothing.
         refusals: One per query: HTTP status and shape of a refusal; None where nothing was refused.
     """
 
@@ -145,7 +145,7 @@ class RankedLists:
 class Codebook:
     """Give document ids integer codes, so that one document has one code on both sides.
 
-    Codes are comparable within one block only: a codebook that holds `limit` ids starts afresh before the next block,
+    Codes are comparable within one block only: a codebook that holds `limit` ids forgets them before the next block,
     so that its memory does not grow with the queries.
 
     Attributes:

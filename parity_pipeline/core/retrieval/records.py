@@ -21,12 +21,12 @@ Float64 = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """One request that both sides can answer.
+    """One request that both sides can serve.
 
     Attributes:
         id: Unique in its query set.
         text: What is searched for.
-        k: Results asked for, 1 or more.
+        k: Results requested, 1 or more.
         filter: The filter as its query set spells it; None for none.
         corpora: Corpora or indexes to search; more than one are merged.
         category: What the query exercises.
@@ -51,7 +51,7 @@ class Ranking:
         status: `OK` with the list that came back, which may be empty; else without one.
         ids: Document ids, the best first, as the side spells them.
         scores: One score or distance per id, as reported; empty where the side reports none.
-        mode: The mode that the side says it answered in, such as `hybrid` or `lexical`; None where it says nothing.
+        mode: The mode that the side reports, such as `hybrid` or `lexical`; None where it says nothing.
         metadata: One 64-bit hash per id of the metadata that must be equal; empty where none is compared.
         refusal: HTTP status and shape of a refusal, such as `400 {error, message}`; None where nothing was refused.
     """
@@ -89,7 +89,7 @@ class IdMapping:
     corpus: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse a template that cannot tell ids apart."""
+        """Refuse a template that would make different ids one."""
         try:
             found = {name for _, name, _, _ in string.Formatter().parse(self.template) if name is not None}
         except ValueError:

@@ -29,7 +29,7 @@ class Distribution:
     """Values of one measure between two ends: count, mean, extremes and quantiles.
 
     Attributes:
-        low: Smallest value that the histogram tells apart; smaller ones fall in its first bin.
+        low: Smallest value that the histogram distinguishes; smaller ones fall in its first bin.
         high: Largest such value.
         count: Values seen, NaN aside.
         smallest: The smallest of them; infinite before the first.
@@ -87,7 +87,7 @@ def _distributions() -> dict[QueryMeasure, Distribution]:
 
 @dataclass(slots=True)
 class RetrievalTally:
-    """What a set of queries comes to so far.
+    """Result of the queries of a set so far.
 
     Attributes:
         bands: Limits by which the set is judged.
@@ -96,7 +96,7 @@ class RetrievalTally:
         by_category: The same per category.
         by_band: Compared queries of each measure in each band.
         distributions: Values of each measure over compared queries.
-        overlap_at_10: Overlap of the first ten results, of queries that asked for ten or more.
+        overlap_at_10: Overlap of the first ten results, of queries that requested ten or more.
         drawn: Random draws per category and outcome, as `ShareBound` counts them.
         paired: Documents that differ because a tie group was cut at k.
         inverted: Queries with inversions.
@@ -180,7 +180,7 @@ class RetrievalTally:
     def set_bands(self) -> dict[SetMeasure, Band]:
         """Return the band of each measure of the set that has limits.
 
-        Overlap of the first ten has one only where a query asked for ten or more, and tau-b only where two documents were
+        Overlap of the first ten has one only where a query requested ten or more, and tau-b only where two documents were
         common: without them there is nothing to judge, and overlap says so.
         """
         values = self.values()

@@ -61,13 +61,13 @@ def test_the_same_vector_gives_another_list() -> None:
 
 
 def test_a_same_vector_list_that_was_not_fetched_says_nothing() -> None:
-    """A lost response is no evidence; the cosine decides then."""
+    """A lost response proves nothing; the cosine decides then."""
     own, same = graded([(scored(TEN), in_order("klmnopqrst"))]), graded([(scored(TEN), lost())])
     assert attribute(own, Evidence(same_vector=same, cosine=np.array([0.5]))) == [Explanation.EMBEDDING]
     assert attribute(own, Evidence(same_vector=same)) == [Explanation.UNKNOWN]
 
 
-def test_the_cosine_tells_embedding_from_retrieval() -> None:
+def test_the_cosine_separates_embedding_from_retrieval() -> None:
     """Without a list for the same vector, embeddings below the cosine threshold explain the difference."""
     assert explain(in_order("klmnopqrst"), cosine=0.8) is Explanation.EMBEDDING
     assert explain(in_order("klmnopqrst"), cosine=float("nan")) is Explanation.UNKNOWN
@@ -117,7 +117,7 @@ def test_an_order_of_near_ties() -> None:
 
 
 def test_the_wrong_mode_explains_itself() -> None:
-    """A side that answered in another mode than agreed is explained by that, whatever the vectors are."""
+    """A side that used another mode than agreed is explained by that, whatever the vectors are."""
     found = graded([(scored(TEN), in_order("klmno", mode="lexical"))], modes=((Side.CANDIDATE, "hybrid"),))
     assert attribute(found, Evidence(cosine=np.array([0.1]))) == [Explanation.MODE]
 

@@ -89,7 +89,7 @@ def test_grading_twice_is_grading_once() -> None:
     assert grade(again.compared, Bands()).compared.outcomes == once.compared.outcomes
 
 
-def test_what_was_not_measured_is_no_match() -> None:
+def test_what_was_not_measured_does_not_match() -> None:
     """A query of which no measure with limits could be taken is worth a look."""
     only_scores = Bands(query={QueryMeasure.SCORE_DELTA: Limits(0.1, 0.2)})
     pair = in_order("a"), in_order("a")

@@ -145,8 +145,8 @@ def test_rules_that_cannot_be(rules: dict[str, float]) -> None:
 
 
 @pytest.mark.parametrize("template", ["{corpus}", "fixed", "{id}{x}", "{id", "{}"])
-def test_templates_that_cannot_tell_ids_apart(template: str) -> None:
-    """An id template needs the id, and knows no field but the corpus."""
+def test_templates_that_would_make_ids_one(template: str) -> None:
+    """An id template needs the id, and has no other field but the corpus."""
     with pytest.raises(MetricInputError, match="id template"):
         IdMapping(template=template)
 
@@ -176,7 +176,7 @@ def test_a_scale_keeps_the_order() -> None:
         ScoreScale(factor=0.0)
 
 
-def test_a_codebook_starts_afresh_beyond_its_limit() -> None:
+def test_a_codebook_forgets_beyond_its_limit() -> None:
     """However many documents there are, a codebook holds those of one block beyond its limit, and stays right."""
     codebook = Codebook(limit=4)
     for block in range(5):

@@ -31,7 +31,7 @@ side = st.dictionaries(st.sampled_from("abcdefghij"), st.integers(0, 4), max_siz
 
 
 def constant(left: Sequence[Hit], right: Sequence[Hit]) -> bool:
-    """Say whether one side scores all its three or more results alike, and the other side tells its own apart."""
+    """Say whether one side scores all its three or more results alike, and the other side does not."""
     scores = [{score for _, score in one} for one in (left, right)]
     flat = [len(one) >= 3 and len(found) == 1 for one, found in zip((left, right), scores, strict=True)]
     return (flat[0] and len(scores[1]) > 1) or (flat[1] and len(scores[0]) > 1)
@@ -113,7 +113,7 @@ def test_ties_are_broken_in_favour_of_agreement(left: list[Hit], right: list[Hit
         assert found.rbo[0] == pytest.approx(max(one.rbo[0] for one in every))
 
 
-def test_a_swap_inside_a_tie_group_is_no_difference() -> None:
+def test_a_swap_inside_a_tie_group_changes_nothing() -> None:
     """By hand: b and c score alike on the legacy side, and the candidate has them the other way round."""
     found = measured(ranked(("a", 0.9), ("b", 0.8), ("c", 0.8), ("d", 0.7)), in_order("acbd"))
     assert (found.overlap[0], found.rbo[0], found.rank_change[0], found.inversions[0]) == (1.0, 1.0, 0, 0)
@@ -127,7 +127,7 @@ def test_a_tie_at_the_top_does_not_change_the_best_document() -> None:
     assert measured(in_order("abc"), in_order("bac")).top_1[0] == 0.0
 
 
-def test_a_tie_cut_at_k_is_no_difference() -> None:
+def test_a_tie_cut_at_k_changes_nothing() -> None:
     """By hand: of x, y and z with one score, each side shows two; the third pair of documents is the same tie."""
     legacy = ranked(("a", 0.9), ("x", 0.5), ("y", 0.5))
     candidate = ranked(("a", 0.9), ("z", 0.5), ("x", 0.5))
@@ -137,7 +137,7 @@ def test_a_tie_cut_at_k_is_no_difference() -> None:
 
 
 def test_a_list_shorter_than_k_was_not_cut() -> None:
-    """By hand: the same lists, but five were asked for: nothing lies behind their ends, so y and z do differ."""
+    """By hand: the same lists, but five were requested: nothing lies behind their ends, so y and z do differ."""
     legacy = ranked(("a", 0.9), ("x", 0.5), ("y", 0.5))
     found = measured(legacy, ranked(("a", 0.9), ("z", 0.5), ("x", 0.5)), k=5)
     assert (found.missing[0], found.extra[0], found.paired[0]) == (1, 1, 0)

@@ -71,7 +71,7 @@ def test_a_clean_set_passes() -> None:
 
 
 def test_one_wrong_query_in_two_hundred_does_not_pass() -> None:
-    """A single query with another list is no FAIL of the set, and never a PASS."""
+    """A single query with another list does not fail the set, and never passes."""
     tally = tally_of([SAME] * 199 + [OTHER])
     assert tally.set_bands()[SetMeasure.DIFFERENT_SHARE] is Band.INVESTIGATE
     assert tally.band() is Band.INVESTIGATE
