@@ -155,13 +155,15 @@ def match(legacy: Ints, candidate: Ints) -> Ints:
     """
     partner = np.full(legacy.shape, NOWHERE, np.int64)
     keys, bits, behind = _sorted_keys(legacy, candidate)
-    before, after = keys[:, :-1], keys[:, 1:]
+    flat, width = keys.reshape(-1), keys.shape[1]
     # Keys of one document differ in the bit of the side and below; shifted, that bit alone remains.
-    rows, columns = np.nonzero(((before ^ after) >> bits) == 1)
-    first, second = before[rows, columns], after[rows, columns]
-    real = first < behind
+    pairs = ((flat[:-1] ^ flat[1:]) >> bits) == 1
+    pairs &= flat[:-1] < behind
+    # The last key of a row and the first of the next one are no pair.
+    pairs[width - 1 :: width] = False
+    found = np.flatnonzero(pairs)
     places = (1 << bits) - 1
-    partner[rows[real], first[real] & places] = second[real] & places
+    partner[found // width, flat[found] & places] = flat[found + 1] & places
     return partner
 
 

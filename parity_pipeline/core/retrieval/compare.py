@@ -214,9 +214,9 @@ def _matrices(
     # One column even where all lists are empty: no function behind this one meets a matrix without columns.
     width = int(lengths.max(initial=1))
     documents = codes[side.documents] if len(codes) else np.zeros(0, np.int64)
-    matrix = side.padded(documents, NO_DOCUMENT, width)
-    scores = side.padded(scale.scores(side.reported), np.nan, width)
-    metadata = side.padded(side.metadata, 0, width)
+    matrix = side.padded(documents, NO_DOCUMENT, lengths, width)
+    scores = side.padded(scale.scores(side.reported), np.nan, lengths, width)
+    metadata = side.padded(side.metadata, 0, lengths, width)
     unordered = np.any(scores[:, 1:] - scores[:, :-1] > rules.tie_tolerance, axis=1)
     cut = (lengths > 0) & (lengths >= queries.k)
     again = repeated(matrix)
@@ -242,6 +242,8 @@ def _paired_values(aligned: Alignment, left: _SideMatrices, right: _SideMatrices
     return PairedValues(
         legacy_scores=scores,
         candidate_scores=picked(right.lists.scores, partner),
+        legacy_ordered=~left.unordered,
+        candidate_ordered=~right.unordered,
         metadata_differ=metadata != picked(right.metadata, partner),
     )
 

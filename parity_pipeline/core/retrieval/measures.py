@@ -45,7 +45,8 @@ class QueryMeasures:
         inversions: int64, pairs of common documents in opposite order, ties aside.
         inversion_gap: float64, the score gap that explains the inversions: how far the scores of a side rise again when
             its documents are read in the order of the other side, on the side where that is less. Within this
-            tolerance that side would have called all inverted pairs ties. 0 without inversions; NaN without scores.
+            tolerance that side would have called all inverted pairs ties. 0 without inversions; NaN without scores;
+            infinite where the scores of a side contradict its own order, and the other side has none or does so too.
         metadata: int64, common documents whose metadata differ.
     """
 
@@ -67,14 +68,21 @@ class QueryMeasures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedValues:
-    """One value per legacy document and its partner, shape (queries, legacy width), in aligned order.
+    """One value per legacy document and its partner, in aligned order.
 
-    Where a document has no partner, the candidate's value means nothing.
+    Attributes:
+        legacy_scores: float64, shape (queries, legacy width), higher is better.
+        candidate_scores: The same of the partner; without one it means nothing.
+        metadata_differ: bool, of that shape; likewise.
+        legacy_ordered: bool, shape (queries,): whether the scores fall from result to result, as the order says.
+        candidate_ordered: The same of the candidate.
     """
 
     legacy_scores: Float64
     candidate_scores: Float64
     metadata_differ: Flags
+    legacy_ordered: Flags
+    candidate_ordered: Flags
 
 
 def measure(
@@ -214,8 +222,7 @@ def _inversions(rank: Ints, same: Flags, values: PairedValues) -> tuple[Ints, Fl
     for start in range(0, len(some), _INVERTED_BLOCK):
         block = some[start : start + _INVERTED_BLOCK]
         count[block] = inverted_pairs(rank[block], same[block])
-        scores = values.legacy_scores[block], values.candidate_scores[block]
-        gap[block] = _inversion_gap(rank[block], same[block], *scores)
+        gap[block] = _inversion_gap(rank[block], same[block], values, block)
     return count, gap
 
 
@@ -244,21 +251,21 @@ def inverted_pairs(rank: Ints, same: Flags) -> Ints:
     return count
 
 
-def _inversion_gap(rank: Ints, same: Flags, legacy: Float64, candidate: Float64) -> Float64:
+def _inversion_gap(rank: Ints, same: Flags, values: PairedValues, rows: Ints) -> Float64:
     """Return the smaller of the rises of both sides' scores, each read in the order of the other side.
 
-    Scores that contradict the order of their own side rise in that one too, and then explain nothing smaller than that.
+    Scores that contradict the order of their own side explain nothing: infinity, if both do.
     """
-    held = np.zeros((len(rank), int(rank.max()) + 1), np.bool_)
+    turned = np.full((len(rank), int(rank.max()) + 1), np.nan)
+    held = np.zeros(turned.shape, np.bool_)
     row, column = np.nonzero(same)
     places = rank[row, column]
+    turned[row, places] = values.legacy_scores[rows[row], column]
     held[row, places] = True
-    rises: list[Float64] = []
-    for scores in (legacy, candidate):
-        turned = np.full(held.shape, np.nan)
-        turned[row, places] = scores[row, column]
-        rises.append(np.maximum(_rise(scores, same), _rise(turned, held)))
-    return np.fmin(*rises)
+    ours, theirs = _rise(turned, held), _rise(values.candidate_scores[rows], same)
+    ours[~values.legacy_ordered[rows]] = np.inf
+    theirs[~values.candidate_ordered[rows]] = np.inf
+    return np.fmin(ours, theirs)
 
 
 def _rise(scores: Float64, same: Flags) -> Float64:

@@ -129,9 +129,15 @@ class RankedLists:
         usable = np.array([status is RowStatus.OK for status in self.statuses], np.bool_)
         return np.where(usable, np.diff(self.offsets), 0)
 
-    def padded(self, values: NDArray[Element], fill: float, width: int) -> NDArray[Element]:
-        """Return one value per hit as a (queries, width) matrix, best first, with `fill` behind the end of each list."""
-        lengths = self.lengths()
+    def padded(self, values: NDArray[Element], fill: float, lengths: Ints, width: int) -> NDArray[Element]:
+        """Return one value per hit as a (queries, width) matrix, best first, with `fill` behind the end of each list.
+
+        Args:
+            values: Shape (hits,).
+            fill: Stands behind the end of each list.
+            lengths: What `lengths` returns.
+            width: At least the longest of them.
+        """
         if len(lengths) and (lengths == width).all() and len(values) == width * len(lengths):
             return values.reshape(len(lengths), width)
         matrix = np.full((len(lengths), width), fill, values.dtype)
@@ -176,8 +182,10 @@ class Codebook:
             return known[1]
         spelled = ids if mapping.changes_nothing else [mapping.apply(identity) for identity in ids]
         codes = self._codes
-        for new in [identity for identity in spelled if identity not in codes]:
-            codes.setdefault(new, len(codes))
-        found = np.fromiter(map(codes.__getitem__, spelled), np.int64, len(ids))
+        try:
+            found = np.fromiter(map(codes.__getitem__, spelled), np.int64, len(ids))
+        except KeyError:
+            # Most blocks bring no new document, and then one pass is enough.
+            found = np.fromiter((codes.setdefault(one, len(codes)) for one in spelled), np.int64, len(ids))
         self._latest[side] = (ids, found)
         return found
