@@ -131,10 +131,11 @@ def _without_ties(groups: Ints, ties: Flags, rows: Flags) -> tuple[Ints, Flags]:
 def _groups_of_tied(scores: Float64, begins: Flags, tolerance: float) -> Ints:
     """Return the groups of lists in which some results are close to the one before; all others begin a group."""
     groups = np.cumsum(begins, axis=1) - 1
-    places = np.arange(scores.shape[1])
-    first = picked(scores, np.maximum.accumulate(np.where(begins, places, 0), axis=1))
-    # Only where a row of small steps leads further than the tolerance, each result must be compared with its anchor.
-    for row in np.flatnonzero(~(begins | (np.abs(scores - first) <= tolerance)).all(axis=1)).tolist():
+    # Where every score of a group is the same number, no row of small steps leads away from its anchor.
+    stepped = np.flatnonzero((~begins[:, 1:] & (scores[:, 1:] != scores[:, :-1])).any(axis=1))
+    first = np.maximum.accumulate(np.where(begins[stepped], np.arange(scores.shape[1]), 0), axis=1)
+    near = np.abs(scores[stepped] - picked(scores[stepped], first)) <= tolerance
+    for row in stepped[~(begins[stepped] | near).all(axis=1)].tolist():
         anchor, group = scores[row, 0], 0
         for column in range(1, scores.shape[1]):
             if begins[row, column] or not abs(scores[row, column] - anchor) <= tolerance:
@@ -341,23 +342,19 @@ def _agreeing_best(found: Alignment, some: Ints, right: Ints) -> Alignment:
     ranks = np.empty(right.shape, np.int64)
     ranks[np.arange(len(some))[:, None], _order(right, ours, turn, behind)] = np.arange(other)
     rank = np.where(matched, _of_partners(ranks, partner), NOWHERE)
+    # Results move inside their legacy group alone, so that the groups stay as they are.
     aligned = replace(
         found,
         place=found.place.copy(),
         rank=found.rank.copy(),
-        legacy_group=found.legacy_group.copy(),
         candidate_group=found.candidate_group.copy(),
         reordered=True,
     )
-    for into, values in (
-        (aligned.place, found.place[some]),
-        (aligned.partner, partner),
-        (aligned.paired, found.paired[some]),
-        (aligned.rank, rank),
-        (aligned.legacy_group, left),
-        (aligned.candidate_group, theirs),
-    ):
+    aligned.place[some] = order
+    for into, values in ((aligned.partner, partner), (aligned.rank, rank), (aligned.candidate_group, theirs)):
         into[some] = picked(values, order)
+    if found.paired.any():
+        aligned.paired[some] = picked(found.paired[some], order)
     return aligned
 
 

@@ -288,27 +288,18 @@ def _tau_b(aligned: Alignment, same: Flags, inversions: Ints) -> Float64:
     some = np.flatnonzero(aligned.ties)
     if len(some):
         left, right = aligned.legacy_group[some], aligned.candidate_group[some]
-        width = int(right.max(initial=0)) + 1
-        first[some], second[some] = _tied_pairs(left, same[some]), _tied_pairs(right, same[some])
-        both[some] = _tied_pairs(left * width + right, same[some])
+        # In aligned order documents of one group on both sides stand together.
+        cells = np.zeros(left.shape, np.int64)
+        cells[:, 1:] = np.cumsum((left[:, 1:] != left[:, :-1]) | (right[:, 1:] != right[:, :-1]), axis=1)
+        first[some], second[some], both[some] = (_tied_pairs(one, same[some]) for one in (left, right, cells))
     with np.errstate(invalid="ignore", divide="ignore"):
         agreeing = pairs - first - second + both - 2 * inversions
         return agreeing / np.sqrt((pairs - first).astype(np.float64) * (pairs - second))
 
 
-_SMALL_WIDTH: Final = 46_340
-"""Width below which a pair of tie groups is a number of 32 bits."""
-
-
-def _tied_pairs(groups: Ints, common: Flags) -> Ints:
+def _tied_pairs(groups: Ints, same: Flags) -> Ints:
     """Return how many pairs of common documents are in one group, per query."""
-    rows, columns = groups.shape
-    # Documents without a partner get groups of their own below zero.
-    order = np.where(common, groups, -1 - np.arange(columns))
-    # Rows of small numbers are sorted in half the time.
-    order = np.sort(order.astype(np.int32) if columns < _SMALL_WIDTH else order, axis=1)
-    begins = np.ones((rows, columns), np.bool_)
-    begins[:, 1:] = order[:, 1:] != order[:, :-1]
-    places = np.arange(columns)
-    earlier = places - np.maximum.accumulate(np.where(begins, places, 0), axis=1)
-    return earlier.sum(axis=1)
+    rows, groups_per_row = len(groups), int(groups.max()) + 1
+    places = (groups + np.arange(0, rows * groups_per_row, groups_per_row)[:, None])[same]
+    members = np.bincount(places, minlength=rows * groups_per_row).reshape(rows, groups_per_row)
+    return (members * (members - 1) // 2).sum(axis=1)
