@@ -28,8 +28,8 @@ from parity_pipeline.core.retrieval.tally import RetrievalTally
 
 GROUP_QUERIES: Final = 5_000
 """Queries of one row group."""
-BLOCK_QUERIES: Final = 500
-"""Queries compared at once: their matrices of 100 results are 400 kB each and stay near the cache."""
+BLOCK_QUERIES: Final = 1000
+"""Queries compared at once: a matrix of 100 results is then 800 kB, and numpy has enough to do per call."""
 SCHEMA: Final = pa.schema(
     {
         "query_id": pa.string(),
