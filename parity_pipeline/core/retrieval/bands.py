@@ -39,6 +39,8 @@ class QueryMeasure(StrEnum):
     """Common documents whose metadata differ: at most the limit."""
     REPEATS = "repeats"
     """Results of the candidate that repeat a document: at most the limit."""
+    LENGTH = "length"
+    """Results by which one list is longer than the other, repeats included: at most the limit."""
 
 
 class SetMeasure(StrEnum):
@@ -115,6 +117,7 @@ QUERY_LIMITS: Final[Mapping[QueryMeasure, Limits]] = MappingProxyType(
         QueryMeasure.SCORE_DELTA: Limits(1e-3, 0.05),
         QueryMeasure.METADATA: Limits(0.0, 0.0),
         QueryMeasure.REPEATS: Limits(0.0, 0.0),
+        QueryMeasure.LENGTH: Limits(0.0, np.inf),
     }
 )
 """Limits of a single query; a rank change is reported and has none. Origin: docs/adr/0028."""
@@ -183,6 +186,8 @@ def values_of(measure: QueryMeasure, rows: ComparedQueries) -> Float64:
     """Return what is compared with the limits of a measure, float64, shape (queries,); NaN where nothing was measured."""
     if measure is QueryMeasure.REPEATS:
         return rows.candidate_repeats.astype(np.float64)
+    if measure is QueryMeasure.LENGTH:
+        return np.abs(rows.legacy_results - rows.candidate_results).astype(np.float64)
     # Every other measure is a field of `QueryMeasures` with its name.
     return getattr(rows.measures, measure.value).astype(np.float64, copy=False)
 

@@ -78,6 +78,7 @@ _RANGES: Final[Mapping[QueryMeasure, tuple[float, float]]] = {
     QueryMeasure.SCORE_DELTA: (0.0, 0.1),
     QueryMeasure.METADATA: (0.0, 1000.0),
     QueryMeasure.REPEATS: (0.0, 1000.0),
+    QueryMeasure.LENGTH: (0.0, 1000.0),
 }
 
 

@@ -73,6 +73,15 @@ def test_metadata_and_repeats_fail() -> None:
     assert graded(in_order("ab"), twice).compared.outcomes[0] is RetrievalOutcome.MISMATCH
 
 
+def test_a_shorter_list_is_worth_a_look() -> None:
+    """One result less of a hundred changes no other measure by much, and does not match."""
+    names = [f"d{number}" for number in range(100)]
+    legacy, candidate = (
+        ranked(*((name, 0.9 - place / 1000) for place, name in enumerate(one))) for one in (names, names[:-1])
+    )
+    assert graded(legacy, candidate, k=100).compared.outcomes[0] is RetrievalOutcome.INVESTIGATE
+
+
 def test_outcomes_without_measures_stay() -> None:
     """Grading touches only compared queries."""
     found = graded(in_order("a"), in_order(""))
@@ -147,6 +156,7 @@ def test_every_measure_says_which_way_is_better() -> None:
         QueryMeasure.SCORE_DELTA,
         QueryMeasure.METADATA,
         QueryMeasure.REPEATS,
+        QueryMeasure.LENGTH,
     }
     assert {measure for measure in SetMeasure if measure not in AT_LEAST} == {
         SetMeasure.DIFFERENT_SHARE,
