@@ -160,7 +160,7 @@ def match(legacy: Ints, candidate: Ints) -> Ints:
     # Keys of one document differ in the bit of the side and below; shifted, that bit alone remains.
     pairs = ((flat[:-1] ^ flat[1:]) >> bits) == 1
     pairs &= flat[:-1] < behind
-    # The last key of a row and the first of the next one are no pair.
+    # The last key of a row and the first of the next one belong to different queries.
     pairs[width - 1 :: width] = False
     found = np.flatnonzero(pairs)
     places = (1 << bits) - 1

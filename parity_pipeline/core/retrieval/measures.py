@@ -140,7 +140,9 @@ def _never(aligned: Alignment) -> int:
 
 def _overlap(deepest: Ints, depth: Ints) -> Float64:
     """Return the share of the first `depth` results that is common; 1 at depth 0, where both are empty."""
-    shared = (deepest < depth[:, None]).sum(axis=1)
+    # A document of legacy rank `depth` or more is in no head of that length.
+    head = deepest[:, : int(depth.max(initial=0))]
+    shared = (head < depth[:, None]).sum(axis=1)
     return np.where(depth == 0, 1.0, shared / np.maximum(depth, 1))
 
 

@@ -99,7 +99,7 @@ def test_clean_runs_never_fail(vectors: tuple[Float64, Float64]) -> None:
     assert passed > 100
 
 
-def test_engines_are_told_apart(vectors: tuple[Float64, Float64]) -> None:
+def test_engines_are_separated(vectors: tuple[Float64, Float64]) -> None:
     """A wrong metric, another embedding and a poorly tuned index each do not pass, and nine in ten are named rightly."""
     documents, queries = vectors
     random, exact = np.random.default_rng(13), cosines(documents, queries)
