@@ -1,0 +1,165 @@
+"""One query as reports show it, side by side, and the worst of each outcome.
+
+Here belong the plain form of a compared query and a bounded choice of queries. Counting belongs to `tally`.
+"""
+
+import heapq
+import math
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import Final
+
+import numpy as np
+
+from parity_pipeline.core.limits import REPORT_ROWS
+from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.retrieval.compare import ComparedQueries
+from parity_pipeline.core.retrieval.outcomes import AGREEING, DIFFERENT, RetrievalOutcome
+
+SHOWN_RESULTS: Final = 10
+"""Results per side that are kept of a query for a report: the first page of a search."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownResult:
+    """One row of two lists side by side.
+
+    Attributes:
+        legacy_id: The legacy side's document of this rank; None behind the end.
+        candidate_id: The candidate's.
+        legacy_rank: Rank (from 1) of the candidate's document on the legacy side; None where it is not there.
+    """
+
+    legacy_id: str | None
+    candidate_id: str | None
+    legacy_rank: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedQuery:
+    """One query as a report shows it. Measures are None where nothing was measured.
+
+    Attributes:
+        drawn: How often a random draw gave the query, 0 where it was picked.
+        shown: The first `SHOWN_RESULTS` results of both sides.
+    """
+
+    ordinal: int
+    id: str
+    category: str
+    outcome: RetrievalOutcome
+    side: str | None
+    k: int
+    legacy_results: int
+    candidate_results: int
+    overlap: float | None
+    top_1: float | None
+    rbo: float | None
+    tau_b: float | None
+    rank_change: int
+    score_delta: float | None
+    missing: int
+    extra: int
+    paired: int
+    inversions: int
+    inversion_gap: float | None
+    metadata: int
+    repeats: int
+    drawn: int
+    shown: tuple[ShownResult, ...]
+
+
+def query_of(rows: ComparedQueries, row: int) -> JudgedQuery:
+    """Return one query of a graded block in the form that reports and JSON use."""
+    found = rows.measures
+    return JudgedQuery(
+        ordinal=rows.queries.start + row,
+        id=rows.queries.ids[row],
+        category=rows.queries.categories[row],
+        outcome=rows.outcomes[row],
+        side=rows.sides[row],
+        k=int(rows.queries.k[row]),
+        legacy_results=int(rows.legacy_results[row]),
+        candidate_results=int(rows.candidate_results[row]),
+        overlap=_number(found.overlap[row]),
+        top_1=_number(found.top_1[row]),
+        rbo=_number(found.rbo[row]),
+        tau_b=_number(found.tau_b[row]),
+        rank_change=int(found.rank_change[row]),
+        score_delta=_number(found.score_delta[row]),
+        missing=int(found.missing[row]),
+        extra=int(found.extra[row]),
+        paired=int(found.paired[row]),
+        inversions=int(found.inversions[row]),
+        inversion_gap=_number(found.inversion_gap[row]),
+        metadata=int(found.metadata[row]),
+        repeats=int(rows.candidate_repeats[row]),
+        drawn=int(rows.queries.drawn[row]),
+        shown=_side_by_side(rows, row),
+    )
+
+
+def _side_by_side(rows: ComparedQueries, row: int) -> tuple[ShownResult, ...]:
+    lists = rows.lists
+    codes = lists.legacy.codes[row, : lists.legacy.lengths[row]].tolist()
+    ranks = {code: rank for rank, code in enumerate(codes, start=1)}
+    theirs = lists.candidate.codes[row, : min(SHOWN_RESULTS, int(lists.candidate.lengths[row]))].tolist()
+    left = lists.ids(Side.LEGACY, row, SHOWN_RESULTS)
+    right = zip(lists.ids(Side.CANDIDATE, row, SHOWN_RESULTS), map(ranks.get, theirs), strict=True)
+    return tuple(
+        ShownResult(ours, *(theirs or (None, None))) for ours, theirs in zip_longest(left, right, fillvalue=None)
+    )
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+KINDS: Final = (
+    *DIFFERENT,
+    RetrievalOutcome.INVESTIGATE,
+    RetrievalOutcome.MISSING,
+    RetrievalOutcome.REFUSED_BY_BOTH,
+    *AGREEING,
+)
+"""Outcomes in the order of a report's table: what fails comes first."""
+
+_Entry = tuple[float, int, JudgedQuery]
+
+
+@dataclass(slots=True)
+class WorstQueries:
+    """The `limit` worst queries of each outcome: smallest rank-biased overlap first, then smallest ordinal.
+
+    Attributes:
+        limit: Queries kept of each outcome, and shown in all.
+    """
+
+    limit: int = REPORT_ROWS
+    _heaps: dict[RetrievalOutcome, list[_Entry]] = field(default_factory=dict[RetrievalOutcome, list[_Entry]])
+
+    def offer(self, rows: ComparedQueries) -> None:
+        """Keep those queries of a graded block that are among the worst of their outcome."""
+        for kind in set(rows.outcomes):
+            some = np.array([row for row, outcome in enumerate(rows.outcomes) if outcome is kind], np.int64)
+            order = np.argsort(rows.measures.rbo[some], kind="stable")
+            for row in some[order[: self.limit]].tolist():
+                self._keep(rows, row)
+
+    def _keep(self, rows: ComparedQueries, row: int) -> None:
+        heap = self._heaps.setdefault(rows.outcomes[row], [])
+        key = (-float(rows.measures.rbo[row]), -(rows.queries.start + row))
+        if len(heap) < self.limit:
+            heapq.heappush(heap, (*key, query_of(rows, row)))
+        elif key > heap[0][:2]:
+            heapq.heapreplace(heap, (*key, query_of(rows, row)))
+
+    def shown(self) -> tuple[JudgedQuery, ...]:
+        """Return at most `limit` queries: the worst of each outcome in turn, in the order of `KINDS`."""
+        queues = [self._queue(kind) for kind in KINDS]
+        in_turn = [one for rank in zip_longest(*queues) for one in rank if one is not None][: self.limit]
+        taken = {one.ordinal for one in in_turn}
+        return tuple(one for queue in queues for one in queue if one.ordinal in taken)
+
+    def _queue(self, kind: RetrievalOutcome) -> list[JudgedQuery]:
+        return [query for *_, query in sorted(self._heaps.get(kind, []), key=lambda one: (-one[0], -one[1]))]

@@ -1,0 +1,135 @@
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from parity_pipeline.core.errors import MetricInputError
+from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.retrieval.attribution import Evidence, Explanation, attribute
+from parity_pipeline.core.retrieval.bands import Bands, GradedQueries, grade
+from parity_pipeline.core.retrieval.compare import ComparisonRules
+from parity_pipeline.core.retrieval.records import Query, Ranking
+from parity_pipeline_tests.core.retrieval.builders import compared, in_order, lost, query, ranked, refused
+
+CORPUS = "abcdefghijklmnopqrstuvwxyz"
+SCORES = {name: 0.99 - place / 100 for place, name in enumerate(CORPUS)}
+TEN = CORPUS[:10]
+
+
+def scored(names: str, **fields: object) -> Ranking:
+    """Return documents with the scores that they have for this query vector."""
+    return ranked(*((name, SCORES[name]) for name in names), **fields)
+
+
+def graded(pairs: Sequence[tuple[Ranking, Ranking]], one: Query | None = None, **rules: object) -> GradedQueries:
+    """Grade pairs of rankings under the default bands."""
+    found = ComparisonRules(**rules)  # pyright: ignore[reportArgumentType] - test fields
+    return grade(compared(pairs, found, [one or query()] * len(pairs)), Bands())
+
+
+def explain(
+    candidate: Ranking, one: Query | None = None, cosine: float | None = 1.0, legacy: str = TEN
+) -> Explanation | None:
+    """Explain one query whose query vectors have this cosine."""
+    evidence = Evidence(cosine=None if cosine is None else np.array([cosine]))
+    return attribute(graded([(scored(legacy), candidate)], one), evidence)[0]
+
+
+FILTERED = query(filter="city = 'Aurora'")
+SEVERAL = query(corpora=("workers", "clients"))
+
+
+def test_an_agreeing_query_needs_no_explanation() -> None:
+    """Matches, refusals and missing responses are not attributed."""
+    pairs = [(scored(TEN), scored(TEN)), (refused(), refused()), (scored(TEN), lost())]
+    assert attribute(graded(pairs), Evidence()) == [None, None, None]
+
+
+def test_the_same_vector_gives_the_same_list() -> None:
+    """If the candidate returns the legacy list for the legacy query vector, the embedding explains the difference."""
+    own, same = graded([(scored(TEN), in_order("klmnopqrst"))]), graded([(scored(TEN), scored(TEN))])
+    assert attribute(own, Evidence(same_vector=same)) == [Explanation.EMBEDDING]
+
+
+def test_the_same_vector_gives_another_list() -> None:
+    """If the same vector gives another list, retrieval explains it; with other embeddings both do."""
+    own = graded([(scored(TEN), scored("adefghijkl"))])
+    same = graded([(scored(TEN), scored("abcefgijkl"))])
+    assert attribute(own, Evidence(same_vector=same, cosine=np.array([1.0]))) == [Explanation.APPROXIMATE_INDEX]
+    both = Evidence(same_vector=same, cosine=np.array([0.5]))
+    assert attribute(own, both) == [Explanation.EMBEDDING_AND_RETRIEVAL]
+
+
+def test_a_same_vector_list_that_was_not_fetched_says_nothing() -> None:
+    """A lost response proves nothing; the cosine decides then."""
+    own, same = graded([(scored(TEN), in_order("klmnopqrst"))]), graded([(scored(TEN), lost())])
+    assert attribute(own, Evidence(same_vector=same, cosine=np.array([0.5]))) == [Explanation.EMBEDDING]
+    assert attribute(own, Evidence(same_vector=same)) == [Explanation.UNKNOWN]
+
+
+def test_the_cosine_separates_embedding_from_retrieval() -> None:
+    """Without a list for the same vector, embeddings below the cosine threshold explain the difference."""
+    assert explain(in_order("klmnopqrst"), cosine=0.8) is Explanation.EMBEDDING
+    assert explain(in_order("klmnopqrst"), cosine=float("nan")) is Explanation.UNKNOWN
+    assert explain(in_order("klmnopqrst"), cosine=None) is Explanation.UNKNOWN
+
+
+def test_scores_of_common_documents_show_the_same_vector() -> None:
+    """Two or more common documents with one score on both sides have been compared with one query vector."""
+    assert explain(scored("acdefghijl"), cosine=None) is not Explanation.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("candidate", "one", "explanation"),
+    [
+        (scored("bcdefghijk"), None, Explanation.APPROXIMATE_INDEX),
+        (scored("acefghiklm"), None, Explanation.APPROXIMATE_INDEX),
+        (scored("abcd"), None, Explanation.CUT_OFF),
+        (scored("abcdefgh"), None, Explanation.CUT_OFF),
+        (scored("abcd"), FILTERED, Explanation.FILTER),
+        (scored("abxyzuvwst"), SEVERAL, Explanation.MERGE),
+        (scored("aabbccddee"), SEVERAL, Explanation.MERGE),
+        (in_order("jihgfedcba"), None, Explanation.SCORING),
+        (ranked(*((name, score / 2) for name, score in SCORES.items() if name in TEN)), None, Explanation.SCORING),
+        (scored("abijklmnop"), None, Explanation.APPROXIMATE_INDEX),
+    ],
+)
+def test_what_in_the_retrieval_explains_a_difference(
+    candidate: Ranking, one: Query | None, explanation: Explanation
+) -> None:
+    """With the same query vector, the form of the difference names the part of the retrieval."""
+    assert explain(candidate, one) is explanation
+
+
+def test_an_ignored_filter() -> None:
+    """A filtered query whose candidate holds documents that score above the legacy side's last one ignores the filter."""
+    assert explain(scored(TEN), FILTERED, legacy="bdfhjlnprt") is Explanation.FILTER
+    assert explain(scored(TEN), None, legacy="bdfhjlnprt") is Explanation.RETRIEVAL
+
+
+def test_an_order_of_near_ties() -> None:
+    """The same documents in another order, apart by less than the near tie, are explained by tie order."""
+    for step, explanation in ((1e-5, Explanation.TIE_ORDER), (9e-5, Explanation.SCORING)):
+        order, reverse = (
+            ranked(*((name, 0.5 - place * step) for place, name in enumerate(names))) for names in (TEN, TEN[::-1])
+        )
+        assert attribute(graded([(order, reverse)]), Evidence(cosine=np.array([1.0]))) == [explanation]
+
+
+def test_the_wrong_mode_explains_itself() -> None:
+    """A side that used another mode than agreed is explained by that, whatever the vectors are."""
+    found = graded([(scored(TEN), in_order("klmno", mode="lexical"))], modes=((Side.CANDIDATE, "hybrid"),))
+    assert attribute(found, Evidence(cosine=np.array([0.1]))) == [Explanation.MODE]
+
+
+def test_scores_that_cannot_be_compared_explain_nothing() -> None:
+    """Where scores of the sides mean different things, no document scores better than another side's."""
+    found = graded([(scored("bdfhjlnprt"), scored(TEN))], FILTERED, comparable=False)
+    assert attribute(found, Evidence(cosine=np.array([1.0]))) != [Explanation.FILTER]
+
+
+def test_evidence_of_other_queries_is_refused() -> None:
+    """Lists for the same vectors must be those of the same queries."""
+    own = graded([(scored(TEN), scored(TEN))])
+    with pytest.raises(MetricInputError, match="not those of these queries"):
+        attribute(own, Evidence(same_vector=graded([(scored(TEN), scored(TEN))] * 2)))
