@@ -112,20 +112,20 @@ class AssetFactory:
         )
 
     def contract_assets(
-        self, schema_version: int, *, after: Sequence[str]
+        self, schema_version: int, *, after: str
     ) -> Callable[[Callable[..., Iterable[Made]]], dg.AssetsDefinition]:
         """Return the decorator of the contracts of both sides, which one step observes at the same time.
 
         Args:
             schema_version: Version of the files it writes.
-            after: Assets of a side that its contract comes after.
+            after: The asset of a side that its contract comes after.
         """
         return dg.multi_asset(
             name="contracts",
             specs=[
                 dg.AssetSpec(
                     key,
-                    deps=[[side.value, name] for name in after],
+                    deps=[[side.value, after]],
                     description=f"What the {side} side does with odd requests, a large batch, a long text; its limits.",
                     group_name=side.value,
                     kinds={"python", "json"},

@@ -204,7 +204,7 @@ def contract_assets(factory: AssetFactory, *, stability: bool) -> dg.AssetsDefin
     They are observed after the vectors of their side: these requests are odd ones, and may disturb others.
     """
 
-    @factory.contract_assets(CONTRACT_VERSION, after=("embeddings", *(["stability"] if stability else [])))
+    @factory.contract_assets(CONTRACT_VERSION, after="stability" if stability else "embeddings")
     def contracts(context: dg.AssetExecutionContext, run: Run) -> Iterator[Made]:
         day, model = split_key(context.partition_key)
         sides = [side for side in Side if CONTRACT[side] in context.selected_asset_keys]

@@ -21,6 +21,9 @@ Matrix = NDArray[np.float32]
 DIMENSIONS: Final[Mapping[str, int]] = {"wordllama-256": 256, "wordllama-64": 64}
 """Every model of the demo with the width of its vectors. The narrow one is the first 64 columns of the wide one."""
 
+_TOKENIZED: Final = 1_000
+"""Texts whose tokens are kept: tokenizing takes most of the time of a long text, and each text comes once per model."""
+
 _TOKEN_BLOCK: Final = 8192
 """Tokens of one text that are looked up at a time: 8 MB at 256 columns, so a 2 MB text does not take 500 MB."""
 
@@ -42,6 +45,8 @@ class Embedder:
         logging.getLogger().setLevel(level)  # the package sets the root logger to INFO when imported
         self._tokenizer = loaded.tokenizer
         self._tokenizer.no_padding()
+        self._tokens: OrderedDict[bytes, list[int]] = OrderedDict()
+        self._lock = threading.Lock()
         self._matrices = {
             name: np.ascontiguousarray(loaded.embedding[:, :width], dtype=np.float32)
             for name, width in DIMENSIONS.items()
@@ -56,11 +61,26 @@ class Embedder:
         """
         matrix = self._matrices[model]
         vectors = np.zeros((len(texts), matrix.shape[1]), dtype=np.float32)
-        encoded = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-        for row, tokens in enumerate(encoded):
-            if ids := tokens.ids:
+        for row, ids in enumerate(self._token_ids(texts)):
+            if ids:
                 vectors[row] = _mean_of(matrix, ids)
         return vectors
+
+    def _token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the tokens of each text, which all models share; those of the newest texts are kept."""
+        keys = [hashlib.sha256(text.encode()).digest() for text in texts]
+        with self._lock:
+            found = {key: self._tokens[key] for key in keys if key in self._tokens}
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
+        if missing:
+            encoded = self._tokenizer.encode_batch_fast(list(missing.values()), add_special_tokens=False)
+            fresh = {key: tokens.ids for key, tokens in zip(missing, encoded, strict=True)}
+            found |= fresh
+            with self._lock:
+                self._tokens |= fresh
+                while len(self._tokens) > _TOKENIZED:
+                    self._tokens.popitem(last=False)
+        return [found[key] for key in keys]
 
 
 def _mean_of(matrix: Matrix, ids: list[int]) -> Matrix:
