@@ -3,8 +3,8 @@
 Here belong choosing the requests and judging the vectors. How a request is sent belongs to whoever provides the `Ask`;
 finding where a text is cut belongs to `truncation`, sending the very same text again to `instability`.
 
-An edit is proven only where it could have failed: the unedited text is embedded in the same request and still differs, and so
-does a text of the same length with other letters. A model to which all of them are the same proves nothing.
+An edit is proven only where it could have failed: the unedited text is embedded in the same request, gets its vector of the
+comparison once more and so still differs, and so does a text of the same length with other letters. A model to which all of them are the same proves nothing.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -228,6 +228,10 @@ def _restores(context: DiagnosisContext, suspect: Suspect, row: int, changed: st
         vectors.cosine(one, mine) for one in (changed, text, scrambled(text), untouched(text))
     )
     if after is None or after < context.near or before is None or before >= context.threshold:
+        return None
+    # Where the unedited text gets another vector than in the comparison, its slot or its side's state changed: what stands
+    # in the slot of the edited text may then be the vector of any text.
+    if (vectors.cosine(text, suspect.truth[row]) or 0.0) < context.threshold:
         return None
     if same is not None and same >= context.near and untouched(text) != changed:
         return None
