@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from parity_pipeline.core.diagnosis.context import DiagnosisContext, FoundCause, Mask, indices, stored_matrix, unit_rows
 from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Rows
@@ -61,12 +62,19 @@ def find_partial_noise(context: DiagnosisContext, waiting: Mask) -> list[FoundCa
     of the texts explains is none of it.
     """
     rows = indices(waiting & context.low)
-    if len(rows) < FEWEST or not context.same_width or not context.passing.any():
+    if not context.same_width or not context.passing.any():
         return []
-    lost = 1.0 - context.cosine[rows]
+    near = rows[1.0 - context.cosine[rows] <= LARGEST]
+    # A few rows may be hit by another fault as well, which takes them far from where the noise would leave them.
+    if len(near) < max(FEWEST, _NEARLY_ALL * len(rows)):
+        return []
+    rows, lost = near, 1.0 - context.cosine[near]
     low, high = np.quantile(lost, [0.1, 0.9])
-    if high > WIDEST_SPREAD * low or float(np.median(lost)) > LARGEST or not _undirected(context, rows):
+    even = high <= WIDEST_SPREAD * low
+    if not (even or _grows_with_length(context, rows, lost)) or not _undirected(context, rows):
         return []
+    if not even:
+        return [_growing(context, rows, lost)]
     words = (
         f"{len(rows)} failing samples differ by about as much (1 - cosine {_span(lost)}) in directions that have nothing in "
         f"common, and nothing sets their texts apart from those of {int(context.passing.sum())} passing ones: noise on a part "
@@ -74,6 +82,37 @@ def find_partial_noise(context: DiagnosisContext, waiting: Mask) -> list[FoundCa
     )
     evidence = context.evidence(rows.tolist(), lambda _: f"median 1 - cosine of these samples {np.median(lost):.2g}")
     return [FoundCause(CauseName.PRECISION, words, Confidence.POSSIBLE, rows, evidence)]
+
+
+_NEARLY_ALL: Final = 0.7
+"""Share of the waiting rows that has to differ by little before the rest is left to other causes."""
+
+_GROWING: Final = 0.8
+"""Rank correlation of 1 - cosine and words from which on a difference is said to grow with the length of a text."""
+
+
+def _grows_with_length(context: DiagnosisContext, rows: Rows, lost: Float64) -> bool:
+    """Say whether longer texts differ by more, by the ranks of both (Spearman)."""
+    words = np.array([len(context.text_of(row).split()) for row in rows.tolist()])
+    if words.min() == words.max():
+        return False
+    return float(np.corrcoef(_ranks(words), _ranks(lost))[0, 1]) >= _GROWING
+
+
+def _ranks(values: NDArray[np.generic]) -> Float64:
+    """Return the mean rank of each value; equal values have one rank."""
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2.0)[places]
+
+
+def _growing(context: DiagnosisContext, rows: Rows, lost: Float64) -> FoundCause:
+    words = (
+        f"{len(rows)} failing samples differ by more the longer their texts are (1 - cosine {_span(lost)}), in directions "
+        "that have nothing in common: noise that grows with the length, as another context size or another precision of "
+        "positions makes it on a part of the rows"
+    )
+    evidence = context.evidence(rows.tolist(), lambda _: f"median 1 - cosine of these samples {np.median(lost):.2g}")
+    return FoundCause(CauseName.PRECISION, words, Confidence.POSSIBLE, rows, evidence)
 
 
 @dataclass(frozen=True, slots=True)
