@@ -203,13 +203,13 @@ def roll_dimensions(rows: Rows, call: Call) -> Rows:
 
 
 def nan_element(rows: Rows, call: Call) -> Rows:
-    """Put NaN into the first element (case 19)."""
-    return _each(rows, call, lambda row: [math.nan, *row[1:]])
+    """Put NaN into the first element, where there is one (case 19)."""
+    return _each(rows, call, lambda row: [math.nan for _ in row[:1]] + row[1:])
 
 
 def null_element(rows: Rows, call: Call) -> Rows:
-    """Put null into the first element (case 20)."""
-    return _each(rows, call, lambda row: [None, *row[1:]])
+    """Put null into the first element, where there is one (case 20)."""
+    return _each(rows, call, lambda row: [None for _ in row[:1]] + row[1:])
 
 
 def quarter_width(rows: Rows, call: Call) -> Rows:

@@ -69,12 +69,13 @@ def find_partial_noise(context: DiagnosisContext, waiting: Mask) -> list[FoundCa
     if len(near) < max(FEWEST, _NEARLY_ALL * len(rows)):
         return []
     rows, lost = near, 1.0 - context.cosine[near]
-    low, high = np.quantile(lost, [0.1, 0.9])
-    even = high <= WIDEST_SPREAD * low
-    if not (even or _grows_with_length(context, rows, lost)) or not _undirected(context, rows):
+    if not _undirected(context, rows):
         return []
-    if not even:
+    if _grows_with_length(context, rows, lost):
         return [_growing(context, rows, lost)]
+    low, high = np.quantile(lost, [0.1, 0.9])
+    if high > WIDEST_SPREAD * low:
+        return []
     words = (
         f"{len(rows)} failing samples differ by about as much (1 - cosine {_span(lost)}) in directions that have nothing in "
         f"common, and nothing sets their texts apart from those of {int(context.passing.sum())} passing ones: noise on a part "

@@ -1,18 +1,21 @@
 """Each fault of the demo's table, applied to a static model's vectors: the cause is named, and no other."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from parity_pipeline.core.diagnosis.diagnose import diagnose
-from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Diagnosis, DiagnosisInput
+from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Diagnosis, DiagnosisInput, Vector
 from parity_pipeline.core.hazards.corpus import ALL, CATEGORY_PREFIX, hazards_in
 from parity_pipeline.core.outcomes import RowStatus, Side
 from parity_pipeline.demo.fault_scope import Scope
 from parity_pipeline.demo.fault_table import FAULTS
 from parity_pipeline_tests.core.builders import Row, fetched, samples_of
 from parity_pipeline_tests.core.diagnosis.corpus import corpus
-from parity_pipeline_tests.core.diagnosis.faulty_sides import FaultySide, experiments, inquiry, real, subject
+from parity_pipeline_tests.core.diagnosis.faulty_sides import FaultySide, experiments, hashed, inquiry, real, subject
 from parity_pipeline_tests.core.diagnosis.vector_spaces import SPACES, Space
 
 N = CauseName
@@ -230,6 +233,49 @@ def test_noise_on_a_part_of_the_rows_is_possible_and_a_lone_row_is_unknown() -> 
     found = diagnose(subject(TEXTS, side), inquiry=inquiry(side))
     assert [(one.name, one.confidence) for one in found.causes] == [(N.PRECISION, Confidence.POSSIBLE)]
     assert "noise on a part of the rows" in found.causes[0].words
+
+
+def test_noise_is_seen_beside_rows_that_something_else_took_further() -> None:
+    """A few rows far off, such as those that have a second fault, do not hide the noise of the others."""
+    side = faulty("noise", rate=0.3)
+    texts = [text for text in TEXTS if text.strip()]
+    marked = {text.split()[0].casefold() for text in texts[:2]}
+
+    def far(asked: Sequence[str]) -> NDArray[np.float32]:
+        """Take every spelling of a few texts far off: nothing cures them."""
+        strange = [bool(text.strip()) and text.split()[0].casefold() in marked for text in asked]
+        return np.where(np.array(strange)[:, None], hashed(asked, width=256), real(asked)).astype(np.float32)
+
+    side.embed = far
+    found = diagnose(subject(texts, side, FaultySide(real)), inquiry=inquiry(side, FaultySide(real)))
+    (cause,) = found.causes
+    assert (cause.name, cause.confidence) == (N.PRECISION, Confidence.POSSIBLE)
+    assert found.unexplained
+    assert not set(cause.samples) & set(found.unexplained)
+
+
+def test_noise_that_grows_with_the_length_of_a_text_is_said_to() -> None:
+    """On a part of the rows it has no one size; that longer texts differ by more is its sign."""
+    side = faulty("context-size", rate=0.3)
+    texts = [" ".join(TEXTS[place : place + 1 + place % 9]) for place in range(len(TEXTS) - 9)]
+    found = diagnose(subject(texts, side), inquiry=inquiry(side))
+    assert [(one.name, one.confidence) for one in found.causes] == [(N.PRECISION, Confidence.POSSIBLE)]
+    assert "differ by more the longer their texts are" in found.causes[0].words
+
+
+def test_other_models_get_no_more_than_their_part_of_the_budget() -> None:
+    """One that refuses every request with two texts or more is not asked for all of its halves."""
+    side = faulty("lower-case")
+    asked: list[int] = []
+
+    def refusing(texts: Sequence[str]) -> list[Vector | None]:
+        asked.append(len(texts))
+        return [None] * len(texts)
+
+    query = replace(inquiry(side), others={("other", Side.CANDIDATE): refusing, ("other", Side.LEGACY): refusing})
+    found = diagnose(subject(TEXTS, side), inquiry=query)
+    assert N.CASE in {cause.name for cause in found.causes}
+    assert len(asked) <= query.requests // 3
 
 
 @pytest.mark.parametrize("at_fault", list(Side))

@@ -155,6 +155,30 @@ def test_what_else_is_wrong_with_moved_rows_is_named_too() -> None:
     assert any("search_document: " in cause.words for cause in found.causes)
 
 
+@pytest.mark.parametrize("other", ["large-batch", "history", "stale-cache"])
+@pytest.mark.parametrize("seed", range(1, 4))
+def test_no_edit_is_proven_while_rows_are_moved_between_slots(other: str, seed: int) -> None:
+    """A vector in the slot of an edited text may be that of any text: the unedited one shows it by another vector than before."""
+    side = FaultySide(real, [FAULT[other], FAULT["permute"]], Scope(rate=0.3, seed=seed))
+    found = diagnose(subject(TEXTS, side), inquiry=inquiry(side))
+    assert {cause.name for cause in found.causes if cause.confidence is Confidence.PROVEN} == {N.PERMUTED_ROWS}
+
+
+def test_no_edit_is_proven_of_a_text_whose_vector_has_changed_since() -> None:
+    """The other side's vector of the unedited text has to be that of the comparison: else its state changed in between."""
+    side = FaultySide(real, [FAULT["lower-case"]])
+
+    def since(texts: Sequence[str]) -> list[Vector | None]:
+        """Keep what is written small, as the edited texts are; all else has another vector by now."""
+        rows = np.where([[text == text.lower()] for text in texts], real(texts), hashed(texts, width=256))
+        return list(rows.astype(np.float32))
+
+    compared = subject(TEXTS, side)
+    assert N.CASE in causes(diagnose(compared, inquiry=inquiry(side)))
+    found = diagnose(compared, inquiry=replace(inquiry(side), legacy=since))
+    assert not [one for one in found.causes if one.name is N.CASE and "for the edited text" in one.words]
+
+
 def test_rows_that_fail_for_another_reason_are_not_called_moved() -> None:
     """Of a set of which two requests in three are turned, the third one's foreign vectors do not belong to that."""
 
