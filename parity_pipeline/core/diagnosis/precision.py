@@ -64,26 +64,20 @@ def find_partial_noise(context: DiagnosisContext, waiting: Mask) -> list[FoundCa
     rows = indices(waiting & context.low)
     if not context.same_width or not context.passing.any():
         return []
-    near = rows[1.0 - context.cosine[rows] <= LARGEST]
-    # A few rows may be hit by another fault as well, which takes them far from where the noise would leave them.
-    if len(near) < max(FEWEST, _NEARLY_ALL * len(rows)):
-        return []
-    rows, lost = near, 1.0 - context.cosine[near]
-    if not _undirected(context, rows):
-        return []
-    if _grows_with_length(context, rows, lost):
-        return [_growing(context, rows, lost)]
-    low, high = np.quantile(lost, [0.1, 0.9])
-    if high > WIDEST_SPREAD * low:
-        return []
-    words = (
-        f"{len(rows)} failing samples differ by about as much (1 - cosine {_span(lost)}) in directions that have nothing in "
-        f"common, and nothing sets their texts apart from those of {int(context.passing.sum())} passing ones: noise on a part "
-        "of the rows, as one of several replicas with another precision or version makes it"
-    )
-    evidence = context.evidence(rows.tolist(), lambda _: f"median 1 - cosine of these samples {np.median(lost):.2g}")
-    return [FoundCause(CauseName.PRECISION, words, Confidence.POSSIBLE, rows, evidence)]
+    for limit in (LARGEST, _SMALLER):
+        near = rows[1.0 - context.cosine[rows] <= limit]
+        if len(near) >= max(FEWEST, _NEARLY_ALL * len(rows)) and _undirected(context, near):
+            finding = _growing(context, near) or _even(context, near)
+            if finding:
+                return [finding]
+    return []
 
+
+_SMALLER: Final = 0.05
+"""Largest 1 - cosine that is looked at where the noise is less than that of all rows below `LARGEST`.
+
+A few rows may be hit by another fault as well, which takes them far from where the noise would leave them.
+"""
 
 _NEARLY_ALL: Final = 0.7
 """Share of the waiting rows that has to differ by little before the rest is left to other causes."""
@@ -92,28 +86,44 @@ _GROWING: Final = 0.8
 """Rank correlation of 1 - cosine and words from which on a difference is said to grow with the length of a text."""
 
 
-def _grows_with_length(context: DiagnosisContext, rows: Rows, lost: Float64) -> bool:
-    """Say whether longer texts differ by more, by the ranks of both (Spearman)."""
-    words = np.array([len(context.text_of(row).split()) for row in rows.tolist()])
-    if words.min() == words.max():
-        return False
-    return float(np.corrcoef(_ranks(words), _ranks(lost))[0, 1]) >= _GROWING
+def _growing(context: DiagnosisContext, rows: Rows) -> FoundCause | None:
+    """Return the cause of rows of which longer texts differ by more, by the ranks of both (Spearman)."""
+    lost = 1.0 - context.cosine[rows]
+    lengths = np.array([len(context.text_of(row).split()) for row in rows.tolist()])
+    if lengths.min() == lengths.max() or np.corrcoef(_ranks(lengths), _ranks(lost))[0, 1] < _GROWING:
+        return None
+    words = (
+        f"{len(rows)} failing samples differ by more the longer their texts are (1 - cosine {_span(lost)}), in directions "
+        "that have nothing in common: noise that grows with the length, as another context size or another precision of "
+        "positions makes it on a part of the rows"
+    )
+    return _noise_of(context, rows, words)
+
+
+def _even(context: DiagnosisContext, rows: Rows) -> FoundCause | None:
+    """Return the cause of rows that differ by one size."""
+    lost = 1.0 - context.cosine[rows]
+    low, high = np.quantile(lost, [0.1, 0.9])
+    if high > WIDEST_SPREAD * low:
+        return None
+    words = (
+        f"{len(rows)} failing samples differ by about as much (1 - cosine {_span(lost)}) in directions that have nothing in "
+        f"common, and nothing sets their texts apart from those of {int(context.passing.sum())} passing ones: noise on a part "
+        "of the rows, as one of several replicas with another precision or version makes it"
+    )
+    return _noise_of(context, rows, words)
+
+
+def _noise_of(context: DiagnosisContext, rows: Rows, words: str) -> FoundCause:
+    median = float(np.median(1.0 - context.cosine[rows]))
+    evidence = context.evidence(rows.tolist(), lambda _: f"median 1 - cosine of these samples {median:.2g}")
+    return FoundCause(CauseName.PRECISION, words, Confidence.POSSIBLE, rows, evidence)
 
 
 def _ranks(values: NDArray[np.generic]) -> Float64:
     """Return the mean rank of each value; equal values have one rank."""
     _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - (counts - 1) / 2.0)[places]
-
-
-def _growing(context: DiagnosisContext, rows: Rows, lost: Float64) -> FoundCause:
-    words = (
-        f"{len(rows)} failing samples differ by more the longer their texts are (1 - cosine {_span(lost)}), in directions "
-        "that have nothing in common: noise that grows with the length, as another context size or another precision of "
-        "positions makes it on a part of the rows"
-    )
-    evidence = context.evidence(rows.tolist(), lambda _: f"median 1 - cosine of these samples {np.median(lost):.2g}")
-    return FoundCause(CauseName.PRECISION, words, Confidence.POSSIBLE, rows, evidence)
 
 
 @dataclass(frozen=True, slots=True)
