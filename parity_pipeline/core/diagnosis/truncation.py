@@ -25,6 +25,9 @@ _BESIDE: Final = 8
 _BESIDE_SHARE: Final = 0.02
 """The same as a share of the text."""
 
+_EXAMPLES: Final = 3
+"""Failing texts, the longest first, of which the limit is looked for."""
+
 _SHORTEST: Final = 8
 """Characters below which a text is not searched."""
 
@@ -34,11 +37,13 @@ def find_cut(context: DiagnosisContext, waiting: Mask, budget: RequestBudget) ->
     rows = sorted(indices(waiting & context.low).tolist(), key=lambda row: -len(context.text_of(row)))
     if not rows or not context.same_width or context.vague or len(context.text_of(rows[0])) < _SHORTEST:
         return []
-    example = rows[0]
-    for suspect in Suspect.both(context):
-        limit, shown = _limit(context, suspect, example, budget)
-        if limit:
-            finding = _proven(context, suspect, limit, shown, rows, budget)
+    # The longest text may fail for another reason, or repeat itself.
+    for place, example in enumerate(rows[:_EXAMPLES]):
+        if len(context.text_of(example)) < _SHORTEST:
+            break
+        for suspect in Suspect.both(context):
+            limit, shown = _limit(context, suspect, example, budget)
+            finding = _proven(context, suspect, limit, shown, rows[place:], budget) if limit else None
             if finding:
                 return [finding]
     return []
