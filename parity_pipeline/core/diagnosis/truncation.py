@@ -105,12 +105,17 @@ def _proven(
         None if vector is None else pair_cosine(suspect.vectors[row], vector)
         for row, vector in zip(np.repeat(picked, 3).tolist(), vectors, strict=True)
     ]
+    steady = [
+        vector is not None and pair_cosine(suspect.truth[row], vector) >= context.threshold
+        for row, vector in zip(picked, vectors[1::3], strict=True)
+    ]
     confidence = Confidence.PROVEN
     if cosines[0] is None:
         # Nothing may be sent any more, or it was refused: the search itself has shown the one text that it looked at.
-        picked, cosines, confidence = longer[:1], [shown, None, None], Confidence.LIKELY
+        picked, cosines, confidence, steady = longer[:1], [shown, None, None], Confidence.LIKELY, [True]
     after, whole, same = (np.array([one or 0.0 for one in cosines[place::3]]) for place in range(3))
-    good = (after >= context.near) & (whole < context.threshold) & (same < context.near)
+    # Where the whole text gets another vector than in the comparison, its slot or its side's state changed.
+    good = (after >= context.near) & (whole < context.threshold) & (same < context.near) & np.array(steady, np.bool_)
     restored = [row for row, kept in zip(picked, good.tolist(), strict=True) if kept]
     if not good[0]:
         return None

@@ -179,6 +179,21 @@ def test_no_edit_is_proven_of_a_text_whose_vector_has_changed_since() -> None:
     assert not [one for one in found.causes if one.name is N.CASE and "for the edited text" in one.words]
 
 
+def test_no_cut_is_proven_of_a_text_whose_vector_has_changed_since() -> None:
+    """The same holds where beginnings are embedded: the whole text has to get its vector of the comparison beside them."""
+    side = FaultySide(real, [FAULT["truncate"]], Scope(characters=40))
+
+    def since(texts: Sequence[str]) -> list[Vector | None]:
+        """Keep what is short, as the beginnings are; all else has another vector by now."""
+        rows = np.where([[len(text) <= 40] for text in texts], real(texts), hashed(texts, width=256))
+        return list(rows.astype(np.float32))
+
+    compared = subject(TEXTS, side)
+    assert N.TRUNCATION in causes(diagnose(compared, inquiry=inquiry(side)))
+    found = diagnose(compared, inquiry=replace(inquiry(side), legacy=since))
+    assert not [one for one in found.causes if one.name is N.TRUNCATION and one.confidence is Confidence.PROVEN]
+
+
 def test_rows_that_fail_for_another_reason_are_not_called_moved() -> None:
     """Of a set of which two requests in three are turned, the third one's foreign vectors do not belong to that."""
 
