@@ -62,7 +62,7 @@ def find_known_model(context: DiagnosisContext, waiting: Mask, budget: RequestBu
     texts = [context.text_of(row) for row in sent]
     most = max(1, budget.left // _PART)
     found: list[FoundCause] = []
-    # A response that is refused as a whole is asked for in halves, which must not take the requests of all other causes.
+    # What is refused as a whole is sent in halves, which must not take the requests of all other causes.
     kept_back, budget.kept_back = budget.kept_back, max(budget.kept_back, budget.left - most)
     for name, side in budget.others[:most]:
         vectors = dict(zip(sent, budget.embed((name, side), texts), strict=True))

@@ -241,10 +241,10 @@ def test_noise_is_seen_beside_rows_that_something_else_took_further() -> None:
     texts = [text for text in TEXTS if text.strip()]
     marked = {text.split()[0].casefold() for text in texts[:2]}
 
-    def far(asked: Sequence[str]) -> NDArray[np.float32]:
+    def far(sent: Sequence[str]) -> NDArray[np.float32]:
         """Take every spelling of a few texts far off: nothing cures them."""
-        strange = [bool(text.strip()) and text.split()[0].casefold() in marked for text in asked]
-        return np.where(np.array(strange)[:, None], hashed(asked, width=256), real(asked)).astype(np.float32)
+        strange = [bool(text.strip()) and text.split()[0].casefold() in marked for text in sent]
+        return np.where(np.array(strange)[:, None], hashed(sent, width=256), real(sent)).astype(np.float32)
 
     side.embed = far
     found = diagnose(subject(texts, side, FaultySide(real)), inquiry=inquiry(side, FaultySide(real)))
@@ -264,18 +264,18 @@ def test_noise_that_grows_with_the_length_of_a_text_is_said_to() -> None:
 
 
 def test_other_models_get_no_more_than_their_part_of_the_budget() -> None:
-    """One that refuses every request with two texts or more is not asked for all of its halves."""
+    """One that refuses every request does not get all of its halves."""
     side = faulty("lower-case")
-    asked: list[int] = []
+    sent: list[int] = []
 
     def refusing(texts: Sequence[str]) -> list[Vector | None]:
-        asked.append(len(texts))
+        sent.append(len(texts))
         return [None] * len(texts)
 
     query = replace(inquiry(side), others={("other", Side.CANDIDATE): refusing, ("other", Side.LEGACY): refusing})
     found = diagnose(subject(TEXTS, side), inquiry=query)
     assert N.CASE in {cause.name for cause in found.causes}
-    assert len(asked) <= query.requests // 3
+    assert len(sent) <= query.requests // 3
 
 
 @pytest.mark.parametrize("at_fault", list(Side))
