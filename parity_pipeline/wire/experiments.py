@@ -166,7 +166,7 @@ class _Sender:
     async def _check_side(self, error: AttemptError) -> None:
         if rule_of(error.kind).on_exhausted is OnExhausted.STOP:
             raise unusable(self._config, self._model, error)
-        if self._requests.counters.with_vectors:
+        if self._requests.counters.with_vectors or self._exhausted():
             return
         try:
             await self._send(self._requests.encoder.body([encode_text(CANARY_TEXT)]), 1)
