@@ -113,7 +113,7 @@ _UNREPEATABLE: Final = frozenset(
         CheckName.CONFIRMATION,
         CheckName.WITHIN_NOISE,
         *(name for name in CheckName if name.endswith(("-noise-floor", "-repeats", "-batch-sizes", "-order", "-load"))),
-        *(name for name in CheckName if name.endswith(("-equal-lengths", "-history", "-salted"))),
+        *(name for name in CheckName if name.endswith(("-equal-lengths", "-history", "-salted", "-canaries"))),
     }
 )
 """What a side shows whose own responses to one text differ."""
