@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from parity_pipeline.core.diagnosis.edits import strip_accents
 from parity_pipeline.core.power import text_edits
 from parity_pipeline.core.power.changes import (
     ChangeRows,
@@ -253,7 +254,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
     Fault(
         name="strip-accents",
         words="accents stripped",
-        change=of_texts(text_edits.strip_accents),
+        change=of_texts(strip_accents),
         lacks="has an accent",
     ),
     Fault(

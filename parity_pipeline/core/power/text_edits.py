@@ -18,15 +18,6 @@ _PUNCTUATION: Final = re.compile(r"[^\w\s]")
 _SPECIAL: Final = re.compile(r"</?s>|<unk>|<pad>|<\|[a-z_]+\|>|\[(?:CLS|SEP|MASK|PAD|UNK)\]")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _DIGIT: Final = re.compile(r"\d")
-_LONG_WORD: Final = re.compile(r"\S{101,}")
-
-
-def strip_accents(text: str) -> str:
-    """Return the text without combining marks."""
-    if text.isascii():
-        return text
-    split = unicodedata.normalize("NFD", text)
-    return unicodedata.normalize("NFC", "".join(sign for sign in split if not unicodedata.combining(sign)))
 
 
 def compose(text: str) -> str:
@@ -54,11 +45,6 @@ def drop_punctuation(text: str) -> str:
 def drop_special_tokens(text: str) -> str:
     """Return the text without what a tokenizer may take for one of its own tokens."""
     return _SPECIAL.sub("", text)
-
-
-def long_words_to_unknown(text: str) -> str:
-    """Return the text with each word of more than 100 characters as one unknown token, as WordPiece has it."""
-    return _LONG_WORD.sub("[UNK]", text)
 
 
 def replace_surrogates(text: str) -> str:
