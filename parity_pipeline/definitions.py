@@ -16,11 +16,14 @@ import dagster as dg
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.defs.asset_factory import AssetFactory, freshness
 from parity_pipeline.defs.assets import build_assets
-from parity_pipeline.defs.automation import JOB_NAME, build_automation
+from parity_pipeline.defs.automation import ProbeAssets, build_automation
 from parity_pipeline.defs.partitions import make_partitions
 from parity_pipeline.settings.loading import load_from_here
 from parity_pipeline.settings.model import Settings
+from parity_pipeline.defs.retrieval_assets import build_retrieval_assets
 from parity_pipeline.steps.context import Gateway, RunContext
+from parity_pipeline.steps.probes import EMBED, PROBES, RETRIEVE, Probe
+from parity_pipeline.steps.retrieval.context import RetrievalContext
 
 PRELOADED: Final = ["parity_pipeline.definitions"]
 """Modules that the forkserver imports once, so that each step does not pay for them again."""
@@ -47,15 +50,31 @@ def build_definitions(
         package_version=run.package_version,
     )
     late = freshness(hour, minute, settings.timezone)
-    data = dg.Definitions(
-        assets=build_assets(factory, late, stability=settings.stability.enabled, contract=settings.contract.enabled),
-        resources={"run": run},
-        executor=_executor(settings),
+    assets = build_assets(
+        factory,
+        late,
+        stability=settings.stability.enabled,
+        contract=settings.contract.enabled,
+        verdicts=[probe.verdict_asset for probe in probes_of(settings)],
     )
-    automation = build_automation(
-        hour, minute, stability=settings.stability.enabled, contract=settings.contract.enabled
-    )
+    if settings.retrieve:
+        corpora = list(settings.retrieve.corpora)
+        partitions = make_partitions(settings.first_date, settings.timezone, corpora, RETRIEVE.dimension)
+        assets += build_retrieval_assets(replace(factory, partitions=partitions), late)
+    data = dg.Definitions(assets=assets, resources={"run": run}, executor=_executor(settings))
+    automation = build_automation(hour, minute, [probe_assets(settings, probe) for probe in probes_of(settings)])
     return dg.Definitions.merge(data, automation)
+
+
+def probes_of(settings: Settings) -> tuple[Probe, ...]:
+    """Return the probes that the settings ask for, in the order in which they are run."""
+    return (EMBED, RETRIEVE) if settings.retrieve else (EMBED,)
+
+
+def probe_assets(settings: Settings, probe: Probe) -> ProbeAssets:
+    """Return the assets of a probe that the settings ask for."""
+    switches = {"stability": settings.stability.enabled, "contract": settings.contract.enabled}
+    return ProbeAssets(probe=probe, off=[name for name, wanted in switches.items() if not wanted])
 
 
 def build_context(settings: Settings, *, environ: Mapping[str, str] | None = None, **changes: Any) -> RunContext:
@@ -91,9 +110,9 @@ def _executor(settings: Settings) -> dg.ExecutorDefinition:
     )
 
 
-def whole_job() -> dg.JobDefinition:
-    """Return the job of `defs`, for processes that have to load it again by name."""
-    return build_definitions(load_from_here()).resolve_job_def(JOB_NAME)
+def whole_job(probe: str = EMBED.name) -> dg.JobDefinition:
+    """Return the job of a probe in `defs`, for processes that have to load it again by name."""
+    return build_definitions(load_from_here()).resolve_job_def(PROBES[probe].job)
 
 
 @dg.definitions

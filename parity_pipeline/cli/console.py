@@ -18,11 +18,14 @@ from rich.text import Text
 
 from parity_pipeline.core.number_format import cosine_text
 from parity_pipeline.core.outcomes import PASSING, Decision
-from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.retrieval.bands import SetMeasure
+from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
+from parity_pipeline.report import numbers
 from parity_pipeline.report.escape import visible
 from parity_pipeline.report.numbers import things
 from parity_pipeline.report.sections.diagnosis import first_cause
 from parity_pipeline.runs.runner import PartitionResult
+from parity_pipeline.steps.probes import EMBED, AnyVerdict
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.wire.progress import Progress as LaneProgress
 
@@ -45,51 +48,55 @@ Watch = Callable[[str, LaneProgress], None]
 
 
 def verdict_table(results: Sequence[PartitionResult]) -> Table:
-    """Return one row per partition: date and model, verdict, matched samples and worst cosine, why; fits 80 columns.
+    """Return one row per partition: date and model or corpus, verdict, what matched and the worst, why; fits 80 columns.
 
-    The last column shows the first reasons, the first cause, waived samples, and how much more the report lists.
+    The last column shows the first reasons, the first cause, what was waived, and how much more the report lists.
     Whatever kept a partition from running is shown in full.
     """
+    other = [one.probe for one in results if one.probe is not EMBED]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("date, model", overflow="fold", max_width=_MODEL_COLUMNS)
+    table.add_column("date, model or corpus" if other else "date, model", overflow="fold", max_width=_MODEL_COLUMNS)
     table.add_column("verdict", no_wrap=True)
     table.add_column("matched,\nworst", justify="right", no_wrap=True)
     table.add_column("why", overflow="fold")
     for one in results:
         decision = one.verdict.decision.value if one.verdict else COULD_NOT_RUN
+        probe = "" if one.probe is EMBED else f"{one.probe.name} "
         table.add_row(
-            Text(f"{one.date}\n{visible(one.model)}"),
+            Text(f"{one.date}\n{probe}{visible(one.name)}"),
             Text(decision, style=_STYLES[decision]),
-            f"{_matched(one)}\n{_worst(one)}",
+            "\n".join(_numbers(one.verdict)),
             Text("\n".join(visible(reason) for reason in _why(one))),
             end_section=True,
         )
     return table
 
 
-def _matched(one: PartitionResult) -> str:
-    return f"{one.verdict.counts.matched:,}/{one.verdict.counts.samples:,}" if one.verdict else "—"
-
-
-def _worst(one: PartitionResult) -> str:
-    if one.verdict is None or one.verdict.worst_cosine is None:
-        return "—"
-    return cosine_text(one.verdict.worst_cosine, one.verdict.threshold)
+def _numbers(verdict: AnyVerdict | None) -> tuple[str, str]:
+    """Return how many samples or queries match, and the number that says how far the worst are apart."""
+    if verdict is None:
+        return numbers.NOTHING, numbers.NOTHING
+    if isinstance(verdict, RetrievalVerdict):
+        overlap = verdict.value(SetMeasure.MEAN_OVERLAP)
+        found = numbers.NOTHING if overlap is None else f"overlap {overlap:.3f}"
+        return f"{verdict.counts.agreeing:,}/{verdict.counts.queries:,}", found
+    worst = verdict.worst_cosine
+    cosine = numbers.NOTHING if worst is None else cosine_text(worst, verdict.threshold)
+    return f"{verdict.counts.matched:,}/{verdict.counts.samples:,}", cosine
 
 
 def _why(one: PartitionResult) -> Sequence[str]:
     return (*(_verdict_lines(one.verdict) if one.verdict else ()), *one.failures)
 
 
-def _verdict_lines(verdict: Verdict) -> Sequence[str]:
-    """Return the first reasons, what the samples would have caught, the cause, waivers, and what else the report lists."""
-    # After the first one, the reasons of a pass are about waived and refused samples, which are counted here.
-    cause = first_cause(verdict)
+def _verdict_lines(verdict: AnyVerdict) -> Sequence[str]:
+    """Return the first reasons, what the inputs would have caught, the cause, waivers, and what else the report lists."""
+    # After the first one, the reasons of a pass are about waived and refused inputs, which are counted here.
+    cause, power, waived = _said(verdict)
     shown = verdict.reasons[: 1 if cause or verdict.decision in PASSING else _REASONS]
     strength = [verdict.strength] if verdict.strength else []
-    power = [verdict.power.words] if verdict.power else []
     lines = [*strength, *shown, *power, *([f"cause: {cause}"] if cause else [])]
-    if waived := verdict.counts.samples_waived:
+    if waived:
         lines.append(f"{waived:,} waived")
     findings = [finding for finding in verdict.findings if finding not in verdict.reasons]
     more = [things(len(verdict.reasons) - len(shown), "more reason"), things(len(findings), "finding")]
@@ -98,17 +105,28 @@ def _verdict_lines(verdict: Verdict) -> Sequence[str]:
     return lines
 
 
+def _said(verdict: AnyVerdict) -> tuple[str, Sequence[str], int]:
+    """Return the first cause, what the inputs would have caught, and how many of them were waived."""
+    if isinstance(verdict, RetrievalVerdict):
+        cause = verdict.causes[0] if verdict.causes else None
+        power = [verdict.power.sentence()] if verdict.power else []
+        return f"{cause.name} ({cause.confidence})" if cause else "", power, verdict.counts.waived_queries
+    power = [verdict.power.words] if verdict.power else []
+    return first_cause(verdict), power, verdict.counts.samples_waived
+
+
 def results_json(results: Sequence[PartitionResult], layout: Layout, exit_code: int) -> str:
-    """Return all results as one JSON document: `{"exit_code", "results": [{"date", "model", "verdict", …}]}`."""
+    """Return all results as one JSON document: `{"exit_code", "results": [{"probe", "date", "model", "verdict", …}]}`."""
     rows = [
         {
+            "probe": one.probe.name,
             "date": one.date,
-            "model": one.model,
+            one.probe.dimension: one.name,
             "decision": one.verdict.decision.value if one.verdict else None,
             "strength": one.verdict.strength if one.verdict else None,
             "run_id": one.run_id,
             "failures": list(one.failures),
-            "report": str(layout.report(one.date, one.model)) if one.verdict else None,
+            "report": str(one.probe.report_path(layout, one.date, one.name)) if one.verdict else None,
             "verdict": asdict(one.verdict) if one.verdict else None,
         }
         for one in results
@@ -118,7 +136,7 @@ def results_json(results: Sequence[PartitionResult], layout: Layout, exit_code: 
 
 def written_files(results: Sequence[PartitionResult], layout: Layout) -> list[Path]:
     """Return the reports of these results, and the summary, in the order they were written."""
-    reports = [layout.report(one.date, one.model) for one in results if one.verdict]
+    reports = [one.probe.report_path(layout, one.date, one.name) for one in results if one.verdict]
     return [*reports, layout.summary] if reports else []
 
 

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from datetime import date
 from importlib import import_module
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Final
@@ -18,7 +18,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from parity_pipeline.cli.partition_args import calendar_date, chosen_models, dates_between, today
+from parity_pipeline.cli.partition_args import calendar_date, chosen_names, dates_between, today
 from parity_pipeline.cli.signals import StopSignals
 from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.outcomes import Side
@@ -60,6 +60,16 @@ Models = Annotated[
         "--model", metavar="NAME", help="A model of the settings; repeat the option for several. Default: all."
     ),
 ]
+Corpora = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--corpus", metavar="NAME", help="A corpus of the settings; repeat the option for several. Default: all."
+    ),
+]
+Probes = Annotated[
+    list[str] | None,
+    typer.Option("--probe", metavar="NAME", help="embed or retrieve; repeat the option for both. Default: all."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the verdicts as one JSON document instead of a table.")]
 Day = Annotated[str | None, typer.Option("--date", metavar=DATE_FORM, help="Partition date. Default: today.")]
 DiscardStaging = Annotated[
@@ -88,6 +98,8 @@ def run(
     config: Config = None,
     day: Day = None,
     models: Models = None,
+    corpora: Corpora = None,
+    probes: Probes = None,
     *,
     discard_staging: DiscardStaging = False,
     afresh: Afresh = False,
@@ -96,8 +108,8 @@ def run(
     """Judge one date: start services, fetch both lanes, write verdict and report, stop services."""
     settings = load_from_here(config)
     chosen = calendar_date(day, "--date") if day else today(settings)
-    pairs = _partitions(settings, chosen, chosen, models)
-    _run(settings, pairs, discard_staging=discard_staging or afresh, as_json=as_json)
+    names = chosen_names(settings, probes=probes or (), models=models or (), corpora=corpora or ())
+    _run(settings, _partitions(settings, chosen, chosen, names), discard_staging=discard_staging or afresh, as_json=as_json)
 
 
 @app.command()
@@ -109,27 +121,34 @@ def backfill(
         Side | None, typer.Option("--side", help="Fetch only this lane again and keep the other one's embeddings.")
     ] = None,
     models: Models = None,
+    corpora: Corpora = None,
+    probes: Probes = None,
     *,
-    redraw: Annotated[bool, typer.Option("--redraw", help="Draw the samples of each date again.")] = False,
+    redraw: Annotated[bool, typer.Option("--redraw", help="Draw the samples or queries of each date again.")] = False,
     discard_staging: DiscardStaging = False,
     afresh: Afresh = False,
     as_json: AsJson = False,
 ) -> None:
     """Judge past dates again, with the samples they had."""
     settings = load_from_here(config)
-    pairs = _partitions(settings, calendar_date(first, "--from"), calendar_date(last, "--to"), models)
-    _run(settings, pairs, side=side, redraw=redraw, discard_staging=discard_staging or afresh, as_json=as_json)
+    names = chosen_names(settings, probes=probes or (), models=models or (), corpora=corpora or ())
+    partitions = _partitions(settings, calendar_date(first, "--from"), calendar_date(last, "--to"), names)
+    _run(settings, partitions, side=side, redraw=redraw, discard_staging=discard_staging or afresh, as_json=as_json)
 
 
-def _partitions(settings: Settings, first: date, last: date, models: Sequence[str] | None) -> list[tuple[str, str]]:
-    """Return each date from `first` to `last` with each of the models, all of them where none is given."""
+Partitions = Mapping[str, Sequence[tuple[str, str]]]
+"""By the name of a probe: ISO 8601 dates with names of models or corpora."""
+
+
+def _partitions(settings: Settings, first: date, last: date, names: Mapping[str, Sequence[str]]) -> Partitions:
+    """Return each date from `first` to `last` with each of the names of each probe."""
     days = dates_between(settings, first, last, today(settings))
-    return list(product(days, chosen_models(settings, models or [])))
+    return {probe: list(product(days, of_probe)) for probe, of_probe in names.items()}
 
 
 def _run(
     settings: Settings,
-    pairs: Sequence[tuple[str, str]],
+    partitions: Partitions,
     *,
     side: Side | None = None,
     redraw: bool = True,
@@ -146,13 +165,27 @@ def _run(
         from parity_pipeline.definitions import build_context, build_definitions
         from parity_pipeline.runs.instance import open_instance
         from parity_pipeline.runs.runner import exit_code, run_partitions
+        from parity_pipeline.steps.probes import PROBES
 
         with open_instance(settings) as instance, progress_bar(errors) as watch:
             definitions = build_definitions(settings, context=build_context(settings, watch=watch))
-            partitions = run_partitions(
-                settings, definitions, instance, pairs, side=side, redraw=redraw, discard_staging=discard_staging
+            results = list(
+                stop_signals.until_stopped(
+                    chain.from_iterable(
+                        run_partitions(
+                            settings,
+                            definitions,
+                            instance,
+                            pairs,
+                            probe=PROBES[probe],
+                            side=side,
+                            redraw=redraw,
+                            discard_staging=discard_staging,
+                        )
+                        for probe, pairs in partitions.items()
+                    )
+                )
             )
-            results = list(stop_signals.until_stopped(partitions))
     code = exit_code(results)
     if as_json:
         typer.echo(results_json(results, settings.layout(), code))
@@ -239,7 +272,8 @@ def demo(
     if fault:
         settings = fault_settings(settings, fault)
         os.environ.pop("DAGSTER_HOME", None)  # keeps a fault's runs out of the real history
-    _run(settings, [(today(settings).isoformat(), model) for model in settings.models])
+    current = today(settings)
+    _run(settings, _partitions(settings, current, current, chosen_names(settings)))
 
 
 @app.command()

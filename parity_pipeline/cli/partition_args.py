@@ -1,11 +1,12 @@
-"""Which partitions a command means: its dates, in the time zone of the settings, and its models.
+"""Which partitions a command means: its dates, in the time zone of the settings, its probes, models and corpora.
 
-Here belong the dates and models that a person names, checked against the settings. It does not import Dagster, so that
+Here belong the dates and names that a person gives, checked against the settings. It does not import Dagster, so that
 a wrong date is refused at once. Running the partitions belongs to `runs.runner`.
 """
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from parity_pipeline.core.errors import SettingsError
@@ -49,16 +50,53 @@ def dates_between(settings: Settings, first: date, last: date, current: date) ->
     return [(first + timedelta(days=day)).isoformat() for day in range((last - first).days + 1)]
 
 
-def chosen_models(settings: Settings, names: Sequence[str]) -> list[str]:
-    """Return the models to run: those named, or all.
+EMBED: Final = "embed"
+RETRIEVE: Final = "retrieve"
+"""Names of the probes, as `steps.probes` has them."""
+
+
+def chosen_names(
+    settings: Settings, *, probes: Sequence[str] = (), models: Sequence[str] = (), corpora: Sequence[str] = ()
+) -> dict[str, list[str]]:
+    """Return what each probe that is to be run is run for: models or corpora, all of them where none is named.
+
+    Whoever names a model means the embed probe, and whoever names a corpus means the retrieve probe; who names neither
+    means every probe of the settings, or those given.
 
     Raises:
-        SettingsError: A name is not among the models of the settings.
+        SettingsError: A name is not in the settings, or is of a probe that was not chosen.
     """
-    if unknown := [name for name in names if name not in settings.models]:
+    section = settings.retrieve
+    there = {EMBED: settings.models, **({RETRIEVE: list(section.corpora)} if section else {})}
+    if unknown := [name for name in probes if name not in there]:
+        remedy = "Add a section retrieve to parity.yaml." if RETRIEVE in unknown else f"Use one of {', '.join(there)}."
+        raise SettingsError(f"the settings have no probe {', '.join(unknown)}", place="--probe", remedy=remedy)
+    named = {EMBED: list(models), RETRIEVE: list(corpora)}
+    meant = list(probes) or [probe for probe, names in named.items() if names] or list(there)
+    for probe, names in named.items():
+        if names and probe not in meant:
+            place = _OPTIONS[probe]
+            remedy = f"Leave {place} out, or choose --probe {probe} too."
+            raise SettingsError(f"{', '.join(names)} is of the {probe} probe, which is not chosen", place=place, remedy=remedy)
+    return {probe: _known(probe, named[probe], there.get(probe, [])) for probe in named if probe in meant}
+
+
+_OPTIONS: Final = {EMBED: "--model", RETRIEVE: "--corpus"}
+
+
+def _known(probe: str, names: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Return the names that were given, or all.
+
+    Raises:
+        SettingsError: One is not known.
+    """
+    if unknown := [name for name in names if name not in known]:
+        kind = "models" if probe == EMBED else "corpora"
+        where = "models" if probe == EMBED else "retrieve.corpora"
+        listed = f"among the {kind} {', '.join(known)}" if known else f"a corpus, for the settings have no section {probe}"
         raise SettingsError(
-            f"{', '.join(unknown)} is not among the models {', '.join(settings.models)}",
-            place="--model",
-            remedy="Choose one of them, or add it to models in parity.yaml.",
+            f"{', '.join(unknown)} is not {listed}",
+            place=_OPTIONS[probe],
+            remedy=f"Choose one of them, or add it to {where} in parity.yaml.",
         )
-    return list(names) or list(settings.models)
+    return list(names) or list(known)

@@ -63,7 +63,7 @@ def report_name(date: str, model: str) -> str:
 
 
 def partition_key(name: str) -> str:
-    """Return the Dagster partition key of a model name: the name itself, but for what a key cannot hold.
+    """Return the Dagster partition key of the name of a model or corpus: the name itself, but for what a key cannot hold.
 
     Dagster splits a two-dimensional key at `|` and refuses control characters and `...`, and its database takes no lone
     surrogate; those, `%`, and a dot before another dot are percent-encoded, so that the key can be turned back.
@@ -78,6 +78,6 @@ def _escape(match: "re.Match[str]") -> str:
     return "".join(f"%{byte:02X}" for byte in match.group().encode("utf-8", "surrogatepass"))
 
 
-def model_of(key: str) -> str:
-    """Return the model name that `partition_key` was given."""
+def name_of(key: str) -> str:
+    """Return the name that `partition_key` was given."""
     return unquote(key, errors="surrogatepass")

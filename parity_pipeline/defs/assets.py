@@ -3,7 +3,7 @@
 Here belong short bodies: partition key in, one step, metadata and checks out. What a step does belongs to `steps`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
@@ -11,6 +11,7 @@ from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.verdict import SCHEMA_VERSION
 from parity_pipeline.defs import checks, metadata
 from parity_pipeline.defs.asset_factory import CONTRACT, LANES, STABILITY, AssetFactory, Made, explained, version_of
+from parity_pipeline.defs.automation import asset_key
 from parity_pipeline.defs.partitions import split_key
 from parity_pipeline.steps.confirm_rows import confirm_rows
 from parity_pipeline.steps.context import RunContext
@@ -33,15 +34,21 @@ Run = dg.ResourceParam[RunContext]
 
 
 def build_assets(
-    factory: AssetFactory, freshness: dg.FreshnessPolicy, *, stability: bool, contract: bool
+    factory: AssetFactory,
+    freshness: dg.FreshnessPolicy,
+    *,
+    stability: bool,
+    contract: bool,
+    verdicts: Sequence[str] = ("verdict",),
 ) -> list[dg.AssetsDefinition]:
-    """Return all assets.
+    """Return all assets of the embed probe, and the summary of all probes.
 
     Args:
         factory: Declares them.
         freshness: When a verdict is late.
         stability: Whether each side's repeatability is measured.
         contract: Whether each side's contract is observed.
+        verdicts: The asset of each probe's verdict, which the summary reads.
     """
     sides = [embeddings_asset(factory, side) for side in Side]
     sides += [stability_asset(factory, side) for side in Side if stability]
@@ -137,11 +144,11 @@ def build_assets(
         ["summary"],
         group="verdicts",
         kinds={"python", "markdown"},
-        deps=[dg.AssetKey("verdict")],
+        deps=[asset_key(name) for name in verdicts],
         partitioned=False,
     )
     def summary(run: Run) -> Made:
-        """One row per endpoint, model and date, and the wire drift, from the newest ledger entries."""
+        """One row per probe, model or corpus, and date, and the wire drift, from the newest ledger entries."""
         with explained():
             verdicts, text = write_summary(run)
         shown = metadata.summary_metadata(verdicts, text, run.layout.summary)

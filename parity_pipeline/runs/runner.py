@@ -13,15 +13,14 @@ from uuid import uuid4
 import dagster as dg
 
 from parity_pipeline.core.outcomes import PASSING, Decision, Side
-from parity_pipeline.core.verdict import Verdict
-from parity_pipeline.definitions import whole_job
-from parity_pipeline.defs.automation import JOB_NAME
+from parity_pipeline.definitions import probe_assets, whole_job
+from parity_pipeline.defs.automation import asset_key
 from parity_pipeline.defs.partitions import make_key
 from parity_pipeline.runs.instance import open_logs, open_run_log
 from parity_pipeline.runs.run_lock import command_lock
 from parity_pipeline.settings.loading import CONFIG_VARIABLE
 from parity_pipeline.settings.model import Settings
-from parity_pipeline.storage.evidence_files import read_verdict
+from parity_pipeline.steps.probes import EMBED, AnyVerdict, Probe
 from parity_pipeline.storage.staging import SqliteStaging, staging_folder
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -32,27 +31,25 @@ PARTITION_TAG = "dagster/partition"
 
 EXIT_PASS, EXIT_FAIL, EXIT_INCONCLUSIVE = 0, 1, 2
 
-_AFTER_LANES = ("parity", "confirmation", "diagnosis", "verdict", "report", "summary")
-"""Assets that are made again whichever lane is fetched."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class PartitionResult:
     """Result of running one partition.
 
     Attributes:
         date: Partition date, ISO 8601.
-        model: Model name.
+        name: Name of the model, or of the corpus.
         run_id: Dagster's run id.
         verdict: The verdict of this run; None where it failed before.
         failures: Messages of the steps that failed.
+        probe: The probe that was run.
     """
 
     date: str
-    model: str
+    name: str
     run_id: str
-    verdict: Verdict | None
+    verdict: AnyVerdict | None
     failures: tuple[str, ...] = ()
+    probe: Probe = EMBED
 
 
 def exit_code(results: Iterable[PartitionResult]) -> int:
@@ -64,78 +61,60 @@ def exit_code(results: Iterable[PartitionResult]) -> int:
     return EXIT_PASS if passed else EXIT_INCONCLUSIVE
 
 
-def selection_for(
-    side: Side | None, *, redraw: bool, snapshot: bool, stability: bool, contract: bool
-) -> list[dg.AssetKey]:
-    """Return the assets of one partition to materialize.
-
-    Args:
-        side: Fetch only this lane again; both where None.
-        redraw: Draw the samples again.
-        snapshot: The partition has a stored sample set.
-        stability: Measure the repeatability of each lane that is fetched.
-        contract: Observe the contract of each of them.
-    """
-    samples = [] if snapshot and not redraw else [["samples"]]
-    per_lane = ("embeddings", *(["stability"] if stability else []), *(["contract"] if contract else []))
-    lanes = [[lane.value, name] for lane in Side if side in (None, lane) for name in per_lane]
-    return [dg.AssetKey(path) for path in (*samples, *lanes, *([name] for name in _AFTER_LANES))]
-
-
 def run_partitions(
     settings: Settings,
     definitions: dg.Definitions,
     instance: dg.DagsterInstance,
     pairs: Iterable[tuple[str, str]],
     *,
+    probe: Probe = EMBED,
     side: Side | None = None,
     redraw: bool = True,
     discard_staging: bool = False,
 ) -> Iterator[PartitionResult]:
-    """Run the job for each pair of date and model, one run per pair, and yield its result.
+    """Run a probe's job for each pair of date and model or corpus, one run per pair, and yield its result.
 
     Args:
         settings: Of the project.
         definitions: Built for these settings.
         instance: Where Dagster keeps its history.
-        pairs: ISO 8601 dates and model names.
+        pairs: ISO 8601 dates, and names of models or corpora.
+        probe: The probe.
         side: Fetch only this lane again and keep the other one's file.
-        redraw: Draw the samples again. Otherwise only a partition without samples draws them.
+        redraw: Draw the samples or queries again. Otherwise only a partition without them draws them.
         discard_staging: First discard what unfinished fetches of these lanes have staged.
 
     Raises:
         ArtifactError: Another run is using what would be discarded; nothing was run.
     """
-    layout, pairs = settings.layout(), list(pairs)
+    layout, pairs, assets = settings.layout(), list(pairs), probe_assets(settings, probe)
     if discard_staging:
         discard_staged(layout.staging, pairs, (side,) if side else tuple(Side))
     execute = _forked if settings.executor == "forkserver" and settings.file else _in_process
     if execute is _forked:
         os.environ[CONFIG_VARIABLE] = str(settings.file)
     with open_logs(instance), command_lock(instance) as tags:
-        for day, model in pairs:
-            snapshot = layout.samples(day, model).exists()
-            selection = selection_for(
-                side,
-                redraw=redraw,
-                snapshot=snapshot,
-                stability=settings.stability.enabled,
-                contract=settings.contract.enabled,
+        for day, name in pairs:
+            drawn = probe.inputs_path(layout, day, name).exists() and not redraw
+            selection = assets.keys(inputs=not drawn, sides=(side,) if side else tuple(Side))
+            key = make_key(day, name, probe.dimension)
+            run_id, events = execute(definitions, instance, probe, key, selection, tags)
+            judged = any(
+                one.is_step_materialization and one.asset_key == asset_key(probe.verdict_asset) for one in events
             )
-            run_id, events = execute(definitions, instance, make_key(day, model), selection, tags)
-            judged = any(one.is_step_materialization and one.asset_key == dg.AssetKey("verdict") for one in events)
             yield PartitionResult(
                 date=day,
-                model=model,
+                name=name,
                 run_id=run_id,
-                verdict=read_verdict(layout.verdict(day, model)) if judged else None,
+                verdict=probe.read_verdict(probe.verdict_path(layout, day, name)) if judged else None,
                 # A side that is down fails all its steps with the same message.
                 failures=tuple(dict.fromkeys(_failures(events))),
+                probe=probe,
             )
 
 
 def discard_staged(root: Path, pairs: Iterable[tuple[str, str]], sides: Iterable[Side]) -> None:
-    """Discard what is staged for these dates, models and sides, for any sample set and request settings.
+    """Discard what is staged for these dates, models or corpora, and sides, for any set and request settings.
 
     Raises:
         ArtifactError: Another run is fetching one of them.
@@ -150,12 +129,13 @@ def discard_staged(root: Path, pairs: Iterable[tuple[str, str]], sides: Iterable
 def _in_process(
     definitions: dg.Definitions,
     instance: dg.DagsterInstance,
+    probe: Probe,
     key: dg.MultiPartitionKey,
     selection: Sequence[dg.AssetKey],
     tags: Mapping[str, str],
 ) -> tuple[str, Sequence[dg.DagsterEvent]]:
     """Run all steps in this process, one after the other; return the id of the run and its events."""
-    job = definitions.resolve_job_def(JOB_NAME)
+    job = definitions.resolve_job_def(probe.job)
     run_id = str(uuid4())
     with open_run_log(instance, run_id):
         result = job.execute_in_process(
@@ -173,6 +153,7 @@ def _in_process(
 def _forked(
     _definitions: dg.Definitions,
     instance: dg.DagsterInstance,
+    probe: Probe,
     key: dg.MultiPartitionKey,
     selection: Sequence[dg.AssetKey],
     tags: Mapping[str, str],
@@ -180,7 +161,9 @@ def _forked(
     """Run each step in a process of its own, both lanes at the same time; each process loads the settings again."""
     of_key = {f"{PARTITION_TAG}/{dimension}": value for dimension, value in key.keys_by_dimension.items()}
     all_tags = {**tags, PARTITION_TAG: str(key), **of_key}
-    job = dg.reconstructable(whole_job)
+    job = dg.build_reconstructable_job(
+        whole_job.__module__, whole_job.__name__, reconstructable_args=(probe.name,)
+    )
     with dg.execute_job(job, instance, run_config=QUIET, tags=all_tags, asset_selection=list(selection)) as result:
         return result.run_id, result.all_events
 

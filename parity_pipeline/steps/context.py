@@ -19,20 +19,25 @@ import httpx
 from parity_pipeline.core.checks import CheckSettings
 from parity_pipeline.core.contract.records import ContractBudget
 from parity_pipeline.core.diagnosis.records import Vector
-from parity_pipeline.core.errors import ArtifactError
+from parity_pipeline.core.errors import ArtifactError, SettingsError
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock, Staging
 from parity_pipeline.core.measures import Thresholds
 from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.retrieval.provenance import FetchedRankings, QueriesBlock
+from parity_pipeline.core.retrieval.records import Query, Ranking
 from parity_pipeline.core.stability.records import Budget, Response, Step
 from parity_pipeline.core.waivers import Waiver
+from parity_pipeline.steps.retrieval.context import RetrievalContext
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.sources import SourceSpec
 from parity_pipeline.wire.client import LaneEnvironment, utc_now
 from parity_pipeline.wire.contract_probes import ContractRun, observe_contract
 from parity_pipeline.wire.experiments import ExperimentRun, run_experiments
 from parity_pipeline.wire.fetch_lane import embed_rows, embed_texts, fetch_lane
+from parity_pipeline.wire.fetch_rankings import RetrievalLaneResult, ask_rankings, fetch_rankings
 from parity_pipeline.wire.lane import LaneResult
 from parity_pipeline.wire.progress import Progress
+from parity_pipeline.wire.retrieval_side import RetrievalSide
 from parity_pipeline.wire.side_config import SideConfig
 
 Result = TypeVar("Result")
@@ -51,6 +56,8 @@ class Gateway:
         now: Monotonic seconds.
         sleep: Waits.
         random: Makes the source of jitter and request ids of one lane; None for the system's.
+        make_retrieval_side: Returns how the side's rankings of a corpus are fetched, likewise with each use; None where
+            there is no retrieve probe.
     """
 
     make_config: Callable[[], SideConfig]
@@ -59,6 +66,7 @@ class Gateway:
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     random: Callable[[], Random] | None = None
+    make_retrieval_side: Callable[[str], RetrievalSide] | None = None
 
     def config(self) -> SideConfig:
         """Return how the side is reached.
@@ -131,6 +139,52 @@ class Gateway:
         """
         return embed_rows(self.config(), model, block, transport=self._network())
 
+    def retrieval_side(self, corpus: str) -> RetrievalSide:
+        """Return how the side's rankings of a corpus are fetched.
+
+        Raises:
+            SettingsError: Its token is not in the environment, or there is no retrieve probe.
+        """
+        if self.make_retrieval_side is None:
+            raise SettingsError("the side has no retrieve probe", place="retrieve", remedy="Add it to parity.yaml.")
+        return self.make_retrieval_side(corpus)
+
+    def fetch_rankings(
+        self,
+        where: RetrievalSide,
+        queries: Iterable[QueriesBlock],
+        sink: Callable[[FetchedRankings], None],
+        *,
+        staging: Staging[FetchedRankings] | None,
+        progress: Callable[[Progress], None],
+        total: int,
+        vectors: Mapping[str, Sequence[float]],
+    ) -> RetrievalLaneResult:
+        """Fetch the rankings of all queries in order; see `wire.fetch_rankings.fetch_rankings`."""
+        return fetch_rankings(
+            where,
+            queries,
+            sink,
+            staging=staging,
+            progress=progress,
+            total=total,
+            transport=self._network(),
+            environment=self._environment(),
+            vectors=vectors,
+        )
+
+    def ask_rankings(
+        self, where: RetrievalSide, queries: Sequence[Query], *, vectors: Mapping[str, Sequence[float]]
+    ) -> tuple[Sequence[Ranking], int]:
+        """Return one ranking per query and how many requests were sent; see `wire.fetch_rankings.ask_rankings`.
+
+        Raises:
+            GatewayError: The side cannot be used at all.
+        """
+        return ask_rankings(
+            where, queries, vectors=vectors, transport=self._network(), environment=self._environment()
+        )
+
     def _network(self) -> httpx.AsyncBaseTransport | None:
         return self.transport() if self.transport else None
 
@@ -156,6 +210,7 @@ class RunContext:
         now: The clock; aware datetimes in UTC.
         stability: How many texts and requests measuring a side's repeatability may take.
         contract: Whether the contract of each side is observed, and with how many requests.
+        retrieval: What the steps of the retrieve probe share; None where there is none.
         watch: Called with the lane's name and its progress, for a person who waits; None where nobody does.
     """
 
@@ -171,6 +226,7 @@ class RunContext:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     stability: Budget = field(default_factory=Budget)
     contract: ContractBudget = field(default_factory=ContractBudget)
+    retrieval: RetrievalContext | None = None
     watch: Callable[[str, Progress], None] | None = None
 
 

@@ -57,7 +57,7 @@ def fetch_embeddings(
                 stats.add(rows)
                 writer.add(rows)
 
-            progress = _reporter(run, f"{side} {day} {model}", log)
+            progress = reporter(run, f"{side} {day} {model}", log)
             result = gateway.fetch(
                 model, samples.blocks(), sink, staging=staging, progress=progress, total=header.samples
             )
@@ -68,7 +68,7 @@ def fetch_embeddings(
     return provenance
 
 
-def _reporter(run: RunContext, lane: str, log: Callable[[str], None]) -> Callable[[Progress], None]:
+def reporter(run: RunContext, lane: str, log: Callable[[str], None]) -> Callable[[Progress], None]:
     """Return what hands progress to the log, not too often, and to the person who waits."""
     last = [run.now()]
 

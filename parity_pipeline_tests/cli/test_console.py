@@ -16,7 +16,7 @@ from parity_pipeline_tests.report.verdicts import mixed, unpaired
 
 
 def _ran(verdict: Verdict | None, *failures: str, model: str = "nomic-embed-text-v2-moe") -> PartitionResult:
-    return PartitionResult(date="2026-04-30", model=model, run_id="r", verdict=verdict, failures=failures)
+    return PartitionResult(date="2026-04-30", name=model, run_id="r", verdict=verdict, failures=failures)
 
 
 def _lines(*results: PartitionResult, width: int = 80) -> list[str]:

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from parity_pipeline.core.limits import SLUG_BYTES
-from parity_pipeline.core.slugs import model_of, partition_key, slug
+from parity_pipeline.core.slugs import name_of, partition_key, slug
 
 HOSTILE = (
     "",
@@ -88,14 +88,14 @@ def test_different_names_have_different_slugs(one: str, other: str) -> None:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_make_the_round_trip(name: str) -> None:
     """Every name on the list of known troublemakers comes back from its partition key."""
-    assert model_of(partition_key(name)) == name
+    assert name_of(partition_key(name)) == name
 
 
 @given(any_text)
 def test_partition_keys_can_be_turned_back(name: str) -> None:
     """A partition key gives its model back, can be stored as UTF-8, and holds nothing that Dagster refuses."""
     key = partition_key(name)
-    assert model_of(key) == name
+    assert name_of(key) == name
     assert key.encode().decode() == key
     assert not any(part in key for part in DAGSTER_REFUSES)
 

@@ -1,0 +1,83 @@
+"""What the steps of the retrieve probe share beside both sides: what is asked, and by which limits it is judged.
+
+Here belongs the record that the composition root fills from the settings' section `retrieve`. A side is the `Gateway` of
+`steps.context`, as for every probe.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.retrieval.bands import Bands
+from parity_pipeline.core.retrieval.checks import RetrievalCheckSettings
+from parity_pipeline.core.retrieval.compare import ComparisonRules
+from parity_pipeline.core.retrieval.ranked_lists import Codebook
+from parity_pipeline.core.retrieval.records import IdMapping
+from parity_pipeline.core.retrieval.waivers import QueryWaiver
+from parity_pipeline.storage.query_sources import QueryDefaults
+from parity_pipeline.storage.sources import SourceSpec
+
+Vectors = Mapping[str, Sequence[float]]
+"""Query vectors by query id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeats:
+    """How many queries are asked again, and how often.
+
+    Attributes:
+        queries: Queries, 0 for none.
+        times: How often each is asked again.
+    """
+
+    queries: int = 20
+    times: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrievalContext:
+    """What is asked, and by which limits it is judged.
+
+    Attributes:
+        corpora: The corpora that each partition searches, by the partition's name.
+        sources: Where queries come from.
+        k: Results of a query that names no number.
+        filters: Names of the filters that settings define.
+        mappings: How document ids of each side are spelled in the space of comparison.
+        rules: What makes the lists of both sides comparable.
+        bands: Limits by which queries and the set are judged.
+        waivers: Expected differences, in the order of the settings.
+        required_bound: Share of inputs, in (0, 1), that at most may differ, to be proved; None asks for no proof.
+        checks: What the settings say of checks.
+        noise: Queries that each side is asked again for its own noise.
+        confirm: Differing queries that both sides are asked again.
+        model: Model of the embed probe by which queries become vectors; None where that is not looked at.
+        qrels: File of relevance labels, in the form of TREC; None where there are none.
+    """
+
+    corpora: Mapping[str, tuple[str, ...]]
+    sources: Sequence[SourceSpec]
+    k: int = 10
+    filters: Collection[str] = ()
+    mappings: Mapping[Side, IdMapping] = field(default_factory=dict[Side, IdMapping])
+    rules: ComparisonRules = field(default_factory=ComparisonRules)
+    bands: Bands = field(default_factory=Bands)
+    waivers: Sequence[QueryWaiver] = ()
+    required_bound: float | None = None
+    checks: RetrievalCheckSettings = field(default_factory=RetrievalCheckSettings)
+    noise: Repeats = field(default_factory=Repeats)
+    confirm: Repeats = field(default_factory=Repeats)
+    model: str | None = None
+    qrels: Path | None = None
+
+    def defaults(self, corpus: str) -> QueryDefaults:
+        """Return what a partition says of queries that say nothing themselves."""
+        return QueryDefaults(searches=self.corpora[corpus], k=self.k, filters=self.filters)
+
+    def codebook(self) -> Codebook:
+        """Return a new codebook for the ids of both sides."""
+        nothing = IdMapping()
+        return Codebook(
+            legacy=self.mappings.get(Side.LEGACY, nothing), candidate=self.mappings.get(Side.CANDIDATE, nothing)
+        )
