@@ -77,7 +77,8 @@ class RetrievalContext:
 
     def codebook(self) -> Codebook:
         """Return a new codebook for the ids of both sides."""
-        nothing = IdMapping()
-        return Codebook(
-            legacy=self.mappings.get(Side.LEGACY, nothing), candidate=self.mappings.get(Side.CANDIDATE, nothing)
-        )
+        return Codebook(legacy=self.mapping(Side.LEGACY), candidate=self.mapping(Side.CANDIDATE))
+
+    def mapping(self, side: Side) -> IdMapping:
+        """Return how document ids of a side are spelled in the space of comparison."""
+        return self.mappings.get(side, IdMapping())
