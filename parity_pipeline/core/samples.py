@@ -7,13 +7,35 @@ import hashlib
 import random
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeAlias
+from typing import Final, Protocol, Self, TypeAlias, TypeVar
 
 ID_HEX_DIGITS: Final = 16
 """Hex digits of a sample id: 64 bits of SHA-256, so that a million texts collide with probability below 3e-8."""
 
 _Times: TypeAlias = tuple[tuple[str, int], ...]
 """Categories that a text was drawn under, and how often under each."""
+
+
+class Drawable(Protocol):
+    """An input that a random draw may give: a sample, or a query."""
+
+    @property
+    def key(self) -> bytes:
+        """Return 16 bytes that stand for what is sent: equal inputs have equal keys."""
+        ...
+
+    @property
+    def category(self) -> str:
+        """Return what kind of input it is."""
+        ...
+
+    def counted(self, times: Mapping[str, int]) -> Self:
+        """Return the input with how often it was drawn under each category."""
+        ...
+
+
+Item = TypeVar("Item", bound=Drawable)
+Element = TypeVar("Element")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +62,16 @@ class Sample:
         """Return the stable id, `sample_id` of the text."""
         return sample_id(self.text)
 
+    @property
+    def key(self) -> bytes:
+        """Return 16 bytes that stand for the text."""
+        return content_key(self.text)
+
+    def counted(self, times: Mapping[str, int]) -> Self:
+        """Return the sample with how often its text was drawn under each category."""
+        elsewhere = times if set(times) != {self.category} else {}
+        return replace(self, drawn=sum(times.values()), drawn_as=elsewhere)
+
 
 def sample_id(text: str) -> str:
     """Return the stable id of a text: the first 16 hex digits of the SHA-256 of its UTF-8 bytes.
@@ -63,9 +95,9 @@ class SetHash:
     _digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     count: int = 0
 
-    def add(self, identity: str, category: str) -> None:
-        """Take in the next sample by its id and category."""
-        for part in (identity, category):
+    def add(self, *parts: str) -> None:
+        """Take in the next sample by its id and category, or the next query by its id, content and category."""
+        for part in parts:
             content = part.encode("utf-8", "surrogatepass")
             # The length in front keeps apart what a separator inside a category would run together.
             self._digest.update(b"%d:%b" % (len(content), content))
@@ -83,14 +115,14 @@ class DropCount:
     duplicates: int = 0
 
 
-def unique(samples: Iterable[Sample], dropped: DropCount) -> Iterator[Sample]:
+def unique(samples: Iterable[Item], dropped: DropCount) -> Iterator[Item]:
     """Yield each text once, the first time it comes; count the others in `dropped`.
 
     Keeps a digest of 16 bytes per distinct text, which takes 83 to 91 bytes in a `set`, not the text.
     """
     seen: set[bytes] = set()
     for sample in samples:
-        key = _key(sample.text)
+        key = sample.key
         if key in seen:
             dropped.duplicates += 1
             continue
@@ -98,7 +130,7 @@ def unique(samples: Iterable[Sample], dropped: DropCount) -> Iterator[Sample]:
         yield sample
 
 
-def draw(samples: Iterable[Sample], size: int, seed: str) -> list[Sample]:
+def draw(samples: Iterable[Element], size: int, seed: str) -> list[Element]:
     """Draw `size` samples uniformly without replacement, in the order of the input (reservoir sampling, algorithm R).
 
     The same input, size and seed draw the same samples. Fewer than `size` samples are all returned.
@@ -106,7 +138,7 @@ def draw(samples: Iterable[Sample], size: int, seed: str) -> list[Sample]:
     Source: Vitter, "Random Sampling with a Reservoir", ACM TOMS 11 (1985).
     """
     generator = random.Random(seed.encode("utf-8", "surrogatepass"))  # noqa: S311 - a reproducible draw, nothing secret
-    reservoir: list[tuple[int, Sample]] = []
+    reservoir: list[tuple[int, Element]] = []
     for position, sample in enumerate(samples):
         if position < size:
             reservoir.append((position, sample))
@@ -129,29 +161,25 @@ class DrawCounts:
     _times: dict[bytes, _Times] = field(default_factory=dict[bytes, _Times])
     _shared: dict[_Times, _Times] = field(default_factory=dict[_Times, _Times])
 
-    def add(self, samples: Iterable[Sample]) -> None:
+    def add(self, samples: Iterable[Drawable]) -> None:
         """Count the samples of one draw, each as drawn once."""
         for sample in samples:
-            key = _key(sample.text)
+            key = sample.key
             times = dict(self._times.get(key, ()))
             times[sample.category] = times.get(sample.category, 0) + 1
             counted = tuple(times.items())
             # Most texts are drawn once, so their counts are one and the same object.
             self._times[key] = self._shared.setdefault(counted, counted)
 
-    def mark(self, samples: Iterable[Sample]) -> Iterator[Sample]:
+    def mark(self, samples: Iterable[Item]) -> Iterator[Item]:
         """Yield the samples of any source, each with how often its text was drawn; those never drawn as they are."""
         for sample in samples:
-            times = dict(self._times.get(_key(sample.text), ())) if self._times else {}
-            if not times:
-                yield sample
-                continue
-            elsewhere = times if set(times) != {sample.category} else {}
-            yield replace(sample, drawn=sum(times.values()), drawn_as=elsewhere)
+            times = self._times.get(sample.key, ()) if self._times else ()
+            yield sample.counted(dict(times)) if times else sample
 
 
-def _key(text: str) -> bytes:
-    """Return 16 bytes that stand for a text."""
+def content_key(text: str) -> bytes:
+    """Return 16 bytes that stand for a text, lone surrogates included."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 

@@ -30,7 +30,7 @@ from parity_pipeline.storage.parquet_tables import (
     printable,
     utf8,
 )
-from parity_pipeline.storage.sources import SURROGATE_COLUMN
+from parity_pipeline.storage.source_formats import SURROGATE_COLUMN
 
 _REMEDY: Final = "Materialize samples again."
 _GROUP_ROWS: Final = 2048
@@ -126,13 +126,13 @@ class _Progress:
     def take(self) -> Batch:
         ordinals, ids, texts, categories, sources, drawn = zip(*self.held, strict=True)
         self.held, self.held_characters = [], 0
-        text, exact = _text_columns(texts)
+        text, exact = text_columns(texts)
         words = [utf8(ids), text, utf8(categories), utf8(sources)]
         arrays = [pa.array(ordinals, pa.int64()), *words, pa.array(drawn, pa.int32()), exact]
         return pa.RecordBatch.from_arrays(arrays, schema=KIND.schema)
 
 
-def _text_columns(texts: Sequence[str]) -> tuple[Array, Array]:
+def text_columns(texts: Sequence[str]) -> tuple[Array, Array]:
     """Return the `text` column and the column of exact texts."""
     try:
         return pa.array(texts, pa.string()), pa.nulls(len(texts), pa.binary())

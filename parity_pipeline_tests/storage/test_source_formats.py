@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from parity_pipeline.core.errors import SampleSourceError
-from parity_pipeline.storage.sources import SourceRecord, read_csv, read_jsonl, read_parquet, read_text
+from parity_pipeline.storage.source_formats import SourceRecord, read_csv, read_jsonl, read_parquet, read_text
 
 
 def _file(folder: Path, name: str, content: bytes) -> Path:
