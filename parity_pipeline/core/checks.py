@@ -1,7 +1,7 @@
 """The checks of a verdict: what was looked at, what it showed, how much that weighs, and the decision over all of them.
 
-Here belong the closed set of names, the record, the default severities, what settings may change, and the one function
-that turns checks into a decision. Measuring for them belongs to `sample_checks` and `side_checks`.
+Here belong the closed set of names of the embed probe, the record, the default severities, what settings may change, and
+the one function that turns the checks of any probe into a decision. Measuring for them belongs to `sample_checks` and `side_checks`.
 
 A new check takes, with what notices that it is missing:
 
@@ -12,10 +12,10 @@ A new check takes, with what notices that it is missing:
     a row in `docs/settings.md`                                            a test
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol
 
 from parity_pipeline.core.limits import MIN_COMPARED_SHARE
 from parity_pipeline.core.measures import Measure
@@ -264,13 +264,39 @@ class CheckSettings:
     contract_expected: bool = False
 
 
-def settings_faults(severities: Mapping[CheckName, CheckSeverity]) -> tuple[str, ...]:
-    """Return why these severities cannot be used; empty when they can."""
-    return tuple(f"{name.value}: this check cannot be changed; remove it" for name in severities if name in ALWAYS)
+def settings_faults(names: Iterable[StrEnum], always: Collection[StrEnum] = ALWAYS) -> tuple[str, ...]:
+    """Return why settings cannot give severities to these checks; empty when they can.
+
+    Args:
+        names: The checks, or a mapping from them.
+        always: Checks of the probe that no setting changes.
+    """
+    return tuple(f"{name.value}: this check cannot be changed; remove it" for name in names if name in always)
+
+
+class JudgedCheck(Protocol):
+    """What the decision looks at in the check of any probe; the fields are those of `Check`."""
+
+    @property
+    def name(self) -> StrEnum: ...  # noqa: D102 - as in `Check`, and the same below
+    @property
+    def severity(self) -> CheckSeverity: ...  # noqa: D102
+    @property
+    def seen(self) -> str: ...  # noqa: D102
+    @property
+    def waived_by(self) -> str: ...  # noqa: D102
+    @property
+    def stands(self) -> bool: ...  # noqa: D102
 
 
 def decision_of(
-    checks: Sequence[Check], *, reached: Sequence[str] = (), waived: Sequence[str] = (), refused: Sequence[str] = ()
+    checks: Sequence[JudgedCheck],
+    *,
+    reached: Sequence[str] = (),
+    waived: Sequence[str] = (),
+    refused: Sequence[str] = (),
+    ground: Collection[StrEnum] = GROUND,
+    counting: Collection[StrEnum] = OF_SAMPLES,
 ) -> tuple[Decision, tuple[str, ...]]:
     """Decide over all checks, and say why, worst reason first.
 
@@ -279,12 +305,14 @@ def decision_of(
     counts that do not add up outweigh all of that: nothing else was judged on sound ground.
 
     Args:
-        checks: All checks of a date and model.
+        checks: All checks of a date and model, or corpus.
         reached: What the matches reached, the first reason of a pass.
         waived: What waivers took, which every decision names.
         refused: What both sides refuse, which a pass names.
+        ground: Checks of the probe without which nothing that it counts means anything.
+        counting: Checks of the probe that count its inputs; `waived` says what waivers took of these.
     """
-    broken = [one.seen for one in checks if one.name in GROUND and one.stands]
+    broken = [one.seen for one in checks if one.name in ground and one.stands]
     if broken:
         return Decision.INCONCLUSIVE, (broken[0],)
     stands = [one for one in checks if one.stands]
@@ -292,7 +320,7 @@ def decision_of(
     by_name = [
         f"{one.name} is waived by {one.waived_by}: {one.seen}"
         for one in checks
-        if one.waived_by and one.name not in OF_SAMPLES
+        if one.waived_by and one.name not in counting
     ]
     if reasons:
         failed = any(one.severity is CheckSeverity.FAIL for one in stands)

@@ -186,6 +186,31 @@ def each_of(several: int, confidence: float = CONFIDENCE_LEVEL) -> float:
     return confidence if several <= 1 else 1.0 - (1.0 - confidence) / several
 
 
+def required_bound_words(
+    proven: ShareBound, required: float, one: str = "sample", several: str = "samples"
+) -> tuple[bool, str]:
+    """Return whether random inputs prove a required bound, and what they prove, a clause without a full stop.
+
+    Args:
+        proven: Of all random inputs together.
+        required: Share of inputs, in (0, 1), that at most may fail.
+        one: What one of them is called.
+        several: What several of them are called.
+    """
+    if proven.unwaived_bound <= required:
+        seen = f"at most {percent(proven.unwaived_bound)} of such inputs may fail, {percent(required)} are allowed"
+        return True, seen
+    more = proven.needed(required)
+    allowed = f"at most {percent(required)} are allowed"
+    if not proven.trials:
+        seen = f"no {one} was drawn at random, and {allowed}: {more:,} clean random {several} are needed"
+    else:
+        clean = f"{proven.trials - proven.failures:,} of {proven.trials:,} random {several} are clean"
+        found = f"{clean}, so up to {percent(proven.unwaived_bound)} of such inputs may fail, and {allowed}"
+        seen = f"{found}: {more:,} more clean random {several} are needed"
+    return False, seen
+
+
 PRIOR_FAILURES: Final = 0.1
 """First parameter of the beta prior; small, since the shares that a gateway is expected to fail on lie near 0.
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from parity_pipeline.core.checks import Check, CheckName, CheckSeverity, of_measure
-from parity_pipeline.core.confidence import ShareBound, each_of
+from parity_pipeline.core.confidence import ShareBound, each_of, required_bound_words
 from parity_pipeline.core.confirmation import unconfirmed_reasons
 from parity_pipeline.core.discrimination import Background, background_words, discrimination_reason
 from parity_pipeline.core.measures import Measure, keeps_words, leaves_words
@@ -266,17 +266,8 @@ def bound_check(tally: Tally, required: float | None) -> Check:
     name, severity = CheckName.REQUIRED_BOUND, _INCONCLUSIVE
     if required is None:
         return Check(name=name, severity=severity, passed=True, seen="no bound is required")
-    proven = share_bounds(tally)[0]
-    if proven.unwaived_bound <= required:
-        seen = f"at most {percent(proven.unwaived_bound)} of such inputs may fail, {percent(required)} are allowed"
+    proven, seen = required_bound_words(share_bounds(tally)[0], required)
+    if proven:
         return Check(name=name, severity=severity, passed=True, seen=seen)
-    more = proven.needed(required)
-    allowed = f"at most {percent(required)} are allowed"
-    if not proven.trials:
-        seen = f"no sample was drawn at random, and {allowed}: {more:,} clean random samples are needed"
-    else:
-        clean = f"{proven.trials - proven.failures:,} of {proven.trials:,} random samples are clean"
-        found = f"{clean}, so up to {percent(proven.unwaived_bound)} of such inputs may fail, and {allowed}"
-        seen = f"{found}: {more:,} more clean random samples are needed"
     remedy = "Draw more samples at random, with `sample` of a source in the settings."
     return Check(name=name, severity=severity, passed=False, seen=seen, remedy=remedy)

@@ -1,7 +1,7 @@
 """Waivers: differences that someone expects, is responsible for, and lets pass until a day.
 
-Here belong the record, which rows it covers, and the running account of what waivers took. They are kept in settings;
-which decision waived rows lead to belongs to `verdict_builder`.
+Here belong the record of the embed probe and which rows it covers. Waivers are kept in settings; the running account of
+what they took is `waiver_account`, which decision waived rows lead to belongs to `verdict_builder`.
 
 A row that could be waived goes to the first waiver, in the order of the settings, that holds, covers it and has room.
 A waiver takes at most `max_samples` rows, the first ones of the set; those beyond fail as if it were not there. So a
@@ -11,8 +11,7 @@ batches that may not be paired or counts that do not add up. It covers missing e
 matched is still none.
 """
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from fnmatch import fnmatchcase
@@ -23,6 +22,7 @@ from parity_pipeline.core.compare import BOTH
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.core.measures import ComparedRows, Measure, values_of, within
 from parity_pipeline.core.outcomes import Outcome, Side
+from parity_pipeline.core.waiver_account import Account, all_faults, backwards, of_date, on_day, unsigned
 
 NEVER_WAIVED: Final = (Outcome.MATCH, Outcome.REFUSED_BY_BOTH)
 """Outcomes in which the sides agree: there is nothing to waive."""
@@ -69,9 +69,12 @@ class Waiver:
 
     def concerns(self, model: str, day: date) -> bool:
         """Return whether it is about this model and partition date at all."""
-        after = self.first_date is None or self.first_date <= day
-        before = self.last_date is None or day <= self.last_date
-        return after and before and (not self.models or model in self.models)
+        return of_date(self, day) and (not self.models or model in self.models)
+
+    @property
+    def most(self) -> int:
+        """Return the most samples that it covers."""
+        return self.max_samples
 
     def covers(self, rows: ComparedRows, index: int, off: Mapping[Measure, bool]) -> bool:
         """Return whether it covers one row of a block.
@@ -103,20 +106,15 @@ class Waiver:
 
 def waiver_faults(waivers: Sequence[Waiver]) -> tuple[str, ...]:
     """Return every reason why these waivers cannot be used; empty when they can."""
-    times = Counter(waiver.id for waiver in waivers)
-    twice = [
-        f"waiver {name!r} is there {count} times: give each its own id" for name, count in times.items() if count > 1
-    ]
-    return (*twice, *(f"waiver {waiver.id!r} {fault}" for waiver in waivers for fault in _faults(waiver)))
+    return all_faults(waivers, _faults)
 
 
 def _faults(waiver: Waiver) -> Iterable[str]:
-    blank = [name for name in ("id", "owner", "reason") if not getattr(waiver, name).strip()]
     counts = bool(waiver.outcomes or waiver.measures)
     whole = ", ".join(name for name in waiver.checks if name in ALWAYS)
     sampled = ", ".join(name for name in waiver.checks if name in OF_SAMPLES)
     questions = (
-        (bool(blank), f"has no {', '.join(blank)}"),
+        *unsigned(waiver),
         (counts and waiver.max_samples < 1, "covers no sample: set max_samples to 1 or more"),
         (not counts and not waiver.checks, "covers nothing: name outcomes, measures or checks"),
         (bool(whole), f"names {whole}, which no waiver covers: take it out"),
@@ -125,79 +123,23 @@ def _faults(waiver: Waiver) -> Iterable[str]:
         (Outcome.COMPARED in waiver.outcomes, "names the outcome 'compared', which no verdict has: name mismatch"),
         (any(value != value for value in waiver.measures.values()), "allows NaN: give a number"),  # noqa: PLR0124 - NaN alone differs from itself
         (waiver.side not in (None, BOTH, *Side), f"names the side {waiver.side!r}: use legacy, candidate or both"),
-        (_reversed(waiver), "ends before it begins: swap first_date and last_date"),
+        backwards(waiver),
     )
     return (words for holds, words in questions if holds)
 
 
-def _reversed(waiver: Waiver) -> bool:
-    return waiver.first_date is not None and waiver.last_date is not None and waiver.last_date < waiver.first_date
-
-
-@dataclass(slots=True)
-class WaiverAccount:
-    """What the waivers of one date and model took, and what they could not take. Its size is that of the waivers.
-
-    Attributes:
-        holding: Waivers that can take rows, in the order of the settings.
-        expired: Waivers that are about this date and model, and whose day has passed.
-        taken: Rows that each waiver took.
-        beyond: Rows that each waiver would have taken, had it had room, and that no other one took.
-        lapsed: Rows that each expired waiver would have taken, and that no other one took.
-    """
-
-    holding: tuple[Waiver, ...] = ()
-    expired: tuple[Waiver, ...] = ()
-    taken: Counter[str] = field(default_factory=Counter[str])
-    beyond: Counter[str] = field(default_factory=Counter[str])
-    lapsed: Counter[str] = field(default_factory=Counter[str])
-
-    @property
-    def concerned(self) -> bool:
-        """Return whether any waiver, expired or not, is about this model and date."""
-        return bool(self.holding or self.expired)
+class WaiverAccount(Account[Waiver]):
+    """What the waivers of one date and model took, and what they could not take."""
 
     def take(self, rows: ComparedRows, index: int, off: Mapping[Measure, bool]) -> str | None:
         """Return the id of the waiver that takes this row; None where none does, and the row stands as it is."""
         if rows.outcomes[index] in NEVER_WAIVED:
             return None
-        covering = [waiver for waiver in self.holding if waiver.covers(rows, index, off)]
-        for waiver in covering:
-            if self.taken[waiver.id] < waiver.max_samples:
-                self.taken[waiver.id] += 1
-                return waiver.id
-        self.beyond.update(waiver.id for waiver in covering)
-        self.lapsed.update(waiver.id for waiver in self.expired if waiver.covers(rows, index, off))
-        return None
+        return self.take_first(lambda waiver: waiver.covers(rows, index, off))
 
     def waiver_of(self, check: CheckName) -> str | None:
         """Return the id of the first waiver that covers a check by name; None where none does."""
         return next((waiver.id for waiver in self.holding if check in waiver.checks), None)
-
-    def findings(self, *, complete: bool, of_checks: Collection[str] = ()) -> tuple[str, ...]:
-        """Return what has to be said of the waivers, the ones that matter most first.
-
-        Args:
-            complete: Every sample was taken in, so that a waiver without a row is one that nothing needs.
-            of_checks: Ids of the waivers that cover a check by name.
-        """
-        over = [
-            f"waiver {waiver.id!r} is larger than its limit: {self.taken[waiver.id] + self.beyond[waiver.id]} samples, "
-            f"{waiver.max_samples} allowed; the {self.beyond[waiver.id]} beyond are not waived (owner {waiver.owner})"
-            for waiver in self.holding
-            if self.beyond[waiver.id]
-        ]
-        late = [
-            f"waiver {waiver.id!r} expired on {waiver.expires.isoformat()} and waives nothing; "
-            f"samples that would need it: {self.lapsed[waiver.id]} (owner {waiver.owner})"
-            for waiver in self.expired
-        ]
-        idle = [
-            f"waiver {waiver.id!r} is needed by no sample of this date and model: take it out (owner {waiver.owner})"
-            for waiver in self.holding
-            if complete and not (self.taken[waiver.id] or self.beyond[waiver.id] or waiver.id in of_checks)
-        ]
-        return (*over, *late, *idle)
 
 
 def account_for(waivers: Sequence[Waiver], *, model: str, day: date, today: date) -> WaiverAccount:
@@ -214,8 +156,5 @@ def account_for(waivers: Sequence[Waiver], *, model: str, day: date, today: date
     """
     if faults := waiver_faults(waivers):
         raise SettingsError("these waivers cannot be used", place="waivers", faults=faults)
-    about = [waiver for waiver in waivers if waiver.concerns(model, day)]
-    return WaiverAccount(
-        holding=tuple(waiver for waiver in about if today <= waiver.expires),
-        expired=tuple(waiver for waiver in about if today > waiver.expires),
-    )
+    holding, expired = on_day([waiver for waiver in waivers if waiver.concerns(model, day)], today)
+    return WaiverAccount(holding=holding, expired=expired)

@@ -80,12 +80,14 @@ class DriftRow:
     same: bool | None
 
 
-def _row(field: str, legacy: str, candidate: str) -> DriftRow:
+def drift_row(field: str, legacy: str, candidate: str) -> DriftRow:
+    """Return one row; what was not observed on a side is neither the same nor different."""
     known = NOT_OBSERVED not in (legacy, candidate)
     return DriftRow(field=field, legacy=legacy, candidate=candidate, same=legacy == candidate if known else None)
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed_names(names: Sequence[str]) -> str:
+    """Return names as a row shows them."""
     return ", ".join(names) if names else NOT_OBSERVED
 
 
@@ -113,16 +115,16 @@ def wire_drift(
         names: The names that were requested of either side; the settings say that they are one model.
     """
     return (
-        _row("URL", legacy.method_and_path, candidate.method_and_path),
-        _row("request fields", _listed(legacy.request_fields), _listed(candidate.request_fields)),
-        _row("response fields", _listed(legacy.response_fields), _listed(candidate.response_fields)),
-        _row("number format", legacy.number_format, candidate.number_format),
-        _row("dimension", str(legacy.dimension or NOT_OBSERVED), str(candidate.dimension or NOT_OBSERVED)),
-        _row("L2 norm", legacy_norms.describe(), candidate_norms.describe()),
+        drift_row("URL", legacy.method_and_path, candidate.method_and_path),
+        drift_row("request fields", listed_names(legacy.request_fields), listed_names(candidate.request_fields)),
+        drift_row("response fields", listed_names(legacy.response_fields), listed_names(candidate.response_fields)),
+        drift_row("number format", legacy.number_format, candidate.number_format),
+        drift_row("dimension", str(legacy.dimension or NOT_OBSERVED), str(candidate.dimension or NOT_OBSERVED)),
+        drift_row("L2 norm", legacy_norms.describe(), candidate_norms.describe()),
         _default_model(legacy.default_model, candidate.default_model, names),
     )
 
 
 def _default_model(legacy: str, candidate: str, names: tuple[str, str]) -> DriftRow:
-    row = _row("default model", legacy, candidate)
+    row = drift_row("default model", legacy, candidate)
     return replace(row, same=True) if names == (legacy, candidate) else row

@@ -4,12 +4,11 @@ Here belong all of `parity.yaml` but its sides, and the step from it to the reco
 threshold or a dialect means belongs to the room whose dataclass is validated here; reading the file to `loading`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self, TypeVar, cast
+from typing import Annotated, Final, Literal, Self, TypeVar
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, WrapValidator, field_validator, model_validator
@@ -21,11 +20,22 @@ from parity_pipeline.core.hazards.corpus import ALL, chosen_sets
 from parity_pipeline.core.limits import MIN_COMPARED_SHARE
 from parity_pipeline.core.measures import NOTHING_FAILS, Measure, Thresholds
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.core.slugs import slug
 from parity_pipeline.core.stability.records import Budget
 from parity_pipeline.core.waivers import Waiver, waiver_faults
 from parity_pipeline.services.state import ServiceSpec
-from parity_pipeline.settings.sides import Name, Positive, Share, SideSettings, Strict, Validated
+from parity_pipeline.settings.fields import (
+    Name,
+    Positive,
+    Share,
+    Strict,
+    Validated,
+    distinct_names,
+    known_names,
+    named_by_key,
+    one_kind,
+    without_faults,
+)
+from parity_pipeline.settings.sides import SideSettings
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.sources import SourceSpec
 from parity_pipeline.wire.dialects import BUILT_IN, Dialect, dialect_faults
@@ -49,26 +59,7 @@ ThresholdSettings = Annotated[
 ]
 
 
-def _known_names(value: Any) -> Any:
-    """Refuse names that no check has, in a list or as keys of a mapping; each is shown with the nearest one that there is."""
-    names, faults = [name.value for name in CheckName], list[str]()
-    for one in cast("Iterable[Any]", value) if isinstance(value, list | tuple | dict) else ():
-        if one not in names:
-            near = get_close_matches(str(one), names, n=1)
-            meant = f"did you mean {near[0]}?" if near else f"use one of {', '.join(names)}"
-            faults.append(f"{one!r} is not a check; {meant}")
-    return _without(faults, value)
-
-
-def _without(faults: Iterable[str], value: Accepted) -> Accepted:
-    """Return a value that has no faults.
-
-    Raises:
-        ValueError: It has some; names all of them.
-    """
-    if found := "; ".join(faults):
-        raise ValueError(found)
-    return value
+_known_names = known_names(CheckName, "a check")
 
 
 WaiverSettings = Annotated[
@@ -90,7 +81,7 @@ WaiverSettings = Annotated[
 ChecksSettings = Annotated[
     dict[CheckName, CheckSeverity],
     BeforeValidator(_known_names),
-    AfterValidator(lambda value: _without(settings_faults(value), value)),
+    AfterValidator(lambda value: without_faults(settings_faults(value), value)),
 ]
 
 
@@ -114,34 +105,12 @@ DialectSettings = Annotated[
 ]
 
 
-def _named(value: Any) -> Any:
-    """Give each row of `dialects` its key as its name."""
-    if not isinstance(value, dict):
-        return value
-    rows = cast("dict[Any, Any]", value)
-    if named := [key for key, row in rows.items() if isinstance(row, dict) and "name" in row]:
-        raise ValueError(
-            f"{', '.join(map(str, named))}: remove the key name; a dialect is named by its key in dialects"
-        )
-    return {key: {**row, "name": key} if isinstance(row, dict) else row for key, row in rows.items()}
-
-
 def _known_sets(value: tuple[str, ...]) -> tuple[str, ...]:
     try:
         chosen_sets(value)
     except SampleSourceError as error:
         raise ValueError(f"{error.problem}. {error.remedy}") from None
     return value
-
-
-def _one_kind(value: Any, validate: Callable[[Any], SourceSpec]) -> SourceSpec:
-    """Refuse a source that is neither a path nor hazards, or both, or hazards with options of files."""
-    source = validate(value)
-    if (source.path is None) == (not source.hazards):
-        raise ValueError("name a path or hazards, exactly one of them, for each source")
-    if source.hazards and (idle := sorted(set(value) - {"path", "hazards"})):
-        raise ValueError(f"{', '.join(idle)} can only be set for files; hazards are not read from any, leave it out")
-    return source
 
 
 SampleSettings = Annotated[
@@ -151,7 +120,7 @@ SampleSettings = Annotated[
         format=Literal["text", "jsonl", "csv", "parquet"] | None,
         sample=Positive | None,
     ),
-    WrapValidator(_one_kind),
+    WrapValidator(one_kind),
 ]
 
 
@@ -236,12 +205,14 @@ class Settings(Strict):
     hazards: bool = True
     thresholds: ThresholdSettings = Thresholds()
     required_bound: Annotated[float, Field(gt=0, lt=1)] | None = None
-    waivers: Annotated[list[WaiverSettings], AfterValidator(lambda value: _without(waiver_faults(value), value))] = []
+    waivers: Annotated[
+        list[WaiverSettings], AfterValidator(lambda value: without_faults(waiver_faults(value), value))
+    ] = []
     checks: ChecksSettings = {}
     min_compared_share: Share = MIN_COMPARED_SHARE
     allow_same_origin: bool = False
     sides: Sides
-    dialects: Annotated[dict[str, DialectSettings], BeforeValidator(_named)] = {}
+    dialects: Annotated[dict[str, DialectSettings], BeforeValidator(named_by_key("dialects"))] = {}
     stability: StabilitySettings = Stability()
     soak: SoakSettings | None = None
     contract: ContractSettings = Contract()
@@ -261,15 +232,7 @@ class Settings(Strict):
     @field_validator("models")
     @classmethod
     def _distinct(cls, value: list[str]) -> list[str]:
-        names: dict[str, str] = {}
-        for name in value:
-            folded = slug(name).casefold()
-            if folded in names:
-                twin = names[folded]
-                same = "is named twice" if twin == name else f"and {twin!r} would share a file on some file systems"
-                raise ValueError(f"{name!r} {same}; keep one of them")
-            names[folded] = name
-        return value
+        return distinct_names(value)
 
     @field_validator("dialects")
     @classmethod

@@ -1,28 +1,22 @@
 """Settings of one side: its address, its dialect, limits on requests, and the processes that it needs.
 
-Here belong the form of `sides.legacy` and `sides.candidate`, the step from it to `wire.side_config`, and the types that
-all settings share. The rest of the file belongs to `model`.
+Here belong the form of `sides.legacy` and `sides.candidate`, and the step from it to `wire.side_config`. The types that all
+settings share belong to `fields`, the rest of the file to `model`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, asdict, fields
+from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Annotated, Any, Final, get_type_hints
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, SecretStr, create_model, field_validator
-from pydantic_core import CoreSchema, core_schema
+from pydantic import Field, SecretStr, field_validator
 
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.core.outcomes import Side
+from parity_pipeline.settings.fields import Name, Positive, Rate, Seconds, Share, Strict, Validated, checked_url
 from parity_pipeline.wire.dialects import Dialect
 from parity_pipeline.wire.side_config import SideConfig, Timeouts
 
-Name = Annotated[str, Field(min_length=1)]
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-Rate = Annotated[float, Field(gt=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[int, Field(ge=1)]
 HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
 
 _DEFAULTS: Final = {one.name: one.default for one in fields(SideConfig) if one.default is not MISSING}
@@ -31,42 +25,6 @@ _DEFAULTS: Final = {one.name: one.default for one in fields(SideConfig) if one.d
 def _default(name: str) -> Any:
     """Return the default that the wire gives a setting, so that it is written in one place."""
     return _DEFAULTS[name]
-
-
-class Strict(BaseModel):
-    """Unknown keys are refused, so that a typing error does not silently become a default."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, protected_namespaces=())
-
-
-class Validated:
-    """Validate a plain dataclass of another room as a setting, so that its fields and defaults are written once.
-
-    Unknown keys are refused, as in `Strict`. The dataclass itself needs no pydantic.
-
-    Args:
-        types: Types of fields that the settings limit further than the dataclass does.
-    """
-
-    def __init__(self, **types: Any) -> None:
-        """Keep the narrower types by field."""
-        self._types = types
-
-    def __get_pydantic_core_schema__(self, record: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Return the schema of a strict model with the dataclass's fields, whose values then make the dataclass."""
-        types = {**get_type_hints(record, include_extras=True), **self._types}
-        members: dict[str, Any] = {}
-        for one in fields(record):
-            if one.default_factory is not MISSING:
-                members[one.name] = (types[one.name], Field(default_factory=one.default_factory))
-            else:
-                members[one.name] = (types[one.name], ... if one.default is MISSING else one.default)
-        form = create_model(record.__name__, __base__=Strict, **members)
-        return core_schema.no_info_after_validator_function(
-            lambda given: record(**{name: getattr(given, name) for name in members}),
-            handler.generate_schema(form),
-            serialization=core_schema.plain_serializer_function_ser_schema(asdict),
-        )
 
 
 TimeoutSettings = Annotated[
@@ -173,19 +131,3 @@ _PASSED_ON: Final = (SideSettings.model_fields.keys() & {one.name for one in fie
     "proxy",
 }
 """Settings that the wire takes as they are, under the same name."""
-
-
-def checked_url(value: str) -> str:
-    """Return an http or https URL without credentials, query or fragment; the message never repeats credentials."""
-    parts = urlsplit(value)
-    if parts.username or parts.password:
-        raise ValueError("contains credentials; name an environment variable in bearer_env instead")
-    try:
-        named = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        named = False
-    if not named:
-        raise ValueError(f"{value!r} is not a valid URL; write it as http://host:port or https://host")
-    if parts.query or parts.fragment:
-        raise ValueError(f"{value!r} has a query or a fragment; keep scheme, host, port and path only")
-    return value

@@ -16,8 +16,11 @@ from parity_pipeline.core.confidence import ShareBound, each_of
 from parity_pipeline.core.outcomes import Outcome
 from parity_pipeline.core.retrieval.bands import BANDS, Bands, GradedQueries, QueryMeasure, SetMeasure, values_of
 from parity_pipeline.core.retrieval.compare import ComparedQueries
-from parity_pipeline.core.retrieval.outcomes import AGREEING, DIFFERENT, Band, RetrievalOutcome, as_trial
+from parity_pipeline.core.retrieval.confirmation import RetrievalConfirmation
+from parity_pipeline.core.retrieval.outcomes import AGREEING, DIFFERENT, GRADED, Band, RetrievalOutcome, as_trial
+from parity_pipeline.core.retrieval.ranked_lists import Flags
 from parity_pipeline.core.retrieval.records import Float64
+from parity_pipeline.core.retrieval.waivers import QueryWaiverAccount
 from parity_pipeline.core.retrieval.worst_queries import JudgedQuery, WorstQueries
 
 BINS: Final = 1_000
@@ -90,15 +93,25 @@ def _distributions() -> dict[QueryMeasure, Distribution]:
 class RetrievalTally:
     """Result of the queries of a set so far.
 
+    A query stands unless a waiver took it or its difference was not confirmed. Outcomes are counted of all queries;
+    measures, bands and the shares that a set is judged by are those of queries that stand.
+
     Attributes:
         bands: Limits by which the set is judged.
+        waivers: The account of the waivers that are about this date and corpus.
+        confirmation: What asking differing queries again showed; None where nothing was asked.
         queries: Queries seen.
         counts: Queries of each outcome.
-        by_category: The same per category.
+        waived: Those of them that waivers took.
+        waived_by: Ids of the waivers that took queries of an outcome.
+        unconfirmed: Queries of each outcome that differed once, and not when they were asked again.
+        by_category: Queries of each outcome per category.
         by_band: Compared queries of each measure in each band.
         distributions: Values of each measure over compared queries.
         overlap_at_10: Overlap of the first ten results, of queries that requested ten or more.
         drawn: Random draws per category and outcome, as `ShareBound` counts them.
+        drawn_waived: Those of them that waivers took, per category.
+        drawn_queries: Queries that came from a random draw.
         paired: Documents that differ because a tie group was cut at k.
         inverted: Queries with inversions.
         excused: Those of them whose inversions a score gap of `Bands.near_tie` excuses.
@@ -108,13 +121,20 @@ class RetrievalTally:
     """
 
     bands: Bands = field(default_factory=Bands)
+    waivers: QueryWaiverAccount = field(default_factory=QueryWaiverAccount)
+    confirmation: RetrievalConfirmation | None = None
     queries: int = 0
     counts: Counter[RetrievalOutcome] = field(default_factory=Counter[RetrievalOutcome])
+    waived: Counter[RetrievalOutcome] = field(default_factory=Counter[RetrievalOutcome])
+    waived_by: dict[RetrievalOutcome, set[str]] = field(default_factory=dict[RetrievalOutcome, set[str]])
+    unconfirmed: Counter[RetrievalOutcome] = field(default_factory=Counter[RetrievalOutcome])
     by_category: dict[str, Counter[RetrievalOutcome]] = field(default_factory=dict[str, Counter[RetrievalOutcome]])
     by_band: dict[QueryMeasure, Counter[Band]] = field(default_factory=dict[QueryMeasure, Counter[Band]])
     distributions: dict[QueryMeasure, Distribution] = field(default_factory=_distributions)
     overlap_at_10: Distribution = field(default_factory=lambda: Distribution(0.0, 1.0))
     drawn: dict[str, Counter[Outcome]] = field(default_factory=dict[str, Counter[Outcome]])
+    drawn_waived: Counter[str] = field(default_factory=Counter[str])
+    drawn_queries: int = 0
     paired: int = 0
     inverted: int = 0
     excused: int = 0
@@ -128,16 +148,37 @@ class RetrievalTally:
         rows = graded.compared
         self.queries += len(rows)
         self._count(rows)
-        compared = np.array([outcome in _WITH_MEASURES for outcome in rows.outcomes], np.bool_)
+        waivers, unconfirmed = self._excuses(rows)
+        excused = np.array([bool(waiver) for waiver in waivers], np.bool_) | unconfirmed
+        compared = np.array([outcome in _WITH_MEASURES for outcome in rows.outcomes], np.bool_) & ~excused
         for measure, places in graded.places.items():
-            counts = np.bincount(places[places >= 0], minlength=len(BANDS)).tolist()
+            counts = np.bincount(places[(places >= 0) & ~excused], minlength=len(BANDS)).tolist()
             self.by_band.setdefault(measure, Counter()).update(dict(zip(BANDS, counts, strict=True)))
         for measure, values in self.distributions.items():
             values.add(values_of(measure, rows)[compared])
         self._count_lists(rows, compared)
-        self._worst.offer(rows)
+        self._worst.offer(rows, waivers, unconfirmed)
+
+    def _excuses(self, rows: ComparedQueries) -> tuple[list[str | None], Flags]:
+        """Return the waiver that takes each query, and which differences were not confirmed, and count both."""
+        transient = frozenset(self.confirmation.unconfirmed) if self.confirmation else frozenset[str]()
+        waivers: list[str | None] = [None] * len(rows)
+        unconfirmed = np.zeros(len(rows), np.bool_)
+        if not (transient or self.waivers.concerned):
+            return waivers, unconfirmed
+        for index, outcome in enumerate(rows.outcomes):
+            if waiver := self.waivers.take(rows, index):
+                waivers[index] = waiver
+                self.waived[outcome] += 1
+                self.waived_by.setdefault(outcome, set()).add(waiver)
+                self.drawn_waived[rows.queries.categories[index]] += int(rows.queries.drawn[index])
+            elif outcome in DIFFERENT and rows.queries.ids[index] in transient:
+                unconfirmed[index] = True
+                self.unconfirmed[outcome] += 1
+        return waivers, unconfirmed
 
     def _count(self, rows: ComparedQueries) -> None:
+        self.drawn_queries += int((rows.queries.drawn > 0).sum())
         kinds = Counter(zip(rows.queries.categories, rows.outcomes, rows.queries.drawn.tolist(), strict=True))
         for (category, outcome, times), queries in kinds.items():
             self.counts[outcome] += queries
@@ -162,6 +203,15 @@ class RetrievalTally:
         """Return the number of queries for which both sides return the same."""
         return sum(self.counts[outcome] for outcome in AGREEING)
 
+    def standing(self, *outcomes: RetrievalOutcome) -> int:
+        """Return how many queries of these outcomes neither a waiver took nor a repeat excuses."""
+        return sum(self.counts[one] - self.waived[one] - self.unconfirmed[one] for one in outcomes)
+
+    @property
+    def compared(self) -> int:
+        """Return the number of queries of which at least one side has results, and both a definite response."""
+        return sum(self.counts[outcome] for outcome in _WITH_RESULTS)
+
     def values(self) -> dict[SetMeasure, float | None]:
         """Return the value of each measure of the set; None where nothing was measured."""
         return {
@@ -176,7 +226,7 @@ class RetrievalTally:
         }
 
     def _share(self, *outcomes: RetrievalOutcome) -> float | None:
-        return sum(self.counts[outcome] for outcome in outcomes) / self.queries if self.queries else None
+        return self.standing(*outcomes) / self.queries if self.queries else None
 
     def set_bands(self) -> dict[SetMeasure, Band]:
         """Return the band of each measure of the set that has limits.
@@ -193,17 +243,20 @@ class RetrievalTally:
 
     def band(self) -> Band:
         """Return the worst band of the set. Without a query that has measures it is never PASS."""
-        measured = sum(self.counts[outcome] for outcome in _WITH_MEASURES)
+        measured = self.standing(*_WITH_MEASURES)
         found = [*self.set_bands().values(), *([] if measured else [Band.INVESTIGATE])]
         return max(found, key=BANDS.index)
 
     def share_bounds(self) -> tuple[ShareBound, ...]:
         """Return the bound of all random draws together, and one per category where there are several."""
         total = sum(self.drawn.values(), Counter[Outcome]())
-        bounds = [ShareBound.of(None, total)]
+        bounds = [ShareBound.of(None, total, self.drawn_waived.total())]
         if len(self.drawn) > 1:
             sure = each_of(len(self.drawn))
-            bounds += [ShareBound.of(category, drawn, confidence=sure) for category, drawn in self.drawn.items()]
+            bounds += [
+                ShareBound.of(category, drawn, self.drawn_waived[category], sure)
+                for category, drawn in self.drawn.items()
+            ]
         return tuple(bounds)
 
     def shown_queries(self) -> tuple[JudgedQuery, ...]:
@@ -218,6 +271,14 @@ _WITH_MEASURES: Final = (
     RetrievalOutcome.BOTH_EMPTY,
 )
 """Outcomes of queries whose measures mean something."""
+
+_WITH_RESULTS: Final = (
+    *GRADED,
+    RetrievalOutcome.EMPTY_LEGACY,
+    RetrievalOutcome.EMPTY_CANDIDATE,
+    RetrievalOutcome.WRONG_MODE,
+)
+"""Outcomes of queries for which a side returned documents. Two sides that are both out of order return nothing alike."""
 
 _OPTIONAL: Final = (SetMeasure.MEAN_OVERLAP_AT_10, SetMeasure.MEAN_TAU_B)
 """Measures that a set of queries may not have."""

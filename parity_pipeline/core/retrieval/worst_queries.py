@@ -5,7 +5,8 @@ Here belong the plain form of a compared query and a bounded choice of queries. 
 
 import heapq
 import math
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Final
 
@@ -15,6 +16,7 @@ from parity_pipeline.core.limits import REPORT_ROWS
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.retrieval.compare import ComparedQueries
 from parity_pipeline.core.retrieval.outcomes import AGREEING, DIFFERENT, RetrievalOutcome
+from parity_pipeline.core.retrieval.ranked_lists import Flags
 
 SHOWN_RESULTS: Final = 10
 """Results per side that are kept of a query for a report: the first page of a search."""
@@ -42,6 +44,8 @@ class JudgedQuery:
     Attributes:
         drawn: How often a random draw gave the query, 0 where it was picked.
         shown: The first `SHOWN_RESULTS` results of both sides.
+        waiver: Id of the waiver that took it; None where none did.
+        unconfirmed: Whether it differed in the lane and not when it was asked again.
     """
 
     ordinal: int
@@ -67,6 +71,8 @@ class JudgedQuery:
     repeats: int
     drawn: int
     shown: tuple[ShownResult, ...]
+    waiver: str | None = None
+    unconfirmed: bool = False
 
 
 def query_of(rows: ComparedQueries, row: int) -> JudgedQuery:
@@ -124,6 +130,9 @@ KINDS: Final = (
 )
 """Outcomes in the order of a report's table: what fails comes first."""
 
+_BEHIND: Final = 2.0
+"""Added to the rank-biased overlap of a query that does not stand, beyond any that does."""
+
 _Entry = tuple[float, int, JudgedQuery]
 
 
@@ -138,21 +147,38 @@ class WorstQueries:
     limit: int = REPORT_ROWS
     _heaps: dict[RetrievalOutcome, list[_Entry]] = field(default_factory=dict[RetrievalOutcome, list[_Entry]])
 
-    def offer(self, rows: ComparedQueries) -> None:
-        """Keep those queries of a graded block that are among the worst of their outcome."""
+    def offer(
+        self, rows: ComparedQueries, waivers: Sequence[str | None] | None = None, unconfirmed: Flags | None = None
+    ) -> None:
+        """Keep those queries of a graded block that are among the worst of their outcome.
+
+        Args:
+            rows: The block.
+            waivers: Id of the waiver that took each query, None for none; such a query comes behind those that stand.
+            unconfirmed: Which differences were not confirmed; these come behind likewise.
+        """
+        names = waivers or [None] * len(rows)
+        excused = np.array([name is not None for name in names], np.bool_)
+        transient = np.zeros(len(rows), np.bool_) if unconfirmed is None else unconfirmed
+        badness = rows.measures.rbo + _BEHIND * (excused | transient)
         for kind in set(rows.outcomes):
             some = np.array([row for row, outcome in enumerate(rows.outcomes) if outcome is kind], np.int64)
-            order = np.argsort(rows.measures.rbo[some], kind="stable")
+            order = np.argsort(badness[some], kind="stable")
             for row in some[order[: self.limit]].tolist():
-                self._keep(rows, row)
+                self._keep(rows, row, float(badness[row]), names[row], unconfirmed=bool(transient[row]))
 
-    def _keep(self, rows: ComparedQueries, row: int) -> None:
+    def _keep(self, rows: ComparedQueries, row: int, badness: float, waiver: str | None, *, unconfirmed: bool) -> None:
         heap = self._heaps.setdefault(rows.outcomes[row], [])
-        key = (-float(rows.measures.rbo[row]), -(rows.queries.start + row))
+        key = (-badness, -(rows.queries.start + row))
+        if len(heap) >= self.limit and not key > heap[0][:2]:
+            return
+        query = query_of(rows, row)
+        if waiver or unconfirmed:
+            query = replace(query, waiver=waiver, unconfirmed=unconfirmed)
         if len(heap) < self.limit:
-            heapq.heappush(heap, (*key, query_of(rows, row)))
-        elif key > heap[0][:2]:
-            heapq.heapreplace(heap, (*key, query_of(rows, row)))
+            heapq.heappush(heap, (*key, query))
+        else:
+            heapq.heapreplace(heap, (*key, query))
 
     def shown(self) -> tuple[JudgedQuery, ...]:
         """Return at most `limit` queries: the worst of each outcome in turn, in the order of `KINDS`."""
