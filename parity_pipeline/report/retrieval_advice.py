@@ -4,6 +4,8 @@ Here belong the sentences derived from decision, waivers and counts, and the com
 than the verdict does, and nothing about embeddings, which another probe judges.
 """
 
+from typing import Final
+
 from parity_pipeline.core.outcomes import PASSING, Decision, RowStatus, Side
 from parity_pipeline.core.retrieval.causes import RetrievalCauseName
 from parity_pipeline.core.retrieval.outcomes import RetrievalOutcome
@@ -12,7 +14,11 @@ from parity_pipeline.report import numbers
 from parity_pipeline.report.escape import Sentence, Verbatim
 from parity_pipeline.report.shell import option, word
 
-_LOST = (RowStatus.FAILED, RowStatus.MALFORMED)
+_SCOPE: Final = (
+    "This says nothing about other corpora, and nothing about embeddings: whether embedding requests may be flipped is the "
+    "verdict of the embed probe. Neither verdict follows from the other."
+)
+_LOST: Final = (RowStatus.FAILED, RowStatus.MALFORMED)
 """Queries of a side that ended without a definite response."""
 
 
@@ -29,15 +35,15 @@ def retrieval_flip_advice(verdict: RetrievalVerdict) -> tuple[Sentence, ...]:
                 f"{_fix(verdict)} When the candidate was changed, fetch and judge it again: ",
                 Verbatim(retrieval_backfill_command(verdict.date, verdict.corpus)),
             ),
-            _scope(verdict),
+            _SCOPE,
         )
     if verdict.decision not in PASSING:
         return (
             "Nothing. There is not enough evidence to say whether the sides agree or differ.",
             *_towards_a_verdict(verdict),
-            _scope(verdict),
+            _SCOPE,
         )
-    return (_flip(verdict), *_waived(verdict), *_worth_a_look(verdict), _scope(verdict))
+    return (_flip(verdict), *_waived(verdict), *_worth_a_look(verdict), _SCOPE)
 
 
 def _flip(verdict: RetrievalVerdict) -> Sentence:
@@ -70,14 +76,6 @@ def _worth_a_look(verdict: RetrievalVerdict) -> tuple[Sentence, ...]:
         return ()
     have = "query has a list that is" if count == 1 else "queries have lists that are"
     return (f"{numbers.count(count)} {have} worth a look, few enough for a pass: see the most changed queries.",)
-
-
-def _scope(verdict: RetrievalVerdict) -> Sentence:
-    other = "may" if verdict.decision in PASSING else "may or may not"
-    return (
-        "This says nothing about other corpora, and nothing about embeddings: whether embedding requests "
-        f"{other} be flipped is the verdict of the embed probe. Neither verdict follows from the other."
-    )
 
 
 def _fix(verdict: RetrievalVerdict) -> str:

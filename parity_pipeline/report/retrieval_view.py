@@ -83,6 +83,8 @@ _QUERY_MEASURES: Final[Mapping[QueryMeasure, str]] = {
 
 _SHARES: Final = (SetMeasure.DIFFERENT_SHARE, SetMeasure.INVESTIGATE_SHARE, SetMeasure.WRONG_MODE_SHARE)
 _COUNTS: Final = (QueryMeasure.RANK_CHANGE, QueryMeasure.METADATA, QueryMeasure.REPEATS, QueryMeasure.LENGTH)
+_HUGE: Final = 1e9
+"""A limit that no count and no score difference reaches."""
 _LOWEST: Final[Mapping[QueryMeasure | SetMeasure, float]] = {QueryMeasure.TAU_B: -1.0, SetMeasure.MEAN_TAU_B: -1.0}
 """Smallest possible value of a measure of which more is better; 0 for those that are not named."""
 
@@ -123,7 +125,8 @@ def text_of(query: JudgedQuery, queries: Queries, *, most: int = HEAD) -> str:
     found = queries.get(query.id)
     if found is None:
         return code(clipped(query.id, most))
-    return code(found.text[:most], cut=True) + ("…" if len(found.text) > most else "")
+    cut = len(found.text) > most
+    return code(found.text[:most], cut=cut) + ("…" if cut else "")
 
 
 def agreement(value: float | None, limits: Limits | None = None) -> str:
@@ -168,6 +171,7 @@ def limit_texts(measure: QueryMeasure | SetMeasure, limits: Limits | None) -> tu
     if measure in AT_LEAST:
         never = limits.fails <= _LOWEST.get(measure, 0.0)
         return f"≥ {limits.passes:g}", "never" if never else f"< {limits.fails:g}"
-    if measure in _SHARES:
-        return f"≤ {percent(limits.passes)}", "never" if limits.fails >= 1.0 else f"> {percent(limits.fails)}"
-    return f"≤ {limits.passes:g}", "never" if limits.fails == float("inf") else f"> {limits.fails:g}"
+    share = measure in _SHARES
+    passes, fails = (percent(one) if share else f"{one:g}" for one in (limits.passes, min(limits.fails, _HUGE)))
+    never = limits.fails >= (1.0 if share else _HUGE)
+    return f"≤ {passes}" if limits.passes else passes, "never" if never else f"> {fails}"

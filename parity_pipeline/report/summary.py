@@ -40,7 +40,7 @@ _HEAD_OF_PROBES = (
 )
 """The columns where retrieval was probed too: an input is a sample or a query."""
 _FIELDS = ("URL", "request fields", "response fields", "number format", "dimension", "L2 norm", "default model")
-"""The order that `core.wire_drift.wire_drift` gives its rows; fields it does not know come after, by name."""
+"""The order that `core.wire_drift.wire_drift` gives its rows; fields it does not know come after, in their own order."""
 
 _DRIFT_HEAD = ("Field", "Legacy", "Candidate", "Same?", "First seen", "Last seen")
 
@@ -152,9 +152,11 @@ def _drift(endpoint: str, verdicts: Sequence[AnyVerdict]) -> list[str]:
     """
     lines = [f"## Drift catalogue of {prose(endpoint)}", ""]
     seen: dict[tuple[str, str, str, str], list[AnyVerdict]] = {}
+    places: dict[str, int] = {}
     names: dict[str, set[str]] = {}
     for verdict in verdicts:
-        for row in verdict.drift:
+        for place, row in enumerate(verdict.drift):
+            places[row.field] = min(place, places.get(row.field, place))
             if not row.legacy == row.candidate == NOT_OBSERVED:
                 seen.setdefault((row.field, row.legacy, row.candidate, same_words(row)), []).append(verdict)
                 names.setdefault(row.field, set()).add(_name(verdict))
@@ -165,7 +167,7 @@ def _drift(endpoint: str, verdicts: Sequence[AnyVerdict]) -> list[str]:
         first, last = (pick(verdict.date for verdict in found) for pick in (min, max))
         with_names = {_name(verdict) for verdict in found}
         named = () if with_names == names[field] else tuple(sorted(with_names))
-        place = _FIELDS.index(field) if field in _FIELDS else len(_FIELDS)
+        place = _FIELDS.index(field) if field in _FIELDS else len(_FIELDS) + places[field]
         values = (drift_cell(field, legacy), drift_cell(field, candidate), same, prose(first), prose(last))
         cells = (prose(field), *values, ", ".join(map(code, named)) or "all")
         catalogue.append(((place, field, first, last, named, legacy, candidate), cells))

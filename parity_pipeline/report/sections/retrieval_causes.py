@@ -64,7 +64,7 @@ def _full_stop(words: str) -> str:
 
 def attribution(verdict: RetrievalVerdict) -> list[str]:
     """Return what explains the differing queries as Markdown; nothing where none differs."""
-    found = [(one, verdict.attribution.get(one, 0)) for one in Explanation]
+    found = sorted(((one, verdict.attribution.get(one, 0)) for one in Explanation), key=lambda pair: -pair[1])
     rows = [
         (prose(explanation_name(one)), prose(explanation_words(one)), numbers.count(count))
         for one, count in found

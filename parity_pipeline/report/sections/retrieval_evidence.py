@@ -69,7 +69,7 @@ def _bound(bound: ShareBound, repeated: bool) -> Sentence:
     words += ", if results are repeatable" if repeated else ""
     words += f", at {percent(bound.confidence)} confidence"
     if bound.waived:
-        words += f"; without the {numbers.count(bound.waived)} waived ones at most {percent(bound.unwaived_bound)}"
+        words += f"; without the {numbers.things(bound.waived, 'waived one')} at most {percent(bound.unwaived_bound)}"
     if bound.category is None:
         return f"Random draws: {words}."
     return "Category ", Verbatim(bound.category), f": {words}."
@@ -136,7 +136,7 @@ def confirmation(verdict: RetrievalVerdict) -> list[str]:
         if strays
     ]
     if found.not_asked:
-        said.append(f"{_queries(found.not_asked, 'more differing ')} not sent again: the budget was used up.")
+        said.append(f"The budget did not allow for {_queries(found.not_asked, 'more differing ')}.")
     return ["## Sent again", "", *(f"- {prose(one)}" for one in said)]
 
 

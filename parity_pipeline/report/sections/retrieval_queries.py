@@ -8,7 +8,7 @@ from typing import Final
 
 from parity_pipeline.core.limits import REPORT_ROWS
 from parity_pipeline.core.retrieval.attribution import Explanation
-from parity_pipeline.core.retrieval.outcomes import AGREEING, GRADED
+from parity_pipeline.core.retrieval.outcomes import AGREEING
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.retrieval.worst_queries import SHOWN_RESULTS, JudgedQuery, ShownResult
 from parity_pipeline.report import numbers
@@ -33,7 +33,8 @@ Explained = Mapping[str, Explanation]
 
 _LEGEND: Final = (
     "Overlap is the share of common documents; RBO, rank-biased overlap, weighs the first ranks most. Both are 1 for "
-    "equal lists and 0 for lists without a common document."
+    "equal lists and 0 for lists without a common document. Documents of equal scores may change places. L is the legacy side, "
+    "C the candidate."
 )
 _ARROWS: Final = (
     "“=” is the same rank, “↑ 2” two ranks further up than on the legacy side, “↓ 2” two further down, “new” a document "
@@ -77,7 +78,7 @@ def _first(count: int) -> str:
 def _shown(verdict: RetrievalVerdict, count: int) -> str:
     of_all = f"of {numbers.things(verdict.counts.queries, 'query', 'queries')}"
     return (
-        f"{numbers.count(count)} {of_all}: differences first, then what is worth a look, missing responses, refusals by "
+        f"{numbers.count(count)} {of_all} are listed: differences first, then what is worth a look, missing responses, refusals by "
         "both and matches; within an outcome the smallest rank-biased overlap first."
     )
 
@@ -96,9 +97,10 @@ def _row(query: JudgedQuery, queries: Queries, explained: Explained) -> Sequence
 
 
 def _measures(query: JudgedQuery) -> tuple[str, str]:
-    """Return overlap and rank-biased overlap; an outcome without lists has none, whatever an empty list would give."""
-    measured = query.outcome in GRADED or query.shown
-    return (agreement(query.overlap), agreement(query.rbo)) if measured else (numbers.NOTHING, numbers.NOTHING)
+    """Return overlap and rank-biased overlap; without two lists there are none, whatever an empty list would give."""
+    if not (query.legacy_results and query.candidate_results):
+        return numbers.NOTHING, numbers.NOTHING
+    return agreement(query.overlap), agreement(query.rbo)
 
 
 def _lists(query: JudgedQuery, queries: Queries, explained: Explained) -> list[str]:
@@ -106,7 +108,7 @@ def _lists(query: JudgedQuery, queries: Queries, explained: Explained) -> list[s
     lines = [f"### Query {position(query)}: {text_of(query, queries, most=LONG_HEAD)}", ""]
     lines += [f"- {fact}" for fact in _facts(query, queries, explained)]
     rows = [_ranked(rank, row, query) for rank, row in enumerate(query.shown, 1)]
-    lines += ["", *table(("Rank", "Legacy", "", "Candidate", ""), rows, right=(0,))]
+    lines += ["", *table(("Rank", "Legacy", "", "Candidate", "Change"), rows, right=(0,))]
     longest = max(query.legacy_results, query.candidate_results)
     if longest > len(query.shown):
         lines += ["", f"The first {len(query.shown)} of {numbers.count(longest)} results."]
@@ -115,13 +117,13 @@ def _lists(query: JudgedQuery, queries: Queries, explained: Explained) -> list[s
 
 def _facts(query: JudgedQuery, queries: Queries, explained: Explained) -> list[str]:
     """Return what was asked, what came of it and what explains it, as Markdown."""
-    overlap, rbo = _measures(query)
-    facts = [_asked(query, queries), prose(f"{outcome_words(query)}: overlap {overlap}, RBO {rbo}{_changes(query)}.")]
+    facts = [_asked(query, queries), prose(f"{outcome_words(query)}{_changes(query)}.")]
     if explanation := explained.get(query.id):
         facts.append(prose(f"{explanation_name(explanation).capitalize()}: {explanation_words(explanation)}."))
     if query.paired:
-        tied = numbers.things(query.paired, "document")
-        facts.append(f"{tied} differ only because k cuts a group of equal scores, and count as the same.")
+        tied = "1 document differs" if query.paired == 1 else f"{numbers.count(query.paired)} documents differ"
+        counts = "counts" if query.paired == 1 else "count"
+        facts.append(f"{tied} only because k cuts a group of equal scores, and {counts} as the same.")
     return facts
 
 
@@ -134,19 +136,21 @@ def _asked(query: JudgedQuery, queries: Queries) -> str:
 
 
 def _changes(query: JudgedQuery) -> str:
-    """Return what else differs between the two lists; raw text that continues a clause."""
+    """Return what differs between the two lists, beginning with a colon; "" for nothing. Raw text."""
+    overlap, rbo = _measures(query)
+    words = [] if overlap == numbers.NOTHING else [f"overlap {overlap}", f"RBO {rbo}"]
     found = [
         (query.missing, "document of the legacy side missing", "documents of the legacy side missing"),
         (query.extra, "other in its place", "others in their place"),
         (query.repeats, "repeated document", "repeated documents"),
         (query.metadata, "document with other metadata", "documents with other metadata"),
     ]
-    words = [numbers.things(count, one, many) for count, one, many in found if count]
+    words += [numbers.things(count, one, many) for count, one, many in found if count]
     if query.rank_change:
         words.append(f"greatest change of rank {numbers.count(query.rank_change)}")
     if query.score_delta:
         words.append(f"greatest score difference {numbers.measure(query.score_delta)}")
-    return "".join(f", {one}" for one in words)
+    return f": {', '.join(words)}" if words else ""
 
 
 def _ranked(rank: int, row: ShownResult, query: JudgedQuery) -> Sequence[str]:

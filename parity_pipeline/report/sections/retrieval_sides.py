@@ -28,11 +28,13 @@ def _modes(lane: RetrievalProvenance) -> str:
     return ", ".join(shown) or numbers.NOTHING
 
 
+_TAKES: Final[Mapping[str, str]] = {"both": "text or vector"}
+
 _FACTS: Final[Mapping[str, Cell]] = {
     "name": lambda lane: prose(name_of(lane)),
     "URL": lambda lane: known(lane.url),
     "dialect": lambda lane: known(lane.dialect),
-    "queries sent as": lambda lane: prose(lane.observation.takes),
+    "query sent as": lambda lane: prose(_TAKES.get(lane.observation.takes, lane.observation.takes)),
     "reported beside a document": lambda lane: prose(lane.observation.reported.replace("_", " ")),
     "mode in the responses": _modes,
     "queries by status": lambda lane: counted(lane.status_counts),
