@@ -233,7 +233,17 @@ def passing() -> tuple[RetrievalVerdict, dict[str, Query]]:
         rank_change=1,
     )
     tied = judged(
-        7, _WORKERS[:5], [_WORKERS[1], _WORKERS[0], *_WORKERS[2:5]], k=5, rbo=1.0, rank_change=0, paired=1, top_1=1.0
+        7,
+        _WORKERS[:5],
+        [_WORKERS[1], _WORKERS[0], *_WORKERS[2:4], _WORKERS[7]],
+        k=5,
+        rbo=1.0,
+        overlap=1.0,
+        rank_change=0,
+        paired=1,
+        top_1=1.0,
+        missing=0,
+        extra=0,
     )
     other_end = judged(
         99,

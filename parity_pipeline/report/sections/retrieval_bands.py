@@ -12,8 +12,8 @@ from parity_pipeline.report import numbers
 from parity_pipeline.report.escape import prose, table
 from parity_pipeline.report.retrieval_view import limit_texts, measure_name, value_text
 
-_OF_SET: Final = ("Whole set", "Value", "PASS", "FAIL", "Band")
-_OF_QUERIES: Final = ("Single queries", "PASS", "FAIL", "Mean", "Median", "Worst", "In PASS", "Investigate", "In FAIL")
+_OF_SET: Final = ("Whole set", "Value", "PASS if", "FAIL if", "Band")
+_OF_QUERIES: Final = ("Single queries", "PASS if", "FAIL if", "Mean", "Median", "Worst", *(band.value for band in Band))
 _MEANING: Final = (
     "A value in PASS is what two implementations over the same vectors reach; one in FAIL has another reason than that. "
     "Between the two, a person has to look."
@@ -30,9 +30,15 @@ def bands(verdict: RetrievalVerdict) -> list[str]:
     if not measured:
         return lines
     most = max(one.queries for one in measured)
-    lines += ["", *table(_OF_QUERIES, map(_query_row, measured), right=range(3, len(_OF_QUERIES)))]
     compared = numbers.things(most, "query has a list", "queries have lists")
-    return [*lines, "", prose(f"{compared} on both sides. A measure without limits is informational.")]
+    said = f"{compared} to compare; the last three columns count them. A measure without limits is informational."
+    return [
+        *lines,
+        "",
+        prose(said),
+        "",
+        *table(_OF_QUERIES, map(_query_row, measured), right=range(3, len(_OF_QUERIES))),
+    ]
 
 
 def _set_row(one: SetMeasureResult) -> Sequence[str]:

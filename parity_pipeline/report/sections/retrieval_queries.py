@@ -33,7 +33,7 @@ Explained = Mapping[str, Explanation]
 
 _LEGEND: Final = (
     "Overlap is the share of common documents; RBO, rank-biased overlap, weighs the first ranks most. Both are 1 for "
-    "equal lists and 0 for lists without a common document. Documents of equal scores may change places. L is the legacy side, "
+    "equal lists and 0 for lists without a common document. Documents of equal scores may change places without lowering either. L is the legacy side, "
     "C the candidate."
 )
 _ARROWS: Final = (
