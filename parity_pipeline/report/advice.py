@@ -4,14 +4,13 @@ Here belong the sentences derived from decision, norms, waivers and counts, and 
 say more than the verdict does. How sure to be belongs to `sections.confidence`, layout to `escape`.
 """
 
-import shlex
-
 from parity_pipeline.core.checks import CheckName, CheckSeverity
 from parity_pipeline.core.contract_checks import OF_CONTRACT
 from parity_pipeline.core.outcomes import PASSING, Decision, RowStatus, Side
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
 from parity_pipeline.report.escape import Sentence, Verbatim
+from parity_pipeline.report.shell import option, word
 
 _LOST = (RowStatus.FAILED, RowStatus.MALFORMED)
 """Rows of a side that ended without a definite response."""
@@ -117,21 +116,8 @@ def _towards_a_verdict(verdict: Verdict) -> tuple[Sentence, ...]:
     return (*fetch_again, ("When every reason below is fixed, run it again: ", run_again))
 
 
-def _word(text: str) -> str:
-    r"""Quote one word for a shell; what cannot be typed is spelt as `$'\u202e'`, which bash, zsh and ksh read."""
-    if text.isprintable():
-        return shlex.quote(text)
-    escaped = text.replace("\\", r"\\").replace("'", r"\'")
-    return "$'" + "".join(one if one.isprintable() else _code_point(ord(one)) for one in escaped) + "'"
-
-
-def _code_point(number: int) -> str:
-    return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"
-
-
 def _model(model: str) -> str:
-    # A name that starts with a dash would be read as an option.
-    return f"--model={_word(model)}" if model.startswith("-") else f"--model {_word(model)}"
+    return option("--model", model)
 
 
 def run_command(date: str, model: str) -> str:
@@ -140,9 +126,9 @@ def run_command(date: str, model: str) -> str:
     >>> run_command("2026-04-30", "org/a b")
     "parity run --date 2026-04-30 --model 'org/a b'"
     """
-    return f"parity run --date {_word(date)} {_model(model)}"
+    return f"parity run --date {word(date)} {_model(model)}"
 
 
 def backfill_command(date: str, model: str, side: Side = Side.CANDIDATE) -> str:
     """Return the command that fetches one side again and judges it against the stored other one."""
-    return f"parity backfill --from {_word(date)} --to {_word(date)} --side {side} {_model(model)}"
+    return f"parity backfill --from {word(date)} --to {word(date)} --side {side} {_model(model)}"

@@ -136,9 +136,15 @@ def listed_code(texts: Iterable[str]) -> str:
     return ", ".join(code(clipped(text, ERROR_CHARACTERS)) for text in texts) or NOTHING
 
 
-def fenced(lines: tuple[str, ...], language: str = "") -> str:
-    """Return lines as a fenced code block whose fence is longer than any run of backticks inside."""
-    body = [visible(line) for line in lines]
+def fenced(lines: tuple[str, ...], language: str = "", *, indented: bool = False) -> str:
+    """Return lines as a fenced code block whose fence is longer than any run of backticks inside.
+
+    Args:
+        lines: The lines.
+        language: What a renderer highlights them as.
+        indented: Leave spaces at the beginning of a line as they are: lines that continue a command.
+    """
+    body = [_indented(line) if indented else visible(line) for line in lines]
     longest = max((len(run) for line in body for run in re.findall("`+", line)), default=0)
     fence = "`" * max(3, longest + 1)
     return "\n".join([f"{fence}{language}", *body, fence])

@@ -1,7 +1,7 @@
-"""SUMMARY.md: every date and model at a glance, and the drift catalogue over all dates.
+"""SUMMARY.md: every verdict of every probe at a glance, and the drift catalogue over all dates.
 
-Here belong the table of verdicts, and the catalogue: what each side showed, from when to when, for which models. What one
-date and model showed belongs to `core.wire_drift`.
+Here belong the table of verdicts, a row per probe, model or corpus, and date, and the catalogue: what each side showed, from
+when to when, for which models or corpora. What one date and model showed belongs to `core.wire_drift`.
 """
 
 import json
@@ -11,55 +11,81 @@ from dataclasses import asdict
 from urllib.parse import quote
 
 from parity_pipeline.core.outcomes import PASSING, Decision
-from parity_pipeline.core.slugs import report_name
+from parity_pipeline.core.retrieval.bands import SetMeasure
+from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
+from parity_pipeline.core.slugs import report_name, retrieval_report_name
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.wire_drift import NOT_OBSERVED
 from parity_pipeline.report import numbers
 from parity_pipeline.report.escape import code, drift_cell, prose, table
+from parity_pipeline.report.retrieval_view import agreement
 from parity_pipeline.report.sections.diagnosis import first_cause
-from parity_pipeline.report.view import newest_response, same_words, set_size
+from parity_pipeline.report.sections.retrieval_causes import first_retrieval_cause
+from parity_pipeline.report.view import newest, newest_response, same_words, set_size
+
+AnyVerdict = Verdict | RetrievalVerdict
+"""A verdict of either probe."""
 
 _HEAD = ("Date", "Model", "Endpoint", "Verdict", "Matched / samples", "Waived", "Worst cosine", "First cause", "Report")
+_HEAD_OF_PROBES = (
+    "Date",
+    "Probe",
+    "Model or corpus",
+    "Verdict",
+    "Matched / inputs",
+    "Waived",
+    "Agreement",
+    "First cause",
+    "Report",
+)
+"""The columns where retrieval was probed too: an input is a sample or a query."""
 _FIELDS = ("URL", "request fields", "response fields", "number format", "dimension", "L2 norm", "default model")
-"""The order that `core.wire_drift.wire_drift` gives its rows; fields it does not know come after, by name."""
+"""The order that `core.wire_drift.wire_drift` gives its rows; fields it does not know come after, in their own order."""
 
-_DRIFT_HEAD = ("Field", "Legacy", "Candidate", "Same?", "First seen", "Last seen", "Models")
+_DRIFT_HEAD = ("Field", "Legacy", "Candidate", "Same?", "First seen", "Last seen")
 
 
-def render_summary(verdicts: Sequence[Verdict]) -> str:
+def render_summary(verdicts: Sequence[AnyVerdict]) -> str:
     """Return the summary of the newest verdicts as Markdown that ends in a newline.
 
     The same verdicts in any order give the same bytes.
 
     Args:
-        verdicts: The verdict that counts of each probe, date and model. Where there are several of one, the one
-            with the newest response is shown.
+        verdicts: The verdict that counts of each probe, date and model or corpus. Where there are several of one, the
+            one with the newest response is shown.
     """
     rows = _one_each(verdicts)
     lines = ["# Parity summary", "", prose(_overview(rows))]
     if rows:
-        lines += ["", "## Verdicts, newest first", "", *table(_HEAD, map(_row, rows), right=(4, 5, 6))]
+        lines += ["", "## Verdicts, newest first", "", *_verdicts(rows)]
     for endpoint in sorted({verdict.endpoint for verdict in rows}):
         lines += ["", *_drift(endpoint, [verdict for verdict in rows if verdict.endpoint == endpoint])]
     return "\n".join(lines) + "\n"
 
 
-def _one_each(verdicts: Iterable[Verdict]) -> list[Verdict]:
-    """Return one verdict per probe, date and model: newest date first, then by model and probe."""
-    found: dict[tuple[str, str, str], list[Verdict]] = {}
+def _one_each(verdicts: Iterable[AnyVerdict]) -> list[AnyVerdict]:
+    """Return one verdict per probe, date and model or corpus: newest date first, then by probe and name."""
+    found: dict[tuple[str, str, str, bool], list[AnyVerdict]] = {}
     for verdict in verdicts:
-        found.setdefault((verdict.date, verdict.model, verdict.endpoint), []).append(verdict)
-    newest = [same[0] if len(same) == 1 else max(same, key=_age) for same in found.values()]
-    by_name = sorted(newest, key=lambda verdict: (verdict.model, verdict.endpoint))
+        # Embeddings come first: without them no list is expected to agree.
+        of_lists = isinstance(verdict, RetrievalVerdict)
+        found.setdefault((verdict.date, _name(verdict), verdict.endpoint, of_lists), []).append(verdict)
+    newest_ones = [same[0] if len(same) == 1 else max(same, key=_age) for same in found.values()]
+    by_name = sorted(newest_ones, key=lambda one: (isinstance(one, RetrievalVerdict), _name(one), one.endpoint))
     return sorted(by_name, key=lambda verdict: verdict.date, reverse=True)
 
 
-def _age(verdict: Verdict) -> tuple[str, str]:
+def _name(verdict: AnyVerdict) -> str:
+    return verdict.corpus if isinstance(verdict, RetrievalVerdict) else verdict.model
+
+
+def _age(verdict: AnyVerdict) -> tuple[str, str]:
     # The content decides between equally old ones, so that the order of the input never does.
-    return newest_response(verdict), json.dumps(asdict(verdict), sort_keys=True, default=str)
+    time = newest(verdict.sides) if isinstance(verdict, RetrievalVerdict) else newest_response(verdict)
+    return time, json.dumps(asdict(verdict), sort_keys=True, default=str)
 
 
-def _overview(rows: Sequence[Verdict]) -> str:
+def _overview(rows: Sequence[AnyVerdict]) -> str:
     if not rows:
         return "No verdict has been stored yet. Nothing is known about parity."
     counts = Counter(str(verdict.decision) for verdict in rows)
@@ -67,47 +93,84 @@ def _overview(rows: Sequence[Verdict]) -> str:
     return f"{numbers.things(len(rows), 'verdict')}: {counted}. Dates {rows[-1].date} to {rows[0].date}."
 
 
-def _row(verdict: Verdict) -> Sequence[str]:
+def _verdicts(rows: Sequence[AnyVerdict]) -> list[str]:
+    """Return the table of verdicts, its columns those of embeddings where nothing else was probed."""
+    if not any(isinstance(verdict, RetrievalVerdict) for verdict in rows):
+        return table(_HEAD, [_row(one) for one in rows if isinstance(one, Verdict)], right=(4, 5, 6))
+    return table(_HEAD_OF_PROBES, map(_row_of_probe, rows), right=(4, 5))
+
+
+def _decision(verdict: AnyVerdict) -> str:
     decision = prose(str(verdict.decision))
-    name = report_name(verdict.date, verdict.model)
+    return decision if verdict.decision in PASSING else f"**{decision}**"
+
+
+def _link(name: str) -> str:
+    # A browser decodes the target once, and the file's own name holds percent signs.
+    return f"[report]({quote(name)})"
+
+
+def _row(verdict: Verdict) -> Sequence[str]:
     return (
         prose(verdict.date),
         code(verdict.model),
         prose(verdict.endpoint),
-        decision if verdict.decision in PASSING else f"**{decision}**",
+        _decision(verdict),
         f"{numbers.count(verdict.counts.matched)} / {numbers.count(set_size(verdict))}",
         numbers.count(verdict.counts.samples_waived),
         numbers.cosine(verdict.worst_cosine, verdict.threshold),
         prose(first_cause(verdict) or numbers.NOTHING),
-        # A browser decodes the target once, and the file's own name holds percent signs.
-        f"[report]({quote(name)})",
+        _link(report_name(verdict.date, verdict.model)),
     )
 
 
-def _drift(endpoint: str, verdicts: Sequence[Verdict]) -> list[str]:
+def _row_of_probe(verdict: AnyVerdict) -> Sequence[str]:
+    """Return a row under the headers that fit both probes."""
+    if isinstance(verdict, Verdict):
+        date, model, endpoint, decision, matched, waived, cosine, *rest = _row(verdict)
+        agrees = cosine if verdict.worst_cosine is None else f"worst cosine {cosine}"
+        return (date, endpoint, model, decision, matched, waived, agrees, *rest)
+    overlap, found = verdict.value(SetMeasure.MEAN_OVERLAP), verdict.counts
+    return (
+        prose(verdict.date),
+        prose(verdict.endpoint),
+        code(verdict.corpus),
+        _decision(verdict),
+        f"{numbers.count(found.agreeing)} / {numbers.count(max(found.queries, verdict.query_set.queries))}",
+        numbers.count(found.waived_queries),
+        numbers.NOTHING if overlap is None else f"mean overlap {agreement(overlap)}",
+        prose(first_retrieval_cause(verdict) or numbers.NOTHING),
+        _link(retrieval_report_name(verdict.date, verdict.corpus)),
+    )
+
+
+def _drift(endpoint: str, verdicts: Sequence[AnyVerdict]) -> list[str]:
     """Return the catalogue of one endpoint: a row per field and pair of values, in the order of fields, then by first date.
 
-    A field that neither side showed on a date does not count as observed and gives no row. Models are named where the
-    others show other values of that field.
+    A field that neither side showed on a date does not count as observed and gives no row. Models, or corpora, are named
+    where the others show other values of that field.
     """
     lines = [f"## Drift catalogue of {prose(endpoint)}", ""]
-    seen: dict[tuple[str, str, str, str], list[Verdict]] = {}
-    models: dict[str, set[str]] = {}
+    seen: dict[tuple[str, str, str, str], list[AnyVerdict]] = {}
+    places: dict[str, int] = {}
+    names: dict[str, set[str]] = {}
     for verdict in verdicts:
-        for row in verdict.drift:
+        for place, row in enumerate(verdict.drift):
+            places[row.field] = min(place, places.get(row.field, place))
             if not row.legacy == row.candidate == NOT_OBSERVED:
                 seen.setdefault((row.field, row.legacy, row.candidate, same_words(row)), []).append(verdict)
-                models.setdefault(row.field, set()).add(verdict.model)
+                names.setdefault(row.field, set()).add(_name(verdict))
     if not seen:
         return [*lines, "Nothing was observed."]
     catalogue: list[tuple[Sequence[object], Sequence[str]]] = []
     for (field, legacy, candidate, same), found in seen.items():
         first, last = (pick(verdict.date for verdict in found) for pick in (min, max))
-        with_models = {verdict.model for verdict in found}
-        named = () if with_models == models[field] else tuple(sorted(with_models))
-        place = _FIELDS.index(field) if field in _FIELDS else len(_FIELDS)
+        with_names = {_name(verdict) for verdict in found}
+        named = () if with_names == names[field] else tuple(sorted(with_names))
+        place = _FIELDS.index(field) if field in _FIELDS else len(_FIELDS) + places[field]
         values = (drift_cell(field, legacy), drift_cell(field, candidate), same, prose(first), prose(last))
         cells = (prose(field), *values, ", ".join(map(code, named)) or "all")
         catalogue.append(((place, field, first, last, named, legacy, candidate), cells))
+    of = "Corpora" if any(isinstance(verdict, RetrievalVerdict) for verdict in verdicts) else "Models"
     said = "What the two sides showed on the wire; a changed observation is a further row."
-    return [*lines, said, "", *table(_DRIFT_HEAD, (cells for _, cells in sorted(catalogue)))]
+    return [*lines, said, "", *table((*_DRIFT_HEAD, of), (cells for _, cells in sorted(catalogue)))]

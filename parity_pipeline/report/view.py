@@ -3,17 +3,21 @@
 Here belong the one spelling of a reference to a sample, and facts that more than one section needs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from parity_pipeline.core.limits import HEAD_CHARACTERS
 from parity_pipeline.core.outcomes import Outcome
 from parity_pipeline.core.provenance import Provenance
+from parity_pipeline.core.retrieval.provenance import RetrievalProvenance
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.wire_drift import DriftRow
 from parity_pipeline.core.worst_rows import JudgedRow
 from parity_pipeline.report import numbers
 from parity_pipeline.report.escape import code
+
+Lane = Provenance | RetrievalProvenance
+"""Where the results of one side came from, whatever the probe."""
 
 Names = Mapping[str, str]
 """Sample id to Markdown: its number and head. Ids that the sample table does not hold are missing."""
@@ -52,7 +56,7 @@ def listed(samples: Sequence[str], names: Names, *, count: int, most: int) -> st
     return ", ".join([*shown, *more]) or numbers.NOTHING
 
 
-def name_of(batch: Provenance) -> str:
+def name_of(batch: Lane) -> str:
     """Return what people call a side; its role where it has no name."""
     return batch.label or batch.side.value
 
@@ -74,7 +78,12 @@ def set_size(verdict: Verdict) -> int:
 
 def newest_response(verdict: Verdict) -> str:
     """Return the time of the newest response of either side in UTC, to the second; `""` where none is known."""
-    known = [found for side in verdict.sides if (found := moment(side.provenance.fetched_to))]
+    return newest(side.provenance for side in verdict.sides)
+
+
+def newest(lanes: Iterable[Lane]) -> str:
+    """Return the time of the newest response of any lane in UTC, to the second; `""` where none is known."""
+    known = [found for lane in lanes if (found := moment(lane.fetched_to))]
     return printed(max(known)) if known else ""
 
 

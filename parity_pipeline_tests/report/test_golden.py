@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from parity_pipeline.report.markdown import render_report
+from parity_pipeline.report.retrieval import render_retrieval_report
 from parity_pipeline.report.summary import render_summary
+from parity_pipeline_tests.report import retrieval_verdicts
 from parity_pipeline_tests.report.measured import measured_pass, two_causes, waived_pass
 from parity_pipeline_tests.report.verdicts import SEED, V1, mixed, unpaired, verdict_of
 
@@ -71,3 +73,40 @@ def test_the_summary() -> None:
     ]
     random.Random(7).shuffle(verdicts)  # noqa: S311 - any fixed order but the sorted one
     _expect("summary.md", render_summary(verdicts))
+
+
+def test_the_retrieval_report_of_a_pass() -> None:
+    """Single changed queries of a pass stand side by side, and nothing is said about embeddings."""
+    verdict, queries = retrieval_verdicts.passing()
+    explained = retrieval_verdicts.EXPLAINED
+    _expect("retrieval_report_pass.md", render_retrieval_report(verdict, queries, explained=explained))
+
+
+def test_the_retrieval_report_of_a_fail() -> None:
+    """Causes with their remedy, hostile texts and ids, waivers, strays, and two requests to send again stay readable."""
+    verdict, queries = retrieval_verdicts.failing()
+    requests, explained = retrieval_verdicts.REQUESTS, retrieval_verdicts.EXPLAINED
+    report = render_retrieval_report(verdict, queries, requests=requests, explained=explained)
+    _expect("retrieval_report_fail.md", report)
+
+
+def test_the_retrieval_report_of_an_inconclusive_pairing() -> None:
+    """Lanes that may not be paired give a report without queries that says what to do."""
+    _expect("retrieval_report_inconclusive.md", render_retrieval_report(retrieval_verdicts.unpaired(), {}))
+
+
+def test_the_summary_of_both_probes() -> None:
+    """Models and corpora stand in one table whose headers fit both, and each probe has its own catalogue."""
+    found, _ = retrieval_verdicts.passing()
+    failed, _ = retrieval_verdicts.failing()
+    verdicts = [
+        verdict_of(SEED),
+        replace(two_causes(), date="2026-05-01"),
+        replace(unpaired(), date="2026-05-02"),
+        found,
+        replace(found, corpus="con|tractors"),
+        replace(failed, date="2026-05-01"),
+        replace(retrieval_verdicts.unpaired(), date="2026-05-02"),
+    ]
+    random.Random(7).shuffle(verdicts)  # noqa: S311 - any fixed order but the sorted one
+    _expect("summary_of_both_probes.md", render_summary(verdicts))

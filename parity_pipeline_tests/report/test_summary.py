@@ -7,10 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from parity_pipeline.core.slugs import report_name
+from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
+from parity_pipeline.core.slugs import report_name, retrieval_report_name
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.wire_drift import DriftRow
 from parity_pipeline.report.summary import render_summary
+from parity_pipeline_tests.report import retrieval_verdicts
 from parity_pipeline_tests.report.measured import two_causes, waived_pass
 from parity_pipeline_tests.report.verdicts import SEED, V1, V2, mixed, unpaired, verdict_of
 
@@ -123,3 +125,57 @@ def test_waivers_and_the_first_cause_are_columns() -> None:
         ("PASS", "0", "—"),
         ("PASS WITH WAIVERS", "3", "precision (proven, 2), 1 more"),
     ]
+
+
+def _of_both_probes() -> list[Verdict | RetrievalVerdict]:
+    found, _ = retrieval_verdicts.passing()
+    same_name = replace(found, corpus=V2)
+    older = replace(found, candidate=replace(found.candidate, fetched_to="2026-04-30T06:00:11+00:00"), attribution={})
+    return [*_VERDICTS[:4], found, older, same_name, replace(retrieval_verdicts.unpaired(), date="2026-05-03")]
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.permutations(_of_both_probes()))
+def test_the_order_of_both_probes_does_not_matter(verdicts: list[Verdict | RetrievalVerdict]) -> None:
+    """Verdicts of both probes give the same bytes in any order, also where a corpus is called like a model."""
+    assert render_summary(verdicts) == render_summary(_of_both_probes())
+
+
+def test_one_row_per_probe_name_and_date() -> None:
+    """Of one date the models come before the corpora, and the newer of two verdicts on a corpus is shown."""
+    rows = _rows(render_summary(_of_both_probes()), "2026")
+    assert [(row[0], row[1], row[2]) for row in rows] == [
+        ("2026-05-03", "retrieve", "`staff`"),
+        ("2026-05-02", "embed", f"`{V2}`"),
+        ("2026-05-01", "embed", f"`{V2}`"),
+        ("2026-04-30", "embed", f"`{V1}`"),
+        ("2026-04-30", "embed", f"`{V2}`"),
+        ("2026-04-30", "retrieve", f"`{V2}`"),
+        ("2026-04-30", "retrieve", "`staff`"),
+    ]
+    assert {row[6] for row in rows} == {"—", "worst cosine 0.880000", "worst cosine 1.000000", "mean overlap 0.9978"}
+
+
+def test_the_columns_of_one_probe_stay() -> None:
+    """Without a verdict on retrieval the columns are those of embeddings."""
+    assert "| Date | Model | Endpoint | Verdict |" in render_summary(_VERDICTS)
+    assert "| Date | Probe | Model or corpus | Verdict |" in render_summary(_of_both_probes())
+
+
+def test_links_lead_to_the_reports_of_corpora() -> None:
+    """A link's target, decoded once, is the file name of the retrieval report."""
+    found, _ = retrieval_verdicts.passing()
+    corpora = ("all/staff:x|y", "a b(c)", "x" * 300, "100%")
+    summary = render_summary([replace(found, corpus=corpus) for corpus in corpora])
+    assert sorted(map(unquote, _links(summary))) == sorted(retrieval_report_name("2026-04-30", one) for one in corpora)
+
+
+def test_corpora_have_their_own_catalogue() -> None:
+    """What retrieval showed on the wire stands in its own catalogue, in the order of the verdict, by corpus."""
+    found, _ = retrieval_verdicts.passing()
+    other = replace(found, corpus="other", drift=tuple(replace(row, legacy="x") for row in found.drift[:1]))
+    catalogue = render_summary([verdict_of(SEED), found, other]).partition("## Drift catalogue of retrieve")[2]
+    assert [row[6] for row in _rows(catalogue, "URL")] == ["`other`", "`staff`"]
+    fields = [row[0] for row in _rows(catalogue, "")]
+    assert fields[0] == "Field"
+    assert list(dict.fromkeys(fields[2:])) == [row.field for row in found.drift]

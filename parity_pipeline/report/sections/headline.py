@@ -11,6 +11,8 @@ from parity_pipeline.core.checks import GROUND, Check, CheckName, CheckSeverity,
 from parity_pipeline.core.contract_checks import OF_CONTRACT
 from parity_pipeline.core.measures import Measure
 from parity_pipeline.core.outcomes import PASSING, Decision, Outcome, Severity, Side
+from parity_pipeline.core.retrieval.checks import RetrievalCheck
+from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.side_checks import EXPERIMENTS
 from parity_pipeline.core.verdict import OutcomeCounts, SamplesApart, Verdict
 from parity_pipeline.report import numbers
@@ -73,7 +75,7 @@ def opening(verdict: Verdict) -> list[str]:
     return lines
 
 
-def reasons(verdict: Verdict) -> list[str]:
+def reasons(verdict: Verdict | RetrievalVerdict) -> list[str]:
     """Return why there is no pass, worst reason first, as Markdown; nothing for a pass, whose verdict line says it."""
     if verdict.decision in PASSING or not verdict.reasons:
         return []
@@ -104,7 +106,7 @@ def not_compared(verdict: Verdict) -> str:
     return f"{numbers.things(left_out, 'sample')} of {numbers.count(verdict.counts.samples)} could not be compared{refused}."
 
 
-def findings(verdict: Verdict) -> list[str]:
+def findings(verdict: Verdict | RetrievalVerdict) -> list[str]:
     """Return what else a person has to see to, as Markdown; nothing where there is nothing."""
     # The verdict's reasons stand above already.
     described = [finding for finding in dict.fromkeys(verdict.findings) if finding not in verdict.reasons]
@@ -114,7 +116,7 @@ def findings(verdict: Verdict) -> list[str]:
 _ORDER: Final = tuple(CheckSeverity)
 
 
-def checks(verdict: Verdict) -> list[str]:
+def checks(verdict: Verdict | RetrievalVerdict) -> list[str]:
     """Return the table of what did not pass, and the names of what did; nothing for a verdict of an earlier version."""
     if not verdict.checks:
         return []
@@ -130,7 +132,7 @@ def checks(verdict: Verdict) -> list[str]:
     return [*lines, prose(f"Passed: {', '.join(passed)}.")] if passed else lines[:-1]
 
 
-def _row(one: Check) -> Sequence[str]:
+def _row(one: Check | RetrievalCheck) -> Sequence[str]:
     severity = f"waived by {one.waived_by}" if one.waived_by else one.severity.value
     remedy = prose(one.remedy) if one.remedy and not one.waived_by else NOTHING
     return prose(one.name.value), prose(severity), prose(one.seen), remedy

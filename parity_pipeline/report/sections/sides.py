@@ -4,12 +4,12 @@ Here belongs what is read out of the provenance of both lanes, and its layout. O
 `core.wire_drift`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.verdict import Verdict
-from parity_pipeline.core.wire_drift import REFUSED
+from parity_pipeline.core.wire_drift import REFUSED, DriftRow
 from parity_pipeline.report import numbers
 from parity_pipeline.report.escape import (
     Sentence,
@@ -22,7 +22,7 @@ from parity_pipeline.report.escape import (
     sentence,
     table,
 )
-from parity_pipeline.report.view import moment, name_of, printed, same_words
+from parity_pipeline.report.view import Lane, moment, name_of, printed, same_words
 
 LATENCIES: Final = ("p50", "p95", "p99", "max")
 """Latency percentiles, in milliseconds, of the requests that brought vectors."""
@@ -51,11 +51,12 @@ def _echoed(batch: Provenance) -> str:
     return ", ".join(shown) or numbers.NOTHING
 
 
-def _headers(batch: Provenance) -> str:
+def headers(batch: Lane) -> str:
+    """Return the headers that say what software responded."""
     return listed_code([f"{name}: {value}" for name, value in sorted(batch.server_headers.items())])
 
 
-def _fetched(batch: Provenance) -> str:
+def fetched(batch: Lane) -> str:
     """Return when, and with how many requests."""
     since, until = moment(batch.fetched_from), moment(batch.fetched_to)
     if not (since and until):
@@ -64,12 +65,14 @@ def _fetched(batch: Provenance) -> str:
     return prose(f"{printed(since)} to {printed(until)}, {numbers.things(batch.requests, 'request')}{again}")
 
 
-def _latencies(batch: Provenance) -> str:
+def latencies(batch: Lane) -> str:
+    """Return the percentiles of `LATENCIES`; `—` for one that was not measured."""
     values = (batch.latency_ms.get(name) for name in LATENCIES)
     return " / ".join(numbers.NOTHING if value is None else f"{value:,.1f}" for value in values)
 
 
-def _counted(counts: Mapping[str, int]) -> str:
+def counted(counts: Mapping[str, int]) -> str:
+    """Return what occurred, each with its count, by name."""
     return listed_code([f"{numbers.count(count)} {name}" for name, count in sorted(counts.items()) if count])
 
 
@@ -81,21 +84,21 @@ _FACTS: Final[Mapping[str, Cell]] = {
     "dialect": lambda batch: known(batch.dialect),
     "model requested": lambda batch: known(batch.model_asked),
     "model in the responses": _echoed,
-    "server headers": _headers,
-    "fetched": _fetched,
+    "server headers": headers,
+    "fetched": fetched,
 }
 """Rows of the table, and what fills them from a lane's provenance."""
 
 _WHERE_GIVEN: Final[Mapping[str, tuple[Cell, Callable[[Provenance], bool]]]] = {
     f"latency {' / '.join(LATENCIES)}, ms": (
-        _latencies,
+        latencies,
         lambda batch: any(map(batch.latency_ms.__contains__, LATENCIES)),
     ),
     "requests without vectors": (
-        lambda batch: _counted(batch.errors_by_kind),
+        lambda batch: counted(batch.errors_by_kind),
         lambda batch: any(batch.errors_by_kind.values()),
     ),
-    "tokens, as reported": (lambda batch: _counted(batch.usage), lambda batch: any(batch.usage.values())),
+    "tokens, as reported": (lambda batch: counted(batch.usage), lambda batch: any(batch.usage.values())),
     "gave up": (lambda batch: known(batch.stopped_early), lambda batch: bool(batch.stopped_early)),
 }
 """Further rows, which are left out where neither side gives them."""
@@ -135,13 +138,18 @@ def forced(verdict: Verdict) -> Sentence:
 
 def drift(verdict: Verdict) -> list[str]:
     """Return what both sides showed on the wire as Markdown, field by field."""
+    return drift_notes(verdict.drift, [side.provenance for side in verdict.sides])
+
+
+def drift_notes(drift: Sequence[DriftRow], lanes: Sequence[Lane]) -> list[str]:
+    """Return a table of what the lanes, legacy first, showed on the wire, as Markdown."""
     lines = ["## Drift notes", ""]
-    if not verdict.drift:
+    if not drift:
         return [*lines, "Nothing was observed."]
-    legacy, candidate = (prose(name_of(side.provenance)) for side in verdict.sides)
+    legacy, candidate = (prose(name_of(lane)) for lane in lanes)
     rows = [
         (prose(row.field), drift_cell(row.field, row.legacy), drift_cell(row.field, row.candidate), same_words(row))
-        for row in verdict.drift
+        for row in drift
     ]
     described = "What callers meet on the wire, as both sides showed it during this run."
     return [*lines, described, "", *table(("Field", f"Legacy ({legacy})", f"Candidate ({candidate})", "Same?"), rows)]

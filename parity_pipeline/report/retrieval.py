@@ -1,0 +1,91 @@
+"""The dated report of the retrieve probe as Markdown: the order of its sections, judgement first and evidence after it.
+
+Here belongs the document as a whole. What stands in a section belongs to `sections`.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from parity_pipeline.core.retrieval.attribution import Explanation
+from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
+from parity_pipeline.report.escape import code, fenced, prose, sentence
+from parity_pipeline.report.retrieval_advice import (
+    retrieval_backfill_command,
+    retrieval_flip_advice,
+    retrieval_run_command,
+)
+from parity_pipeline.report.retrieval_view import Queries, position, text_of
+from parity_pipeline.report.sections.headline import checks, findings, reasons
+from parity_pipeline.report.sections.retrieval_bands import bands
+from parity_pipeline.report.sections.retrieval_causes import attribution, why
+from parity_pipeline.report.sections.retrieval_evidence import confidence, confirmation, noise, power, relevance
+from parity_pipeline.report.sections.retrieval_headline import counts, opening
+from parity_pipeline.report.sections.retrieval_queries import changed_queries
+from parity_pipeline.report.sections.retrieval_sides import compared, drift, query_set
+from parity_pipeline.report.shell import SentRequest, curl_lines
+
+
+def render_retrieval_report(
+    verdict: RetrievalVerdict,
+    queries: Queries,
+    *,
+    requests: Sequence[SentRequest] = (),
+    explained: Mapping[str, Explanation] | None = None,
+) -> str:
+    """Return the dated report on one retrieval verdict, as Markdown that ends in a newline.
+
+    The same arguments give the same bytes: the time in the title is that of the newest response, not of the rendering.
+    All text from queries, documents, servers and settings is escaped; lone surrogates are shown by code point, so that
+    the result always has a UTF-8 form.
+
+    Args:
+        verdict: The verdict; `queries` may be empty where pairing was refused.
+        queries: The queries of the verdict's table, by id. One that is not in it is shown by its id.
+        requests: The request of the worst query as each side was sent it, legacy first; empty for none to show.
+        explained: What explains a differing query, by id; None for not known.
+    """
+    sections = (
+        opening(verdict),
+        _flip(verdict),
+        reasons(verdict),
+        confidence(verdict),
+        why(verdict),
+        findings(verdict),
+        changed_queries(verdict, queries, explained or {}),
+        attribution(verdict),
+        bands(verdict),
+        counts(verdict),
+        relevance(verdict),
+        noise(verdict),
+        confirmation(verdict),
+        power(verdict),
+        checks(verdict),
+        drift(verdict),
+        compared(verdict),
+        query_set(verdict),
+        _reproduce(verdict, queries, requests),
+    )
+    return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
+
+
+def _flip(verdict: RetrievalVerdict) -> list[str]:
+    return ["## What may be flipped next", "", *(f"- {sentence(advice)}" for advice in retrieval_flip_advice(verdict))]
+
+
+def _reproduce(verdict: RetrievalVerdict, queries: Queries, requests: Sequence[SentRequest]) -> list[str]:
+    lines = ["## How to reproduce", ""]
+    for request in requests:
+        lines += [f"{_query(verdict, queries, request.query_id)}, as the {request.side} side was sent it:", ""]
+        lines += [fenced(curl_lines(request), "sh", indented=True), ""]
+    if requests:
+        lines += ["The whole probe of this date and corpus:", ""]
+    commands = (
+        retrieval_run_command(verdict.date, verdict.corpus),
+        retrieval_backfill_command(verdict.date, verdict.corpus),
+    )
+    return [*lines, fenced(commands, "sh"), "", f"Judged by parity_pipeline {prose(verdict.package_version)}."]
+
+
+def _query(verdict: RetrievalVerdict, queries: Queries, query_id: str) -> str:
+    """Return how a sentence about one query begins, as Markdown."""
+    found = next((query for query in verdict.queries if query.id == query_id), None)
+    return f"Query {position(found)}, {text_of(found, queries)}" if found else f"Query {code(query_id)}"

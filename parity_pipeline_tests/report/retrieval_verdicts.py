@@ -1,0 +1,530 @@
+"""Retrieval verdicts for the report's tests, written down by hand.
+
+Here belong the small factories. Nothing in here is measured: a golden file must not depend on a machine's arithmetic.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import zip_longest
+from typing import Any
+
+from parity_pipeline.core.checks import CheckSeverity
+from parity_pipeline.core.confidence import ShareBound
+from parity_pipeline.core.outcomes import Decision, Outcome, RowStatus, Side
+from parity_pipeline.core.retrieval.attribution import Explanation
+from parity_pipeline.core.retrieval.bands import QUERY_LIMITS, SET_LIMITS, QueryMeasure, SetMeasure
+from parity_pipeline.core.retrieval.causes import CauseConfidence, RetrievalCause, RetrievalCauseName
+from parity_pipeline.core.retrieval.checks import RetrievalCheck, RetrievalCheckName
+from parity_pipeline.core.retrieval.confirmation import RetrievalConfirmation
+from parity_pipeline.core.retrieval.outcomes import IN_VERDICTS, Band, RetrievalOutcome
+from parity_pipeline.core.retrieval.power import RetrievalPower, SimulatedRetrievalFault
+from parity_pipeline.core.retrieval.provenance import (
+    QuerySetIdentity,
+    RetrievalNoise,
+    RetrievalObservation,
+    RetrievalProvenance,
+)
+from parity_pipeline.core.retrieval.records import Query
+from parity_pipeline.core.retrieval.relevance import RelevanceDifference
+from parity_pipeline.core.retrieval.verdict import (
+    QueryCounts,
+    QueryMeasureResult,
+    RetrievalRandomDraws,
+    RetrievalVerdict,
+    SetMeasureResult,
+)
+from parity_pipeline.core.retrieval.worst_queries import SHOWN_RESULTS, JudgedQuery, ShownResult
+from parity_pipeline.core.wire_drift import DriftRow
+from parity_pipeline.report.shell import SentRequest
+from parity_pipeline_tests.report.verdicts import DATE, HASH, HOSTILE
+
+CORPUS = "staff"
+OUT = RetrievalOutcome
+NOISE = RetrievalNoise(queries=20, requests=40, differing=0, worst_overlap=1.0, worst_rbo=1.0, score_delta=0.0)
+
+
+def lane(side: Side, *, queries: int = 200, corpus: str = CORPUS, **more: Any) -> RetrievalProvenance:
+    """Return the provenance of the Rust or the Go gateway's rankings."""
+    rust = side is Side.LEGACY
+    known = RetrievalProvenance(
+        side=side,
+        label="Rust gateway" if rust else "Go gateway",
+        url="http://127.0.0.1:3100" if rust else "http://127.0.0.1:3110",
+        dialect="rust-hybrid" if rust else "go-matrix",
+        date=DATE,
+        corpus=corpus,
+        query_set_hash=HASH,
+        queries=queries,
+        settings_hash="0" * 64,
+        package_version="0.1.0",
+        fetched_from=f"{DATE}T06:00:10.250000+00:00",
+        fetched_to=f"{DATE}T06:00:{'11' if rust else '12'}.500000+00:00",
+        requests=queries,
+        retries=0,
+        status_counts={status.value: queries if status is RowStatus.OK else 0 for status in RowStatus},
+        modes={"hybrid": queries} if rust else {"": queries},
+        observation=RetrievalObservation(
+            method_and_path="POST /vectors/hybrid" if rust else "POST /v1/matrix/retrieve",
+            reported="score" if rust else "cosine_distance",
+            takes="text",
+        ),
+        server_headers={"server": "axum"} if rust else {},
+        latency_ms={"p50": 3.1, "p95": 6.2, "p99": 9.9, "max": 41.25} if rust else {"p50": 1.2, "max": 8.0},
+        noise=NOISE,
+    )
+    return replace(known, **more)
+
+
+def judged(ordinal: int, legacy: Sequence[str], candidate: Sequence[str], **more: Any) -> JudgedQuery:
+    """Return a query with these two lists; measures that are not given are those of its documents, or 1 and 0."""
+    common = set(legacy) & set(candidate)
+    longest = max(len(legacy), len(candidate), 1)
+    ranks = {name: rank for rank, name in enumerate(legacy, 1)}
+    moved = [abs(ranks[name] - rank) for rank, name in enumerate(candidate, 1) if name in ranks]
+    some = len(legacy) + len(candidate) > 0
+    known = JudgedQuery(
+        ordinal=ordinal,
+        id=f"q{ordinal}",
+        category="people",
+        outcome=OUT.MATCH,
+        side=None,
+        k=10,
+        legacy_results=len(legacy),
+        candidate_results=len(candidate),
+        overlap=len(common) / longest if some else None,
+        top_1=float(legacy[:1] == candidate[:1]) if some else None,
+        rbo=1.0 if list(legacy) == list(candidate) else 0.5,
+        tau_b=1.0,
+        rank_change=max(moved, default=0),
+        score_delta=0.0,
+        missing=len(set(legacy) - common),
+        extra=len(set(candidate) - common),
+        paired=0,
+        inversions=0,
+        inversion_gap=None,
+        metadata=0,
+        repeats=0,
+        drawn=0,
+        shown=tuple(
+            ShownResult(ours, theirs, ranks.get(theirs) if theirs is not None else None)
+            for ours, theirs in zip_longest(legacy[:SHOWN_RESULTS], candidate[:SHOWN_RESULTS])
+        ),
+    )
+    return replace(known, **more)
+
+
+def asked(query: JudgedQuery, text: str, **more: Any) -> Query:
+    """Return the query as it was sent."""
+    return Query(id=query.id, text=text, k=query.k, category=query.category, **more)
+
+
+def counts(categories: Mapping[str, Mapping[RetrievalOutcome, int]], **more: Any) -> QueryCounts:
+    """Return the counts of all categories together and apart."""
+    total = {one: sum(found.get(one, 0) for found in categories.values()) for one in IN_VERDICTS}
+    more.setdefault("waived", {})
+    return QueryCounts(outcomes=total, by_category=categories, **more)
+
+
+def set_measures(values: Mapping[SetMeasure, float | None]) -> tuple[SetMeasureResult, ...]:
+    """Return every measure of the set with the default limits; 1 or 0, the best, where no value is given."""
+    best = {
+        one: 0.0 if one.value.endswith("_share") and one is not SetMeasure.TOP_1_SHARE else 1.0 for one in SetMeasure
+    }
+    return tuple(
+        SetMeasureResult(measure=one, value=value, limits=SET_LIMITS[one], band=SET_LIMITS[one].band(one, value))
+        for one, value in {**best, **values}.items()
+    )
+
+
+def query_measures(compared: int, worst: Mapping[QueryMeasure, float]) -> tuple[QueryMeasureResult, ...]:
+    """Return every measure of single queries; two queries of each that has a worst value have it."""
+    rows: list[QueryMeasureResult] = []
+    for one in QueryMeasure:
+        best = 1.0 if one.value in {"overlap", "top_1", "rbo", "tau_b"} else 0.0
+        limits, value = QUERY_LIMITS.get(one), worst.get(one, best)
+        bands = dict.fromkeys(Band, 0) if limits else {}
+        if limits:
+            bands[Band.PASS] = compared
+            if value != best:
+                bands[Band.PASS] -= 2
+                bands[limits.band(one, value)] += 2
+        mean = (best * (compared - 2) + value * 2) / compared
+        rows.append(
+            QueryMeasureResult(
+                measure=one, limits=limits, bands=bands, mean=mean, median=best, worst=value, queries=compared
+            )
+        )
+    return tuple(rows)
+
+
+def check(name: str, seen: str = "", *, passed: bool | None, **more: Any) -> RetrievalCheck:
+    """Return a check; its name need not be one of today's, and only its value is read."""
+    severity = more.pop("severity", CheckSeverity.FAIL)
+    known = RetrievalCheck(name=RetrievalCheckName.PAIRING, severity=severity, passed=passed, seen=seen, **more)
+    return replace(known, name=RetrievalCheckName(name))
+
+
+DRIFT = (
+    DriftRow(field="URL", legacy="POST /vectors/hybrid", candidate="POST /v1/matrix/retrieve", same=False),
+    DriftRow(field="request fields", legacy="index, question, top_k", candidate="corpora, k, query_text", same=False),
+    DriftRow(field="response fields", legacy="mode: string, sources: array", candidate="results: array", same=False),
+    DriftRow(
+        field="result fields",
+        legacy="id: string, metadata: object, score: number",
+        candidate="corpus: string, distance: number, id: string, metadata: object",
+        same=False,
+    ),
+    DriftRow(field="reported", legacy="score", candidate="cosine_distance", same=False),
+    DriftRow(field="mode", legacy="hybrid", candidate="not observed", same=None),
+)
+
+REQUESTS = (
+    SentRequest(
+        side=Side.LEGACY,
+        query_id="q3",
+        url="http://127.0.0.1:3100/vectors/hybrid",
+        body='{"question":"who drives a forklift, it\'s urgent","index":"staff","top_k":10}',
+        token_variable="LEGACY_TOKEN",  # noqa: S106 - the name of a variable
+        header_names=("x-tenant",),
+    ),
+    SentRequest(
+        side=Side.CANDIDATE,
+        query_id="q3",
+        url="http://127.0.0.1:3110/v1/matrix/retrieve",
+        body='{"query_text":"who drives a forklift, it\'s urgent","corpora":["staff"],"k":10}',
+    ),
+)
+
+
+def _verdict(**fields: Any) -> RetrievalVerdict:
+    known: dict[str, Any] = {
+        "date": DATE,
+        "corpus": CORPUS,
+        "findings": (),
+        "checks": (check("pairing", passed=True), check("complete-counts", passed=True)),
+        "query_set": QuerySetIdentity(hash=HASH, queries=200, sources=("data/samples/queries.jsonl",)),
+        "random": RetrievalRandomDraws(queries=0, draws=0, bounds=(), required_bound=None),
+        "legacy": lane(Side.LEGACY),
+        "candidate": lane(Side.CANDIDATE),
+        "causes": (),
+        "attribution": {},
+        "relevance": (),
+        "confirmation": None,
+        "power": None,
+        "drift": DRIFT,
+        "package_version": "0.1.0",
+    }
+    return RetrievalVerdict(**{**known, **fields})
+
+
+_WORKERS = [f"w-{number:04}" for number in range(101, 121)]
+
+
+def passing() -> tuple[RetrievalVerdict, dict[str, Query]]:
+    """Return a PASS of random and picked queries, two of which are worth a look, and its queries."""
+    one_missed = judged(
+        41,
+        _WORKERS[:10],
+        [*_WORKERS[:4], *_WORKERS[5:11]],
+        outcome=OUT.INVESTIGATE,
+        overlap=0.9,
+        rbo=0.899999,
+        drawn=1,
+        rank_change=1,
+    )
+    tied = judged(
+        7,
+        _WORKERS[:5],
+        [_WORKERS[1], _WORKERS[0], *_WORKERS[2:4], _WORKERS[7]],
+        k=5,
+        rbo=1.0,
+        overlap=1.0,
+        rank_change=0,
+        paired=1,
+        top_1=1.0,
+        missing=0,
+        extra=0,
+    )
+    other_end = judged(
+        99,
+        _WORKERS[:3],
+        [*_WORKERS[:2], _WORKERS[9]],
+        outcome=OUT.INVESTIGATE,
+        category="certificates",
+        k=3,
+        overlap=2 / 3,
+        rbo=0.81,
+    )
+    equal = judged(0, _WORKERS[:10], _WORKERS[:10])
+    draws = {Outcome.MATCH: 149, Outcome.MISMATCH: 1}
+    verdict = _verdict(
+        decision=Decision.PASS,
+        reasons=("198/200 queries have the same lists, mean overlap 0.9978",),
+        counts=counts(
+            {
+                "people": {OUT.MATCH: 189, OUT.INVESTIGATE: 1},
+                "certificates": {OUT.MATCH: 8, OUT.INVESTIGATE: 1, OUT.BOTH_EMPTY: 1},
+            }
+        ),
+        set_measures=set_measures(
+            {
+                SetMeasure.MEAN_OVERLAP: 0.9978333333,
+                SetMeasure.MEAN_OVERLAP_AT_10: 0.9994,
+                SetMeasure.MEAN_RBO: 0.99854,
+                SetMeasure.INVESTIGATE_SHARE: 0.01,
+            }
+        ),
+        query_measures=query_measures(
+            199, {QueryMeasure.OVERLAP: 2 / 3, QueryMeasure.RBO: 0.81, QueryMeasure.RANK_CHANGE: 1.0}
+        ),
+        random=RetrievalRandomDraws(
+            queries=150,
+            draws=150,
+            bounds=(ShareBound.of(None, draws),),
+            required_bound=None,
+        ),
+        power=RetrievalPower(
+            faults=(
+                SimulatedRetrievalFault(name="one corpus of two is dropped", caught=True, decision="FAIL"),
+                SimulatedRetrievalFault(name="scores rescaled by 0.5", caught=True, decision="FAIL"),
+                SimulatedRetrievalFault(
+                    name="one query in 500 returns the list of another",
+                    caught=False,
+                    decision="PASS",
+                    why_not="200 queries rarely hold one",
+                ),
+                SimulatedRetrievalFault(
+                    name="filter ignored", caught=None, decision="", why_not="no query has a filter"
+                ),
+            ),
+            simulated=3,
+            caught=2,
+        ),
+        relevance=(
+            RelevanceDifference(
+                measure="nDCG@10",
+                queries=120,
+                legacy=0.5213,
+                candidate=0.5208,
+                low=-0.0021,
+                high=0.0009,
+                better=2,
+                worse=3,
+            ),
+        ),
+        attribution={Explanation.APPROXIMATE_INDEX: 2},
+        queries=(one_missed, other_end, tied, equal),
+    )
+    texts = {
+        one_missed.id: asked(one_missed, "welder with TIG certificate in Aurora", corpora=("staff",)),
+        other_end.id: asked(other_end, "forklift", filter="city = 'Oslo'", corpora=("staff", "contractors")),
+        tied.id: asked(
+            tied,
+            "someone who can lead a night shift of twelve people in a cold store and speaks Polish, Spanish and English, at once please",
+        ),
+        equal.id: asked(equal, "nurse"),
+    }
+    return verdict, texts
+
+
+EXPLAINED = {"q41": Explanation.APPROXIMATE_INDEX, "q99": Explanation.APPROXIMATE_INDEX, "q3": Explanation.MERGE}
+
+
+def failing() -> tuple[RetrievalVerdict, dict[str, Query]]:
+    """Return a FAIL with two causes, an unknown, waivers, strays, lost responses, and hostile words everywhere."""
+    half = judged(
+        3,
+        _WORKERS[:10],
+        [*_WORKERS[:8:2], *[f"c-{number}" for number in range(6)]],
+        outcome=OUT.MISMATCH,
+        rbo=0.41,
+        repeats=1,
+    )
+    hostile = [
+        judged(
+            10 + place,
+            [text, *_WORKERS[:2]],
+            [_WORKERS[1], f"x{text}", text],
+            outcome=OUT.MISMATCH,
+            category="hostile|`x`",
+            rbo=0.5 + place / 100,
+        )
+        for place, text in enumerate(HOSTILE)
+    ]
+    long = [f"doc-{number}" for number in range(100)]
+    deep = judged(
+        30,
+        long,
+        [*long[1:60], long[0], *long[61:], "new"],
+        k=100,
+        outcome=OUT.INVESTIGATE,
+        rbo=0.88,
+        overlap=0.99,
+        rank_change=59,
+    )
+    without = [
+        judged(
+            40, [], [], outcome=OUT.REFUSED_BY_CANDIDATE, side="candidate", category="bad filter", rbo=0.0, overlap=0.0
+        ),
+        judged(41, [], [], outcome=OUT.REFUSED_DIFFERENTLY, side="both", category="blank", rbo=0.0, overlap=0.0),
+        judged(42, _WORKERS[:2], [], outcome=OUT.EMPTY_CANDIDATE, side="candidate", rbo=0.0, k=2),
+        judged(43, [], [], outcome=OUT.MISSING, side="candidate", rbo=0.0, overlap=0.0),
+        judged(44, _WORKERS[:3], _WORKERS[2:5], outcome=OUT.WRONG_MODE, side="candidate", rbo=0.2, k=3),
+    ]
+    queries = (*without[2:3], without[4], half, *hostile, *without[:2], deep, without[3])
+    verdict = _verdict(
+        decision=Decision.FAIL,
+        reasons=(
+            "16/60 queries prove a difference, at most 2 % may",
+            "the candidate | reports the mode `lexical` for 1 query",
+            "mean overlap 0.8123 < 0.95",
+        ),
+        findings=("waiver 'RET-4' expired on 2026-04-01 and waives nothing (owner team:search)",),
+        checks=(
+            check("pairing", passed=True),
+            check(
+                "complete-counts",
+                "the candidate | gave no response for **1** query",
+                passed=False,
+                remedy="Check its health.",
+                side=Side.CANDIDATE,
+            ),
+            check("complete-counts", "1 query is short", passed=False, severity=CheckSeverity.WARN, waived_by="RET-1"),
+            check("pairing", passed=None),
+        ),
+        query_set=QuerySetIdentity(
+            hash=HASH, queries=60, sources=("data/samples/queries.jsonl", "hazards"), duplicates_dropped=1
+        ),
+        counts=counts(
+            {
+                "people": {
+                    OUT.MATCH: 40,
+                    OUT.MISMATCH: 1,
+                    OUT.INVESTIGATE: 1,
+                    OUT.EMPTY_CANDIDATE: 1,
+                    OUT.WRONG_MODE: 1,
+                    OUT.MISSING: 1,
+                },
+                "hostile|`x`": {OUT.MISMATCH: 11},
+                "bad filter": {OUT.REFUSED_BY_CANDIDATE: 1},
+                "blank": {OUT.REFUSED_DIFFERENTLY: 1, OUT.REFUSED_BY_BOTH: 2},
+            },
+            waived={"RET-1 | <b>": 1},
+            unconfirmed=1,
+        ),
+        set_measures=set_measures(
+            {
+                SetMeasure.MEAN_OVERLAP: 0.81234,
+                SetMeasure.MEAN_OVERLAP_AT_10: 0.80001,
+                SetMeasure.TOP_1_SHARE: 0.98,
+                SetMeasure.MEAN_RBO: 0.84,
+                SetMeasure.MEAN_TAU_B: 0.999,
+                SetMeasure.DIFFERENT_SHARE: 16 / 60,
+                SetMeasure.INVESTIGATE_SHARE: 1 / 60,
+                SetMeasure.WRONG_MODE_SHARE: 1 / 60,
+            }
+        ),
+        query_measures=query_measures(
+            53,
+            {
+                QueryMeasure.OVERLAP: 0.25,
+                QueryMeasure.RBO: 0.41,
+                QueryMeasure.TOP_1: 0.0,
+                QueryMeasure.REPEATS: 1.0,
+                QueryMeasure.RANK_CHANGE: 59.0,
+            },
+        ),
+        random=RetrievalRandomDraws(
+            queries=30,
+            draws=40,
+            bounds=(
+                ShareBound.of(None, {Outcome.MATCH: 30, Outcome.MISMATCH: 10}, waived=1),
+                ShareBound.of("people", {Outcome.MATCH: 30}, confidence=0.975),
+                ShareBound.of("hostile|`x`", {Outcome.MISMATCH: 10}, confidence=0.975),
+            ),
+            required_bound=0.01,
+        ),
+        legacy=lane(Side.LEGACY, queries=60),
+        candidate=lane(
+            Side.CANDIDATE,
+            queries=60,
+            label="Go | gateway <new>",
+            modes={"hybrid|`x`": 58, "lexical": 1},
+            retries=9,
+            status_counts={"ok": 55, "refused": 4, "failed": 1, "malformed": 0},
+            errors_by_kind={"timeout": 3, "HTTP 503": 6},
+            server_headers={"server": "nginx`1`", "via": "1.1 a|b"},
+            noise=replace(NOISE, differing=2, worst_overlap=0.8, worst_rbo=0.77, score_delta=3e-9, failed=1),
+            observation=RetrievalObservation(reported="cosine_distance", takes="both", unknown_fields=("took | ms",)),
+            doubts=("its clock | is behind",),
+            stopped_early="too many | failures",
+        ),
+        causes=(
+            RetrievalCause(
+                name=RetrievalCauseName.DROPPED_CORPUS,
+                confidence=CauseConfidence.PROVEN,
+                side="candidate",
+                queries=9,
+                evidence=(
+                    "9 of 9 queries over two corpora hold no document of `contractors|x`",
+                    "asked for that corpus alone, the candidate returns the missing documents",
+                ),
+                remedy="Let the candidate search every corpus of a request",
+            ),
+            RetrievalCause(
+                name=RetrievalCauseName.TIE_ORDER,
+                confidence=CauseConfidence.LIKELY,
+                side=None,
+                queries=1,
+                evidence=("the scores of the exchanged documents differ by at most 0.0001",),
+                remedy="",
+            ),
+            RetrievalCause(
+                name=RetrievalCauseName.UNKNOWN,
+                confidence=CauseConfidence.LIKELY,
+                side=None,
+                queries=4,
+                evidence=(),
+                remedy="Compare both lists below by hand",
+            ),
+        ),
+        attribution={Explanation.MERGE: 9, Explanation.TIE_ORDER: 1, Explanation.EMBEDDING: 0, Explanation.UNKNOWN: 4},
+        confirmation=RetrievalConfirmation(
+            asked=12,
+            requests=48,
+            confirmed=tuple(f"q{n}" for n in range(11)),
+            unconfirmed=("q11",),
+            strays=(0, 1),
+            not_asked=2,
+        ),
+        queries=queries,
+    )
+    texts = {half.id: asked(half, "who drives a forklift, it's urgent", corpora=("staff", "contractors"))}
+    texts |= {
+        one.id: asked(one, text, filter=text or None, corpora=(text,))
+        for one, text in zip(hostile, HOSTILE, strict=True)
+    }
+    return verdict, texts
+
+
+def unpaired() -> RetrievalVerdict:
+    """Return an INCONCLUSIVE without queries: the candidate was fetched for another query set."""
+    fault = (
+        "candidate was fetched for query set 111111111111 while the snapshot is 9f2c9f2c9f2c: "
+        "materialize candidate/retrieval again"
+    )
+    return _verdict(
+        decision=Decision.INCONCLUSIVE,
+        reasons=(fault,),
+        checks=(
+            check("pairing", fault, passed=False, severity=CheckSeverity.INCONCLUSIVE),
+            check("complete-counts", passed=None),
+        ),
+        counts=counts({}),
+        set_measures=set_measures(dict.fromkeys(SetMeasure)),
+        query_measures=(),
+        legacy=lane(Side.LEGACY, noise=None),
+        candidate=lane(Side.CANDIDATE, noise=None, status_counts={"failed": 3}),
+        drift=(),
+        queries=(),
+    )
