@@ -1,0 +1,309 @@
+"""Causes that lie in what an index holds: a corpus that is not searched, documents that it lacks, or what it misses at random.
+
+Here belong rules over all documents of a set. They rest on lists in which all that is common stands as it should, with the
+scores it should have, so that only the choice of documents is open: such a list has holes, filled from further down.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from parity_pipeline.core.retrieval.causes import RetrievalCauseName
+from parity_pipeline.core.retrieval.diagnosis.cases import SAME_SCORE, UNNUMBERED, Case
+from parity_pipeline.core.retrieval.diagnosis.picture import NEARLY_ALL, SUPPORT, Claim, Picture
+from parity_pipeline.core.retrieval.outcomes import RetrievalOutcome
+from parity_pipeline.core.retrieval.ranked_lists import Flags, Ints
+
+USUAL_LOSS: Final = 0.01
+"""Share of results, in [0, 1], that an approximate index loses when it is tuned as usual: no cause to name."""
+
+_FIXED: Final = 0.6
+"""Smallest share of misses that documents which never appear must account for. Origin: an index of a recall of 0.5 that
+loses documents at random reaches 0.5 among documents of two queries."""
+_MOST_GROUPS: Final = 20
+"""Most corpora that are told apart by ids."""
+_SMALL: Final = 0.1
+"""Share of legacy results that documents which never appear may have where they could also be a corpus."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Documents that were returned by one side and missed by the other, over a whole set.
+
+    Attributes:
+        never: bool, shape (documents,): returned for two or more queries by one side, and for none by the other.
+        fixed: Whether so many never appear that chance does not explain it.
+        share: Share of the first side's results that documents have which the other side never returned.
+    """
+
+    never: Flags
+    fixed: bool
+    share: float
+
+    @classmethod
+    def of(cls, returned: Ints, missed: Ints, elsewhere: Ints) -> "Missed":
+        """Look for documents that never appear.
+
+        An index that loses documents at random, a share r of them, loses one in all c queries with probability r**c. That
+        is far less often than an index that does not hold them.
+
+        Args:
+            returned: int64, shape (documents,): queries for which the first side returned each.
+            missed: Those of them for which the other side did not.
+            elsewhere: Queries for which the other side returned it.
+        """
+        again = returned >= 2  # noqa: PLR2004 - a document of one query proves nothing
+        never = again & (elsewhere == 0) & (missed > 0)
+        total, lost = int(returned[again].sum()), int(missed[again].sum())
+        chance = lost / total if total else 0.0
+        expected = float(np.power(chance, returned[again]).sum())
+        number = int(never.sum())
+        fixed = number >= max(SUPPORT, expected + 4.0 * np.sqrt(expected) + SUPPORT) and bool(
+            missed[never].sum() >= _FIXED * lost
+        )
+        unseen = (elsewhere == 0) & (missed > 0)
+        share = float(returned[unseen].sum() / returned.sum()) if returned.sum() else 0.0
+        return cls(never=never, fixed=fixed, share=share)
+
+
+def missing_documents(picture: Picture) -> Claim | None:
+    """Claim that a corpus is not searched, or that the candidate's index lacks documents."""
+    counts = picture.evidence.counts
+    found = Missed.of(counts.legacy, counts.missed, counts.candidate)
+    cases = [case for case in picture.left if case.holes or case.outcome is RetrievalOutcome.EMPTY_CANDIDATE]
+    if len(cases) < SUPPORT:
+        return None
+    corpora = _corpora(picture)
+    dropped = _dropped(picture, cases, corpora)
+    if dropped is not None or not found.fixed:
+        return dropped
+    affected = [case for case in cases if _any(case.legacy.documents[case.legacy.alone], found.never)]
+    if len(affected) < SUPPORT:
+        return None
+    undecided = corpora is None and any(case.several for case in affected) and found.share > _SMALL
+    return _not_told_apart(affected, found) if undecided else _stale(picture, affected, found)
+
+
+def _any(numbers: Ints, wanted: Flags) -> bool:
+    return bool(wanted[numbers[numbers != UNNUMBERED]].any())
+
+
+def _stale(picture: Picture, affected: Sequence[Case], found: Missed) -> Claim:
+    names = picture.evidence.documents.names
+    some = [names[number] for number in np.flatnonzero(found.never)[:3].tolist()]
+    facts = [
+        f"{int(found.never.sum()):,} documents that the legacy side returns for two or more queries never appear on the candidate, "
+        f"such as {', '.join(some)}",
+        "an index that loses documents at random would return nearly all of them for some query",
+        "common documents have the same order and scores",
+    ]
+    newer = _above_all_others(picture, found.never)
+    if newer:
+        facts.append(newer)
+    return Claim(
+        name=RetrievalCauseName.STALE_INDEX,
+        proven=False,
+        side="candidate",
+        cases=affected,
+        evidence=tuple(facts),
+        remedy="Compare the documents of both indexes, and index again on the side that lacks them.",
+    )
+
+
+def _not_told_apart(affected: Sequence[Case], found: Missed) -> Claim:
+    return Claim(
+        name=RetrievalCauseName.UNKNOWN,
+        proven=False,
+        side="candidate",
+        cases=affected,
+        evidence=(
+            f"{int(found.never.sum()):,} documents never appear on the candidate, {found.share:.0%} of the legacy results",
+            "a corpus that is not searched and an index that lacks documents look alike where ids do not show the corpus",
+        ),
+        remedy="Add queries of one corpus alone: they tell a corpus that is not searched from documents that are not indexed.",
+    )
+
+
+def _above_all_others(picture: Picture, never: Flags) -> str:
+    """Return that the missing documents are those with the highest numbers in their ids; "" where they are not."""
+    seen = picture.evidence.counts.candidate > 0
+    names = picture.evidence.documents.names
+    missing = [_digits(names[number]) for number in np.flatnonzero(never).tolist()]
+    others = [_digits(names[number]) for number in np.flatnonzero(seen[: len(names)]).tolist()]
+    if None in missing or None in others or not others:
+        return ""
+    lowest = min(number for number in missing if number is not None)
+    above = sum(number > lowest for number in others if number is not None)
+    return "they are the ones with the highest numbers, as new documents are" if above <= 0.02 * len(others) else ""
+
+
+def _digits(name: str) -> int | None:
+    found = re.search(r"(\d{1,15})\D*$", name)
+    return int(found[1]) if found else None
+
+
+def _corpora(picture: Picture) -> list[str] | None:
+    """Return the corpus of each document, "" for one that is not known; None where nothing tells.
+
+    A document that the legacy side returns for a query over one corpus belongs to that corpus. Else what stands in front of
+    its number, or of the last mark in its id, shows it.
+    """
+    names = picture.evidence.documents.names
+    groups = [_group(name) for name in names]
+    sizes = Counter(groups)
+    if 2 <= len(sizes) <= _MOST_GROUPS and min(sizes.values()) >= SUPPORT:
+        return groups
+    known = [""] * len(names)
+    for case in picture.differing + picture.agreeing:
+        if len(case.corpora) == 1:
+            for number in case.legacy.documents[case.legacy.documents != UNNUMBERED].tolist():
+                known[number] = case.corpora[0]
+    return known if len(set(known) - {""}) > 1 else None
+
+
+def _group(name: str) -> str:
+    for mark in "/:#|":
+        if mark in name:
+            return name.rpartition(mark)[0]
+    return re.split(r"\d", name, maxsplit=1)[0]
+
+
+def _dropped(picture: Picture, cases: Sequence[Case], corpora: Sequence[str] | None) -> Claim | None:
+    """Claim that queries over several corpora get nothing of one of them."""
+    affected = [case for case in cases if case.several]
+    if corpora is None or len(affected) < SUPPORT:
+        return None
+    found = _ReturnedByCorpus.of(picture, corpora)
+    lost = [name for name in found.legacy if name and not found.candidate[name] and found.legacy[name] >= 2 * SUPPORT]
+    held = [name for name in found.legacy if name and found.candidate[name] >= SUPPORT]
+    if len(lost) != 1 or not held:
+        return None
+    (gone,) = lost
+    # Documents of the corpora that are searched may be missing now and then, and no more.
+    kept_out = found.missed[gone] / max(1, sum(number for name, number in found.missed.items() if name))
+    if kept_out < NEARLY_ALL:
+        return None
+    alone = [case for case in picture.differing + picture.agreeing if case.corpora == (gone,)]
+    answered = [case for case in alone if len(case.candidate)]
+    mine = [case for case in affected if any(corpora[number] in {gone, ""} for number in _alone(case))]
+    claimed = mine + [case for case in picture.left if case in alone and not len(case.candidate)]
+    facts = [
+        f"the legacy side returns {found.legacy[gone]:,} results of the corpus {gone!r} for queries over several corpora, the "
+        "candidate none",
+        f"it returns {sum(found.candidate[name] for name in held):,} of {', '.join(repr(name) for name in held)}",
+    ]
+    if len(answered) >= SUPPORT:
+        facts.append(f"asked for {gone!r} alone, it returns documents in {len(answered)} of {len(alone)} queries")
+    return Claim(
+        name=RetrievalCauseName.DROPPED_CORPUS,
+        proven=len(answered) >= SUPPORT,
+        side="candidate",
+        cases=claimed,
+        evidence=tuple(facts),
+        remedy=f"Check that the candidate searches {gone!r} too, and merges what it returns.",
+    )
+
+
+def _alone(case: Case) -> list[int]:
+    numbers = case.legacy.documents[case.legacy.alone]
+    return numbers[numbers != UNNUMBERED].tolist()
+
+
+@dataclass(frozen=True, slots=True)
+class _ReturnedByCorpus:
+    """Results of queries over several corpora, by corpus: of each side, and those that only the legacy side has."""
+
+    legacy: Counter[str]
+    candidate: Counter[str]
+    missed: Counter[str]
+
+    @classmethod
+    def of(cls, picture: Picture, corpora: Sequence[str]) -> "_ReturnedByCorpus":
+        found = cls(Counter(), Counter(), Counter())
+        for case in picture.differing + picture.agreeing:
+            if case.several:
+                sides = (found.legacy, case.legacy.documents), (found.candidate, case.candidate.documents)
+                for counter, numbers in sides:
+                    counter.update(corpora[number] for number in numbers[numbers != UNNUMBERED].tolist())
+                found.missed.update(corpora[number] for number in _alone(case))
+        return found
+
+
+def added_documents(picture: Picture) -> Claim | None:
+    """Claim that the legacy side never returns documents that the candidate returns: one of the indexes is not up to date."""
+    counts = picture.evidence.counts
+    found = Missed.of(counts.candidate, counts.added, counts.legacy)
+    cases = [case for case in picture.left if case.holes and case.better_extras]
+    affected = [case for case in cases if _any(case.candidate.documents[case.candidate.alone], found.never)]
+    if not found.fixed or len(affected) < max(SUPPORT, _FIXED * len(cases)):
+        return None
+    return Claim(
+        name=RetrievalCauseName.STALE_INDEX,
+        proven=False,
+        side=None,
+        cases=affected,
+        evidence=(
+            f"{int(found.never.sum()):,} documents of the candidate never appear on the legacy side, though they score better "
+            "than results that do",
+            "either they were deleted and the candidate still holds them, or the legacy side lacks them",
+        ),
+        remedy="Compare the documents of both indexes, and bring the one that is behind up to date.",
+    )
+
+
+def changed_documents(picture: Picture) -> Claim | None:
+    """Claim that some documents have other vectors on the candidate: their scores differ for every query, all others agree."""
+    cases = [case for case in picture.left if case.compared and not case.same_scores]
+    other, equal = Counter[int](), Counter[int]()
+    for case in cases + picture.agreeing:
+        numbers, left, right = case.common()
+        differ = np.abs(left - right) > SAME_SCORE
+        other.update(numbers[differ].tolist())
+        equal.update(numbers[~differ].tolist())
+    always = {number for number, times in other.items() if times >= 2 and not equal[number]}  # noqa: PLR2004 - once is chance
+    mixed = {number for number in other if equal[number]}
+    steady = sum(times >= 2 for number, times in equal.items() if not other[number])  # noqa: PLR2004
+    if len(cases) < SUPPORT or not always or len(mixed) > 0.1 * len(always) or steady < 4 * len(always):
+        return None
+    if equal.total() < 2 * other.total():
+        return None
+    return Claim(
+        name=RetrievalCauseName.STALE_INDEX,
+        proven=False,
+        side=None,
+        cases=cases,
+        evidence=(
+            f"{len(other):,} documents have another score on the candidate in every query that returns them, all others the same",
+            "so their vectors differ, and neither the query vectors nor the metric do",
+        ),
+        remedy="Embed these documents again on the side whose texts or vectors are older.",
+    )
+
+
+def approximate_index(picture: Picture) -> Claim | None:
+    """Claim holes that an approximate index leaves, where they are more than usual."""
+    cases = [case for case in picture.left if case.holes]
+    counts = picture.evidence.counts
+    total, lost = int(counts.legacy.sum()), int(counts.missed.sum())
+    usual = USUAL_LOSS * total
+    if len(cases) < SUPPORT or lost <= usual + 4.0 * np.sqrt(usual * (1.0 - USUAL_LOSS)):
+        return None
+    deeper = sum(case.extra > 0 for case in cases)
+    if deeper < NEARLY_ALL * len(cases):
+        return None
+    return Claim(
+        name=RetrievalCauseName.APPROXIMATE_INDEX,
+        proven=False,
+        side="candidate",
+        cases=cases,
+        evidence=(
+            f"{lost / total:.1%} of the legacy results are missing, and the places are filled from further down",
+            "common documents have the same order and scores",
+            "most documents that are missing for one query are returned for others",
+        ),
+        remedy="Raise the effort of the candidate's search (`ef`, `nprobe`, candidates) or of building its index.",
+    )
