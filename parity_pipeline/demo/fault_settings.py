@@ -11,7 +11,7 @@ from typing import Final
 
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.demo.fault_table import FAULTS
-from parity_pipeline.demo.retrieval_faults import RETRIEVAL_FAULTS
+from parity_pipeline.demo.retrieval_faults import DEMO_SEED, RETRIEVAL_FAULTS
 from parity_pipeline.settings.model import Settings
 from parity_pipeline.settings.sides import ServiceSettings, SideSettings
 
@@ -62,7 +62,7 @@ def fault_settings(settings: Settings, fault: str) -> Settings:
     folder = Path(".parity") / "faults" / fault.replace(",", "+")
     retrieval = ",".join(name for name in names if name in in_candidate)
     embedding = ",".join(name for name in names if name in in_proxy)
-    options = ["--retrieval-fault", retrieval] if retrieval else []
+    options = ["--retrieval-fault", retrieval, "--seed", str(DEMO_SEED)] if retrieval else []
     services = {"fault-candidate": (candidate_port, demo_command("candidate", candidate_port, options=options))}
     if embedding:
         options = [*upstream, "--fault", embedding, *others]

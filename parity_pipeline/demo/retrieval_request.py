@@ -20,7 +20,7 @@ from parity_pipeline.demo.worker_filters import FilterError, Mask, SqlFilters, j
 MODEL: Final = "wordllama-256"
 """The model that workers and queries are embedded with on both sides."""
 
-QUERY_LIMIT: Final = 4_000
+QUERY_LIMIT: Final = 8_000
 """Characters of the longest query; a choice of the demo."""
 
 K_LIMIT: Final = 1_000
