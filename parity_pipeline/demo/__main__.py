@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     if options.kind == "fault":
         return _run_fault(parser, options)
-    return _run_gateway(options)
+    return _run_gateway(parser, options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -38,6 +38,8 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--host", default="127.0.0.1", help="address to listen on")
         if kind == "fault":
             _add_fault_options(one)
+        if kind == "candidate":
+            _add_retrieval_options(one)
     return parser
 
 
@@ -53,14 +55,26 @@ def _add_fault_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--characters", type=int, default=40, help="truncate: characters that are kept")
 
 
-def _run_gateway(options: argparse.Namespace) -> int:
+def _add_retrieval_options(parser: argparse.ArgumentParser) -> None:
+    names = "names of `demo/retrieval_faults.py`, joined by commas"
+    parser.add_argument("--retrieval-fault", default="", help=names)
+    parser.add_argument("--seed", type=int, default=0, help="decides which queries a fault hits, and every shuffle")
+
+
+def _run_gateway(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     from parity_pipeline.demo.gateway import SHAPES, build_app  # noqa: PLC0415
     from parity_pipeline.demo.models import Embedder, VectorCache  # noqa: PLC0415
+    from parity_pipeline.demo.retrieval_faults import chosen_retrieval_faults  # noqa: PLC0415
 
+    try:
+        faults = chosen_retrieval_faults(getattr(options, "retrieval_fault", ""))
+    except ValueError as error:
+        parser.error(str(error))
     shape = SHAPES[options.kind]
     embedder = Embedder()
     embed = VectorCache(embedder.embed).embed if shape.cached else embedder.embed
-    return _run_server(build_app(shape, embed), host=options.host, port=options.port)
+    app = build_app(shape, embed, faults=faults, seed=getattr(options, "seed", 0))
+    return _run_server(app, host=options.host, port=options.port)
 
 
 def _run_fault(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ from typing import Final
 
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.demo.fault_table import FAULTS
+from parity_pipeline.demo.retrieval_faults import DEMO_SEED, RETRIEVAL_FAULTS
 from parity_pipeline.settings.model import Settings
 from parity_pipeline.settings.sides import ServiceSettings, SideSettings
 
@@ -41,11 +42,15 @@ HOST: Final = "127.0.0.1"
 def fault_settings(settings: Settings, fault: str) -> Settings:
     """Return settings like the given ones for a run of the demo with a fault, or several joined by commas.
 
+    Faults of embeddings are in a proxy before the candidate, those of retrieval in the candidate itself.
+
     Raises:
         SettingsError: There is no such fault.
     """
-    known = [one.name for one in FAULTS]
-    if unknown := [name for name in fault.split(",") if name not in known]:
+    names = fault.split(",")
+    in_proxy, in_candidate = ([one.name for one in table] for table in (FAULTS, RETRIEVAL_FAULTS))
+    known = [*in_proxy, *in_candidate]
+    if unknown := [name for name in names if name not in known]:
         raise SettingsError(
             f"there is no fault {', '.join(map(repr, unknown))}",
             place="--fault",
@@ -55,10 +60,15 @@ def fault_settings(settings: Settings, fault: str) -> Settings:
     others = [argument for model in settings.models for argument in ("--other-model", model)]
     upstream = ["--upstream", f"http://{HOST}:{candidate_port}", "--dialect", "go", "--every"]
     folder = Path(".parity") / "faults" / fault.replace(",", "+")
-    faulty = _side(f"Go-shaped demo gateway with fault {fault}", "go", fault_port, {
-        "fault-candidate": (candidate_port, demo_command("candidate", candidate_port)),
-        "fault-proxy": (fault_port, demo_command("fault", fault_port, options=[*upstream, "--fault", fault, *others])),
-    })  # fmt: skip
+    retrieval = ",".join(name for name in names if name in in_candidate)
+    embedding = ",".join(name for name in names if name in in_proxy)
+    options = ["--retrieval-fault", retrieval, "--seed", str(DEMO_SEED)] if retrieval else []
+    services = {"fault-candidate": (candidate_port, demo_command("candidate", candidate_port, options=options))}
+    if embedding:
+        options = [*upstream, "--fault", embedding, *others]
+        services["fault-proxy"] = (fault_port, demo_command("fault", fault_port, options=options))
+    front = fault_port if embedding else candidate_port
+    faulty = _side(f"Go-shaped demo gateway with fault {fault}", "go", front, services)
     legacy = _side("Rust-shaped demo gateway", "rust", legacy_port, {
         "fault-legacy": (legacy_port, demo_command("legacy", legacy_port)),
     })  # fmt: skip

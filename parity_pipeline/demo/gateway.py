@@ -23,6 +23,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from parity_pipeline.demo.models import DIMENSIONS
+from parity_pipeline.demo.retrieval import CandidateRetrieval, LegacyRetrieval
+from parity_pipeline.demo.retrieval_faults import RetrievalFault
 
 Vectors = NDArray[np.float32] | NDArray[np.float64]
 Embed = Callable[[str, Sequence[str]], NDArray[np.float32]]
@@ -52,6 +54,7 @@ class Shape:
     Attributes:
         name: How the command line calls it.
         path: Path of the embed endpoint.
+        retrieve_path: Path of the retrieval endpoint.
         vectors_field: Response field of the vectors.
         dimension_field: Response field of their width.
         default_model: Used for a request that names no model.
@@ -61,6 +64,7 @@ class Shape:
 
     name: str
     path: str
+    retrieve_path: str
     vectors_field: str
     dimension_field: str
     default_model: str
@@ -71,6 +75,7 @@ class Shape:
 LEGACY: Final = Shape(
     name="legacy",
     path="/ai/embed",
+    retrieve_path="/vectors/hybrid",
     vectors_field="embeddings",
     dimension_field="dimensions",
     default_model="wordllama-64",
@@ -80,6 +85,7 @@ LEGACY: Final = Shape(
 CANDIDATE: Final = Shape(
     name="candidate",
     path="/v1/embed",
+    retrieve_path="/v1/matrix/retrieve",
     vectors_field="vectors",
     dimension_field="dimension",
     default_model="wordllama-256",
@@ -89,19 +95,29 @@ CANDIDATE: Final = Shape(
 SHAPES: Final[Mapping[str, Shape]] = MappingProxyType({shape.name: shape for shape in (LEGACY, CANDIDATE)})
 
 
-def build_app(shape: Shape, embed: Embed, workers: Executor | None = None) -> Starlette:
+def build_app(
+    shape: Shape, embed: Embed, workers: Executor | None = None, *, faults: Sequence[RetrievalFault] = (), seed: int = 0
+) -> Starlette:
     """Return the application of one gateway.
 
     Args:
         shape: Which gateway.
         embed: Gives raw float32 vectors; called from worker threads.
         workers: Where it is called instead of in threads of this application.
+        faults: What goes wrong in retrieval; of the candidate alone.
+        seed: Decides which queries some of these faults hit, and every shuffle.
     """
     pool = workers or ThreadPoolExecutor(WORKERS, thread_name_prefix="embed")
 
     async def embed_texts(request: Request) -> Response:
         body = await _read_body(request)
         return _json(await asyncio.get_running_loop().run_in_executor(pool, _respond, shape, embed, body))
+
+    retrieval = LegacyRetrieval(embed) if shape.name == "legacy" else CandidateRetrieval(embed, faults, seed)
+
+    async def retrieve(request: Request) -> Response:
+        body = await _read_body(request)
+        return _json(await asyncio.get_running_loop().run_in_executor(pool, retrieval.respond, body))
 
     async def show_health(_: Request) -> Response:
         facts = {
@@ -115,6 +131,7 @@ def build_app(shape: Shape, embed: Embed, workers: Executor | None = None) -> St
     return Starlette(
         routes=[
             Route(shape.path, embed_texts, methods=["POST"]),
+            Route(shape.retrieve_path, retrieve, methods=["POST"]),
             Route("/health", show_health, methods=["GET"]),
         ],
         exception_handlers={HTTPException: _refuse},
