@@ -56,6 +56,7 @@ class Gateway:
         now: Monotonic seconds.
         sleep: Waits.
         random: Makes the source of jitter and request ids of one lane; None for the system's.
+        token_variable: Environment variable of its token; "" where it has none.
         make_retrieval_side: Returns how the side's rankings of a corpus are fetched, likewise with each use; None where
             there is no retrieve probe.
     """
@@ -66,6 +67,7 @@ class Gateway:
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     random: Callable[[], Random] | None = None
+    token_variable: str = ""
     make_retrieval_side: Callable[[str], RetrievalSide] | None = None
 
     def config(self) -> SideConfig:

@@ -5,12 +5,14 @@ imports only numpy and scipy; means, differences and intervals belong to `core.r
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 import ir_measures
 import numpy as np
 from ir_measures import RR, R, nDCG
 
+from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.core.retrieval.records import Ranking
 from parity_pipeline.core.retrieval.relevance import RelevanceDifference, paired_difference
@@ -20,6 +22,35 @@ Labels = Mapping[str, Mapping[str, int]]
 
 DEPTH: Final = 10
 """Depth of nDCG and recall: the first page of a search."""
+
+
+def read_labels(path: Path) -> Labels:
+    """Return the labels of a file in the form of TREC: a line is `query 0 document relevance`.
+
+    Raises:
+        SettingsError: The file is missing, or a line of it cannot be read.
+    """
+    labels: dict[str, dict[str, int]] = {}
+    try:
+        with path.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    query, document, relevance = _label(line, f"{path}:{number}")
+                    labels.setdefault(query, {})[document] = relevance
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        problem = f"the relevance labels cannot be read: {reason}"
+        raise SettingsError(problem, place=str(path), remedy="Correct retrieve.qrels, or the file.") from error
+    return labels
+
+
+def _label(line: str, place: str) -> tuple[str, str, int]:
+    try:
+        query, _, document, relevance = line.split()
+        return query, document, int(relevance)
+    except ValueError:
+        remedy = "Write four fields: query id, 0, document id, and relevance as a whole number."
+        raise SettingsError(f"not a relevance label: {line.strip()[:80]!r}", place=place, remedy=remedy) from None
 
 
 def measure_relevance(

@@ -43,12 +43,14 @@ class RetrievalEvidence:
     Attributes:
         confirmation: What asking differing queries again showed; None where nothing was asked.
         attribution: Differing queries by what explains each.
+        explained: What explains those of them that further requests were spent on, by query id.
         causes: What explains the differences, the surest first.
         relevance: How relevant both sides' lists are; empty without labels.
     """
 
     confirmation: RetrievalConfirmation | None = None
     attribution: Mapping[Explanation, int] = field(default_factory=dict[Explanation, int])
+    explained: Mapping[str, Explanation] = field(default_factory=dict[str, Explanation])
     causes: tuple[RetrievalCause, ...] = ()
     relevance: tuple[RelevanceDifference, ...] = ()
 

@@ -124,6 +124,20 @@ class RankedLists:
         """Return the number of queries."""
         return len(self.query_ids)
 
+    def ranking(self, row: int) -> Ranking:
+        """Return what the side returned for one query; scores and metadata are empty where none are reported."""
+        hits = slice(int(self.offsets[row]), int(self.offsets[row + 1]))
+        reported, metadata = self.reported[hits], self.metadata[hits]
+        return Ranking(
+            query_id=self.query_ids[row],
+            status=self.statuses[row],
+            ids=tuple(self.vocabulary[place] for place in self.documents[hits].tolist()),
+            scores=() if np.isnan(reported).all() else tuple(reported.tolist()),
+            mode=self.modes[row],
+            metadata=tuple(metadata.tolist()) if metadata.any() else (),
+            refusal=self.refusals[row],
+        )
+
     def lengths(self) -> Ints:
         """Return the number of hits of each query; 0 for one that is not `OK`."""
         usable = np.array([status is RowStatus.OK for status in self.statuses], np.bool_)

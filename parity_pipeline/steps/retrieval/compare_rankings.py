@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import date
 
-from parity_pipeline.core.retrieval.bands import GRADED
+from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.retrieval.confirmation import DifferingQueries
-from parity_pipeline.core.retrieval.outcomes import RetrievalOutcome
+from parity_pipeline.core.retrieval.outcomes import GRADED, RetrievalOutcome
 from parity_pipeline.core.retrieval.provenance import RetrievalParityHeader, retrieval_pairing_faults
 from parity_pipeline.core.retrieval.relevance import RelevanceDifference
 from parity_pipeline.core.retrieval.waivers import query_account_for
@@ -88,6 +88,6 @@ def _relevance(lanes: Lanes, context: RetrievalContext) -> tuple[RelevanceDiffer
     labels = read_labels(context.qrels)
     kept = lanes.kept(labels.keys()).values()
     legacy, candidate = (
-        [context.mapped(side, one.lane[place]) for one in kept] for place, side in enumerate(context.sides)
+        [context.mapped(side, one.lane[place]) for one in kept] for place, side in enumerate(Side)
     )
     return measure_relevance(legacy, candidate, labels)

@@ -5,7 +5,7 @@ Here belongs the record that the composition root fills from the settings' secti
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from parity_pipeline.core.outcomes import Side
@@ -13,7 +13,7 @@ from parity_pipeline.core.retrieval.bands import Bands
 from parity_pipeline.core.retrieval.checks import RetrievalCheckSettings
 from parity_pipeline.core.retrieval.compare import ComparisonRules
 from parity_pipeline.core.retrieval.ranked_lists import Codebook
-from parity_pipeline.core.retrieval.records import IdMapping
+from parity_pipeline.core.retrieval.records import IdMapping, Ranking
 from parity_pipeline.core.retrieval.waivers import QueryWaiver
 from parity_pipeline.storage.query_sources import QueryDefaults
 from parity_pipeline.storage.sources import SourceSpec
@@ -78,6 +78,10 @@ class RetrievalContext:
     def codebook(self) -> Codebook:
         """Return a new codebook for the ids of both sides."""
         return Codebook(legacy=self.mapping(Side.LEGACY), candidate=self.mapping(Side.CANDIDATE))
+
+    def mapped(self, side: Side, ranking: Ranking) -> Ranking:
+        """Return a ranking of a side with its ids as they are spelled in the space of comparison."""
+        return replace(ranking, ids=tuple(map(self.mapping(side).apply, ranking.ids)))
 
     def mapping(self, side: Side) -> IdMapping:
         """Return how document ids of a side are spelled in the space of comparison."""

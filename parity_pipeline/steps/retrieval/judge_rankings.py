@@ -4,21 +4,27 @@ Here belong the steps from what is stored of a date and corpus to the verdict, t
 itself is the core's, the words are `report`'s.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 
+from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.outcomes import PASSING, Side
-from parity_pipeline.core.retrieval.power import RetrievalPower
-from parity_pipeline.core.retrieval.power_simulation import simulate_power
+from parity_pipeline.core.retrieval.bands import grade
+from parity_pipeline.core.retrieval.compare import compare
+from parity_pipeline.core.retrieval.ranked_lists import QueryBlock, RankedLists
 from parity_pipeline.core.retrieval.records import Query
 from parity_pipeline.core.retrieval.tally import RetrievalTally
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
-from parity_pipeline.core.retrieval.verdict_builder import RetrievalInputs, build_retrieval_verdict, inputs_of
+from parity_pipeline.core.retrieval.verdict_builder import build_retrieval_verdict, inputs_of
 from parity_pipeline.core.retrieval.waivers import query_account_for
+from parity_pipeline.core.retrieval.worst_queries import JudgedQuery, query_of
 from parity_pipeline.report.retrieval import render_retrieval_report
+from parity_pipeline.report.shell import SentRequest
 from parity_pipeline.steps.context import RunContext, stored
-from parity_pipeline.steps.retrieval.fetch_side import retrieval_of
-from parity_pipeline.steps.retrieval.lanes import Lanes
+from parity_pipeline.steps.retrieval.context import RetrievalContext
+from parity_pipeline.steps.retrieval.fetch_side import query_vectors, retrieval_of
+from parity_pipeline.steps.retrieval.lanes import KeptQuery, Lanes
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.atomic import publish_text
 from parity_pipeline.storage.retrieval_evidence import (
@@ -28,3 +34,108 @@ from parity_pipeline.storage.retrieval_evidence import (
     write_retrieval_verdict,
 )
 from parity_pipeline.storage.retrieval_parity_files import RetrievalParityFile
+
+
+def judge_rankings(run: RunContext, day: str, corpus: str, *, run_id: str) -> RetrievalVerdict:
+    """Judge a date and corpus, store the verdict, append it to the ledger as given by the run `run_id`, and return it.
+
+    Raises:
+        ArtifactError: A file upstream is missing or damaged, or the disk does not take the verdict.
+        SettingsError: The waivers cannot be used.
+    """
+    context = retrieval_of(run)
+    parity = stored(run.layout.retrieval_parity(day, corpus), RetrievalParityFile)
+    evidence = _evidence(run, parity, day, corpus)
+    tally = RetrievalTally(
+        bands=context.bands,
+        waivers=query_account_for(context.waivers, corpus=corpus, day=date.fromisoformat(day), today=run.now().date()),
+        confirmation=evidence.confirmation,
+    )
+    for rows in parity.blocks():
+        tally.add(grade(rows, context.bands))
+    inputs = replace(
+        inputs_of(parity.header),
+        required_bound=context.required_bound,
+        attribution=evidence.attribution,
+        causes=evidence.causes,
+        relevance=evidence.relevance,
+        settings=context.checks,
+        before=_before(run, day, corpus),
+    )
+    judged = build_retrieval_verdict(tally, inputs, date=day, corpus=corpus, package_version=run.package_version)
+    lanes = Lanes.of(run, day, corpus)
+    shown = _with_lists(judged.queries, lanes, context)
+    power = lanes.power(context, inputs) if judged.decision in PASSING else None
+    verdict = replace(judged, queries=shown, power=power)
+    write_retrieval_verdict(run.layout.retrieval_verdict(day, corpus), verdict)
+    ledger.append(run.layout.ledger, verdict, recorded_at=run.now().isoformat(timespec="seconds"), run_id=run_id)
+    return verdict
+
+
+def _evidence(run: RunContext, parity: RetrievalParityFile, day: str, corpus: str) -> RetrievalEvidence:
+    found = read_retrieval_evidence(run.layout.retrieval_evidence(day, corpus), parity.header)
+    return RetrievalEvidence() if found is None else found
+
+
+def _before(run: RunContext, day: str, corpus: str) -> RetrievalVerdict | None:
+    """Return the verdict that was stored until now; None where there is none that can be read."""
+    path = run.layout.retrieval_verdict(day, corpus)
+    try:
+        return read_retrieval_verdict(path) if path.exists() else None
+    except ParityError:
+        return None
+
+
+def _with_lists(queries: Iterable[JudgedQuery], lanes: Lanes, context: RetrievalContext) -> tuple[JudgedQuery, ...]:
+    """Return the queries of a report's table with the lists of both sides, which a parity file does not hold."""
+    wanted = tuple(queries)
+    kept = lanes.kept({one.id for one in wanted})
+    return tuple(replace(one, shown=_shown(kept[one.id], context).shown) if one.id in kept else one for one in wanted)
+
+
+def _shown(one: KeptQuery, context: RetrievalContext) -> JudgedQuery:
+    legacy, candidate = (RankedLists.of([ranking]) for ranking in one.lane)
+    return query_of(compare(QueryBlock.of([one.query]), legacy, candidate, context.codebook(), context.rules), 0)
+
+
+def write_retrieval_report(run: RunContext, day: str, corpus: str) -> tuple[RetrievalVerdict, str]:
+    """Write the report of a date and corpus, and return its verdict and its Markdown.
+
+    Raises:
+        ArtifactError: There is no verdict, or the disk does not take the report.
+    """
+    verdict = stored(run.layout.retrieval_verdict(day, corpus), read_retrieval_verdict)
+    kept = Lanes.of(run, day, corpus).kept({one.id for one in verdict.queries})
+    queries = {name: one.query for name, one in kept.items()}
+    parity = stored(run.layout.retrieval_parity(day, corpus), RetrievalParityFile)
+    text = render_retrieval_report(
+        verdict,
+        queries,
+        requests=_requests(run, queries[verdict.queries[0].id], corpus) if queries else (),
+        explained=_evidence(run, parity, day, corpus).explained,
+    )
+    publish_text(run.layout.retrieval_report(day, corpus), text)
+    return verdict, text
+
+
+def _requests(run: RunContext, query: Query, corpus: str) -> tuple[SentRequest, ...]:
+    """Return how each side is sent a query; none where a side cannot be used."""
+    try:
+        return tuple(_request(run, side, query, corpus) for side in Side)
+    except ParityError:
+        return ()
+
+
+def _request(run: RunContext, side: Side, query: Query, corpus: str) -> SentRequest:
+    gateway = run.gateways[side]
+    where = gateway.retrieval_side(corpus)
+    vectors = query_vectors(gateway, [query], retrieval_of(run)) if where.needs_vectors else {}
+    url, body = where.request(query, vectors.get(query.id))
+    return SentRequest(
+        side=side,
+        query_id=query.id,
+        url=url,
+        body=body,
+        token_variable=gateway.token_variable,
+        header_names=tuple(where.config.headers),
+    )
