@@ -1,12 +1,12 @@
 """What a fetch hands on: rows of one side in the order of the sample set, whatever happened to each.
 
-Here belong the plain records between the wire and the storage, so that neither needs to know the other. How rows are
-fetched belongs to `wire`, how they are kept to `storage`.
+Here belong the plain records between the wire and the storage, so that neither needs to know the other, and what the rows
+of all probes have in common. How rows are fetched belongs to `wire`, how they are kept to `storage`.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,8 +119,36 @@ class FetchedRows:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Rows(Protocol):
+    """What the fetch engine and the staging read of consecutive rows, whatever a probe fetches."""
+
+    @property
+    def start(self) -> int:
+        """Return the ordinal of the first row."""
+        ...
+
+    @property
+    def status(self) -> Sequence[RowStatus]:
+        """Return one status per row."""
+        ...
+
+    @property
+    def latency_ms(self) -> Sequence[float | None]:
+        """Return the milliseconds of each row's response; None where there was none."""
+        ...
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        ...
+
+
+RowsT = TypeVar("RowsT", bound=Rows)
+
+
+@dataclass(
+    frozen=True
+)  # no slots: `Piece(…)` sets an attribute of `typing` on it, which a frozen class with slots breaks
+class SettledRows(Generic[RowsT]):
     """Rows that one response settled, the unit in which fetched rows are staged.
 
     Attributes:
@@ -128,14 +156,19 @@ class Piece:
         model_echo: The model that the response named; "" where it named none or was not usable.
     """
 
-    rows: FetchedRows
+    rows: RowsT
     model_echo: str = ""
 
 
-class Staging(Protocol):
+Piece: TypeAlias = SettledRows[FetchedRows]
+"""The settled rows of an embed lane."""
+
+
+class StagingOf(Protocol[RowsT]):
     """Where pieces are kept safe until their Parquet file is published, so that nothing is fetched twice.
 
-    One staging belongs to one side, model, sample set and request shape. The wire uses it through this protocol only.
+    One staging belongs to one side, model or corpus, sample set or query set, and request shape. The wire uses it through
+    this protocol only.
     """
 
     def count_at(self, start: int) -> int:
@@ -145,7 +178,7 @@ class Staging(Protocol):
         """
         ...
 
-    def put(self, piece: Piece) -> None:
+    def put(self, piece: SettledRows[RowsT]) -> None:
         """Keep a piece, so that a kill right after this call does not lose it.
 
         Raises:
@@ -153,7 +186,7 @@ class Staging(Protocol):
         """
         ...
 
-    def take(self, start: int) -> Piece:
+    def take(self, start: int) -> SettledRows[RowsT]:
         """Return the settled piece from ordinal `start` on.
 
         Raises:
@@ -168,3 +201,7 @@ class Staging(Protocol):
     def recall(self) -> Mapping[str, Any]:
         """Return the facts kept last; empty where there are none."""
         ...
+
+
+Staging: TypeAlias = StagingOf[FetchedRows]
+"""The staging of an embed lane."""

@@ -1,7 +1,7 @@
 """Staging: what was fetched, kept safe until its Parquet file is published.
 
-Here belongs the folder of one side, model, date, sample set and request shape: its lock and its one SQLite database. Why
-SQLite is in ADR 14.
+Here belongs the folder of one side, model or corpus, date, sample set or query set, and request shape: its lock and its one
+SQLite database. Why SQLite is in ADR 14. What an entry holds belongs to `staged_forms`.
 
 In WAL mode a commit has handed its bytes to the operating system, so a kill at any moment costs at most the piece being
 written. A power cut costs what came after the last checkpoint, at most 16 MB. SQLite has no checksum for
@@ -21,16 +21,16 @@ import time
 import zlib
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Generic, Self
 
 import filelock
-import numpy as np
-from numpy.typing import NDArray
 
 from parity_pipeline.core.errors import ArtifactError
-from parity_pipeline.core.fetched_rows import FetchedRows, Piece
+from parity_pipeline.core.fetched_rows import FetchedRows, RowsT, SettledRows
 from parity_pipeline.core.outcomes import RowStatus, Side
+from parity_pipeline.core.retrieval.provenance import FetchedRankings
 from parity_pipeline.core.slugs import slug
+from parity_pipeline.storage.staged_forms import EmbeddingsForm, RankingsForm, StagedForm
 
 STAGING_HOURS: Final = 24
 """Hours after the last write for which an unfinished fetch is kept: after that the side may be another build."""
@@ -50,7 +50,6 @@ _PRAGMAS: Final = (
 )
 _FACTS: Final = -1
 """Key of the facts, in the place of the ordinal that a piece has."""
-_COLUMNS: Final = ("ids", "status", "http_status", "errors", "request_ids", "latency_ms")
 _OUTSIDE: Final = frozenset({
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM
 })  # fmt: skip
@@ -72,16 +71,25 @@ def staging_folder(root: Path, *, side: Side, model: str, date: str, sample_set_
     return root / str(side) / slug(model) / date / name
 
 
-class SqliteStaging:
-    """The staging of one lane in one folder; implements `core.fetched_rows.Staging`. A context manager.
+def rankings_staging_folder(
+    root: Path, *, side: Side, corpus: str, date: str, query_set_hash: str, settings_hash: str
+) -> Path:
+    """Return the folder that belongs to one side, corpus and date, one query set and one request shape."""
+    name = f"{query_set_hash[:_HASH_DIGITS]}-{settings_hash[:_HASH_DIGITS]}"
+    return root / "retrieve" / str(side) / slug(corpus) / date / name
+
+
+class StagingDatabase(Generic[RowsT]):
+    """The staging of one lane in one folder; implements `core.fetched_rows.StagingOf`. A context manager.
 
     Leaving the context keeps the database for the next run; `discard` removes it once the rows are published. Calls may
     come from different threads, one at a time.
     """
 
-    def __init__(self, folder: Path, *, wall: Callable[[], float] = time.time) -> None:
-        """Name the folder that `staging_folder` gives, and a clock in seconds since the epoch; nothing is opened yet."""
+    def __init__(self, folder: Path, form: StagedForm[RowsT], wall: Callable[[], float]) -> None:
+        """Name the folder, the form of its pieces, and a clock in seconds since the epoch; nothing is opened yet."""
         self._folder = folder
+        self._form = form
         self._wall = wall
         self._lock = filelock.FileLock(folder.with_name(folder.name + ".lock"), thread_local=False)
         self._database: sqlite3.Connection | None = None
@@ -115,19 +123,17 @@ class SqliteStaging:
         """Return how many rows the settled piece from ordinal `start` on holds; 0 where there is none."""
         return self._counts.get(start, 0)
 
-    def put(self, piece: Piece) -> None:
+    def put(self, piece: SettledRows[RowsT]) -> None:
         """Keep a piece.
 
         Raises:
             ArtifactError: It cannot be written. What was kept before stays, and this piece leaves no trace.
         """
         rows = piece.rows
-        meta = {name: list(getattr(rows, name)) for name in _COLUMNS}
-        meta |= {"offsets": rows.offsets.tolist(), "echo": piece.model_echo}
-        self._write(rows.start, meta, np.ascontiguousarray(rows.values, "<f4").tobytes())
+        self._write(rows.start, *self._form.staged(piece))
         self._counts[rows.start] = len(rows)
 
-    def take(self, start: int) -> Piece:
+    def take(self, start: int) -> SettledRows[RowsT]:
         """Return the settled piece from ordinal `start` on.
 
         Raises:
@@ -139,7 +145,7 @@ class SqliteStaging:
             problem = f"the staged piece from ordinal {start} on is missing or is no longer what was written"
             raise ArtifactError(problem, place=str(self._folder), remedy=_REMEDY_DAMAGED)
         _, _, meta, vectors, _ = found[0]
-        return _piece(start, json.loads(meta), np.frombuffer(vectors, "<f4"))
+        return self._form.piece(start, json.loads(meta), vectors)
 
     def remember(self, facts: Mapping[str, Any]) -> None:
         """Keep facts in place of those kept before.
@@ -261,8 +267,17 @@ def _is_intact(start: int, written: float, meta: object, vectors: object, checks
     return _checksum(start, written, meta, vectors) == checksum
 
 
-def _piece(start: int, meta: Mapping[str, Any], values: NDArray[np.float32]) -> Piece:
-    columns: dict[str, Any] = {name: meta[name] for name in _COLUMNS}
-    columns["status"] = [RowStatus(status) for status in columns["status"]]
-    offsets = np.array(meta["offsets"], np.int32)
-    return Piece(FetchedRows(start, values=values, offsets=offsets, **columns), meta["echo"])
+class SqliteStaging(StagingDatabase[FetchedRows]):
+    """The staging of one embed lane in one folder."""
+
+    def __init__(self, folder: Path, *, wall: Callable[[], float] = time.time) -> None:
+        """Name the folder that `staging_folder` gives, and a clock in seconds since the epoch; nothing is opened yet."""
+        super().__init__(folder, EmbeddingsForm(), wall)
+
+
+class RankingsStaging(StagingDatabase[FetchedRankings]):
+    """The staging of one lane of rankings in one folder."""
+
+    def __init__(self, folder: Path, *, wall: Callable[[], float] = time.time) -> None:
+        """Name the folder that `rankings_staging_folder` gives, and a clock; nothing is opened yet."""
+        super().__init__(folder, RankingsForm(), wall)

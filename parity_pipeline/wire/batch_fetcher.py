@@ -9,19 +9,19 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Generic
 
 import tenacity
 
-from parity_pipeline.core.fetched_rows import Piece
+from parity_pipeline.core.fetched_rows import RowsT, SettledRows
 from parity_pipeline.core.outcomes import RowStatus
-from parity_pipeline.wire.client import HttpResponse, RequestSender
-from parity_pipeline.wire.encode import Batch, encode_text
-from parity_pipeline.wire.gateway_errors import AttemptError, LaneOverError, side_is_down, unusable
-from parity_pipeline.wire.reorder_buffer import not_requested, with_vectors, without_definite_response, without_vectors
-from parity_pipeline.wire.retry_policy import OnExhausted, Rule, rule_of
+from parity_pipeline.wire.client import RequestSender
+from parity_pipeline.wire.codec import DecodedT, HttpResponse, not_requested
+from parity_pipeline.wire.encode import Batch
+from parity_pipeline.wire.gateway_errors import AttemptError, LaneOverError, side_is_down
+from parity_pipeline.wire.retry_policy import OnExhausted, Rule
 from parity_pipeline.wire.side_config import SideConfig
-from parity_pipeline.wire.side_health import CANARY_TEXT, PROOFS, Health, SideHealth
+from parity_pipeline.wire.side_health import PROOFS, Health, SideHealth
 
 _FREE_RETRIES: Final = 100
 """Retries that are allowed before `retry_share` applies: a share of a few requests means nothing."""
@@ -30,7 +30,7 @@ _WHOLE_ATTEMPTS: Final = 2
 _COMEBACKS: Final = 3
 """Times that a batch is requested again because the side went down and came back meanwhile."""
 
-Place = Callable[[Piece], Awaitable[None]]
+Place = Callable[[SettledRows[RowsT]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +53,14 @@ _NEW: Final = _PartHistory()
 _Broke = tuple[Batch, _PartHistory, Rule, AttemptError]  # a text that broke the side alone, and what happened to it
 
 
-class BatchFetcher:
+class BatchFetcher(Generic[DecodedT, RowsT]):
     """Fetches batches of one lane."""
 
-    def __init__(self, config: SideConfig, sender: RequestSender) -> None:
+    def __init__(self, config: SideConfig, sender: RequestSender[DecodedT, RowsT]) -> None:
         """Take what sends the requests."""
         self._config = config
         self._sender = sender
+        self._codec = sender.codec
         self._context = sender.context
         self._hanging = sender.hanging
         self._canary_lock = asyncio.Lock()
@@ -70,7 +71,7 @@ class BatchFetcher:
         self._set_aside: list[Batch] = []
         self._set_aside_until = math.inf
 
-    async def fetch(self, batch: Batch, place: Place) -> None:
+    async def fetch(self, batch: Batch, place: Place[RowsT]) -> None:
         """Place pieces that together hold each sample of the batch once, in any order, but for those set aside.
 
         Raises:
@@ -87,7 +88,7 @@ class BatchFetcher:
         """Return whether texts wait for the end of the lane."""
         return bool(self._set_aside or self._broke)
 
-    async def fetch_set_aside(self, place: Place) -> None:
+    async def fetch_set_aside(self, place: Place[RowsT]) -> None:
         """Place the texts that wait for the end of the lane: those that may hang, then those that broke the side alone.
 
         The latter are requested side by side after one wait. Once is enough where they broke the side in batches too,
@@ -109,15 +110,15 @@ class BatchFetcher:
                     workers.create_task(self._fetch_broken(waiting, place))
             if len(self._broke) == count >= PROOFS:
                 for part, _, rule, error in self._broke:
-                    await place(without_vectors(part, rule, error))
+                    await place(self._codec.without_results(part, rule.ends_as, str(error), error))
                 self._broke = []
 
-    async def _fetch_broken(self, waiting: list[_Broke], place: Place) -> None:
+    async def _fetch_broken(self, waiting: list[_Broke], place: Place[RowsT]) -> None:
         while waiting:
             part, history, _, _ = waiting.pop()
             await self._settle(part, replace(history, last=True), place)
 
-    async def _fetch_hanging(self, place: Place) -> None:
+    async def _fetch_hanging(self, place: Place[RowsT]) -> None:
         """Place the texts that may hang: alone, the shortest first, and none that is like those that hung.
 
         Each is requested with the patience of a first request, which shows most of them to be harmless; those that stay
@@ -137,7 +138,7 @@ class BatchFetcher:
         async def last(part: Batch) -> None:
             reason = self._reason_to_skip(part)
             if reason:
-                await place(not_requested(part, reason))
+                await place(not_requested(self._codec, part, reason))
             else:
                 await self._settle(part, _PartHistory(last=True), place)
 
@@ -161,13 +162,13 @@ class BatchFetcher:
     def _reason_to_skip(self, part: Batch) -> str:
         if self._hanging.is_predicted(part.texts[0]):
             self._hanging.skipped += 1
-            return f"like {len(self._hanging.hung)} texts that hung, and as long"
+            return f"like {len(self._hanging.hung)} {self._codec.words.inputs} that hung, and as long"
         if self._context.now() >= self._set_aside_until:
             self._hanging.unproven += 1
-            return f"the {self._hanging.seconds:g} s for texts that may hang were used up"
+            return f"the {self._hanging.seconds:g} s for {self._codec.words.inputs} that may hang were used up"
         return ""
 
-    async def _settle(self, part: Batch, history: _PartHistory, place: Place) -> None:
+    async def _settle(self, part: Batch, history: _PartHistory, place: Place[RowsT]) -> None:
         """Place the rows of a part, divided if it must be.
 
         Args:
@@ -180,14 +181,14 @@ class BatchFetcher:
         """
         for comebacks in range(_COMEBACKS + 1):
             if self._sender.stopped:
-                await place(not_requested(part, self._sender.stopped))
+                await place(not_requested(self._codec, part, self._sender.stopped))
                 return
             try:
                 piece = await self._with_retries(part, history)
             except LaneOverError as over:
-                piece = not_requested(part, over.detail)
+                piece = not_requested(self._codec, part, over.detail)
             except AttemptError as error:
-                rule = rule_of(error.kind)
+                rule = self._codec.rule(error.kind)
                 await self._check_side(rule, error)
                 health = await self._health_after(rule, error)
                 hasty = self._was_hasty(part, error)
@@ -196,7 +197,8 @@ class BatchFetcher:
                     return
                 if health is not Health.DOWN and comebacks < _COMEBACKS:
                     continue
-                piece = without_definite_response(part, error)
+                message = f"no definite response: {error}"
+                piece = self._codec.without_results(part, RowStatus.FAILED, message, error)
             await place(piece)
             return
 
@@ -206,7 +208,7 @@ class BatchFetcher:
         return error.kind == "deadline" and min(self._hanging.patience(len(part)), left) >= 2 * error.seconds
 
     async def _conclude(
-        self, part: Batch, rule: Rule, error: AttemptError, history: _PartHistory, place: Place
+        self, part: Batch, rule: Rule, error: AttemptError, history: _PartHistory, place: Place[RowsT]
     ) -> None:
         """Divide a part that got no vectors from a side that is up, or place its rows without any."""
         if rule.on_exhausted is OnExhausted.ISOLATE and self._context.seconds_left() > 0:
@@ -229,7 +231,7 @@ class BatchFetcher:
             self._broke.append((part, replace(history, broke=history.broke + 1), rule, error))
             self._broke_at = self._context.now()
             return
-        await place(without_vectors(part, rule, error))
+        await place(self._codec.without_results(part, rule.ends_as, str(error), error))
 
     def _may_break_again(self, history: _PartHistory) -> bool:
         """Return whether a text that broke the side alone is sent once more.
@@ -244,14 +246,14 @@ class BatchFetcher:
         """Return how often a part is sent in a row where a text in it may break the side."""
         return _WHOLE_ATTEMPTS if len(part) > 1 and not history.broke else 1
 
-    async def _divide(self, part: Batch, lone: set[int], history: _PartHistory, place: Place) -> None:
+    async def _divide(self, part: Batch, lone: set[int], history: _PartHistory, place: Place[RowsT]) -> None:
         """Set suspects aside and place the others, in the runs that are left between them."""
         left = (run for run in part.runs_between(lone) if len(run) == 1)
         single = {run.start - part.start for run in left if self._hanging.is_unproven(run.texts[0])}
         self._set_aside += [part.part(index, index + 1) for index in lone | single]
         await self._settle_all(part.runs_between(lone | single), history, place)
 
-    async def _settle_all(self, parts: Iterable[Batch], history: _PartHistory, place: Place) -> None:
+    async def _settle_all(self, parts: Iterable[Batch], history: _PartHistory, place: Place[RowsT]) -> None:
         """Settle parts side by side, so that their retries wait together."""
         async with asyncio.TaskGroup() as tasks:
             for part in parts:
@@ -271,9 +273,9 @@ class BatchFetcher:
             spared = self._config.attempts - _WHOLE_ATTEMPTS if rule.blames_a_text else 0
             health, failed = await self._health.after(error, self._config.attempts + max(0, spared))
         except AttemptError as refused:
-            raise unusable(self._config, self._sender.model, refused) from None
+            raise self._codec.unusable(refused) from None
         if health is Health.DOWN and failed and not isinstance(failed, LaneOverError) and not self._sender.stopped:
-            self._sender.stopped = side_is_down(error, failed)
+            self._sender.stopped = side_is_down(error, failed, self._codec.words)
         return health
 
     async def _send_canary(self, text: bytes, *, own: bool = False) -> None:
@@ -282,7 +284,8 @@ class BatchFetcher:
         Raises:
             AttemptError: It got no vector.
         """
-        response, _ = await self._sender.send(self._sender.encoder.body([text]), 1, counted=not own)
+        body, path = self._codec.body([text]), self._codec.path_of([text])
+        response, _ = await self._sender.send(body, 1, counted=not own, path=path)
         self._learn([text], response)
 
     def _learn(self, texts: Sequence[bytes], response: HttpResponse) -> None:
@@ -298,22 +301,22 @@ class BatchFetcher:
     async def _wait_for_canary(self, attempt: int) -> None:
         await self._sleep(self._config.mean_wait(max(1, min(attempt, self._config.attempts - 1))))
 
-    async def _with_retries(self, batch: Batch, history: _PartHistory) -> Piece:
+    async def _with_retries(self, batch: Batch, history: _PartHistory) -> SettledRows[RowsT]:
         """Return the rows of a batch, after as many attempts as the rules of its errors allow.
 
         Raises:
             AttemptError: The last one.
         """
-        body = self._sender.encoder.body(batch.texts)
+        body, path = self._codec.body(batch.texts), self._codec.path_of(batch.texts)
         attempt = 0
 
-        async def once() -> Piece:
+        async def once() -> SettledRows[RowsT]:
             nonlocal attempt
             attempt += 1
             self._sender.counters.retries += attempt > 1 or bool(history.last and history.broke)
-            response, decoded = await self._sender.send(body, len(batch), patient=history.last)
+            response, decoded = await self._sender.send(body, len(batch), patient=history.last, path=path)
             self._learn(batch.texts, response)
-            return with_vectors(batch, response, decoded)
+            return self._codec.with_results(batch, response, decoded)
 
         # Nearly every batch succeeds at once; for those, preparing the retries would take longer than the request.
         first: AttemptError | None = None
@@ -322,7 +325,7 @@ class BatchFetcher:
         except AttemptError as error:
             first = error
 
-        async def again() -> Piece:
+        async def again() -> SettledRows[RowsT]:
             nonlocal first
             if first is not None:
                 error, first = first, None
@@ -349,7 +352,7 @@ class BatchFetcher:
 
     def _stop(self, state: tenacity.RetryCallState, in_a_row: int) -> bool:
         error = state.outcome.exception() if state.outcome else None
-        rule = rule_of(error.kind) if isinstance(error, AttemptError) else None
+        rule = self._codec.rule(error.kind) if isinstance(error, AttemptError) else None
         attempts = 1 if rule is None else in_a_row if rule.blames_a_text else rule.attempts
         most = self._config.attempts if attempts is None else min(attempts, self._config.attempts)
         too_long = state.idle_for + self._wait(state, mean=True) > self._config.retry_seconds
@@ -373,7 +376,7 @@ class BatchFetcher:
             GatewayError: It is the side.
         """
         if rule.on_exhausted is OnExhausted.STOP:
-            raise unusable(self._config, self._sender.model, error)
+            raise self._codec.unusable(error)
         async with self._canary_lock:
             if self._sender.counters.with_vectors or self._canary_sent or self._sender.stopped:
                 return
@@ -389,11 +392,11 @@ class BatchFetcher:
         """
         for attempt in range(1, attempts + 1):
             try:
-                await self._send_canary(encode_text(CANARY_TEXT), own=True)
+                await self._send_canary(self._codec.plain_input, own=True)
             except AttemptError as error:
-                is_last = attempt >= min(attempts, rule_of(error.kind).attempts or attempts)
+                is_last = attempt >= min(attempts, self._codec.rule(error.kind).attempts or attempts)
                 if is_last and not self._sender.counters.with_vectors:
-                    raise unusable(self._config, self._sender.model, error) from None
+                    raise self._codec.unusable(error) from None
             if self._sender.counters.with_vectors:
                 return
             await self._wait_for_canary(attempt)

@@ -12,21 +12,22 @@ import time
 import zlib
 from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random, SystemRandom
-from typing import Final
+from typing import Final, Generic
 from uuid import UUID
 
 import httpx
 
-from parity_pipeline.wire.decode import Decoded, Decoder
-from parity_pipeline.wire.encode import RequestEncoder
+from parity_pipeline.core.fetched_rows import RowsT
+from parity_pipeline.wire.codec import Codec, DecodedT, HttpResponse
 from parity_pipeline.wire.gateway_errors import (
     AttemptError,
     LaneOverError,
     MalformedResponse,
     error_message,
+    error_shape,
     is_page,
     one_line,
     retry_after,
@@ -40,25 +41,6 @@ from parity_pipeline.wire.transport import TRANSPORT_ERRORS, kind_and_detail
 
 _BODY_PIECE: Final = 1024 * 1024
 """Largest request body in bytes that is sent as a whole; aiohttp warns about larger ones."""
-
-
-@dataclass(frozen=True, slots=True)
-class HttpResponse:
-    """A complete response.
-
-    Attributes:
-        status: HTTP status.
-        headers: Response headers.
-        body: The body, decompressed.
-        latency_ms: Milliseconds from sending the request to having the whole body.
-        request_id: The id of the request; None where none was sent.
-    """
-
-    status: int
-    headers: httpx.Headers
-    body: bytes | bytearray
-    latency_ms: float
-    request_id: str | None
 
 
 def new_request_id(random: Random) -> str:
@@ -75,6 +57,7 @@ class Client:
         self._transport = transport
         self._now = now
         self._url = httpx.URL(config.url)
+        self._base = config.base_url.rstrip("/")
         times = config.timeouts
         self._timeouts = {"connect": times.connect, "read": times.read, "write": times.write, "pool": times.pool}
         headers = {
@@ -91,7 +74,14 @@ class Client:
         self._id_header = name.lower() if name and name.lower() not in headers else None
 
     async def send(
-        self, body: bytes, new_id: str, *, seconds: float, method: str = "POST", content_type: str | None = None
+        self,
+        body: bytes,
+        new_id: str,
+        *,
+        seconds: float,
+        method: str = "POST",
+        content_type: str | None = None,
+        path: str | None = None,
     ) -> HttpResponse:
         """Send a body once and return the complete response, whatever its status.
 
@@ -101,6 +91,7 @@ class Client:
             seconds: Deadline from here to the last byte.
             method: HTTP method.
             content_type: Replaces the content type of the side's requests; None for that one.
+            path: Replaces the path below the base URL; None for the address of the side.
 
         Raises:
             AttemptError: No complete response arrived, or it is larger than allowed.
@@ -111,7 +102,7 @@ class Client:
         typed = {} if content_type is None else {"content-type": content_type}
         request = httpx.Request(
             method,
-            self._url,
+            self._url if path is None else httpx.URL(self._base + path),
             headers={**self._headers, **typed, **named, "content-length": str(len(body))},
             content=body if len(body) <= _BODY_PIECE else _in_pieces(body),
             extensions={"timeout": self._timeouts},
@@ -196,8 +187,6 @@ _TURNS_BEFORE_DECODING: Final = 2
 """Turns of the event loop in which the next request is sent before a response is decoded: in the first it gets its
 connection, in the second aiohttp writes it (from Python 3.12 on, already in the first)."""
 
-OnResponse = Callable[[HttpResponse, Decoded], None]
-
 
 def utc_now() -> datetime:
     """Return the time now in UTC."""
@@ -256,43 +245,47 @@ class SenderContext(LaneEnvironment):
         )
 
 
-class RequestSender:
+class RequestSender(Generic[DecodedT, RowsT]):
     """Sends the requests of one lane.
 
     Attributes:
-        model: The model to request, by this side's name for it.
+        codec: Builds request bodies and reads responses.
         context: What all requests share.
-        encoder: Builds request bodies.
         counters: Requests, responses and errors so far.
         hanging: What is known about texts without a response.
         stopped: Why nothing more is to be sent; "" while the lane goes on.
     """
 
-    def __init__(self, config: SideConfig, model: str, context: SenderContext, on_response: OnResponse) -> None:
+    def __init__(
+        self,
+        config: SideConfig,
+        codec: Codec[DecodedT, RowsT],
+        context: SenderContext,
+        on_response: Callable[[HttpResponse, DecodedT], None],
+    ) -> None:
         """Prepare what all requests share."""
         self._config = config
-        self.model = config.requested_name(model)
+        self.codec = codec
         self.context = self._context = context
-        self.encoder = RequestEncoder(config.dialect, self.model)
         self._on_response = on_response
-        self._decoder = Decoder(config.dialect)
         self.counters = LaneCounters()
         self.hanging = HangingTexts(read=config.timeouts.read, total=config.timeouts.total)
         self.stopped = ""
 
     async def send(
-        self, body: bytes, texts: int, *, patient: bool = True, counted: bool = True
-    ) -> tuple[HttpResponse, Decoded]:
+        self, body: bytes, texts: int, *, patient: bool = True, counted: bool = True, path: str | None = None
+    ) -> tuple[HttpResponse, DecodedT]:
         """Send a body once and decode the response.
 
         Args:
             body: The request body.
-            texts: Texts in it.
+            texts: Inputs in it.
             patient: Whether the request has the whole time-out of the side.
             counted: Whether errors and tokens count as those of the lane: its own requests about the side do not.
+            path: The path of the request, as the codec returns it.
 
         Raises:
-            AttemptError: The response, if any, holds no vectors.
+            AttemptError: The response, if any, holds no results.
         """
         context, number, seconds, allowed, sent = self._context, 0, 0.0, 0.0, 0.0
         try:
@@ -304,11 +297,12 @@ class RequestSender:
                 allowed = min(self._config.timeouts.total, max(context.seconds_left(), 0.001))
                 seconds = allowed if patient else min(allowed, self.hanging.patience(texts))
                 sent = context.now()
-                response = await context.client.send(body, new_request_id(context.random), seconds=seconds)
+                new_id = new_request_id(context.random)
+                response = await context.client.send(body, new_id, seconds=seconds, path=path)
             self.counters.responses += 1
             for _ in range(_TURNS_BEFORE_DECODING):
                 await asyncio.sleep(0)
-            decoded = self._without_secrets(self._decode(response, texts))
+            decoded = self._decode(response, texts)
         except LaneOverError:
             raise
         except AttemptError as error:
@@ -334,15 +328,7 @@ class RequestSender:
         if self.stopped or self._context.seconds_left() <= 0:
             raise LaneOverError("deadline", self.stopped or "the lane's deadline has passed")
 
-    def _without_secrets(self, decoded: Decoded) -> Decoded:
-        """Mask secrets in the names that a response holds: a server may repeat what it was sent anywhere."""
-        if not self._config.secrets:
-            return decoded
-        hide = self._config.without_secrets
-        usage = {hide(name): count for name, count in decoded.usage.items()}
-        return replace(decoded, model=hide(decoded.model), usage=usage)
-
-    def _decode(self, response: HttpResponse, texts: int) -> Decoded:
+    def _decode(self, response: HttpResponse, texts: int) -> DecodedT:
         content_type = response.headers.get("content-type", "")
         if response.status != 200:
             kind = kind_of_status(response.status)
@@ -352,7 +338,7 @@ class RequestSender:
                 message = f"it redirects to {target}, which is not followed"
             raise self._error(response, kind, message)
         try:
-            return self._decoder.decode(response.body, texts)
+            return self.codec.decode(response.body, texts)
         except MalformedResponse as malformed:
             detail = malformed.detail
             if is_page(bytes(response.body[:200]).decode("utf-8", "replace"), content_type):
@@ -362,13 +348,15 @@ class RequestSender:
             raise self._error(response, malformed.kind, detail) from None
 
     def _error(self, response: HttpResponse, kind: str, detail: str) -> AttemptError:
+        hide = self._config.without_secrets
         return AttemptError(
             kind,
-            one_line(self._config.without_secrets(detail)),
+            one_line(hide(detail)),
             http_status=response.status,
             retry_after=retry_after(response.headers, self._context.clock()),
             latency_ms=response.latency_ms,
             request_id=response.request_id,
+            shape="" if response.status == 200 else error_shape(response.status, response.body, hide),
         )
 
     def _note(self, error: AttemptError, *, counted: bool) -> None:

@@ -14,8 +14,10 @@ import httpx
 from parity_pipeline.core.limits import ERROR_CHARACTERS
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.core.stability.records import Response, Step, Texts
-from parity_pipeline.wire.client import HttpResponse, LaneEnvironment, RequestSender, SenderContext
+from parity_pipeline.wire.client import LaneEnvironment, RequestSender, SenderContext
+from parity_pipeline.wire.codec import HttpResponse
 from parity_pipeline.wire.decode import Decoded
+from parity_pipeline.wire.embed_codec import EmbedCodec
 from parity_pipeline.wire.encode import encode_text
 from parity_pipeline.wire.fetch_lane import run_anywhere
 from parity_pipeline.wire.gateway_errors import AttemptError, unusable
@@ -97,7 +99,7 @@ class _Sender:
         self._model = config.requested_name(model)
         self._context = context
         self._most = most
-        self._requests = RequestSender(config, model, context, _ignored)
+        self._requests = RequestSender(config, EmbedCodec(config, model), context, _ignored)
         self._one_stayed = False
         self.requests = 0
 
@@ -126,7 +128,7 @@ class _Sender:
         Raises:
             GatewayError: Every request so far failed, and one for a plain text does too.
         """
-        body = self._requests.encoder.body([encode_text(text) for text in request])
+        body = self._requests.codec.body([encode_text(text) for text in request])
         sent = 0
         while True:
             sent += 1
@@ -169,7 +171,7 @@ class _Sender:
         if self._requests.counters.with_vectors or self._exhausted():
             return
         try:
-            await self._send(self._requests.encoder.body([encode_text(CANARY_TEXT)]), 1)
+            await self._send(self._requests.codec.body([encode_text(CANARY_TEXT)]), 1)
         except AttemptError as canary_error:
             raise unusable(self._config, self._model, canary_error) from None
 

@@ -1,6 +1,6 @@
-"""What can go wrong between a request and its vectors, and the message for a person where a side cannot be used at all.
+"""What can go wrong between a request and its results, and the message for a person where a side cannot be used at all.
 
-    AttemptError           one attempt without vectors; `retry_policy` says what to do next
+    AttemptError           one attempt without results; `retry_policy` says what to do next
       LaneOverError        an attempt that was not made, because the lane is over
     MalformedResponse      a status 200 without one vector per text; `batch_fetcher` turns it into an `AttemptError`
     GatewayError (core)
@@ -16,20 +16,21 @@ import html
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from parity_pipeline.core.errors import GatewayError
 from parity_pipeline.core.limits import ERROR_CHARACTERS
 from parity_pipeline.core.outcomes import RowStatus
-from parity_pipeline.wire.retry_policy import rule_of
+from parity_pipeline.wire.retry_policy import retrieval_rule_of, rule_of
 from parity_pipeline.wire.side_config import SideConfig
 
 _READ_BYTES: Final = 65_536
+_SHAPE_FIELDS: Final = 12
 _FIELDS: Final = ("message", "error", "detail", "msg", "title", "reason")
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
@@ -68,6 +69,23 @@ def is_page(text: str, content_type: str) -> bool:
     return "html" in content_type.lower() or text.lstrip("\ufeff \t\r\n").lower().startswith(("<!doctype", "<html"))
 
 
+def error_shape(status: int, body: bytes | bytearray, hide: Callable[[str], str] = str) -> str:
+    """Return the status of an error response and the sorted names of its top-level fields.
+
+    >>> error_shape(400, b'{"message": "no such corpus", "error": "bad_request"}')
+    '400 {error, message}'
+    """
+    try:
+        document = json.loads(bytes(body[:_READ_BYTES]).decode("utf-8-sig", "replace"))
+    except (ValueError, RecursionError):
+        return f"{status} (not JSON)" if body.strip() else f"{status} (empty)"
+    if not isinstance(document, dict):
+        return f"{status} ({type(document).__name__})".replace("(list)", "(array)")
+    names = sorted(one_line(hide(str(name)))[:40] for name in cast("dict[str, Any]", document))
+    shown = ", ".join(names[:_SHAPE_FIELDS]) + (", …" if len(names) > _SHAPE_FIELDS else "")
+    return f"{status} {{{shown}}}"
+
+
 def _message_in(value: Any, depth: int) -> str:
     if isinstance(value, str):
         return value
@@ -100,7 +118,7 @@ def retry_after(headers: Mapping[str, str], today: datetime) -> float | None:
 
 @dataclass(eq=False, repr=False)
 class AttemptError(Exception):
-    """One attempt that returned no vectors.
+    """One attempt that returned no results.
 
     Attributes:
         kind: A kind of `retry_policy.RULES`.
@@ -111,6 +129,7 @@ class AttemptError(Exception):
         request_id: The id of the attempt.
         number: Number of the request in the order in which its lane sent them; 0 if none was sent.
         seconds: Deadline that the request had.
+        shape: Status and top-level fields of a response with another status than 200; "" where there was none.
     """
 
     kind: str
@@ -122,6 +141,7 @@ class AttemptError(Exception):
     request_id: str | None = None
     number: int = 0
     seconds: float = 0.0
+    shape: str = ""
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.detail}"
@@ -171,6 +191,7 @@ class UnusableSideError(GatewayError):
 
 _Sentences = tuple[str, str]
 """A problem and its remedy."""
+_ONLY_ERRORS: Final = "Look at the service's log; run again later."
 _UNREACHABLE: Final = ("connect_error", "connect_timeout", "pool_timeout")
 
 
@@ -187,11 +208,15 @@ def unusable(config: SideConfig, model: str, error: AttemptError) -> UnusableSid
     return UnusableSideError(problem, place=place, remedy=remedy, aspect=_aspect(error))
 
 
-def _aspect(error: AttemptError) -> Aspect:
+def _credentials_or_reach(error: AttemptError) -> Aspect | None:
     if error.http_status is None or error.kind == "redirect":
         return Aspect.REACHABLE
-    if error.kind in ("http_401", "http_403", "http_407"):
-        return Aspect.CREDENTIALS
+    return Aspect.CREDENTIALS if error.kind in ("http_401", "http_403", "http_407") else None
+
+
+def _aspect(error: AttemptError) -> Aspect:
+    if found := _credentials_or_reach(error):
+        return found
     ends_as = rule_of(error.kind).ends_as
     if ends_as is RowStatus.MALFORMED:
         return Aspect.DIALECT
@@ -201,6 +226,11 @@ def _aspect(error: AttemptError) -> Aspect:
 
 
 def _explained(config: SideConfig, model: str, error: AttemptError) -> _Sentences:
+    return _unreached(config, error) or _explained_status(config, model, error)
+
+
+def _unreached(config: SideConfig, error: AttemptError) -> _Sentences | None:
+    """Return why no response came, whatever was requested; None where one did."""
     key = f"sides.{config.side}"
     if error.kind in _UNREACHABLE:
         return f"no connection ({error})", f"Start the service, or set {key}.base_url to where it listens."
@@ -211,19 +241,13 @@ def _explained(config: SideConfig, model: str, error: AttemptError) -> _Sentence
     if error.http_status is None:
         remedy = f"Look at the service's log; raise {key}.timeouts if it is only slow; check http against https."
         return f"it accepts connections but sends no response ({error})", remedy
-    return _explained_status(config, model, error)
+    return None
 
 
 def _explained_status(config: SideConfig, model: str, error: AttemptError) -> _Sentences:
     key, name = f"sides.{config.side}", config.dialect.name
     names = f"Check the model's name there ({key}.model_names gives it another)"
-    by_kind: dict[str, _Sentences] = {
-        "redirect": (error.detail, f"Set {key}.base_url to the redirect's target, if it is yours."),
-        "http_407": ("the proxy refuses the credentials", f"Put them into {key}.proxy."),
-    }
-    for kind in ("http_401", "http_403"):
-        remedy = f"Set {key}.bearer_env to the name of a variable that holds a valid token, or {key}.headers."
-        by_kind[kind] = (f"it refuses the credentials ({error})", remedy)
+    by_kind = _misdirected(config, error)
     for kind in ("http_404", "http_405"):
         problem = f"it has no model {model!r} or no path {config.dialect.path} ({error})"
         by_kind[kind] = (problem, f"{names}, then {key}.dialect, now {name!r}.")
@@ -236,33 +260,102 @@ def _explained_status(config: SideConfig, model: str, error: AttemptError) -> _S
             f"it refuses even a plain text with model {model!r} ({error})",
             f"{names} and that it uses the dialect {name!r}.",
         ),
-        RowStatus.FAILED: (f"it returns only errors ({error})", "Look at the service's log; run again later."),
+        RowStatus.FAILED: (f"it returns only errors ({error})", _ONLY_ERRORS),
     }
     return by_kind.get(error.kind) or by_status[rule_of(error.kind).ends_as]
 
 
-def side_is_down(error: AttemptError, failed: AttemptError) -> str:
-    """Return why a lane stopped: its side died after it had returned vectors.
+def _misdirected(config: SideConfig, error: AttemptError) -> dict[str, _Sentences]:
+    """Return the sentences for redirects and refused credentials, by kind."""
+    key = f"sides.{config.side}"
+    remedy = f"Set {key}.bearer_env to the name of a variable that holds a valid token, or {key}.headers."
+    refused = (f"it refuses the credentials ({error})", remedy)
+    return {
+        "redirect": (error.detail, f"Set {key}.base_url to the redirect's target, if it is yours."),
+        "http_407": ("the proxy refuses the credentials", f"Put them into {key}.proxy."),
+        "http_401": refused,
+        "http_403": refused,
+    }
+
+
+def unusable_for_retrieval(
+    config: SideConfig, error: AttemptError, *, url: str, dialect: str, corpus: str, searches: Sequence[str]
+) -> UnusableSideError:
+    """Return the error for a side that returns no ranking for a plain query.
+
+    Args:
+        config: The side.
+        error: How the attempt with a plain query failed.
+        url: Where the query was sent.
+        dialect: Name of the retrieval dialect.
+        corpus: The corpus of the partition.
+        searches: The corpora that were searched.
+    """
+    key = f"retrieve.{config.side}"
+    named = ", ".join(repr(name) for name in searches)
+    names = f"Check the names there ({key}.corpora gives others), then {key}.dialect, now {dialect!r}."
+    absent = (f"it has no corpus {named} or no such path ({error})", names)
+    by_kind = {**_misdirected(config, error), "http_404": absent, "http_405": absent}
+    fits = f"Set {key}.dialect to the one it uses, or describe it under `retrieval_dialects`."
+    by_status: dict[RowStatus, _Sentences] = {
+        RowStatus.MALFORMED: (f"its response does not fit the retrieval dialect {dialect!r} ({error})", fits),
+        RowStatus.REFUSED: (f"it refuses even a plain query of corpus {corpus!r} ({error})", names),
+        RowStatus.FAILED: (f"it returns only errors ({error})", _ONLY_ERRORS),
+    }
+    ends_as = retrieval_rule_of(error.kind).ends_as
+    problem, remedy = _unreached(config, error) or by_kind.get(error.kind) or by_status[ends_as]
+    aspect = _credentials_or_reach(error) or (Aspect.REACHABLE if ends_as is RowStatus.FAILED else Aspect.DIALECT)
+    place = f"{config.label} ({config.side}) at {url}"
+    return UnusableSideError(problem, place=place, remedy=remedy, aspect=aspect)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneWords:
+    """What sentences about a lane call what it sends and gets.
+
+    Attributes:
+        input: One input of a request.
+        inputs: Several.
+        result: What a side returns for one input.
+        results: Several.
+        rows: What a lane fetches, input and result together.
+    """
+
+    input: str = "text"
+    inputs: str = "texts"
+    result: str = "vector"
+    results: str = "vectors"
+    rows: str = "samples"
+
+
+_EMBED_WORDS: Final = LaneWords()
+
+
+def side_is_down(error: AttemptError, failed: AttemptError, words: LaneWords = _EMBED_WORDS) -> str:
+    """Return why a lane stopped: its side died after it had returned results.
 
     Args:
         error: How a batch failed.
-        failed: How a text failed after it that had got its vector before.
+        failed: How an input failed after it that had got its result before.
+        words: What the lane calls them.
     """
-    reason = f"after {error.kind}, a text that had got its vector before got none either ({failed})"
+    got = f"a {words.input} that had got its {words.result} before got none either"
+    reason = f"after {error.kind}, {got} ({failed})"
     return f"lane stopped early because the side is down: {reason}"
 
 
-def too_many_failed(failed: int, rows: int, share: float, errors: Counter[str]) -> str:
+def too_many_failed(failed: int, rows: int, share: float, errors: Counter[str], words: LaneWords = _EMBED_WORDS) -> str:
     """Return why a lane stopped: more of its last rows failed than the largest share that may.
 
     Args:
         failed: Failed rows among the last.
         rows: The last rows, all of them.
         share: The largest share of them that may fail, 0 to 1.
-        errors: Attempts without vectors, by kind.
+        errors: Attempts without results, by kind.
+        words: What the lane calls its rows.
     """
     mostly = f" (mostly {errors.most_common(1)[0][0]})" if errors else ""
-    return f"lane stopped early because {failed} of the last {rows} samples failed, more than {share:.0%}{mostly}"
+    return f"lane stopped early because {failed} of the last {rows} {words.rows} failed, more than {share:.0%}{mostly}"
 
 
 def deadline_passed(seconds: float) -> str:

@@ -8,7 +8,7 @@ import asyncio
 import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
@@ -20,9 +20,11 @@ from parity_pipeline.core.canaries import (
     lowest_cosine,
     strongest,
 )
+from parity_pipeline.core.fetched_rows import FetchedRows
 from parity_pipeline.core.hazards.texts import CANARIES
 from parity_pipeline.core.measures import Matrix32
-from parity_pipeline.wire.client import HttpResponse, RequestSender
+from parity_pipeline.wire.client import RequestSender
+from parity_pipeline.wire.codec import HttpResponse
 from parity_pipeline.wire.decode import Decoded
 from parity_pipeline.wire.encode import encode_text
 from parity_pipeline.wire.gateway_errors import AttemptError, LaneOverError
@@ -39,6 +41,7 @@ _SOAK_ENDS_AFTER: Final = 10
 _SOAK_PAUSE: Final = 1.0
 """Seconds between two canaries of a soak that is set in minutes."""
 
+EmbedSender: TypeAlias = RequestSender[Decoded, FetchedRows]
 NoteGood = Callable[[Sequence[bytes]], None]
 
 
@@ -53,9 +56,7 @@ class _Reference:
 class LaneCanaries:
     """Sends the canaries of one lane, one at a time, and compares each with the one before."""
 
-    def __init__(
-        self, config: SideConfig, sender: RequestSender, note_good: NoteGood, staged: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, config: SideConfig, sender: EmbedSender, note_good: NoteGood, staged: Mapping[str, Any]) -> None:
         """Prepare the request.
 
         Args:
@@ -137,7 +138,7 @@ class LaneCanaries:
         return Canary(sample=sample, request=self._sender.counters.requests, sent=now)
 
     async def _with_retry(self) -> tuple[HttpResponse, Decoded]:
-        body, texts = self._sender.encoder.body(self._texts), len(self._texts)
+        body, texts = self._sender.codec.body(self._texts), len(self._texts)
         for _ in range(_ATTEMPTS - 1):
             try:
                 return await self._sender.send(body, texts, patient=False, counted=False)
@@ -173,11 +174,11 @@ class LaneCanaries:
         self._record = record
 
 
-def _texts(config: SideConfig, sender: RequestSender) -> list[bytes]:
+def _texts(config: SideConfig, sender: EmbedSender) -> list[bytes]:
     """Return the texts of the request, as many of them as the side's limits allow and at least one."""
     most = 1 if config.dialect.one_text else config.batch_texts
     texts = [encode_text(text) for text in list(CANARIES.values())[:most]]
-    while len(texts) > 1 and len(sender.encoder.body(texts)) > config.batch_bytes:
+    while len(texts) > 1 and len(sender.codec.body(texts)) > config.batch_bytes:
         texts.pop()
     return texts
 

@@ -18,11 +18,11 @@ class LaneCounters:
     Attributes:
         requests: Requests sent, retries included.
         retries: Requests sent again.
-        with_vectors: Responses with vectors.
+        with_vectors: Responses with vectors, or with rankings in a lane of queries.
         responses: Responses of any kind.
         tokens: Tokens that the side reports, by its own field.
-        errors_by_kind: Attempts without vectors, by kind.
-        last_good: Number of the last request, in the order of sending, that got vectors.
+        errors_by_kind: Attempts without results, by kind.
+        last_good: Number of the last request, in the order of sending, that got results.
         malformed_batches: Batches of several texts that stayed malformed and were sent again in halves.
     """
 
@@ -54,6 +54,7 @@ class Progress:
         errors_by_kind: Attempts without vectors, by kind.
         seconds_left: Estimate from the rate; None if there is no rate or no total.
         finished: This is the lane's last record.
+        rows: What the lane calls its rows.
     """
 
     side: Side
@@ -65,6 +66,7 @@ class Progress:
     errors_by_kind: Mapping[str, int]
     seconds_left: float | None
     finished: bool = False
+    rows: str = "samples"
 
     def describe(self) -> str:
         """Return one line for a log."""
@@ -72,7 +74,7 @@ class Progress:
         errors = ", ".join(f"{count} {kind}" for kind, count in sorted(self.errors_by_kind.items()))
         left = f", {self.seconds_left:.0f} s left" if self.seconds_left is not None and not self.finished else ""
         kept = f", {self.kept} kept from an earlier run" if self.kept else ""
-        return f"{self.side}: {self.done}{of} samples, {self.rate:.0f}/s, {self.retries} retries{kept}{left}" + (
+        return f"{self.side}: {self.done}{of} {self.rows}, {self.rate:.0f}/s, {self.retries} retries{kept}{left}" + (
             f"; {errors}" if errors else ""
         )
 
@@ -81,9 +83,16 @@ class ProgressReporter:
     """Reports the progress of a lane, not too often."""
 
     def __init__(
-        self, side: Side, on_progress: Callable[[Progress], None] | None, total: int | None, now: Callable[[], float]
+        self,
+        side: Side,
+        on_progress: Callable[[Progress], None] | None,
+        total: int | None,
+        now: Callable[[], float],
+        *,
+        rows: str,
     ) -> None:
-        """Start the clock."""
+        """Start the clock; `rows` is what the lane calls its rows."""
+        self._rows = rows
         self._side = side
         self._on_progress = on_progress
         self._total = total
@@ -115,5 +124,6 @@ class ProgressReporter:
                 errors_by_kind=dict(errors),
                 seconds_left=left,
                 finished=finished,
+                rows=self._rows,
             )
         )

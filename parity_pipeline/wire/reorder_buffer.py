@@ -1,41 +1,33 @@
-"""Pieces: the rows that a batch ends with, made here, arriving in any order, leaving in the order of the samples.
+"""Pieces: the rows that a batch ends with, arriving in any order, leaving in the order of the samples or queries.
 
-Here belong their making, the reordering, the counts over what left, and where early pieces wait: in the staging if there is
-one, else in memory within a bound. How a batch ends belongs to `batch_fetcher`, how pieces are kept on disk to `storage`.
+Here belong the reordering, the counts over what left, and where early pieces wait: in the staging if there is one, else in
+memory within a bound. The rows of a piece are made by a `codec`, how a batch ends belongs to `batch_fetcher`, how pieces
+are kept on disk to `storage`.
 """
 
 import asyncio
 import sys
 from collections import Counter
 from collections.abc import Callable
+from typing import Generic
 
-import numpy as np
-
-from parity_pipeline.core.fetched_rows import FetchedRows, Piece, Staging
-from parity_pipeline.core.limits import ERROR_CHARACTERS
+from parity_pipeline.core.fetched_rows import RowsT, SettledRows, StagingOf
 from parity_pipeline.core.outcomes import RowStatus
-from parity_pipeline.wire.client import HttpResponse
-from parity_pipeline.wire.decode import Decoded
-from parity_pipeline.wire.encode import Batch
-from parity_pipeline.wire.gateway_errors import AttemptError
 from parity_pipeline.wire.pacing import LatencyHistogram
-from parity_pipeline.wire.retry_policy import Rule
-
-Sink = Callable[[FetchedRows], None]
 
 
-class ReorderBuffer:
+class ReorderBuffer(Generic[RowsT]):
     """Hands rows to the sink strictly in ordinal order, without a gap.
 
     Attributes:
         done: Rows that arrived, handed on or not.
         kept: Rows kept from an earlier run.
         status_counts: Rows handed on, by status.
-        models_echoed: Rows with vectors handed on, by the model that their response named.
-        latency: Latencies of the responses with vectors that were handed on.
+        models_echoed: Rows with results handed on, by the model that their response named.
+        latency: Latencies of the responses with results that were handed on.
     """
 
-    def __init__(self, sink: Sink, staging: Staging | None, *, window: int) -> None:
+    def __init__(self, sink: Callable[[RowsT], None], staging: StagingOf[RowsT] | None, *, window: int) -> None:
         """Start at ordinal 0.
 
         Args:
@@ -47,7 +39,7 @@ class ReorderBuffer:
         self._staging = staging
         self._window = window
         self._cursor = 0
-        self._early: dict[int, Piece | None] = {}
+        self._early: dict[int, SettledRows[RowsT] | None] = {}
         self._room = asyncio.Event()
         self._room.set()
         self.done = 0
@@ -60,7 +52,7 @@ class ReorderBuffer:
         """Wait until another piece may be early."""
         await self._room.wait()
 
-    def place(self, piece: Piece) -> None:
+    def place(self, piece: SettledRows[RowsT]) -> None:
         """Take a piece that has just been fetched.
 
         Raises:
@@ -91,16 +83,17 @@ class ReorderBuffer:
             if piece is not None:
                 self._hand_on(piece)
 
-    def _hand_on(self, piece: Piece) -> None:
+    def _hand_on(self, piece: SettledRows[RowsT]) -> None:
         rows = piece.rows
         self._cursor = rows.start + len(rows)
-        with_vectors = rows.status.count(RowStatus.OK)
-        if with_vectors == len(rows):
-            self.status_counts[RowStatus.OK] += with_vectors
+        statuses = rows.status
+        good = statuses.count(RowStatus.OK)
+        if good == len(rows):
+            self.status_counts[RowStatus.OK] += good
         else:
-            self.status_counts.update(rows.status)
-        if with_vectors:
-            self.models_echoed[piece.model_echo] += with_vectors
+            self.status_counts.update(statuses)
+        if good:
+            self.models_echoed[piece.model_echo] += good
             if rows.latency_ms[0] is not None:
                 self.latency.add(rows.latency_ms[0])
         self._sink(rows)
@@ -116,50 +109,3 @@ class ReorderBuffer:
             self._room.clear()
         else:
             self._room.set()
-
-
-def with_vectors(batch: Batch, response: HttpResponse, decoded: Decoded) -> Piece:
-    """Return the rows of a batch whose response holds its vectors."""
-    rows, dimension = decoded.vectors.shape
-    return Piece(
-        FetchedRows(
-            start=batch.start,
-            ids=batch.ids,
-            values=np.ascontiguousarray(decoded.vectors).reshape(-1),
-            offsets=np.arange(rows + 1, dtype=np.int32) * np.int32(dimension),
-            status=[RowStatus.OK] * rows,
-            http_status=[response.status] * rows,
-            errors=[None] * rows,
-            request_ids=[response.request_id] * rows,
-            latency_ms=[response.latency_ms] * rows,
-        ),
-        decoded.model,
-    )
-
-
-def without_vectors(batch: Batch, rule: Rule, error: AttemptError) -> Piece:
-    """Return the rows of a batch that ends without vectors, with the status of its rule."""
-    return _failed(batch, rule.ends_as, str(error), error)
-
-
-def without_definite_response(batch: Batch, error: AttemptError) -> Piece:
-    """Return the rows of a batch that got no vectors because the side is down, which says nothing about its texts."""
-    return _failed(batch, RowStatus.FAILED, f"no definite response: {error}", error)
-
-
-def _failed(batch: Batch, status: RowStatus, message: str, error: AttemptError) -> Piece:
-    rows = FetchedRows.without_vectors(
-        batch.as_block(),
-        status,
-        message[:ERROR_CHARACTERS],
-        http_status=error.http_status,
-        request_id=error.request_id,
-        latency_ms=error.latency_ms,
-    )
-    return Piece(rows)
-
-
-def not_requested(batch: Batch, reason: str) -> Piece:
-    """Return rows for samples of a stopped lane that were never sent."""
-    error = f"not requested: {reason}"[:ERROR_CHARACTERS]
-    return Piece(FetchedRows.without_vectors(batch.as_block(), RowStatus.FAILED, error))

@@ -142,7 +142,19 @@ RULES: Final[tuple[Rule, ...]] = (
     _malformed("bad_encoding", "a content encoding that was not requested, or broken compression"),
 )
 
+RETRIEVAL_RULES: Final[tuple[Rule, ...]] = (
+    _status(
+        404, 1, _SPLIT, _REFUSED, "no such corpus or index: a definite no to this query, where others get rankings"
+    ),
+    _malformed("no_results_field", "JSON without a list of results where the dialect has it"),
+    _malformed("bad_result", "a result that is not an object"),
+    _malformed("bad_id", "a result whose document id is neither a string nor an integer"),
+    _malformed("bad_score", "a score that is neither a finite number nor null"),
+)
+"""What differs for the single query of a retrieval request."""
+
 _BY_KIND: Final = {rule.kind: rule for rule in RULES}
+_FOR_RETRIEVAL: Final = {**_BY_KIND, **{rule.kind: rule for rule in RETRIEVAL_RULES}}
 
 
 def rule_of(kind: str) -> Rule:
@@ -152,6 +164,15 @@ def rule_of(kind: str) -> Rule:
         KeyError: No row has this kind.
     """
     return _BY_KIND[kind]
+
+
+def retrieval_rule_of(kind: str) -> Rule:
+    """Return the row of a kind for a retrieval request.
+
+    Raises:
+        KeyError: No row has this kind.
+    """
+    return _FOR_RETRIEVAL[kind]
 
 
 def kind_of_status(status: int) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 from typing import Final
 
-from parity_pipeline.wire.gateway_errors import AttemptError, LaneOverError
+from parity_pipeline.wire.gateway_errors import AttemptError, LaneOverError, LaneWords
 from parity_pipeline.wire.progress import LaneCounters
 from parity_pipeline.wire.retry_policy import OnExhausted, rule_of
 
@@ -187,19 +187,22 @@ class HangingTexts:
             return unproven
         return {index for index in unproven if index in longest or len(texts[index]) >= self._suspect_from}
 
-    def caveats(self) -> tuple[str, ...]:
+    def caveats(self, words: LaneWords) -> tuple[str, ...]:
         """Return what a person should know about the texts that hung or were not requested."""
         if not self.hung:
             return ()
-        found = [f"{len(self.hung)} texts hung: no response within the time-outs, while others got their vectors"]
+        found = [
+            f"{len(self.hung)} {words.inputs} hung: no response within the time-outs, while others got their {words.results}"
+        ]
         if self.skipped:
             found.append(
-                f"{self.skipped} texts were not requested with the whole time-out: "
+                f"{self.skipped} {words.inputs} were not requested with the whole time-out: "
                 "at least as long as the shortest of those that hung"
             )
         if self.unproven:
             reason = (
-                f"the {self.seconds:g} s for texts that may hang were used up, and their length does not predict them"
+                f"the {self.seconds:g} s for {words.inputs} that may hang were used up, "
+                "and their length does not predict them"
             )
-            found.append(f"{self.unproven} texts were not requested with the whole time-out: {reason}")
+            found.append(f"{self.unproven} {words.inputs} were not requested with the whole time-out: {reason}")
         return tuple(found)

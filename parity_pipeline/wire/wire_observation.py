@@ -46,7 +46,7 @@ def observe(
         return WireObservation(method_and_path=path, request_fields=tuple(request_fields), dimension=dimension)
     members = document if is_object(document) else {_WHOLE_BODY: document}
     read = _fields_read(dialect)
-    named = {one_line(hide(name))[:80]: _type(value) for name, value in members.items()}
+    named = {one_line(hide(name))[:80]: type_name(value) for name, value in members.items()}
     typed = {name: f"{name}: {kind}" for name, kind in named.items()}
     return WireObservation(
         method_and_path=path,
@@ -98,9 +98,10 @@ def _usage_fields(dialect: Dialect, document: Any, hide: Callable[[str], str]) -
     return (dialect.usage_field,) if isinstance(usage, int) else ()
 
 
-def _type(value: Any) -> str:
+def type_name(value: Any) -> str:
+    """Return the JSON type of a value, such as `array of number`."""
     if is_array(value):
-        return f"array of {_type(value[0])}" if len(value) else "array"
+        return f"array of {type_name(value[0])}" if len(value) else "array"
     names = {bool: "boolean", str: "string", int: "number", float: "number", type(None): "null"}
     return names.get(type(value), "object")
 
