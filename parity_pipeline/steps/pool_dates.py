@@ -64,14 +64,15 @@ def _trials(verdict: Verdict) -> tuple[int, int]:
 
 def _before(verdict: Verdict, entries: Iterable[LedgerEntry]) -> list[Verdict]:
     """Return the newest verdict of each earlier date of the same endpoint and model, last date first."""
-    newest: dict[str, LedgerEntry] = {}
+    newest: dict[str, tuple[str, Verdict]] = {}
     for entry in entries:
         held = entry.verdict
-        same = (held.endpoint, held.model) == (verdict.endpoint, verdict.model)
-        if same and held.date < verdict.date:
-            known = newest.get(held.date)
-            newest[held.date] = entry if known is None or entry.recorded_at >= known.recorded_at else known
-    return [newest[day].verdict for day in sorted(newest, reverse=True)]
+        if not isinstance(held, Verdict) or (held.endpoint, held.model) != (verdict.endpoint, verdict.model):
+            continue
+        known = newest.get(held.date)
+        if held.date < verdict.date and (known is None or entry.recorded_at >= known[0]):
+            newest[held.date] = entry.recorded_at, held
+    return [newest[day][1] for day in sorted(newest, reverse=True)]
 
 
 def _deployment(verdict: Verdict) -> Hashable:

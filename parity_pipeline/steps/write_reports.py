@@ -32,7 +32,7 @@ def write_summary(run: RunContext) -> tuple[Sequence[Verdict], str]:
     Raises:
         ArtifactError: The ledger is damaged, or the disk does not take the summary.
     """
-    verdicts = ledger.newest(run.layout.ledger)
+    verdicts = [one for one in ledger.newest(run.layout.ledger) if isinstance(one, Verdict)]
     text = render_summary(verdicts)
     publish_text(run.layout.summary, text)
     return verdicts, text

@@ -1,7 +1,8 @@
 """Where every file lies: the one place that knows the folders and file names of results.
 
 Here belong paths, and nothing that opens them. Results lie in hive folders, `date=2026-04-30/model=<slug>/`, so that
-DuckDB, Polars and pandas read a whole folder with `date` and `model` as columns and decode the slug to the name.
+DuckDB, Polars and pandas read a whole folder with `date` and `model` as columns and decode the slug to the name. Those of
+the retrieve probe lie below `retrieve/`, with `corpus` in place of `model`.
 """
 
 import datetime as dt
@@ -14,6 +15,10 @@ from parity_pipeline.core.slugs import report_name, slug
 
 def _partition(date: str, model: str) -> Path:
     return Path(f"date={_day(date)}") / f"model={slug(model)}"
+
+
+def _corpus(date: str, corpus: str) -> Path:
+    return Path(f"date={_day(date)}") / f"corpus={slug(corpus)}"
 
 
 def _day(date: str) -> str:
@@ -32,7 +37,7 @@ def _day(date: str) -> str:
 class Layout:
     """The paths of all results. No method touches the disk.
 
-    Methods that take a date raise ArtifactError when it is not of the form YYYY-MM-DD; model names may be anything.
+    Methods that take a date raise ArtifactError when it is not of the form YYYY-MM-DD; model and corpus names may be anything.
 
     Attributes:
         data_dir: Folder of what a run can make again: sample sets, vectors, comparisons, verdicts, staging.
@@ -77,6 +82,34 @@ class Layout:
     def report(self, date: str, model: str) -> Path:
         """Return the report of one date and model, such as `embed_parity_20260430_v1.md`."""
         return self.reports_dir / report_name(_day(date), model)
+
+    def queries(self, date: str, corpus: str) -> Path:
+        """Return the query set of one date and corpus."""
+        return self._retrieve / "querysets" / _corpus(date, corpus) / "queries.parquet"
+
+    def rankings(self, side: str, date: str, corpus: str) -> Path:
+        """Return the ranked lists of one side (`legacy` or `candidate`), date and corpus."""
+        return self._retrieve / "rankings" / f"side={slug(side)}" / _corpus(date, corpus) / "rankings.parquet"
+
+    def retrieval_parity(self, date: str, corpus: str) -> Path:
+        """Return the compared queries of one date and corpus."""
+        return self._retrieve / "parity" / _corpus(date, corpus) / "parity.parquet"
+
+    def retrieval_evidence(self, date: str, corpus: str) -> Path:
+        """Return the file of what further requests showed of differing queries, and of the causes."""
+        return self._retrieve / "evidence" / _corpus(date, corpus) / "evidence.json"
+
+    def retrieval_verdict(self, date: str, corpus: str) -> Path:
+        """Return the stored verdict of one date and corpus."""
+        return self._retrieve / "verdicts" / _corpus(date, corpus) / "verdict.json"
+
+    def retrieval_report(self, date: str, corpus: str) -> Path:
+        """Return the report of one date and corpus, such as `retrieve_parity_20260430_staff.md`."""
+        return self.reports_dir / report_name(_day(date), corpus, "retrieve")
+
+    @property
+    def _retrieve(self) -> Path:
+        return self.data_dir / "retrieve"
 
     @property
     def ledger(self) -> Path:

@@ -1,6 +1,6 @@
-"""The ledger: every verdict ever given, one line each, only ever appended to.
+"""The ledger: every verdict ever given, by whatever probe, one line each, only ever appended to.
 
-Here belong appending and reading. Of one probe, date and model the entry with the newest `recorded_at` counts, the last
+Here belong appending and reading. Of one probe, date and model or corpus the entry with the newest `recorded_at` counts, the last
 in the file among equal ones: a merge in version control may put an older line behind a newer one.
 
 A crash or a full disk may leave a last line that stops midway. It never was a verdict, so readers pass over it; the
@@ -16,19 +16,25 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from filelock import FileLock, Timeout
 
 from parity_pipeline.core.errors import ArtifactError
+from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.verdict import SCHEMA_VERSION, Verdict
 from parity_pipeline.storage import older_versions
 from parity_pipeline.storage.atomic import sync, write_errors
 from parity_pipeline.storage.json_records import RecordKind, json_text
+from parity_pipeline.storage.retrieval_evidence import RETRIEVAL_VERDICT, restored, storable
 
 TORN_MARK: Final = b" // torn: writing stopped here, this line does not count"
 _LOCK_SECONDS: Final = 60.0
 """Longest wait for another writer. An append takes milliseconds; more means a process that hangs."""
+
+
+AnyVerdict: TypeAlias = Verdict | RetrievalVerdict
+"""The verdict of one of the probes, which its `endpoint` names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,25 +44,41 @@ class LedgerEntry:
     Attributes:
         recorded_at: When it was appended, ISO 8601.
         run_id: The run that gave the verdict.
-        verdict: The verdict without its `rows`, its `contract`, and the faults of its `power`.
+        verdict: The verdict, without what only its own file holds: the `rows` and the `contract` of an embed verdict,
+            the `queries` of a retrieval verdict, and the faults of its `power`.
     """
 
+    recorded_at: str
+    run_id: str
+    verdict: AnyVerdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _EmbedLine:
     recorded_at: str
     run_id: str
     verdict: Verdict
 
 
-_ENTRY: Final = RecordKind(
-    record=LedgerEntry,
-    name="line of the ledger",
-    remedy="Restore that line from version control; do not delete it.",
-    upgrade=older_versions.ledger_line,
-    schema=SCHEMA_VERSION,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _RetrievalLine:
+    recorded_at: str
+    run_id: str
+    verdict: RetrievalVerdict
+
+
+_NAME: Final = "line of the ledger"
+_REMEDY: Final = "Restore that line from version control; do not delete it."
+_EMBED: Final = RecordKind(
+    record=_EmbedLine, name=_NAME, remedy=_REMEDY, upgrade=older_versions.ledger_line, schema=SCHEMA_VERSION
 )
+_RETRIEVAL: Final = RecordKind(record=_RetrievalLine, name=_NAME, remedy=_REMEDY, schema=RETRIEVAL_VERDICT.schema)
+_RETRIEVAL_MARK: Final = b'"endpoint": "retrieve"'
+"""Stands in every line of a retrieval verdict."""
 
 
-def append(path: Path, verdict: Verdict, *, recorded_at: str, run_id: str) -> None:
-    """Append one verdict, durably, one writer at a time, without its rows, contract and simulated faults.
+def append(path: Path, verdict: AnyVerdict, *, recorded_at: str, run_id: str) -> None:
+    """Append one verdict, durably, one writer at a time, without what only its own file holds (`LedgerEntry.verdict`).
 
     Args:
         path: The ledger; made with its folder where it is missing. The lock lies beside it as `.ledger.lock`.
@@ -67,9 +89,7 @@ def append(path: Path, verdict: Verdict, *, recorded_at: str, run_id: str) -> No
     Raises:
         ArtifactError: The disk or folder does not take it, or another writer does not let go.
     """
-    power = replace(verdict.power, faults=()) if verdict.power else None
-    short = replace(verdict, rows=(), contract=None, power=power)
-    entry = LedgerEntry(recorded_at=recorded_at, run_id=run_id, verdict=short)
+    entry = LedgerEntry(recorded_at=recorded_at, run_id=run_id, verdict=_short(verdict))
     line = json_text(entry).encode()
     with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,6 +99,15 @@ def append(path: Path, verdict: Verdict, *, recorded_at: str, run_id: str) -> No
         except Timeout as error:
             problem = f"another process holds the ledger's lock for more than {_LOCK_SECONDS:.0f} s"
             raise ArtifactError(problem, place=str(path), remedy="End the process that hangs, run again.") from error
+
+
+def _short(verdict: AnyVerdict) -> AnyVerdict:
+    # Two branches of one text: what `replace` may be given depends on the type.
+    if isinstance(verdict, Verdict):
+        power = replace(verdict.power, faults=()) if verdict.power else None
+        return replace(verdict, rows=(), contract=None, power=power)
+    simulated = replace(verdict.power, faults=()) if verdict.power else None
+    return replace(storable(verdict), queries=(), power=simulated)
 
 
 def _append_line(path: Path, line: bytes) -> None:
@@ -116,12 +145,12 @@ def _ending(handle: int, size: int) -> bytes:
 
 
 def entries(path: Path, model: str | None = None) -> Iterator[LedgerEntry]:
-    """Yield the entries in file order; none where there is no ledger.
+    """Yield the entries of all probes in file order; none where there is no ledger.
 
     Args:
         path: The ledger.
-        model: Pass over whole lines in which this name does not occur, unread: of 10,000 lines of 20 models, reading
-            the others takes seconds. Entries of other models may still be yielded.
+        model: Name of a model or corpus. Pass over whole lines in which this name does not occur, unread: of 10,000 lines of 20 models, reading
+            the others takes seconds. Entries of others may still be yielded.
 
     Raises:
         ArtifactError: A line is damaged or of another schema; names file and line.
@@ -131,7 +160,7 @@ def entries(path: Path, model: str | None = None) -> Iterator[LedgerEntry]:
         with path.open("rb") as file:
             for number, line in enumerate(file, start=1):
                 if not (named not in line and _looks_whole(line)) and not _torn(line):
-                    yield _ENTRY.read(line, f"{path}:{number}")
+                    yield _entry(line, f"{path}:{number}")
     except FileNotFoundError:
         return
     except OSError as error:
@@ -139,21 +168,38 @@ def entries(path: Path, model: str | None = None) -> Iterator[LedgerEntry]:
         raise ArtifactError(problem, place=str(path), remedy="Check its permissions.") from error
 
 
+def _entry(line: bytes, place: str) -> LedgerEntry:
+    # The mark alone may also be a response header that a side sent.
+    if _RETRIEVAL_MARK in line and _endpoint(line) == "retrieve":
+        found = _RETRIEVAL.read(line, place)
+        return LedgerEntry(recorded_at=found.recorded_at, run_id=found.run_id, verdict=restored(found.verdict))
+    embed = _EMBED.read(line, place)
+    return LedgerEntry(recorded_at=embed.recorded_at, run_id=embed.run_id, verdict=embed.verdict)
+
+
+def _endpoint(line: bytes) -> object:
+    """Return what a line says of its probe; None where it says nothing that can be read."""
+    with suppress(ValueError, RecursionError, TypeError, LookupError):
+        return json.loads(line)["verdict"]["endpoint"]
+    return None
+
+
 def _looks_whole(line: bytes) -> bool:
     """Return whether a line is one object by its first and last characters; a damaged one may be of any model."""
     return line.startswith(b"{") and line.endswith(b"}\n")
 
 
-def newest(path: Path) -> list[Verdict]:
-    """Return the verdict that counts for each probe, date and model, sorted by these three.
+def newest(path: Path) -> list[AnyVerdict]:
+    """Return the verdict that counts for each probe, date and model or corpus, sorted by these three.
 
     Raises:
         ArtifactError: A line is damaged or of another schema.
     """
-    latest: dict[tuple[str, str, str], tuple[datetime, Verdict]] = {}
+    latest: dict[tuple[str, str, str], tuple[datetime, AnyVerdict]] = {}
     for entry in entries(path):
         held = entry.verdict
-        key, moment = (held.endpoint, held.date, held.model), _moment(entry.recorded_at)
+        name = held.model if isinstance(held, Verdict) else held.corpus
+        key, moment = (held.endpoint, held.date, name), _moment(entry.recorded_at)
         if key not in latest or moment >= latest[key][0]:
             latest[key] = moment, held
     return [latest[key][1] for key in sorted(latest)]

@@ -45,6 +45,7 @@ class TableKind(Generic[Header]):
         remedy: What a person does when such a file is missing or unusable.
         dense: Columns stored without dictionary, statistics and compression: vectors gain nothing from them and write
             three times faster without.
+        dictionary_bytes: Size from which on a column's dictionary is given up within a row group; Parquet's own default.
     """
 
     name: str
@@ -53,6 +54,7 @@ class TableKind(Generic[Header]):
     header: type[Header]
     remedy: str
     dense: Sequence[str] = ()
+    dictionary_bytes: int = 1024 * 1024
     older: Mapping[int, Callable[[Json], Json]] = field(default_factory=dict[int, Callable[[Json], Json]])
 
 
@@ -105,6 +107,7 @@ class TableWriter(Generic[Header]):
             "write_statistics": sparse,
             "compression": {path: "ZSTD" if path in sparse else "NONE" for path in paths},
             "write_page_checksum": True,
+            "dictionary_pagesize_limit": kind.dictionary_bytes,
         }
         with write_errors(temporary):
             self._writer = pq.ParquetWriter(str(temporary), kind.schema, **options)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.outcomes import RowStatus, Side
+from parity_pipeline.core.retrieval.measures import DEPTHS
 from parity_pipeline.core.retrieval.outcomes import RetrievalOutcome
 from parity_pipeline.core.retrieval.records import Query, Ranking
 from parity_pipeline.core.wire_drift import NOT_OBSERVED
@@ -207,6 +208,8 @@ class RetrievalParityHeader:
         pairing_faults: Why the lanes were not paired; the file then has no rows.
         counts: Queries of each outcome that occurs, ungraded.
         rules_hash: Hash of the rules of comparison, id mappings and score scales: measures depend on them.
+        depths: Depths at which overlap was measured, `ComparisonRules.depths`.
+        comparable: Whether a score of one side means the same as one of the other, `ComparisonRules.comparable`.
     """
 
     query_set: QuerySetIdentity
@@ -214,6 +217,8 @@ class RetrievalParityHeader:
     pairing_faults: tuple[str, ...]
     counts: Mapping[RetrievalOutcome, int]
     rules_hash: str = ""
+    depths: tuple[int, ...] = DEPTHS
+    comparable: bool = True
 
 
 def retrieval_pairing_faults(
