@@ -1,178 +1,57 @@
 """The settings: their form, their defaults, and what has to hold between them.
 
-Here belong all of `parity.yaml` but its sides, and the step from it to the records of other rooms. What a waiver, a
-threshold or a dialect means belongs to the room whose dataclass is validated here; reading the file to `loading`.
+Here belong the whole of `parity.yaml`, what its sections must agree in, and the step from it to the records of other rooms.
+The form of a section belongs to `embed`, `retrieve` and `sides`; reading the file to `loading`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, Field, WrapValidator, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from parity_pipeline.core.checks import OF_MEASURES, CheckName, CheckSettings, CheckSeverity, settings_faults
-from parity_pipeline.core.contract.records import ContractBudget
-from parity_pipeline.core.errors import MetricInputError, SampleSourceError
-from parity_pipeline.core.hazards.corpus import ALL, chosen_sets
+from parity_pipeline.core.checks import OF_MEASURES, CheckSettings, CheckSeverity
+from parity_pipeline.core.errors import MetricInputError, SettingsError
+from parity_pipeline.core.hazards.corpus import ALL
 from parity_pipeline.core.limits import MIN_COMPARED_SHARE
 from parity_pipeline.core.measures import NOTHING_FAILS, Measure, Thresholds
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.core.stability.records import Budget
-from parity_pipeline.core.waivers import Waiver, waiver_faults
+from parity_pipeline.core.retrieval.checks import RetrievalCheckSettings
+from parity_pipeline.core.waivers import waiver_faults
 from parity_pipeline.services.state import ServiceSpec
+from parity_pipeline.settings.embed import (
+    BUILT_IN_DIALECTS,
+    ChecksSettings,
+    Contract,
+    ContractSettings,
+    DialectSettings,
+    SampleSettings,
+    SoakSettings,
+    Stability,
+    StabilitySettings,
+    ThresholdSettings,
+    WaiverSettings,
+)
 from parity_pipeline.settings.fields import (
     Name,
-    Positive,
     Share,
     Strict,
-    Validated,
     distinct_names,
-    known_names,
     named_by_key,
-    one_kind,
     without_faults,
 )
+from parity_pipeline.settings.retrieve import ALL_HAZARDS, BUILT_IN_RETRIEVAL, RetrievalDialects, RetrieveSettings
 from parity_pipeline.settings.sides import SideSettings
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.sources import SourceSpec
-from parity_pipeline.wire.dialects import BUILT_IN, Dialect, dialect_faults
-from parity_pipeline.wire.side_config import SideConfig, Soak
-
-_BUILT_IN: Final = {row.name: row for row in BUILT_IN}
-
-Accepted = TypeVar("Accepted")
-
-Limit = Annotated[float, Field(gt=0)]
-
-ThresholdSettings = Annotated[
-    Thresholds,
-    Validated(
-        cosine=Annotated[float, Field(gt=0, le=1)],
-        norm_ratio=Limit,
-        max_abs_delta_unit=Limit | None,
-        max_abs_delta=Limit | None,
-        max_abs_delta_relative=Limit | None,
-    ),
-]
-
-
-_known_names = known_names(CheckName, "a check")
-
-
-WaiverSettings = Annotated[
-    Waiver,
-    Validated(
-        id=Name,
-        owner=Name,
-        reason=Name,
-        max_samples=Positive,
-        side=Literal["legacy", "candidate", "both"] | None,
-        categories=tuple[Name, ...],
-        samples=tuple[Name, ...],
-        models=tuple[Name, ...],
-        checks=Annotated[tuple[CheckName, ...], BeforeValidator(_known_names)],
-    ),
-]
-
-
-ChecksSettings = Annotated[
-    dict[CheckName, CheckSeverity],
-    BeforeValidator(_known_names),
-    AfterValidator(lambda value: without_faults(settings_faults(value), value)),
-]
-
-
-def _sendable(value: Dialect) -> Dialect:
-    if faults := tuple(dialect_faults(value)):
-        raise ValueError("; ".join(faults))
-    return value
-
-
-DialectSettings = Annotated[
-    Dialect,
-    Validated(
-        path=Annotated[str, Field(pattern=r"^/")],
-        model_field=Name | None,
-        order_field=Name | None,
-        model_echo_field=Name | None,
-        dimension_field=Name | None,
-        usage_field=Name | None,
-    ),
-    AfterValidator(_sendable),
-]
-
-
-def _known_sets(value: tuple[str, ...]) -> tuple[str, ...]:
-    try:
-        chosen_sets(value)
-    except SampleSourceError as error:
-        raise ValueError(f"{error.problem}. {error.remedy}") from None
-    return value
-
-
-SampleSettings = Annotated[
-    SourceSpec,
-    Validated(
-        hazards=Annotated[tuple[str, ...], AfterValidator(_known_sets)],
-        format=Literal["text", "jsonl", "csv", "parquet"] | None,
-        sample=Positive | None,
-    ),
-    WrapValidator(one_kind),
-]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stability(Budget):
-    """Whether each side's repeatability is measured, and with how many requests.
-
-    Attributes:
-        enabled: Whether it is measured.
-    """
-
-    enabled: bool = True
-
-
-StabilitySettings = Annotated[
-    Stability,
-    Validated(texts=Annotated[int, Field(ge=1, le=1000)], requests=Annotated[int, Field(ge=20, le=10_000)]),
-]
-
-
-def _one_length(value: Soak) -> Soak:
-    if bool(value.requests) == bool(value.minutes):
-        raise ValueError("set requests or minutes, exactly one of them")
-    return value
-
-
-SoakSettings = Annotated[
-    Soak,
-    Validated(requests=Annotated[int, Field(ge=0, le=1_000_000)], minutes=Annotated[float, Field(ge=0, le=1440)]),
-    AfterValidator(_one_length),
-]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contract(ContractBudget):
-    """Whether each side's contract is observed, and with how many requests; on by default.
-
-    Attributes:
-        enabled: Whether it is observed.
-    """
-
-    enabled: bool = True
-
-
-ContractSettings = Annotated[
-    Contract,
-    Validated(
-        requests=Annotated[int, Field(ge=10, le=40)],
-        window_tokens=Annotated[int, Field(ge=16, le=32_768)],
-        limits=dict[Side, bool],
-    ),
-]
+from parity_pipeline.wire.dialects import Dialect
+from parity_pipeline.wire.retrieval_dialects import RetrievalDialect
+from parity_pipeline.wire.retrieval_side import RetrievalSide
+from parity_pipeline.wire.side_config import SideConfig
 
 
 class ScheduleSettings(Strict):
@@ -213,6 +92,8 @@ class Settings(Strict):
     allow_same_origin: bool = False
     sides: Sides
     dialects: Annotated[dict[str, DialectSettings], BeforeValidator(named_by_key("dialects"))] = {}
+    retrieve: RetrieveSettings | None = None
+    retrieval_dialects: RetrievalDialects = {}
     stability: StabilitySettings = Stability()
     soak: SoakSettings | None = None
     contract: ContractSettings = Contract()
@@ -237,7 +118,7 @@ class Settings(Strict):
     @field_validator("dialects")
     @classmethod
     def _not_built_in(cls, value: dict[str, Dialect]) -> dict[str, Dialect]:
-        if taken := sorted(set(value) & set(_BUILT_IN)):
+        if taken := sorted(set(value) & set(BUILT_IN_DIALECTS)):
             raise ValueError(f"{', '.join(taken)} is built in; choose another name")
         return value
 
@@ -245,8 +126,8 @@ class Settings(Strict):
     def _names_resolve(self) -> Self:
         for side in Side:
             name = self.side(side).dialect
-            if name not in self.dialects and name not in _BUILT_IN:
-                known = ", ".join(sorted({*self.dialects, *_BUILT_IN}))
+            if name not in self.dialects and name not in BUILT_IN_DIALECTS:
+                known = ", ".join(sorted({*self.dialects, *BUILT_IN_DIALECTS}))
                 raise ValueError(
                     f"sides.{side}.dialect: {name!r} is not known; use one of {known}, or add it to dialects"
                 )
@@ -254,6 +135,35 @@ class Settings(Strict):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"sides.*.services: two services are named {', '.join(twice)}; give each its own name")
         return self
+
+    @model_validator(mode="after")
+    def _retrieval_resolves(self) -> Self:
+        if (section := self.retrieve) is None:
+            return self
+        for side in Side:
+            name = section.side(side).dialect
+            if name not in self.retrieval_dialects and name not in BUILT_IN_RETRIEVAL:
+                known = sorted({*self.retrieval_dialects, *BUILT_IN_RETRIEVAL})
+                near = get_close_matches(name, known, n=1)
+                meant = f"did you mean {near[0]}" if near else f"use one of {', '.join(known)}"
+                raise ValueError(
+                    f"retrieve.{side}.dialect: {name!r} is not known; {meant}, or add it to retrieval_dialects"
+                )
+            if self.retrieval_dialect(name).needs_vectors and section.model is None:
+                raise ValueError(
+                    f"retrieve.model: {name} takes vectors alone; name the model that embeds queries for it"
+                )
+        one, two = (self._retrieval_address(side) for side in Side)
+        if one == two and not self.allow_same_origin:
+            raise ValueError(
+                f"retrieve.*.base_url: both sides are asked at {one}, which compares a gateway with itself; "
+                "give each side its own address, or set allow_same_origin: true if that is meant"
+            )
+        return self
+
+    def _retrieval_address(self, side: Side) -> str:
+        own = self.retrieval().side(side)
+        return (own.base_url or self.side(side).base_url).casefold() + self.retrieval_dialect(own.dialect).path
 
     @model_validator(mode="after")
     def _two_addresses(self) -> Self:
@@ -312,15 +222,62 @@ class Settings(Strict):
 
     def sources(self) -> tuple[SourceSpec, ...]:
         """Return the sample sources with absolute paths, and all hazards last unless a source names sets or none are wanted."""
+        return self._absolute(self.samples, SourceSpec(hazards=(ALL,)) if self.hazards else None)
+
+    def _absolute(self, sources: Sequence[SourceSpec], hazards: SourceSpec | None) -> tuple[SourceSpec, ...]:
         named = tuple(
-            replace(source, path=None if source.path is None else self.path(source.path)) for source in self.samples
+            replace(source, path=None if source.path is None else self.path(source.path)) for source in sources
         )
-        covered = not self.hazards or any(source.hazards for source in self.samples)
-        return named if covered else (*named, SourceSpec(hazards=(ALL,)))
+        if hazards is None or any(source.hazards for source in sources):
+            return named
+        return (*named, hazards)
 
     def dialect(self, name: str) -> Dialect:
         """Return a dialect by name, the settings' own or a built-in one."""
-        return self.dialects[name] if name in self.dialects else _BUILT_IN[name]
+        return self.dialects[name] if name in self.dialects else BUILT_IN_DIALECTS[name]
+
+    def retrieval(self) -> RetrieveSettings:
+        """Return the section of the retrieve probe.
+
+        Raises:
+            SettingsError: There is none.
+        """
+        if self.retrieve is None:
+            remedy = "Add the section; docs/settings.md lists its keys."
+            raise SettingsError("there is no retrieve probe", place="retrieve", remedy=remedy)
+        return self.retrieve
+
+    def retrieval_dialect(self, name: str) -> RetrievalDialect:
+        """Return a retrieval dialect by name, the settings' own or a built-in one."""
+        return self.retrieval_dialects[name] if name in self.retrieval_dialects else BUILT_IN_RETRIEVAL[name]
+
+    def query_sources(self) -> tuple[SourceSpec, ...]:
+        """Return the query sources with absolute paths, and all hazards last unless a source names some or none are wanted."""
+        section = self.retrieval()
+        return self._absolute(section.queries, ALL_HAZARDS if section.hazards else None)
+
+    def qrels(self) -> Path | None:
+        """Return the file of relevance labels; None where there is none."""
+        return self.path(found) if (found := self.retrieval().qrels) else None
+
+    def retrieval_check_settings(self) -> RetrievalCheckSettings:
+        """Return what the settings say of the checks of the retrieve probe."""
+        return RetrievalCheckSettings(
+            severities=self.retrieval().checks,
+            min_compared_share=self.min_compared_share,
+            allow_same_origin=self.allow_same_origin,
+        )
+
+    def retrieval_side(self, side: Side, corpus: str, environ: Mapping[str, str]) -> RetrievalSide:
+        """Return how one side is asked for the rankings of one corpus, its token taken from the environment.
+
+        Raises:
+            SettingsError: `bearer_env` names a variable that is not set, or is empty; or there is no retrieve probe.
+        """
+        section = self.retrieval()
+        own, config = section.side(side), self.side_config(side, environ).for_few_texts()
+        config = replace(config, base_url=own.base_url or config.base_url)
+        return section.wire_side(side, corpus, config, self.retrieval_dialect(own.dialect))
 
     def services(self, *sides: Side) -> tuple[ServiceSpec, ...]:
         """Return the services of the given sides, of both where none is given, in the order of the file."""

@@ -31,6 +31,19 @@ Origin: docs/adr/0021, which argues the same share of stray responses for embedd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmBudget:
+    """How many differing queries are asked again, and how often.
+
+    Attributes:
+        queries: Most queries, the worst first; 0 asks none again.
+        times: Times both sides are asked each of them.
+    """
+
+    queries: int = 20
+    times: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievalConfirmation:
     """What asking differing queries again showed.
 

@@ -17,6 +17,19 @@ from parity_pipeline.core.retrieval.ranked_lists import Codebook, Flags, QueryBl
 from parity_pipeline.core.retrieval.records import Query, Ranking, Reported
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoiseBudget:
+    """How much is asked to measure the noise of each side.
+
+    Attributes:
+        queries: Queries that are repeated, spread over the set; 0 measures no noise.
+        repeats: Times each of them is asked beside the lane.
+    """
+
+    queries: int = 20
+    repeats: int = 2
+
+
 def rules_of_side(rules: ComparisonRules, side: Side) -> ComparisonRules:
     """Return the rules by which a side is compared with itself: its own scale twice, and no mode that it is held to."""
     scale = rules.legacy_scale if side is Side.LEGACY else rules.candidate_scale
