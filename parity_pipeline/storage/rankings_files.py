@@ -47,7 +47,7 @@ KIND: Final = TableKind(
             pa.field("document_id", _WORD),
             pa.field("score", pa.float64()),
             pa.field("distance", pa.float64()),
-            pa.field("metadata_hash", pa.uint64()),
+            pa.field("metadata_hash", pa.uint64(), nullable=False),
             pa.field("status", _WORD, nullable=False),
             pa.field("mode", _WORD),
             pa.field("refusal", _WORD),
@@ -178,7 +178,7 @@ def _batch(start: int, held: _Held, side: Side, reported: Reported) -> Batch:
         utf8(list(chain.from_iterable(one.ids or (None,) for one in rankings))).dictionary_encode(),
         empty if distance else scores,
         scores if distance else empty,
-        pa.array(chain.from_iterable(one.metadata or (None,) * max(1, len(one.ids)) for one in rankings), pa.uint64()),
+        pa.array(chain.from_iterable(one.metadata or (0,) * max(1, len(one.ids)) for one in rankings), pa.uint64()),
         each([one.status.value for one in rankings]),
         each([one.mode for one in rankings]),
         each([one.refusal for one in rankings]),
@@ -200,7 +200,8 @@ class RankingsFile(StoredTable[RetrievalProvenance]):
     def blocks(self, rows: int = 1000) -> Iterator[FetchedRankings]:
         """Yield consecutive queries in blocks of `rows`, the last one shorter.
 
-        Latencies come back as float32 numbers, all else exactly as it was added, lone surrogates in texts aside.
+        Latencies come back as float32 numbers, all else exactly as it was added. Only lone surrogates in texts are
+        spelled out, and hashes that are all 0 come back as none.
 
         Raises:
             ArtifactError: The file is unusable.
@@ -242,7 +243,7 @@ class RankingsFile(StoredTable[RetrievalProvenance]):
         edges, hit = _edges(table), _only(table, "rank").is_valid().to_numpy(zero_copy_only=False)
         offsets = edges
         places = documents.indices.fill_null(0).to_numpy()
-        values = _reported(table).to_numpy(zero_copy_only=False), hashes.fill_null(0).to_numpy()
+        values = _reported(table).to_numpy(zero_copy_only=False), hashes.to_numpy()
         if not hit.all():
             offsets = np.concatenate([[0], np.cumsum(hit)])[edges]
             places, values = places[hit], (values[0][hit], values[1][hit])
@@ -281,7 +282,8 @@ class RankingsFile(StoredTable[RetrievalProvenance]):
                     ids=given(documents, row),
                     scores=given(scores, row),
                     mode=modes[row],
-                    metadata=given(hashes, row),
+                    # No list of documents hashes to zeros alone.
+                    metadata=found if any(found := given(hashes, row)) else (),
                     refusal=refusals[row],
                 )
                 for row, identity in enumerate(ids)
