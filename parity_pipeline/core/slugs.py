@@ -49,26 +49,18 @@ def _decodes(encoded: str) -> bool:
     return True
 
 
-def report_name(date: str, model: str) -> str:
-    """Return the file name of the report on one date and model; the summary links to it.
+def report_name(date: str, model: str, probe: str = "embed") -> str:
+    """Return the file name of the report on one date and model or corpus; the summary links to it.
 
     Args:
         date: ISO 8601, such as `2026-04-30`.
-        model: Model name, however hostile.
+        model: Name of the model, or of the corpus of a retrieve partition, however hostile.
+        probe: `embed` or `retrieve`.
 
-    >>> report_name("2026-04-30", "org/model:tag")
-    'embed_parity_20260430_org%2Fmodel%3Atag.md'
+    >>> report_name("2026-04-30", "org/model:tag"), report_name("2026-04-30", "staff", "retrieve")
+    ('embed_parity_20260430_org%2Fmodel%3Atag.md', 'retrieve_parity_20260430_staff.md')
     """
-    return f"embed_parity_{date.replace('-', '')}_{slug(model)}.md"
-
-
-def retrieval_report_name(date: str, corpus: str) -> str:
-    """Return the file name of the report on one date and corpus; the summary links to it.
-
-    >>> retrieval_report_name("2026-04-30", "staff")
-    'retrieve_parity_20260430_staff.md'
-    """
-    return f"retrieve_parity_{date.replace('-', '')}_{slug(corpus)}.md"
+    return f"{probe}_parity_{date.replace('-', '')}_{slug(model)}.md"
 
 
 def partition_key(name: str) -> str:

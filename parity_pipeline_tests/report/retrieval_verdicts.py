@@ -166,16 +166,17 @@ def check(name: str, seen: str = "", *, passed: bool | None, **more: Any) -> Ret
 
 DRIFT = (
     DriftRow(field="URL", legacy="POST /vectors/hybrid", candidate="POST /v1/matrix/retrieve", same=False),
+    DriftRow(field="what is sent", legacy="text", candidate="text", same=True),
     DriftRow(field="request fields", legacy="index, question, top_k", candidate="corpora, k, query_text", same=False),
     DriftRow(field="response fields", legacy="mode: string, sources: array", candidate="results: array", same=False),
     DriftRow(
-        field="result fields",
+        field="fields of a result",
         legacy="id: string, metadata: object, score: number",
         candidate="corpus: string, distance: number, id: string, metadata: object",
         same=False,
     ),
-    DriftRow(field="reported", legacy="score", candidate="cosine_distance", same=False),
-    DriftRow(field="mode", legacy="hybrid", candidate="not observed", same=None),
+    DriftRow(field="reported beside a document", legacy="score", candidate="cosine_distance", same=False),
+    DriftRow(field="mode reported", legacy="hybrid", candidate="none reported", same=False),
 )
 
 REQUESTS = (
@@ -367,7 +368,7 @@ def failing() -> tuple[RetrievalVerdict, dict[str, Query]]:
             40, [], [], outcome=OUT.REFUSED_BY_CANDIDATE, side="candidate", category="bad filter", rbo=0.0, overlap=0.0
         ),
         judged(41, [], [], outcome=OUT.REFUSED_DIFFERENTLY, side="both", category="blank", rbo=0.0, overlap=0.0),
-        judged(42, _WORKERS[:2], [], outcome=OUT.EMPTY_CANDIDATE, side="candidate", rbo=0.0, k=2),
+        judged(42, _WORKERS[:2], [], outcome=OUT.EMPTY_CANDIDATE, side="candidate", rbo=0.0, k=2, waiver="RET-1 | <b>"),
         judged(43, [], [], outcome=OUT.MISSING, side="candidate", rbo=0.0, overlap=0.0),
         judged(44, _WORKERS[:3], _WORKERS[2:5], outcome=OUT.WRONG_MODE, side="candidate", rbo=0.2, k=3),
     ]

@@ -42,6 +42,8 @@ class JudgedQuery:
     Attributes:
         drawn: How often a random draw gave the query, 0 where it was picked.
         shown: The first `SHOWN_RESULTS` results of both sides.
+        waiver: Id of the waiver that took it; None where none did.
+        unconfirmed: Whether it differed in the lane and not when it was asked again.
     """
 
     ordinal: int
@@ -67,6 +69,8 @@ class JudgedQuery:
     repeats: int
     drawn: int
     shown: tuple[ShownResult, ...]
+    waiver: str | None = None
+    unconfirmed: bool = False
 
 
 def query_of(rows: ComparedQueries, row: int) -> JudgedQuery:
