@@ -244,6 +244,17 @@ def test_at_most_a_page_of_lists() -> None:
     assert report.count("### Query") == 8
 
 
+def test_a_single_category_is_named_once() -> None:
+    """Queries of one category need no table, and those without a category name none."""
+    verdict, _ = passing()
+    for category, words in (
+        ("people", "By outcome, all of the category `people`: 2 match."),
+        ("", "By outcome: 2 match."),
+    ):
+        counts = replace(verdict.counts, by_category={category: {RetrievalOutcome.MATCH: 2}})
+        assert words in render_retrieval_report(replace(verdict, counts=counts), {})
+
+
 def test_what_excuses_a_query_stands_beside_its_outcome() -> None:
     """A waived query names its waiver, and one that differed only once says so."""
     mismatch = judged(0, "ab", "ba", outcome=RetrievalOutcome.MISMATCH)
