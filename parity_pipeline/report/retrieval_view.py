@@ -16,7 +16,7 @@ from parity_pipeline.report import numbers
 from parity_pipeline.report.escape import clipped, code
 
 Queries = Mapping[str, Query]
-"""Query id to the query as it was asked. Those that are not in it are shown by their ids."""
+"""Query id to the query as it was sent. Those that are not in it are shown by their ids."""
 
 HEAD: Final = 40
 """Characters of a query's text in a table, as of a sample's."""

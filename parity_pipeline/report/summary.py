@@ -38,7 +38,7 @@ _HEAD_OF_PROBES = (
     "First cause",
     "Report",
 )
-"""The columns where retrieval was probed too: an input is a sample or a query."""
+"""The columns where there are verdicts of retrieval too: an input is a sample or a query."""
 _FIELDS = ("URL", "request fields", "response fields", "number format", "dimension", "L2 norm", "default model")
 """The order that `core.wire_drift.wire_drift` gives its rows; fields it does not know come after, by name."""
 
@@ -94,7 +94,7 @@ def _overview(rows: Sequence[AnyVerdict]) -> str:
 
 
 def _verdicts(rows: Sequence[AnyVerdict]) -> list[str]:
-    """Return the table of verdicts, its columns those of embeddings where nothing else was probed."""
+    """Return the table of verdicts, its columns those of embeddings where there are no others."""
     if not any(isinstance(verdict, RetrievalVerdict) for verdict in rows):
         return table(_HEAD, [_row(one) for one in rows if isinstance(one, Verdict)], right=(4, 5, 6))
     return table(_HEAD_OF_PROBES, map(_row_of_probe, rows), right=(4, 5))

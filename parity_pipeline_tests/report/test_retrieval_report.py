@@ -22,15 +22,8 @@ from parity_pipeline.report.retrieval import render_retrieval_report
 from parity_pipeline.report.retrieval_advice import retrieval_flip_advice
 from parity_pipeline.report.retrieval_view import outcome_name
 from parity_pipeline.report.sections.retrieval_causes import first_retrieval_cause
-from parity_pipeline_tests.report.retrieval_verdicts import (
-    EXPLAINED,
-    REQUESTS,
-    asked,
-    failing,
-    judged,
-    passing,
-    unpaired,
-)
+from parity_pipeline_tests.report.retrieval_records import REQUESTS, judged, sent
+from parity_pipeline_tests.report.retrieval_verdicts import EXPLAINED, failing, passing, unpaired
 from parity_pipeline_tests.report.verdicts import HOSTILE
 
 ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=()), max_size=40) | st.sampled_from(HOSTILE)
@@ -170,7 +163,7 @@ def _shape(text: str) -> tuple[int, list[int]]:
         legacy=replace(verdict.legacy, side=Side.LEGACY, **{**said, "stopped_early": "x", "errors_by_kind": {"x": 1}}),
         candidate=replace(verdict.candidate, **said),
     )
-    queries = {query.id: asked(query, text, filter=text, corpora=(text, text)) for query in rows}
+    queries = {query.id: sent(query, text, filter=text, corpora=(text, text)) for query in rows}
     requests = [replace(one, query_id=text, url=text, body=text, header_names=(text,)) for one in REQUESTS]
     report = render_retrieval_report(spoken, queries, requests=requests, explained=EXPLAINED)
     report.encode()
@@ -186,7 +179,7 @@ def _spoken(query: JudgedQuery, text: str) -> JudgedQuery:
 
 
 def test_the_rank_arrows() -> None:
-    """Same place, up, down, new and gone are told apart, each beside its document."""
+    """Same place, up, down, new and gone are distinguished, each beside its document."""
     report = _report_of(judged(0, "abcd", "acbx", outcome=RetrievalOutcome.INVESTIGATE))
     rows = [
         line for line in _section(report, "Most changed queries").splitlines() if "`" in line and line.startswith("| ")
@@ -210,7 +203,7 @@ def test_a_document_beyond_the_shown_results_is_not_called_gone() -> None:
     assert "| 1 | `d0` | not in its first 10 | `d1` | ↑ 1 |" in _report_of(lost)
 
 
-def test_equal_lists_are_no_changed_queries() -> None:
+def test_queries_with_equal_lists_are_left_out() -> None:
     """A query whose two lists are the same is counted and not shown."""
     report = _report_of(judged(0, "abc", "abc"))
     assert "Every query that was kept for this report has equal lists." in report
