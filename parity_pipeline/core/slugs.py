@@ -63,15 +63,6 @@ def report_name(date: str, model: str, probe: str = "embed") -> str:
     return f"{probe}_parity_{date.replace('-', '')}_{slug(model)}.md"
 
 
-def retrieval_report_name(date: str, corpus: str) -> str:
-    """Return the file name of the report on one date and corpus; the summary links to it.
-
-    >>> retrieval_report_name("2026-04-30", "staff")
-    'retrieve_parity_20260430_staff.md'
-    """
-    return f"retrieve_parity_{date.replace('-', '')}_{slug(corpus)}.md"
-
-
 def partition_key(name: str) -> str:
     """Return the Dagster partition key of the name of a model or corpus: the name itself, but for what a key cannot hold.
 

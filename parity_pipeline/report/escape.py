@@ -160,7 +160,9 @@ class Verbatim:
 Sentence = str | tuple[str | Verbatim, ...]
 """Plain words, or parts in order: plain words, and `Verbatim` for what is quoted. Nothing in it is escaped or markup."""
 
-_PLAIN_FIELDS = frozenset({"number format", "dimension", "L2 norm"})
+_PLAIN_FIELDS: Final = frozenset({"number format", "dimension", "L2 norm", "what is sent"})
+_PLAIN_VALUES: Final = frozenset({NOT_OBSERVED, "not named", "none", "none reported"})
+"""What an observation says in words, in place of what was read off the wire."""
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> list[str]:
@@ -186,5 +188,5 @@ def _between(words: str) -> str:
 def drift_cell(field: str, value: str) -> str:
     """Return an observed value: in words as prose, what was read off the wire as inline code."""
     shown = clipped(value, ERROR_CHARACTERS)
-    plain = field in _PLAIN_FIELDS or value in (NOT_OBSERVED, "not named") or value.startswith("refused (")
+    plain = field in _PLAIN_FIELDS or value in _PLAIN_VALUES or value.startswith("refused (")
     return prose(shown) if plain else code(shown)

@@ -66,7 +66,7 @@ def _waived(verdict: RetrievalVerdict) -> tuple[Sentence, ...]:
     for place, (name, taken) in enumerate(sorted(verdict.counts.waived.items())):
         words = numbers.things(taken, "query", "queries")
         parts += [", " if place else "", Verbatim(name), f" ({words})"]
-    parts.append(". Flip only while the owners of these waivers stand by them.")
+    parts.append(". Flip only while the owners of these waivers stand by them; the waived queries are marked below.")
     return (tuple(parts),)
 
 

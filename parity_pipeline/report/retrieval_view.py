@@ -16,7 +16,7 @@ from parity_pipeline.report import numbers
 from parity_pipeline.report.escape import clipped, code
 
 Queries = Mapping[str, Query]
-"""Query id to the query as it was asked. Those that are not in it are shown by their ids."""
+"""Query id to the query as it was sent. Those that are not in it are shown by their ids."""
 
 HEAD: Final = 40
 """Characters of a query's text in a table, as of a sample's."""
@@ -90,9 +90,13 @@ _LOWEST: Final[Mapping[QueryMeasure | SetMeasure, float]] = {QueryMeasure.TAU_B:
 
 
 def outcome_words(query: JudgedQuery) -> str:
-    """Return a query's outcome as a person writes it, with the side it is about; raw text."""
+    """Return a query's outcome as a person writes it, with the side it is about and what excuses it; raw text."""
     words = outcome_name(query.outcome)
-    return f"{words} ({query.side})" if query.side and query.outcome in _NEEDS_SIDE else words
+    if query.side and query.outcome in _NEEDS_SIDE:
+        words = f"{words} ({query.side})"
+    if query.waiver is not None:
+        return f"{words}, waived: {query.waiver}"
+    return f"{words}, not when sent again" if query.unconfirmed else words
 
 
 def outcome_name(outcome: RetrievalOutcome) -> str:

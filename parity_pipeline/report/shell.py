@@ -73,11 +73,11 @@ def curl_lines(request: SentRequest) -> tuple[str, ...]:
       -H "authorization: Bearer $T" \
       --data-binary '{"k":1}'
     """
-    told, body = list[str](), _typed(request.body)
+    notes, body = list[str](), _typed(request.body)
     if request.header_names:
-        told.append(f"# add the headers of the settings: {visible(', '.join(request.header_names))}")
+        notes.append(f"# add the headers of the settings: {visible(', '.join(request.header_names))}")
     if len(body) > MOST_BODY:
-        told.append(
+        notes.append(
             f"# its body of {numbers.count(len(body))} characters is too long to be shown: save it as body.json"
         )
         body = "@body.json"
@@ -86,7 +86,7 @@ def curl_lines(request: SentRequest) -> tuple[str, ...]:
         parts.append(f"-H {_token(request.token_variable)}")
     parts.append(f"--data-binary {word(body)}")
     lines = [f"{'  ' if place else ''}{part} \\" for place, part in enumerate(parts[:-1])]
-    return (*told, *lines, f"  {parts[-1]}")
+    return (*notes, *lines, f"  {parts[-1]}")
 
 
 def _token(variable: str) -> str:

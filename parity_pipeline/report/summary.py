@@ -13,7 +13,7 @@ from urllib.parse import quote
 from parity_pipeline.core.outcomes import PASSING, Decision
 from parity_pipeline.core.retrieval.bands import SetMeasure
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
-from parity_pipeline.core.slugs import report_name, retrieval_report_name
+from parity_pipeline.core.slugs import report_name
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.wire_drift import NOT_OBSERVED
 from parity_pipeline.report import numbers
@@ -38,9 +38,9 @@ _HEAD_OF_PROBES = (
     "First cause",
     "Report",
 )
-"""The columns where retrieval was probed too: an input is a sample or a query."""
+"""The columns where there are verdicts of retrieval too: an input is a sample or a query."""
 _FIELDS = ("URL", "request fields", "response fields", "number format", "dimension", "L2 norm", "default model")
-"""The order that `core.wire_drift.wire_drift` gives its rows; fields it does not know come after, in their own order."""
+"""The order that `core.wire_drift.wire_drift` gives its rows; fields it does not know come after, by name."""
 
 _DRIFT_HEAD = ("Field", "Legacy", "Candidate", "Same?", "First seen", "Last seen")
 
@@ -94,7 +94,7 @@ def _overview(rows: Sequence[AnyVerdict]) -> str:
 
 
 def _verdicts(rows: Sequence[AnyVerdict]) -> list[str]:
-    """Return the table of verdicts, its columns those of embeddings where nothing else was probed."""
+    """Return the table of verdicts, its columns those of embeddings where there are no others."""
     if not any(isinstance(verdict, RetrievalVerdict) for verdict in rows):
         return table(_HEAD, [_row(one) for one in rows if isinstance(one, Verdict)], right=(4, 5, 6))
     return table(_HEAD_OF_PROBES, map(_row_of_probe, rows), right=(4, 5))
@@ -140,17 +140,20 @@ def _row_of_probe(verdict: AnyVerdict) -> Sequence[str]:
         numbers.count(found.waived_queries),
         numbers.NOTHING if overlap is None else f"mean overlap {agreement(overlap)}",
         prose(first_retrieval_cause(verdict) or numbers.NOTHING),
-        _link(retrieval_report_name(verdict.date, verdict.corpus)),
+        _link(report_name(verdict.date, verdict.corpus, verdict.endpoint)),
     )
 
 
 def _drift(endpoint: str, verdicts: Sequence[AnyVerdict]) -> list[str]:
     """Return the catalogue of one endpoint: a row per field and pair of values, in the order of fields, then by first date.
 
+    The order of fields is that of a verdict's rows for retrieval, and `_FIELDS` for embeddings.
+
     A field that neither side showed on a date does not count as observed and gives no row. Models, or corpora, are named
     where the others show other values of that field.
     """
     lines = [f"## Drift catalogue of {prose(endpoint)}", ""]
+    retrieval = any(isinstance(verdict, RetrievalVerdict) for verdict in verdicts)
     seen: dict[tuple[str, str, str, str], list[AnyVerdict]] = {}
     places: dict[str, int] = {}
     names: dict[str, set[str]] = {}
@@ -167,10 +170,14 @@ def _drift(endpoint: str, verdicts: Sequence[AnyVerdict]) -> list[str]:
         first, last = (pick(verdict.date for verdict in found) for pick in (min, max))
         with_names = {_name(verdict) for verdict in found}
         named = () if with_names == names[field] else tuple(sorted(with_names))
-        place = _FIELDS.index(field) if field in _FIELDS else len(_FIELDS) + places[field]
+        place = places[field] if retrieval else _FIELDS.index(field) if field in _FIELDS else len(_FIELDS)
         values = (drift_cell(field, legacy), drift_cell(field, candidate), same, prose(first), prose(last))
         cells = (prose(field), *values, ", ".join(map(code, named)) or "all")
         catalogue.append(((place, field, first, last, named, legacy, candidate), cells))
-    of = "Corpora" if any(isinstance(verdict, RetrievalVerdict) for verdict in verdicts) else "Models"
     said = "What the two sides showed on the wire; a changed observation is a further row."
-    return [*lines, said, "", *table((*_DRIFT_HEAD, of), (cells for _, cells in sorted(catalogue)))]
+    return [
+        *lines,
+        said,
+        "",
+        *table((*_DRIFT_HEAD, "Corpora" if retrieval else "Models"), (cells for _, cells in sorted(catalogue))),
+    ]

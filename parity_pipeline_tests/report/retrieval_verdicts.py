@@ -1,199 +1,43 @@
-"""Retrieval verdicts for the report's tests, written down by hand.
+"""Retrieval verdicts for the report's tests, written down by hand: a PASS, a FAIL, and one without queries.
 
-Here belong the small factories. Nothing in here is measured: a golden file must not depend on a machine's arithmetic.
+Here belong the whole verdicts, their queries and the requests of one. Their parts belong to `retrieval_records`.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import zip_longest
 from typing import Any
 
 from parity_pipeline.core.checks import CheckSeverity
 from parity_pipeline.core.confidence import ShareBound
-from parity_pipeline.core.outcomes import Decision, Outcome, RowStatus, Side
+from parity_pipeline.core.outcomes import Decision, Outcome, Side
 from parity_pipeline.core.retrieval.attribution import Explanation
-from parity_pipeline.core.retrieval.bands import QUERY_LIMITS, SET_LIMITS, QueryMeasure, SetMeasure
+from parity_pipeline.core.retrieval.bands import QueryMeasure, SetMeasure
 from parity_pipeline.core.retrieval.causes import CauseConfidence, RetrievalCause, RetrievalCauseName
-from parity_pipeline.core.retrieval.checks import RetrievalCheck, RetrievalCheckName
 from parity_pipeline.core.retrieval.confirmation import RetrievalConfirmation
-from parity_pipeline.core.retrieval.outcomes import IN_VERDICTS, Band, RetrievalOutcome
 from parity_pipeline.core.retrieval.power import RetrievalPower, SimulatedRetrievalFault
 from parity_pipeline.core.retrieval.provenance import (
     QuerySetIdentity,
-    RetrievalNoise,
     RetrievalObservation,
-    RetrievalProvenance,
 )
 from parity_pipeline.core.retrieval.records import Query
 from parity_pipeline.core.retrieval.relevance import RelevanceDifference
 from parity_pipeline.core.retrieval.verdict import (
-    QueryCounts,
-    QueryMeasureResult,
     RetrievalRandomDraws,
     RetrievalVerdict,
-    SetMeasureResult,
 )
-from parity_pipeline.core.retrieval.worst_queries import SHOWN_RESULTS, JudgedQuery, ShownResult
-from parity_pipeline.core.wire_drift import DriftRow
-from parity_pipeline.report.shell import SentRequest
+from parity_pipeline_tests.report.retrieval_records import (
+    CORPUS,
+    DRIFT,
+    NOISE,
+    OUT,
+    check,
+    counts,
+    judged,
+    lane,
+    query_measures,
+    sent,
+    set_measures,
+)
 from parity_pipeline_tests.report.verdicts import DATE, HASH, HOSTILE
-
-CORPUS = "staff"
-OUT = RetrievalOutcome
-NOISE = RetrievalNoise(queries=20, requests=40, differing=0, worst_overlap=1.0, worst_rbo=1.0, score_delta=0.0)
-
-
-def lane(side: Side, *, queries: int = 200, corpus: str = CORPUS, **more: Any) -> RetrievalProvenance:
-    """Return the provenance of the Rust or the Go gateway's rankings."""
-    rust = side is Side.LEGACY
-    known = RetrievalProvenance(
-        side=side,
-        label="Rust gateway" if rust else "Go gateway",
-        url="http://127.0.0.1:3100" if rust else "http://127.0.0.1:3110",
-        dialect="rust-hybrid" if rust else "go-matrix",
-        date=DATE,
-        corpus=corpus,
-        query_set_hash=HASH,
-        queries=queries,
-        settings_hash="0" * 64,
-        package_version="0.1.0",
-        fetched_from=f"{DATE}T06:00:10.250000+00:00",
-        fetched_to=f"{DATE}T06:00:{'11' if rust else '12'}.500000+00:00",
-        requests=queries,
-        retries=0,
-        status_counts={status.value: queries if status is RowStatus.OK else 0 for status in RowStatus},
-        modes={"hybrid": queries} if rust else {"": queries},
-        observation=RetrievalObservation(
-            method_and_path="POST /vectors/hybrid" if rust else "POST /v1/matrix/retrieve",
-            reported="score" if rust else "cosine_distance",
-            takes="text",
-        ),
-        server_headers={"server": "axum"} if rust else {},
-        latency_ms={"p50": 3.1, "p95": 6.2, "p99": 9.9, "max": 41.25} if rust else {"p50": 1.2, "max": 8.0},
-        noise=NOISE,
-    )
-    return replace(known, **more)
-
-
-def judged(ordinal: int, legacy: Sequence[str], candidate: Sequence[str], **more: Any) -> JudgedQuery:
-    """Return a query with these two lists; measures that are not given are those of its documents, or 1 and 0."""
-    common = set(legacy) & set(candidate)
-    longest = max(len(legacy), len(candidate), 1)
-    ranks = {name: rank for rank, name in enumerate(legacy, 1)}
-    moved = [abs(ranks[name] - rank) for rank, name in enumerate(candidate, 1) if name in ranks]
-    some = len(legacy) + len(candidate) > 0
-    known = JudgedQuery(
-        ordinal=ordinal,
-        id=f"q{ordinal}",
-        category="people",
-        outcome=OUT.MATCH,
-        side=None,
-        k=10,
-        legacy_results=len(legacy),
-        candidate_results=len(candidate),
-        overlap=len(common) / longest if some else None,
-        top_1=float(legacy[:1] == candidate[:1]) if some else None,
-        rbo=1.0 if list(legacy) == list(candidate) else 0.5,
-        tau_b=1.0,
-        rank_change=max(moved, default=0),
-        score_delta=0.0,
-        missing=len(set(legacy) - common),
-        extra=len(set(candidate) - common),
-        paired=0,
-        inversions=0,
-        inversion_gap=None,
-        metadata=0,
-        repeats=0,
-        drawn=0,
-        shown=tuple(
-            ShownResult(ours, theirs, ranks.get(theirs) if theirs is not None else None)
-            for ours, theirs in zip_longest(legacy[:SHOWN_RESULTS], candidate[:SHOWN_RESULTS])
-        ),
-    )
-    return replace(known, **more)
-
-
-def asked(query: JudgedQuery, text: str, **more: Any) -> Query:
-    """Return the query as it was sent."""
-    return Query(id=query.id, text=text, k=query.k, category=query.category, **more)
-
-
-def counts(categories: Mapping[str, Mapping[RetrievalOutcome, int]], **more: Any) -> QueryCounts:
-    """Return the counts of all categories together and apart."""
-    total = {one: sum(found.get(one, 0) for found in categories.values()) for one in IN_VERDICTS}
-    more.setdefault("waived", {})
-    return QueryCounts(outcomes=total, by_category=categories, **more)
-
-
-def set_measures(values: Mapping[SetMeasure, float | None]) -> tuple[SetMeasureResult, ...]:
-    """Return every measure of the set with the default limits; 1 or 0, the best, where no value is given."""
-    best = {
-        one: 0.0 if one.value.endswith("_share") and one is not SetMeasure.TOP_1_SHARE else 1.0 for one in SetMeasure
-    }
-    return tuple(
-        SetMeasureResult(measure=one, value=value, limits=SET_LIMITS[one], band=SET_LIMITS[one].band(one, value))
-        for one, value in {**best, **values}.items()
-    )
-
-
-def query_measures(compared: int, worst: Mapping[QueryMeasure, float]) -> tuple[QueryMeasureResult, ...]:
-    """Return every measure of single queries; two queries of each that has a worst value have it."""
-    rows: list[QueryMeasureResult] = []
-    for one in QueryMeasure:
-        best = 1.0 if one.value in {"overlap", "top_1", "rbo", "tau_b"} else 0.0
-        limits, value = QUERY_LIMITS.get(one), worst.get(one, best)
-        bands = dict.fromkeys(Band, 0) if limits else {}
-        if limits:
-            bands[Band.PASS] = compared
-            if value != best:
-                bands[Band.PASS] -= 2
-                bands[limits.band(one, value)] += 2
-        mean = (best * (compared - 2) + value * 2) / compared
-        rows.append(
-            QueryMeasureResult(
-                measure=one, limits=limits, bands=bands, mean=mean, median=best, worst=value, queries=compared
-            )
-        )
-    return tuple(rows)
-
-
-def check(name: str, seen: str = "", *, passed: bool | None, **more: Any) -> RetrievalCheck:
-    """Return a check; its name need not be one of today's, and only its value is read."""
-    severity = more.pop("severity", CheckSeverity.FAIL)
-    known = RetrievalCheck(name=RetrievalCheckName.PAIRING, severity=severity, passed=passed, seen=seen, **more)
-    return replace(known, name=RetrievalCheckName(name))
-
-
-DRIFT = (
-    DriftRow(field="URL", legacy="POST /vectors/hybrid", candidate="POST /v1/matrix/retrieve", same=False),
-    DriftRow(field="request fields", legacy="index, question, top_k", candidate="corpora, k, query_text", same=False),
-    DriftRow(field="response fields", legacy="mode: string, sources: array", candidate="results: array", same=False),
-    DriftRow(
-        field="result fields",
-        legacy="id: string, metadata: object, score: number",
-        candidate="corpus: string, distance: number, id: string, metadata: object",
-        same=False,
-    ),
-    DriftRow(field="reported", legacy="score", candidate="cosine_distance", same=False),
-    DriftRow(field="mode", legacy="hybrid", candidate="not observed", same=None),
-)
-
-REQUESTS = (
-    SentRequest(
-        side=Side.LEGACY,
-        query_id="q3",
-        url="http://127.0.0.1:3100/vectors/hybrid",
-        body='{"question":"who drives a forklift, it\'s urgent","index":"staff","top_k":10}',
-        token_variable="LEGACY_TOKEN",  # noqa: S106 - the name of a variable
-        header_names=("x-tenant",),
-    ),
-    SentRequest(
-        side=Side.CANDIDATE,
-        query_id="q3",
-        url="http://127.0.0.1:3110/v1/matrix/retrieve",
-        body='{"query_text":"who drives a forklift, it\'s urgent","corpora":["staff"],"k":10}',
-    ),
-)
 
 
 def _verdict(**fields: Any) -> RetrievalVerdict:
@@ -316,13 +160,13 @@ def passing() -> tuple[RetrievalVerdict, dict[str, Query]]:
         queries=(one_missed, other_end, tied, equal),
     )
     texts = {
-        one_missed.id: asked(one_missed, "welder with TIG certificate in Aurora", corpora=("staff",)),
-        other_end.id: asked(other_end, "forklift", filter="city = 'Oslo'", corpora=("staff", "contractors")),
-        tied.id: asked(
+        one_missed.id: sent(one_missed, "welder with TIG certificate in Aurora", corpora=("staff",)),
+        other_end.id: sent(other_end, "forklift", filter="city = 'Oslo'", corpora=("staff", "contractors")),
+        tied.id: sent(
             tied,
             "someone who can lead a night shift of twelve people in a cold store and speaks Polish, Spanish and English, at once please",
         ),
-        equal.id: asked(equal, "nurse"),
+        equal.id: sent(equal, "nurse"),
     }
     return verdict, texts
 
@@ -367,7 +211,7 @@ def failing() -> tuple[RetrievalVerdict, dict[str, Query]]:
             40, [], [], outcome=OUT.REFUSED_BY_CANDIDATE, side="candidate", category="bad filter", rbo=0.0, overlap=0.0
         ),
         judged(41, [], [], outcome=OUT.REFUSED_DIFFERENTLY, side="both", category="blank", rbo=0.0, overlap=0.0),
-        judged(42, _WORKERS[:2], [], outcome=OUT.EMPTY_CANDIDATE, side="candidate", rbo=0.0, k=2),
+        judged(42, _WORKERS[:2], [], outcome=OUT.EMPTY_CANDIDATE, side="candidate", rbo=0.0, k=2, waiver="RET-1 | <b>"),
         judged(43, [], [], outcome=OUT.MISSING, side="candidate", rbo=0.0, overlap=0.0),
         judged(44, _WORKERS[:3], _WORKERS[2:5], outcome=OUT.WRONG_MODE, side="candidate", rbo=0.2, k=3),
     ]
@@ -467,7 +311,7 @@ def failing() -> tuple[RetrievalVerdict, dict[str, Query]]:
                 queries=9,
                 evidence=(
                     "9 of 9 queries over two corpora hold no document of `contractors|x`",
-                    "asked for that corpus alone, the candidate returns the missing documents",
+                    "for that corpus alone, the candidate returns the missing documents",
                 ),
                 remedy="Let the candidate search every corpus of a request",
             ),
@@ -499,9 +343,9 @@ def failing() -> tuple[RetrievalVerdict, dict[str, Query]]:
         ),
         queries=queries,
     )
-    texts = {half.id: asked(half, "who drives a forklift, it's urgent", corpora=("staff", "contractors"))}
+    texts = {half.id: sent(half, "who drives a forklift, it's urgent", corpora=("staff", "contractors"))}
     texts |= {
-        one.id: asked(one, text, filter=text or None, corpora=(text,))
+        one.id: sent(one, text, filter=text or None, corpora=(text,))
         for one, text in zip(hostile, HOSTILE, strict=True)
     }
     return verdict, texts

@@ -15,7 +15,7 @@ import pytest
 from parity_pipeline.report.markdown import render_report
 from parity_pipeline.report.retrieval import render_retrieval_report
 from parity_pipeline.report.summary import render_summary
-from parity_pipeline_tests.report import retrieval_verdicts
+from parity_pipeline_tests.report import retrieval_records, retrieval_verdicts
 from parity_pipeline_tests.report.measured import measured_pass, two_causes, waived_pass
 from parity_pipeline_tests.report.verdicts import SEED, V1, mixed, unpaired, verdict_of
 
@@ -85,7 +85,7 @@ def test_the_retrieval_report_of_a_pass() -> None:
 def test_the_retrieval_report_of_a_fail() -> None:
     """Causes with their remedy, hostile texts and ids, waivers, strays, and two requests to send again stay readable."""
     verdict, queries = retrieval_verdicts.failing()
-    requests, explained = retrieval_verdicts.REQUESTS, retrieval_verdicts.EXPLAINED
+    requests, explained = retrieval_records.REQUESTS, retrieval_verdicts.EXPLAINED
     report = render_retrieval_report(verdict, queries, requests=requests, explained=explained)
     _expect("retrieval_report_fail.md", report)
 

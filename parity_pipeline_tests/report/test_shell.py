@@ -66,7 +66,7 @@ def test_a_long_body_is_left_out() -> None:
 
 
 def test_commands_of_the_retrieve_probe_name_it() -> None:
-    """The commands that run a date and corpus again name the probe, and a corpus like an option stays a value."""
+    """The commands that run one date and corpus again name the probe, and a corpus like an option stays a value."""
     assert retrieval_run_command("2026-04-30", "-x") == "parity run --probe retrieve --date 2026-04-30 --corpus=-x"
     assert retrieval_backfill_command("2026-04-30", "a b", Side.LEGACY) == (
         "parity backfill --probe retrieve --from 2026-04-30 --to 2026-04-30 --side legacy --corpus 'a b'"

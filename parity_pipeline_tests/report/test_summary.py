@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
-from parity_pipeline.core.slugs import report_name, retrieval_report_name
+from parity_pipeline.core.slugs import report_name
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.wire_drift import DriftRow
 from parity_pipeline.report.summary import render_summary
@@ -167,7 +167,9 @@ def test_links_lead_to_the_reports_of_corpora() -> None:
     found, _ = retrieval_verdicts.passing()
     corpora = ("all/staff:x|y", "a b(c)", "x" * 300, "100%")
     summary = render_summary([replace(found, corpus=corpus) for corpus in corpora])
-    assert sorted(map(unquote, _links(summary))) == sorted(retrieval_report_name("2026-04-30", one) for one in corpora)
+    assert sorted(map(unquote, _links(summary))) == sorted(
+        report_name("2026-04-30", one, "retrieve") for one in corpora
+    )
 
 
 def test_corpora_have_their_own_catalogue() -> None:

@@ -126,12 +126,11 @@ def confirmation(verdict: RetrievalVerdict) -> list[str]:
     found = verdict.confirmation
     if found is None:
         return []
-    asked = f"{_queries(found.asked, 'differing ')} went to both sides again, in turn, with {numbers.things(found.requests, 'request')}"
-    said = [
-        f"{asked}: {numbers.count(len(found.confirmed))} differed each time, {numbers.count(len(found.unconfirmed))} did not."
-    ]
+    sent = f"{_queries(found.asked, 'differing ')} went to both sides again, in turn, with {numbers.things(found.requests, 'request')}"
+    agreed = f"{numbers.count(len(found.unconfirmed))} agreed each time"
+    said = [f"{sent}: {numbers.count(len(found.confirmed))} differed again or got no response, {agreed}."]
     said += [
-        f"The {lane.side} side contradicted its own earlier list for {_queries(strays)}."
+        f"The {lane.side} side's own lists differed from one time to the next for {_queries(strays)}."
         for lane, strays in zip(verdict.sides, found.strays, strict=True)
         if strays
     ]

@@ -81,7 +81,8 @@ def counts(verdict: RetrievalVerdict) -> list[str]:
         (code(name) if name else "none", *_outcomes(outcomes)) for name, outcomes in sorted(found.by_category.items())
     ]
     if len(rows) == 1:
-        return [*lines, f"By outcome, all of the category {rows[0][0]}: {rows[0][2]}."]
+        category = "" if "" in found.by_category else f", all of the category {rows[0][0]}"
+        return [*lines, f"By outcome{category}: {rows[0][2]}."]
     rows.insert(0, ("all", *_outcomes(found.outcomes)))
     head = "Outcomes, waived ones included" if found.waived else "Outcomes"
     return [*lines, *table(("Category", "Queries", head), rows, right=(1,))]

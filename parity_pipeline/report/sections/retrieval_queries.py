@@ -116,8 +116,8 @@ def _lists(query: JudgedQuery, queries: Queries, explained: Explained) -> list[s
 
 
 def _facts(query: JudgedQuery, queries: Queries, explained: Explained) -> list[str]:
-    """Return what was asked, what came of it and what explains it, as Markdown."""
-    facts = [_asked(query, queries), prose(f"{outcome_words(query)}{_changes(query)}.")]
+    """Return what was sent, its outcome and what explains it, as Markdown."""
+    facts = [_sent(query, queries), prose(f"{outcome_words(query)}{_changes(query)}.")]
     if explanation := explained.get(query.id):
         facts.append(prose(f"{explanation_name(explanation).capitalize()}: {explanation_words(explanation)}."))
     if query.paired:
@@ -127,7 +127,7 @@ def _facts(query: JudgedQuery, queries: Queries, explained: Explained) -> list[s
     return facts
 
 
-def _asked(query: JudgedQuery, queries: Queries) -> str:
+def _sent(query: JudgedQuery, queries: Queries) -> str:
     parts = [f"k {numbers.count(query.k)}"]
     if found := queries.get(query.id):
         parts += [f"corpora {listed_code(found.corpora)}"] if found.corpora else []

@@ -52,10 +52,6 @@ _WHERE_GIVEN: Final[Mapping[str, tuple[Cell, Callable[[RetrievalProvenance], boo
         lambda lane: counted(lane.errors_by_kind),
         lambda lane: any(lane.errors_by_kind.values()),
     ),
-    "fields that the dialect does not read": (
-        lambda lane: listed_code(lane.observation.unknown_fields),
-        lambda lane: bool(lane.observation.unknown_fields),
-    ),
     "gave up": (lambda lane: known(lane.stopped_early), lambda lane: bool(lane.stopped_early)),
     "caveats": (lambda lane: prose("; ".join(lane.doubts) or numbers.NOTHING), lambda lane: bool(lane.doubts)),
 }
