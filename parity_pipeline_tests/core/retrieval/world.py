@@ -6,6 +6,7 @@ a diagnosis has to name. What must be named belongs to the tests.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Final, Literal
 
 import numpy as np
@@ -56,30 +57,30 @@ class World:
     """Documents in two corpora and queries about them.
 
     Attributes:
-        random: Source of all chance.
-        raw: Document vectors with norms of 13 to 23.
+        random: Source of the chance of one comparison.
+        raw: Document vectors with norms of 13 to 23, unless said otherwise.
+        unit: The same with a norm of 1.
         corpus: Place in `CORPORA` of each document.
         city: City of each document.
         words: Words of each document, shape (documents, VOCABULARY).
         names: Document ids.
         queries: The queries.
+        exact: What an exact engine returns for each, once it was asked.
     """
 
     random: np.random.Generator
     raw: Float64
+    unit: Float64
     corpus: Ints
     city: Ints
     words: Flags
     names: list[str]
     queries: list[Asked] = field(default_factory=list[Asked])
-
-    @property
-    def unit(self) -> Float64:
-        """Return the document vectors with a norm of 1."""
-        return self.raw / np.linalg.norm(self.raw, axis=1, keepdims=True)
+    exact: list[Ranking] = field(default_factory=list[Ranking])
 
 
-def made(  # noqa: PLR0913 - what a test varies
+@lru_cache(maxsize=8)
+def made(
     seed: int,
     *,
     documents: int = 2_400,
@@ -113,9 +114,9 @@ def made(  # noqa: PLR0913 - what a test varies
     originals, copies = np.split(random.permutation(documents)[: 2 * twins], 2)
     vectors[copies] = vectors[originals] + near * random.normal(size=(twins, DIMENSIONS))
     words[copies], city[copies], norm[copies] = words[originals], city[originals], norm[originals]
-    vectors *= (norm / np.linalg.norm(vectors, axis=1))[:, None]
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     names = [f"{CORPORA[corpus[row]]}/{row:04}" if clear_ids else f"w{row:04}" for row in range(documents)]
-    world = World(random, vectors, corpus, city, words, names)
+    world = World(random, vectors * norm[:, None], vectors, corpus, city, words, names)
     world.queries = _queries(world, queries)
     return world
 
@@ -202,7 +203,8 @@ def search(world: World, engine: Engine, asked: Asked, *, by_vector: bool = Fals
     scores = scores + random.uniform(-engine.noise, engine.noise, len(scores))
     key = np.floor(scores / engine.coarse) + random.random(len(scores)) if engine.coarse else scores
     key = np.where(seen, key, -np.inf)
-    places = np.argsort(-key, kind="stable")[: engine.limit(asked.query.k) + engine.skip][engine.skip :]
+    some = np.argpartition(-key, 120)[:120]
+    places = some[np.lexsort((some, -key[some]))][: engine.limit(asked.query.k) + engine.skip][engine.skip :]
     places = places[np.isfinite(key[places])]
     if engine.again is not None and len(corpora) > 1:
         places = np.repeat(places, np.where(engine.again[places], 2, 1))[: asked.query.k]
@@ -226,11 +228,11 @@ class Judged:
     evidence: CauseEvidence
 
 
-def judge(  # noqa: PLR0913 - what a test varies
+def judge(
     world: World,
     candidate: Engine,
     *,
-    legacy: Engine | None = None,
+    seed: int = 0,
     controls: Controls = "both",
     embedded_alike: bool = False,
     comparable: bool = True,
@@ -242,22 +244,24 @@ def judge(  # noqa: PLR0913 - what a test varies
     Args:
         world: The documents and queries.
         candidate: The candidate.
-        legacy: The legacy side; exact by default.
+        seed: Seed of the chance in the candidate's lists.
         controls: Which controls are asked.
         embedded_alike: Whether the embeddings of both sides agree even where the candidate's search embeds otherwise.
         comparable: Whether scores are said to mean the same.
         known: Whether the queries themselves, with text and corpora, are given to the diagnosis.
         swaps: Queries for which the candidate returns the list of the next query.
     """
-    legacy = legacy or Engine(vectors=world.unit)
+    legacy = Engine(vectors=world.unit)
+    world.exact = world.exact or [search(world, legacy, one) for one in world.queries]
+    world.random = np.random.default_rng(seed)
     tally = RetrievalTally()
-    modes = tuple({engine.mode: len(world.queries)} if engine.mode else {} for engine in (legacy, candidate))
-    evidence = CauseEvidence(searched=CORPORA, modes=modes)  # pyright: ignore[reportArgumentType] - two of them
+    modes = {candidate.mode: len(world.queries)} if candidate.mode else dict[str, int]()
+    evidence = CauseEvidence(searched=CORPORA, modes=({}, modes))
     rules = ComparisonRules(comparable=comparable, modes=((Side.LEGACY, "hybrid"), (Side.CANDIDATE, "hybrid")))
     codebook = Codebook()
     for start in range(0, len(world.queries), 64):
         asked = world.queries[start : start + 64]
-        left = [search(world, legacy, one) for one in asked]
+        left = world.exact[start : start + 64]
         right = [search(world, candidate, one) for one in asked]
         for row, one in enumerate(asked):
             if start + row in swaps:
@@ -272,7 +276,7 @@ def judge(  # noqa: PLR0913 - what a test varies
     return Judged(tally, evidence)
 
 
-def _graded(  # noqa: PLR0913, PLR0917
+def _graded(
     asked: Sequence[Asked],
     left: Sequence[Ranking],
     right: Sequence[Ranking],
@@ -284,7 +288,7 @@ def _graded(  # noqa: PLR0913, PLR0917
     return grade(compare(queries, RankedLists.of(left), RankedLists.of(right), codebook, rules), RetrievalTally().bands)
 
 
-def _controls(  # noqa: PLR0913, PLR0917
+def _controls(
     world: World,
     candidate: Engine,
     asked: Sequence[Asked],
@@ -293,7 +297,7 @@ def _controls(  # noqa: PLR0913, PLR0917
     codebook: Codebook,
     rules: ComparisonRules,
     controls: Controls,
-    embedded_alike: bool,  # noqa: FBT001
+    embedded_alike: bool,
 ) -> Evidence:
     differing = [row for row, one in enumerate(graded.compared.outcomes) if one in EXPLAINABLE][: CONTROLLED // 4]
     cosine = np.full(len(asked), np.nan)

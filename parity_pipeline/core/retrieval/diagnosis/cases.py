@@ -128,7 +128,7 @@ class Case:
     @property
     def head(self) -> bool:
         """Return whether the candidate's list is the head of the legacy list and ends before it."""
-        return self.extra == 0 and self.missing > 0 and self.rank_change == 0
+        return self.compared and self.extra == 0 and self.missing > 0 and self.rank_change == 0
 
     @property
     def apart(self) -> bool:

@@ -12,8 +12,9 @@ from typing import Final
 
 import numpy as np
 
+from parity_pipeline.core.retrieval.bands import NEAR_TIE
 from parity_pipeline.core.retrieval.causes import RetrievalCauseName
-from parity_pipeline.core.retrieval.diagnosis.cases import SAME_SCORE, UNNUMBERED, Case
+from parity_pipeline.core.retrieval.diagnosis.cases import UNNUMBERED, Case
 from parity_pipeline.core.retrieval.diagnosis.picture import NEARLY_ALL, SUPPORT, Claim, Picture
 from parity_pipeline.core.retrieval.outcomes import RetrievalOutcome
 from parity_pipeline.core.retrieval.ranked_lists import Flags, Ints
@@ -308,9 +309,10 @@ def _other_scores(picture: Picture) -> set[int]:
     """Return documents whose scores always differ, if all others always agree; else none."""
     cases = [case for case in picture.left if case.compared and not case.same_scores]
     other, equal = Counter[int](), Counter[int]()
-    for case in cases + [case for case in picture.left + picture.agreeing if case.same_scores]:
+    for case in picture.left + picture.agreeing:
         numbers, left, right = case.common()
-        differ = np.abs(left - right) > SAME_SCORE
+        # Far below the limit of a query: a changed vector gives nearly the same score now and then.
+        differ = np.abs(left - right) > NEAR_TIE
         other.update(numbers[differ].tolist())
         equal.update(numbers[~differ].tolist())
     mixed = sum(equal[number] > 0 for number in other)

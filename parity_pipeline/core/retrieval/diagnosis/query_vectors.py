@@ -184,6 +184,11 @@ class LexicalSigns:
         return self.paraphrases is not None and self.paraphrases[0] <= self.paraphrases[1] - _CONTRAST
 
     @property
+    def nothing_shared(self) -> bool:
+        """Return whether paraphrases agree no more than by chance, which another embedding seldom comes to."""
+        return self.paraphrases is not None and self.paraphrases[0] <= _CONTRAST
+
+    @property
     def by_words(self) -> bool:
         """Return whether scores or lengths are those of a search by words."""
         return self.ties[1] >= self.ties[0] + _TIED or self.off_scale or self.empty >= 0.5
@@ -223,7 +228,7 @@ def _lexical(picture: Picture, cases: Sequence[Case], found: Controls) -> Claim 
     if found.embedded_apart and controlled:
         return None
     if signs.contrast:
-        enough = signs.by_words or (controlled and found.embedded_alike)
+        enough = signs.by_words or (controlled and found.embedded_alike and signs.nothing_shared)
     else:
         enough = signs.by_words and controlled and not found.apart
     if not enough:
