@@ -128,12 +128,18 @@ class Case:
     @property
     def head(self) -> bool:
         """Return whether the candidate's list is the head of the legacy list and ends before it."""
-        return self.extra == 0 and self.missing > 0 and self.rank_change == 0
+        return self.compared and self.extra == 0 and self.missing > 0 and self.rank_change == 0
+
+    @property
+    def apart(self) -> bool:
+        """Return whether the lists have no document in common."""
+        return self.compared and bool(self.candidate.alone.all())
 
     @property
     def holes(self) -> bool:
         """Return whether documents are missing and all that is common stands as it should, with the scores it should have."""
-        return self.compared and self.missing > 0 and self.in_order and self.same_scores and not self.repeats[1]
+        whole = self.compared and not self.apart and not self.repeats[1]
+        return whole and self.missing > 0 and self.in_order and self.same_scores
 
     @property
     def better_extras(self) -> bool:

@@ -40,7 +40,7 @@ def ids_do_not_map(picture: Picture) -> Claim | None:
     if alone < 0.2 * sum(len(case.legacy) for case in cases):
         return None
     forms = _forms(list(pairs)[:_PAIRS])
-    disjoint = all(case.legacy.alone.all() for case in cases)
+    disjoint = all(not len(case.common()[0]) for case in cases)
     if not forms and not disjoint:
         return None
     example, partner = next(iter(pairs))
@@ -131,7 +131,7 @@ def _mapping(form: Affixes) -> str:
 def duplicates(picture: Picture) -> Claim | None:
     """Claim that the candidate returns one document more than once."""
     cases = [case for case in picture.left if case.repeats[1] > case.repeats[0]]
-    twins = [case for case in picture.left if case.compared and case not in cases and _twins(case, picture)]
+    twins = [case for case in picture.left if case.compared and not case.repeats[1] and _twins(case, picture)]
     found = cases + twins
     if len(found) < SUPPORT:
         return None

@@ -12,8 +12,9 @@ from typing import Final
 
 import numpy as np
 
+from parity_pipeline.core.retrieval.bands import NEAR_TIE
 from parity_pipeline.core.retrieval.causes import RetrievalCauseName
-from parity_pipeline.core.retrieval.diagnosis.cases import SAME_SCORE, UNNUMBERED, Case
+from parity_pipeline.core.retrieval.diagnosis.cases import UNNUMBERED, Case
 from parity_pipeline.core.retrieval.diagnosis.picture import NEARLY_ALL, SUPPORT, Claim, Picture
 from parity_pipeline.core.retrieval.outcomes import RetrievalOutcome
 from parity_pipeline.core.retrieval.ranked_lists import Flags, Ints
@@ -35,12 +36,16 @@ class Missed:
     """Documents that were returned by one side and missed by the other, over a whole set.
 
     Attributes:
-        never: bool, shape (documents,): returned for two or more queries by one side, and for none by the other.
-        fixed: Whether so many never appear that chance does not explain it.
-        share: Share of the first side's results that documents have which the other side never returned.
+        always: bool, shape (documents,): missed for every query for which the first side returned it.
+        never: bool, of that shape: those of them that the other side returned for no query at all.
+        again: bool, of that shape: returned for two or more queries by the first side.
+        fixed: Whether so many are missed each time that chance does not explain it.
+        share: Share of the first side's results that documents of `never` have.
     """
 
+    always: Flags
     never: Flags
+    again: Flags
     fixed: bool
     share: float
 
@@ -56,30 +61,37 @@ class Missed:
             missed: Those of them for which the other side did not.
             elsewhere: Queries for which the other side returned it.
         """
-        again = returned >= 2  # noqa: PLR2004 - a document of one query proves nothing
-        never = again & (elsewhere == 0) & (missed > 0)
+        again = returned >= 2  # a document of one query proves nothing
+        always = (missed > 0) & (missed >= returned)
         total, lost = int(returned[again].sum()), int(missed[again].sum())
         chance = lost / total if total else 0.0
         expected = float(np.power(chance, returned[again]).sum())
-        number = int(never.sum())
+        number = int((always & again).sum())
         fixed = number >= max(SUPPORT, expected + 4.0 * np.sqrt(expected) + SUPPORT) and bool(
-            missed[never].sum() >= _FIXED * lost
+            missed[always & again].sum() >= _FIXED * lost
         )
-        unseen = (elsewhere == 0) & (missed > 0)
-        share = float(returned[unseen].sum() / returned.sum()) if returned.sum() else 0.0
-        return cls(never=never, fixed=fixed, share=share)
+        never = always & (elsewhere == 0)
+        share = float(returned[never].sum() / returned.sum()) if returned.sum() else 0.0
+        return cls(always=always, never=never, again=again, fixed=fixed, share=share)
+
+    @property
+    def absent(self) -> bool:
+        """Return whether the documents that are missed each time are in no list of the other side."""
+        fixed = self.always & self.again
+        return self.fixed and int((fixed & self.never).sum()) >= NEARLY_ALL * int(fixed.sum())
 
 
 def missing_documents(picture: Picture) -> Claim | None:
     """Claim that a corpus is not searched, or that the candidate's index lacks documents."""
     counts = picture.evidence.counts
     found = Missed.of(counts.legacy, counts.missed, counts.candidate)
-    cases = [case for case in picture.left if case.holes or case.outcome is RetrievalOutcome.EMPTY_CANDIDATE]
+    empty = RetrievalOutcome.EMPTY_CANDIDATE
+    cases = [case for case in picture.left if case.holes or case.apart or case.outcome is empty]
     if len(cases) < SUPPORT:
         return None
     corpora = _corpora(picture)
     dropped = _dropped(picture, cases, corpora)
-    if dropped is not None or not found.fixed:
+    if dropped is not None or not found.absent:
         return dropped
     affected = [case for case in cases if _any(case.legacy.documents[case.legacy.alone], found.never)]
     if len(affected) < SUPPORT:
@@ -96,8 +108,8 @@ def _stale(picture: Picture, affected: Sequence[Case], found: Missed) -> Claim:
     names = picture.evidence.documents.names
     some = [names[number] for number in np.flatnonzero(found.never)[:3].tolist()]
     facts = [
-        f"{int(found.never.sum()):,} documents that the legacy side returns for two or more queries never appear on the candidate, "
-        f"such as {', '.join(some)}",
+        f"{int((found.never & found.again).sum()):,} documents of two or more legacy lists never appear on the candidate",
+        f"some of them are {', '.join(some)}",
         "an index that loses documents at random would return nearly all of them for some query",
         "common documents have the same order and scores",
     ]
@@ -121,7 +133,7 @@ def _not_told_apart(affected: Sequence[Case], found: Missed) -> Claim:
         side="candidate",
         cases=affected,
         evidence=(
-            f"{int(found.never.sum()):,} documents never appear on the candidate, {found.share:.0%} of the legacy results",
+            f"{int(found.never.sum()):,} documents never appear on the candidate, with {found.share:.0%} of the legacy results",
             "a corpus that is not searched and an index that lacks documents look alike where ids do not show the corpus",
         ),
         remedy="Add queries of one corpus alone: they tell a corpus that is not searched from documents that are not indexed.",
@@ -192,8 +204,7 @@ def _dropped(picture: Picture, cases: Sequence[Case], corpora: Sequence[str] | N
     mine = [case for case in affected if any(corpora[number] in {gone, ""} for number in _alone(case))]
     claimed = mine + [case for case in picture.left if case in alone and not len(case.candidate)]
     facts = [
-        f"the legacy side returns {found.legacy[gone]:,} results of the corpus {gone!r} for queries over several corpora, the "
-        "candidate none",
+        f"for queries over several corpora the legacy side returns {found.legacy[gone]:,} results of {gone!r}, the candidate none",
         f"it returns {sum(found.candidate[name] for name in held):,} of {', '.join(repr(name) for name in held)}",
     ]
     if len(answered) >= SUPPORT:
@@ -239,7 +250,7 @@ def added_documents(picture: Picture) -> Claim | None:
     found = Missed.of(counts.candidate, counts.added, counts.legacy)
     cases = [case for case in picture.left if case.holes and case.better_extras]
     affected = [case for case in cases if _any(case.candidate.documents[case.candidate.alone], found.never)]
-    if not found.fixed or len(affected) < max(SUPPORT, _FIXED * len(cases)):
+    if not found.absent or len(affected) < max(SUPPORT, _FIXED * len(cases)):
         return None
     return Claim(
         name=RetrievalCauseName.STALE_INDEX,
@@ -247,8 +258,7 @@ def added_documents(picture: Picture) -> Claim | None:
         side=None,
         cases=affected,
         evidence=(
-            f"{int(found.never.sum()):,} documents of the candidate never appear on the legacy side, though they score better "
-            "than results that do",
+            f"{int(found.never.sum()):,} documents of the candidate never appear on the legacy side, with scores that would do",
             "either they were deleted and the candidate still holds them, or the legacy side lacks them",
         ),
         remedy="Compare the documents of both indexes, and bring the one that is behind up to date.",
@@ -257,38 +267,65 @@ def added_documents(picture: Picture) -> Claim | None:
 
 def changed_documents(picture: Picture) -> Claim | None:
     """Claim that some documents have other vectors on the candidate: their scores differ for every query, all others agree."""
-    cases = [case for case in picture.left if case.compared and not case.same_scores]
-    other, equal = Counter[int](), Counter[int]()
-    for case in cases + picture.agreeing:
-        numbers, left, right = case.common()
-        differ = np.abs(left - right) > SAME_SCORE
-        other.update(numbers[differ].tolist())
-        equal.update(numbers[~differ].tolist())
-    always = {number for number, times in other.items() if times >= 2 and not equal[number]}  # noqa: PLR2004 - once is chance
-    mixed = {number for number in other if equal[number]}
-    steady = sum(times >= 2 for number, times in equal.items() if not other[number])  # noqa: PLR2004
-    if len(cases) < SUPPORT or not always or len(mixed) > 0.1 * len(always) or steady < 4 * len(always):
+    others = _other_scores(picture)
+    counts = picture.evidence.counts
+    found = Missed.of(counts.legacy, counts.missed, counts.candidate)
+    moved = found.fixed and not found.absent
+    if not (others or moved):
         return None
-    if equal.total() < 2 * other.total():
+    always = found.always.copy()
+    always[[number for number in others if number < len(always)]] = True
+    affected = [case for case in picture.left if case.compared and _moved(case, always)]
+    if len(affected) < SUPPORT:
         return None
+    facts = (
+        [f"{len(others):,} documents have another score in every query that returns them, all others the same"]
+        if others
+        else []
+    )
+    if moved:
+        number = int((found.always & found.again).sum())
+        facts.append(
+            f"{number:,} documents are missing each time that the legacy side returns them, and some appear elsewhere"
+        )
     return Claim(
         name=RetrievalCauseName.STALE_INDEX,
         proven=False,
         side=None,
-        cases=cases,
-        evidence=(
-            f"{len(other):,} documents have another score on the candidate in every query that returns them, all others the same",
-            "so their vectors differ, and neither the query vectors nor the metric do",
-        ),
+        cases=affected,
+        evidence=(*facts, "so their vectors differ, and neither the query vectors nor the metric do"),
         remedy="Embed these documents again on the side whose texts or vectors are older.",
     )
+
+
+def _moved(case: Case, always: Flags) -> bool:
+    """Return whether documents that have other vectors explain a case."""
+    if not case.same_scores or case.better_extras:
+        return True
+    return (case.holes or case.apart) and _any(case.legacy.documents[case.legacy.alone], always)
+
+
+def _other_scores(picture: Picture) -> set[int]:
+    """Return documents whose scores always differ, if all others always agree; else none."""
+    cases = [case for case in picture.left if case.compared and not case.same_scores]
+    other, equal = Counter[int](), Counter[int]()
+    for case in picture.left + picture.agreeing:
+        numbers, left, right = case.common()
+        # Far below the limit of a query: a changed vector gives nearly the same score now and then.
+        differ = np.abs(left - right) > NEAR_TIE
+        other.update(numbers[differ].tolist())
+        equal.update(numbers[~differ].tolist())
+    mixed = sum(equal[number] > 0 for number in other)
+    steady = sum(times >= 2 and not other[number] for number, times in equal.items())
+    fixed = sum(times >= 2 and not equal[number] for number, times in other.items())
+    clear = mixed <= 0.1 * len(other) and steady >= 4 * fixed and equal.total() >= 2 * other.total()
+    return {number for number in other if not equal[number]} if len(cases) >= SUPPORT and fixed and clear else set()
 
 
 def approximate_index(picture: Picture) -> Claim | None:
     """Claim holes that an approximate index leaves, where they are more than usual."""
     cases = [case for case in picture.left if case.holes]
-    counts = picture.evidence.counts
-    total, lost = int(counts.legacy.sum()), int(counts.missed.sum())
+    total, lost = int(picture.evidence.counts.legacy.sum()), picture.scaled(cases, lambda case: case.missing)
     usual = USUAL_LOSS * total
     if len(cases) < SUPPORT or lost <= usual + 4.0 * np.sqrt(usual * (1.0 - USUAL_LOSS)):
         return None

@@ -4,6 +4,9 @@ Here belong rules that compare kinds of queries with each other. What documents 
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Final
+
+import numpy as np
 
 from parity_pipeline.core.retrieval.causes import RetrievalCauseName
 from parity_pipeline.core.retrieval.diagnosis.cases import Case
@@ -12,84 +15,77 @@ from parity_pipeline.core.retrieval.outcomes import RetrievalOutcome
 
 
 def cut_off(picture: Picture) -> Claim | None:
-    """Claim that a side returns fewer results than requested: all but the last ones, or a fixed number."""
-    return _too_few(picture, 1) or _too_few(picture, 0) or _late_start(picture)
+    """Claim that a side returns another number of results than requested, or begins too late."""
+    return _other_length(picture, 1) or _other_length(picture, 0) or _late_start(picture)
 
 
-def _too_few(picture: Picture, side: int) -> Claim | None:
-    """Claim a cut-off of one side: 0 for legacy, 1 for candidate."""
-    full = [case for case in _lists(picture) if case.results[1 - side] >= case.k]
+def _other_length(picture: Picture, side: int) -> Claim | None:
+    """Claim a cut-off of one side, 0 for legacy and 1 for candidate: k - 1 or k + 1 results, or never more than a cap."""
+    full = [case for case in picture.left + picture.agreeing if case.results[1 - side] >= case.k]
     if any(not case.filtered for case in full):
         # Short lists of filtered queries alone have another reason.
         full = [case for case in full if not case.filtered]
-    short = [case for case in full if _is_head(case, side)]
-    if len(short) < SUPPORT:
+    wrong = [case for case in full if case.results[side] != case.k and not case.agrees]
+    heads = [case for case in wrong if _is_head(case, side)]
+    if len(wrong) < SUPPORT or 2 * len(heads) < len(wrong):
         return None
     name, other = ("legacy side", "candidate")[side], ("legacy side", "candidate")[1 - side]
-    steps = {case.k - case.results[side] for case in short}
-    caps = {case.results[side] for case in short}
-    requested = sorted({case.k for case in short})
-    if len(steps) == 1 and len(short) >= NEARLY_ALL * len(full):
+    steps = {case.results[side] - case.k for case in wrong}
+    cap = max(case.results[side] for case in wrong)
+    requested = sorted({case.k for case in wrong})
+    if len(steps) == 1 and len(wrong) >= NEARLY_ALL * len(full):
         (step,) = steps
-        fact = f"the {name} returns k - {step} results in {len(short):,} of {len(full):,} queries with enough documents"
-        controls = len(requested) > 1
-    elif len(caps) == 1 and mostly([case for case in full if case.k > max(caps)], lambda case: case in short):
-        (cap,) = caps
+        fact = f"the {name} returns k {step:+} results in {len(wrong):,} of {len(full):,} queries with enough documents"
+        proven = len(requested) > 1
+    elif max(steps) < 0 and mostly([case for case in full if case.k > cap], lambda case: case.results[side] == cap):
         fact = f"the {name} never returns more than {cap:,} results"
-        controls = len([case for case in full if case.k <= cap and case.agrees]) >= SUPPORT
+        proven = sum(case.k <= cap and case.agrees for case in full) >= SUPPORT
     else:
         return None
-    claimed = [case for case in picture.left if _is_head(case, side) and case.results[side] < case.k]
     return Claim(
         name=RetrievalCauseName.CUT_OFF,
-        proven=controls,
+        proven=proven,
         side=("legacy", "candidate")[side],
-        cases=claimed,
+        cases=[case for case in picture.left if case.results[side] in {case.k + step for step in steps} | {cap}],
         evidence=(
             fact,
-            f"each of these lists is the beginning of the one that the {other} returns",
-            f"k was {', '.join(map(str, requested))}",
+            f"in {len(heads):,} of them one list is the beginning of the other",
+            f"the {other} returns k, which was {', '.join(map(str, requested))}",
         ),
         remedy=f"Look at how the {name} passes k on, and at its own limit of results.",
     )
 
 
-def _lists(picture: Picture) -> list[Case]:
-    return picture.left + picture.agreeing
-
-
 def _is_head(case: Case, side: int) -> bool:
-    """Return whether one side's list ends early: it is the beginning of the other's, or empty where one was requested."""
+    """Return whether one list is the beginning of the other, or is empty where one result was requested."""
     if case.outcome is (RetrievalOutcome.EMPTY_LEGACY, RetrievalOutcome.EMPTY_CANDIDATE)[side]:
-        return case.k - case.results[side] <= 1
-    if not case.compared or case.rank_change or case.inversions:
-        return False
-    only = (case.missing, case.extra)
-    return only[side] == 0 and only[1 - side] > 0
+        return case.k <= 1
+    return case.compared and not case.rank_change and not case.inversions and 0 in {case.missing, case.extra}
+
+
+_DEEPEST_START: Final = 5
+"""Most first results that are looked for where a list begins too late."""
 
 
 def _late_start(picture: Picture) -> Claim | None:
-    """Claim that the candidate leaves out the first result and is complete after that."""
-    full = [case for case in _lists(picture) if case.compared and len(case.legacy) >= SUPPORT]
-    late = [case for case in picture.left if case in full and _begins_second(case)]
-    if len(late) < max(SUPPORT, NEARLY_ALL * len(full)):
+    """Claim that the candidate leaves out the first results and is complete after them."""
+    lists = [case for case in picture.left + picture.agreeing if case.compared and len(case.legacy) > _DEEPEST_START]
+    if len(lists) < SUPPORT or picture.share_differing() < WIDESPREAD:
+        return None
+    missing = np.mean([case.legacy.alone[: _DEEPEST_START + 1] for case in lists], axis=0)
+    late = int(np.argmax(missing < NEARLY_ALL))
+    if not late or missing[late:].max() > 1.0 - NEARLY_ALL:
         return None
     return Claim(
         name=RetrievalCauseName.CUT_OFF,
         proven=False,
         side="candidate",
-        cases=late,
+        cases=[case for case in picture.left if case.compared and case.legacy.alone[:late].any()],
         evidence=(
-            f"in {len(late):,} of {len(full):,} queries the candidate's list begins with the second legacy result",
+            f"the candidate lacks the first {late} of the legacy results in nearly all of {len(lists):,} lists, and few others",
         ),
-        remedy="Look for an offset of one where the candidate cuts its results.",
+        remedy="Look for an offset where the candidate cuts its results.",
     )
-
-
-def _begins_second(case: Case) -> bool:
-    length = len(case.legacy) - 1
-    theirs = case.candidate.documents[:length]
-    return len(theirs) == length and bool((case.legacy.documents[1:] == theirs).all())
 
 
 def filters(picture: Picture) -> Claim | None:
@@ -142,13 +138,12 @@ def _holds_excluded(case: Case) -> bool:
 def _after(picture: Picture, filtered: Sequence[Case], agree: str, *, contrast: bool) -> Claim | None:
     cases = [case for case in filtered if _left_over(case)]
     lengths = {case.results[1] for case in cases}
-    if not mostly(filtered, _left_over, 0.8) or len(lengths) < 2:  # noqa: PLR2004 - one length is a cut-off
+    if not mostly(filtered, _left_over, 0.8) or len(lengths) == 1:
         return None
     twins = list(_twins(picture, cases))
     inside = [case for case, twin in twins if set(case.candidate.documents.tolist()) <= _documents(twin)]
     facts = [
-        f"in {picture.scaled(cases):,} filtered queries the candidate returns only the first of the legacy results, "
-        f"{min(lengths)} to {max(lengths)} of them",
+        f"in {picture.scaled(cases):,} filtered queries the candidate returns only the first {min(lengths)} to {max(lengths)} results",
         agree,
     ]
     if inside:
@@ -184,9 +179,9 @@ def _twins(picture: Picture, cases: Sequence[Case]) -> Iterator[tuple[Case, Case
 
 def _same_list(case: Case, twin: Case) -> bool:
     """Return whether the candidate returns one list for both, and the legacy side does not."""
-    return _documents(case) == _documents(twin) and set(case.legacy.documents.tolist()) != set(
-        twin.legacy.documents.tolist()
-    )
+    mine, theirs = _documents(case), _documents(twin)
+    other = set(case.legacy.documents.tolist()) != set(twin.legacy.documents.tolist())
+    return other and len(mine & theirs) >= NEARLY_ALL * max(len(mine), len(theirs))
 
 
 def _documents(case: Case) -> set[int]:

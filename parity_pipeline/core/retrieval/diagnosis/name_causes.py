@@ -115,7 +115,7 @@ def name_causes(evidence: CauseEvidence) -> tuple[RetrievalCause, ...]:
 
 def _usual(case: Case) -> bool:
     """Return whether a case is one of the honest differences of an approximate index and of near ties."""
-    few = case.holes and case.missing <= max(2, 0.3 * len(case.legacy))
+    few = (case.holes or case.apart) and case.missing <= max(2, 0.3 * len(case.legacy))
     tied = case.compared and not case.missing and not case.extra and case.inversions > 0 and case.gap <= NEAR_TIE
     return (few and case.extra > 0 and not case.better_extras) or (tied and case.same_scores)
 

@@ -73,9 +73,11 @@ class Picture:
         """Return the number of queries with two lists."""
         return sum(self.evidence.queries.values())
 
-    def scaled(self, cases: Iterable[Case]) -> int:
-        """Return how many queries of the whole set some kept cases stand for."""
-        counts = Counter(kind_of(case) for case in cases)
+    def scaled(self, cases: Iterable[Case], weight: Callable[[Case], int] = lambda _: 1) -> int:
+        """Return how many queries of the whole set some kept differing cases stand for, or a sum of weights over them."""
+        counts = Counter[Kind]()
+        for case in cases:
+            counts[kind_of(case)] += weight(case)
         total = 0.0
         for kind, number in counts.items():
             kept = self.evidence.kept(kind)

@@ -5,7 +5,7 @@ and the signs of a lexical search.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -104,7 +104,7 @@ def _as_own(case: Case) -> bool:
 
 def query_vectors(picture: Picture) -> Claim | None:
     """Claim another metric, another embedding or a lexical fallback for queries whose scores or order differ."""
-    # What a missing document explains alone needs no other query vector.
+    # What missing documents explain alone needs no other query vector.
     cases = [case for case in picture.left if not case.holes and not case.head]
     if len(cases) < SUPPORT or picture.share_differing() < WIDESPREAD:
         return None
@@ -120,7 +120,8 @@ def query_vectors(picture: Picture) -> Claim | None:
     elif not found.embedded_apart:
         metric = wrong_metric(picture, cases, controlled=found.embedded_alike)
         if metric is not None:
-            return metric
+            # Scores beyond those of a cosine are those of words too.
+            return metric if metric.proven else _lexical(picture, cases, found) or metric
     if found.same_as_own:
         return None
     return _lexical(picture, cases, found) or (_embedding(picture, cases, found) if found.embedded_apart else None)
@@ -183,6 +184,11 @@ class LexicalSigns:
         return self.paraphrases is not None and self.paraphrases[0] <= self.paraphrases[1] - _CONTRAST
 
     @property
+    def nothing_shared(self) -> bool:
+        """Return whether paraphrases agree no more than by chance, which another embedding seldom comes to."""
+        return self.paraphrases is not None and self.paraphrases[0] <= _CONTRAST
+
+    @property
     def by_words(self) -> bool:
         """Return whether scores or lengths are those of a search by words."""
         return self.ties[1] >= self.ties[0] + _TIED or self.off_scale or self.empty >= 0.5
@@ -191,6 +197,18 @@ class LexicalSigns:
     def excluded(self) -> bool:
         """Return whether paraphrases were asked and show none of the signs."""
         return self.paraphrases is not None and not self.contrast and not self.by_words
+
+    def facts(self) -> Iterator[str]:
+        """Yield the signs as sentences."""
+        if self.paraphrases is not None:
+            yield (
+                f"queries that share no word with a document agree to {self.paraphrases[0]:.2f} (rank-biased overlap), "
+                f"all others to {self.paraphrases[1]:.2f}"
+            )
+        if self.ties[1] >= self.ties[0] + _TIED:
+            yield f"{self.ties[1]:.0%} of the candidate's results have the score of the one before, {self.ties[0]:.0%} of the legacy ones"
+        if self.off_scale:
+            yield "the candidate's scores are beyond 1, which no cosine is"
 
 
 def _mean_rbo(cases: Sequence[Case]) -> float:
@@ -210,27 +228,14 @@ def _lexical(picture: Picture, cases: Sequence[Case], found: Controls) -> Claim 
     if found.embedded_apart and controlled:
         return None
     if signs.contrast:
-        enough = signs.by_words or (controlled and found.embedded_alike)
+        enough = signs.by_words or (controlled and found.embedded_alike and signs.nothing_shared)
     else:
         enough = signs.by_words and controlled and not found.apart
     if not enough:
         return None
-    facts: list[str] = []
-    if signs.paraphrases is not None:
-        facts.append(
-            f"queries that share no word with a document agree to {signs.paraphrases[0]:.2f} (rank-biased overlap), "
-            f"all others to {signs.paraphrases[1]:.2f}"
-        )
-    if signs.ties[1] >= signs.ties[0] + _TIED:
-        facts.append(
-            f"{signs.ties[1]:.0%} of the candidate's results have the score of the one before, {signs.ties[0]:.0%} of the legacy ones"
-        )
-    if signs.off_scale:
-        facts.append("the candidate's scores are beyond 1, which no cosine is")
+    facts = list(signs.facts())
     if controlled:
-        facts.append(
-            f"the legacy query vector gives the legacy list in {len(found.alike)} of {len(found.tried)} queries"
-        )
+        facts.append(_explained_by_vector(found))
     if found.embedded_alike:
         facts.append("both sides embed the queries alike")
     return Claim(
@@ -243,13 +248,15 @@ def _lexical(picture: Picture, cases: Sequence[Case], found: Controls) -> Claim 
     )
 
 
+def _explained_by_vector(found: Controls) -> str:
+    return f"the legacy query vector gives the legacy list in {len(found.alike)} of {len(found.tried)} queries"
+
+
 def _embedding(picture: Picture, cases: Sequence[Case], found: Controls) -> Claim:
     signs = LexicalSigns.of(picture)
     facts: list[str] = []
     if found.tried:
-        facts.append(
-            f"the legacy query vector gives the legacy list in {len(found.alike)} of {len(found.tried)} queries"
-        )
+        facts.append(_explained_by_vector(found))
     if found.apart:
         lowest, highest = (float(pick([case.cosine for case in found.apart])) for pick in (min, max))
         facts.append(f"the query embeddings of both sides have cosines of {lowest:.3f} to {highest:.3f}")

@@ -121,9 +121,10 @@ def _curved(pairs: ScorePairs) -> tuple[str, str, bool] | None:
 def _per_query(cases: Sequence[Case], pairs: ScorePairs) -> tuple[str, str, bool] | None:
     """Return a relation that holds within each query alone: scores of ranks, or scaled by the best one."""
     remedy = "Set comparable_scores to false, or let both sides report unscaled scores."
-    depth = min(len(case.candidate) for case in cases)
-    heads = np.array([case.candidate.scores[:depth] for case in cases])
-    if depth >= SUPPORT and float(heads.std(axis=0).max()) <= EXACT * float(np.ptp(heads)):
+    long = [case.candidate.scores for case in cases if len(case.candidate) >= SUPPORT]
+    depth = min(map(len, long), default=0)
+    heads = np.array([scores[:depth] for scores in long])
+    if len(long) >= SUPPORT and float(heads.std(axis=0).max()) <= EXACT * float(np.ptp(heads)):
         return "the candidate's score depends on the rank alone", remedy, False
     rests = [
         _line(pairs.legacy[pairs.cases == one], pairs.candidate[pairs.cases == one])[2] for one in range(len(cases))
@@ -152,13 +153,13 @@ def wrong_metric(picture: Picture, cases: Sequence[Case], *, controlled: bool) -
         cases: Differing cases, with the candidate's lists for the legacy query vector where these were fetched.
         controlled: Whether a control showed that the query vectors are not the reason.
     """
-    compared = [case for case in cases if case.compared and case.score_delta == case.score_delta]  # noqa: PLR0124 - NaN
+    compared = [case for case in cases if case.compared and np.isfinite(case.score_delta)]
     broken = [case for case in compared if not case.in_order]
     if len(broken) < SUPPORT or picture.share_differing() < WIDESPREAD or not mostly(compared, _scores_differ):
         return None
     pairs = ScorePairs.of(compared)
     per_document = _per_document(pairs)
-    if per_document is None and not (controlled and _off_scale(pairs)):
+    if per_document is None and not (controlled and _off_scale(pairs) and _alike_within(pairs) >= _ALIKE):
         return None
     facts = [
         f"in {len(broken):,} of {len(compared):,} lists common documents stand in another order, with other scores"
@@ -180,6 +181,20 @@ def wrong_metric(picture: Picture, cases: Sequence[Case], *, controlled: bool) -
         evidence=tuple(facts),
         remedy="Build the candidate's index with the legacy side's metric, or normalise its vectors.",
     )
+
+
+_ALIKE: Final = 0.5
+"""Smallest correlation of the scores of one query under two metrics; under vectors of two models it is about 0."""
+
+
+def _alike_within(pairs: ScorePairs) -> float:
+    """Return the correlation of both sides' scores within queries; 0 without any spread."""
+    deviations = list[Float64]()
+    for scores in (pairs.legacy, pairs.candidate):
+        sums, sizes = np.bincount(pairs.cases, scores), np.bincount(pairs.cases)
+        deviations.append(scores - (sums / np.maximum(sizes, 1))[pairs.cases])
+    norm = float(np.sqrt(np.square(deviations[0]).sum() * np.square(deviations[1]).sum()))
+    return float(deviations[0] @ deviations[1]) / norm if norm else 0.0
 
 
 def _scores_differ(case: Case) -> bool:
