@@ -10,7 +10,7 @@ the mode that it reports is `vector`.
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import count
 from typing import Any, Final
 
@@ -37,7 +37,8 @@ Respond = Callable[[bytes], bytes]
 MODE: Final = "vector"
 
 
-def corpus_mask(corpora: Sequence[str]) -> Mask:
+@cache
+def corpus_mask(corpora: tuple[str, ...]) -> Mask:
     """Return which workers belong to one of the corpora."""
     return np.array([worker.corpus in corpora for worker in workers()], dtype=np.bool_)
 
