@@ -1,7 +1,7 @@
 """Retrieval by the two demo gateways: the same workers, found in two ways.
 
 Here belong the legacy search, exact, and the candidate's, approximate in one graph per corpus and merged; both build
-their indexes with the first request, so that a gateway that only embeds pays nothing. What is accepted belongs to
+their indexes with the first request, or before it where that is wanted, so that a gateway that only embeds pays nothing. What is accepted belongs to
 `retrieval_request`, what can go wrong to `retrieval_faults`.
 
 The legacy endpoint is called hybrid because it combines a vector search with an SQL condition. No words are matched, so
@@ -63,6 +63,11 @@ class LegacyRetrieval:
         ]
         return orjson.dumps({"sources": sources, "mode": MODE})
 
+    def build(self) -> None:
+        """Build the index and the filters' table, which the first requests would otherwise wait for."""
+        self._built()
+        self._filters.mask("true")
+
     def _built(self) -> ExactIndex:
         with self._lock:
             return self._index
@@ -103,6 +108,10 @@ class CandidateRetrieval:
         if modes := [fault.mode for fault in self._faults if fault.mode]:
             fields["mode"] = modes[-1]
         return orjson.dumps(fields)
+
+    def build(self) -> None:
+        """Build the graphs, which the first request would otherwise wait for."""
+        self._built()
 
     def search(self, asked: Search) -> list[Hit]:
         """Return the results of one request, the nearest first."""

@@ -2,6 +2,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import orjson
 import pytest
 
 from parity_pipeline.demo.corpus import CORPORA, workers
-from parity_pipeline.demo.gateway import CANDIDATE, LEGACY
+from parity_pipeline.demo.gateway import CANDIDATE, LEGACY, build_app
 from parity_pipeline.demo.retrieval import CandidateRetrieval, LegacyRetrieval
 from parity_pipeline.demo.retrieval_request import K_LIMIT, MODEL, QUERY_LIMIT
 from parity_pipeline.demo.worker_indexes import ExactIndex, LexicalIndex, unit_rows
@@ -214,6 +215,23 @@ def test_a_gateway_that_only_embeds_loads_no_index() -> None:
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True).stdout
     assert said.splitlines() == ["[]", "['usearch']", "['duckdb', 'usearch']"]
+
+
+def test_a_gateway_can_build_its_indexes_before_the_first_request() -> None:
+    """Where that is wanted, the first look at `/health` builds everything, once, in a worker thread."""
+    submitted: list[str] = []
+
+    class Recording(ThreadPoolExecutor):
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+            submitted.append(fn.__qualname__)
+            return super().submit(fn, *args, **kwargs)
+
+    for shape in (LEGACY, CANDIDATE):
+        with Recording(1) as pool:
+            warm, cold = (build_app(shape, vectors().embed, pool, warm_up=choice) for choice in (True, False))
+            for app in (cold, warm, warm):
+                assert ask(app, "GET", "/health").status_code == 200
+    assert submitted == ["LegacyRetrieval.build", "CandidateRetrieval.build"]
 
 
 def test_equal_scores_come_in_the_order_of_rows() -> None:
