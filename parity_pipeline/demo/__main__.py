@@ -38,6 +38,8 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--host", default="127.0.0.1", help="address to listen on")
         if kind == "fault":
             _add_fault_options(one)
+        else:
+            one.add_argument("--warm-up", action="store_true", help="build the indexes of retrieval after the start")
         if kind == "candidate":
             _add_retrieval_options(one)
     return parser
@@ -73,7 +75,7 @@ def _run_gateway(parser: argparse.ArgumentParser, options: argparse.Namespace) -
     shape = SHAPES[options.kind]
     embedder = Embedder()
     embed = VectorCache(embedder.embed).embed if shape.cached else embedder.embed
-    app = build_app(shape, embed, faults=faults, seed=getattr(options, "seed", 0))
+    app = build_app(shape, embed, faults=faults, seed=getattr(options, "seed", 0), warm_up=options.warm_up)
     return _run_server(app, host=options.host, port=options.port)
 
 

@@ -96,7 +96,13 @@ SHAPES: Final[Mapping[str, Shape]] = MappingProxyType({shape.name: shape for sha
 
 
 def build_app(
-    shape: Shape, embed: Embed, workers: Executor | None = None, *, faults: Sequence[RetrievalFault] = (), seed: int = 0
+    shape: Shape,
+    embed: Embed,
+    workers: Executor | None = None,
+    *,
+    faults: Sequence[RetrievalFault] = (),
+    seed: int = 0,
+    warm_up: bool = False,
 ) -> Starlette:
     """Return the application of one gateway.
 
@@ -106,6 +112,7 @@ def build_app(
         workers: Where it is called instead of in threads of this application.
         faults: What goes wrong in retrieval; of the candidate alone.
         seed: Decides which queries some of these faults hit, and every shuffle.
+        warm_up: Build the indexes of retrieval when `/health` is first asked, and not with the first retrieval request.
     """
     pool = workers or ThreadPoolExecutor(WORKERS, thread_name_prefix="embed")
 
@@ -114,12 +121,15 @@ def build_app(
         return _json(await asyncio.get_running_loop().run_in_executor(pool, _respond, shape, embed, body))
 
     retrieval = LegacyRetrieval(embed) if shape.name == "legacy" else CandidateRetrieval(embed, faults, seed)
+    to_build = [retrieval.build] if warm_up else []
 
     async def retrieve(request: Request) -> Response:
         body = await _read_body(request)
         return _json(await asyncio.get_running_loop().run_in_executor(pool, retrieval.respond, body))
 
     async def show_health(_: Request) -> Response:
+        if to_build:
+            pool.submit(to_build.pop())
         facts = {
             "status": "ok",
             "gateway": f"demo {shape.name}",

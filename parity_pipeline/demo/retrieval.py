@@ -1,7 +1,7 @@
 """Retrieval by the two demo gateways: the same workers, found in two ways.
 
 Here belong the legacy search, exact, and the candidate's, approximate in one graph per corpus and merged; both build
-their indexes with the first request, so that a gateway that only embeds pays nothing. What is accepted belongs to
+their indexes with the first request, or before it where that is wanted, so that a gateway that only embeds pays nothing. What is accepted belongs to
 `retrieval_request`, what can go wrong to `retrieval_faults`.
 
 The legacy endpoint is called hybrid because it combines a vector search with an SQL condition. No words are matched, so
@@ -10,7 +10,7 @@ the mode that it reports is `vector`.
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import count
 from typing import Any, Final
 
@@ -37,7 +37,8 @@ Respond = Callable[[bytes], bytes]
 MODE: Final = "vector"
 
 
-def corpus_mask(corpora: Sequence[str]) -> Mask:
+@cache
+def corpus_mask(corpora: tuple[str, ...]) -> Mask:
     """Return which workers belong to one of the corpora."""
     return np.array([worker.corpus in corpora for worker in workers()], dtype=np.bool_)
 
@@ -61,6 +62,11 @@ class LegacyRetrieval:
             {"id": workers()[row].id, "score": score, "metadata": workers()[row].metadata} for row, score in found
         ]
         return orjson.dumps({"sources": sources, "mode": MODE})
+
+    def build(self) -> None:
+        """Build the index and the filters' table, which the first requests would otherwise wait for."""
+        self._built()
+        self._filters.mask("true")
 
     def _built(self) -> ExactIndex:
         with self._lock:
@@ -102,6 +108,10 @@ class CandidateRetrieval:
         if modes := [fault.mode for fault in self._faults if fault.mode]:
             fields["mode"] = modes[-1]
         return orjson.dumps(fields)
+
+    def build(self) -> None:
+        """Build the graphs, which the first request would otherwise wait for."""
+        self._built()
 
     def search(self, asked: Search) -> list[Hit]:
         """Return the results of one request, the nearest first."""

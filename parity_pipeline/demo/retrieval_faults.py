@@ -204,12 +204,12 @@ def is_mixed_up(vector: Matrix, seed: int) -> bool:
 
 
 def without_newest(workers: Sequence[Worker]) -> Sequence[Worker]:
-    """Leave out the tenth that was registered last, since the index was built (case 9)."""
+    """Leave out the tenth that was registered last, since the index was built."""
     return workers[: len(workers) - round(NOT_INDEXED * len(workers))]
 
 
 def before_their_move(workers: Sequence[Worker]) -> Sequence[Worker]:
-    """Index the first quarter as they were: in another city, with less experience, available at another time (case 9)."""
+    """Index the first quarter as they were: in another city, with less experience, available at another time."""
     outdated = round(OUTDATED * len(workers))
     return [*map(_as_before, workers[:outdated]), *workers[outdated:]]
 

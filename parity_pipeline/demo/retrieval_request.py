@@ -28,6 +28,9 @@ K_LIMIT: Final = 1_000
 
 DEFAULT_K: Final = 10
 
+LARGEST: Final = 1e18
+"""Elements of a query vector stay below this, so that the square of its norm is a float32 as well."""
+
 NAME_SHOWN: Final = 80
 """Characters of an unknown name that a refusal repeats."""
 
@@ -144,13 +147,14 @@ def _check_model(model: object) -> None:
 
 
 def _vector(value: object) -> NDArray[np.float32]:
-    try:
-        vector = np.asarray(value, dtype=np.float32)
-    except (TypeError, ValueError):
-        vector = np.empty(0, dtype=np.float32)
-    if vector.shape != (DIMENSIONS[MODEL],) or not np.isfinite(vector).all():
-        raise HTTPException(400, f"`query_vector` is not an array of {DIMENSIONS[MODEL]} finite numbers")
-    return vector
+    width = DIMENSIONS[MODEL]
+    items = cast("list[object]", value) if isinstance(value, list) else []
+    if len(items) != width or not all(type(item) in {int, float} for item in items):
+        raise HTTPException(400, f"`query_vector` is not an array of {width} numbers")
+    vector = np.array(items, dtype=np.float64)
+    if not (np.abs(vector) < LARGEST).all():
+        raise HTTPException(400, f"`query_vector` has an element of {LARGEST:g} or more")
+    return vector.astype(np.float32)
 
 
 def _filtered(mask: Callable[[], Mask]) -> Mask:

@@ -102,8 +102,13 @@ class SqlFilters:
 
     def _parse(self, statement: str) -> dict[str, Any]:
         """Return DuckDB's own parse tree of a statement; what is not a SELECT has an error in its place."""
-        row = self._connection.execute("SELECT json_serialize_sql(?)", [statement]).fetchone()
-        return orjson.loads(row[0] if row else "{}")
+        from duckdb import Error  # noqa: PLC0415 - see the docstring of the class
+
+        try:
+            row = self._connection.execute("SELECT json_serialize_sql(?)", [statement]).fetchone()
+            return orjson.loads(row[0] if row else "{}")
+        except (Error, ValueError):  # nested too deeply for either
+            raise FilterError("`filter` cannot be parsed") from None
 
     @cached_property
     def _usual(self) -> dict[str, Any]:
@@ -147,15 +152,16 @@ def _take_condition(parsed: dict[str, Any]) -> object:
 
 def _expressions(node: object) -> Iterator[tuple[str, str]]:
     """Yield class and function name (else an empty text) of every expression in a part of a parse tree."""
-    if isinstance(node, dict):
-        fields = cast("dict[str, Any]", node)
-        if "class" in fields:
-            yield str(fields["class"]), str(fields.get("function_name") or "")
-        for value in fields.values():
-            yield from _expressions(value)
-    elif isinstance(node, list):
-        for value in cast("list[object]", node):
-            yield from _expressions(value)
+    left: list[object] = [node]  # a condition may be nested more deeply than Python calls may be
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            fields = cast("dict[str, Any]", one)
+            if "class" in fields:
+                yield str(fields["class"]), str(fields.get("function_name") or "")
+            left.extend(fields.values())
+        elif isinstance(one, list):
+            left.extend(cast("list[object]", one))
 
 
 def _first_line(message: str) -> str:

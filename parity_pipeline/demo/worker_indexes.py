@@ -59,7 +59,8 @@ class ExactIndex:
     def search(self, query: Matrix, count: int, allowed: Mask) -> list[Found]:
         """Return the `count` most similar of the workers allowed, equal ones in the order of their rows."""
         rows = np.flatnonzero(allowed)
-        scores = (self._vectors @ unit_rows(query))[rows]
+        # not `@`: its threads cost more than they give on 2,000 rows, and equal rows could get unequal sums
+        scores = np.einsum("ij,j->i", self._vectors, unit_rows(query))[rows]
         best = np.argsort(-scores, kind="stable")[:count]
         return [Found(int(rows[place]), float(scores[place])) for place in best]
 

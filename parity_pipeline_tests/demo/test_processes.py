@@ -53,6 +53,16 @@ def test_a_fault_proxy_stands_in_front_of_a_real_gateway() -> None:
             assert said == b""
 
 
+def test_a_real_candidate_has_the_faults_of_its_command_line() -> None:
+    """A candidate started with a fault of retrieval, and warm, responds with it."""
+    port = free_port()
+    options = ["--retrieval-fault", "dropped-corpus,off-by-one-k", "--seed", "3", "--warm-up"]
+    with process(demo_command("candidate", port, options=options), f"http://127.0.0.1:{port}/health"):
+        body = {"query_text": "welder", "corpora": ["contractors", "staff"], "k": 5}
+        response = httpx.post(f"http://127.0.0.1:{port}/v1/matrix/retrieve", json=body, trust_env=False, timeout=30)
+    assert [one["corpus"] for one in response.json()["results"]] == ["contractors"] * 4
+
+
 def test_a_taken_port_ends_the_process_with_a_word() -> None:
     """A gateway that cannot listen exits with an error and says why."""
     with socket.socket() as taken:
