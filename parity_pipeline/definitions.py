@@ -14,16 +14,18 @@ from typing import Any, Final
 import dagster as dg
 
 from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.retrieval.records import IdMapping
 from parity_pipeline.defs.asset_factory import AssetFactory, freshness
 from parity_pipeline.defs.assets import build_assets
 from parity_pipeline.defs.automation import ProbeAssets, build_automation
 from parity_pipeline.defs.partitions import make_partitions
+from parity_pipeline.defs.retrieval_assets import build_retrieval_assets
 from parity_pipeline.settings.loading import load_from_here
 from parity_pipeline.settings.model import Settings
-from parity_pipeline.defs.retrieval_assets import build_retrieval_assets
 from parity_pipeline.steps.context import Gateway, RunContext
 from parity_pipeline.steps.probes import EMBED, PROBES, RETRIEVE, Probe
 from parity_pipeline.steps.retrieval.context import RetrievalContext
+from parity_pipeline.wire.retrieval_side import RetrievalSide
 
 PRELOADED: Final = ["parity_pipeline.definitions"]
 """Modules that the forkserver imports once, so that each step does not pay for them again."""
@@ -90,7 +92,8 @@ def build_context(settings: Settings, *, environ: Mapping[str, str] | None = Non
         layout=settings.layout(),
         sources=settings.sources(),
         thresholds=settings.judged_thresholds(),
-        gateways={side: Gateway(make_config=partial(settings.side_config, side, source)) for side in Side},
+        gateways={side: _gateway(settings, side, source) for side in Side},
+        retrieval=retrieval_context(settings) if settings.retrieve else None,
         stability=settings.stability,
         contract=settings.contract,
         models=settings.models,
@@ -100,6 +103,45 @@ def build_context(settings: Settings, *, environ: Mapping[str, str] | None = Non
         package_version=version("parity_pipeline"),
     )
     return replace(run, **changes)
+
+
+def _gateway(settings: Settings, side: Side, environ: Mapping[str, str]) -> Gateway:
+    def retrieval_side(corpus: str) -> RetrievalSide:
+        return settings.retrieval_side(side, corpus, environ)
+
+    return Gateway(
+        make_config=partial(settings.side_config, side, environ),
+        token_variable=settings.side(side).bearer_env or "",
+        make_retrieval_side=retrieval_side if settings.retrieve else None,
+    )
+
+
+def retrieval_context(settings: Settings) -> RetrievalContext:
+    """Return what the steps of the retrieve probe share for these settings.
+
+    Raises:
+        SettingsError: There is no section for it.
+    """
+    section = settings.retrieval()
+    return RetrievalContext(
+        corpora=section.corpora,
+        sources=settings.query_sources(),
+        k=section.k,
+        filters=tuple(section.filters),
+        mappings={
+            side: IdMapping(prefix=section.side(side).ids.prefix, template=section.side(side).ids.template)
+            for side in Side
+        },
+        rules=section.rules(),
+        bands=section.judged_bands(),
+        waivers=section.waivers,
+        required_bound=section.required_bound,
+        checks=settings.retrieval_check_settings(),
+        noise=section.noise,
+        confirm=section.confirm,
+        model=section.model,
+        qrels=settings.qrels(),
+    )
 
 
 def _executor(settings: Settings) -> dg.ExecutorDefinition:

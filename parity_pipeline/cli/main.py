@@ -109,7 +109,12 @@ def run(
     settings = load_from_here(config)
     chosen = calendar_date(day, "--date") if day else today(settings)
     names = chosen_names(settings, probes=probes or (), models=models or (), corpora=corpora or ())
-    _run(settings, _partitions(settings, chosen, chosen, names), discard_staging=discard_staging or afresh, as_json=as_json)
+    _run(
+        settings,
+        _partitions(settings, chosen, chosen, names),
+        discard_staging=discard_staging or afresh,
+        as_json=as_json,
+    )
 
 
 @app.command()

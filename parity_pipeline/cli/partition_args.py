@@ -77,7 +77,9 @@ def chosen_names(
         if names and probe not in meant:
             place = _OPTIONS[probe]
             remedy = f"Leave {place} out, or choose --probe {probe} too."
-            raise SettingsError(f"{', '.join(names)} is of the {probe} probe, which is not chosen", place=place, remedy=remedy)
+            raise SettingsError(
+                f"{', '.join(names)} is of the {probe} probe, which is not chosen", place=place, remedy=remedy
+            )
     return {probe: _known(probe, named[probe], there.get(probe, [])) for probe in named if probe in meant}
 
 
@@ -93,7 +95,9 @@ def _known(probe: str, names: Sequence[str], known: Sequence[str]) -> list[str]:
     if unknown := [name for name in names if name not in known]:
         kind = "models" if probe == EMBED else "corpora"
         where = "models" if probe == EMBED else "retrieve.corpora"
-        listed = f"among the {kind} {', '.join(known)}" if known else f"a corpus, for the settings have no section {probe}"
+        listed = (
+            f"among the {kind} {', '.join(known)}" if known else f"a corpus, for the settings have no section {probe}"
+        )
         raise SettingsError(
             f"{', '.join(unknown)} is not {listed}",
             place=_OPTIONS[probe],

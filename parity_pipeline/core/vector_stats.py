@@ -89,15 +89,15 @@ class VectorStats:
         )
 
 
-def completeness_faults(status_counts: Mapping[str, int], expected: int) -> tuple[str, ...]:
-    """Return why a fetch is not complete; empty when every sample has a vector or a definite refusal.
+def completeness_faults(status_counts: Mapping[str, int], expected: int, of: str = "samples") -> tuple[str, ...]:
+    """Return why a fetch is not complete; empty when every sample or query has its result or a definite refusal.
 
-    No sample at all is a fault too: a fetch of nothing proves nothing.
+    Nothing at all is a fault too: a fetch of nothing proves nothing.
     """
     rows = sum(status_counts.values())
     faults: list[str] = []
     if rows != expected or not expected:
-        faults.append(f"{rows} of {expected} samples have a row")
+        faults.append(f"{rows} of {expected} {of} have a row")
     lost = (status.value for status in (RowStatus.FAILED, RowStatus.MALFORMED))
     return (*faults, *(f"{count} rows {name}" for name in lost if (count := status_counts.get(name, 0))))
 

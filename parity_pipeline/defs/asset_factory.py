@@ -17,6 +17,9 @@ from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.defs.checks import specs
 
+SAMPLES: Final = dg.AssetKey("samples")
+"""What both sides are sent by the embed probe."""
+
 LANES: Final = tuple(dg.AssetKey([side.value, "embeddings"]) for side in Side)
 """The two lanes, the legacy one first."""
 
@@ -97,14 +100,15 @@ class AssetFactory:
         description: str,
         checks: Mapping[str, str] | None = None,
         deps: Sequence[dg.AssetKey] = (),
+        inputs: dg.AssetKey = SAMPLES,
         **more: Any,
     ) -> Callable[[Callable[..., Made]], dg.AssetsDefinition]:
-        """Return the decorator of an asset that each side has: it sends requests to the side's gateway."""
+        """Return the decorator of an asset that each side has: it sends `inputs` to the side's gateway."""
         return self.asset(
             (side.value, name),
             group=side.value,
             kinds=kinds,
-            deps=[dg.AssetKey("samples"), *deps],
+            deps=[inputs, *deps],
             checks=checks,
             pool=f"gateway_{side.value}",
             description=description,

@@ -7,6 +7,7 @@ the step of their asset, which yields them after its output (docs/adr/0008).
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 import dagster as dg
@@ -15,6 +16,7 @@ from parity_pipeline.core.checks import Check, CheckName, CheckSeverity, descrip
 from parity_pipeline.core.contract_checks import OF_CONTRACT
 from parity_pipeline.core.measures import Measure
 from parity_pipeline.core.outcomes import PASSING, Side
+from parity_pipeline.core.retrieval.checks import RetrievalCheck
 from parity_pipeline.core.samples import SetHash, corpus_faults
 from parity_pipeline.core.side_checks import EXPERIMENTS
 from parity_pipeline.core.stability.analysis import stable_faults
@@ -162,10 +164,12 @@ def check_verdict(verdict: Verdict) -> Results:
     for family, names in FAMILIES.items():
         # Checks of the contract are there where contracts are observed, and where both sides have what they look at.
         if checks := [found[name] for name in names if name in found or name not in OF_CONTRACT]:
-            yield _family(family, checks, numbers.get(family, {}))
+            yield family_result(family, checks, numbers.get(family, {}))
 
 
-def _family(name: str, checks: Sequence[Check], numbers: Mapping[str, float | None]) -> dg.AssetCheckResult:
+def family_result(
+    name: str, checks: Sequence[Check | RetrievalCheck], numbers: Mapping[str, float | None] = MappingProxyType({})
+) -> dg.AssetCheckResult:
     """Return some checks of the verdict as one of Dagster's: an error where one of them counts, else a warning.
 
     What nothing was measured for warns, and what is waived passes and says so.
@@ -183,7 +187,7 @@ def _family(name: str, checks: Sequence[Check], numbers: Mapping[str, float | No
     )
 
 
-def _against(one: Check) -> str:
+def _against(one: Check | RetrievalCheck) -> str:
     if one.passed is None:
         return f"{one.name}: nothing was measured, {one.seen}"
     return f"{one.name} ({one.severity}): {one.seen}" + (f". {one.remedy}" if one.remedy else "")

@@ -20,6 +20,7 @@ from parity_pipeline.core.diagnosis.records import Diagnosis
 from parity_pipeline.core.discrimination import background_words
 from parity_pipeline.core.number_format import cosine_text
 from parity_pipeline.core.provenance import ParityHeader, Provenance
+from parity_pipeline.core.retrieval.checks import RetrievalCheck
 from parity_pipeline.core.stability.records import ExperimentResult, StabilityRecord
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report.escape import prose, table
@@ -86,32 +87,33 @@ _LINK: Final = re.compile(r"\[report\]\(([^()]*)\)")
 """A link of the summary: relative to its folder, so that it leads nowhere from the UI."""
 
 
-def columns_of(kind: TableKind[Any]) -> Metadata:
+def columns_of(kind: TableKind[Any], words_of: Mapping[str, Mapping[str, str]] = WORDS) -> Metadata:
     """Return what the columns of a stored file hold, with type and words, as metadata of its asset."""
-    words = WORDS[kind.name]
+    words = words_of[kind.name]
     columns = [
         dg.TableColumn(name=one.name, type=str(one.type), description=words.get(one.name)) for one in kind.schema
     ]
     return {"dagster/column_schema": dg.TableSchema(columns=columns)}
 
 
-def _path(path: Path) -> Metadata:
+def path_fact(path: Path) -> Metadata:
+    """Return where a file lies."""
     return {"path": dg.MetadataValue.path(str(path))}
 
 
-def _items(lines: Iterable[str]) -> dg.MarkdownMetadataValue:
+def items_of(lines: Iterable[str]) -> dg.MarkdownMetadataValue:
     """Return lines of raw text as a list."""
     return dg.MetadataValue.md("\n".join(f"- {prose(line)}" for line in lines))
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> dg.MarkdownMetadataValue:
+def table_of(head: Sequence[str], rows: Iterable[Sequence[str]]) -> dg.MarkdownMetadataValue:
     """Return a table of escaped cells."""
     return dg.MetadataValue.md("\n".join(table(head, rows)))
 
 
-def _counts(counts: Mapping[Any, int], of: str) -> dg.MarkdownMetadataValue:
+def counts_of(counts: Mapping[Any, int], of: str) -> dg.MarkdownMetadataValue:
     """Return the counts that are not 0, of what is named."""
-    return _table((of, "count"), [(prose(name), f"{count:,}") for name, count in counts.items() if count])
+    return table_of((of, "count"), [(prose(name), f"{count:,}") for name, count in counts.items() if count])
 
 
 def samples_metadata(header: SampleSetHeader, path: Path) -> Metadata:
@@ -121,7 +123,7 @@ def samples_metadata(header: SampleSetHeader, path: Path) -> Metadata:
         "sources": ", ".join(prose(source) for source in header.sources),
         "duplicates dropped": header.duplicates_dropped,
         "content hash": header.hash,
-        **_path(path),
+        **path_fact(path),
     }
 
 
@@ -133,18 +135,18 @@ def embeddings_metadata(provenance: Provenance, path: Path) -> Metadata:
         "vectors": provenance.ok_rows,
         "gateway": f"{provenance.label} at {provenance.url} ({provenance.dialect})",
         "model requested": provenance.model_asked,
-        "models echoed": _counts(provenance.models_echoed, "model"),
-        "rows by status": _counts(provenance.status_counts, "status"),
+        "models echoed": counts_of(provenance.models_echoed, "model"),
+        "rows by status": counts_of(provenance.status_counts, "status"),
         "dimensions": ", ".join(survey.dimensions),
         "requests": provenance.requests,
         "retries": provenance.retries,
         "sample set": provenance.sample_set_hash,
-        **_path(path),
+        **path_fact(path),
     }
     if survey.norm_low is not None and survey.norm_high is not None:
         facts["L2 norms"] = f"{survey.norm_low:.6g} to {survey.norm_high:.6g}"
     if provenance.errors_by_kind:
-        facts["errors by kind"] = _counts(provenance.errors_by_kind, "kind")
+        facts["errors by kind"] = counts_of(provenance.errors_by_kind, "kind")
     if provenance.stopped_early:
         facts["stopped early"] = provenance.stopped_early
     facts |= {f"latency {name} (ms)": round(float(value), 3) for name, value in provenance.latency_ms.items()}
@@ -159,16 +161,16 @@ def stability_metadata(record: StabilityRecord, path: Path) -> Metadata:
         facts["noise floor, 1 - cosine"] = found.floor.worst
         facts["noise floor seen in"] = found.floor.worst_experiment or "all vectors are equal"
     if found.findings:
-        facts["findings"] = _items(one.words for one in found.findings)
+        facts["findings"] = items_of(one.words for one in found.findings)
     if found.experiments:
-        facts["experiments"] = _table(_EXPERIMENTS_HEAD, map(_tried, found.experiments))
+        facts["experiments"] = table_of(_EXPERIMENTS_HEAD, map(_tried, found.experiments))
     if found.notes:
-        facts["not tried or without a response"] = _items(found.notes)
+        facts["not tried or without a response"] = items_of(found.notes)
     return facts | {
         "requests": found.requests,
         "texts": len(found.texts),
         "sample set": record.origin.sample_set_hash,
-        **_path(path),
+        **path_fact(path),
     }
 
 
@@ -185,7 +187,7 @@ def contract_metadata(record: ContractRecord, path: Path) -> Metadata:
     """Return what a person wants to know of one side's contract."""
     found = record.observation
     rows = [(prose(one.request), prose(f"{one.describe()} {one.words}".strip())) for one in found.responses]
-    facts: dict[str, Any] = {"responses": _table(("request", "response"), rows)} if rows else {}
+    facts: dict[str, Any] = {"responses": table_of(("request", "response"), rows)} if rows else {}
     if found.unusable:
         facts["nothing observed"] = prose(found.unusable)
     for name, limit, unit in (
@@ -202,8 +204,8 @@ def parity_metadata(header: ParityHeader, path: Path) -> Metadata:
     facts: dict[str, Any] = {
         "dagster/row_count": sum(header.counts.values()),
         "compared": header.compared,
-        "outcomes": _counts(header.counts, "outcome"),
-        **_path(path),
+        "outcomes": counts_of(header.counts, "outcome"),
+        **path_fact(path),
     }
     if sentence := background_words(header.background):
         facts["different texts"] = sentence
@@ -217,7 +219,7 @@ def verdict_metadata(verdict: Verdict, path: Path) -> Metadata:
     """Return the verdict, its reasons and first cause, its worst cosine, its counts, and what it would have caught."""
     facts: dict[str, Any] = {
         "verdict": verdict.decision.value,
-        "reasons": _items(verdict.reasons),
+        "reasons": items_of(verdict.reasons),
     }
     if cause := first_cause(verdict):
         facts["first cause"] = cause
@@ -227,7 +229,7 @@ def verdict_metadata(verdict: Verdict, path: Path) -> Metadata:
         facts["simulated faults"] = verdict.power.simulated
         facts["simulated faults caught"] = verdict.power.caught
     if verdict.checks:
-        facts["checks"] = _table(("check", "result", "seen"), map(_checked, verdict.checks))
+        facts["checks"] = table_of(("check", "result", "seen"), map(checked, verdict.checks))
     if verdict.worst_cosine is not None:
         facts["worst cosine"] = verdict.worst_cosine
         facts["worst cosine, as reported"] = cosine_text(verdict.worst_cosine, verdict.threshold)
@@ -235,11 +237,11 @@ def verdict_metadata(verdict: Verdict, path: Path) -> Metadata:
         "samples": verdict.counts.samples,
         "compared": verdict.counts.compared,
         "matched": verdict.counts.matched,
-        **_path(path),
+        **path_fact(path),
     }
 
 
-def _checked(one: Check) -> Sequence[str]:
+def checked(one: Check | RetrievalCheck) -> Sequence[str]:
     """Return one row of the table of all checks."""
     failed = prose(f"waived by {one.waived_by}") if one.waived_by else f"**{one.severity}**"
     outcome = "not measured" if one.passed is None else "passed" if one.passed else failed
@@ -251,16 +253,16 @@ def report_metadata(verdict: Verdict, text: str, path: Path) -> Metadata:
     return {
         "verdict": verdict.decision.value,
         "report": dg.MetadataValue.md(text),
-        **_path(path),
+        **path_fact(path),
     }
 
 
-def summary_metadata(verdicts: Sequence[Verdict], text: str, path: Path) -> Metadata:
+def summary_metadata(verdicts: Sequence[object], text: str, path: Path) -> Metadata:
     """Return how many verdicts the summary holds, its head, and where it lies."""
     return {
         "dagster/row_count": len(verdicts),
         "summary": dg.MetadataValue.md(_shown(text, path)),
-        **_path(path),
+        **path_fact(path),
     }
 
 
@@ -275,13 +277,13 @@ def _shown(text: str, path: Path) -> str:
 def confirmation_metadata(found: Confirmation | None, path: Path) -> Metadata:
     """Return what became of the failing rows, how often each side strayed, and what it cost."""
     if found is None:
-        return {"failing rows": "none to request again", **_path(path)}
+        return {"failing rows": "none to request again", **path_fact(path)}
     counts = {one.value: found.count(one) for one in Persistence} | {"not requested again": found.not_requested}
     return {
-        "failing rows": _counts(counts, "found"),
-        "strays": _items(side.words() for side in found.sides),
+        "failing rows": counts_of(counts, "found"),
+        "strays": items_of(side.words() for side in found.sides),
         "requests": sum(side.requests for side in found.sides),
-        **_path(path),
+        **path_fact(path),
     }
 
 

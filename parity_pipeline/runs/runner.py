@@ -31,6 +31,7 @@ PARTITION_TAG = "dagster/partition"
 
 EXIT_PASS, EXIT_FAIL, EXIT_INCONCLUSIVE = 0, 1, 2
 
+
 @dataclass(frozen=True, kw_only=True)
 class PartitionResult:
     """Result of running one partition.
@@ -161,9 +162,7 @@ def _forked(
     """Run each step in a process of its own, both lanes at the same time; each process loads the settings again."""
     of_key = {f"{PARTITION_TAG}/{dimension}": value for dimension, value in key.keys_by_dimension.items()}
     all_tags = {**tags, PARTITION_TAG: str(key), **of_key}
-    job = dg.build_reconstructable_job(
-        whole_job.__module__, whole_job.__name__, reconstructable_args=(probe.name,)
-    )
+    job = dg.build_reconstructable_job(whole_job.__module__, whole_job.__name__, reconstructable_args=(probe.name,))
     with dg.execute_job(job, instance, run_config=QUIET, tags=all_tags, asset_selection=list(selection)) as result:
         return result.run_id, result.all_events
 

@@ -34,7 +34,7 @@ from parity_pipeline.wire.client import LaneEnvironment, utc_now
 from parity_pipeline.wire.contract_probes import ContractRun, observe_contract
 from parity_pipeline.wire.experiments import ExperimentRun, run_experiments
 from parity_pipeline.wire.fetch_lane import embed_rows, embed_texts, fetch_lane
-from parity_pipeline.wire.fetch_rankings import RetrievalLaneResult, ask_rankings, fetch_rankings
+from parity_pipeline.wire.fetch_rankings import RankingStaging, RetrievalLaneResult, ask_rankings, fetch_rankings
 from parity_pipeline.wire.lane import LaneResult
 from parity_pipeline.wire.progress import Progress
 from parity_pipeline.wire.retrieval_side import RetrievalSide
@@ -157,10 +157,10 @@ class Gateway:
         queries: Iterable[QueriesBlock],
         sink: Callable[[FetchedRankings], None],
         *,
-        staging: Staging[FetchedRankings] | None,
+        staging: RankingStaging | None,
         progress: Callable[[Progress], None],
         total: int,
-        vectors: Mapping[str, Sequence[float]],
+        vectors: Mapping[str, Sequence[float]] | None,
     ) -> RetrievalLaneResult:
         """Fetch the rankings of all queries in order; see `wire.fetch_rankings.fetch_rankings`."""
         return fetch_rankings(
@@ -176,16 +176,14 @@ class Gateway:
         )
 
     def ask_rankings(
-        self, where: RetrievalSide, queries: Sequence[Query], *, vectors: Mapping[str, Sequence[float]]
+        self, where: RetrievalSide, queries: Sequence[Query], *, vectors: Mapping[str, Sequence[float]] | None = None
     ) -> tuple[Sequence[Ranking], int]:
         """Return one ranking per query and how many requests were sent; see `wire.fetch_rankings.ask_rankings`.
 
         Raises:
             GatewayError: The side cannot be used at all.
         """
-        return ask_rankings(
-            where, queries, vectors=vectors, transport=self._network(), environment=self._environment()
-        )
+        return ask_rankings(where, queries, vectors=vectors, transport=self._network(), environment=self._environment())
 
     def _network(self) -> httpx.AsyncBaseTransport | None:
         return self.transport() if self.transport else None

@@ -131,7 +131,7 @@ class RankedLists:
         return Ranking(
             query_id=self.query_ids[row],
             status=self.statuses[row],
-            ids=tuple(self.vocabulary[place] for place in self.documents[hits].tolist()),
+            ids=tuple([self.vocabulary[int(place)] for place in self.documents[hits]]),
             scores=() if np.isnan(reported).all() else tuple(reported.tolist()),
             mode=self.modes[row],
             metadata=tuple(metadata.tolist()) if metadata.any() else (),

@@ -55,16 +55,14 @@ class ListsSample:
     without: Collection[str] = ()
     _chosen: list[tuple[Query, Ranking, Ranking]] = field(default_factory=list[tuple[Query, Ranking, Ranking]])
 
-    def add(
-        self, start: int, queries: Sequence[Query], legacy: Sequence[Ranking], candidate: Sequence[Ranking]
-    ) -> None:
+    def add(self, start: int, queries: Sequence[Query], legacy: RankedLists, candidate: RankedLists) -> None:
         """Take in the next block: its first ordinal, its queries, and what both sides returned for them."""
         ordinals = np.unique(np.linspace(0, self.queries - 1, min(QUERIES, self.queries)).astype(np.int64))
         low, high = np.searchsorted(ordinals, [start, start + len(queries)])
         for ordinal in ordinals[low:high].tolist():
             place = ordinal - start
             if queries[place].id not in self.without:
-                self._chosen.append((queries[place], legacy[place], candidate[place]))
+                self._chosen.append((queries[place], legacy.ranking(place), candidate.ranking(place)))
 
     @property
     def rows(self) -> Sequence[tuple[Query, Ranking, Ranking]]:

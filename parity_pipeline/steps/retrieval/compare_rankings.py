@@ -88,6 +88,6 @@ def _relevance(lanes: Lanes, context: RetrievalContext) -> tuple[RelevanceDiffer
     labels = read_labels(context.qrels)
     kept = lanes.kept(labels.keys()).values()
     legacy, candidate = (
-        [context.mapped(side, one.lane[place]) for one in kept] for place, side in enumerate(Side)
+        [context.mapped(side, lanes.corpus, one.lane[place]) for one in kept] for place, side in enumerate(Side)
     )
     return measure_relevance(legacy, candidate, labels)

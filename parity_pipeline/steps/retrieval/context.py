@@ -12,6 +12,8 @@ from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.retrieval.bands import Bands
 from parity_pipeline.core.retrieval.checks import RetrievalCheckSettings
 from parity_pipeline.core.retrieval.compare import ComparisonRules
+from parity_pipeline.core.retrieval.confirmation import ConfirmBudget
+from parity_pipeline.core.retrieval.noise import NoiseBudget
 from parity_pipeline.core.retrieval.ranked_lists import Codebook
 from parity_pipeline.core.retrieval.records import IdMapping, Ranking
 from parity_pipeline.core.retrieval.waivers import QueryWaiver
@@ -20,19 +22,6 @@ from parity_pipeline.storage.sources import SourceSpec
 
 Vectors = Mapping[str, Sequence[float]]
 """Query vectors by query id."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repeats:
-    """How many queries are asked again, and how often.
-
-    Attributes:
-        queries: Queries, 0 for none.
-        times: How often each is asked again.
-    """
-
-    queries: int = 20
-    times: int = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +55,8 @@ class RetrievalContext:
     waivers: Sequence[QueryWaiver] = ()
     required_bound: float | None = None
     checks: RetrievalCheckSettings = field(default_factory=RetrievalCheckSettings)
-    noise: Repeats = field(default_factory=Repeats)
-    confirm: Repeats = field(default_factory=Repeats)
+    noise: NoiseBudget = field(default_factory=NoiseBudget)
+    confirm: ConfirmBudget = field(default_factory=ConfirmBudget)
     model: str | None = None
     qrels: Path | None = None
 
@@ -75,14 +64,14 @@ class RetrievalContext:
         """Return what a partition says of queries that say nothing themselves."""
         return QueryDefaults(searches=self.corpora[corpus], k=self.k, filters=self.filters)
 
-    def codebook(self) -> Codebook:
+    def codebook(self, corpus: str) -> Codebook:
         """Return a new codebook for the ids of both sides."""
-        return Codebook(legacy=self.mapping(Side.LEGACY), candidate=self.mapping(Side.CANDIDATE))
+        return Codebook(legacy=self.mapping(Side.LEGACY, corpus), candidate=self.mapping(Side.CANDIDATE, corpus))
 
-    def mapped(self, side: Side, ranking: Ranking) -> Ranking:
+    def mapped(self, side: Side, corpus: str, ranking: Ranking) -> Ranking:
         """Return a ranking of a side with its ids as they are spelled in the space of comparison."""
-        return replace(ranking, ids=tuple(map(self.mapping(side).apply, ranking.ids)))
+        return replace(ranking, ids=tuple(map(self.mapping(side, corpus).apply, ranking.ids)))
 
-    def mapping(self, side: Side) -> IdMapping:
+    def mapping(self, side: Side, corpus: str) -> IdMapping:
         """Return how document ids of a side are spelled in the space of comparison."""
-        return self.mappings.get(side, IdMapping())
+        return replace(self.mappings.get(side, IdMapping()), corpus=corpus)

@@ -29,6 +29,7 @@ from parity_pipeline.steps.retrieval.lanes import KeptQuery, Lanes
 from parity_pipeline.storage.rankings_files import paired_lists
 from parity_pipeline.storage.retrieval_evidence import RetrievalEvidence
 
+
 @dataclass(slots=True)
 class ChosenDifferences:
     """The differing queries that further requests are spent on, and how many are worth a look.
@@ -68,7 +69,7 @@ def explain_differences(run: RunContext, lanes: Lanes, chosen: ChosenDifferences
     confirmation = _confirmed(run, [kept[name] for name in again], chosen.differing.not_asked, corpus)
     controls = _Controls.of(run, [one.query for one in kept.values()][: context.confirm.queries], corpus)
     causes = CauseEvidence(
-        documents=Documents(mappings=(context.mapping(Side.LEGACY), context.mapping(Side.CANDIDATE))),
+        documents=Documents(mappings=(context.mapping(Side.LEGACY, corpus), context.mapping(Side.CANDIDATE, corpus))),
         searched=context.corpora[corpus],
         modes=(lanes.legacy.header.modes, lanes.candidate.header.modes),
         noise=(lanes.legacy.header.noise, lanes.candidate.header.noise),
@@ -83,9 +84,7 @@ def explain_differences(run: RunContext, lanes: Lanes, chosen: ChosenDifferences
         causes.add(graded, explanations, evidence, block.queries)
         attribution.update(one for one in explanations if one is not None)
         explained |= {
-            name: one
-            for name, one in zip(queries.ids, explanations, strict=True)
-            if one is not None and name in kept
+            name: one for name, one in zip(queries.ids, explanations, strict=True) if one is not None and name in kept
         }
     return RetrievalEvidence(
         confirmation=confirmation,
@@ -95,9 +94,7 @@ def explain_differences(run: RunContext, lanes: Lanes, chosen: ChosenDifferences
     )
 
 
-def _confirmed(
-    run: RunContext, kept: Sequence[KeptQuery], not_asked: int, corpus: str
-) -> RetrievalConfirmation | None:
+def _confirmed(run: RunContext, kept: Sequence[KeptQuery], not_asked: int, corpus: str) -> RetrievalConfirmation | None:
     """Ask both sides again, alternating; None where nothing is asked or a side cannot be used any more."""
     context = retrieval_of(run)
     if not (kept and context.confirm.times):
@@ -108,7 +105,7 @@ def _confirmed(
     try:
         sides = {side: run.gateways[side].retrieval_side(corpus) for side in Side}
         vectors = {
-            side: query_vectors(run.gateways[side], queries, context) if where.needs_vectors else {}
+            side: query_vectors(run.gateways[side], queries, context) if where.needs_vectors else None
             for side, where in sides.items()
         }
         for turn in range(context.confirm.times):
@@ -129,7 +126,9 @@ def _confirmed(
         )
         for place, one in enumerate(kept)
     ]
-    return confirm(asked, context.codebook(), context.rules, context.bands, requests=requests, not_asked=not_asked)
+    return confirm(
+        asked, context.codebook(corpus), context.rules, context.bands, requests=requests, not_asked=not_asked
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +151,7 @@ class _Controls:
         context = retrieval_of(run)
         asked = [one for one in queries if one.text.strip()]
         if context.model is None or not asked:
-            return cls(codebook=context.codebook())
+            return cls(codebook=context.codebook(corpus))
         try:
             legacy, candidate = (query_vectors(run.gateways[side], asked, context) for side in Side)
             where = run.gateways[Side.CANDIDATE].retrieval_side(corpus)
@@ -163,9 +162,9 @@ class _Controls:
                 else []
             )
         except (GatewayError, SettingsError):
-            return cls(codebook=context.codebook())
+            return cls(codebook=context.codebook(corpus))
         return cls(
-            codebook=context.codebook(),
+            codebook=context.codebook(corpus),
             cosine={name: _cosine(legacy[name], candidate[name]) for name in legacy if name in candidate},
             same_vector={ranking.query_id: ranking for ranking in found},
         )

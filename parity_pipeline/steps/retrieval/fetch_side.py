@@ -6,7 +6,6 @@ to `storage`, what repeats mean to `core.retrieval.noise`.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Final
 
 import numpy as np
 
@@ -27,12 +26,9 @@ from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.query_set_files import QuerySetFile, QuerySetHeader, write_query_set
 from parity_pipeline.storage.query_sources import read_queries, source_names
 from parity_pipeline.storage.rankings_files import RankingsWriter
-from parity_pipeline.storage.staging import SqliteStaging, staging_folder
+from parity_pipeline.storage.staging import RankingsStaging, rankings_staging_folder
 from parity_pipeline.wire.fetch_rankings import RetrievalLaneResult
 from parity_pipeline.wire.retrieval_side import RetrievalSide
-
-LANE: Final = "retrieve"
-"""What the staging of a retrieval lane has in place of a model."""
 
 
 def draw_queries(run: RunContext, day: str, corpus: str) -> QuerySetHeader:
@@ -77,16 +73,16 @@ def fetch_rankings(
     header, gateway, context = queries.header, run.gateways[side], retrieval_of(run)
     where, vectors = gateway.retrieval_side(corpus), dict[str, list[float]]()
     chosen = ChosenQueries.of(header.queries, context.noise.queries)
-    folder = staging_folder(
-        run.layout.staging / LANE,
+    folder = rankings_staging_folder(
+        run.layout.staging,
         side=side,
-        model=corpus,
+        corpus=corpus,
         date=day,
-        sample_set_hash=header.hash,
+        query_set_hash=header.hash,
         settings_hash=where.settings_hash(),
     )
     reported = Reported(where.reported)
-    with SqliteStaging(folder) as staging:
+    with RankingsStaging(folder) as staging:
         with (
             publishing(run.layout.rankings(side, day, corpus)) as draft,
             RankingsWriter(draft, side=side, reported=reported) as writer,
@@ -102,9 +98,9 @@ def fetch_rankings(
                 blocks,
                 sink,
                 staging=staging,
-                progress=reporter(run, f"{side} {LANE} {day} {corpus}", log),
+                progress=reporter(run, f"{side} retrieval {day} {corpus}", log),
                 total=header.queries,
-                vectors=vectors,
+                vectors=vectors if where.needs_vectors else None,
             )
             noise = None if result.stopped_early else _noise(side, gateway, where, chosen, context, vectors)
             provenance = _provenance(run, where, header, day, result, noise)
@@ -114,9 +110,7 @@ def fetch_rankings(
     return provenance
 
 
-def query_vectors(
-    gateway: Gateway, queries: Iterable[Query], context: RetrievalContext
-) -> dict[str, list[float]]:
+def query_vectors(gateway: Gateway, queries: Iterable[Query], context: RetrievalContext) -> dict[str, list[float]]:
     """Return the vectors that a side's embed endpoint returns for some queries, by query id; none where it gives none.
 
     Raises:
@@ -197,13 +191,13 @@ def _noise(
 ) -> RetrievalNoise | None:
     """Ask the chosen queries again; None where none got a list, or the side cannot be used any more."""
     queries, lane = chosen.with_lists()
-    if not (queries and context.noise.times):
+    if not (queries and context.noise.repeats):
         return None
     repeats: list[list[Ranking]] = []
     requests = 0
-    for _ in range(context.noise.times):
+    for _ in range(context.noise.repeats):
         try:
-            rankings, sent = gateway.ask_rankings(where, queries, vectors=vectors)
+            rankings, sent = gateway.ask_rankings(where, queries, vectors=vectors if where.needs_vectors else None)
         except GatewayError:
             return None
         repeats.append(list(rankings))

@@ -12,13 +12,15 @@ from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.outcomes import PASSING, Side
 from parity_pipeline.core.retrieval.bands import grade
 from parity_pipeline.core.retrieval.compare import compare
+from parity_pipeline.core.retrieval.confirmation import RetrievalConfirmation
 from parity_pipeline.core.retrieval.ranked_lists import QueryBlock, RankedLists
 from parity_pipeline.core.retrieval.records import Query
+from parity_pipeline.core.retrieval.simulation import RetrievalJudge, retrieval_power
 from parity_pipeline.core.retrieval.tally import RetrievalTally
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.retrieval.verdict_builder import build_retrieval_verdict, inputs_of
 from parity_pipeline.core.retrieval.waivers import query_account_for
-from parity_pipeline.core.retrieval.worst_queries import JudgedQuery, query_of
+from parity_pipeline.core.retrieval.worst_queries import JudgedQuery, ShownResult, query_of
 from parity_pipeline.report.retrieval import render_retrieval_report
 from parity_pipeline.report.shell import SentRequest
 from parity_pipeline.steps.context import RunContext, stored
@@ -34,6 +36,7 @@ from parity_pipeline.storage.retrieval_evidence import (
     write_retrieval_verdict,
 )
 from parity_pipeline.storage.retrieval_parity_files import RetrievalParityFile
+from parity_pipeline.wire.retrieval_requests import QueryEncoder, body_of, path_of
 
 
 def judge_rankings(run: RunContext, day: str, corpus: str, *, run_id: str) -> RetrievalVerdict:
@@ -46,11 +49,13 @@ def judge_rankings(run: RunContext, day: str, corpus: str, *, run_id: str) -> Re
     context = retrieval_of(run)
     parity = stored(run.layout.retrieval_parity(day, corpus), RetrievalParityFile)
     evidence = _evidence(run, parity, day, corpus)
-    tally = RetrievalTally(
-        bands=context.bands,
-        waivers=query_account_for(context.waivers, corpus=corpus, day=date.fromisoformat(day), today=run.now().date()),
-        confirmation=evidence.confirmation,
-    )
+
+    def make_tally(confirmation: RetrievalConfirmation | None = None) -> RetrievalTally:
+        day_of, today = date.fromisoformat(day), run.now().date()
+        account = query_account_for(context.waivers, corpus=corpus, day=day_of, today=today)
+        return RetrievalTally(bands=context.bands, waivers=account, confirmation=confirmation)
+
+    tally = make_tally(evidence.confirmation)
     for rows in parity.blocks():
         tally.add(grade(rows, context.bands))
     inputs = replace(
@@ -64,9 +69,14 @@ def judge_rankings(run: RunContext, day: str, corpus: str, *, run_id: str) -> Re
     )
     judged = build_retrieval_verdict(tally, inputs, date=day, corpus=corpus, package_version=run.package_version)
     lanes = Lanes.of(run, day, corpus)
-    shown = _with_lists(judged.queries, lanes, context)
-    power = lanes.power(context, inputs) if judged.decision in PASSING else None
-    verdict = replace(judged, queries=shown, power=power)
+    judge = RetrievalJudge(
+        make_tally=make_tally,
+        make_codebook=lambda: context.codebook(corpus),
+        rules=context.rules,
+        inputs=inputs,
+    )
+    power = retrieval_power(lanes.sample(evidence.confirmation), judge) if judged.decision in PASSING else None
+    verdict = replace(judged, queries=_with_lists(judged.queries, lanes, context), power=power)
     write_retrieval_verdict(run.layout.retrieval_verdict(day, corpus), verdict)
     ledger.append(run.layout.ledger, verdict, recorded_at=run.now().isoformat(timespec="seconds"), run_id=run_id)
     return verdict
@@ -90,12 +100,13 @@ def _with_lists(queries: Iterable[JudgedQuery], lanes: Lanes, context: Retrieval
     """Return the queries of a report's table with the lists of both sides, which a parity file does not hold."""
     wanted = tuple(queries)
     kept = lanes.kept({one.id for one in wanted})
-    return tuple(replace(one, shown=_shown(kept[one.id], context).shown) if one.id in kept else one for one in wanted)
 
+    def shown(one: KeptQuery) -> tuple[ShownResult, ...]:
+        legacy, candidate = (RankedLists.of([ranking]) for ranking in one.lane)
+        codebook = context.codebook(lanes.corpus)
+        return query_of(compare(QueryBlock.of([one.query]), legacy, candidate, codebook, context.rules), 0).shown
 
-def _shown(one: KeptQuery, context: RetrievalContext) -> JudgedQuery:
-    legacy, candidate = (RankedLists.of([ranking]) for ranking in one.lane)
-    return query_of(compare(QueryBlock.of([one.query]), legacy, candidate, context.codebook(), context.rules), 0)
+    return tuple(replace(one, shown=shown(kept[one.id])) if one.id in kept else one for one in wanted)
 
 
 def write_retrieval_report(run: RunContext, day: str, corpus: str) -> tuple[RetrievalVerdict, str]:
@@ -129,13 +140,13 @@ def _requests(run: RunContext, query: Query, corpus: str) -> tuple[SentRequest, 
 def _request(run: RunContext, side: Side, query: Query, corpus: str) -> SentRequest:
     gateway = run.gateways[side]
     where = gateway.retrieval_side(corpus)
-    vectors = query_vectors(gateway, [query], retrieval_of(run)) if where.needs_vectors else {}
-    url, body = where.request(query, vectors.get(query.id))
+    vectors = query_vectors(gateway, [query], retrieval_of(run)) if where.needs_vectors else None
+    encoded = QueryEncoder(where, vectors).encode(query)
     return SentRequest(
         side=side,
         query_id=query.id,
-        url=url,
-        body=body,
+        url=where.address(path_of(encoded)),
+        body=body_of(encoded).decode(),
         token_variable=gateway.token_variable,
         header_names=tuple(where.config.headers),
     )
