@@ -150,7 +150,7 @@ class Worker:
 
     @property
     def text(self) -> str:
-        """Return what is embedded; the id is no part of it."""
+        """Return what is embedded; the id does not belong to it."""
         certificates = f" Certificates: {', '.join(self.certificates)}." if self.certificates else ""
         return (
             f"{self.role.capitalize()} in {self.city} with {self.years} years of experience. "

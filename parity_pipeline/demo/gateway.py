@@ -112,7 +112,7 @@ def build_app(
         workers: Where it is called instead of in threads of this application.
         faults: What goes wrong in retrieval; of the candidate alone.
         seed: Decides which queries some of these faults hit, and every shuffle.
-        warm_up: Build the indexes of retrieval when `/health` is first asked, and not with the first retrieval request.
+        warm_up: Build the indexes of retrieval with the first request for `/health`, and not with the first retrieval request.
     """
     pool = workers or ThreadPoolExecutor(WORKERS, thread_name_prefix="embed")
 

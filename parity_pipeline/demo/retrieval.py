@@ -113,10 +113,10 @@ class CandidateRetrieval:
         """Build the graphs, which the first request would otherwise wait for."""
         self._built()
 
-    def search(self, asked: Search) -> list[Hit]:
+    def search(self, requested: Search) -> list[Hit]:
         """Return the results of one request, the nearest first."""
-        turn = Turn(search=asked, workers=workers(), embed=self._embed, seed=self._seed, number=next(self._numbers))
-        search = asked
+        turn = Turn(search=requested, workers=workers(), embed=self._embed, seed=self._seed, number=next(self._numbers))
+        search = requested
         for fault in self._faults:
             search = fault.search(search) if fault.search else search
         late = any(fault.late_filter for fault in self._faults)

@@ -90,11 +90,13 @@ class SqlFilters:
 
     def _check(self, condition: str) -> None:
         """Raise a FilterError unless the statement is the usual one, with a condition of permitted expressions."""
+        usual = self._parse(_SELECT + "true")
+        _take_condition(usual)
         parsed = self._parse(_SELECT + condition)
         if parsed.get("error"):
             raise FilterError(f"`filter` is not valid SQL: {_first_line(str(parsed.get('error_message')))}")
         where = _take_condition(parsed)
-        if where is None or parsed != self._usual:
+        if where is None or parsed != usual:
             raise FilterError("`filter` is not a single SQL condition")
         for class_name, function in _expressions(where):
             if class_name not in _EXPRESSIONS and function not in _FUNCTIONS:
@@ -109,13 +111,6 @@ class SqlFilters:
             return orjson.loads(row[0] if row else "{}")
         except (Error, ValueError):  # nested too deeply for either
             raise FilterError("`filter` cannot be parsed") from None
-
-    @cached_property
-    def _usual(self) -> dict[str, Any]:
-        """The parse tree of the statement without its condition."""
-        parsed = self._parse(_SELECT + "true")
-        _take_condition(parsed)
-        return parsed
 
     @cached_property
     def _connection(self) -> "DuckDBPyConnection":

@@ -68,7 +68,7 @@ class ExactIndex:
 class GraphIndex:
     """An HNSW graph over the workers of one corpus, made by usearch with one thread, so that it is the same each time.
 
-    With the constants above it finds about 99.7 % of the true ten. Equal distances come in the order in which the
+    With the constants above it finds about 99.6 % of the true ten. Equal distances come in the order in which the
     search met them.
     """
 

@@ -31,6 +31,7 @@ from parity_pipeline.demo.fault_scope import Scope
 from parity_pipeline.demo.fault_table import chosen
 from parity_pipeline.demo.gateway import CANDIDATE, LEGACY, Shape, build_app
 from parity_pipeline.demo.models import Embedder, VectorCache
+from parity_pipeline.demo.retrieval_faults import chosen_retrieval_faults
 from parity_pipeline.steps.context import Gateway, RunContext
 from parity_pipeline.steps.draw_samples import draw_samples
 from parity_pipeline.steps.run_partition import ask_sides, judge_lanes
@@ -76,6 +77,23 @@ def gateway(shape: Shape) -> Starlette:
     """Return one of the demo's gateways as an application that responds in a repeatable order."""
     embed = VectorCache(embedder().embed).embed if shape.cached else embedder().embed
     return build_app(shape, embed, AtOnce())
+
+
+@cache
+def _kept_vectors() -> VectorCache:
+    """Return one cache for all gateways that search, so that the workers are embedded once."""
+    return VectorCache(embedder().embed)
+
+
+def searching_gateway(side: Side, faults: str = "", *, seed: int = 0) -> Starlette:
+    """Return one of the demo's gateways for its retrieval, with faults of the candidate's, joined by commas.
+
+    Raises:
+        ValueError: A fault is unknown, or the side is the legacy one, which has none.
+    """
+    if faults and side is Side.LEGACY:
+        raise ValueError("the legacy gateway has no faults of retrieval")
+    return build_app(SHAPES[side], _kept_vectors().embed, AtOnce(), faults=chosen_retrieval_faults(faults), seed=seed)
 
 
 _DIALECTS: Final = {

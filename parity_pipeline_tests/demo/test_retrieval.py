@@ -157,7 +157,7 @@ def test_both_sides_refuse_alike(one: dict[str, Any], two: dict[str, Any], statu
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"question": "\\ud800", "query_text": "\\ud800"}'])
-def test_both_sides_refuse_what_is_no_request(body: bytes) -> None:
+def test_both_sides_refuse_what_is_not_a_request(body: bytes) -> None:
     """Invalid JSON, another type and a lone surrogate are 400 on both sides."""
     for app, shape in ((legacy(), LEGACY), (candidate(), CANDIDATE)):
         assert ask(app, "POST", shape.retrieve_path, content=body).status_code == 400

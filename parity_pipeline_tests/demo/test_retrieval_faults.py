@@ -159,7 +159,7 @@ def test_stale_vectors_have_old_distances_of_some() -> None:
 
 
 def test_shuffled_ties_change_the_order_of_equal_distances_alone() -> None:
-    """The distances of a list stay; ids change places, or give way at the cut, only where distances are equal."""
+    """The distances of a list stay; ids change places, or are replaced at the cut, only where distances are equal."""
     text = next(text for text, times in Counter(one.text for one in workers()).items() if times > 1)
     clean = results(text, k=100)
     orders: set[tuple[str, ...]] = set()
