@@ -1,7 +1,7 @@
 """Responses to rankings: document ids, scores, mode and hashes of metadata, or a named reason why not.
 
 Here belongs the strict reading of a 200 by a retrieval dialect, and what a response looks like for the catalogue of wire
-drift. Nothing is guessed: a result without an id, or a score that is no number, makes the whole response malformed.
+drift. Nothing is guessed: a result without an id, or a score other than a number or null, makes the whole response malformed.
 """
 
 import hashlib

@@ -45,7 +45,7 @@ FAILED = Ranking(query_id="q4", status=RowStatus.FAILED)
 
 
 def test_what_is_put_is_there_in_the_next_run(tmp_path: Path) -> None:
-    """Lists with and without results, refusals and facts survive the run; what failed is asked again."""
+    """Lists with and without results, refusals and facts survive the run; what failed is requested again."""
     with RankingsStaging(tmp_path / "a") as staging:
         for start, ranking in enumerate((FULL, EMPTY, REFUSED, FAILED)):
             staging.put(rows_of(start, ranking))

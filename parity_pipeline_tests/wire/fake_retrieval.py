@@ -45,13 +45,13 @@ class FakeEndpoint:
 
     Attributes:
         rule: Given the body and the number of the request (from 1), returns a response; None for the correct one.
-        asked: How often each question was asked.
+        questions: How often each question was sent.
         requests: The requests.
         bodies: Their bodies.
     """
 
     rule: Rule = lambda _body, _number: None
-    asked: Counter[str] = field(default_factory=Counter[str])
+    questions: Counter[str] = field(default_factory=Counter[str])
     requests: list[httpx.Request] = field(default_factory=list[httpx.Request])
     bodies: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
@@ -60,7 +60,7 @@ class FakeEndpoint:
         body = json.loads(request.content)
         self.requests.append(request)
         self.bodies.append(body)
-        self.asked[body.get("question", "")] += 1
+        self.questions[body.get("question", "")] += 1
         response = self.rule(body, len(self.requests))
         if isinstance(response, Exception):
             raise response
@@ -89,9 +89,9 @@ def queries(count: int, k: int = 3) -> list[Query]:
     return [Query(id=f"id-{number}", text=f"query {number}", k=k) for number in range(count)]
 
 
-def query_blocks(asked: Sequence[Query], size: int = 7) -> list[QueriesBlock]:
+def query_blocks(wanted: Sequence[Query], size: int = 7) -> list[QueriesBlock]:
     """Return queries as blocks."""
-    return [QueriesBlock(start, asked[start : start + size]) for start in range(0, len(asked), size)]
+    return [QueriesBlock(start, wanted[start : start + size]) for start in range(0, len(wanted), size)]
 
 
 @dataclass
@@ -117,21 +117,21 @@ class FetchedLists:
         """Return one column of all rows."""
         return [value for block in self.rows for value in getattr(block, name)]
 
-    def is_complete(self, asked: Sequence[Query]) -> bool:
+    def is_complete(self, wanted: Sequence[Query]) -> bool:
         """Return whether each query arrived once, in its order."""
         starts = [block.start for block in self.rows]
-        return self.column("ids") == [query.id for query in asked] and starts == list(range(len(asked)))
+        return self.column("ids") == [query.id for query in wanted] and starts == list(range(len(wanted)))
 
 
 def fetch_lists(
-    fake: Callable[[httpx.Request], Any], asked: Sequence[Query], side: RetrievalSide, **more: Any
+    fake: Callable[[httpx.Request], Any], wanted: Sequence[Query], side: RetrievalSide, **more: Any
 ) -> FetchedLists:
     """Fetch rankings from a fake endpoint, on a clock that only sleeping moves."""
     rows: list[FetchedRankings] = []
     time = Time()
     result = fetch_rankings(
         side,
-        query_blocks(asked),
+        query_blocks(wanted),
         rows.append,
         transport=httpx.MockTransport(fake),
         environment=time.environment(),

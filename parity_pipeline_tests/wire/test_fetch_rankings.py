@@ -57,15 +57,15 @@ def refused(body: dict[str, Any], _number: int) -> httpx.Response | None:
 
 def test_a_thousand_queries_arrive_in_order() -> None:
     """However responses overtake each other, each query arrives once, in its place, with its own list."""
-    dice, fake, asked = Random(5), FakeEndpoint(), queries(1000)  # noqa: S311 - an order of responses, nothing secret
+    dice, fake, wanted = Random(5), FakeEndpoint(), queries(1000)  # noqa: S311 - an order of responses, nothing secret
 
     async def respond(request: httpx.Request) -> httpx.Response:
         for _ in range(dice.randrange(40)):
             await asyncio.sleep(0)
         return fake(request)
 
-    got = fetch_lists(respond, asked, retrieval_side(concurrency=16))
-    assert got.is_complete(asked)
+    got = fetch_lists(respond, wanted, retrieval_side(concurrency=16))
+    assert got.is_complete(wanted)
     assert [one.ids[2] for one in got.rankings] == [f"query {number}/2" for number in range(1000)]
     assert got.result.requests == len(fake.requests) == 1000
     assert got.result.modes == {"hybrid": 1000}
@@ -76,9 +76,9 @@ def test_a_thousand_queries_arrive_in_order() -> None:
 def test_one_refused_query_is_a_refusal_and_no_more(name: str, *, first: bool) -> None:
     """Whatever status a side says no with, and even if the refused query comes first, the others are fetched."""
     bad = Query(id="bad", text=name, k=1)
-    asked = [bad, *queries(5)] if first else [*queries(5), bad]
-    got = fetch_lists(FakeEndpoint(refused), asked, retrieval_side(concurrency=1))
-    assert got.is_complete(asked)
+    wanted = [bad, *queries(5)] if first else [*queries(5), bad]
+    got = fetch_lists(FakeEndpoint(refused), wanted, retrieval_side(concurrency=1))
+    assert got.is_complete(wanted)
     assert got.result.status_counts == {"ok": 5, "refused": 1, "failed": 0, "malformed": 0}
     assert not got.result.stopped_early
     refusals = [one.refusal for one in got.rankings if one.status is RowStatus.REFUSED]
@@ -125,10 +125,10 @@ def test_a_side_that_cannot_be_used_is_reported_at_once(
 @pytest.mark.parametrize("status", [404, 500, 503])
 def test_a_side_that_goes_down_stops_the_lane(status: int) -> None:
     """When even a query that had got its ranking gets none, the lane stops and no query counts as refused."""
-    asked = queries(300)
+    wanted = queries(300)
     fake = FakeEndpoint(lambda _body, number: httpx.Response(status) if number > 30 else None)
-    got = fetch_lists(fake, asked, retrieval_side())
-    assert got.is_complete(asked)
+    got = fetch_lists(fake, wanted, retrieval_side())
+    assert got.is_complete(wanted)
     assert got.result.status_counts == {"ok": 30, "refused": 0, "failed": 270, "malformed": 0}
     assert "a query that had got its ranking before got none either" in got.result.stopped_early
     assert len(fake.requests) < 60
@@ -137,15 +137,15 @@ def test_a_side_that_goes_down_stops_the_lane(status: int) -> None:
 
 def test_a_lane_that_fails_too_much_stops_early() -> None:
     """Beyond the set share of failures the lane stops, though single queries still get their rankings."""
-    asked = queries(300)
+    wanted = queries(300)
 
     def respond(body: dict[str, Any], _number: int) -> httpx.Response | None:
         number = int(body["question"].split()[1])
         return httpx.Response(503) if number > 20 and number % 4 else None
 
     fake = FakeEndpoint(respond)
-    got = fetch_lists(fake, asked, retrieval_side(attempts=1, stop_window=10, concurrency=1))
-    assert got.is_complete(asked)
+    got = fetch_lists(fake, wanted, retrieval_side(attempts=1, stop_window=10, concurrency=1))
+    assert got.is_complete(wanted)
     assert "of the last 10 queries failed, more than 50%" in got.result.stopped_early
     assert len(fake.requests) < 100
 
@@ -183,12 +183,12 @@ def test_an_empty_query_set_sends_no_request() -> None:
     assert len(fake.requests) == 4
 
 
-def test_a_few_queries_are_asked_outside_a_lane() -> None:
+def test_a_few_queries_are_sent_outside_a_lane() -> None:
     """Rankings come in the order of the queries, which may repeat, with the number of requests, one retry included."""
     fake = FakeEndpoint(lambda _body, number: httpx.Response(503) if number == 1 else None)
-    asked = [*queries(3), *queries(1)]
+    wanted = [*queries(3), *queries(1)]
     side = retrieval_side(concurrency=1, backoff_seconds=0.0)
-    rankings, requests = ask_rankings(side, asked, transport=httpx.MockTransport(fake))
+    rankings, requests = ask_rankings(side, wanted, transport=httpx.MockTransport(fake))
     assert [one.query_id for one in rankings] == ["id-0", "id-1", "id-2", "id-0"]
     assert all(one.status is RowStatus.OK for one in rankings)
     assert requests == len(fake.requests) == 5
@@ -200,10 +200,10 @@ def test_a_few_queries_are_asked_outside_a_lane() -> None:
     assert rankings[0].scores == (0.0,)
 
 
-def staged(fake: FakeEndpoint, folder: Path, asked: list[Query], **changes: Any) -> FetchedLists:
+def staged(fake: FakeEndpoint, folder: Path, wanted: list[Query], **changes: Any) -> FetchedLists:
     """Fetch with staging in a folder."""
     with RankingsStaging(folder) as staging:
-        return fetch_lists(fake, asked, retrieval_side(**changes), staging=staging)
+        return fetch_lists(fake, wanted, retrieval_side(**changes), staging=staging)
 
 
 MIXED = [*queries(20), *(Query(id=name, text=name, k=1) for name in REFUSALS), Query(id="none", text="none", k=1)]
@@ -228,37 +228,37 @@ def test_what_was_fetched_is_never_fetched_again(tmp_path: Path) -> None:
 
 def test_a_lane_resumes_after_an_outage(tmp_path: Path) -> None:
     """Rows of a lane that stopped are kept; the next run asks only what has no definite result."""
-    asked = queries(50)
+    wanted = queries(50)
     down = FakeEndpoint(lambda _body, number: httpx.ConnectError("down") if number > 8 else None)
-    first = staged(down, tmp_path / "a", asked, attempts=1)
+    first = staged(down, tmp_path / "a", wanted, attempts=1)
     assert first.result.stopped_early
     back = FakeEndpoint()
-    second = staged(back, tmp_path / "a", asked)
-    assert second.is_complete(asked)
-    kept = {query.text for query, one in zip(asked, first.rankings, strict=True) if one.status is RowStatus.OK}
-    assert back.asked.keys() == {query.text for query in asked} - kept
+    second = staged(back, tmp_path / "a", wanted)
+    assert second.is_complete(wanted)
+    kept = {query.text for query, one in zip(wanted, first.rankings, strict=True) if one.status is RowStatus.OK}
+    assert back.questions.keys() == {query.text for query in wanted} - kept
 
 
 def test_a_refused_token_loses_nothing(tmp_path: Path) -> None:
     """A token that is refused in the middle ends the lane; what was fetched before is kept."""
-    asked = queries(20)
+    wanted = queries(20)
     for status in (401, 403):
         gone = FakeEndpoint(lambda _body, number, status=status: httpx.Response(status) if number > 5 else None)
         with pytest.raises(GatewayError):
-            staged(gone, tmp_path / str(status), asked, concurrency=1)
+            staged(gone, tmp_path / str(status), wanted, concurrency=1)
         back = FakeEndpoint()
-        assert staged(back, tmp_path / str(status), asked).is_complete(asked)
+        assert staged(back, tmp_path / str(status), wanted).is_complete(wanted)
         assert len(back.requests) == 15
 
 
 @contextmanager
 def counting_gateway() -> Generator[tuple[str, Counter[str]]]:
-    """Serve the rust-hybrid dialect on loopback, counting how often each question is asked."""
-    asked: Counter[str] = Counter()
+    """Serve the rust-hybrid dialect on loopback, counting how often each question is sent."""
+    wanted: Counter[str] = Counter()
 
     async def hybrid(request: Request) -> Response:
         body = await request.json()
-        asked[body["question"]] += 1
+        wanted[body["question"]] += 1
         return Response(hits_response(body).content, media_type="application/json")
 
     app = Starlette(routes=[Route("/vectors/hybrid", hybrid, methods=["POST"])])
@@ -267,7 +267,7 @@ def counting_gateway() -> Generator[tuple[str, Counter[str]]]:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}", asked
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", wanted
     finally:
         server.should_exit = True
         thread.join()
@@ -287,14 +287,14 @@ with RankingsStaging(Path(sys.argv[2])) as staging:
 
 
 def test_a_lane_recovers_from_kill_9_at_any_moment(tmp_path: Path) -> None:
-    """A fetch killed with -9 twice ends with the rows of an undisturbed one, and asks twice only what was in flight."""
-    dice, kills, asked = Random(3), 0, queries(200)  # noqa: S311 - moments to kill at, nothing secret
+    """A fetch killed with -9 twice ends with the rows of an undisturbed one, and sends twice only what was in flight."""
+    dice, kills, wanted = Random(3), 0, queries(200)  # noqa: S311 - moments to kill at, nothing secret
     with counting_gateway() as (url, requested):
         while True:
             command = [sys.executable, "-c", FETCHER, url, str(tmp_path / "a")]
             with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as fetcher:
                 assert fetcher.stdout
-                old = len(asked) if kills >= 2 else dice.randrange(20, 60) * (kills + 1)
+                old = len(wanted) if kills >= 2 else dice.randrange(20, 60) * (kills + 1)
                 if next((line for line in fetcher.stdout if int(line) >= old), None) is None:
                     break
                 os.kill(fetcher.pid, signal.SIGKILL)
@@ -303,10 +303,10 @@ def test_a_lane_recovers_from_kill_9_at_any_moment(tmp_path: Path) -> None:
         twice = sum(requested.values()) - len(requested)
     again = FakeEndpoint()
     with RankingsStaging(tmp_path / "a") as staging:
-        got = fetch_lists(again, asked, retrieval_side(), staging=staging)
+        got = fetch_lists(again, wanted, retrieval_side(), staging=staging)
     assert not again.requests
-    assert got.is_complete(asked)
-    assert got.rankings == fetch_lists(FakeEndpoint(), asked, retrieval_side()).rankings
+    assert got.is_complete(wanted)
+    assert got.rankings == fetch_lists(FakeEndpoint(), wanted, retrieval_side()).rankings
     assert kills == 2
     assert twice <= kills * 2 * 2  # twice the requests in flight are being worked on
 

@@ -229,15 +229,15 @@ def test_a_float32_vector_is_sent_in_its_own_digits() -> None:
 def test_a_query_without_a_vector_is_not_sent(vectors: dict[str, list[float]]) -> None:
     """Where a vector is needed, a query with none, or with NaN in it, is FAILED and says why; the others are fetched."""
     fake = FakeEndpoint(lambda _body, _number: httpx.Response(200, json=RESPONSES["qdrant"]))
-    asked = [Query(id="a", text="x", k=1), Query(id="b", text="y", k=1)]
-    got = fetch_lists(fake, asked, retrieval_side("qdrant"), vectors=vectors)
+    wanted = [Query(id="a", text="x", k=1), Query(id="b", text="y", k=1)]
+    got = fetch_lists(fake, wanted, retrieval_side("qdrant"), vectors=vectors)
     assert got.column("status") == [RowStatus.FAILED, RowStatus.OK]
     assert got.column("errors")[0] == "not requested: the legacy side needs a query vector, and has none"
     assert len(fake.requests) == 1
 
 
 def test_a_dialect_of_vectors_without_any_is_refused() -> None:
-    """Before a request is sent, a person is told which setting gives the vectors."""
+    """Before a request is sent, the error names the setting that gives the vectors."""
     fake = FakeEndpoint()
     with pytest.raises(GatewayError, match="takes vectors alone") as caught:
         fetch_lists(fake, [QUERY], retrieval_side("qdrant"))

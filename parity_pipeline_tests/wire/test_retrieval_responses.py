@@ -23,7 +23,7 @@ def decoded(*hits: Any, **more: Any) -> Any:
     return DECODER.decode(json.dumps({"sources": hits, **more}).encode())
 
 
-def answered(body: bytes, **changes: Any) -> tuple[Ranking, str | None]:
+def response_with(body: bytes, **changes: Any) -> tuple[Ranking, str | None]:
     """Return the ranking and the error of a query whose response has this body, where another one was fine."""
     reply = httpx.Response(200, content=body, headers={"content-type": "application/json"})
     fake = FakeEndpoint(lambda got, _number: reply if got["question"] == "query 1" else None)
@@ -64,7 +64,7 @@ def answered(body: bytes, **changes: Any) -> tuple[Ranking, str | None]:
 )
 def test_a_response_that_cannot_be_read_is_malformed(body: bytes, error: str) -> None:
     """Nothing is guessed from a broken response: its query is MALFORMED with the reason, and its neighbour is fetched."""
-    ranking, found = answered(body)
+    ranking, found = response_with(body)
     assert ranking == Ranking(query_id="id-1", status=RowStatus.MALFORMED)
     assert found is not None
     assert found.startswith(error)
@@ -74,7 +74,7 @@ def test_a_huge_body_is_refused() -> None:
     """More bytes than can be read as Python objects, or than the side may send, make a response malformed."""
     with pytest.raises(MalformedResponse, match="too_large"):
         DECODER.decode(b" " * (SLOW_BYTES + 1))
-    assert (answered(b" " * 5000, response_bytes=4000)[1] or "").startswith("too_large")
+    assert (response_with(b" " * 5000, response_bytes=4000)[1] or "").startswith("too_large")
 
 
 def test_ids_are_strings_or_integers() -> None:
@@ -168,7 +168,7 @@ def test_no_secret_reaches_a_row() -> None:
     assert "planted" not in everything
 
 
-def test_a_short_header_value_is_no_secret_in_an_id() -> None:
+def test_a_short_header_value_is_not_masked_in_an_id() -> None:
     """Ids are compared, so a tenant's name in a header is not masked in them; a bearer token always is."""
     hit = {"sources": [{"id": "acme-7"}, {"id": "tok-7"}]}
     fake = FakeEndpoint(lambda _body, _number: httpx.Response(200, json=hit))
@@ -215,6 +215,6 @@ def test_every_rule_has_its_row() -> None:
 def test_a_query_beyond_the_corpus_gets_what_there_is() -> None:
     """An empty list, and one shorter or longer than k, are rankings like any other."""
     fake = FakeEndpoint(lambda _body, number: httpx.Response(200, json={"sources": [{"id": i} for i in range(number)]}))
-    asked = [Query(id=str(number), text="x", k=2) for number in range(3)]
-    got = fetch_lists(fake, asked, retrieval_side(concurrency=1))
+    wanted = [Query(id=str(number), text="x", k=2) for number in range(3)]
+    got = fetch_lists(fake, wanted, retrieval_side(concurrency=1))
     assert [len(ranking.ids) for ranking in got.rankings] == [1, 2, 3]
