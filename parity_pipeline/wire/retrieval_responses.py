@@ -1,7 +1,7 @@
 """Responses to rankings: document ids, scores, mode and hashes of metadata, or a named reason why not.
 
 Here belongs the strict reading of a 200 by a retrieval dialect, and what a response looks like for the catalogue of wire
-drift. Nothing is guessed: a result without an id, or a score that is no number, makes the whole response malformed.
+drift. Nothing is guessed: a result without an id, or a score other than a number or null, makes the whole response malformed.
 """
 
 import hashlib
@@ -11,7 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
-from parity_pipeline.wire.decode import load_slowly
+import orjson
+
+from parity_pipeline.wire.decode import SLOW_BYTES, load_slowly
 from parity_pipeline.wire.gateway_errors import MalformedResponse, one_line
 from parity_pipeline.wire.json_path import MISSING, FieldPath, Repeated, describe_fields, is_array, is_object
 from parity_pipeline.wire.retrieval_dialects import RetrievalDialect
@@ -50,13 +52,13 @@ class RankingDecoder:
     def __init__(self, side: RetrievalSide) -> None:
         """Prepare the paths of the dialect."""
         self._dialect = dialect = side.dialect
-        self._results = FieldPath.parse(dialect.results_field)
-        self._id = FieldPath.parse(dialect.id_field)
+        self._results = _path(dialect.results_field) or ()
+        self._id = _path(dialect.id_field) or ()
         self._score = _path(dialect.score_field)
         self._corpus = _path(dialect.corpus_field) if "{corpus}" in dialect.id_template else None
         self._metadata = _path(dialect.metadata_field) if side.metadata else None
         self._mode = _path(dialect.mode_field)
-        self._names = side.metadata
+        self._names = tuple((name, _path(name) or ()) for name in side.metadata)
         self._ours = {spelled: name for name, spelled in side.corpora.items()}
         self._hide = side.config.without_secrets
         self._credentials = _credentials(side)
@@ -67,8 +69,10 @@ class RankingDecoder:
         Raises:
             MalformedResponse: It holds no list of results, or one that cannot be read; names a kind of `retry_policy`.
         """
+        if len(body) > SLOW_BYTES:
+            raise MalformedResponse("too_large", f"{len(body)} bytes for one ranking")
         document = load_slowly(body)
-        results = self._results.find(document)
+        results = _at(document, self._results)
         if not is_array(results):
             where = f"no array at {self._dialect.results_field!r}: {describe_fields(document)}"
             raise MalformedResponse("no_results_field", where)
@@ -93,12 +97,12 @@ class RankingDecoder:
         return tuple(found)
 
     def _identity(self, result: Any) -> str:
-        value = self._id.find(result)
+        value = _at(result, self._id)
         if type(value) is not str and type(value) is not int:
             raise MalformedResponse("bad_id", f"{_described(value)} at {self._dialect.id_field!r}")
         if self._corpus is None:
             return self._dialect.id_template.format(id=value) if self._dialect.id_template != "{id}" else str(value)
-        corpus = self._corpus.find(result)
+        corpus = _at(result, self._corpus)
         if not isinstance(corpus, str):
             raise MalformedResponse("bad_id", f"{_described(corpus)} at {self._dialect.corpus_field!r}")
         return self._dialect.id_template.format(id=value, corpus=self._ours.get(corpus, corpus))
@@ -109,9 +113,10 @@ class RankingDecoder:
         return identity
 
     def _scores(self, results: Sequence[Any]) -> tuple[float, ...]:
-        if self._score is None:
+        path = self._score
+        if path is None:
             return ()
-        found = tuple(self._number(self._score.find(result)) for result in results)
+        found = tuple(self._number(_at(result, path)) for result in results)
         return () if all(math.isnan(value) for value in found) else found
 
     def _number(self, value: Any) -> float:
@@ -122,21 +127,42 @@ class RankingDecoder:
         return float(value)
 
     def _hashes(self, results: Sequence[Any]) -> tuple[int, ...]:
-        if self._metadata is None:
+        path = self._metadata
+        if path is None:
             return ()
         try:
-            return tuple(metadata_hash(self._metadata.find(result), self._names) for result in results)
+            return tuple(_hash_of(_at(result, path), self._names) for result in results)
         except RecursionError:
             pass
         raise MalformedResponse("too_deep", "metadata nested deeper than any response has reason to be")
 
     def _mode_of(self, document: Any) -> str | None:
-        found = self._mode.find(document) if self._mode and is_object(document) else None
+        found = _at(document, self._mode) if self._mode else None
         return one_line(self._hide(found))[:MODE_CHARACTERS] if isinstance(found, str) else None
 
 
-def _path(text: str | None) -> FieldPath | None:
-    return None if text is None else FieldPath.parse(text)
+Path = tuple[str, ...]
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else FieldPath.parse(text).outer
+
+
+def _at(value: Any, path: Path) -> Any:
+    """Return the value at a path of what `load_slowly` returned, or MISSING.
+
+    Raises:
+        MalformedResponse: An object on the way has duplicate keys.
+    """
+    for name in path:
+        if not isinstance(value, dict):
+            return MISSING
+        if isinstance(value, Repeated):
+            raise MalformedResponse("duplicate_keys", f"a field occurs twice beside {name!r}")
+        value = cast("dict[str, Any]", value).get(name, MISSING)
+    if isinstance(value, Repeated):
+        raise MalformedResponse("duplicate_keys", "a field occurs twice")
+    return value
 
 
 def _credentials(side: RetrievalSide) -> tuple[str, ...]:
@@ -171,25 +197,30 @@ def metadata_hash(found: Any, names: Sequence[str]) -> int:
     >>> metadata_hash({"city": "Oslo", "years": 3}, ["years"]) == metadata_hash({"years": 3.0}, ["years"])
     True
     """
-    values = {name: _canonical(_field(found, name)) for name in names}
+    return _hash_of(found, [(name, _path(name) or ()) for name in names])
+
+
+def _hash_of(found: Any, names: Sequence[tuple[str, Path]]) -> int:
+    """Return the hash of the named fields, each a name as it is, or else a path."""
+    if not isinstance(found, dict):
+        return 0
+    values: dict[str, Any] = {}
+    for name, path in names:
+        value = cast("dict[str, Any]", found).get(name, MISSING)
+        value = _at(found, path) if value is MISSING and len(path) > 1 else value
+        values[name] = None if value is MISSING else _canonical(value)
     if all(value is None for value in values.values()):
         return 0
-    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
-
-
-def _field(found: Any, name: str) -> Any:
-    if not is_object(found):
-        return None
-    if isinstance(found, Repeated):
-        raise MalformedResponse("duplicate_keys", "a field of the metadata occurs twice")
-    if name in found:
-        return found[name]
-    value = FieldPath.parse(name).find(found)
-    return None if value is MISSING else value
+    try:
+        text = orjson.dumps(values, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # what orjson cannot spell, such as a lone surrogate, is spelled the same way each time here
+        text = json.dumps(values, sort_keys=True).encode()
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
 
 
 def _canonical(value: Any) -> Any:
+    if type(value) is str:
+        return value
     if isinstance(value, Repeated):
         raise MalformedResponse("duplicate_keys", "a field of the metadata occurs twice")
     if isinstance(value, dict):
