@@ -211,6 +211,7 @@ def evidence_checks(tally: RetrievalTally, min_share: float) -> Iterator[Retriev
         else "no compared query matched without a waiver or a repeat"
         if nothing
         else f"{matches}/{tally.compared} queries with results match",
+        remedy="Find out whether both indexes are filled, and ask queries that have results.",
     )
 
 
