@@ -1,6 +1,6 @@
 """The types and validators that all sections of the settings share.
 
-Here belong strict models, records of other rooms as settings, names, numbers and URLs, and how a misspelt name is answered.
+Here belong strict models, records of other rooms as settings, names, numbers and URLs, and what is said of a misspelt name.
 The sections belong to `sides`, `retrieve` and `model`.
 """
 

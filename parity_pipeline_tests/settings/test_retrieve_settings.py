@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
 
 from parity_pipeline.core.checks import CheckSeverity
 from parity_pipeline.core.errors import SettingsError
@@ -55,7 +54,7 @@ def loaded(folder: Path, **changes: Any) -> Settings:
         ({"corpora": {"all": ["a", "a"]}}, "'all' searches a twice"),
         ({"kk": 3}, r"retrieve.kk \(is 3\): unknown key"),
         ({"k": 0}, "retrieve.k"),
-        ({"hazards": False}, "no query would be asked"),
+        ({"hazards": False}, "no query would be sent"),
         ({"queries": [{}]}, "name a path or hazards, exactly one"),
         ({"queries": [{"hazards": ["plian"]}]}, "retrieve.queries.0.hazards.*plian.*all, plain"),
         ({"queries": [{"path": "a", "pth": "b"}]}, "retrieve.queries.0.pth.*unknown key"),
@@ -69,7 +68,10 @@ def loaded(folder: Path, **changes: Any) -> Settings:
         ({"bands": {"query": {"overlap": [0.5, 0.9]}}}, "overlap: the limits 0.5 .* wrong way round"),
         ({"bands": {"set": {"mean_rbo": 1}}}, "retrieve.bands.set.mean_rbo"),
         ({"bands": {"query": {"rbo": [math.nan, 0]}}}, "retrieve.bands.query.rbo"),
-        ({"bands": {"query": dict.fromkeys(QueryMeasure)}}, "no query, or no set, could ever fail"),
+        (
+            {"bands": {"query": dict.fromkeys(one.value for one in QueryMeasure)}},
+            "no query, or no set, could ever fail",
+        ),
         ({"checks": {"candidate-outge": "warn"}}, "did you mean candidate-outage"),
         ({"checks": {"some-match": "warn"}}, "some-match: this check cannot be changed"),
         ({"checks": {"overlap": "warn"}}, "change retrieve.bands.query.overlap instead"),
@@ -79,7 +81,7 @@ def loaded(folder: Path, **changes: Any) -> Settings:
         ({"waivers": [{**WAIVER, "outcomes": ["match"]}]}, "agree"),
         ({"waivers": [{**WAIVER, "outcomes": ["mismtch"]}]}, "retrieve.waivers.0.outcomes"),
         ({"waivers": [{**WAIVER, "checks": ["cavets"]}]}, "did you mean caveats"),
-        ({"waivers": [{**WAIVER, "corpora": ["stuff"]}]}, "'W' names stuff, which is no corpus; use one of staff"),
+        ({"waivers": [{**WAIVER, "corpora": ["stuff"]}]}, "'W' names stuff, which is not a corpus; use one of staff"),
         ({"waivers": [WAIVER, WAIVER]}, "own id"),
         ({"noise": {"queries": -1}}, "retrieve.noise.queries"),
         ({"noise": {"querys": 1}}, "retrieve.noise.querys.*unknown key"),
@@ -87,7 +89,7 @@ def loaded(folder: Path, **changes: Any) -> Settings:
         ({"legacy": {"dialect": "rust-hybird"}}, "retrieve.legacy.dialect: .*did you mean rust-hybrid"),
         ({"legacy": {"dialect": "cobol"}}, "use one of elasticsearch, go-matrix, .* or add it to retrieval_dialects"),
         ({"legacy": {"dialect": "qdrant"}}, "retrieve.model: qdrant takes vectors alone"),
-        ({"legacy": {"dialect": "go-matrix"}}, "both sides are asked at .*allow_same_origin"),
+        ({"legacy": {"dialect": "go-matrix"}}, "both sides are requested at .*allow_same_origin"),
         ({"legacy": {"dialect": "rust-hybrid", "base_url": "host"}}, "retrieve.legacy.base_url.*not a valid URL"),
         ({"legacy": {"dialect": "rust-hybrid", "base_url": f"http://u:{TOKEN}@h"}}, "bearer_env"),
         ({"legacy": {"dialect": "rust-hybrid", "corpora": {"stuff": "x"}}}, "did you mean staff"),
@@ -130,7 +132,7 @@ def test_a_built_in_dialect_cannot_be_replaced() -> None:
 
 
 def test_without_the_section_there_is_no_probe(tmp_path: Path) -> None:
-    """Settings that do not name it have none, and asking for its records says so."""
+    """Settings that do not name it have none, and reading its records says so."""
     found = load(written(tmp_path, minimal()), {})
     assert found.retrieve is None
     for ask in (found.query_sources, found.retrieval_check_settings, found.qrels, found.retrieval):
@@ -189,7 +191,7 @@ def test_scores_of_a_side_that_reports_none_are_not_compared(tmp_path: Path) -> 
     assert not loaded(tmp_path, comparable_scores=False).retrieval().rules().comparable
 
 
-def test_a_side_is_asked_as_sides_and_section_say_together(tmp_path: Path) -> None:
+def test_a_side_is_configured_as_sides_and_section_say_together(tmp_path: Path) -> None:
     """Token and limits are those of `sides`; dialect, corpora, filters, model and metadata those of the section."""
     content = section(
         corpora={"everyone": ["staff", "contractors"]},
@@ -208,7 +210,8 @@ def test_a_side_is_asked_as_sides_and_section_say_together(tmp_path: Path) -> No
     )
     assert (legacy.searches, legacy.corpora) == (("staff", "contractors"), {"everyone": "all_staff"})
     assert (legacy.filters, legacy.model, legacy.metadata) == ({"oslo": "city = 'Oslo'"}, "their-m", ("role",))
-    assert not (legacy.config.canaries or legacy.config.ask_default_model), "those are requests of the embed probe"
+    embed_requests = (legacy.config.canaries, legacy.config.ask_default_model, legacy.config.soak)
+    assert embed_requests == (False, False, None)
     candidate = found.retrieval_side(Side.CANDIDATE, "everyone", {})
     assert (candidate.filters, candidate.model, candidate.reported) == ({"oslo": {"city": "Oslo"}}, "m", "score")
     assert candidate.url == "http://127.0.0.1:3100/v1/matrix/retrieve"
@@ -226,7 +229,7 @@ def test_a_side_is_asked_as_sides_and_section_say_together(tmp_path: Path) -> No
         ({}, [(ALL,)]),
     ],
 )
-def test_hazards_are_asked_unless_a_person_says_otherwise(
+def test_hazards_are_sent_unless_a_person_says_otherwise(
     tmp_path: Path, changes: dict[str, Any], sets: list[tuple[str, ...]]
 ) -> None:
     """Sources get absolute paths, and all hazards come last unless a source names some or none are wanted."""
@@ -256,10 +259,9 @@ def test_the_page_of_the_settings_lists_every_key_and_check() -> None:
     """Whoever writes the section finds each key, measure and check in the documentation."""
     page = (ROOT / "docs" / "settings.md").read_text("utf-8")
     part = page[page.index("## The retrieve probe") :]
-    forms: tuple[type[BaseModel], ...] = (RetrieveSettings, RetrieveSideSettings, BandSettings)
-    for form in forms:
-        for key in form.model_fields:
-            assert re.search(rf"`(…\.|bands\.)?{key}(\.[a-z_]+)*`", part), key
+    forms = (RetrieveSettings, RetrieveSideSettings, BandSettings)
+    for key in [key for form in forms for key in form.model_fields]:
+        assert re.search(rf"`(…\.|bands\.)?{key}(\.[a-z_]+)*`", part), key
     for name in RetrievalCheckName:
         of_side = re.sub(r"^(legacy|candidate)-", "…-", name.value)
         assert f"| `{name.value}` |" in part or f"| `{of_side}` |" in part, name

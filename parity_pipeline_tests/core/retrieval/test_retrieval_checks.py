@@ -67,8 +67,8 @@ def relevance(low: float, high: float) -> RelevanceDifference:
     )
 
 
-def asked(unconfirmed: Sequence[str], strays: tuple[int, int] = (0, 0), **fields: Any) -> RetrievalConfirmation:
-    """Return what asking some queries again showed."""
+def repeated(unconfirmed: Sequence[str], strays: tuple[int, int] = (0, 0), **fields: Any) -> RetrievalConfirmation:
+    """Return what requesting some queries again showed."""
     usual: dict[str, Any] = {"asked": len(unconfirmed), "requests": 8, "confirmed": (), "strays": strays}
     return RetrievalConfirmation(unconfirmed=tuple(unconfirmed), **usual | fields)
 
@@ -113,7 +113,7 @@ FAULTS: dict[str, Case] = {
     "relevance": (lambda: clean(9, inputs={"relevance": (relevance(-0.05, -0.02),)}), FAIL),
     "legacy-noise-floor": (lambda: clean(9, sides=with_noise(noise(1, worst=0.9), None)), INCONCLUSIVE),
     "candidate-noise-floor": (lambda: clean(9, sides=with_noise(None, noise(1, worst=0.9))), INCONCLUSIVE),
-    "confirmation": (lambda: clean(999, OTHER, confirmation=asked(["q999"], (0, 1))), INCONCLUSIVE),
+    "confirmation": (lambda: clean(999, OTHER, confirmation=repeated(["q999"], (0, 1))), INCONCLUSIVE),
     "missing": (lambda: clean(999, (in_order(TEN), lost())), INCONCLUSIVE),
     "compared-share": (lambda: clean(9, *[(refused(), refused())] * 11), INCONCLUSIVE),
     "some-match": (lambda: judged([(in_order(""), in_order(""))] * 9), INCONCLUSIVE),
@@ -218,7 +218,7 @@ def test_an_off_by_one_k_names_the_length() -> None:
     assert "(length 20" in found.seen
 
 
-def test_legacy_noise_that_explains_the_difference_is_no_proof() -> None:
+def test_legacy_noise_that_explains_the_difference_proves_nothing() -> None:
     """A legacy side that differs from itself as often and as far makes a FAIL INCONCLUSIVE; less noise does not."""
     pairs = [SAME] * 90 + [OTHER] * 10
     assert judged(pairs).decision is Decision.FAIL
@@ -228,7 +228,7 @@ def test_legacy_noise_that_explains_the_difference_is_no_proof() -> None:
 
 
 def test_noise_of_the_candidate_excuses_nothing() -> None:
-    """A candidate that is not repeatable stays a FAIL where it differs, and is no PASS where it does not."""
+    """A candidate that is not repeatable stays a FAIL where it differs, and is not a PASS where it does not."""
     unstable = with_noise(noise(), noise(20, worst=0.0))
     assert judged([SAME] * 90 + [OTHER] * 10, sides=unstable).decision is Decision.FAIL
     assert judged([SAME] * 100, sides=unstable).decision is Decision.INCONCLUSIVE
@@ -253,7 +253,7 @@ def test_legacy_noise_does_not_excuse_refusals_and_empty_lists() -> None:
     ],
 )
 def test_relevance_fails_only_by_a_proven_loss(low: float, high: float, decision: Decision) -> None:
-    """An interval below -0.01 fails, one below 0 around a larger loss is no PASS, and anything else passes."""
+    """An interval below -0.01 fails, one below 0 around a larger loss is not a PASS, and anything else passes."""
     assert clean(9, inputs={"relevance": (relevance(low, high),)}).decision is decision
 
 
@@ -297,7 +297,7 @@ def test_one_address_is_a_warning_where_it_is_meant() -> None:
 
 
 def test_a_changed_verdict_is_compared_only_with_its_like() -> None:
-    """The last verdict is held against this one only on the same queries, requests, bands and waivers."""
+    """The last verdict is compared with this one only on the same queries, requests, bands and waivers."""
     before = clean(9)
     checks = [
         by_name(judged([SAME] * 9, inputs={"before": before}))["changed-verdict"],

@@ -1,4 +1,4 @@
-"""Asking again: which queries, what their repeats show, a side's own noise, and what both mean for the verdict."""
+"""Repeats: which queries, what their repeats show, a side's own noise, and what both mean for the verdict."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,8 +9,8 @@ from parity_pipeline.core.outcomes import Decision, RowStatus, Side
 from parity_pipeline.core.retrieval.bands import Bands, grade
 from parity_pipeline.core.retrieval.compare import ComparisonRules
 from parity_pipeline.core.retrieval.confirmation import (
-    AskedAgain,
     DifferingQueries,
+    RequestedAgain,
     RetrievalConfirmation,
     confirm,
     unconfirmed_reasons,
@@ -28,8 +28,8 @@ HALF: Pair = (in_order(TEN), in_order("abcklmnopq"))
 
 
 def repeated(*repeats: Pair, lane: Pair = OTHER) -> RetrievalConfirmation:
-    """Return what asking one query again shows."""
-    one = AskedAgain(query=query(), lane=lane, repeats=repeats)
+    """Return what requesting one query again shows."""
+    one = RequestedAgain(query=query(), lane=lane, repeats=repeats)
     return confirm([one], Codebook(), ComparisonRules(), Bands(), requests=2 * len(repeats))
 
 
@@ -59,19 +59,19 @@ def test_repeats_are_compared_as_the_lanes_were() -> None:
     """Ids are mapped and scores are scaled in repeats too."""
     there = ranked(*((f"staff/{name}", 0.01 + place / 100) for place, name in enumerate(TEN)))
     rules = ComparisonRules(candidate_scale=ScoreScale(reported=Reported.COSINE_DISTANCE))
-    one = AskedAgain(query=query(), lane=(LEGACY, there), repeats=((LEGACY, there),))
+    one = RequestedAgain(query=query(), lane=(LEGACY, there), repeats=((LEGACY, there),))
     mapped = Codebook(candidate=IdMapping(prefix="staff/"))
     assert confirm([one], mapped, rules, Bands(), requests=2).unconfirmed == ("q",)
     assert confirm([one], Codebook(), rules, Bands(), requests=2).confirmed == ("q",)
 
 
-def test_the_worst_differing_queries_are_asked_again() -> None:
+def test_the_worst_differing_queries_are_repeated() -> None:
     """A bounded number is chosen, the worst first, in the order of the set; matches and waived ones never."""
     pairs = [SAME, HALF, OTHER, (LEGACY, refused()), HALF]
     queries = [Query(id=f"q{place}", text="x", k=10) for place in range(len(pairs))]
     renamed = [
-        (replace(one, query_id=asked.id), replace(two, query_id=asked.id))
-        for (one, two), asked in zip(pairs, queries, strict=True)
+        (replace(one, query_id=known.id), replace(two, query_id=known.id))
+        for (one, two), known in zip(pairs, queries, strict=True)
     ]
     graded = grade(compared(renamed, queries=queries), Bands())
     some = DifferingQueries(limit=2)
@@ -85,17 +85,15 @@ def test_the_worst_differing_queries_are_asked_again() -> None:
     assert (none.chosen(), none.not_asked) == ((), 4)
 
 
-def found(
-    unconfirmed: int, strays: tuple[int, int], *, confirmed: int = 0, not_asked: int = 0
-) -> RetrievalConfirmation:
-    """Return what asking queries again showed; the unconfirmed ones are the last ones of a thousand."""
+def found(unconfirmed: int, strays: tuple[int, int], *, confirmed: int = 0, beyond: int = 0) -> RetrievalConfirmation:
+    """Return what requesting queries again showed; the unconfirmed ones are the last ones of a thousand."""
     return RetrievalConfirmation(
         asked=unconfirmed + confirmed,
         requests=8,
         confirmed=tuple(f"q{place}" for place in range(confirmed)),
         unconfirmed=tuple(f"q{999 - place}" for place in range(unconfirmed)),
         strays=strays,
-        not_asked=not_asked,
+        not_asked=beyond,
     )
 
 
@@ -104,8 +102,8 @@ def test_an_unconfirmed_difference_does_not_fail_and_is_a_finding() -> None:
     verdict = judged([SAME] * 999 + [OTHER], confirmation=found(1, (1, 0)))
     assert verdict.decision is Decision.PASS
     assert (verdict.counts.unconfirmed, verdict.counts.agreeing) == (1, 999)
-    assert "1/1000 queries differed once, and not when they were asked again" in verdict.reasons
-    assert "1 query differed once, and not when both sides were asked again" in verdict.findings[0]
+    assert "1/1000 queries differed once, and not when they were requested again" in verdict.reasons
+    assert "1 query differed once, and not when both sides were requested again" in verdict.findings[0]
     assert [one.unconfirmed for one in verdict.queries if one.id == "q999"] == [True]
 
 
@@ -114,24 +112,24 @@ def test_an_unconfirmed_difference_does_not_fail_and_is_a_finding() -> None:
     [
         (999, found(1, (0, 1)), "the candidate is not repeatable"),
         (980, found(20, (20, 20)), "20 of 1,000 queries differed once and not again"),
-        (997, found(2, (2, 2), not_asked=1), "1 differing query is not asked again"),
-        (700, found(20, (20, 20), not_asked=280), "280 differing queries are not asked again"),
+        (997, found(2, (2, 2), beyond=1), "1 differing query is not requested again"),
+        (700, found(20, (20, 20), beyond=280), "280 differing queries are not requested again"),
     ],
 )
 def test_strays_count_against_reliability(pairs: int, confirmation: RetrievalConfirmation, words: str) -> None:
-    """Differences that the candidate alone strays in, that are many, or that were not all asked again are no PASS."""
+    """Differences that the candidate alone strays in, that are many, or that were not all requested again are not a PASS."""
     verdict = judged([SAME] * pairs + [OTHER] * (1000 - pairs), confirmation=confirmation)
     assert verdict.decision is Decision.INCONCLUSIVE
     assert words in by_name(verdict)["confirmation"].seen
 
 
 def test_confirmed_differences_fail_as_before() -> None:
-    """Where one difference persists, those that were not asked again stand too."""
-    verdict = judged([SAME] * 700 + [OTHER] * 300, confirmation=found(1, (0, 0), confirmed=19, not_asked=280))
+    """Where one difference persists, those that were not requested again stand too."""
+    verdict = judged([SAME] * 700 + [OTHER] * 300, confirmation=found(1, (0, 0), confirmed=19, beyond=280))
     assert verdict.decision is Decision.FAIL
 
 
-def test_nothing_asked_says_nothing() -> None:
+def test_nothing_repeated_says_nothing() -> None:
     """Without repeats, and without an excused query, there is no reason against a pass."""
     assert unconfirmed_reasons(None, 0, 9) == ()
     assert unconfirmed_reasons(found(0, (1, 1), confirmed=2), 0, 9) == ()
@@ -149,7 +147,7 @@ def noise_between(lane: Sequence[Ranking], *repeats: Sequence[Ranking]) -> Retri
 
 
 def test_a_side_that_repeats_itself_has_no_noise() -> None:
-    """Equal lists, equal refusals, and documents of one score in another order are no noise."""
+    """Equal lists, equal refusals, and documents of one score in another order are not noise."""
     tied = ranked(("a", 0.5), ("b", 0.5), query_id="b")
     other = ranked(("b", 0.5), ("a", 0.5), query_id="b")
     lane = [*lists(TEN), tied]
@@ -160,7 +158,7 @@ def test_a_side_that_repeats_itself_has_no_noise() -> None:
 
 
 def test_noise_counts_queries_and_keeps_the_worst_repeat() -> None:
-    """A query counts once however often it strays; a lost repeat is no noise, and a refusal in between is."""
+    """A query counts once however often it strays; a lost repeat is not noise, and a refusal in between is."""
     lane = lists(TEN, TEN, TEN)
     lost_one = Ranking(query_id="c", status=RowStatus.FAILED)
     measured = noise_between(lane, [*lists("abcdefghix", TEN), lost_one], [*lists("klmnopqrst", TEN), lost_one])
@@ -170,7 +168,7 @@ def test_noise_counts_queries_and_keeps_the_worst_repeat() -> None:
     assert noise_between(lane).worst_rbo is None
 
 
-def test_noise_is_held_against_a_side_by_its_own_scale() -> None:
+def test_noise_of_a_side_goes_by_its_own_scale() -> None:
     """Distances of one side are compared as its scores, whatever the other side reports."""
     near = ranked(("a", 0.1), ("b", 0.2), query_id="a")
     rules = ComparisonRules(legacy_scale=ScoreScale(reported=Reported.COSINE_DISTANCE), modes=((Side.LEGACY, "x"),))
@@ -180,7 +178,7 @@ def test_noise_is_held_against_a_side_by_its_own_scale() -> None:
 
 
 def test_noise_explains_only_what_it_shows() -> None:
-    """Noise explains a difference that is no more frequent and no larger than its own."""
+    """Noise explains a difference up to its own frequency and size."""
     sides = Differences(differing=10, compared=100, loss=0.5)
     assert explains(noise(2, worst=0.5), sides)
     assert not explains(noise(1, worst=0.5), sides)

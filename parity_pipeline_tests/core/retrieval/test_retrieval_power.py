@@ -102,7 +102,7 @@ BARE = {
     "the filter ignored",
     "no results for one category",
     "other metadata",
-    "one query answered in another mode",
+    "one query in another mode",
     "one score for all results",
     "scores twice as large",
     "results whose scores differ by less than 0.001 in another order",
