@@ -16,7 +16,7 @@ import tenacity
 from parity_pipeline.core.fetched_rows import RowsT, SettledRows
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.wire.client import RequestSender
-from parity_pipeline.wire.codec import DecodedT, HttpResponse, not_requested
+from parity_pipeline.wire.codec import DecodedT, HttpResponse, not_requested, without_definite_response
 from parity_pipeline.wire.encode import Batch
 from parity_pipeline.wire.gateway_errors import AttemptError, LaneOverError, side_is_down
 from parity_pipeline.wire.retry_policy import OnExhausted, Rule
@@ -59,9 +59,7 @@ class BatchFetcher(Generic[DecodedT, RowsT]):
     def __init__(self, config: SideConfig, sender: RequestSender[DecodedT, RowsT]) -> None:
         """Take what sends the requests."""
         self._config = config
-        self._sender = sender
-        self._codec = sender.codec
-        self._context = sender.context
+        self._sender, self._codec, self._context = sender, sender.codec, sender.context
         self._hanging = sender.hanging
         self._canary_lock = asyncio.Lock()
         self._canary_sent = False
@@ -197,8 +195,7 @@ class BatchFetcher(Generic[DecodedT, RowsT]):
                     return
                 if health is not Health.DOWN and comebacks < _COMEBACKS:
                     continue
-                message = f"no definite response: {error}"
-                piece = self._codec.without_results(part, RowStatus.FAILED, message, error)
+                piece = without_definite_response(self._codec, part, error)
             await place(piece)
             return
 
@@ -284,8 +281,8 @@ class BatchFetcher(Generic[DecodedT, RowsT]):
         Raises:
             AttemptError: It got no vector.
         """
-        body, path = self._codec.body([text]), self._codec.path_of([text])
-        response, _ = await self._sender.send(body, 1, counted=not own, path=path)
+        codec, one = self._codec, [text]
+        response, _ = await self._sender.send(codec.body(one), 1, counted=not own, path=codec.path_of(one))
         self._learn([text], response)
 
     def _learn(self, texts: Sequence[bytes], response: HttpResponse) -> None:

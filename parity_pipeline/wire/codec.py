@@ -118,3 +118,8 @@ class Codec(Protocol[DecodedT, RowsT]):
 def not_requested(codec: Codec[DecodedT, RowsT], batch: Batch, reason: str) -> SettledRows[RowsT]:
     """Return rows for inputs that were never sent."""
     return codec.without_results(batch, RowStatus.FAILED, f"not requested: {reason}")
+
+
+def without_definite_response(codec: Codec[DecodedT, RowsT], batch: Batch, error: AttemptError) -> SettledRows[RowsT]:
+    """Return the rows of a batch that got no results because the side is down, which says nothing about its inputs."""
+    return codec.without_results(batch, RowStatus.FAILED, f"no definite response: {error}", error)

@@ -24,7 +24,8 @@ from parity_pipeline.wire.json_path import FieldPath, Repeated, describe_fields,
 SLOW_BYTES: Final = 32 * 1024 * 1024
 """Largest body read this way: Python objects take up to twenty times the bytes of the JSON they stand for."""
 
-_SAFE_DIGITS: Final = 18
+_SAFE_DIGITS: Final = 20
+"""Digits of any 64-bit number, such as a document id."""
 
 
 def _integer(text: str) -> int | float:

@@ -20,12 +20,12 @@ WHOLE_BODY: Final = "(whole body)"
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Consecutive samples of one planned request.
+    """Consecutive samples of one planned request, or one query.
 
     Attributes:
         start: Ordinal of the first sample.
         ids: Sample ids.
-        texts: The texts as JSON strings, UTF-8.
+        texts: The texts as JSON strings, UTF-8; a query as `retrieval_requests` encodes it.
     """
 
     start: int

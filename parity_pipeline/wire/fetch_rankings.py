@@ -37,7 +37,7 @@ def fetch_rankings(
     """Fetch the ranking of each query once and hand its row to the sink.
 
     Args:
-        side: The side and what it is asked for.
+        side: The side and what it searches.
         queries: Consecutive blocks from ordinal 0 on; read as they are needed.
         sink: Takes rows strictly in ordinal order, each query exactly once. What it raises ends the fetch.
         staging: Keeps what was fetched until it is published; rows it holds from an earlier run are not fetched again.

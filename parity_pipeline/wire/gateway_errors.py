@@ -31,6 +31,7 @@ from parity_pipeline.wire.side_config import SideConfig
 
 _READ_BYTES: Final = 65_536
 _SHAPE_FIELDS: Final = 12
+_TYPES: Final = {list: "array", str: "string", bool: "boolean", type(None): "null"}
 _FIELDS: Final = ("message", "error", "detail", "msg", "title", "reason")
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
@@ -80,7 +81,7 @@ def error_shape(status: int, body: bytes | bytearray, hide: Callable[[str], str]
     except (ValueError, RecursionError):
         return f"{status} (not JSON)" if body.strip() else f"{status} (empty)"
     if not isinstance(document, dict):
-        return f"{status} ({type(document).__name__})".replace("(list)", "(array)")
+        return f"{status} ({_TYPES.get(type(document), 'number')})"
     names = sorted(one_line(hide(str(name)))[:40] for name in cast("dict[str, Any]", document))
     shown = ", ".join(names[:_SHAPE_FIELDS]) + (", …" if len(names) > _SHAPE_FIELDS else "")
     return f"{status} {{{shown}}}"
@@ -304,7 +305,8 @@ def unusable_for_retrieval(
     }
     ends_as = retrieval_rule_of(error.kind).ends_as
     problem, remedy = _unreached(config, error) or by_kind.get(error.kind) or by_status[ends_as]
-    aspect = _credentials_or_reach(error) or (Aspect.REACHABLE if ends_as is RowStatus.FAILED else Aspect.DIALECT)
+    silent = ends_as is RowStatus.FAILED and error.kind not in by_kind
+    aspect = _credentials_or_reach(error) or (Aspect.REACHABLE if silent else Aspect.DIALECT)
     place = f"{config.label} ({config.side}) at {url}"
     return UnusableSideError(problem, place=place, remedy=remedy, aspect=aspect)
 

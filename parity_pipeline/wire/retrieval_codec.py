@@ -4,10 +4,9 @@ Here belong the rows that a query ends with, and what joins encoding, decoding a
 fetch engine. One request holds one query.
 """
 
+import json
 from collections.abc import Sequence
 from typing import Final, TypeAlias
-
-import orjson
 
 from parity_pipeline.core.fetched_rows import SettledRows
 from parity_pipeline.core.limits import ERROR_CHARACTERS
@@ -61,7 +60,7 @@ class RetrievalCodec:
 
     def with_results(self, batch: Batch, response: HttpResponse, decoded: DecodedRanking) -> RankingPiece:
         """Return the row of a query whose response holds a ranking, which may be empty."""
-        self.request_fields.update(orjson.loads(body_of(batch.texts[0])))
+        self.request_fields.update(json.loads(body_of(batch.texts[0])))
         ranking = Ranking(
             query_id=batch.ids[0],
             status=RowStatus.OK,

@@ -1,7 +1,7 @@
 """Retrieval dialects: how a query becomes a request and a response becomes a ranking, as rows of data.
 
 Here belong the record, the built-in rows, and what makes a row unusable. Filling a template belongs to
-`retrieval_requests`, reading a response to `retrieval_responses`, what a side is asked for to `retrieval_side`.
+`retrieval_requests`, reading a response to `retrieval_responses`, what a side searches to `retrieval_side`.
 
 A request body is a JSON template. A string in it that is exactly one of `PLACEHOLDERS` is replaced by the value that it
 stands for, with its type; a field whose value a query does not have (a filter, a model) is left out with its key.
@@ -41,7 +41,7 @@ class RetrievalDialect:
         corpus_field: Path of the corpus in a result; None if it is never named.
         metadata_field: Path of the object that holds the metadata in a result; "" if it is the result itself, None if
             there are none.
-        mode_field: Response path of the mode that the query was answered in; None if it is never named.
+        mode_field: Response path of the mode in which the query was served; None if it is never named.
         id_template: What a document id becomes, with `{id}` and `{corpus}`, the corpus of the result.
     """
 
@@ -117,7 +117,7 @@ def _id_template_faults(dialect: RetrievalDialect) -> Iterator[str]:
 
 
 def strings_of(template: Any) -> Iterator[str]:
-    """Yield every string value of a template, at any depth; keys are no values."""
+    """Yield every string value of a template, at any depth, but no key."""
     if isinstance(template, str):
         yield template
     elif isinstance(template, Mapping):

@@ -66,15 +66,16 @@ class QueryEncoder:
 
     def plain(self) -> bytes:
         """Return a query that no side has reason to refuse, with any of the vectors where vectors are sent."""
-        some = next(iter(self._vectors), "") if self._vectors else ""
+        vectors = self._vectors or {}
+        some = next((name for name, vector in vectors.items() if _is_finite(vector)), "")
         return self.encode(Query(id=some, text=PLAIN_TEXT, k=1))
 
     def encode(self, query: Query) -> bytes:
-        """Return an encoded query; its body is empty where a vector is needed and there is none."""
+        """Return an encoded query; its body is empty where a vector is needed and there is none, or one with NaN."""
         side, searched = self._side, self._side.searched(query)
         path = side.path(searched).encode() + _SEPARATOR
         vector = self._vectors.get(query.id) if self._vectors is not None else None
-        if self._template is None or (self._vectors is not None and vector is None):
+        if self._template is None or (self._vectors is not None and not _is_finite(vector)):
             return path
         values = {
             TEXT: query.text,
@@ -91,6 +92,10 @@ class QueryEncoder:
         """Return this side's spelling of a filter: a named one as the settings have it, another one as it is."""
         found = None if name is None else self._side.filters.get(name, name)
         return ABSENT if found is None else found
+
+
+def _is_finite(vector: Sequence[float] | None) -> bool:
+    return vector is not None and bool(np.isfinite(vector).all())
 
 
 def path_of(encoded: bytes) -> str:

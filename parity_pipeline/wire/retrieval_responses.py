@@ -1,7 +1,7 @@
 """Responses to rankings: document ids, scores, mode and hashes of metadata, or a named reason why not.
 
 Here belongs the strict reading of a 200 by a retrieval dialect, and what a response looks like for the catalogue of wire
-drift. Nothing is guessed: a result without an id, or a score that is no number, makes the whole response malformed.
+drift. Nothing is guessed: a result without an id, or a score other than a number or null, makes the whole response malformed.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
-from parity_pipeline.wire.decode import load_slowly
+from parity_pipeline.wire.decode import SLOW_BYTES, load_slowly
 from parity_pipeline.wire.gateway_errors import MalformedResponse, one_line
 from parity_pipeline.wire.json_path import MISSING, FieldPath, Repeated, describe_fields, is_array, is_object
 from parity_pipeline.wire.retrieval_dialects import RetrievalDialect
@@ -67,6 +67,8 @@ class RankingDecoder:
         Raises:
             MalformedResponse: It holds no list of results, or one that cannot be read; names a kind of `retry_policy`.
         """
+        if len(body) > SLOW_BYTES:
+            raise MalformedResponse("too_large", f"{len(body)} bytes for one ranking")
         document = load_slowly(body)
         results = self._results.find(document)
         if not is_array(results):

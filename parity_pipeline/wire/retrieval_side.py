@@ -21,7 +21,7 @@ _PLACEHOLDER: Final = re.compile("|".join(map(re.escape, IN_PATH)))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievalSide:
-    """How one side is asked for the rankings of one corpus.
+    """What one side is requested to search for the rankings of one corpus.
 
     Attributes:
         config: The side. Its `dialect` and its limits on batches belong to embedding and have no effect here.

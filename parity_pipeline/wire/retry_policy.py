@@ -142,16 +142,28 @@ RULES: Final[tuple[Rule, ...]] = (
     _malformed("bad_encoding", "a content encoding that was not requested, or broken compression"),
 )
 
+
+def _refused_if_up(status: int, reason: str) -> Rule:
+    return Rule(
+        kind=f"http_{status}",
+        attempts=1,
+        on_exhausted=_GIVE_UP,
+        ends_as=_REFUSED,
+        reason=reason,
+        may_be_outage=True,
+    )
+
+
 RETRIEVAL_RULES: Final[tuple[Rule, ...]] = (
-    _status(
-        404, 1, _SPLIT, _REFUSED, "no such corpus or index: a definite no to this query, where others get rankings"
-    ),
+    _refused_if_up(403, "the token may not search this corpus; if it may search none any more, a canary shows it"),
+    _refused_if_up(404, "no such corpus or index; if the endpoint itself is gone, a canary shows it"),
     _malformed("no_results_field", "JSON without a list of results where the dialect has it"),
     _malformed("bad_result", "a result that is not an object"),
     _malformed("bad_id", "a result whose document id is neither a string nor an integer"),
     _malformed("bad_score", "a score that is neither a finite number nor null"),
 )
-"""What differs for the single query of a retrieval request."""
+"""What differs for a retrieval request: each query names its own corpora, so a status about one corpus says nothing of the
+side. A canary, a query that got its ranking before, distinguishes the two."""
 
 _BY_KIND: Final = {rule.kind: rule for rule in RULES}
 _FOR_RETRIEVAL: Final = {**_BY_KIND, **{rule.kind: rule for rule in RETRIEVAL_RULES}}
