@@ -38,7 +38,7 @@ CATEGORIES: Final[Mapping[str, str]] = MappingProxyType(
         "blank": "empty and blank queries",
         "over-long": "queries longer than a model reads: cut, refused, or searched by their end",
         "scripts": "other scripts, directions and signs",
-        "one-letter": "a single character",
+        "one-letter": "a single character: too little for a lexical index, and a vector all the same",
         "stop-words": "nothing but words that lexical indexes leave out",
         "quotes": "quotes, wildcards and SQL: text that must never become part of a query language",
     }
