@@ -1,4 +1,4 @@
-"""Read the query sources that settings name, as one stream of the queries that a partition asks.
+"""Read the query sources that settings name, as one stream of the queries that a partition sends.
 
 Here belong the fields that a query may have beside its text, and what makes one unusable. Files, formats and random draws
 are those of samples: `sources` and `source_formats`.
@@ -21,6 +21,17 @@ _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _WHOLE: Final = re.compile(r"\s*\+?[0-9]{1,9}(\.0*)?\s*")
 
 
+@dataclass(frozen=True, kw_only=True)
+class QuerySourceSpec(SourceSpec):
+    """One query source: a sample source with a column of its own for the text.
+
+    Attributes:
+        text: Name of the field or column that holds the text, in files that have fields.
+    """
+
+    text: str = "text"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryDefaults:
     """What a partition says of queries that say nothing themselves.
@@ -37,10 +48,10 @@ class QueryDefaults:
 
 
 def read_queries(specs: Sequence[SourceSpec], date: str, defaults: QueryDefaults) -> Iterator[SourcedQuery]:
-    """Yield the queries of all sources that a partition asks, duplicates included, as a stream.
+    """Yield the queries of all sources that a partition sends, duplicates included, as a stream.
 
-    A query that names corpora is asked where all of them are searched, and searches those alone; one that names none
-    searches all of the partition. Hazards are asked in every partition. Draws are from the queries of the partition.
+    A query that names corpora is sent where all of them are searched, and searches those alone; one that names none
+    searches all of the partition. Hazards are sent in every partition. Draws are from the queries of the partition.
 
     Args:
         specs: The sources.
@@ -64,7 +75,8 @@ def _read_whole(spec: SourceSpec, date: str, defaults: QueryDefaults) -> Iterabl
         for one in hazard_queries(spec.hazards, k=defaults.k, filters=defaults.filters):
             yield replace(one, query=replace(one.query, corpora=one.query.corpora or defaults.searches))
         return
-    for file, record in read_records(spec, date, Fields(text=spec.text, more=_MORE)):
+    column = spec.text if isinstance(spec, QuerySourceSpec) else "text"
+    for file, record in read_records(spec, date, Fields(text=column, more=_MORE)):
         query = _query(file, record, defaults)
         if searched(query.corpora, defaults.searches):
             own = replace(query, corpora=query.corpora or defaults.searches)

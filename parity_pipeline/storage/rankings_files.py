@@ -212,7 +212,7 @@ class RankingsFile(StoredTable[RetrievalProvenance]):
         """Yield the lists of consecutive queries in blocks of `rows`, the last one shorter, without a loop over results.
 
         The vocabulary is that of the row group, and one object for all blocks within it. A block that spans row groups
-        has the vocabularies of both, in which a document may stand twice.
+        has the vocabularies of both, which may share documents.
 
         Raises:
             ArtifactError: The file is unusable.

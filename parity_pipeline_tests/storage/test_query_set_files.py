@@ -75,7 +75,7 @@ def test_one_id_for_two_queries_names_both_places(tmp_path: Path) -> None:
     assert not (tmp_path / "q.parquet").exists()
 
 
-def test_one_query_under_two_ids_is_asked_twice(tmp_path: Path) -> None:
+def test_one_query_under_two_ids_is_sent_twice(tmp_path: Path) -> None:
     """Labels belong to ids, so a second id is kept."""
     queries = [Query(id=identity, text="a", k=1) for identity in ("x", "y", "x")]
     header = store_queries(tmp_path / "q.parquet", queries).header
@@ -84,7 +84,7 @@ def test_one_query_under_two_ids_is_asked_twice(tmp_path: Path) -> None:
 
 def test_no_query_is_an_error(tmp_path: Path) -> None:
     """An empty set would agree with anything."""
-    with pytest.raises(SampleSourceError, match="hold no query that this partition asks") as caught:
+    with pytest.raises(SampleSourceError, match="hold no query that this partition sends") as caught:
         write_query_set(tmp_path / "q.parquet", [], sources=["q.txt", "more"])
     assert caught.value.place == "q.txt, more"
     assert not (tmp_path / "q.parquet").exists()

@@ -10,7 +10,7 @@ from parity_pipeline.core.errors import SampleSourceError
 from parity_pipeline.core.retrieval.query_set import query_id
 from parity_pipeline.core.retrieval.records import Query
 from parity_pipeline.core.samples import sample_id
-from parity_pipeline.storage.query_sources import QueryDefaults, read_queries, source_names
+from parity_pipeline.storage.query_sources import QueryDefaults, QuerySourceSpec, read_queries, source_names
 from parity_pipeline.storage.sources import SourceSpec
 from parity_pipeline_tests.storage.records import DATE
 from parity_pipeline_tests.storage.retrieval_records import make_queries, store_queries
@@ -68,7 +68,7 @@ def test_every_format_has_the_same_fields(tmp_path: Path) -> None:
 
 
 def test_a_stored_query_set_is_a_source(tmp_path: Path) -> None:
-    """Queries of an earlier date can be asked again as they were, ids included."""
+    """Queries of an earlier date can be sent again as they were, ids included."""
     queries = make_queries(12)
     stored = store_queries(tmp_path / "q.parquet", queries)
     found = _read(SourceSpec(path=stored.path))
@@ -80,7 +80,7 @@ def test_a_stored_query_set_is_a_source(tmp_path: Path) -> None:
 def test_a_source_may_name_the_column_of_its_text(tmp_path: Path) -> None:
     """A collection calls its text what it likes; a missing column is named as the source does."""
     spec = _file(tmp_path, "q.csv", "id,question", "1,welder")
-    assert [one.text for one in _read(SourceSpec(path=spec.path, text="question"))] == ["welder"]
+    assert [one.text for one in _read(QuerySourceSpec(path=spec.path, text="question"))] == ["welder"]
     with pytest.raises(SampleSourceError, match=r"there is no `text`; there are: 'id', 'question'"):
         _read(spec)
 
@@ -94,8 +94,8 @@ def test_an_id_stays_when_a_default_changes(tmp_path: Path) -> None:
     assert len(set(first)) == 3
 
 
-def test_a_partition_asks_queries_whose_corpora_it_searches(tmp_path: Path) -> None:
-    """A query with corpora of its own is asked where all of them are searched, and searches those alone."""
+def test_a_partition_sends_queries_whose_corpora_it_searches(tmp_path: Path) -> None:
+    """A query with corpora of its own is sent where all of them are searched, and searches those alone."""
     spec = _file(
         tmp_path,
         "q.jsonl",
@@ -104,13 +104,13 @@ def test_a_partition_asks_queries_whose_corpora_it_searches(tmp_path: Path) -> N
         {"text": "open"},
         {"text": "none", "corpora": "alumni, staff"},
     )
-    asked = {one.text: one.corpora for one in _read(spec, defaults=BOTH)}
-    assert asked == {"both": ("contractors", "staff"), "one": ("staff",), "open": ("staff", "contractors")}
+    found = {one.text: one.corpora for one in _read(spec, defaults=BOTH)}
+    assert found == {"both": ("contractors", "staff"), "one": ("staff",), "open": ("staff", "contractors")}
     assert [one.text for one in _read(spec)] == ["one", "open"]
 
 
 def test_a_draw_is_from_the_queries_of_the_partition(tmp_path: Path) -> None:
-    """As many are drawn as were asked for, reproducibly, and each says how often it was drawn."""
+    """As many are drawn as the source says, reproducibly, and each says how often it was drawn."""
     lines = [{"text": str(n), "corpora": ["staff" if n % 2 else "alumni"]} for n in range(200)]
     spec = SourceSpec(path=_file(tmp_path, "q.jsonl", *lines, {"text": "1", "id": "1"}).path, sample=50, seed=3)
     found = _read(spec)
@@ -168,7 +168,7 @@ def test_k_may_be_written_as_spreadsheets_do(tmp_path: Path, k: str) -> None:
 
 @pytest.mark.parametrize("k", ["nan", "inf", "1e3", "0", "3.5", "9" * 20, "\u0663"])
 def test_k_of_another_form_is_refused(tmp_path: Path, k: str) -> None:
-    """What is no plain number is a mistake."""
+    """Anything but a plain number is a mistake."""
     with pytest.raises(SampleSourceError, match="`k` is"):
         _read(_file(tmp_path, "q.csv", "text,k", f"a,{k}"))
 
@@ -181,7 +181,7 @@ def test_hostile_texts_come_through(tmp_path: Path) -> None:
     assert [one.text for one in _read(spec)] == texts
 
 
-def test_hazards_are_asked_in_every_partition() -> None:
+def test_hazards_are_sent_in_every_partition() -> None:
     """They search what the partition searches, but for the one that names a corpus that is nowhere."""
     found = _read(SourceSpec(hazards=("all",)), defaults=BOTH)
     corpora = {one.corpora for one in found if one.category != "unknown-corpus"}

@@ -203,7 +203,7 @@ def test_an_empty_lane_has_no_blocks(tmp_path: Path) -> None:
     assert (stored.rows, list(stored.blocks()), list(stored.lists())) == (0, [], [])
 
 
-def test_a_block_of_no_queries_cannot_be_asked_for(tmp_path: Path) -> None:
+def test_a_block_of_no_queries_is_refused(tmp_path: Path) -> None:
     """Reading in blocks of zero would never end."""
     stored = store_rankings(tmp_path / "r.parquet", [make_fetched(0, 3)])
     with pytest.raises(ValueError, match="1 query or more"):

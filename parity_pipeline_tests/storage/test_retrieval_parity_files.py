@@ -67,7 +67,7 @@ def _shown(tally: RetrievalTally) -> list[object]:
 
 
 def test_grades_are_not_stored(tmp_path: Path) -> None:
-    """A graded block is stored as compared, so that other bands can grade it anew."""
+    """A graded block is stored as compared, so that other bands can grade it again."""
     stored = store_parity(tmp_path / "p.parquet", [grade(make_compared(20), Bands()).compared])
     [block] = stored.blocks()
     assert block.outcomes == make_compared(20).outcomes

@@ -5,7 +5,7 @@ for the demo's corpora, but need no document to exist: both sides must return th
 hand, so no share may be inferred from them.
 
 Filtered queries are for each user to add, since the two sides spell filters in their own ways. One hazard needs a filter
-that matches nothing: it is asked where settings define the filter `NOTHING_FILTER`.
+that matches nothing: it is sent where settings define the filter `NOTHING_FILTER`.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -43,7 +43,7 @@ CATEGORIES: Final[Mapping[str, str]] = MappingProxyType(
         "quotes": "quotes, wildcards and SQL: text that must never become part of a query language",
     }
 )
-"""Every category with what it exercises, in the order in which it is asked. A category's name is stored, and never changed."""
+"""Every category with what it exercises, in the order in which it is sent. A category's name is stored, and never changed."""
 
 NOTHING_FILTER: Final = "nothing"
 """Name of the filter, in the settings, that matches no document on either side."""
