@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Any
 
@@ -273,6 +274,17 @@ def test_duckdb_reads_the_folder(tmp_path: Path) -> None:
         WHERE l.side = 'legacy' AND c.side = 'candidate' AND corpus = 'plain' AND l.metadata_hash > 9223372036854775807
     """  # noqa: S608 - a path of this test
     assert _rows(joined) == [(hits - 1,)]
+
+
+def test_the_documented_query_finds_what_only_one_side_returned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SQL of docs/query-sets.md runs on the folder as it lies, and finds the documents that differ."""
+    documented = (Path(__file__).parents[2] / "docs" / "query-sets.md").read_text("utf-8")
+    [query] = re.findall(r"```sql\n(.*?)```", documented, re.DOTALL)
+    _filled(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert _rows(query) == [("d5-3", 2)]
 
 
 def test_pandas_reads_the_folder(tmp_path: Path) -> None:

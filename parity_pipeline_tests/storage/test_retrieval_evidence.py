@@ -45,7 +45,7 @@ def test_a_verdict_comes_back(tmp_path: Path) -> None:
 
 
 def test_a_verdict_is_json_for_everyone(tmp_path: Path) -> None:
-    """The same verdict is the same bytes, and readers without a word for infinity read them."""
+    """The same verdict is the same bytes, and a strict JSON reader takes it."""
     for name in ("a.json", "b.json"):
         write_retrieval_verdict(tmp_path / name, make_retrieval_verdict())
     content = (tmp_path / "a.json").read_bytes()

@@ -35,7 +35,7 @@ def test_lists_and_rankings_are_the_same(side: Side) -> None:
 
 
 def test_the_sample_is_made_by_its_program(tmp_path: Path) -> None:
-    """The program writes files with the same facts, so what the sample holds is no secret."""
+    """The program writes files whose facts are the same by either way of reading them."""
     old.write(tmp_path)
     assert old.facts(tmp_path) == old.raw_facts(tmp_path)
 

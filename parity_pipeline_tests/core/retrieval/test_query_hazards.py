@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +24,12 @@ def test_every_category_has_queries_and_a_line_of_documentation() -> None:
     """No category is empty, and each says what it exercises."""
     assert list(dict.fromkeys(one.category for one in _hazards())) == list(CATEGORIES)
     assert all(len(text) > 20 for text in CATEGORIES.values())
+
+
+def test_the_documentation_lists_every_category() -> None:
+    """The table of docs/query-sets.md has the categories of the code, in their order and their words."""
+    text = (Path(__file__).parents[3] / "docs" / "query-sets.md").read_text("utf-8")
+    assert "\n".join(f"| `{name}` | {what} |" for name, what in CATEGORIES.items()) in text
 
 
 def test_ids_are_stable_words_and_none_comes_twice() -> None:
