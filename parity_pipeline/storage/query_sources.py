@@ -4,6 +4,7 @@ Here belong the fields that a query may have beside its text, and what makes one
 are those of samples: `sources` and `source_formats`.
 """
 
+import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,8 @@ from parity_pipeline.storage.source_formats import Fields, SourceRecord, source_
 from parity_pipeline.storage.sources import SourceFile, SourceSpec, read_drawn, read_records
 
 _MORE: Final = ("id", "k", "filter", "corpora")
+_MOST_RESULTS: Final = 1_000_000_000
+"""Largest k: more results than any index returns, and few enough for a column of 32-bit numbers."""
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _WHOLE: Final = re.compile(r"\s*\+?[0-9]{1,9}(\.0*)?\s*")
 
@@ -92,11 +95,11 @@ def _query(file: SourceFile, record: SourceRecord, defaults: QueryDefaults) -> Q
             return None
         try:
             return convert(value)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             problem = f"`{name}` is {_shown(value)}{f' ({error})' if str(error) else ''}"
             raise source_fault(file.path, record.line, problem, wanted) from error
 
-    k = read("k", _count, "Write a whole number of 1 or more.")
+    k = read("k", _count, f"Write a whole number from 1 to {_MOST_RESULTS:,}.")
     spelled = read("filter", _string, "Write it as a string: the name of a filter in the settings, or what is sent.")
     corpora = read("corpora", _names, "Write a JSON list of names, or names with commas between them.") or ()
     own = read("id", _identity, "Write it as a string that is not empty.")
@@ -123,7 +126,9 @@ def _count(value: object) -> int | None:
         if not _WHOLE.fullmatch(value):
             raise ValueError
         value = float(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1 or value < 1:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
+        raise ValueError
+    if not 1 <= value <= _MOST_RESULTS:
         raise ValueError
     return int(value)
 
@@ -145,7 +150,8 @@ def _identity(value: object) -> str:
 def _names(value: object) -> tuple[str, ...]:
     """Return names of corpora, each once, in their order."""
     if isinstance(value, str):
-        value = [name.strip() for name in value.split(",") if name.strip()]
+        listed = value.lstrip().startswith("[")
+        value = json.loads(value) if listed else [name.strip() for name in value.split(",") if name.strip()]
     if not isinstance(value, list):
         raise ValueError("not a list")  # noqa: TRY004 - caught above, which names the field
     names = cast("list[object]", value)

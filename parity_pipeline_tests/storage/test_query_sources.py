@@ -133,6 +133,11 @@ def test_a_picked_query_that_was_drawn_counts_as_drawn(tmp_path: Path) -> None:
         ("k", 0, "`k` is 0"),
         ("k", -1, "`k` is -1"),
         ("k", 1.5, "`k` is 1.5"),
+        ("k", 1_000_000_001, "`k` is 1000000001"),
+        ("k", 1e300, r"`k` is 1e\+300"),
+        ("corpora", "[staff", "Expecting value"),
+        ("corpora", "[1]", "not a list of names"),
+        ("corpora", "[" * 100_000, "recursion"),
         ("k", True, "`k` is True"),
         ("k", "ten", "`k` is 'ten'"),
         ("k", [], r"`k` is \[\]"),
@@ -158,6 +163,14 @@ def test_a_field_that_cannot_be_used_names_its_line(tmp_path: Path, field: str, 
     assert caught.value.place == f"{spec.path}:3"
     assert caught.value.remedy.startswith("Write")
     assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("written", ["staff,contractors", " contractors ,staff,", '"[""staff"", ""contractors""]"'])
+def test_corpora_of_a_csv_file_may_be_written_as_either_list(tmp_path: Path, written: str) -> None:
+    """Names with commas between them, or the JSON list of another file pasted into a field."""
+    line = written if written.startswith('"') else f'"{written}"'
+    [query] = _read(_file(tmp_path, "q.csv", "text,corpora", f"a,{line}"), defaults=BOTH)
+    assert set(query.corpora) == {"staff", "contractors"}
 
 
 @pytest.mark.parametrize("k", ["3", " 3 ", "+3", "3.0"])
