@@ -1,9 +1,9 @@
-"""Measure comparing ranked lists against reading them: 100,000 queries with 100 results per side, in one process.
+"""Measure storing, reading and comparing ranked lists: 100,000 queries with 100 results per side, in one process.
 
-Here belongs the measurement alone. Rankings are written to a temporary folder in the form that lists are stored in (one row
-per result), read in batches, and compared block by block: reading ends at the arrays that are compared.
-Processor time of both is taken in the same pass, since a busy
-machine makes the time of a clock on the wall a matter of luck; neither uses more than one thread.
+Here belongs the measurement alone. Rankings are written to a temporary folder by the writer of a fetch, read back as they are
+for a comparison, and compared block by block: reading ends at the arrays that are compared. Processor time of both is taken
+in the same pass, since a busy machine makes the time of a clock on the wall a matter of luck; neither uses more than one
+thread.
 """
 
 import argparse
@@ -11,35 +11,25 @@ import os
 import resource
 import tempfile
 import time
-from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from parity_pipeline.core.outcomes import RowStatus
+from parity_pipeline.core.outcomes import RowStatus, Side
 from parity_pipeline.core.retrieval.bands import Bands, grade
 from parity_pipeline.core.retrieval.compare import ComparisonRules, compare
+from parity_pipeline.core.retrieval.provenance import FetchedRankings, RetrievalProvenance
 from parity_pipeline.core.retrieval.ranked_lists import Codebook, QueryBlock, RankedLists
+from parity_pipeline.core.retrieval.records import Ranking
 from parity_pipeline.core.retrieval.tally import RetrievalTally
+from parity_pipeline.storage.rankings_files import GROUP_QUERIES, RankingsFile, RankingsWriter
 
-GROUP_QUERIES: Final = 5_000
-"""Queries of one row group."""
 BLOCK_QUERIES: Final = 1000
 """Queries compared at once: a matrix of 100 results is then 800 kB, and numpy has enough to do per call."""
-SCHEMA: Final = pa.schema(
-    {
-        "query_id": pa.string(),
-        "rank": pa.int32(),
-        "document_id": pa.string(),
-        "score": pa.float64(),
-        "distance": pa.float64(),
-        "metadata_hash": pa.uint64(),
-    }
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,31 +61,40 @@ def main() -> None:
     options = parser.parse_args()
     print(f"load average {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors")
     print(f"{options.queries:,} queries, {options.results} results per side, {options.documents:,} documents\n")
-    print("| rankings | read (CPU s) | compare (CPU s) | compare / read | peak memory (MiB) | matches |")
-    print("|---|---|---|---|---|---|")
+    print(
+        "| rankings | write (CPU s) | size (MB) | read (CPU s) | compare (CPU s) | compare / read | peak (MiB) | matches |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
     for kind in options.kinds:
         shape = Shape(queries=options.queries, results=options.results, documents=options.documents, kind=kind)
         with tempfile.TemporaryDirectory() as folder:
-            write(Path(folder), shape)
+            # In a process of its own, as a fetch is another step: the peak is then that of reading and comparing.
+            with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+                written = pool.submit(write, Path(folder), shape).result()
             for _ in range(options.rounds):
-                print(measured(Path(folder), shape), flush=True)
+                print(measured(Path(folder), shape, written), flush=True)
 
 
-def write(folder: Path, shape: Shape) -> None:
-    """Write the rankings of both sides."""
+def write(folder: Path, shape: Shape) -> float:
+    """Write the rankings of both sides, and return the processor time that the writers took, in seconds."""
     random = np.random.default_rng(20260430)
     names = np.array([f"workers/{number:07d}" for number in range(shape.documents)])
+    taken = 0.0
     with (
-        pq.ParquetWriter(folder / "legacy.parquet", SCHEMA) as legacy,
-        pq.ParquetWriter(folder / "candidate.parquet", SCHEMA) as candidate,
+        RankingsWriter(folder / "legacy.parquet", side=Side.LEGACY) as legacy,
+        RankingsWriter(folder / "candidate.parquet", side=Side.CANDIDATE) as candidate,
     ):
         for start in range(0, shape.queries, GROUP_QUERIES):
             count = min(GROUP_QUERIES, shape.queries - start)
             left, right = lists_of(random, count, shape)
             for writer, (documents, scores) in ((legacy, left), (candidate, right)):
-                writer.write_table(
-                    table_of(start, names[documents], documents, scores), row_group_size=count * shape.results
-                )
+                block = fetched(start, names[documents], documents, scores)
+                began = time.process_time()
+                writer.add(block)
+                taken += time.process_time() - began
+        for side, writer in ((Side.LEGACY, legacy), (Side.CANDIDATE, candidate)):
+            writer.finish(provenance(side, shape))
+    return taken
 
 
 Lists = tuple[np.ndarray[Any, np.dtype[np.int64]], np.ndarray[Any, np.dtype[np.float64]]]
@@ -124,76 +123,77 @@ def lists_of(random: np.random.Generator, count: int, shape: Shape) -> tuple[Lis
     return (documents[:, : shape.results], scores[:, : shape.results]), right
 
 
-def table_of(start: int, names: Any, documents: Any, scores: Any) -> Any:
-    """Return lists as one row per result."""
-    count, results = documents.shape
-    queries = np.repeat([f"query-{number:06d}" for number in range(start, start + count)], results)
-    ranks = np.tile(np.arange(1, results + 1, dtype=np.int32), count)
-    hashes = documents.ravel().astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    flat = scores.ravel()
-    return pa.table([queries, ranks, names.ravel(), flat, 1.0 - flat, hashes], schema=SCHEMA)
+def fetched(start: int, names: Any, documents: Any, scores: Any) -> FetchedRankings:
+    """Return lists as they come from the wire."""
+    count = len(documents)
+    hashes = (documents.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) | np.uint64(1)).tolist()
+    rows = zip(names.tolist(), scores.tolist(), hashes, strict=True)
+    return FetchedRankings(
+        start=start,
+        rankings=[
+            Ranking(
+                query_id=f"query-{start + row:06d}",
+                status=RowStatus.OK,
+                ids=tuple(ids),
+                scores=tuple(values),
+                mode="hybrid",
+                metadata=tuple(metadata),
+            )
+            for row, (ids, values, metadata) in enumerate(rows)
+        ],
+        http_status=[200] * count,
+        errors=[None] * count,
+        request_ids=[f"request-{start + row:06d}" for row in range(count)],
+        latency_ms=[12.5] * count,
+    )
 
 
-def measured(folder: Path, shape: Shape) -> str:
+def provenance(side: Side, shape: Shape) -> RetrievalProvenance:
+    """Return a header that says nothing but the side and the number of queries."""
+    return RetrievalProvenance(
+        side=side,
+        label="",
+        url="",
+        dialect="",
+        date="2026-04-30",
+        corpus="benchmark",
+        query_set_hash="",
+        queries=shape.queries,
+        settings_hash="",
+        package_version="",
+        fetched_from="",
+        fetched_to="",
+        requests=shape.queries,
+        retries=0,
+        status_counts={},
+    )
+
+
+def measured(folder: Path, shape: Shape, written: float) -> str:
     """Read and compare both files, and return a row of the table."""
     reading = comparing = 0.0
     codebook, rules, bands = Codebook(), ComparisonRules(), Bands()
     tally = RetrievalTally(bands)
-    groups = row_groups(folder / "legacy.parquet"), row_groups(folder / "candidate.parquet")
+    files = [folder / f"{side}.parquet" for side in Side]
+    left, right = (RankingsFile(path).lists(BLOCK_QUERIES) for path in files)
     start = 0
     while True:
         began = time.process_time()
-        pair = [next(one, None) for one in groups]
-        if pair[0] is None or pair[1] is None:
-            break
-        in_blocks = list(zip(blocks(pair[0]), blocks(pair[1]), strict=True))
+        legacy, candidate = next(left, None), next(right, None)
         read = time.process_time()
         reading += read - began
-        for legacy, candidate in in_blocks:
-            queries = queries_of(start, legacy, shape)
-            tally.add(grade(compare(queries, legacy, candidate, codebook, rules), bands))
-            start += len(queries)
+        if legacy is None or candidate is None:
+            break
+        queries = queries_of(start, legacy, shape)
+        tally.add(grade(compare(queries, legacy, candidate, codebook, rules), bands))
+        start += len(queries)
         comparing += time.process_time() - read
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    clean = tally.agreeing
-    ratio = comparing / reading
-    return f"| {shape.kind} | {reading:.2f} | {comparing:.2f} | {ratio:.2f} | {peak:.0f} | {clean:,} of {start:,} |"
-
-
-def row_groups(path: Path) -> Iterator[Any]:
-    """Yield the row groups of a file, every column decoded; ids stay dictionaries, as they are stored."""
-    with pq.ParquetFile(path, read_dictionary=["query_id", "document_id"]) as file:
-        for number in range(file.num_row_groups):
-            yield file.read_row_group(number, use_threads=False).combine_chunks()
-
-
-def blocks(table: Any) -> Iterator[RankedLists]:
-    """Yield the rankings of one side in blocks."""
-    queries, documents = (only_chunk(table, name) for name in ("query_id", "document_id"))
-    places = queries.indices.to_numpy()
-    edges = np.concatenate([[0], np.flatnonzero(np.diff(places)) + 1, [len(places)]])
-    ids = [queries.dictionary[int(place)].as_py() for place in places[edges[:-1]]]
-    indices, vocabulary = documents.indices.to_numpy(), documents.dictionary.to_pylist()
-    scores, hashes = (only_chunk(table, name).to_numpy() for name in ("score", "metadata_hash"))
-    for start in range(0, len(ids), BLOCK_QUERIES):
-        stop = min(start + BLOCK_QUERIES, len(ids))
-        hits = slice(edges[start], edges[stop])
-        yield RankedLists(
-            query_ids=ids[start:stop],
-            statuses=[RowStatus.OK] * (stop - start),
-            offsets=edges[start : stop + 1] - edges[start],
-            documents=indices[hits],
-            vocabulary=vocabulary,
-            reported=scores[hits],
-            metadata=hashes[hits],
-            modes=[None] * (stop - start),
-            refusals=[None] * (stop - start),
-        )
-
-
-def only_chunk(table: Any, name: str) -> Any:
-    """Return a column of a table whose chunks were combined."""
-    return table.column(name).combine_chunks()
+    size = sum(path.stat().st_size for path in files) / 1e6
+    return (
+        f"| {shape.kind} | {written:.2f} | {size:.0f} | {reading:.2f} | {comparing:.2f} | {comparing / reading:.2f} "
+        f"| {peak:.0f} | {tally.agreeing:,} of {start:,} |"
+    )
 
 
 def queries_of(start: int, lists: RankedLists, shape: Shape) -> QueryBlock:

@@ -41,7 +41,7 @@ class RetrievalEvidence:
     """What a verdict rests on beside the comparison.
 
     Attributes:
-        confirmation: What asking differing queries again showed; None where nothing was asked.
+        confirmation: What sending differing queries again showed; None where nothing was sent.
         attribution: Differing queries by what explains each.
         causes: What explains the differences, the surest first.
         relevance: How relevant both sides' lists are; empty without labels.

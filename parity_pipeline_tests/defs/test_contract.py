@@ -13,6 +13,7 @@ from parity_pipeline.storage.evidence_files import read_contract, read_verdict
 from parity_pipeline.storage.ledger import entries
 from parity_pipeline_tests.defs.project import DAY, MODEL, Project, checks_of
 from parity_pipeline_tests.fakes.gateways import hash_gateway
+from parity_pipeline_tests.storage.records import of_embed
 
 WITHOUT_STABILITY = {"stability": {"enabled": False}}
 OTHER_DEFAULT = {"default_model": "fake-16"}
@@ -64,8 +65,9 @@ def test_the_ledger_holds_the_checks_and_not_the_matrix(tmp_path: Path) -> None:
     project = a_project(tmp_path)
     assert project.run().success
     (entry,) = entries(project.settings().layout().ledger)
-    assert entry.verdict.contract is None
-    assert CheckName.CONTRACT_NO_MODEL in {one.name for one in entry.verdict.checks}
+    verdict = of_embed(entry.verdict)
+    assert verdict.contract is None
+    assert CheckName.CONTRACT_NO_MODEL in {one.name for one in verdict.checks}
 
 
 def test_contracts_can_be_switched_off(tmp_path: Path) -> None:

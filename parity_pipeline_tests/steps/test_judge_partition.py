@@ -16,6 +16,7 @@ from parity_pipeline.storage import ledger
 from parity_pipeline.storage.evidence_files import read_verdict
 from parity_pipeline.storage.sources import SourceSpec
 from parity_pipeline_tests.faults.clean_runs import BUDGET, Case, sides_of
+from parity_pipeline_tests.storage.records import of_embed
 
 DAYS = ("2026-05-01", "2026-05-02")
 
@@ -40,7 +41,7 @@ def test_the_verdict_on_a_second_date_pools_both(run: RunContext) -> None:
     assert (second.pooled.dates, second.pooled.texts, second.pooled.failures) == (2, 40, 0)
     assert second.pooled.since == DAYS[0]
     assert read_verdict(run.layout.verdict(DAYS[1], MODEL)).pooled == second.pooled
-    assert [entry.verdict.pooled for entry in ledger.entries(run.layout.ledger)] == [None, second.pooled]
+    assert [of_embed(entry.verdict).pooled for entry in ledger.entries(run.layout.ledger)] == [None, second.pooled]
     again = run_partition(run, DAYS[0], MODEL, run_id="again")
     assert again.pooled is None
 

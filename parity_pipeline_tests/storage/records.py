@@ -36,9 +36,16 @@ from parity_pipeline.core.verdict_builder import build_verdict
 from parity_pipeline.core.wire_drift import WireObservation
 from parity_pipeline.storage.atomic import draft_path, publish
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile, EmbeddingsWriter
+from parity_pipeline.storage.ledger import AnyVerdict
 from parity_pipeline.storage.sample_set_files import SampleSetFile, write_sample_set
 
 DATE = "2026-04-30"
+
+
+def of_embed(verdict: AnyVerdict) -> Verdict:
+    """Return a verdict of the ledger that is one of the embed probe."""
+    assert isinstance(verdict, Verdict)
+    return verdict
 
 
 def make_samples(count: int) -> list[Sample]:

@@ -16,6 +16,7 @@ from parity_pipeline.report.summary import render_summary
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.evidence_files import read_verdict, write_verdict
 from parity_pipeline_tests.storage import written_by_0_1 as old
+from parity_pipeline_tests.storage.records import of_embed
 
 _CAUGHT: Final = "What these samples would have caught"
 _NOT_COMPUTED: Final = "faults are simulated on the samples of a pass"
@@ -104,7 +105,7 @@ def test_a_report_is_made_again(results: Path, partition: str) -> None:
 
 def test_the_summary_is_made_again(results: Path) -> None:
     """The summary of the stored ledger is the stored summary, to the letter."""
-    made = render_summary(ledger.newest(results / "reports" / "ledger.jsonl"))
+    made = render_summary([of_embed(one) for one in ledger.newest(results / "reports" / "ledger.jsonl")])
     assert made == (old.FOLDER / "reports" / "SUMMARY.md").read_text("utf-8")
 
 

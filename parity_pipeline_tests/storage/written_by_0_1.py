@@ -27,6 +27,7 @@ from parity_pipeline.storage.embeddings_files import EmbeddingsFile
 from parity_pipeline.storage.evidence_files import read_diagnosis, read_stability, read_verdict
 from parity_pipeline.storage.parity_files import ParityFile
 from parity_pipeline.storage.sample_set_files import SampleSetFile
+from parity_pipeline_tests.storage.records import of_embed
 
 Facts = dict[str, Any]
 
@@ -52,14 +53,14 @@ def verdict_facts(path: Path) -> Facts:
 def ledger_facts(path: Path) -> list[list[str]]:
     """Return time, run, date, model and decision of every entry of a ledger."""
     return [
-        [one.recorded_at, one.run_id, one.verdict.date, one.verdict.model, one.verdict.decision.value]
+        [one.recorded_at, one.run_id, one.verdict.date, of_embed(one.verdict).model, one.verdict.decision.value]
         for one in ledger.entries(path)
     ]
 
 
 def newest_facts(path: Path) -> list[Facts]:
     """Return what matters of the verdicts that count."""
-    return [facts_of(verdict) for verdict in ledger.newest(path)]
+    return [facts_of(of_embed(verdict)) for verdict in ledger.newest(path)]
 
 
 def facts_of(verdict: Verdict) -> Facts:
