@@ -24,6 +24,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
 
 Accepted = TypeVar("Accepted")
+Source = TypeVar("Source", bound=SourceSpec)
 
 
 class Strict(BaseModel):
@@ -110,7 +111,7 @@ def named_by_key(section: str) -> Callable[[Any], Any]:
     return named
 
 
-def one_kind(value: Any, validate: Callable[[Any], SourceSpec]) -> SourceSpec:
+def one_kind(value: Any, validate: Callable[[Any], Source]) -> Source:
     """Refuse a source that is neither a path nor hazards, or both, or hazards with options of files."""
     source = validate(value)
     if (source.path is None) == (not source.hazards):

@@ -45,8 +45,7 @@ from parity_pipeline.settings.fields import (
     one_kind,
     without_faults,
 )
-from parity_pipeline.storage.query_sources import QueryDefaults
-from parity_pipeline.storage.sources import SourceSpec
+from parity_pipeline.storage.query_sources import QueryDefaults, QuerySourceSpec
 from parity_pipeline.wire.retrieval_dialects import RETRIEVAL_DIALECTS, RetrievalDialect, retrieval_dialect_faults
 from parity_pipeline.wire.retrieval_side import RetrievalSide
 from parity_pipeline.wire.side_config import SideConfig
@@ -67,11 +66,12 @@ def _known_categories(value: tuple[str, ...]) -> tuple[str, ...]:
 
 
 QuerySettings = Annotated[
-    SourceSpec,
+    QuerySourceSpec,
     Validated(
         hazards=Annotated[tuple[str, ...], AfterValidator(_known_categories)],
         format=Literal["text", "jsonl", "csv", "parquet"] | None,
         sample=Positive | None,
+        text=Name,
     ),
     WrapValidator(one_kind),
 ]
@@ -357,5 +357,5 @@ class RetrieveSettings(Strict):
         )
 
 
-ALL_HAZARDS: Final = SourceSpec(hazards=(ALL,))
+ALL_HAZARDS: Final = QuerySourceSpec(hazards=(ALL,))
 """The source of all built-in hazard queries, sent after the others unless a source names some."""
