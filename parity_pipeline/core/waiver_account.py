@@ -1,4 +1,4 @@
-"""What the waivers of every probe have in common: who answers for them, when they hold, and the account of what they took.
+"""What the waivers of every probe have in common: who is responsible, when they hold, and the account of what they took.
 
 Here belongs the part that does not know what a probe's waiver covers. That belongs to `waivers` and `retrieval.waivers`.
 """

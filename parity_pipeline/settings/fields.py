@@ -1,6 +1,6 @@
 """The types and validators that all sections of the settings share.
 
-Here belong strict models, records of other rooms as settings, names, numbers and URLs, and how a misspelt name is answered.
+Here belong strict models, records of other rooms as settings, names, numbers and URLs, and what is said of a misspelt name.
 The sections belong to `sides`, `retrieve` and `model`.
 """
 
@@ -24,6 +24,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
 
 Accepted = TypeVar("Accepted")
+Source = TypeVar("Source", bound=SourceSpec)
 
 
 class Strict(BaseModel):
@@ -110,7 +111,7 @@ def named_by_key(section: str) -> Callable[[Any], Any]:
     return named
 
 
-def one_kind(value: Any, validate: Callable[[Any], SourceSpec]) -> SourceSpec:
+def one_kind(value: Any, validate: Callable[[Any], Source]) -> Source:
     """Refuse a source that is neither a path nor hazards, or both, or hazards with options of files."""
     source = validate(value)
     if (source.path is None) == (not source.hazards):

@@ -156,7 +156,7 @@ class Settings(Strict):
         one, two = (self._retrieval_address(side) for side in Side)
         if one == two and not self.allow_same_origin:
             raise ValueError(
-                f"retrieve.*.base_url: both sides are asked at {one}, which compares a gateway with itself; "
+                f"retrieve.*.base_url: both sides are requested at {one}, which compares a gateway with itself; "
                 "give each side its own address, or set allow_same_origin: true if that is meant"
             )
         return self
@@ -269,7 +269,7 @@ class Settings(Strict):
         )
 
     def retrieval_side(self, side: Side, corpus: str, environ: Mapping[str, str]) -> RetrievalSide:
-        """Return how one side is asked for the rankings of one corpus, its token taken from the environment.
+        """Return how one side is requested for the rankings of one corpus, its token taken from the environment.
 
         Raises:
             SettingsError: `bearer_env` names a variable that is not set, or is empty; or there is no retrieve probe.

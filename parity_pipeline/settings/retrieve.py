@@ -1,4 +1,4 @@
-"""The `retrieve` section: query sources, what each partition searches, bands, and how both sides are asked.
+"""The `retrieve` section: query sources, what each partition searches, bands, and how both sides are requested.
 
 Here belong the form of the section and the step from it to the records of other rooms. What a band, a waiver or a dialect
 means belongs to the room whose dataclass is validated here; addresses, tokens and limits of a side to `sides`.
@@ -45,8 +45,7 @@ from parity_pipeline.settings.fields import (
     one_kind,
     without_faults,
 )
-from parity_pipeline.storage.query_sources import QueryDefaults
-from parity_pipeline.storage.sources import SourceSpec
+from parity_pipeline.storage.query_sources import QueryDefaults, QuerySourceSpec
 from parity_pipeline.wire.retrieval_dialects import RETRIEVAL_DIALECTS, RetrievalDialect, retrieval_dialect_faults
 from parity_pipeline.wire.retrieval_side import RetrievalSide
 from parity_pipeline.wire.side_config import SideConfig
@@ -67,11 +66,12 @@ def _known_categories(value: tuple[str, ...]) -> tuple[str, ...]:
 
 
 QuerySettings = Annotated[
-    SourceSpec,
+    QuerySourceSpec,
     Validated(
         hazards=Annotated[tuple[str, ...], AfterValidator(_known_categories)],
         format=Literal["text", "jsonl", "csv", "parquet"] | None,
         sample=Positive | None,
+        text=Name,
     ),
     WrapValidator(one_kind),
 ]
@@ -209,7 +209,7 @@ class FilterSettings(Strict):
 
 
 class RetrieveSideSettings(Strict):
-    """How one side is asked for rankings. Its headers, token, timeouts and limits are those of `sides`."""
+    """How one side is requested for rankings. Its headers, token, timeouts and limits are those of `sides`."""
 
     dialect: Name
     base_url: Name | None = None
@@ -272,9 +272,9 @@ class RetrieveSettings(Strict):
         return value
 
     @model_validator(mode="after")
-    def _something_is_asked(self) -> Self:
+    def _some_queries(self) -> Self:
         if not self.queries and not self.hazards:
-            raise ValueError("no query would be asked: name a source in queries, or set hazards: true")
+            raise ValueError("no query would be sent: name a source in queries, or set hazards: true")
         return self
 
     @model_validator(mode="after")
@@ -282,7 +282,7 @@ class RetrieveSettings(Strict):
         for waiver in self.waivers:
             if unknown := sorted(set(waiver.corpora) - set(self.corpora)):
                 raise ValueError(
-                    f"waivers: {waiver.id!r} names {', '.join(unknown)}, which is no corpus; "
+                    f"waivers: {waiver.id!r} names {', '.join(unknown)}, which is not a corpus; "
                     f"use one of {', '.join(self.corpora)}"
                 )
         return self
@@ -335,7 +335,7 @@ class RetrieveSettings(Strict):
         return self.bands.bands()
 
     def wire_side(self, side: Side, corpus: str, config: SideConfig, dialect: RetrievalDialect) -> RetrievalSide:
-        """Return how one side is asked for the rankings of one partition.
+        """Return how one side is requested for the rankings of one partition.
 
         Args:
             side: The side.
@@ -357,5 +357,5 @@ class RetrieveSettings(Strict):
         )
 
 
-ALL_HAZARDS: Final = SourceSpec(hazards=(ALL,))
-"""The source of all built-in hazard queries, asked after the others unless a source names some."""
+ALL_HAZARDS: Final = QuerySourceSpec(hazards=(ALL,))
+"""The source of all built-in hazard queries, sent after the others unless a source names some."""

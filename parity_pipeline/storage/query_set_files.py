@@ -169,7 +169,7 @@ def write_query_set(temporary: Path, queries: Iterable[SourcedQuery], *, sources
         if seen.held:
             writer.add_batch(seen.take())
         if not seen.digest.count:
-            problem = "the query sources hold no query that this partition asks"
+            problem = "the query sources hold no query that this partition sends"
             remedy = "Put a query into a source of `retrieve.queries`, or name corpora that the partition searches."
             raise SampleSourceError(problem, place=", ".join(sources), remedy=remedy)
         header = QuerySetHeader(

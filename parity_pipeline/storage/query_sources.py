@@ -1,9 +1,10 @@
-"""Read the query sources that settings name, as one stream of the queries that a partition asks.
+"""Read the query sources that settings name, as one stream of the queries that a partition sends.
 
 Here belong the fields that a query may have beside its text, and what makes one unusable. Files, formats and random draws
 are those of samples: `sources` and `source_formats`.
 """
 
+import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,8 +18,21 @@ from parity_pipeline.storage.source_formats import Fields, SourceRecord, source_
 from parity_pipeline.storage.sources import SourceFile, SourceSpec, read_drawn, read_records
 
 _MORE: Final = ("id", "k", "filter", "corpora")
+_MOST_RESULTS: Final = 1_000_000_000
+"""Largest k: more results than any index returns, and few enough for a column of 32-bit numbers."""
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _WHOLE: Final = re.compile(r"\s*\+?[0-9]{1,9}(\.0*)?\s*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuerySourceSpec(SourceSpec):
+    """One query source: a sample source with a column of its own for the text.
+
+    Attributes:
+        text: Name of the field or column that holds the text, in files that have fields.
+    """
+
+    text: str = "text"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +51,10 @@ class QueryDefaults:
 
 
 def read_queries(specs: Sequence[SourceSpec], date: str, defaults: QueryDefaults) -> Iterator[SourcedQuery]:
-    """Yield the queries of all sources that a partition asks, duplicates included, as a stream.
+    """Yield the queries of all sources that a partition sends, duplicates included, as a stream.
 
-    A query that names corpora is asked where all of them are searched, and searches those alone; one that names none
-    searches all of the partition. Hazards are asked in every partition. Draws are from the queries of the partition.
+    A query that names corpora is sent where all of them are searched, and searches those alone; one that names none
+    searches all of the partition. Hazards are sent in every partition. Draws are from the queries of the partition.
 
     Args:
         specs: The sources.
@@ -64,7 +78,8 @@ def _read_whole(spec: SourceSpec, date: str, defaults: QueryDefaults) -> Iterabl
         for one in hazard_queries(spec.hazards, k=defaults.k, filters=defaults.filters):
             yield replace(one, query=replace(one.query, corpora=one.query.corpora or defaults.searches))
         return
-    for file, record in read_records(spec, date, Fields(text=spec.text, more=_MORE)):
+    column = spec.text if isinstance(spec, QuerySourceSpec) else "text"
+    for file, record in read_records(spec, date, Fields(text=column, more=_MORE)):
         query = _query(file, record, defaults)
         if searched(query.corpora, defaults.searches):
             own = replace(query, corpora=query.corpora or defaults.searches)
@@ -80,11 +95,11 @@ def _query(file: SourceFile, record: SourceRecord, defaults: QueryDefaults) -> Q
             return None
         try:
             return convert(value)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             problem = f"`{name}` is {_shown(value)}{f' ({error})' if str(error) else ''}"
             raise source_fault(file.path, record.line, problem, wanted) from error
 
-    k = read("k", _count, "Write a whole number of 1 or more.")
+    k = read("k", _count, f"Write a whole number from 1 to {_MOST_RESULTS:,}.")
     spelled = read("filter", _string, "Write it as a string: the name of a filter in the settings, or what is sent.")
     corpora = read("corpora", _names, "Write a JSON list of names, or names with commas between them.") or ()
     own = read("id", _identity, "Write it as a string that is not empty.")
@@ -111,7 +126,9 @@ def _count(value: object) -> int | None:
         if not _WHOLE.fullmatch(value):
             raise ValueError
         value = float(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1 or value < 1:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
+        raise ValueError
+    if not 1 <= value <= _MOST_RESULTS:
         raise ValueError
     return int(value)
 
@@ -133,7 +150,8 @@ def _identity(value: object) -> str:
 def _names(value: object) -> tuple[str, ...]:
     """Return names of corpora, each once, in their order."""
     if isinstance(value, str):
-        value = [name.strip() for name in value.split(",") if name.strip()]
+        listed = value.lstrip().startswith("[")
+        value = json.loads(value) if listed else [name.strip() for name in value.split(",") if name.strip()]
     if not isinstance(value, list):
         raise ValueError("not a list")  # noqa: TRY004 - caught above, which names the field
     names = cast("list[object]", value)

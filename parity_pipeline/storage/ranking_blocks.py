@@ -53,7 +53,7 @@ def part(lists: RankedLists, start: int, stop: int) -> RankedLists:
 
 
 def joined(parts: Sequence[RankedLists]) -> RankedLists:
-    """Return lists one behind the other. Their vocabularies are too, so that a document may stand in it twice."""
+    """Return lists one behind the other. Their vocabularies are too, and may share documents."""
     hits = np.cumsum([0, *(int(one.offsets[-1]) for one in parts)])
     words = np.cumsum([0, *(len(one.vocabulary) for one in parts)])
     moved = [one.offsets[1:] + before for one, before in zip(parts, hits.tolist(), strict=False)]

@@ -206,75 +206,78 @@ class RankingsFile(StoredTable[RetrievalProvenance]):
         Raises:
             ArtifactError: The file is unusable.
         """
-        return cut_fetched((self._fetched(start, table) for start, table in self._queries(None)), rows)
+        return cut_fetched((self._fetched(table, edges) for table, edges in self._queries(None)), rows)
 
     def lists(self, rows: int = 1000) -> Iterator[RankedLists]:
         """Yield the lists of consecutive queries in blocks of `rows`, the last one shorter, without a loop over results.
 
         The vocabulary is that of the row group, and one object for all blocks within it. A block that spans row groups
-        has the vocabularies of both, in which a document may stand twice.
+        has the vocabularies of both, which may share documents.
 
         Raises:
             ArtifactError: The file is unusable.
         """
-        return cut_lists((self._lists(table) for _, table in self._queries(_OF_LISTS)), rows)
+        return cut_lists((self._lists(table, edges) for table, edges in self._queries(_OF_LISTS)), rows)
 
     def latency_ms(self) -> Iterator[NDArray[np.float32]]:
         """Yield the milliseconds of all queries with a response, float32, one array per row group."""
-        for _, table in self._queries(("ordinal", "latency_ms")):
-            yield _each(table, "latency_ms").drop_null().to_numpy(zero_copy_only=False)
+        for table, edges in self._queries(("ordinal", "latency_ms")):
+            yield _each(table, "latency_ms", edges).drop_null().to_numpy(zero_copy_only=False)
 
-    def _queries(self, columns: Sequence[str] | None) -> Iterator[tuple[int, Table]]:
-        """Yield the ordinal of the first query and the rows of each row group, which were seen to hold each query once."""
+    def _queries(self, columns: Sequence[str] | None) -> Iterator[tuple[Table, Ints]]:
+        """Yield the rows of each row group, and where in them each query begins and the last one ends.
+
+        The groups were seen to hold each query once, in order.
+        """
         start = 0
         for group in self.groups(columns):
             table = group.combine_chunks()
-            found = table.column("ordinal").to_numpy()
-            steps = np.diff(found)
-            if not len(found) or found[0] != start or ((steps != 0) & (steps != 1)).any():
+            ordinals = table.column("ordinal").to_numpy()
+            edges = np.concatenate([[0], np.flatnonzero(np.diff(ordinals)) + 1, [len(ordinals)]]).astype(np.int64)
+            if not np.array_equal(ordinals[edges[:-1]], np.arange(start, start + len(edges) - 1)):
                 problem = f"this {KIND.name} file has queries out of order from ordinal {start} on"
                 raise ArtifactError(problem, place=str(self.path), remedy=_REMEDY)
-            yield start, table
-            start = int(found[-1]) + 1
+            yield table, edges
+            start += len(edges) - 1
 
-    def _lists(self, table: Table) -> RankedLists:
+    def _lists(self, table: Table, edges: Ints) -> RankedLists:
         documents = _only(table, "document_id")
         hashes = _only(table, "metadata_hash")
-        edges, hit = _edges(table), _only(table, "rank").is_valid().to_numpy(zero_copy_only=False)
+        hit = _only(table, "rank").is_valid().to_numpy(zero_copy_only=False)
         offsets = edges
         places = documents.indices.fill_null(0).to_numpy()
         values = _reported(table).to_numpy(zero_copy_only=False), hashes.to_numpy()
         if not hit.all():
-            offsets = np.concatenate([[0], np.cumsum(hit)])[edges]
+            offsets = np.concatenate([[0], np.cumsum(hit, dtype=np.int64)])[edges]
             places, values = places[hit], (values[0][hit], values[1][hit])
         return RankedLists(
-            query_ids=_each(table, "query_id").to_pylist(),
-            statuses=self.members_of(_each(table, "status"), _STATUS, "row status"),
-            offsets=offsets.astype(np.int64, copy=False),
+            query_ids=_each(table, "query_id", edges).to_pylist(),
+            statuses=self.members_of(_each(table, "status", edges), _STATUS, "row status"),
+            offsets=offsets,
             documents=places,
             vocabulary=documents.dictionary.to_pylist(),
             reported=values[0],
             metadata=values[1],
-            modes=_each(table, "mode").to_pylist(),
-            refusals=_each(table, "refusal").to_pylist(),
+            modes=_each(table, "mode", edges).to_pylist(),
+            refusals=_each(table, "refusal", edges).to_pylist(),
         )
 
-    def _fetched(self, start: int, table: Table) -> FetchedRankings:
-        edges = _edges(table).tolist()
+    def _fetched(self, table: Table, edges: Ints) -> FetchedRankings:
+        places = edges.tolist()
         ranks = table.column("rank").to_pylist()
         documents = table.column("document_id").to_pylist()
         scores = _reported(table).to_pylist()
         hashes = table.column("metadata_hash").to_pylist()
-        ids, modes, refusals = (_each(table, name).to_pylist() for name in ("query_id", "mode", "refusal"))
-        statuses = self.members_of(_each(table, "status"), _STATUS, "row status")
+        ids, modes, refusals = (_each(table, name, edges).to_pylist() for name in ("query_id", "mode", "refusal"))
+        statuses = self.members_of(_each(table, "status", edges), _STATUS, "row status")
 
         def given(values: list[Any], row: int) -> tuple[Any, ...]:
             """Return one value per result of a query; none where it has no results, or none of them a value."""
-            first, end = edges[row], edges[row + 1]
+            first, end = places[row], places[row + 1]
             return () if ranks[first] is None or values[first] is None else tuple(values[first:end])
 
         return FetchedRankings(
-            start=start,
+            start=table.column("ordinal")[0].as_py(),
             rankings=[
                 Ranking(
                     query_id=identity,
@@ -288,17 +291,11 @@ class RankingsFile(StoredTable[RetrievalProvenance]):
                 )
                 for row, identity in enumerate(ids)
             ],
-            http_status=_each(table, "http_status").to_pylist(),
-            errors=_each(table, "error").to_pylist(),
-            request_ids=_each(table, "request_id").to_pylist(),
-            latency_ms=_each(table, "latency_ms").to_pylist(),
+            http_status=_each(table, "http_status", edges).to_pylist(),
+            errors=_each(table, "error", edges).to_pylist(),
+            request_ids=_each(table, "request_id", edges).to_pylist(),
+            latency_ms=_each(table, "latency_ms", edges).to_pylist(),
         )
-
-
-def _edges(table: Table) -> Ints:
-    """Return where each query begins in the rows of a table, and where the last one ends."""
-    ordinals = table.column("ordinal").to_numpy()
-    return np.concatenate([[0], np.flatnonzero(np.diff(ordinals)) + 1, [len(ordinals)]]).astype(np.int64)
 
 
 def _only(table: Table, name: str) -> Array:
@@ -312,9 +309,9 @@ def _reported(table: Table) -> Array:
     return _only(table, "distance") if scores.null_count == len(scores) else scores
 
 
-def _each(table: Table, name: str) -> Array:
+def _each(table: Table, name: str, edges: Ints) -> Array:
     """Return one value per query of a column that repeats it."""
-    return _only(table, name).take(pa.array(_edges(table)[:-1]))
+    return _only(table, name).take(pa.array(edges[:-1]))
 
 
 def paired_lists(

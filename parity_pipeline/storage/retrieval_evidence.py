@@ -41,7 +41,7 @@ class RetrievalEvidence:
     """What a verdict rests on beside the comparison.
 
     Attributes:
-        confirmation: What asking differing queries again showed; None where nothing was asked.
+        confirmation: What sending differing queries again showed; None where nothing was sent.
         attribution: Differing queries by what explains each.
         explained: What explains those of them that further requests were spent on, by query id.
         causes: What explains the differences, the surest first.

@@ -38,7 +38,6 @@ class SourceSpec:
         hazards: Names of built-in hazard sets, in place of a path: of `core.hazards.corpus.SETS` for samples, of
             `core.retrieval.hazards.CATEGORIES` for queries, or `all`. Salted texts go by the date; the other attributes
             do not matter.
-        text: Name of the field or column that holds the text, in files that have fields.
     """
 
     path: Path | None = None
@@ -49,7 +48,6 @@ class SourceSpec:
     seed: int = 0
     required: bool = True
     hazards: Sequence[str] = ()
-    text: str = "text"
 
     @property
     def name(self) -> str:
@@ -107,7 +105,7 @@ def _read_whole(spec: SourceSpec, date: str, before: int) -> Iterable[Sample]:
         return hazard_samples(spec.hazards, salt=date, before=before)
     return (
         Sample(text=one.text, category=one.category or place.category, source=f"{place.label}:{one.line}")
-        for place, one in read_records(spec, date, Fields(text=spec.text))
+        for place, one in read_records(spec, date, Fields())
     )
 
 

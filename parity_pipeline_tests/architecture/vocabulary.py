@@ -293,6 +293,8 @@ ALLOWED: Final = (
     Allowed("parity_pipeline/storage/older_versions.py", "remarks", "a key of the stored diagnosis"),
     Allowed("parity_pipeline/core/diagnosis/records.py", "answer", "a stored name of a cause, and its constant"),
     Allowed("parity_pipeline/core/provenance.py", "asked|doubts", "keys of the stored provenance"),
+    Allowed("parity_pipeline/core/retrieval/confirmation.py", "asked", "a key of the stored confirmation"),
+    Allowed("parity_pipeline/core/retrieval/provenance.py", "doubts", "a key of the stored provenance"),
     Allowed("parity_pipeline/core/hazards/*.py", "scene", "a word of a sample text"),
     Allowed("parity_pipeline/core/diagnosis/edits.py", "answer", "a word of a published task prefix"),
     Allowed("parity_pipeline/storage/older_versions.py", "doubts", "a key of the stored provenance"),

@@ -292,7 +292,7 @@ def make_cause() -> RetrievalCause:
 
 
 def make_confirmation() -> RetrievalConfirmation:
-    """Return what asking again showed."""
+    """Return what sending queries again showed."""
     return RetrievalConfirmation(asked=2, requests=8, confirmed=("q1",), unconfirmed=("q2\ud800",), strays=(0, 1))
 
 

@@ -34,6 +34,15 @@ def test_paths_are_the_documented_ones() -> None:
     assert layout.parity(DATE, HOSTILE).as_posix() == f"d/parity/{part}/parity.parquet"
     assert layout.verdict(DATE, HOSTILE).as_posix() == f"d/verdicts/{part}/verdict.json"
     assert layout.report(DATE, "v1").as_posix() == "r/embed_parity_20260430_v1.md"
+    corpus = "retrieve/{}/date=2026-04-30/corpus=org%2Fmodel%3Atag/{}"
+    assert layout.queries(DATE, HOSTILE).as_posix() == "d/" + corpus.format("querysets", "queries.parquet")
+    assert layout.rankings("legacy", DATE, HOSTILE).as_posix() == (
+        "d/" + corpus.format("rankings/side=legacy", "rankings.parquet")
+    )
+    assert layout.retrieval_parity(DATE, HOSTILE).as_posix() == "d/" + corpus.format("parity", "parity.parquet")
+    assert layout.retrieval_evidence(DATE, HOSTILE).as_posix() == "d/" + corpus.format("evidence", "evidence.json")
+    assert layout.retrieval_verdict(DATE, HOSTILE).as_posix() == "d/" + corpus.format("verdicts", "verdict.json")
+    assert layout.retrieval_report(DATE, "staff").as_posix() == "r/retrieve_parity_20260430_staff.md"
     assert (layout.ledger.as_posix(), layout.summary.as_posix()) == ("r/ledger.jsonl", "r/SUMMARY.md")
     assert layout.staging.as_posix() == "d/staging"
 
@@ -48,7 +57,8 @@ def test_a_date_cannot_leave_its_folder(date: str) -> None:
 @pytest.mark.parametrize("model", ["../x", "..", "", "/", "a" * 300, "\U0001f600" * 60, "a\nb"])
 def test_no_model_name_leaves_its_folder_or_overflows_a_name(model: str) -> None:
     """Hostile model names are one path component that a file system takes."""
-    for path in (Layout(Path("d"), Path("r")).samples(DATE, model), Layout(Path("d"), Path("r")).report(DATE, model)):
+    layout = Layout(Path("d"), Path("r"))
+    for path in (layout.samples(DATE, model), layout.report(DATE, model), layout.retrieval_report(DATE, model)):
         assert len(path.parts) == len(Path("d/samplesets/a/b/c").parts) or path.parent == Path("r")
         assert all(len(part.encode()) <= 200 for part in path.parts)
 

@@ -7,8 +7,11 @@ import pytest
 
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.outcomes import Decision
+from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
+from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.storage.ledger import TORN_MARK, append, entries, newest
 from parity_pipeline_tests.storage.records import make_power, make_verdict, of_embed
+from parity_pipeline_tests.storage.retrieval_records import make_retrieval_verdict
 
 WHEN = "2026-04-30T01:02:03Z"
 
@@ -164,3 +167,72 @@ def test_entries_of_the_first_schema_stay_readable(tmp_path: Path) -> None:
     first, second = entries(path)
     assert (first.run_id, first.verdict.decision) == (json.loads(old.read_bytes())["run_id"], Decision.PASS)
     assert (second.run_id, second.verdict.decision) == ("new", Decision.PASS_WITH_WAIVERS)
+
+
+def test_one_ledger_holds_the_verdicts_of_both_probes(tmp_path: Path) -> None:
+    """Each line comes back as what it was, and a retrieval verdict whole but for its queries and simulated faults."""
+    path = tmp_path / "ledger.jsonl"
+    retrieval = make_retrieval_verdict()
+    _append(path, "embed")
+    append(path, retrieval, recorded_at=WHEN, run_id="retrieve")
+    first, second = entries(path)
+    assert (type(first.verdict), type(second.verdict)) == (Verdict, RetrievalVerdict)
+    assert retrieval.power is not None
+    assert second.verdict == replace(retrieval, queries=(), power=replace(retrieval.power, faults=()))
+    assert b"Infinity" not in path.read_bytes()
+
+
+def test_the_newest_verdict_counts_for_each_probe(tmp_path: Path) -> None:
+    """A model and a corpus of one name are two things; of each the last entry counts."""
+    path = tmp_path / "ledger.jsonl"
+    for decision in (Decision.FAIL, Decision.PASS):
+        verdict = make_retrieval_verdict(corpus="m", decision=decision)
+        append(path, verdict, recorded_at=WHEN, run_id="retrieve")
+        _append(path, model="m", decision=Decision.INCONCLUSIVE)
+    append(path, make_retrieval_verdict(corpus="a"), recorded_at=WHEN, run_id="retrieve")
+    found = [(one.endpoint, one.corpus if isinstance(one, RetrievalVerdict) else one.model) for one in newest(path)]
+    assert found == [("embed", "m"), ("retrieve", "a"), ("retrieve", "m")]
+    assert [one.decision for one in newest(path)] == [Decision.INCONCLUSIVE, Decision.FAIL, Decision.PASS]
+
+
+@pytest.mark.parametrize("corpus", ["staff", 'quoted "m"', "a\ud800b"])
+def test_the_entries_of_one_corpus_are_found_without_reading_the_others(corpus: str, tmp_path: Path) -> None:
+    """The name of a corpus is found in a line as that of a model is."""
+    path = tmp_path / "ledger.jsonl"
+    append(path, make_retrieval_verdict(corpus=corpus), recorded_at=WHEN, run_id="retrieve")
+    path.write_bytes(b'{"damaged": true}\n' + path.read_bytes())
+    assert [type(entry.verdict) for entry in entries(path, corpus)] == [RetrievalVerdict]
+
+
+def test_a_response_header_does_not_change_the_probe(tmp_path: Path) -> None:
+    """A side that sends a header `endpoint: retrieve` does not turn an embed verdict into another."""
+    path = tmp_path / "ledger.jsonl"
+    verdict = make_verdict()
+    legacy = replace(verdict.legacy.provenance, server_headers={"endpoint": "retrieve"})
+    append(path, replace(verdict, legacy=replace(verdict.legacy, provenance=legacy)), recorded_at=WHEN, run_id="run")
+    assert b'"endpoint": "retrieve"' in path.read_bytes()
+    [entry] = entries(path)
+    assert of_embed(entry.verdict).legacy.provenance == legacy
+
+
+@pytest.mark.parametrize("damage", [b'"corpus"', b'"decision"', b'"query_set"'])
+def test_a_damaged_retrieval_line_names_file_and_line(tmp_path: Path, damage: bytes) -> None:
+    """A retrieval verdict that lacks a field is never passed over, nor taken for an embed verdict."""
+    path = tmp_path / "ledger.jsonl"
+    _append(path)
+    append(path, make_retrieval_verdict(), recorded_at=WHEN, run_id="retrieve")
+    first, second = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(first + second.replace(damage, b'"x"'))
+    with pytest.raises(ArtifactError, match="this line of the ledger") as caught:
+        list(entries(path))
+    assert caught.value.place == f"{path}:2"
+
+
+def test_a_torn_retrieval_line_does_not_count(tmp_path: Path) -> None:
+    """A line that writing stopped in never was a verdict, and the next one begins behind it."""
+    path = tmp_path / "ledger.jsonl"
+    append(path, make_retrieval_verdict(), recorded_at=WHEN, run_id="lost")
+    path.write_bytes(path.read_bytes()[:-100])
+    assert list(entries(path)) == []
+    append(path, make_retrieval_verdict(), recorded_at=WHEN, run_id="kept")
+    assert [entry.run_id for entry in entries(path)] == ["kept"]

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Any
 
@@ -203,7 +204,7 @@ def test_an_empty_lane_has_no_blocks(tmp_path: Path) -> None:
     assert (stored.rows, list(stored.blocks()), list(stored.lists())) == (0, [], [])
 
 
-def test_a_block_of_no_queries_cannot_be_asked_for(tmp_path: Path) -> None:
+def test_a_block_of_no_queries_is_refused(tmp_path: Path) -> None:
     """Reading in blocks of zero would never end."""
     stored = store_rankings(tmp_path / "r.parquet", [make_fetched(0, 3)])
     with pytest.raises(ValueError, match="1 query or more"):
@@ -273,6 +274,17 @@ def test_duckdb_reads_the_folder(tmp_path: Path) -> None:
         WHERE l.side = 'legacy' AND c.side = 'candidate' AND corpus = 'plain' AND l.metadata_hash > 9223372036854775807
     """  # noqa: S608 - a path of this test
     assert _rows(joined) == [(hits - 1,)]
+
+
+def test_the_documented_query_finds_what_only_one_side_returned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SQL of docs/query-sets.md runs on the folder as it lies, and finds the documents that differ."""
+    documented = (Path(__file__).parents[2] / "docs" / "query-sets.md").read_text("utf-8")
+    [query] = re.findall(r"```sql\n(.*?)```", documented, re.DOTALL)
+    _filled(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert _rows(query) == [("d5-3", 2)]
 
 
 def test_pandas_reads_the_folder(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
-"""Asking differing queries again, both sides, alternating: which differences persist.
+"""Differing queries requested again, both sides, alternating: which differences persist.
 
-Here belong the choice of queries, the record of what asking again showed, and what that means for a verdict. Sending them
+Here belong the choice of queries, the record of what the repeats showed, and what that means for a verdict. Sending them
 belongs to `steps`, comparing a side with itself to `noise`.
 
 A query whose repeats all agree was a stray response of one side: it does not count as a difference, and it counts against
@@ -32,11 +32,11 @@ Origin: docs/adr/0021, which argues the same share of stray responses for embedd
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmBudget:
-    """How many differing queries are asked again, and how often.
+    """How many differing queries are requested again, and how often.
 
     Attributes:
         queries: Most queries, the worst first; 0 asks none again.
-        times: Times both sides are asked each of them.
+        times: Times both sides are requested each of them.
     """
 
     queries: int = 20
@@ -45,15 +45,15 @@ class ConfirmBudget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievalConfirmation:
-    """What asking differing queries again showed.
+    """What requesting differing queries again showed.
 
     Attributes:
-        asked: Queries that were asked again.
+        asked: Queries that were requested again.
         requests: Requests sent for it, both sides together.
         confirmed: Ids of queries that differed again, or got no definite response.
-        unconfirmed: Ids of queries that agreed each time when they were asked again.
+        unconfirmed: Ids of queries that agreed each time when they were requested again.
         strays: For each side, `legacy` first, queries of which its own lists differed between lane and repeats.
-        not_asked: Differing queries that were not asked again because the budget was used up.
+        not_asked: Differing queries that were not requested again because the budget was used up.
     """
 
     asked: int
@@ -82,7 +82,7 @@ class DifferingQueries:
 
         Args:
             graded: The block.
-            waived: Id of the waiver that takes each query; these are not asked again. None where none is taken.
+            waived: Id of the waiver that takes each query; these are not requested again. None where none is taken.
         """
         rows = graded.compared
         for row, outcome in enumerate(rows.outcomes):
@@ -107,8 +107,8 @@ class DifferingQueries:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskedAgain:
-    """One differing query that both sides were asked again.
+class RequestedAgain:
+    """One differing query that both sides were requested again.
 
     Attributes:
         query: The query.
@@ -122,7 +122,7 @@ class AskedAgain:
 
 
 def confirm(
-    asked: Sequence[AskedAgain],
+    asked: Sequence[RequestedAgain],
     codebook: Codebook,
     rules: ComparisonRules,
     bands: Bands,
@@ -130,10 +130,10 @@ def confirm(
     requests: int,
     not_asked: int = 0,
 ) -> RetrievalConfirmation:
-    """Return what asking again showed.
+    """Return what the repeats showed.
 
     Args:
-        asked: The queries that were asked again, in the order of the set.
+        asked: The queries that were requested again, in the order of the set.
         codebook: Maps ids of both sides, as when the lanes were compared.
         rules: How the lanes were compared.
         bands: How they were graded.
@@ -151,7 +151,7 @@ def confirm(
     )
 
 
-def _agrees(one: AskedAgain, codebook: Codebook, rules: ComparisonRules, bands: Bands) -> Iterator[bool]:
+def _agrees(one: RequestedAgain, codebook: Codebook, rules: ComparisonRules, bands: Bands) -> Iterator[bool]:
     """Yield for each time whether the two responses agree."""
     for legacy, candidate in one.repeats:
         rows = compare(
@@ -163,7 +163,7 @@ def _agrees(one: AskedAgain, codebook: Codebook, rules: ComparisonRules, bands: 
 _AGREE: Final = (*AGREEING, RetrievalOutcome.REFUSED_BY_BOTH)
 
 
-def _strayed(side: Side, asked: Sequence[AskedAgain], rules: ComparisonRules) -> int:
+def _strayed(side: Side, asked: Sequence[RequestedAgain], rules: ComparisonRules) -> int:
     """Return for how many queries a side's own responses differ."""
     place = 0 if side is Side.LEGACY else 1
     return sum(
@@ -176,7 +176,7 @@ def _strayed(side: Side, asked: Sequence[AskedAgain], rules: ComparisonRules) ->
 
 
 def nothing_persists(found: RetrievalConfirmation | None) -> bool:
-    """Return whether queries were asked again and none of them differed again, so that the rest proves nothing either."""
+    """Return whether queries were requested again and none of them differed again, so that the rest proves nothing either."""
     return found is not None and found.asked > 0 and not found.confirmed
 
 
@@ -184,7 +184,7 @@ def unconfirmed_reasons(found: RetrievalConfirmation | None, excused: int, queri
     """Return why differences that did not persist stand against a pass all the same; empty where they do not.
 
     Args:
-        found: What asking again showed; None where nothing was asked.
+        found: What the repeats showed; None where nothing was requested again.
         excused: Queries that no longer count as differences, by it.
         queries: Queries of the set.
     """
@@ -192,11 +192,11 @@ def unconfirmed_reasons(found: RetrievalConfirmation | None, excused: int, queri
         return ()
     reasons: list[str] = []
     if found.not_asked and nothing_persists(found):
-        rest = f"{found.not_asked:,} differing {_queries(found.not_asked)} not asked again"
+        rest = f"{found.not_asked:,} differing {_queries(found.not_asked)} not requested again"
         reasons.append(f"{rest}; none of the {found.asked:,} that were differs persistently")
     legacy, candidate = found.strays
     if candidate and not legacy:
-        words = f"it returned another list for {candidate:,} of {found.asked:,} queries that were asked again"
+        words = f"it returned another list for {candidate:,} of {found.asked:,} queries that were requested again"
         reasons.append(f"the candidate is not repeatable: {words}, the legacy side for none")
     if queries and not excused / queries < LARGEST_STRAY_SHARE:
         allowed = f"less than {percent(LARGEST_STRAY_SHARE)} is allowed"
@@ -216,5 +216,5 @@ def stray_findings(found: RetrievalConfirmation | None, excused: int) -> tuple[s
     many = "query" if excused == 1 else "queries"
     own = f"{legacy:,} got another list from the legacy side and {candidate:,} from the candidate"
     return (
-        f"{excused:,} {many} differed once, and not when both sides were asked again: of {found.asked:,} asked, {own}",
+        f"{excused:,} {many} differed once, and not when both sides were requested again: of {found.asked:,} such queries, {own}",
     )

@@ -5,7 +5,7 @@ for the demo's corpora, but need no document to exist: both sides must return th
 hand, so no share may be inferred from them.
 
 Filtered queries are for each user to add, since the two sides spell filters in their own ways. One hazard needs a filter
-that matches nothing: it is asked where settings define the filter `NOTHING_FILTER`.
+that matches nothing: it is sent where settings define the filter `NOTHING_FILTER`.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -38,12 +38,12 @@ CATEGORIES: Final[Mapping[str, str]] = MappingProxyType(
         "blank": "empty and blank queries",
         "over-long": "queries longer than a model reads: cut, refused, or searched by their end",
         "scripts": "other scripts, directions and signs",
-        "one-letter": "a single character",
+        "one-letter": "a single character: too little for a lexical index, and a vector all the same",
         "stop-words": "nothing but words that lexical indexes leave out",
         "quotes": "quotes, wildcards and SQL: text that must never become part of a query language",
     }
 )
-"""Every category with what it exercises, in the order in which it is asked. A category's name is stored, and never changed."""
+"""Every category with what it exercises, in the order in which it is sent. A category's name is stored, and never changed."""
 
 NOTHING_FILTER: Final = "nothing"
 """Name of the filter, in the settings, that matches no document on either side."""

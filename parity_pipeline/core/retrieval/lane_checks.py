@@ -64,7 +64,7 @@ def noise_checks(tally: RetrievalTally, sides: Sides) -> Iterator[RetrievalCheck
 
 
 def lane_checks(sides: Sides) -> Iterator[RetrievalCheck]:
-    """Yield whether each lane ran to its end, and what the fetches cast doubt on."""
+    """Yield whether each lane ran to its end, and the caveats of the fetches."""
     for side, lane in zip(Side, sides, strict=True):
         stopped = lane.stopped_early
         yield RetrievalCheck(
@@ -129,7 +129,7 @@ def order_check(tally: RetrievalTally) -> RetrievalCheck:
 def relevance_check(found: Sequence[RelevanceDifference]) -> RetrievalCheck:
     """Return whether labels prove that the candidate's lists are less relevant.
 
-    An interval wholly below -`RELEVANCE_LOSS` fails; one wholly below 0 around a larger loss is no PASS.
+    An interval wholly below -`RELEVANCE_LOSS` fails; one wholly below 0 around a larger loss is not a PASS.
     """
     name = RetrievalCheckName.RELEVANCE
     if not found:

@@ -93,7 +93,7 @@ _LOWEST: Final = {
 
 
 def mean_words(measure: SetMeasure, value: float, limits: Limits, band: Band) -> str:
-    """Return what a mean came to and which limit decides about it.
+    """Return what a mean is and which limit decides about it.
 
     >>> mean_words(SetMeasure.MEAN_OVERLAP, 0.97, Limits(0.99, 0.95), Band.INVESTIGATE)
     'the mean overlap is 0.9700, and 0.99 is needed to pass'

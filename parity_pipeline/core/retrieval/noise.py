@@ -19,11 +19,11 @@ from parity_pipeline.core.retrieval.records import Query, Ranking, Reported
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoiseBudget:
-    """How much is asked to measure the noise of each side.
+    """How much is requested to measure the noise of each side.
 
     Attributes:
         queries: Queries that are repeated, spread over the set; 0 measures no noise.
-        repeats: Times each of them is asked beside the lane.
+        repeats: Times each of them is requested beside the lane.
     """
 
     queries: int = 20
@@ -46,7 +46,7 @@ def against_itself(
         side: The side.
         queries: The queries that were repeated.
         lane: What the lane holds for them.
-        repeat: What came when they were asked again.
+        repeat: What came when they were requested again.
         rules: Those of the two sides.
     """
     return compare(
@@ -118,7 +118,7 @@ _LOST = (RowStatus.FAILED, RowStatus.MALFORMED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Differences:
-    """How much the two sides differ, as far as it can be held against a side's own noise.
+    """How much the two sides differ, as far as it can be compared with a side's own noise.
 
     Attributes:
         differing: Queries with lists that do not match.
@@ -139,7 +139,7 @@ class Differences:
 def explains(noise: RetrievalNoise | None, sides: Differences) -> bool:
     """Return whether a side differs from itself as often as the two sides differ, and as far.
 
-    The worst repeat is held against the mean difference of the sides, so that noise never explains more than it shows.
+    The worst repeat is compared with the mean difference of the sides, so that noise never explains more than it shows.
     """
     if noise is None or not noise.differing or not noise.queries:
         return False

@@ -17,7 +17,7 @@ from parity_pipeline.core.wire_drift import NOT_OBSERVED
 
 @dataclass(frozen=True, slots=True)
 class QueriesBlock:
-    """Consecutive queries of one query set, as they are asked.
+    """Consecutive queries of one query set, as they are requested.
 
     Attributes:
         start: Ordinal of the first query; the others follow without a gap.

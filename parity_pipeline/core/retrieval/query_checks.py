@@ -154,7 +154,7 @@ def _of_mean(tally: RetrievalTally, measure: SetMeasure, *, doubted: bool) -> Re
 
 
 def _severity(band: Band, *, doubted: bool) -> CheckSeverity:
-    """Return what a band of the set means: FAIL fails, and INVESTIGATE is no PASS."""
+    """Return what a band of the set means: FAIL fails, and INVESTIGATE is not a PASS."""
     return _INCONCLUSIVE if doubted or band is Band.INVESTIGATE else _FAIL
 
 
@@ -211,6 +211,7 @@ def evidence_checks(tally: RetrievalTally, min_share: float) -> Iterator[Retriev
         else "no compared query matched without a waiver or a repeat"
         if nothing
         else f"{matches}/{tally.compared} queries with results match",
+        remedy="Find out whether both indexes are filled, and ask queries that have results.",
     )
 
 
@@ -279,6 +280,6 @@ def mutual_refusals(tally: RetrievalTally) -> list[str]:
 
 
 def transient_queries(tally: RetrievalTally) -> list[str]:
-    """Return how many queries differed once, and not when they were asked again."""
+    """Return how many queries differed once, and not when they were requested again."""
     count = tally.unconfirmed.total()
-    return [f"{count}/{tally.queries} queries differed once, and not when they were asked again"] if count else []
+    return [f"{count}/{tally.queries} queries differed once, and not when they were requested again"] if count else []

@@ -1,4 +1,4 @@
-"""Query sets: ids of queries, what makes two of them the same, which of them a partition asks, and dropping duplicates.
+"""Query sets: ids of queries, what makes two of them the same, which of them a partition sends, and dropping duplicates.
 
 Here belong queries as their sources spell them, as streams. The record of a query belongs to `records`, reading files to
 `storage`, drawing at random to `core.samples`.
@@ -59,7 +59,7 @@ def content(query: Query) -> str:
 
 
 def searched(corpora: Sequence[str], searches: Collection[str]) -> bool:
-    """Return whether a partition asks a query: one that names corpora is asked where all of them are searched.
+    """Return whether a partition sends a query: one that names corpora is sent where all of them are searched.
 
     >>> searched(["staff"], ["staff", "contractors"]), searched(["staff", "alumni"], ["staff"]), searched([], ["staff"])
     (True, False, True)

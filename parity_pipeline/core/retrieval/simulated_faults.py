@@ -3,7 +3,7 @@
 Here belong the table and the changes. Judging the changed lists belongs to `simulation`, the records that a verdict stores
 to `power`.
 
-A fault works on what the candidate returned, so that nothing is asked again. Where its effect depends on documents that the
+A fault works on what the candidate returned, so that nothing is requested again. Where its effect depends on documents that the
 candidate did not return, such as those that a filter left out, documents of another query stand in for them.
 """
 
@@ -155,10 +155,10 @@ def _spread(places: Sequence[int], share: float) -> list[int]:
 
 def _half_replaced(one: Ranking, other: Ranking, *, better: bool = False) -> Ranking:
     """Return a list half of whose documents are those of another one: its lower half, or every second one."""
-    strangers = [identity for identity in other.ids if identity not in set(one.ids)]
+    others_only = [identity for identity in other.ids if identity not in set(one.ids)]
     places = range(0, len(one.ids), 2) if better else range((len(one.ids) + 1) // 2, len(one.ids))
     ids = list(one.ids)
-    for place, identity in zip(places, strangers, strict=False):
+    for place, identity in zip(places, others_only, strict=False):
         ids[place] = identity
     return replace(one, ids=tuple(ids))
 
@@ -324,7 +324,7 @@ RETRIEVAL_FAULTS: Final[tuple[RetrievalFault, ...]] = (
     ),
     RetrievalFault(name="one query refused", change=_one_refused, share=ONE),
     RetrievalFault(
-        name="one query answered in another mode",
+        name="one query in another mode",
         change=_other_mode,
         lacks="the candidate is held to no mode, or reports none",
         share=ONE,

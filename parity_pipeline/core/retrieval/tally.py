@@ -99,12 +99,12 @@ class RetrievalTally:
     Attributes:
         bands: Limits by which the set is judged.
         waivers: The account of the waivers that are about this date and corpus.
-        confirmation: What asking differing queries again showed; None where nothing was asked.
+        confirmation: What requesting differing queries again showed; None where nothing was requested again.
         queries: Queries seen.
         counts: Queries of each outcome.
         waived: Those of them that waivers took.
         waived_by: Ids of the waivers that took queries of an outcome.
-        unconfirmed: Queries of each outcome that differed once, and not when they were asked again.
+        unconfirmed: Queries of each outcome that differed once, and not when they were requested again.
         by_category: Queries of each outcome per category.
         by_band: Compared queries of each measure in each band.
         distributions: Values of each measure over compared queries.

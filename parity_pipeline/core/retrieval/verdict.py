@@ -37,7 +37,7 @@ class QueryCounts:
         outcomes: Queries of each outcome, every one of `outcomes.IN_VERDICTS` named.
         by_category: The counts that are not 0, per category.
         waived: Queries that each waiver took, by its id.
-        unconfirmed: Queries that differed in the lane and did not when they were asked again.
+        unconfirmed: Queries that differed in the lane and did not when they were requested again.
     """
 
     outcomes: OutcomeCounts
@@ -140,7 +140,7 @@ class RetrievalVerdict:
         causes: What explains the differences, the surest first; empty where nothing differs.
         attribution: Differing queries by what explains each.
         relevance: How relevant both sides' lists are; empty without labels.
-        confirmation: What asking differing queries again showed; None where nothing was asked.
+        confirmation: What requesting differing queries again showed; None where nothing was requested again.
         power: What the queries would have caught; None for a verdict that is not a pass.
         drift: The wire drift of the two sides.
         queries: The queries of the report's table; empty in the ledger.

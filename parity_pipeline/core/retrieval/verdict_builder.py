@@ -61,7 +61,7 @@ from parity_pipeline.core.retrieval.verdict import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievalInputs:
-    """What is known beside the queries. Waivers and what asking again showed are the tally's.
+    """What is known beside the queries. Waivers and what the repeats showed are the tally's.
 
     Attributes:
         query_set: The set whose queries were compared.
@@ -108,7 +108,7 @@ def _measured(tally: RetrievalTally, inputs: RetrievalInputs) -> Iterator[Retrie
     transient = nothing_persists(tally.confirmation)
     doubted = transient or noise_explains(tally, inputs.sides)
     yield from ground_checks(tally, inputs.query_set.queries, inputs.pairing_faults)
-    # No noise refuses a query or empties a list; that none persists when asked again doubts those too.
+    # No noise refuses a query or empties a list; that none persists when requested again weakens those too.
     yield from outcome_checks(tally, doubted=transient)
     yield from measure_checks(tally, doubted=doubted)
     yield relevance_check(inputs.relevance)

@@ -45,7 +45,7 @@ class JudgedQuery:
         drawn: How often a random draw gave the query, 0 where it was picked.
         shown: The first `SHOWN_RESULTS` results of both sides.
         waiver: Id of the waiver that took it; None where none did.
-        unconfirmed: Whether it differed in the lane and not when it was asked again.
+        unconfirmed: Whether it differed in the lane and not when it was requested again.
     """
 
     ordinal: int

@@ -79,15 +79,15 @@ def tally_of(
     today: date = DAY,
 ) -> RetrievalTally:
     """Return the tally of some pairs; query ids are `q0`, `q1` and so on."""
-    asked = queries or [Query(id=f"q{place}", text="welder", k=10) for place in range(len(pairs))]
+    known = queries or [Query(id=f"q{place}", text="welder", k=10) for place in range(len(pairs))]
     renamed = [
         (replace(one, query_id=query.id), replace(two, query_id=query.id))
-        for (one, two), query in zip(pairs, asked, strict=True)
+        for (one, two), query in zip(pairs, known, strict=True)
     ]
     account = query_account_for(waivers, corpus=CORPUS, day=DAY, today=today)
     tally = RetrievalTally(bands or Bands(), waivers=account, confirmation=confirmation)
     if pairs:
-        tally.add(grade(compared(renamed, rules, asked, codebook=Codebook()), tally.bands))
+        tally.add(grade(compared(renamed, rules, known, codebook=Codebook()), tally.bands))
     return tally
 
 
@@ -101,9 +101,9 @@ def judged(
 ) -> RetrievalVerdict:
     """Return the verdict on some pairs; `inputs` are fields of `RetrievalInputs`, the others arguments of `tally_of`."""
     identity = QuerySetIdentity(hash="a" * 64, queries=len(pairs) if expected is None else expected)
-    known = RetrievalInputs(query_set=identity, sides=sides, **dict(inputs or {}))
+    evidence = RetrievalInputs(query_set=identity, sides=sides, **dict(inputs or {}))
     return build_retrieval_verdict(
-        tally_of(pairs, **fields), known, date=DAY.isoformat(), corpus=CORPUS, package_version="1"
+        tally_of(pairs, **fields), evidence, date=DAY.isoformat(), corpus=CORPUS, package_version="1"
     )
 
 
