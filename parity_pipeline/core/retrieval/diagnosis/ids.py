@@ -10,8 +10,9 @@ from typing import Final
 
 import numpy as np
 
+from parity_pipeline.core.retrieval.bands import NEAR_TIE
 from parity_pipeline.core.retrieval.causes import RetrievalCauseName
-from parity_pipeline.core.retrieval.diagnosis.cases import SAME_SCORE, UNNUMBERED, Case
+from parity_pipeline.core.retrieval.diagnosis.cases import UNNUMBERED, Case
 from parity_pipeline.core.retrieval.diagnosis.picture import NEARLY_ALL, SUPPORT, Claim, Picture
 
 IdPair = tuple[str, str]
@@ -20,6 +21,8 @@ Affixes = tuple[str, str, str, str]
 
 _PAIRS: Final = 500
 """Pairs of ids that a mapping is looked for in."""
+_PAIRED: Final = 0.75
+"""Smallest share of results without a partner of their own id that find one by score; an approximate index loses others."""
 _FORMS: Final = 4
 """Most forms that ids may have, such as one per corpus."""
 _FEWEST: Final = 5
@@ -27,14 +30,14 @@ _FEWEST: Final = 5
 
 
 def ids_do_not_map(picture: Picture) -> Claim | None:
-    """Claim that ids differ only in spelling: at one rank stands one score, under another id.
+    """Claim that ids differ only in spelling: one score stands under another id.
 
     A swap of documents with one score does not look like it: one id would then have several partners.
     """
     cases = [case for case in picture.left if case.compared and case.legacy.alone.any() and case.candidate.alone.any()]
-    pairs = Counter(pair for case in cases for pair in _at_one_rank(case, picture))
+    pairs = Counter(pair for case in cases for pair in _partners(case, picture))
     alone = sum(int(case.legacy.alone.sum()) for case in cases)
-    if len(cases) < SUPPORT or pairs.total() < NEARLY_ALL * alone or not _one_to_one(pairs):
+    if len(cases) < SUPPORT or pairs.total() < _PAIRED * alone or not _one_to_one(pairs):
         return None
     # In a set that differs in few places, ties that were swapped are one to one too.
     if alone < 0.2 * sum(len(case.legacy) for case in cases):
@@ -45,7 +48,7 @@ def ids_do_not_map(picture: Picture) -> Claim | None:
         return None
     example, partner = next(iter(pairs))
     scored = all(case.comparable for case in cases)
-    lined_up = "the same scores stand at the same ranks under other ids" if scored else "the lists have no id in common"
+    lined_up = "the same scores stand under other ids" if scored else "the lists have no id in common"
     return Claim(
         name=RetrievalCauseName.ID_MAPPING,
         proven=bool(forms),
@@ -62,18 +65,22 @@ def ids_do_not_map(picture: Picture) -> Claim | None:
     )
 
 
-def _at_one_rank(case: Case, picture: Picture) -> list[IdPair]:
-    """Return the ids that stand at one rank, each on one side alone, with one score where scores can be compared."""
-    length = min(len(case.legacy), len(case.candidate))
-    left, right = case.legacy, case.candidate
-    both = left.alone[:length] & right.alone[:length]
-    both &= (left.documents[:length] != UNNUMBERED) & (right.documents[:length] != UNNUMBERED)
-    if case.comparable:
-        both &= np.abs(left.scores[:length] - right.scores[:length]) <= SAME_SCORE
-    elif not case.legacy.alone.all():
-        return []
+def _partners(case: Case, picture: Picture) -> list[IdPair]:
+    """Return ids that each stand on one side alone and with one score, or at one rank where scores cannot be compared."""
     names = picture.evidence.documents.names
-    return [(names[left.documents[place]], names[right.documents[place]]) for place in np.flatnonzero(both).tolist()]
+    left, right = (
+        np.flatnonzero(side.alone & (side.documents != UNNUMBERED)) for side in (case.legacy, case.candidate)
+    )
+    if case.comparable:
+        # A result that an approximate index loses moves ranks, and no scores.
+        apart = np.abs(case.legacy.scores[left][:, None] - case.candidate.scores[right])
+        nearest = apart.argmin(axis=1)
+        close = apart[np.arange(len(left)), nearest] <= NEAR_TIE
+        left, right = left[close], right[nearest[close]]
+    else:
+        left = right = np.intersect1d(left, right)
+    pairs = zip(case.legacy.documents[left].tolist(), case.candidate.documents[right].tolist(), strict=True)
+    return [(names[one], names[other]) for one, other in pairs]
 
 
 def _one_to_one(pairs: Counter[IdPair]) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 from parity_pipeline.core.retrieval.bands import NEAR_TIE
 from parity_pipeline.core.retrieval.causes import RetrievalCauseName
 from parity_pipeline.core.retrieval.diagnosis.cases import UNNUMBERED, Case
-from parity_pipeline.core.retrieval.diagnosis.picture import NEARLY_ALL, SUPPORT, Claim, Picture
+from parity_pipeline.core.retrieval.diagnosis.picture import COARSE_TIE, NEARLY_ALL, SUPPORT, Claim, Picture
 from parity_pipeline.core.retrieval.outcomes import RetrievalOutcome
 from parity_pipeline.core.retrieval.ranked_lists import Flags, Ints
 
@@ -27,6 +27,8 @@ _FIXED: Final = 0.6
 loses documents at random reaches 0.5 among documents of two queries."""
 _MOST_GROUPS: Final = 20
 """Most corpora that are told apart by ids."""
+_LEAST_KEPT: Final = 0.35
+"""Smallest share of results that lists with holes keep; an index that loses more is not tuned badly but broken."""
 _SMALL: Final = 0.1
 """Share of legacy results that documents which never appear may have where they could also be a corpus."""
 
@@ -96,8 +98,16 @@ def missing_documents(picture: Picture) -> Claim | None:
     affected = [case for case in cases if _any(case.legacy.documents[case.legacy.alone], found.never)]
     if len(affected) < SUPPORT:
         return None
-    undecided = corpora is None and any(case.several for case in affected) and found.share > _SMALL
+    several = found.share > _SMALL and any(case.several for case in affected)
+    undecided = several and not (corpora is not None and _corpora_are_searched(picture, corpora, found.never))
     return _not_told_apart(affected, found) if undecided else _stale(picture, affected, found)
+
+
+def _corpora_are_searched(picture: Picture, corpora: Sequence[str], never: Flags) -> bool:
+    """Return whether queries over several corpora get other documents of the corpora that the missing ones belong to."""
+    missing = Counter(name for name, gone in zip(corpora, never.tolist(), strict=False) if gone and name)
+    found = _ReturnedByCorpus.of(picture, corpora)
+    return bool(missing) and all(found.candidate[name] for name in missing)
 
 
 def _any(numbers: Ints, wanted: Flags) -> bool:
@@ -199,8 +209,12 @@ def _dropped(picture: Picture, cases: Sequence[Case], corpora: Sequence[str] | N
     kept_out = found.missed[gone] / max(1, sum(number for name, number in found.missed.items() if name))
     if kept_out < NEARLY_ALL:
         return None
+    foreign = sum(number for name, number in found.added.items() if name and not found.legacy[name])
+    if foreign > 0.1 * found.added.total():
+        # What replaces the missing ones has ids that the legacy side does not know: the ids may differ, and no corpus.
+        return None
     alone = [case for case in picture.differing + picture.agreeing if case.corpora == (gone,)]
-    answered = [case for case in alone if len(case.candidate)]
+    answered = [case for case in alone if len(case.candidate) and not case.apart]
     mine = [case for case in affected if any(corpora[number] in {gone, ""} for number in _alone(case))]
     claimed = mine + [case for case in picture.left if case in alone and not len(case.candidate)]
     facts = [
@@ -219,28 +233,31 @@ def _dropped(picture: Picture, cases: Sequence[Case], corpora: Sequence[str] | N
     )
 
 
-def _alone(case: Case) -> list[int]:
-    numbers = case.legacy.documents[case.legacy.alone]
+def _alone(case: Case, side: int = 0) -> list[int]:
+    results = (case.legacy, case.candidate)[side]
+    numbers = results.documents[results.alone]
     return numbers[numbers != UNNUMBERED].tolist()
 
 
 @dataclass(frozen=True, slots=True)
 class _ReturnedByCorpus:
-    """Results of queries over several corpora, by corpus: of each side, and those that only the legacy side has."""
+    """Results of queries over several corpora, by corpus: of each side, and those that either side has alone."""
 
     legacy: Counter[str]
     candidate: Counter[str]
     missed: Counter[str]
+    added: Counter[str]
 
     @classmethod
     def of(cls, picture: Picture, corpora: Sequence[str]) -> "_ReturnedByCorpus":
-        found = cls(Counter(), Counter(), Counter())
+        found = cls(*(Counter[str]() for _ in range(4)))
         for case in picture.differing + picture.agreeing:
             if case.several:
                 sides = (found.legacy, case.legacy.documents), (found.candidate, case.candidate.documents)
                 for counter, numbers in sides:
-                    counter.update(corpora[number] for number in numbers[numbers != UNNUMBERED].tolist())
-                found.missed.update(corpora[number] for number in _alone(case))
+                    counter.update(str(corpora[number]) for number in numbers[numbers != UNNUMBERED].tolist())
+                found.missed.update(str(corpora[number]) for number in _alone(case))
+                found.added.update(str(corpora[number]) for number in _alone(case, 1))
         return found
 
 
@@ -330,7 +347,11 @@ def approximate_index(picture: Picture) -> Claim | None:
     if len(cases) < SUPPORT or lost <= usual + 4.0 * np.sqrt(usual * (1.0 - USUAL_LOSS)):
         return None
     deeper = sum(case.extra > 0 for case in cases)
-    if deeper < NEARLY_ALL * len(cases):
+    turned = [case for case in picture.left if case.compared and not case.holes and not case.gap <= COARSE_TIE]
+    kept = 1.0 - sum(case.missing for case in cases) / sum(len(case.legacy) for case in cases)
+    if deeper < NEARLY_ALL * len(cases) or len(turned) > 0.2 * len(cases) or kept < _LEAST_KEPT:
+        return None
+    if not _at_random(picture):
         return None
     return Claim(
         name=RetrievalCauseName.APPROXIMATE_INDEX,
@@ -344,3 +365,18 @@ def approximate_index(picture: Picture) -> Claim | None:
         ),
         remedy="Raise the effort of the candidate's search (`ef`, `nprobe`, candidates) or of building its index.",
     )
+
+
+def _at_random(picture: Picture) -> bool:
+    """Return whether documents that are missed for one query are returned for others, about as often as those that are not.
+
+    An index that lacks documents never returns them, so that a set too small to show that it does says nothing.
+    """
+    counts = picture.evidence.counts
+    missed = counts.missed > 0
+    kept = (counts.legacy > 0) & ~missed
+    if not (missed.any() and kept.any()):
+        return False
+    # The query that did not miss it is one more chance to be seen.
+    usual = float((counts.candidate[kept] >= 2).mean())
+    return float((counts.candidate[missed] >= 1).mean()) >= 0.4 * usual > 0.0

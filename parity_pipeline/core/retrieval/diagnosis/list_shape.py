@@ -106,13 +106,15 @@ def filters(picture: Picture) -> Claim | None:
 
 
 def _ignored(picture: Picture, filtered: Sequence[Case], agree: str) -> Claim | None:
-    cases = [case for case in filtered if _holds_excluded(case)]
-    if not mostly(filtered, _holds_excluded, 0.8):
-        return None
-    twins = list(_twins(picture, cases))
+    twins = list(_twins(picture, filtered))
     same = [case for case, twin in twins if _same_list(case, twin)]
+    proven = len(same) >= max(SUPPORT, NEARLY_ALL * len(twins))
+    # Where scores cannot be compared, only the same query without its filter shows what is excluded.
+    cases = [case for case in filtered if _holds_excluded(case) or (proven and not case.comparable)]
+    if len(cases) < max(SUPPORT, 0.8 * len(filtered)):
+        return None
     facts = [
-        f"in {picture.scaled(cases):,} filtered queries the candidate returns documents that the legacy side excludes, with better scores",
+        f"in {picture.scaled(cases):,} filtered queries the candidate returns documents that the legacy side excludes",
         agree,
     ]
     if same:
@@ -121,7 +123,7 @@ def _ignored(picture: Picture, filtered: Sequence[Case], agree: str) -> Claim | 
         )
     return Claim(
         name=RetrievalCauseName.FILTER_IGNORED,
-        proven=len(same) >= max(SUPPORT, NEARLY_ALL * len(twins)),
+        proven=proven,
         side="candidate",
         cases=cases,
         evidence=tuple(facts),

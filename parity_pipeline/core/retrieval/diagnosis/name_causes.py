@@ -3,7 +3,7 @@
 Here belong the order of the rules and what is said where none holds. A rule belongs to the module of what it reads.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from parity_pipeline.core.retrieval.bands import NEAR_TIE
@@ -18,7 +18,7 @@ from parity_pipeline.core.retrieval.diagnosis.index_content import (
     missing_documents,
 )
 from parity_pipeline.core.retrieval.diagnosis.list_shape import cut_off, filters
-from parity_pipeline.core.retrieval.diagnosis.picture import SUPPORT, Claim, Picture
+from parity_pipeline.core.retrieval.diagnosis.picture import COARSE_TIE, SUPPORT, Claim, Picture
 from parity_pipeline.core.retrieval.diagnosis.query_vectors import query_vectors, reported_mode
 from parity_pipeline.core.retrieval.diagnosis.scores import rescaled
 
@@ -27,9 +27,6 @@ FEW: Final = 0.02
 
 LITTLE_LEFT: Final = 0.1
 """Share of differing queries, in [0, 1], that may stay unexplained beside a cause that explains the others."""
-
-COARSE_TIE: Final = 10 * NEAR_TIE
-"""Score gap, absolute, up to which an order of equal documents is called an order of ties: scores of three digits."""
 
 
 def tie_order(picture: Picture) -> Claim | None:
@@ -42,11 +39,17 @@ def tie_order(picture: Picture) -> Claim | None:
     if len(cases) < max(SUPPORT, FEW * picture.asked):
         return None
     widest = max(case.gap for case in cases)
+    # Ties at the end of a list also decide which documents are in it.
+    beside = [
+        case
+        for case in picture.left
+        if case.compared and case.same_scores and not case.gap > COARSE_TIE and 0 < case.missing <= _few_of(case)
+    ]
     return Claim(
         name=RetrievalCauseName.TIE_ORDER,
         proven=False,
         side=None,
-        cases=cases,
+        cases=cases + beside,
         evidence=(
             f"{len(cases):,} lists hold the same documents in another order",
             f"no score gap of more than {widest:.2g} lies between documents that changed places",
@@ -108,23 +111,36 @@ def name_causes(evidence: CauseEvidence) -> tuple[RetrievalCause, ...]:
         claims.append(aside)
         picture.explain(aside.cases)
     picture.explain([case for case in picture.left if _usual(case)])
-    left = _unexplained(picture, explained=bool(claims))
+    left = _unexplained(picture, claims)
     found = [picture.cause(claim) for claim in (*claims, *left)]
     return tuple(sorted(found, key=lambda cause: (cause.confidence is not CauseConfidence.PROVEN, _ORDER[cause.name])))
 
 
 def _usual(case: Case) -> bool:
     """Return whether a case is one of the honest differences of an approximate index and of near ties."""
-    few = (case.holes or case.apart) and case.missing <= max(2, 0.3 * len(case.legacy))
+    few = (case.holes or case.apart) and case.missing <= _few_of(case)
     tied = case.compared and not case.missing and not case.extra and case.inversions > 0 and case.gap <= NEAR_TIE
     return (few and case.extra > 0 and not case.better_extras) or (tied and case.same_scores)
 
 
-def _unexplained(picture: Picture, *, explained: bool) -> tuple[Claim, ...]:
+def _few_of(case: Case) -> float:
+    return max(2.0, 0.3 * len(case.legacy))
+
+
+_FINE: Final = frozenset(
+    {RetrievalCauseName.APPROXIMATE_INDEX, RetrievalCauseName.TIE_ORDER, RetrievalCauseName.METADATA}
+)
+"""Causes that move few results of a list: beside them, a query with a list of its own is worth a word."""
+
+
+def _unexplained(picture: Picture, claims: Sequence[Claim]) -> tuple[Claim, ...]:
     """Return what is said of cases that no rule explains."""
     left = picture.left
     number = picture.scaled(left)
-    if not left or (explained and number <= LITTLE_LEFT * picture.scaled(picture.differing)):
+    little = bool(claims) and number <= LITTLE_LEFT * picture.scaled(picture.differing)
+    if little and all(claim.name in _FINE for claim in claims):
+        little = not any(case.apart or case.rbo < 0.5 for case in left)
+    if not left or little:
         return ()
     if number <= max(1.0, FEW * picture.asked):
         return (_strays(picture, number),)

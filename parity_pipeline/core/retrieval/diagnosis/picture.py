@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from parity_pipeline.core.retrieval.bands import NEAR_TIE
 from parity_pipeline.core.retrieval.causes import CauseConfidence, RetrievalCause, RetrievalCauseName
 from parity_pipeline.core.retrieval.diagnosis.cases import Case
 from parity_pipeline.core.retrieval.diagnosis.evidence import CauseEvidence, Kind
@@ -21,6 +22,9 @@ NEARLY_ALL: Final = 0.9
 
 WIDESPREAD: Final = 0.1
 """Smallest share of queries, in [0, 1], that differ where a cause is about the side as a whole, such as its metric."""
+
+COARSE_TIE: Final = 10 * NEAR_TIE
+"""Score gap, absolute, up to which an order of equal documents is called an order of ties: scores of three digits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from scipy import stats
 
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.retrieval.causes import RetrievalCauseName
@@ -22,6 +23,8 @@ _LEXICAL: Final = re.compile(r"lexical|keyword|bm25|full.?text|fts|sparse|like",
 _PARAPHRASE: Final = re.compile(r"paraphras|synonym|no[ _-]shared|no[ _-]common", re.IGNORECASE)
 _CONTRAST: Final = 0.1
 """Difference of mean rank-biased overlap by which paraphrases differ more than other queries."""
+_CHANCE: Final = 0.01
+"""Largest probability at which such a difference is not put down to chance, by the test of Mann and Whitney."""
 _TIED: Final = 0.1
 """Share of results, in [0, 1], by which a search that counts words has more equal scores than one by vectors."""
 
@@ -108,6 +111,14 @@ def query_vectors(picture: Picture) -> Claim | None:
     cases = [case for case in picture.left if not case.holes and not case.head]
     if len(cases) < SUPPORT or picture.share_differing() < WIDESPREAD:
         return None
+    claim = _of_vectors(picture, cases)
+    if claim is None or 2 * len(cases) < len(picture.left):
+        return claim
+    # A list that keeps its order by chance is explained with the others.
+    return _about(claim, picture.left)
+
+
+def _of_vectors(picture: Picture, cases: Sequence[Case]) -> Claim | None:
     found = Controls.of(cases)
     if found.vector_explains:
         return _lexical(picture, cases, found) or _embedding(picture, cases, found)
@@ -145,12 +156,14 @@ class LexicalSigns:
 
     Attributes:
         paraphrases: Mean rank-biased overlap of paraphrases and of all other queries; None where either is too few.
+        lower: Whether that of paraphrases is lower, and not by chance.
         ties: Share of results whose score equals the one before, of both sides.
         empty: Share of paraphrases for which the candidate alone returns nothing, or less than the legacy side.
         off_scale: Whether the candidate's scores are no cosines while the legacy ones may be.
     """
 
     paraphrases: tuple[float, float] | None
+    lower: bool
     ties: tuple[float, float]
     empty: float
     off_scale: bool
@@ -163,6 +176,8 @@ class LexicalSigns:
             [case for case in cases if bool(_PARAPHRASE.search(case.category)) is wanted] for wanted in (True, False)
         ]
         enough = all(len(some) >= SUPPORT for some in split)
+        overlaps = [[np.nan_to_num(case.rbo) for case in some] for some in split]
+        chance = float(stats.mannwhitneyu(*overlaps, alternative="less").pvalue) if enough else 1.0
         short = [case for case in split[0] if case.results[1] < case.results[0]]
         scores = [
             np.concatenate(
@@ -172,7 +187,8 @@ class LexicalSigns:
         ]
         legacy, candidate = (np.abs(one[np.isfinite(one)]).max(initial=0.0) for one in scores)
         return cls(
-            paraphrases=(_mean_rbo(split[0]), _mean_rbo(split[1])) if enough else None,
+            paraphrases=(float(np.mean(overlaps[0])), float(np.mean(overlaps[1]))) if enough else None,
+            lower=chance <= _CHANCE,
             ties=(_tied(cases, 0), _tied(cases, 1)),
             empty=len(short) / len(split[0]) if split[0] else 0.0,
             off_scale=bool(legacy <= 1.0 + SAME_SCORE < candidate),
@@ -181,7 +197,7 @@ class LexicalSigns:
     @property
     def contrast(self) -> bool:
         """Return whether paraphrases differ more than queries that share words with documents."""
-        return self.paraphrases is not None and self.paraphrases[0] <= self.paraphrases[1] - _CONTRAST
+        return self.paraphrases is not None and self.lower and self.paraphrases[0] <= self.paraphrases[1] - _CONTRAST
 
     @property
     def nothing_shared(self) -> bool:
@@ -211,10 +227,6 @@ class LexicalSigns:
             yield "the candidate's scores are beyond 1, which no cosine is"
 
 
-def _mean_rbo(cases: Sequence[Case]) -> float:
-    return float(np.mean([0.0 if np.isnan(case.rbo) else case.rbo for case in cases]))
-
-
 def _tied(cases: Sequence[Case], side: int) -> float:
     """Return the share of results of one side whose score equals the one before."""
     lists = [(case.legacy, case.candidate)[side].scores for case in cases]
@@ -228,7 +240,8 @@ def _lexical(picture: Picture, cases: Sequence[Case], found: Controls) -> Claim 
     if found.embedded_apart and controlled:
         return None
     if signs.contrast:
-        enough = signs.by_words or (controlled and found.embedded_alike and signs.nothing_shared)
+        words = signs.by_words and (controlled or signs.nothing_shared)
+        enough = words or (controlled and found.embedded_alike and signs.nothing_shared)
     else:
         enough = signs.by_words and controlled and not found.apart
     if not enough:

@@ -25,7 +25,7 @@ Origin: scores rounded to three digits leave 1e-5 of a spread of 0.1; another qu
 
 _FEWEST_PAIRS: Final = 20
 """Fewest scores that a relation may rest on."""
-_REPEATED: Final = 8
+_REPEATED: Final = 4
 """Fewest degrees of freedom that scores of one document in several queries must leave for a relation per document."""
 
 
