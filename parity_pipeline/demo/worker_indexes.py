@@ -24,7 +24,7 @@ CONNECTIVITY: Final = 8
 EXPANSION_ADD: Final = 64
 """Candidates that are looked at to place a vector in the graph."""
 
-EXPANSION_SEARCH: Final = 32
+EXPANSION_SEARCH: Final = 128
 """Candidates that are looked at in a search for fewer results than that."""
 
 SCAN_GROWTH: Final = 4

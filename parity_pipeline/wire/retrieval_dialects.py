@@ -145,6 +145,7 @@ RETRIEVAL_DIALECTS: Final[tuple[RetrievalDialect, ...]] = (
         vector_request={"query_vector": VECTOR, **_MATRIX},
         score_field="distance",
         corpus_field="corpus",
+        mode_field="mode",
     ),
     RetrievalDialect(
         name="qdrant",
