@@ -26,13 +26,13 @@ def write_report(run: RunContext, day: str, model: str) -> tuple[Verdict, str]:
     return verdict, text
 
 
-def write_summary(run: RunContext) -> tuple[Sequence[Verdict], str]:
+def write_summary(run: RunContext) -> tuple[Sequence[ledger.AnyVerdict], str]:
     """Write the summary of the newest verdicts of the ledger, and return them and its Markdown.
 
     Raises:
         ArtifactError: The ledger is damaged, or the disk does not take the summary.
     """
-    verdicts = [one for one in ledger.newest(run.layout.ledger) if isinstance(one, Verdict)]
+    verdicts = ledger.newest(run.layout.ledger)
     text = render_summary(verdicts)
     publish_text(run.layout.summary, text)
     return verdicts, text

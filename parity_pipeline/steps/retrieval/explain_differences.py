@@ -15,7 +15,7 @@ from parity_pipeline.core.outcomes import RowStatus, Side
 from parity_pipeline.core.retrieval.attribution import EXPLAINABLE, Evidence, Explanation, attribute
 from parity_pipeline.core.retrieval.bands import GradedQueries, grade
 from parity_pipeline.core.retrieval.compare import compare
-from parity_pipeline.core.retrieval.confirmation import AskedAgain, DifferingQueries, RetrievalConfirmation, confirm
+from parity_pipeline.core.retrieval.confirmation import RequestedAgain, DifferingQueries, RetrievalConfirmation, confirm
 from parity_pipeline.core.retrieval.diagnosis.cases import Documents
 from parity_pipeline.core.retrieval.diagnosis.evidence import CauseEvidence
 from parity_pipeline.core.retrieval.diagnosis.name_causes import name_causes
@@ -119,7 +119,7 @@ def _confirmed(run: RunContext, kept: Sequence[KeptQuery], not_asked: int, corpu
     except (GatewayError, SettingsError):
         return None
     asked = [
-        AskedAgain(
+        RequestedAgain(
             query=one.query,
             lane=one.lane,
             repeats=tuple((turn[Side.LEGACY][place], turn[Side.CANDIDATE][place]) for turn in rounds),
