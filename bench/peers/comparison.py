@@ -1,0 +1,162 @@
+"""Ask two peers the same queries and let the pure part of the probe judge them; and recall against all documents.
+
+Here belong requests over HTTP and the numbers that come out. Starting peers and printing belong to `__main__`.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+import numpy as np
+
+from bench.peers.dataset import Dataset, Matrix, PeerQuery
+from bench.peers.pairs import Peer
+from parity_pipeline.core.outcomes import RowStatus
+from parity_pipeline.core.retrieval.attribution import Evidence, Explanation, attribute
+from parity_pipeline.core.retrieval.bands import Bands, GradedQueries, QueryMeasure, SetMeasure, grade
+from parity_pipeline.core.retrieval.compare import ComparisonRules, compare
+from parity_pipeline.core.retrieval.outcomes import Band, RetrievalOutcome
+from parity_pipeline.core.retrieval.ranked_lists import Codebook, QueryBlock, RankedLists
+from parity_pipeline.core.retrieval.records import Query, Ranking, ScoreScale
+from parity_pipeline.core.retrieval.tally import RetrievalTally
+
+PATH: Final = "/v1/matrix/retrieve"
+_EQUAL: Final = 1e-6
+"""Distances up to this far apart tie, for recall."""
+
+
+def ask(client: httpx.Client, queries: Sequence[PeerQuery], vectors: Matrix | None = None) -> list[Ranking]:
+    """Return a peer's list for each query: for its text, or for a vector in its place."""
+    found: list[Ranking] = []
+    for row, query in enumerate(queries):
+        what = {"query_text": query.text} if vectors is None else {"query_vector": vectors[row].tolist()}
+        body = what | {"corpora": query.corpora, "k": query.k} | ({"filter": query.filter} if query.filter else {})
+        response = client.post(PATH, json=body)
+        response.raise_for_status()
+        results: list[dict[str, Any]] = response.json()["results"]
+        found.append(
+            Ranking(
+                query_id=query.id,
+                status=RowStatus.OK,
+                ids=tuple(hit["id"] for hit in results),
+                scores=tuple(hit["distance"] for hit in results),
+                metadata=tuple(_hash(hit["metadata"]) for hit in results),
+            )
+        )
+    return found
+
+
+def _hash(metadata: dict[str, Any]) -> int:
+    canonical = json.dumps(metadata, sort_keys=True, separators=(",", ":")).encode()
+    return int.from_bytes(hashlib.blake2b(canonical, digest_size=8).digest(), "big")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What the probe says of a pair.
+
+    Attributes:
+        graded: Each query.
+        tally: The whole set.
+        by_scores: Explanations without a list for the same vector.
+        by_vectors: Explanations with one.
+    """
+
+    graded: GradedQueries
+    tally: RetrievalTally
+    by_scores: list[Explanation | None]
+    by_vectors: list[Explanation | None]
+
+    @property
+    def band(self) -> Band:
+        """Return the worst band of the set."""
+        return self.tally.band()
+
+    def numbers(self) -> dict[str, float | None]:
+        """Return the measures of a row."""
+        values = self.tally.values()
+        return {
+            "overlap@10": values[SetMeasure.MEAN_OVERLAP_AT_10],
+            "top-1": values[SetMeasure.TOP_1_SHARE],
+            "RBO": values[SetMeasure.MEAN_RBO],
+            "tau-b": values[SetMeasure.MEAN_TAU_B],
+            "score delta": self.tally.distributions[QueryMeasure.SCORE_DELTA].largest,
+        }
+
+    def outcomes(self) -> Counter[RetrievalOutcome]:
+        """Return the queries of each outcome."""
+        return self.tally.counts
+
+    def categories(self) -> dict[str, Counter[tuple[RetrievalOutcome, Explanation | None]]]:
+        """Return the queries of each outcome and explanation (by vectors), per category."""
+        rows, found = self.graded.compared, dict[str, Counter[tuple[RetrievalOutcome, Explanation | None]]]()
+        for category, outcome, said in zip(rows.queries.categories, rows.outcomes, self.by_vectors, strict=True):
+            found.setdefault(category, Counter())[outcome, said] += 1
+        return found
+
+
+def judge(
+    queries: Sequence[PeerQuery],
+    peers: tuple[Peer, Peer],
+    legacy: Sequence[Ranking],
+    candidate: Sequence[Ranking],
+    same_vector: Sequence[Ranking],
+) -> Judged:
+    """Compare, grade, tally and attribute: what the probe does, on the lists alone."""
+    block = QueryBlock.of(
+        [
+            Query(
+                id=one.id,
+                text=one.text,
+                k=one.k,
+                filter=json.dumps(one.filter) if one.filter else None,
+                corpora=one.corpora,
+                category=one.category,
+            )
+            for one in queries
+        ]
+    )
+    scales = [ScoreScale(reported=peer.reported) for peer in peers]
+    rules, bands = ComparisonRules(legacy_scale=scales[0], candidate_scale=scales[1]), Bands()
+    lists = RankedLists.of(legacy)
+    graded = grade(compare(block, lists, RankedLists.of(candidate), Codebook(), rules), bands)
+    with_same = grade(compare(block, lists, RankedLists.of(same_vector), Codebook(), rules), bands)
+    tally = RetrievalTally(bands)
+    tally.add(graded)
+    return Judged(
+        graded=graded,
+        tally=tally,
+        by_scores=attribute(graded, Evidence()),
+        by_vectors=attribute(graded, Evidence(same_vector=with_same)),
+    )
+
+
+def recall(data: Dataset, rankings: Sequence[Ranking], category: str) -> float:
+    """Return the mean recall of a category's lists against all documents, by numpy in float64, up to ties.
+
+    A result counts where its own cosine distance is at most that of the last document that belongs in the list.
+    """
+    units = {one.name: one.vectors / np.linalg.norm(one.vectors.astype(np.float64), axis=1)[:, None] for one in data.corpora}
+    fields = {one.name: one.metadata for one in data.corpora}
+    places = {identity: row for one in data.corpora for row, identity in enumerate(one.ids)}
+    shares: list[float] = []
+    for row, query in enumerate(data.queries):
+        if query.category != category:
+            continue
+        vector = data.query_vectors[row] / np.linalg.norm(data.query_vectors[row].astype(np.float64))
+        distances = {name: 1.0 - units[name] @ vector for name in query.corpora}
+        wanted = (query.filter or {}).items()
+        fitting = sorted(
+            float(distances[name][place])
+            for name in query.corpora
+            for place, one in enumerate(fields[name])
+            if wanted <= one.items()
+        )[: query.k]
+        got = [float(distances[one.rpartition("-")[0]][places[one]]) for one in dict.fromkeys(rankings[row].ids)]
+        if fitting:
+            shares.append(min(1.0, sum(one <= fitting[-1] + _EQUAL for one in got) / len(fitting)))
+    return float(np.mean(shares))
