@@ -6,6 +6,7 @@ engines live in an environment of their own: `bench/peers/requirements.txt`, doc
 
 import argparse
 import contextlib
+import hashlib
 import json
 import os
 import subprocess
@@ -13,14 +14,14 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
 from bench.peers import dataset
-from bench.peers.comparison import Judged, ask, judge, recall
+from bench.peers.comparison import Judged, Truth, ask, judge
 from bench.peers.dataset import Dataset
 from bench.peers.pairs import PAIRS, PEERS
 from parity_pipeline.core.retrieval.attribution import Explanation
@@ -47,6 +48,18 @@ class Answers:
     building: float
     query: float
 
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Return what an earlier run kept."""
+        kept: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        texts, vectors = ([_ranking(one) for one in kept.pop(side)] for side in ("texts", "vectors"))
+        return cls(texts, vectors, **kept)
+
+
+def _ranking(kept: dict[str, Any]) -> Ranking:
+    lists: dict[str, Any] = {name: tuple(kept.pop(name)) for name in ("ids", "scores", "metadata")}
+    return Ranking(**lists, **kept)
+
 
 def main() -> None:
     """Ask the peers that the pairs need, each once, and print a table row per peer and per pair."""
@@ -62,12 +75,17 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         dataset.write(folder)
         data = dataset.read(folder)
-        print("| peer | engine | build (s) | query (ms) | recall@10 | recall@100 | recall@10 filtered |\n|---|---|---|---|---|---|---|")
+        truth = Truth(data)
+        print(
+            "| peer | engine | build (s) | query (ms) | recall@10 | recall@100 | recall@10 filtered |\n|---|---|---|---|---|---|---|"
+        )
         found: dict[str, Answers] = {}
         for name in dict.fromkeys(name for pair in pairs for name in pair):
             found[name] = answers(name, options.python, folder, data)
-            print(peer_row(name, found[name], data), flush=True)
-        print("\n| legacy | candidate | overlap@10 | top-1 | RBO | tau-b | score delta | band | outcomes | explained by |")
+            print(peer_row(name, found[name], truth), flush=True)
+        print(
+            "\n| legacy | candidate | overlap@10 | top-1 | RBO | tau-b | score delta | band | outcomes | explained by |"
+        )
         print("|---|---|---|---|---|---|---|---|---|---|")
         for pair in pairs:
             legacy, candidate = (found[name] for name in pair)
@@ -79,13 +97,18 @@ def main() -> None:
 
 
 def answers(name: str, python: str, folder: Path, data: Dataset) -> Answers:
-    """Start a peer, ask it everything, and stop it."""
+    """Start a peer, ask it everything, and stop it; or return what an earlier run in this folder was told."""
+    kept = folder / f"{hashlib.blake2b(f'{name} {PEERS[name]}'.encode(), digest_size=8).hexdigest()}.json"
+    if kept.exists():
+        return Answers.read(kept)
     with running(name, python, folder) as (client, ready):
         began = time.perf_counter()
         texts = ask(client, data.queries)
         took = time.perf_counter() - began
         vectors = ask(client, data.queries, data.query_vectors)
-    return Answers(texts, vectors, ready["version"], ready["seconds"], 1000 * took / len(data.queries))
+    found = Answers(texts, vectors, ready["version"], ready["seconds"], 1000 * took / len(data.queries))
+    kept.write_text(json.dumps(asdict(found)), "utf-8")
+    return found
 
 
 @contextlib.contextmanager
@@ -107,16 +130,19 @@ def running(name: str, python: str, folder: Path) -> Generator[tuple[httpx.Clien
             server.terminate()
 
 
-def peer_row(name: str, found: Answers, data: Dataset) -> str:
+def peer_row(name: str, found: Answers, truth: Truth) -> str:
     """Return the row of a peer."""
-    shares = [recall(data, found.texts, category) for category in ("plain", "top 100", "city filter")]
+    shares = [truth.recall(found.texts, category) for category in ("plain", "top 100", "city filter")]
     cells = [name, found.version, f"{found.building:.1f}", f"{found.query:.1f}", *(f"{share:.3f}" for share in shares)]
     return f"| {' | '.join(cells)} |"
 
 
 def pair_row(pair: tuple[str, str], judged: Judged) -> str:
     """Return the row of a pair."""
-    numbers = ["-" if one is None else f"{one:.2g}" if name == "score delta" else f"{one:.3f}" for name, one in judged.numbers().items()]
+    numbers = [
+        "-" if one is None else f"{one:.2g}" if name == "score delta" else f"{one:.3f}"
+        for name, one in judged.numbers().items()
+    ]
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in judged.outcomes().most_common())
     said = explained(judged.by_vectors)
     if (by_scores := explained(judged.by_scores)) != said:

@@ -21,7 +21,7 @@ from parity_pipeline.core.retrieval.bands import Bands, GradedQueries, QueryMeas
 from parity_pipeline.core.retrieval.compare import ComparisonRules, compare
 from parity_pipeline.core.retrieval.outcomes import Band, RetrievalOutcome
 from parity_pipeline.core.retrieval.ranked_lists import Codebook, QueryBlock, RankedLists
-from parity_pipeline.core.retrieval.records import Query, Ranking, ScoreScale
+from parity_pipeline.core.retrieval.records import Float64, Query, Ranking, ScoreScale
 from parity_pipeline.core.retrieval.tally import RetrievalTally
 
 PATH: Final = "/v1/matrix/retrieve"
@@ -135,28 +135,41 @@ def judge(
     )
 
 
-def recall(data: Dataset, rankings: Sequence[Ranking], category: str) -> float:
-    """Return the mean recall of a category's lists against all documents, by numpy in float64, up to ties.
+class Truth:
+    """Distances of all documents, by numpy in float64, and with them the recall of any list."""
 
-    A result counts where its own cosine distance is at most that of the last document that belongs in the list.
-    """
-    units = {one.name: one.vectors / np.linalg.norm(one.vectors.astype(np.float64), axis=1)[:, None] for one in data.corpora}
-    fields = {one.name: one.metadata for one in data.corpora}
-    places = {identity: row for one in data.corpora for row, identity in enumerate(one.ids)}
-    shares: list[float] = []
-    for row, query in enumerate(data.queries):
-        if query.category != category:
-            continue
-        vector = data.query_vectors[row] / np.linalg.norm(data.query_vectors[row].astype(np.float64))
-        distances = {name: 1.0 - units[name] @ vector for name in query.corpora}
-        wanted = (query.filter or {}).items()
-        fitting = sorted(
-            float(distances[name][place])
-            for name in query.corpora
-            for place, one in enumerate(fields[name])
-            if wanted <= one.items()
-        )[: query.k]
-        got = [float(distances[one.rpartition("-")[0]][places[one]]) for one in dict.fromkeys(rankings[row].ids)]
-        if fitting:
-            shares.append(min(1.0, sum(one <= fitting[-1] + _EQUAL for one in got) / len(fitting)))
-    return float(np.mean(shares))
+    def __init__(self, data: Dataset) -> None:
+        """Compare every query with every document of its corpora that its filter leaves."""
+        self._queries = data.queries
+        self._places = {one.name: {identity: row for row, identity in enumerate(one.ids)} for one in data.corpora}
+        units = _units(data.query_vectors)
+        self._distances = {one.name: 1.0 - units @ _units(one.vectors).T for one in data.corpora}
+        fields = {one.name: one.metadata for one in data.corpora}
+        self._sizes: list[int] = []
+        self._last: list[float] = []
+        for row, query in enumerate(data.queries):
+            wanted = (query.filter or {}).items()
+            fits = [np.array([wanted <= one.items() for one in fields[name]], np.bool_) for name in query.corpora]
+            found = [self._distances[name][row, one] for name, one in zip(query.corpora, fits, strict=True)]
+            best = np.sort(np.concatenate(found))[: query.k]
+            self._sizes.append(len(best))
+            self._last.append(float(best[-1]) if len(best) else np.nan)
+
+    def recall(self, rankings: Sequence[Ranking], category: str) -> float:
+        """Return the mean recall of a category's lists up to ties.
+
+        A result counts where its own distance is at most that of the last document that belongs in the list.
+        """
+        shares: list[float] = []
+        for row, (query, ranking) in enumerate(zip(self._queries, rankings, strict=True)):
+            if query.category == category and self._sizes[row]:
+                names = [(one.rpartition("-")[0], one) for one in set(ranking.ids)]
+                got = [float(self._distances[name][row, self._places[name][one]]) for name, one in names]
+                within = sum(one <= self._last[row] + _EQUAL for one in got)
+                shares.append(min(1.0, within / self._sizes[row]))
+        return float(np.mean(shares))
+
+
+def _units(vectors: Matrix) -> Float64:
+    exact = vectors.astype(np.float64)
+    return exact / np.linalg.norm(exact, axis=1, keepdims=True)

@@ -34,17 +34,29 @@ _ROLES: Final = {
     "office": ["accountant", "payroll clerk", "paralegal", "translator", "recruiter"],
     "nature": ["gardener", "forester", "fruit grower", "vet", "beekeeper"],
 }
-_SKILLS: Final = (
-    "night shifts|wound care|patient records|first aid|steel pipes|blueprints|scaffolding|solar panels|heat pumps|roof repair|"
-    "Python|SQL|network audits|test automation|cloud migration|wedding cakes|sourdough|allergen plans|wine lists|large banquets|"
-    "dangerous goods|route planning|cold storage|customs papers|engine repair|dyslexia|exam preparation|choir|robotics|sign language|"
-    "tax returns|pay slips|contract law|Norwegian|Portuguese|job interviews|tree pruning|greenhouses|horses|soil samples|"
-    "budgeting|training apprentices|quality control|inventory|safety briefings|complaints|spreadsheets|photography|radio|chess"
-).split("|")
-_PLACES: Final = (
-    "Oslo|Bergen|Porto|Lisbon|Ghent|Lyon|Graz|Turin|Tallinn|Riga|Cork|Leeds|"
-    "Malmo|Aarhus|Gdansk|Brno|Split|Varna|Seville|Nantes|Basel|Utrecht|Tampere|Patras"
-).split("|")
+
+
+def _words(listed: str) -> list[str]:
+    return " ".join(listed.split()).split(", ")
+
+
+_SKILLS: Final = _words(
+    """
+    night shifts, wound care, patient records, first aid, steel pipes, blueprints, scaffolding, solar panels,
+    heat pumps, roof repair, Python, SQL, network audits, test automation, cloud migration, wedding cakes,
+    sourdough, allergen plans, wine lists, large banquets, dangerous goods, route planning, cold storage,
+    customs papers, engine repair, dyslexia, exam preparation, choir, robotics, sign language, tax returns,
+    pay slips, contract law, Norwegian, Portuguese, job interviews, tree pruning, greenhouses, horses,
+    soil samples, budgeting, training apprentices, quality control, inventory, safety briefings, complaints,
+    spreadsheets, photography, radio, chess
+    """
+)
+_PLACES: Final = _words(
+    """
+    Oslo, Bergen, Porto, Lisbon, Ghent, Lyon, Graz, Turin, Tallinn, Riga, Cork, Leeds, Malmo, Aarhus, Gdansk, Brno,
+    Split, Varna, Seville, Nantes, Basel, Utrecht, Tampere, Patras
+    """
+)
 _YEARS: Final = range(2004, 2024)
 _TEMPLATES: Final = (
     "A {role} from {city} who knows {a}, {b} and {c}; with us since {year}.",
@@ -138,7 +150,7 @@ def read(folder: Path) -> Dataset:
         ids = [row.pop("id") for row in rows]
         corpora.append(Corpus(name=name, ids=ids, vectors=np.load(folder / f"{name}.npy"), metadata=rows))
     found: list[dict[str, Any]] = json.loads((folder / "queries.json").read_text("utf-8"))
-    queries = [PeerQuery(**(one | {"corpora": tuple(one["corpora"])})) for one in found]
+    queries = [PeerQuery(corpora=tuple(one.pop("corpora")), **one) for one in found]
     return Dataset(corpora=corpora, queries=queries, query_vectors=np.load(folder / "queries.npy"))
 
 
@@ -150,7 +162,9 @@ def _fields(draw: random.Random) -> dict[str, Any]:
         "role": draw.choice(_ROLES[category]),
         "city": draw.choice(_PLACES),
         "year": draw.choice(_YEARS),
-        **{"a": a, "b": b, "c": c},
+        "a": a,
+        "b": b,
+        "c": c,
     }
 
 

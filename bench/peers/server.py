@@ -12,7 +12,9 @@ import socket
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 import numpy as np
@@ -48,20 +50,23 @@ def application(engine: Engine, prefix: str) -> Starlette:
             vector = embedder.embed(dataset.MODEL, [prefix + body["query_text"]])[0]
         else:
             vector = np.array(given, np.float32)
-        hits = [
-            {"id": hit.id, "distance": hit.distance, "corpus": corpus, "metadata": hit.metadata}
-            for corpus in body["corpora"]
-            for hit in engine.search(corpus, vector, body["k"], body.get("filter") or {})
-        ]
-        hits.sort(key=lambda hit: hit["distance"], reverse=engine.descending)
-        return JSONResponse({"results": hits[: body["k"]], "model": dataset.MODEL})
+        k, where = body["k"], body.get("filter") or {}
+        hits = [(corpus, hit) for corpus in body["corpora"] for hit in engine.search(corpus, vector, k, where)]
+        hits.sort(key=lambda one: one[1].distance, reverse=engine.descending)
+        results = [{"corpus": corpus, **asdict(hit)} for corpus, hit in hits[:k]]
+        return JSONResponse({"results": results, "model": dataset.MODEL})
 
     return Starlette(routes=[Route("/v1/matrix/retrieve", retrieve, methods=["POST"])])
 
 
+def _end(_signal: int, _frame: FrameType | None) -> None:
+    """End in order, so that the engine is closed."""
+    sys.exit(0)
+
+
 def main(name: str, options: dict[str, Any], data: Path) -> None:
     """Build the engine, say so, and serve until the process is terminated."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM, _end)
     module, _, adapter = ENGINES[name].partition(".")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         began = time.perf_counter()

@@ -12,6 +12,7 @@ class BruteForce:
     descending = False
 
     def __init__(self, options: Options, _folder: str) -> None:
+        """Hold nothing yet."""
         self.version = f"numpy {np.__version__}"
         self._sign = -1 if options.get("ties") == "newest" else 1
         self._corpora: dict[str, Corpus] = {}
@@ -27,10 +28,11 @@ class BruteForce:
         """Compare every document that the filter leaves."""
         found, exact = self._corpora[corpus], vector.astype(np.float64)
         distances = 1.0 - self._units[corpus] @ (exact / np.linalg.norm(exact))
-        kept = [row for row, one in enumerate(found.metadata) if where.items() <= one.items()]
+        kept = [row for row, one in enumerate(found.metadata) if where.items() <= one.items()] if where else None
+        rows = np.arange(len(distances)) if kept is None else np.array(kept, np.int64)
         # Twelve digits, so that copies tie whatever the order of additions was.
-        kept.sort(key=lambda row: (round(float(distances[row]), 12), self._sign * row))
-        return [Hit(found.ids[row], float(distances[row]), found.metadata[row]) for row in kept[:k]]
+        best = rows[np.lexsort((self._sign * rows, np.round(distances[rows], 12)))][:k].tolist()
+        return [Hit(found.ids[row], float(distances[row]), found.metadata[row]) for row in best]
 
     def close(self) -> None:
         """Do nothing: memory is all there is."""

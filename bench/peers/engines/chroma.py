@@ -15,6 +15,7 @@ class Chroma:
     descending = False
 
     def __init__(self, options: Options, folder: str) -> None:
+        """Open a database in the folder."""
         chromadb: Any = importlib.import_module("chromadb")
         settings: Any = importlib.import_module("chromadb.config").Settings(anonymized_telemetry=False)
         self._client, self._hnsw = chromadb.PersistentClient(folder, settings=settings), options.get("hnsw", {})
@@ -39,7 +40,9 @@ class Chroma:
             query_embeddings=[vector], n_results=k, where=kept, include=["metadatas", "distances"]
         )
         columns = (found["ids"][0], found["distances"][0], found["metadatas"][0])
-        return [Hit(one, far, {field: kept[field] for field in FIELDS}) for one, far, kept in zip(*columns, strict=True)]
+        return [
+            Hit(one, far, {field: kept[field] for field in FIELDS}) for one, far, kept in zip(*columns, strict=True)
+        ]
 
     def close(self) -> None:
         """Do nothing: there is no server."""

