@@ -24,6 +24,7 @@ from bench.peers import dataset
 from bench.peers.comparison import Judged, Truth, ask, judge
 from bench.peers.dataset import Dataset
 from bench.peers.pairs import PAIRS, PEERS
+from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.core.retrieval.attribution import Explanation
 from parity_pipeline.core.retrieval.records import Ranking
 
@@ -58,7 +59,7 @@ class Answers:
 
 def _ranking(kept: dict[str, Any]) -> Ranking:
     lists: dict[str, Any] = {name: tuple(kept.pop(name)) for name in ("ids", "scores", "metadata")}
-    return Ranking(**lists, **kept)
+    return Ranking(status=RowStatus(kept.pop("status")), **lists, **kept)
 
 
 def main() -> None:
