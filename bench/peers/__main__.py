@@ -85,14 +85,15 @@ def main() -> None:
             found[name] = answers(name, options.python, folder, data)
             print(peer_row(name, found[name], truth), flush=True)
         print(
-            "\n| legacy | candidate | overlap@10 | top-1 | RBO | tau-b | score delta | band | outcomes | explained by |"
+            "\n| legacy | candidate | overlap@10 | top-1 | RBO | tau-b | score delta | band | judged (ms) | outcomes | explained by |"
         )
-        print("|---|---|---|---|---|---|---|---|---|---|")
+        print("|---|---|---|---|---|---|---|---|---|---|---|")
         for pair in pairs:
             legacy, candidate = (found[name] for name in pair)
             peers = PEERS[pair[0]], PEERS[pair[1]]
+            began = time.perf_counter()
             judged = judge(data.queries, peers, legacy.texts, candidate.texts, candidate.vectors)
-            print(pair_row(pair, judged), flush=True)
+            print(pair_row(pair, judged, 1000 * (time.perf_counter() - began)), flush=True)
             if options.details:
                 print_details(judged)
 
@@ -138,8 +139,8 @@ def peer_row(name: str, found: Answers, truth: Truth) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def pair_row(pair: tuple[str, str], judged: Judged) -> str:
-    """Return the row of a pair."""
+def pair_row(pair: tuple[str, str], judged: Judged, took: float) -> str:
+    """Return the row of a pair, which took that many milliseconds to judge."""
     numbers = [
         "-" if one is None else f"{one:.2g}" if name == "score delta" else f"{one:.3f}"
         for name, one in judged.numbers().items()
@@ -148,7 +149,7 @@ def pair_row(pair: tuple[str, str], judged: Judged) -> str:
     said = explained(judged.by_vectors)
     if (by_scores := explained(judged.by_scores)) != said:
         said += f" (without vectors: {by_scores})"
-    return f"| {' | '.join([*pair, *numbers, judged.band, outcomes, said])} |"
+    return f"| {' | '.join([*pair, *numbers, judged.band, f'{took:.0f}', outcomes, said])} |"
 
 
 def explained(said: list[Explanation | None]) -> str:

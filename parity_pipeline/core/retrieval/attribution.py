@@ -41,11 +41,11 @@ class Explanation(StrEnum):
     FILTER = "filter"
     """A filtered query: the candidate's list stops early, or holds better documents that the legacy side excludes."""
     SCORING = "scoring"
-    """Common documents have other scores, or stand in an order that no small score gap explains: metric or scaling."""
+    """Common documents have other scores, or stand in an order that no small score gap explains: metric, scaling or precision."""
     MERGE = "merge"
     """Several corpora: a document is repeated, or more than an approximate index loses is missing."""
     APPROXIMATE_INDEX = "approximate_index"
-    """Holes filled from further down: the order and the scores of common documents agree."""
+    """Holes of a side filled from further down: the order and the scores of common documents agree."""
     RETRIEVAL = "retrieval"
     """The same query vector gives another list, in none of the ways above."""
     UNKNOWN = "unknown"
@@ -158,7 +158,7 @@ def _kinds(rows: ComparedQueries, near_tie: float) -> NDArray[np.str_]:
     scores_differ = found.score_delta > QUERY_LIMITS[QueryMeasure.SCORE_DELTA].passes
     several = queries.corpora > 1
     better, tied = _extras(rows, near_tie)
-    holes = (found.extra > 0) & excused & ~scores_differ & ~better
+    holes = (found.extra > 0) & excused & ~scores_differ
     # Of one result, overlap can only be 0 or 1: one other document shows no lost corpus.
     few = (found.overlap >= 1.0 - APPROXIMATE_LOSS) | ((found.missing <= 1) & (found.extra <= 1))
     return np.select(
@@ -170,7 +170,7 @@ def _kinds(rows: ComparedQueries, near_tie: float) -> NDArray[np.str_]:
             (same_documents & (found.inversions > 0)) | tied,
             holes & few,
             several & (found.missing > 0),
-            holes,
+            holes & ~better,
         ],
         [
             Explanation.MERGE,

@@ -143,6 +143,13 @@ def test_other_documents_at_the_cut_off() -> None:
     assert attribute(graded([(legacy, candidate)]), Evidence(cosine=np.array([1.0]))) == [Explanation.TIE_ORDER]
 
 
+def test_an_approximate_index_of_the_legacy_side() -> None:
+    """One or two better documents that the legacy list lacks are what its own index lost, also of several corpora."""
+    for one in (None, SEVERAL):
+        assert explain(scored(TEN), one, legacy="abcefghikl") is Explanation.APPROXIMATE_INDEX
+    assert explain(scored(TEN), FILTERED, legacy="abcefghikl") is Explanation.FILTER
+
+
 def test_an_ignored_filter() -> None:
     """A filtered query whose candidate holds documents that score above the legacy side's last one ignores the filter."""
     assert explain(scored(TEN), FILTERED, legacy="bdfhjlnprt") is Explanation.FILTER
