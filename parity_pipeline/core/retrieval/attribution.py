@@ -164,7 +164,7 @@ def _kinds(rows: ComparedQueries, near_tie: float) -> NDArray[np.str_]:
     return np.select(
         [
             (several & (rows.candidate_repeats > rows.legacy_repeats)),
-            queries.filtered & (early | better),
+            queries.filtered & (early | (better & ~scores_differ)),
             early,
             scores_differ | ~excused,
             (same_documents & (found.inversions > 0)) | tied,

@@ -143,6 +143,12 @@ def test_other_documents_at_the_cut_off() -> None:
     assert attribute(graded([(legacy, candidate)]), Evidence(cosine=np.array([1.0]))) == [Explanation.TIE_ORDER]
 
 
+def test_scores_of_another_metric_show_no_ignored_filter() -> None:
+    """Where common documents have other scores, a high score is no sign that the legacy side's filter excludes a document."""
+    dot_product = ranked(*((name, SCORES[name] * 10) for name in "abcdefghkl"))
+    assert explain(dot_product, FILTERED) is Explanation.SCORING
+
+
 def test_an_approximate_index_of_the_legacy_side() -> None:
     """One or two better documents that the legacy list lacks are what its own index lost, also of several corpora."""
     for one in (None, SEVERAL):
