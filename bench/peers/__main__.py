@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class Returned:
     """What one peer returned: for texts, for the vectors of the legacy side, and what it took.
 
     Attributes:
@@ -80,9 +80,9 @@ def main() -> None:
         print(
             "| peer | engine | build (s) | query (ms) | recall@10 | recall@100 | recall@10 filtered |\n|---|---|---|---|---|---|---|"
         )
-        found: dict[str, Answers] = {}
+        found: dict[str, Returned] = {}
         for name in dict.fromkeys(name for pair in pairs for name in pair):
-            found[name] = answers(name, options.python, folder, data)
+            found[name] = returned_by(name, options.python, folder, data)
             print(peer_row(name, found[name], truth), flush=True)
         print(
             "\n| legacy | candidate | overlap@10 | top-1 | RBO | tau-b | score delta | band | judged (ms) | outcomes | explained by |"
@@ -98,17 +98,17 @@ def main() -> None:
                 print_details(judged)
 
 
-def answers(name: str, python: str, folder: Path, data: Dataset) -> Answers:
-    """Start a peer, ask it everything, and stop it; or return what an earlier run in this folder was told."""
+def returned_by(name: str, python: str, folder: Path, data: Dataset) -> Returned:
+    """Start a peer, ask it everything, and stop it; or return what an earlier run in this folder got."""
     kept = folder / f"{hashlib.blake2b(f'{name} {PEERS[name]}'.encode(), digest_size=8).hexdigest()}.json"
     if kept.exists():
-        return Answers.read(kept)
+        return Returned.read(kept)
     with running(name, python, folder) as (client, ready):
         began = time.perf_counter()
         texts = ask(client, data.queries)
         took = time.perf_counter() - began
         vectors = ask(client, data.queries, data.query_vectors)
-    found = Answers(texts, vectors, ready["version"], ready["seconds"], 1000 * took / len(data.queries))
+    found = Returned(texts, vectors, ready["version"], ready["seconds"], 1000 * took / len(data.queries))
     kept.write_text(json.dumps(asdict(found)), "utf-8")
     return found
 
@@ -121,7 +121,7 @@ def running(name: str, python: str, folder: Path) -> Generator[tuple[httpx.Clien
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603 - own server
         try:
-            assert server.stdout is not None  # noqa: S101 - a pipe was asked for
+            assert server.stdout is not None  # noqa: S101 - the pipe is requested above
             said = next((line for line in server.stdout if line.startswith('{"port"')), None)
             if said is None:
                 raise SystemExit(f"{name} did not start; its messages are above")
@@ -132,7 +132,7 @@ def running(name: str, python: str, folder: Path) -> Generator[tuple[httpx.Clien
             server.terminate()
 
 
-def peer_row(name: str, found: Answers, truth: Truth) -> str:
+def peer_row(name: str, found: Returned, truth: Truth) -> str:
     """Return the row of a peer."""
     shares = [truth.recall(found.texts, category) for category in ("plain", "top 100", "city filter")]
     cells = [name, found.version, f"{found.building:.1f}", f"{found.query:.1f}", *(f"{share:.3f}" for share in shares)]

@@ -144,7 +144,7 @@ def test_other_documents_at_the_cut_off() -> None:
 
 
 def test_scores_of_another_metric_show_no_ignored_filter() -> None:
-    """Where common documents have other scores, a high score is no sign that the legacy side's filter excludes a document."""
+    """Where common documents have other scores, a high score does not show that the legacy side's filter excludes a document."""
     dot_product = ranked(*((name, SCORES[name] * 10) for name in "abcdefghkl"))
     assert explain(dot_product, FILTERED) is Explanation.SCORING
 
