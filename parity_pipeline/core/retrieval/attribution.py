@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.limits import COSINE_THRESHOLD
+from parity_pipeline.core.retrieval.alignment import picked
 from parity_pipeline.core.retrieval.bands import NEAR_TIE, QUERY_LIMITS, GradedQueries, QueryMeasure
 from parity_pipeline.core.retrieval.compare import ComparedQueries
 from parity_pipeline.core.retrieval.outcomes import RetrievalOutcome
@@ -34,17 +35,17 @@ class Explanation(StrEnum):
     MODE = "mode"
     """A side used another mode than agreed."""
     TIE_ORDER = "tie_order"
-    """The same documents, and scores so close that their order says little."""
+    """Scores so close that their order says little: of the same documents, or of those at the cut-off."""
     CUT_OFF = "cut_off"
-    """The candidate's list is the head of the legacy side's: it stops early."""
+    """The candidate's list stops early: it is shorter, and what it lacks stands behind what it has."""
     FILTER = "filter"
-    """A filtered query: the candidate's list is the head of the legacy side's, or holds better documents that it excludes."""
+    """A filtered query: the candidate's list stops early, or holds better documents that the legacy side excludes."""
     SCORING = "scoring"
-    """Common documents have other scores, or stand in an order that no small score gap explains: metric or scaling."""
+    """Common documents have other scores, or stand in an order that no small score gap explains: metric, scaling or precision."""
     MERGE = "merge"
     """Several corpora: a document is repeated, or more than an approximate index loses is missing."""
     APPROXIMATE_INDEX = "approximate_index"
-    """Holes filled from further down: the order and the scores of common documents agree."""
+    """Holes of a side filled from further down: the order and the scores of common documents agree."""
     RETRIEVAL = "retrieval"
     """The same query vector gives another list, in none of the ways above."""
     UNKNOWN = "unknown"
@@ -64,6 +65,13 @@ APPROXIMATE_LOSS: Final = 0.2
 """Largest share of a list, in [0, 1], that an approximate index is held to lose where a lost corpus would explain it too.
 
 Origin: HNSW with its usual settings has a recall above 0.9; of two corpora of one size, losing one takes half of a list.
+"""
+
+STOPS_EARLY: Final = 0.8
+"""Share of pairs of a common and a missing document, in [0, 1], in which the missing one stands further down.
+
+Origin: docs/retrieval-peers.md. A filter after the best of each of two corpora left lists with a share from 0.8 on; a lost
+corpus leaves one half on average.
 """
 
 
@@ -146,20 +154,23 @@ def _kinds(rows: ComparedQueries, near_tie: float) -> NDArray[np.str_]:
     found, queries = rows.measures, rows.queries
     excused = (found.inversions == 0) | (found.inversion_gap <= near_tie)
     same_documents = (found.missing == 0) & (found.extra == 0)
-    head = (found.extra == 0) & (found.missing > 0) & (found.rank_change == 0)
+    early = excused & (found.missing > 0) & _stop_early(rows)
     scores_differ = found.score_delta > QUERY_LIMITS[QueryMeasure.SCORE_DELTA].passes
     several = queries.corpora > 1
-    holes = (found.extra > 0) & excused & ~scores_differ & ~_better_extras(rows, near_tie)
+    better, tied = _extras(rows, near_tie)
+    holes = (found.extra > 0) & excused & ~scores_differ
+    # Of one result, overlap can only be 0 or 1: one other document shows no lost corpus.
+    few = (found.overlap >= 1.0 - APPROXIMATE_LOSS) | ((found.missing <= 1) & (found.extra <= 1))
     return np.select(
         [
             (several & (rows.candidate_repeats > rows.legacy_repeats)),
-            queries.filtered & (head | _better_extras(rows, near_tie)),
-            head,
+            queries.filtered & (early | (better & ~scores_differ)),
+            early,
             scores_differ | ~excused,
-            same_documents & (found.inversions > 0),
-            holes & (found.overlap >= 1.0 - APPROXIMATE_LOSS),
+            (same_documents & (found.inversions > 0)) | tied,
+            holes & few,
             several & (found.missing > 0),
-            holes,
+            holes & ~better,
         ],
         [
             Explanation.MERGE,
@@ -175,20 +186,40 @@ def _kinds(rows: ComparedQueries, near_tie: float) -> NDArray[np.str_]:
     )
 
 
-def _better_extras(rows: ComparedQueries, near_tie: float) -> Flags:
-    """Return which queries have a candidate's document that the legacy side lacks and that scores above its last one.
+def _stop_early(rows: ComparedQueries) -> Flags:
+    """Return for which queries the candidate's list is shorter and mostly lacks what stands at the legacy list's end."""
+    lists, aligned = rows.lists, rows.lists.aligned
+    common = aligned.common
+    missing = ~common & (np.arange(common.shape[1]) < lists.legacy.lengths[:, None])
+    behind = missing.sum(axis=1)[:, None] - np.cumsum(missing, axis=1)
+    pairs = common.sum(axis=1) * missing.sum(axis=1)
+    return (lists.candidate.lengths < lists.legacy.lengths) & (
+        np.where(common, behind, 0).sum(axis=1) >= STOPS_EARLY * pairs
+    )
 
-    None have, as far as is known, where scores cannot be compared.
+
+def _extras(rows: ComparedQueries, near_tie: float) -> tuple[Flags, Flags]:
+    """Return what the documents that one side lacks show by their scores.
+
+    Returns:
+        Queries of which the candidate has a document that the legacy side lacks and that scores above its last one, and
+        queries of which all documents that either side lacks score as that last one. None do, as far as is known, where
+        scores cannot be compared.
     """
     lists = rows.lists
     aligned, scores = lists.aligned, lists.candidate.scores
-    result = np.zeros(len(rows), np.bool_)
+    better, tied = np.zeros((2, len(rows)), np.bool_)
     some = np.flatnonzero((lists.legacy.lengths > 0) & (rows.measures.extra > 0))
     if not (rows.comparable and len(some)):
-        return result
+        return better, tied
     alone = np.arange(scores.shape[1]) < lists.candidate.lengths[some, None]
     row, column = np.nonzero(aligned.partner[some] >= 0)
     alone[row, aligned.partner[some][row, column]] = False
-    best = np.where(alone, scores[some], -np.inf).max(axis=1, initial=-np.inf)
-    result[some] = best > lists.legacy.scores[some, lists.legacy.lengths[some] - 1] + near_tie
-    return result
+    last = lists.legacy.scores[some, lists.legacy.lengths[some] - 1]
+    above = np.where(alone, scores[some] - last[:, None], 0.0)
+    better[some] = above.max(axis=1) > near_tie
+    width = aligned.place.shape[1]
+    lacking = (aligned.partner[some] < 0) & (np.arange(width) < lists.legacy.lengths[some, None])
+    ours = np.where(lacking, picked(lists.legacy.scores[some], aligned.place[some]) - last[:, None], 0.0)
+    tied[some] = (np.abs(above) <= near_tie).all(axis=1) & (np.abs(ours) <= near_tie).all(axis=1)
+    return better, tied

@@ -101,6 +101,61 @@ def test_what_in_the_retrieval_explains_a_difference(
     assert explain(candidate, one) is explanation
 
 
+@pytest.mark.parametrize(
+    ("candidate", "explanation"),
+    [
+        ("abcde", Explanation.FILTER),
+        ("abcdeg", Explanation.FILTER),
+        ("acd", Explanation.FILTER),
+        ("abcdefghj", Explanation.FILTER),
+        ("bdfhj", Explanation.MERGE),
+        ("acegi", Explanation.MERGE),
+        ("abefghijkl", Explanation.APPROXIMATE_INDEX),
+    ],
+)
+def test_a_filter_after_the_best_of_each_corpus(candidate: str, explanation: Explanation) -> None:
+    """A filtered list that stops early in each of two corpora is explained by the filter, a lost corpus is not."""
+    one = query(filter="city = 'Aurora'", corpora=("workers", "clients"))
+    assert explain(scored(candidate), one) is explanation
+
+
+def test_a_list_that_each_corpus_cuts_off() -> None:
+    """Results that stop early in each of two corpora, the one sooner than the other, are a cut-off and no lost corpus."""
+    assert explain(scored("abcdef" + "h"), SEVERAL) is Explanation.CUT_OFF
+    assert explain(scored("acegi"), SEVERAL) is Explanation.MERGE
+
+
+@pytest.mark.parametrize(
+    ("candidate", "explanation"), [(0.99, Explanation.TIE_ORDER), (0.98, Explanation.APPROXIMATE_INDEX)]
+)
+def test_another_single_result(candidate: float, explanation: Explanation) -> None:
+    """With k = 1, another document of the same score is a tie and one of a lower score a miss, not a lost corpus."""
+    one = query(k=1, corpora=("workers", "clients"))
+    found = graded([(ranked(("a", 0.99)), ranked(("b", candidate)))], one)
+    assert attribute(found, Evidence(cosine=np.array([1.0]))) == [explanation]
+
+
+def test_other_documents_at_the_cut_off() -> None:
+    """Other documents that score as the last ones, but for less than a near tie, are explained by tie order."""
+    ours = [(name, SCORES[name]) for name in "abcdefgh"]
+    legacy = ranked(*ours, ("i", 0.90002), ("j", 0.90001))
+    candidate = ranked(*ours, ("k", 0.9), ("l", 0.89999))
+    assert attribute(graded([(legacy, candidate)]), Evidence(cosine=np.array([1.0]))) == [Explanation.TIE_ORDER]
+
+
+def test_scores_of_another_metric_show_no_ignored_filter() -> None:
+    """Where common documents have other scores, a high score does not show that the legacy side's filter excludes a document."""
+    dot_product = ranked(*((name, SCORES[name] * 10) for name in "abcdefghkl"))
+    assert explain(dot_product, FILTERED) is Explanation.SCORING
+
+
+def test_an_approximate_index_of_the_legacy_side() -> None:
+    """One or two better documents that the legacy list lacks are what its own index lost, also of several corpora."""
+    for one in (None, SEVERAL):
+        assert explain(scored(TEN), one, legacy="abcefghikl") is Explanation.APPROXIMATE_INDEX
+    assert explain(scored(TEN), FILTERED, legacy="abcefghikl") is Explanation.FILTER
+
+
 def test_an_ignored_filter() -> None:
     """A filtered query whose candidate holds documents that score above the legacy side's last one ignores the filter."""
     assert explain(scored(TEN), FILTERED, legacy="bdfhjlnprt") is Explanation.FILTER
