@@ -135,14 +135,43 @@ def scored(scale: Callable[[Float64], Float64]) -> Out:
     return lambda names, scores: (names, scale(scores))
 
 
+def reporting(out: Out) -> Callable[[World, int], Mapping[str, Any]]:
+    """Return the fields of an engine that sends its results that way."""
+    return lambda _, __: {"report": out}
+
+
 def hashed(name: str) -> str:
     """Return an id that nothing can be told from."""
     return f"{(sum(map(ord, name)) * 2654435761 + int(name[-4:]) * 40503 * 65537) % (1 << 40):010x}"
 
 
+def one_less(k: int) -> int:
+    """Return how many results a side returns that takes k for a bound."""
+    return k - 1
+
+
+def one_more(k: int) -> int:
+    """Return how many results a side returns that counts from 0 to k."""
+    return k + 1
+
+
+def at_most_ten(k: int) -> int:
+    """Return how many results a side returns that has a page size of its own."""
+    return min(k, 10)
+
+
 OPAQUE: Final = {"clear_ids": False}
 NEARLY_UNIT: Final = {"norms": (0.9, 1.1)}
 INSIDE: Final = {"embedded_alike": True}
+
+SCALES: Final[dict[str, Callable[[Float64], Float64]]] = {
+    "halved": lambda scores: scores / 2.0,
+    "moved to [0, 1]": lambda scores: (scores + 1.0) / 2.0,
+    "in percent": lambda scores: 100.0 * scores,
+    "larger by 2 %": lambda scores: 1.02 * scores,
+    "of ranks": lambda scores: 1.0 / (60.0 + np.arange(len(scores), dtype=np.float64)),
+    "relative to the best": lambda scores: scores / max(float(scores.max(initial=1e-9)), 1e-9),
+}
 
 FAULTS: Final[dict[str, Fault]] = {
     "lexical fallback, reported": Fault(
@@ -195,9 +224,9 @@ FAULTS: Final[dict[str, Fault]] = {
         )
         for width in (3e-4, 1e-3)
     },
-    "k - 1": Fault(names=(N.CUT_OFF,), engine=lambda _, __: {"limit": lambda k: k - 1}),
-    "k + 1": Fault(names=(N.CUT_OFF,), engine=lambda _, __: {"limit": lambda k: k + 1}),
-    "never more than 10": Fault(names=(N.CUT_OFF,), engine=lambda _, __: {"limit": lambda k: min(k, 10)}),
+    "k - 1": Fault(names=(N.CUT_OFF,), engine=lambda _, __: {"limit": one_less}),
+    "k + 1": Fault(names=(N.CUT_OFF,), engine=lambda _, __: {"limit": one_more}),
+    "never more than 10": Fault(names=(N.CUT_OFF,), engine=lambda _, __: {"limit": at_most_ten}),
     "from the second result on": Fault(names=(N.CUT_OFF,), engine=lambda _, __: {"skip": 1}),
     "filter ignored": Fault(names=(N.FILTER_IGNORED,), engine=lambda _, __: {"filtering": "ignored"}),
     "filter ignored, texts unknown": Fault(
@@ -229,15 +258,8 @@ FAULTS: Final[dict[str, Fault]] = {
     ),
     "ids hashed": Fault(names=(N.ID_MAPPING,), engine=lambda _, __: {"report": spelled(hashed)}),
     **{
-        f"scores {name}": Fault(names=(N.SCORES_RESCALED,), engine=lambda _, __, scale=scale: {"report": scored(scale)})
-        for name, scale in {
-            "halved": lambda x: x / 2.0,
-            "moved to [0, 1]": lambda x: (x + 1.0) / 2.0,
-            "in percent": lambda x: 100.0 * x,
-            "larger by 2 %": lambda x: 1.02 * x,
-            "of ranks": lambda x: 1.0 / (60.0 + np.arange(len(x))),
-            "relative to the best": lambda x: x / max(float(x.max(initial=1e-9)), 1e-9),
-        }.items()
+        f"scores {name}": Fault(names=(N.SCORES_RESCALED,), engine=reporting(scored(scale)))
+        for name, scale in SCALES.items()
     },
     "distance read as another one": Fault(names=(N.SCORES_RESCALED,), engine=lambda _, __: {"metric": euclidean}),
     "one query in 200": Fault(names=(N.STRAY_QUERIES,), asked={"swaps": (17,)}),

@@ -325,18 +325,18 @@ def _moved(case: Case, always: Flags) -> bool:
 def _other_scores(picture: Picture) -> set[int]:
     """Return documents whose scores always differ, if all others always agree; else none."""
     cases = [case for case in picture.left if case.compared and not case.same_scores]
-    other, equal = Counter[int](), Counter[int]()
+    other, equal, beside = Counter[int](), Counter[int](), 0
     for case in picture.left + picture.agreeing:
         numbers, left, right = case.common()
         # Far below the limit of a query: a changed vector gives nearly the same score now and then.
         differ = np.abs(left - right) > NEAR_TIE
         other.update(numbers[differ].tolist())
         equal.update(numbers[~differ].tolist())
+        beside += bool(0 < 2 * differ.sum() <= len(differ))
     mixed = sum(equal[number] > 0 for number in other)
-    steady = sum(times >= 2 and not other[number] for number, times in equal.items())
-    fixed = sum(times >= 2 and not equal[number] for number, times in other.items())
-    clear = mixed <= 0.1 * len(other) and steady >= 4 * fixed and equal.total() >= 2 * other.total()
-    return {number for number in other if not equal[number]} if len(cases) >= SUPPORT and fixed and clear else set()
+    fixed = mixed <= 0.1 * len(other) and equal.total() >= 4 * other.total()
+    enough = min(len(cases), len(other)) >= SUPPORT and beside >= NEARLY_ALL * len(cases)
+    return {number for number in other if not equal[number]} if enough and fixed else set()
 
 
 def approximate_index(picture: Picture) -> Claim | None:

@@ -112,7 +112,8 @@ def query_vectors(picture: Picture) -> Claim | None:
     if len(cases) < SUPPORT or picture.share_differing() < WIDESPREAD:
         return None
     claim = _of_vectors(picture, cases)
-    if claim is None or 2 * len(cases) < len(picture.left):
+    words = claim is not None and claim.name is RetrievalCauseName.LEXICAL_FALLBACK
+    if claim is None or (2 * len(cases) < len(picture.left) and not words):
         return claim
     # A list that keeps its order by chance is explained with the others.
     return _about(claim, picture.left)
@@ -176,8 +177,8 @@ class LexicalSigns:
             [case for case in cases if bool(_PARAPHRASE.search(case.category)) is wanted] for wanted in (True, False)
         ]
         enough = all(len(some) >= SUPPORT for some in split)
-        overlaps = [[np.nan_to_num(case.rbo) for case in some] for some in split]
-        chance = float(stats.mannwhitneyu(*overlaps, alternative="less").pvalue) if enough else 1.0
+        overlaps = [np.nan_to_num(np.array([case.rbo for case in some])) for some in split]
+        chance = float(stats.mannwhitneyu(overlaps[0], overlaps[1], alternative="less").pvalue) if enough else 1.0
         short = [case for case in split[0] if case.results[1] < case.results[0]]
         scores = [
             np.concatenate(

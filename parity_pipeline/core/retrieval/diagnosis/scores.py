@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from scipy import stats
 
+from parity_pipeline.core.retrieval.bands import NEAR_TIE
 from parity_pipeline.core.retrieval.causes import RetrievalCauseName
 from parity_pipeline.core.retrieval.diagnosis.cases import SAME_SCORE, Case
 from parity_pipeline.core.retrieval.diagnosis.picture import NEARLY_ALL, SUPPORT, WIDESPREAD, Claim, Picture, mostly
@@ -25,6 +26,8 @@ Origin: scores rounded to three digits leave 1e-5 of a spread of 0.1; another qu
 
 _FEWEST_PAIRS: Final = 20
 """Fewest scores that a relation may rest on."""
+_EQUAL: Final = 0.1
+"""Largest share of scores that two metrics may have in common."""
 _REPEATED: Final = 4
 """Fewest degrees of freedom that scores of one document in several queries must leave for a relation per document."""
 
@@ -52,7 +55,8 @@ class ScorePairs:
         empty = np.zeros(0)
         number = np.repeat(np.arange(len(found)), [len(one[0]) for one in found])
         documents = np.concatenate([one[0] for one in found]) if found else empty.astype(np.int64)
-        legacy, candidate = (np.concatenate([one[side] for one in found]) if found else empty for side in (1, 2))
+        legacy = np.concatenate([empty, *(one[1] for one in found)])
+        candidate = np.concatenate([empty, *(one[2] for one in found)])
         kept = np.isfinite(legacy) & np.isfinite(candidate)
         return cls(number[kept], documents[kept], legacy[kept], candidate[kept])
 
@@ -109,7 +113,8 @@ def _curved(pairs: ScorePairs) -> tuple[str, str, bool] | None:
         slope, _, rest = _line(pairs.legacy, turned)
         if rest <= EXACT and slope < 0.0:
             return fact, "Set candidate.scores.reported to what the candidate reports.", False
-    if float(stats.spearmanr(pairs.legacy, pairs.candidate).statistic) > 1.0 - EXACT:
+    slope, _, rest = _line(stats.rankdata(pairs.legacy), stats.rankdata(pairs.candidate))
+    if rest <= EXACT and slope > 0.0:
         return (
             f"over {len(pairs):,} scores the candidate's rises with the legacy one, along a curve",
             "Find out what the candidate reports, or set comparable_scores to false.",
@@ -138,8 +143,10 @@ def _line(first: Float64, second: Float64) -> tuple[float, float, float]:
     """Return slope and offset of the least-squares line, and the share of variance that it leaves; 1 without any."""
     if len(first) < SUPPORT or np.ptp(first) == 0.0 or np.ptp(second) == 0.0:
         return 0.0, 0.0, 1.0
-    fit = stats.linregress(first, second)
-    return float(fit.slope), float(fit.intercept), max(0.0, 1.0 - float(fit.rvalue) ** 2)
+    left, right = first - first.mean(), second - second.mean()
+    slope = float(left @ right) / float(left @ left)
+    rest = float(np.square(right - slope * left).sum()) / float(right @ right)
+    return slope, float(second.mean()) - slope * float(first.mean()), rest
 
 
 def wrong_metric(picture: Picture, cases: Sequence[Case], *, controlled: bool) -> Claim | None:
@@ -158,6 +165,9 @@ def wrong_metric(picture: Picture, cases: Sequence[Case], *, controlled: bool) -
     if len(broken) < SUPPORT or picture.share_differing() < WIDESPREAD or not mostly(compared, _scores_differ):
         return None
     pairs = ScorePairs.of(compared)
+    if np.mean(np.abs(pairs.legacy - pairs.candidate) <= NEAR_TIE) > _EQUAL:
+        # Another metric gives every document another score; here some have other vectors.
+        return None
     per_document = _per_document(pairs)
     if per_document is None and not (controlled and _off_scale(pairs) and _alike_within(pairs) >= _ALIKE):
         return None
