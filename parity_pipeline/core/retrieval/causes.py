@@ -1,6 +1,6 @@
 """Why two sides' lists differ, over a whole set: named causes with their evidence.
 
-Here belong the causes and the rules that tell one from another. What explains a single query belongs to `attribution`.
+Here belong the causes and the rules that distinguish them. What explains a single query belongs to `attribution`.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class CauseConfidence(StrEnum):
     """How sure a cause is."""
 
     PROVEN = "proven"
-    """A control was asked that would have come out differently if the cause were false."""
+    """A control was sent that would have come out differently if the cause were false."""
     LIKELY = "likely"
 
 

@@ -29,6 +29,15 @@ class NoiseBudget:
     queries: int = 20
     repeats: int = 2
 
+    def ordinals(self, queries: int) -> tuple[int, ...]:
+        """Return the ordinals of the queries to repeat of a set of so many, evenly spread from the first to the last.
+
+        >>> NoiseBudget(queries=3).ordinals(100), NoiseBudget(queries=3).ordinals(2), NoiseBudget(queries=0).ordinals(9)
+        ((0, 50, 99), (0, 1), ())
+        """
+        chosen = np.linspace(0, queries - 1, min(self.queries, queries))
+        return tuple(np.unique(np.round(chosen).astype(np.int64)).tolist())
+
 
 def rules_of_side(rules: ComparisonRules, side: Side) -> ComparisonRules:
     """Return the rules by which a side is compared with itself: its own scale twice, and no mode that it is held to."""

@@ -201,14 +201,15 @@ def evidence_checks(tally: RetrievalTally, min_share: float) -> Iterator[Retriev
     yield _share(tally, min_share)
     matches = tally.counts[RetrievalOutcome.MATCH]
     excused = tally.waived.total() + tally.unconfirmed.total()
-    nothing = not tally.compared or (excused and not matches)
+    # Where differences stand, they are the reason; a set that only waivers, repeats or near misses carry is not one.
+    nothing = not tally.compared or (not matches and bool(excused or not tally.standing(*DIFFERENT)))
     yield RetrievalCheck(
         name=RetrievalCheckName.SOME_MATCH,
         severity=_INCONCLUSIVE,
         passed=not nothing,
         seen="no query has results to compare"
         if not tally.compared
-        else "no compared query matched without a waiver or a repeat"
+        else f"no compared query matched{' without a waiver or a repeat' if excused else ''}"
         if nothing
         else f"{matches}/{tally.compared} queries with results match",
         remedy="Find out whether both indexes are filled, and ask queries that have results.",

@@ -24,6 +24,7 @@ from parity_pipeline.core.retrieval.checks import (
 )
 from parity_pipeline.core.retrieval.compare import ComparisonRules
 from parity_pipeline.core.retrieval.confirmation import RetrievalConfirmation
+from parity_pipeline.core.retrieval.outcomes import Band
 from parity_pipeline.core.retrieval.records import Query
 from parity_pipeline.core.retrieval.relevance import RelevanceDifference
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
@@ -36,6 +37,7 @@ from parity_pipeline_tests.core.retrieval.judging import (
     by_name,
     judged,
     noise,
+    tally_of,
     with_noise,
 )
 
@@ -353,3 +355,22 @@ def test_no_set_with_a_difference_or_a_gap_passes(pairs: list[Pair]) -> None:
         assert verdict.decision is not Decision.PASS
     assert verdict.reasons
     assert sum(verdict.counts.outcomes.values()) == len(pairs)
+
+
+LISTS = (SAME, OTHER, SWAPPED, REVERSED, SHORTER, RESCALED, METADATA, REPEATED)
+
+
+@given(st.lists(st.sampled_from(LISTS), min_size=1, max_size=60), st.integers(0, 300))
+def test_the_decision_over_lists_is_the_band_of_the_set(pairs: list[Pair], agreeing: int) -> None:
+    """Without refusals, gaps and noise a verdict is FAIL where the set is, and PASS only where the set is."""
+    every = [*pairs, *[SAME] * agreeing]
+    band, decision = tally_of(every).band(), judged(every).decision
+    assert (band is Band.FAIL) == (decision is Decision.FAIL)
+    assert (decision is Decision.PASS) == (band is Band.PASS)
+
+
+def test_near_misses_alone_are_not_a_match() -> None:
+    """A set in which every query is only worth a look passes by no choice of bands."""
+    tops = Bands(whole={SetMeasure.TOP_1_SHARE: SET_LIMITS[SetMeasure.TOP_1_SHARE]})
+    lenient = judged([SHORTER] * 9, bands=tops)
+    assert (lenient.decision, lenient.reasons) == (Decision.INCONCLUSIVE, ("no compared query matched",))

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from parity_pipeline.core.outcomes import Decision, RowStatus, Side
 from parity_pipeline.core.retrieval.bands import Bands, grade
@@ -15,7 +17,7 @@ from parity_pipeline.core.retrieval.confirmation import (
     confirm,
     unconfirmed_reasons,
 )
-from parity_pipeline.core.retrieval.noise import Differences, explains, noise_of, noise_words
+from parity_pipeline.core.retrieval.noise import Differences, NoiseBudget, explains, noise_of, noise_words
 from parity_pipeline.core.retrieval.provenance import RetrievalNoise
 from parity_pipeline.core.retrieval.ranked_lists import Codebook
 from parity_pipeline.core.retrieval.records import IdMapping, Query, Ranking, Reported, ScoreScale
@@ -189,3 +191,13 @@ def test_noise_explains_only_what_it_shows() -> None:
     assert noise_words(Side.LEGACY, noise(2, worst=0.5)).endswith(
         "2 of 20 repeated queries, with an overlap of 0.50 at worst"
     )
+
+
+@given(st.integers(0, 500), st.integers(0, 60))
+def test_repeated_queries_are_spread_over_the_set(queries: int, most: int) -> None:
+    """As many queries as the budget and the set allow are repeated, each once, the last one among them."""
+    ordinals = NoiseBudget(queries=most).ordinals(queries)
+    assert len(ordinals) == min(most, queries)
+    assert list(ordinals) == sorted(set(ordinals))
+    assert all(0 <= one < queries for one in ordinals)
+    assert most < 2 or not queries or ordinals[-1] == queries - 1
