@@ -60,7 +60,7 @@ def build_retrieval_assets(factory: AssetFactory, freshness: dg.FreshnessPolicy)
         metadata=columns_of(PARITY, metadata.WORDS),
     )
     def parity(context: dg.AssetExecutionContext, run: Run) -> Made:
-        """Each query's measures and outcome: overlap, rank-biased overlap, tau-b, scores; what asking again showed."""
+        """Each query's measures and outcome: overlap, rank-biased overlap, tau-b, scores; what further requests showed."""
         day, corpus = split_key(context.partition_key, CORPUS)
         with explained():
             header = compare_rankings(run, day, corpus)

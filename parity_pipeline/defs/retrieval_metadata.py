@@ -44,7 +44,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "distance": "Distance as the side reports it; null where it reports a score, or nothing.",
         "metadata_hash": "Hash of the metadata that must be equal; null where none is compared.",
         "status": "ok, refused (a definite no), failed (no definite response), malformed (response without a list).",
-        "mode": "The mode that the side says it answered in; null where it says nothing.",
+        "mode": "The mode that the response reports; null where it reports none.",
         "refusal": "Status and form of a refusal; null where nothing was refused.",
         "http_status": "Status of the last response; null where there was none.",
         "error": "Why there is no list, in the side's or the client's words.",

@@ -1,4 +1,4 @@
-"""What the steps of the retrieve probe share beside both sides: what is asked, and by which limits it is judged.
+"""What the steps of the retrieve probe share beside both sides: what is requested, and by which limits it is judged.
 
 Here belongs the record that the composition root fills from the settings' section `retrieve`. A side is the `Gateway` of
 `steps.context`, as for every probe.
@@ -26,7 +26,7 @@ Vectors = Mapping[str, Sequence[float]]
 
 @dataclass(frozen=True, kw_only=True)
 class RetrievalContext:
-    """What is asked, and by which limits it is judged.
+    """What is requested, and by which limits it is judged.
 
     Attributes:
         corpora: The corpora that each partition searches, by the partition's name.
@@ -39,8 +39,8 @@ class RetrievalContext:
         waivers: Expected differences, in the order of the settings.
         required_bound: Share of inputs, in (0, 1), that at most may differ, to be proved; None asks for no proof.
         checks: What the settings say of checks.
-        noise: Queries that each side is asked again for its own noise.
-        confirm: Differing queries that both sides are asked again.
+        noise: Queries that are repeated for each side's own noise.
+        confirm: Differing queries that are requested again from both sides.
         model: Model of the embed probe by which queries become vectors; None where that is not looked at.
         qrels: File of relevance labels, in the form of TREC; None where there are none.
     """

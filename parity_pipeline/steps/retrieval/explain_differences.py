@@ -15,7 +15,7 @@ from parity_pipeline.core.outcomes import RowStatus, Side
 from parity_pipeline.core.retrieval.attribution import EXPLAINABLE, Evidence, Explanation, attribute
 from parity_pipeline.core.retrieval.bands import GradedQueries, grade
 from parity_pipeline.core.retrieval.compare import compare
-from parity_pipeline.core.retrieval.confirmation import RequestedAgain, DifferingQueries, RetrievalConfirmation, confirm
+from parity_pipeline.core.retrieval.confirmation import DifferingQueries, RequestedAgain, RetrievalConfirmation, confirm
 from parity_pipeline.core.retrieval.diagnosis.cases import Documents
 from parity_pipeline.core.retrieval.diagnosis.evidence import CauseEvidence
 from parity_pipeline.core.retrieval.diagnosis.name_causes import name_causes
@@ -35,7 +35,7 @@ class ChosenDifferences:
     """The differing queries that further requests are spent on, and how many are worth a look.
 
     Attributes:
-        differing: Those that are asked again.
+        differing: Those that are requested again.
         limit: Most queries worth a look among which the controls are made.
         look: Ids of some of these.
         any: Whether anything is to be explained.
@@ -95,7 +95,7 @@ def explain_differences(run: RunContext, lanes: Lanes, chosen: ChosenDifferences
 
 
 def _confirmed(run: RunContext, kept: Sequence[KeptQuery], not_asked: int, corpus: str) -> RetrievalConfirmation | None:
-    """Ask both sides again, alternating; None where nothing is asked or a side cannot be used any more."""
+    """Send queries to both sides again, alternating; None where nothing is sent or a side cannot be used any more."""
     context = retrieval_of(run)
     if not (kept and context.confirm.times):
         return None
@@ -118,7 +118,7 @@ def _confirmed(run: RunContext, kept: Sequence[KeptQuery], not_asked: int, corpu
             rounds.append(found)
     except (GatewayError, SettingsError):
         return None
-    asked = [
+    repeated = [
         RequestedAgain(
             query=one.query,
             lane=one.lane,
@@ -127,13 +127,13 @@ def _confirmed(run: RunContext, kept: Sequence[KeptQuery], not_asked: int, corpu
         for place, one in enumerate(kept)
     ]
     return confirm(
-        asked, context.codebook(corpus), context.rules, context.bands, requests=requests, not_asked=not_asked
+        repeated, context.codebook(corpus), context.rules, context.bands, requests=requests, not_asked=not_asked
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Controls:
-    """What tells embedding from retrieval, for some queries.
+    """What distinguishes embedding from retrieval, for some queries.
 
     Attributes:
         codebook: Maps ids of both sides.
@@ -149,13 +149,13 @@ class _Controls:
     def of(cls, run: RunContext, queries: Sequence[Query], corpus: str) -> "_Controls":
         """Embed queries through both sides, and send the legacy side's vectors to the candidate where it takes them."""
         context = retrieval_of(run)
-        asked = [one for one in queries if one.text.strip()]
-        if context.model is None or not asked:
+        wanted = [one for one in queries if one.text.strip()]
+        if context.model is None or not wanted:
             return cls(codebook=context.codebook(corpus))
         try:
-            legacy, candidate = (query_vectors(run.gateways[side], asked, context) for side in Side)
+            legacy, candidate = (query_vectors(run.gateways[side], wanted, context) for side in Side)
             where = run.gateways[Side.CANDIDATE].retrieval_side(corpus)
-            sent = [one for one in asked if one.id in legacy]
+            sent = [one for one in wanted if one.id in legacy]
             found = (
                 run.gateways[Side.CANDIDATE].ask_rankings(where, sent, vectors=legacy)[0]
                 if where.dialect.takes_vectors
@@ -178,7 +178,7 @@ class _Controls:
             return Evidence(cosine=cosine)
         nothing = [Ranking(query_id=name, status=RowStatus.FAILED) for name in queries.ids]
         lists = RankedLists.of([self.same_vector.get(one.query_id, one) for one in nothing])
-        # With a vector a side may say that it answers in another mode, which is then no fault.
+        # A query that is sent as a vector may be served in another mode, which is not a fault then.
         rules = replace(context.rules, modes=())
         rows = compare(queries, legacy, lists, self.codebook, rules)
         return Evidence(same_vector=grade(rows, context.bands), cosine=cosine)

@@ -62,7 +62,7 @@ def fetch_rankings(
 ) -> RetrievalProvenance:
     """Store the rankings of one side for the queries of a date and corpus, and return where they came from.
 
-    What is staged stays locked until the file is published. Some queries are asked again afterwards, for the side's noise.
+    What is staged stays locked until the file is published. Some queries are sent again afterwards, for the side's noise.
 
     Raises:
         GatewayError: The side cannot be used at all.
@@ -123,9 +123,9 @@ def query_vectors(gateway: Gateway, queries: Iterable[Query], context: Retrieval
             place="retrieve.model",
             remedy="Name a model of both sides there.",
         )
-    asked = list(queries)
-    found = gateway.embed(context.model, [one.text for one in asked]) if asked else ()
-    return {one.id: vector.tolist() for one, vector in zip(asked, found, strict=True) if vector is not None}
+    sent = list(queries)
+    found = gateway.embed(context.model, [one.text for one in sent]) if sent else ()
+    return {one.id: vector.tolist() for one, vector in zip(sent, found, strict=True) if vector is not None}
 
 
 def _with_vectors(
@@ -144,7 +144,7 @@ def _with_vectors(
 
 @dataclass(slots=True)
 class ChosenQueries:
-    """Queries, evenly over the set, that are asked again, and what the lane holds for them.
+    """Queries, evenly over the set, that are sent again, and what the lane holds for them.
 
     Attributes:
         ordinals: Their ordinals, ascending.
