@@ -3,7 +3,7 @@
 Here belong the faults and the honest differences that must not be named. The engines themselves belong to `world`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -94,10 +94,10 @@ def rotated() -> Callable[[Float64], Float64]:
     return lambda vector: turn @ vector
 
 
-def without_newest(world: World, share: float) -> Flags:
-    """Return which documents an index holds that lacks the newest ones of each corpus."""
+def without_newest(world: World, share: float, corpora: Sequence[int] = (0, 1)) -> Flags:
+    """Return which documents an index holds that lacks the newest ones of some corpora."""
     held = np.ones(len(world.raw), np.bool_)
-    for corpus in (0, 1):
+    for corpus in corpora:
         rows = np.flatnonzero(world.corpus == corpus)
         held[rows[len(rows) - int(share * len(rows)) :]] = False
     return held
@@ -184,6 +184,19 @@ FAULTS: Final[dict[str, Fault]] = {
     ),
     "dropped corpus, nothing shows it": Fault(
         names=(N.UNKNOWN,), engine=lambda _, __: {"corpora": (0,)}, world=OPAQUE, asked={"known": False}
+    ),
+    "dropped corpus, named with each result": Fault(
+        names=(N.DROPPED_CORPUS,), engine=lambda _, __: {"corpora": (0,), "names_corpora": True}
+    ),
+    "corpora are named, recall 0.5": Fault(
+        names=(N.APPROXIMATE_INDEX,), engine=lambda _, __: {"recall": 0.5, "names_corpora": True}
+    ),
+    "stale index of one corpus, named with each result": Fault(
+        names=(N.STALE_INDEX,),
+        also=(N.APPROXIMATE_INDEX,),
+        engine=lambda w, _: {"holds": without_newest(w, 0.3, corpora=(0,)), "names_corpora": True},
+        world=OPAQUE,
+        asked={"known": False},
     ),
     "Euclidean distance of raw vectors": Fault(
         names=(N.WRONG_METRIC,), engine=lambda w, _: {"vectors": w.raw, "metric": euclidean}

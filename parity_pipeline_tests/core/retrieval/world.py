@@ -164,6 +164,9 @@ class Engine:
         again: Documents that it returns twice where several corpora are searched.
         noise: Largest rounding error of a score, absolute.
         report: What becomes of ids and scores of one query on their way out.
+        skip: Best results that it leaves out.
+        coarse: Width of the score steps within which it orders by chance; 0 for none.
+        names_corpora: Whether it names the corpus of each result.
     """
 
     vectors: Float64
@@ -181,6 +184,7 @@ class Engine:
     report: Callable[[list[str], Float64], tuple[list[str], Float64]] = lambda names, scores: (names, scores)
     skip: int = 0
     coarse: float = 0.0
+    names_corpora: bool = False
 
 
 def search(world: World, engine: Engine, asked: Asked, *, by_vector: bool = False) -> Ranking:
@@ -217,6 +221,7 @@ def search(world: World, engine: Engine, asked: Asked, *, by_vector: bool = Fals
         ids=tuple(names),
         scores=tuple(values.tolist()),
         mode=engine.mode if not by_vector else None,
+        hit_corpora=len(set(world.corpus[places].tolist())) if engine.names_corpora else None,
     )
 
 
