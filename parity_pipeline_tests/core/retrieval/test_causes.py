@@ -94,9 +94,9 @@ def test_nothing_to_compare_has_no_cause() -> None:
 def test_a_difference_that_did_not_persist_has_no_cause() -> None:
     """A query that agreed when it was sent again is explained by nothing; one that differed again is a stray."""
     pairs = [OTHER, *[SAME] * 99]
-    gone = RetrievalConfirmation(sent=1, requests=4, confirmed=(), unconfirmed=("q0",))
+    gone = RetrievalConfirmation(asked=1, requests=4, confirmed=(), unconfirmed=("q0",))
     assert name_causes(gathered(pairs, confirmation=gone)) == ()
-    again = RetrievalConfirmation(sent=1, requests=4, confirmed=("q0",), unconfirmed=())
+    again = RetrievalConfirmation(asked=1, requests=4, confirmed=("q0",), unconfirmed=())
     (cause,) = name_causes(gathered(pairs, confirmation=again))
     assert (cause.name, cause.queries, cause.confidence) == (N.STRAY_QUERIES, 1, CauseConfidence.LIKELY)
     assert "1 of them differed each time they were sent" in cause.evidence

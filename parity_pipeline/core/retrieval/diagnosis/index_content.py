@@ -100,7 +100,7 @@ def missing_documents(picture: Picture) -> Claim | None:
         return None
     several = found.share > _SMALL and any(case.several for case in affected)
     undecided = several and not (corpora is not None and _corpora_are_searched(picture, corpora, found.never))
-    return _not_told_apart(affected, found) if undecided else _stale(picture, affected, found)
+    return _undecided(affected, found) if undecided else _stale(picture, affected, found)
 
 
 def _corpora_are_searched(picture: Picture, corpora: Sequence[str], never: Flags) -> bool:
@@ -136,7 +136,7 @@ def _stale(picture: Picture, affected: Sequence[Case], found: Missed) -> Claim:
     )
 
 
-def _not_told_apart(affected: Sequence[Case], found: Missed) -> Claim:
+def _undecided(affected: Sequence[Case], found: Missed) -> Claim:
     return Claim(
         name=RetrievalCauseName.UNKNOWN,
         proven=False,

@@ -91,8 +91,8 @@ def _late_start(picture: Picture) -> Claim | None:
 def filters(picture: Picture) -> Claim | None:
     """Claim that the candidate ignores filters, or applies them to its best k results only."""
     filtered = [case for case in picture.left if case.filtered]
-    plain = picture.asked_of(lambda kind: not kind[1])
-    share = picture.scaled(filtered) / max(1, picture.asked_of(lambda kind: kind[1]))
+    plain = picture.sent_of(lambda kind: not kind[1])
+    share = picture.scaled(filtered) / max(1, picture.sent_of(lambda kind: kind[1]))
     plain_share = picture.scaled(case for case in picture.left if not case.filtered) / max(1, plain)
     contrast = plain >= SUPPORT and plain_share <= share / 4
     if len(filtered) < SUPPORT or share < WIDESPREAD or (plain >= SUPPORT and not contrast):

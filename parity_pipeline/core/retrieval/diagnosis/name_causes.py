@@ -90,8 +90,8 @@ RULES: Final[tuple[Callable[[Picture], Claim | None], ...]] = (
     query_vectors,
     missing_documents,
     added_documents,
-    approximate_index,
     tie_order,
+    approximate_index,
 )
 """What is said by a side itself comes first, then what hides other causes, then what needs lists that agree otherwise."""
 

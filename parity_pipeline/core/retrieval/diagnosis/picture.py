@@ -94,7 +94,7 @@ class Picture:
         differing = sum(number for kind, number in self.evidence.differing.items() if wanted(kind))
         return differing / queries if queries else 0.0
 
-    def asked_of(self, wanted: Callable[[Kind], bool]) -> int:
+    def sent_of(self, wanted: Callable[[Kind], bool]) -> int:
         """Return the number of queries of some kinds."""
         return sum(number for kind, number in self.evidence.queries.items() if wanted(kind))
 
