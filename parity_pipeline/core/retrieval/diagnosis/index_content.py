@@ -29,6 +29,8 @@ _MOST_GROUPS: Final = 20
 """Most corpora that are distinguished by ids."""
 _LEAST_KEPT: Final = 0.35
 """Smallest share of results that lists with holes keep; an index that loses more is not tuned badly but broken."""
+_SHORT: Final = 5
+"""Results of a list that an approximate index may lose altogether."""
 _SMALL: Final = 0.1
 """Share of legacy results that documents which never appear may have where they could also be a corpus."""
 
@@ -348,7 +350,8 @@ def approximate_index(picture: Picture) -> Claim | None:
     total, lost = int(counts.legacy.sum()), picture.scaled(cases, lambda case: case.missing)
     if len(picture.left) == len(picture.differing):
         # Where nothing else is the matter, holes of queries that agree well enough count too.
-        lost = int(counts.missed.sum())
+        foreign = [case for case in picture.left if case.apart and len(case.legacy) > _SHORT]
+        lost = int(counts.missed.sum()) - picture.scaled(foreign, lambda case: case.missing)
     usual = USUAL_LOSS * total
     if len(cases) < SUPPORT or lost <= usual + 4.0 * np.sqrt(usual * (1.0 - USUAL_LOSS)):
         return None
@@ -363,7 +366,7 @@ def approximate_index(picture: Picture) -> Claim | None:
         name=RetrievalCauseName.APPROXIMATE_INDEX,
         proven=False,
         side="candidate",
-        cases=cases,
+        cases=cases + [case for case in picture.left if case.apart and len(case.legacy) <= _SHORT],
         evidence=(
             f"{lost / total:.1%} of the legacy results are missing, and the places are filled from further down",
             "common documents have the same order and scores",
