@@ -29,20 +29,20 @@ class Fault:
         also: Causes that are true beside.
         engine: Fields of the candidate's engine, from the world and a seed.
         world: Arguments of `made`.
-        asked: Arguments of `judge`.
+        sent: Arguments of `judge`.
     """
 
     names: tuple[N, ...]
     engine: Callable[[World, int], Mapping[str, Any]] = lambda _, __: {}
     also: tuple[N, ...] = ()
     world: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    asked: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    sent: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def run(self, seed: int, *, seed_of_world: int | None = None) -> tuple[Judged, tuple[RetrievalCause, ...]]:
-        """Return what comparing came to, and the causes; the world has the same seed unless said otherwise."""
+        """Return the result of comparing, and the causes; the world has the same seed unless said otherwise."""
         place = made(seed if seed_of_world is None else seed_of_world, **self.world)
         honest: dict[str, Any] = {"vectors": place.unit, "recall": 0.995, "noise": 1e-7}
-        found = judge(place, Engine(**{**honest, **self.engine(place, seed)}), seed=seed, **self.asked)
+        found = judge(place, Engine(**{**honest, **self.engine(place, seed)}), seed=seed, **self.sent)
         return found, name_causes(found.evidence)
 
     def holds(self, causes: tuple[RetrievalCause, ...]) -> bool:
@@ -141,7 +141,7 @@ def reporting(out: Out) -> Callable[[World, int], Mapping[str, Any]]:
 
 
 def hashed(name: str) -> str:
-    """Return an id that nothing can be told from."""
+    """Return an id that nothing can be read from."""
     return f"{(sum(map(ord, name)) * 2654435761 + int(name[-4:]) * 40503 * 65537) % (1 << 40):010x}"
 
 
@@ -183,7 +183,7 @@ FAULTS: Final[dict[str, Fault]] = {
         names=(N.DROPPED_CORPUS,), engine=lambda _, __: {"corpora": (0,)}, world=OPAQUE
     ),
     "dropped corpus, nothing shows it": Fault(
-        names=(N.UNKNOWN,), engine=lambda _, __: {"corpora": (0,)}, world=OPAQUE, asked={"known": False}
+        names=(N.UNKNOWN,), engine=lambda _, __: {"corpora": (0,)}, world=OPAQUE, sent={"known": False}
     ),
     "Euclidean distance of raw vectors": Fault(
         names=(N.WRONG_METRIC,), engine=lambda w, _: {"vectors": w.raw, "metric": euclidean}
@@ -230,11 +230,11 @@ FAULTS: Final[dict[str, Fault]] = {
     "from the second result on": Fault(names=(N.CUT_OFF,), engine=lambda _, __: {"skip": 1}),
     "filter ignored": Fault(names=(N.FILTER_IGNORED,), engine=lambda _, __: {"filtering": "ignored"}),
     "filter ignored, texts unknown": Fault(
-        names=(N.FILTER_IGNORED,), engine=lambda _, __: {"filtering": "ignored"}, asked={"known": False}
+        names=(N.FILTER_IGNORED,), engine=lambda _, __: {"filtering": "ignored"}, sent={"known": False}
     ),
     "filter after top-k": Fault(names=(N.FILTER_AFTER_TOP_K,), engine=lambda _, __: {"filtering": "after"}),
     "filter after top-k, texts unknown": Fault(
-        names=(N.FILTER_AFTER_TOP_K,), engine=lambda _, __: {"filtering": "after"}, asked={"known": False}
+        names=(N.FILTER_AFTER_TOP_K,), engine=lambda _, __: {"filtering": "after"}, sent={"known": False}
     ),
     **{
         f"{share:.0%} of documents twice": Fault(
@@ -262,9 +262,9 @@ FAULTS: Final[dict[str, Fault]] = {
         for name, scale in SCALES.items()
     },
     "distance read as another one": Fault(names=(N.SCORES_RESCALED,), engine=lambda _, __: {"metric": euclidean}),
-    "one query in 200": Fault(names=(N.STRAY_QUERIES,), asked={"swaps": (17,)}),
+    "one query in 200": Fault(names=(N.STRAY_QUERIES,), sent={"swaps": (17,)}),
     "five queries in 1,000": Fault(
-        names=(N.STRAY_QUERIES,), world={"queries": 1_000}, asked={"swaps": (17, 300, 500, 700, 950)}
+        names=(N.STRAY_QUERIES,), world={"queries": 1_000}, sent={"swaps": (17, 300, 500, 700, 950)}
     ),
     **{
         f"recall {recall}": Fault(names=(N.APPROXIMATE_INDEX,), engine=lambda _, __, recall=recall: {"recall": recall})
@@ -276,25 +276,25 @@ FAULTS: Final[dict[str, Fault]] = {
     "documents of another model": Fault(names=(N.UNKNOWN,), engine=lambda w, _: {"vectors": other_model(w)}),
     "clean, recall 0.995": Fault(names=()),
     "clean, recall 0.99": Fault(names=(), engine=lambda _, __: {"recall": 0.99}),
-    "clean, no scores compared": Fault(names=(), asked={"comparable": False}),
+    "clean, no scores compared": Fault(names=(), sent={"comparable": False}),
 }
 """Faults by name; those of `with_controls` beside."""
 
 
 def with_controls() -> dict[str, Fault]:
-    """Return the faults that controls help to tell apart, under each choice of controls.
+    """Return the faults that controls help to distinguish, under each choice of controls.
 
-    Without any control an embedding cannot be told from other vectors of documents, so that unknown is right there.
+    Without any control an embedding cannot be distinguished from other vectors of documents, so that unknown is right there.
     """
     metric, embedding, lexical = (N.WRONG_METRIC,), (N.OTHER_EMBEDDING,), (N.LEXICAL_FALLBACK,)
     unknown = {"none": (N.UNKNOWN,)}
     table: dict[str, tuple[Fault, Mapping[str, tuple[N, ...]]]] = {
-        "lexical fallback, silent": (Fault(names=lexical, engine=lambda _, __: {"by_words": True}, asked=INSIDE), {}),
+        "lexical fallback, silent": (Fault(names=lexical, engine=lambda _, __: {"by_words": True}, sent=INSIDE), {}),
         "lexical fallback, scores within 1": (
             Fault(
                 names=lexical,
                 engine=lambda _, __: {"by_words": True, "report": scored(lambda x: x / (x + 1.0))},
-                asked=INSIDE,
+                sent=INSIDE,
             ),
             {},
         ),
@@ -317,11 +317,11 @@ def with_controls() -> dict[str, Fault]:
         },
         "embedding of another space": (Fault(names=embedding, engine=lambda _, __: {"embed": rotated()}), unknown),
         "embedding inside the search": (
-            Fault(names=embedding, engine=lambda _, __: {"embed": drifted(0.05)}, asked=INSIDE),
+            Fault(names=embedding, engine=lambda _, __: {"embed": drifted(0.05)}, sent=INSIDE),
             {**unknown, "cosine": (N.UNKNOWN,)},
         ),
         "embedding, some queries more": (
-            Fault(names=embedding, engine=lambda _, __: {"embed": drifted(0.03, 0.2)}, asked=INSIDE),
+            Fault(names=embedding, engine=lambda _, __: {"embed": drifted(0.03, 0.2)}, sent=INSIDE),
             {**unknown, "cosine": (N.UNKNOWN,)},
         ),
     }
@@ -330,7 +330,7 @@ def with_controls() -> dict[str, Fault]:
             names=other.get(controls, fault.names),
             engine=fault.engine,
             world=fault.world,
-            asked={**fault.asked, "controls": controls},
+            sent={**fault.sent, "controls": controls},
         )
         for name, (fault, other) in table.items()
         for controls in ("both", "same vector", "cosine", "none")

@@ -73,8 +73,8 @@ def gathered(pairs: list[Pair], **fields: object) -> CauseEvidence:
     found = CauseEvidence(**fields)  # pyright: ignore[reportArgumentType] - test fields
     queries = [query(identity=f"q{place}") for place in range(len(pairs))]
     named = [
-        tuple(Ranking(**{**_fields(one), "query_id": asked.id}) for one in pair)  # pyright: ignore[reportArgumentType] - as given
-        for pair, asked in zip(pairs, queries, strict=True)
+        tuple(Ranking(**{**_fields(one), "query_id": sent.id}) for one in pair)  # pyright: ignore[reportArgumentType] - as given
+        for pair, sent in zip(pairs, queries, strict=True)
     ]
     rows = compared([(left, right) for left, right in named], queries=queries)
     found.add(grade(rows, Bands()), [None] * len(pairs))
@@ -92,21 +92,21 @@ def test_nothing_to_compare_has_no_cause() -> None:
 
 
 def test_a_difference_that_did_not_persist_has_no_cause() -> None:
-    """A query that agreed when it was asked again is explained by nothing; one that differed again is a stray."""
+    """A query that agreed when it was sent again is explained by nothing; one that differed again is a stray."""
     pairs = [OTHER, *[SAME] * 99]
     gone = RetrievalConfirmation(asked=1, requests=4, confirmed=(), unconfirmed=("q0",))
     assert name_causes(gathered(pairs, confirmation=gone)) == ()
     again = RetrievalConfirmation(asked=1, requests=4, confirmed=("q0",), unconfirmed=())
     (cause,) = name_causes(gathered(pairs, confirmation=again))
     assert (cause.name, cause.queries, cause.confidence) == (N.STRAY_QUERIES, 1, CauseConfidence.LIKELY)
-    assert "1 of them differed each time they were asked" in cause.evidence
+    assert "1 of them differed each time they were sent" in cause.evidence
 
 
 def test_noise_is_said_beside_strays() -> None:
-    """A side that returns other lists when it is asked again is named in the evidence."""
+    """A side that returns other lists when it is sent again is named in the evidence."""
     noise = RetrievalNoise(queries=20, requests=40, differing=3, worst_overlap=0.1, worst_rbo=0.1, score_delta=None)
     (cause,) = name_causes(gathered([OTHER, *[SAME] * 99], noise=(None, noise)))
-    assert "the candidate returned another list for 3 of 20 queries that it was asked again" in cause.evidence
+    assert "the candidate returned another list for 3 of 20 queries that it was sent again" in cause.evidence
 
 
 def test_metadata_are_named_beside() -> None:
@@ -117,7 +117,7 @@ def test_metadata_are_named_beside() -> None:
     assert (cause.name, cause.confidence) == (N.METADATA, CauseConfidence.PROVEN)
 
 
-def test_two_strange_queries_are_no_system() -> None:
+def test_two_strange_queries_are_strays() -> None:
     """A cause rests on three queries or more: two that differ alike among a hundred are strays."""
     short = (in_order(TEN), in_order(TEN[:9]))
     assert [cause.name for cause in name_causes(gathered([short] * 2 + [SAME] * 98))] == [N.STRAY_QUERIES]
@@ -165,8 +165,8 @@ def test_blocks_do_not_matter() -> None:
     assert whole.counts.missed[whole.documents.names.index("b")] >= 4
 
 
-def test_statuses_without_a_list_are_no_cases() -> None:
-    """A lost response proves nothing, and is no case."""
+def test_statuses_without_a_list_are_left_out() -> None:
+    """A lost response proves nothing, and is not kept."""
     lost = Ranking(query_id="q", status=RowStatus.FAILED)
     assert gathered([(in_order(TEN), lost)]).cases == []
     assert CORPORA == ("staff", "contractors")

@@ -29,14 +29,14 @@ CITIES: Final = 8
 VOCABULARY: Final = 400
 WORDS: Final = 8
 CONTROLLED: Final = 25
-"""Differing queries that the candidate is asked again with the legacy query vector, as a budget of requests allows."""
+"""Differing queries that the candidate is sent again with the legacy query vector, as a budget of requests allows."""
 
 Controls = Literal["both", "same vector", "cosine", "none"]
 CORPORA: Final = ("staff", "contractors")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class SentQuery:
     """One query with its vector.
 
     Attributes:
@@ -65,7 +65,7 @@ class World:
         words: Words of each document, shape (documents, VOCABULARY).
         names: Document ids.
         queries: The queries.
-        exact: What an exact engine returns for each, once it was asked.
+        exact: What an exact engine returns for each, once it was sent.
     """
 
     random: np.random.Generator
@@ -75,7 +75,7 @@ class World:
     city: Ints
     words: Flags
     names: list[str]
-    queries: list[Asked] = field(default_factory=list[Asked])
+    queries: list[SentQuery] = field(default_factory=list[SentQuery])
     exact: list[Ranking] = field(default_factory=list[Ranking])
 
 
@@ -121,17 +121,17 @@ def made(
     return world
 
 
-def _queries(world: World, number: int) -> list[Asked]:
-    """Return queries of all kinds; each second filtered one is asked without its filter too."""
-    random, asked = world.random, list[Asked]()
-    while len(asked) < number:
+def _queries(world: World, number: int) -> list[SentQuery]:
+    """Return queries of all kinds; each second filtered one is sent without its filter too."""
+    random, sent = world.random, list[SentQuery]()
+    while len(sent) < number:
         near = int(random.integers(len(world.raw)))
         vector = world.unit[near] + 0.09 * random.normal(size=DIMENSIONS)
         kind = str(random.choice(["plain", "plain", "plain", "filtered", "paraphrase", "one corpus", "depth"]))
         words = np.flatnonzero(world.words[near])[: WORDS // 2] if kind != "paraphrase" else np.zeros(0, np.int64)
         query = Query(
-            id=f"q{len(asked):04}",
-            text=f"text {len(asked)}",
+            id=f"q{len(sent):04}",
+            text=f"text {len(sent)}",
             k=int(random.choice([1, 5, 20, 50])) if kind == "depth" else 10,
             filter="city" if kind == "filtered" else None,
             corpora=(CORPORA[world.corpus[near]],) if kind == "one corpus" else CORPORA,
@@ -139,11 +139,11 @@ def _queries(world: World, number: int) -> list[Asked]:
             drawn=1,
         )
         city = int(world.city[near]) if kind == "filtered" else -1
-        asked.append(Asked(query=query, vector=vector / np.linalg.norm(vector), words=words, city=city))
-        if kind == "filtered" and random.random() < 0.5 and len(asked) < number:
-            twin = replace(query, id=f"q{len(asked):04}", filter=None, category="plain")
-            asked.append(replace(asked[-1], query=twin, city=-1))
-    return asked
+        sent.append(SentQuery(query=query, vector=vector / np.linalg.norm(vector), words=words, city=city))
+        if kind == "filtered" and random.random() < 0.5 and len(sent) < number:
+            twin = replace(query, id=f"q{len(sent):04}", filter=None, category="plain")
+            sent.append(replace(sent[-1], query=twin, city=-1))
+    return sent
 
 
 @dataclass(slots=True, kw_only=True)
@@ -156,7 +156,7 @@ class Engine:
         recall: Chance that a document is seen at all for a query; a number, or one per document.
         holds: Documents that are in the index.
         filtering: `inside` the search, `after` its best k, or `ignored`.
-        corpora: Corpora that it searches where several are asked for.
+        corpora: Corpora that it searches where a query names several.
         embed: What becomes of the legacy query vector where the side embeds a text itself.
         by_words: Whether texts are searched by words, and not by vectors.
         mode: The mode that it reports for texts.
@@ -183,36 +183,36 @@ class Engine:
     coarse: float = 0.0
 
 
-def search(world: World, engine: Engine, asked: Asked, *, by_vector: bool = False) -> Ranking:
+def search(world: World, engine: Engine, sent: SentQuery, *, by_vector: bool = False) -> Ranking:
     """Return what an engine returns for the text of a query, or for its legacy query vector."""
     random, words = world.random, engine.by_words and not by_vector
     if words:
-        weights = world.words[:, asked.words].sum(axis=1).astype(np.float64)
+        weights = world.words[:, sent.words].sum(axis=1).astype(np.float64)
         scores = weights / (1.0 + 0.1 * (np.arange(len(weights)) % 3))
     else:
-        scores = engine.metric(engine.vectors, asked.vector if by_vector else engine.embed(asked.vector))
-    corpora = [CORPORA.index(name) for name in asked.query.corpora]
+        scores = engine.metric(engine.vectors, sent.vector if by_vector else engine.embed(sent.vector))
+    corpora = [CORPORA.index(name) for name in sent.query.corpora]
     if len(corpora) > 1:
         corpora = [name for name in corpora if name in engine.corpora]
     seen = np.isin(world.corpus, corpora) & (random.random(len(scores)) < engine.recall)
     seen &= engine.holds if engine.holds is not None else True
     seen &= (scores > 0.0) if words else True
-    wanted = (world.city == asked.city) if asked.city >= 0 else np.ones(len(scores), np.bool_)
+    wanted = (world.city == sent.city) if sent.city >= 0 else np.ones(len(scores), np.bool_)
     if engine.filtering == "inside":
         seen &= wanted
     scores = scores + random.uniform(-engine.noise, engine.noise, len(scores))
     key = np.floor(scores / engine.coarse) + random.random(len(scores)) if engine.coarse else scores
     key = np.where(seen, key, -np.inf)
     some = np.argpartition(-key, 120)[:120]
-    places = some[np.lexsort((some, -key[some]))][: engine.limit(asked.query.k) + engine.skip][engine.skip :]
+    places = some[np.lexsort((some, -key[some]))][: engine.limit(sent.query.k) + engine.skip][engine.skip :]
     places = places[np.isfinite(key[places])]
     if engine.again is not None and len(corpora) > 1:
-        places = np.repeat(places, np.where(engine.again[places], 2, 1))[: asked.query.k]
+        places = np.repeat(places, np.where(engine.again[places], 2, 1))[: sent.query.k]
     if engine.filtering == "after":
         places = places[wanted[places]]
     names, values = engine.report([world.names[place] for place in places], scores[places])
     return Ranking(
-        query_id=asked.query.id,
+        query_id=sent.query.id,
         status=RowStatus.OK,
         ids=tuple(names),
         scores=tuple(values.tolist()),
@@ -222,7 +222,7 @@ def search(world: World, engine: Engine, asked: Asked, *, by_vector: bool = Fals
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What comparing two engines came to."""
+    """Result of comparing two engines."""
 
     tally: RetrievalTally
     evidence: CauseEvidence
@@ -245,7 +245,7 @@ def judge(
         world: The documents and queries.
         candidate: The candidate.
         seed: Seed of the chance in the candidate's lists.
-        controls: Which controls are asked.
+        controls: Which controls are sent.
         embedded_alike: Whether the embeddings of both sides agree even where the candidate's search embeds otherwise.
         comparable: Whether scores are said to mean the same.
         known: Whether the queries themselves, with text and corpora, are given to the diagnosis.
@@ -260,38 +260,38 @@ def judge(
     rules = ComparisonRules(comparable=comparable, modes=((Side.LEGACY, "hybrid"), (Side.CANDIDATE, "hybrid")))
     codebook = Codebook()
     for start in range(0, len(world.queries), 64):
-        asked = world.queries[start : start + 64]
+        sent = world.queries[start : start + 64]
         left = world.exact[start : start + 64]
-        right = [search(world, candidate, one) for one in asked]
-        for row, one in enumerate(asked):
+        right = [search(world, candidate, one) for one in sent]
+        for row, one in enumerate(sent):
             if start + row in swaps:
                 other = world.queries[(start + row + 1) % len(world.queries)]
                 wrong = search(world, candidate, replace(other, query=replace(other.query, k=one.query.k)))
                 right[row] = replace(wrong, query_id=one.query.id)
-        graded = _graded(asked, left, right, codebook, rules, start)
+        graded = _graded(sent, left, right, codebook, rules, start)
         tally.add(graded)
-        known_vectors = _controls(world, candidate, asked, left, graded, codebook, rules, controls, embedded_alike)
+        known_vectors = _controls(world, candidate, sent, left, graded, codebook, rules, controls, embedded_alike)
         explained = attribute(graded, known_vectors)
-        evidence.add(graded, explained, known_vectors, [one.query for one in asked] if known else ())
+        evidence.add(graded, explained, known_vectors, [one.query for one in sent] if known else ())
     return Judged(tally, evidence)
 
 
 def _graded(
-    asked: Sequence[Asked],
+    sent: Sequence[SentQuery],
     left: Sequence[Ranking],
     right: Sequence[Ranking],
     codebook: Codebook,
     rules: ComparisonRules,
     start: int,
 ) -> GradedQueries:
-    queries = QueryBlock.of([one.query for one in asked], start)
+    queries = QueryBlock.of([one.query for one in sent], start)
     return grade(compare(queries, RankedLists.of(left), RankedLists.of(right), codebook, rules), RetrievalTally().bands)
 
 
 def _controls(
     world: World,
     candidate: Engine,
-    asked: Sequence[Asked],
+    sent: Sequence[SentQuery],
     left: Sequence[Ranking],
     graded: GradedQueries,
     codebook: Codebook,
@@ -300,13 +300,13 @@ def _controls(
     embedded_alike: bool,
 ) -> Evidence:
     differing = [row for row, one in enumerate(graded.compared.outcomes) if one in EXPLAINABLE][: CONTROLLED // 4]
-    cosine = np.full(len(asked), np.nan)
-    lost = [Ranking(query_id=one.query.id, status=RowStatus.FAILED) for one in asked]
+    cosine = np.full(len(sent), np.nan)
+    lost = [Ranking(query_id=one.query.id, status=RowStatus.FAILED) for one in sent]
     for row in differing:
-        own = candidate.embed(asked[row].vector)
-        cosine[row] = 1.0 if embedded_alike else float(own @ asked[row].vector / np.linalg.norm(own))
-        lost[row] = search(world, candidate, asked[row], by_vector=True)
-    same = _graded(asked, left, lost, codebook, rules, graded.compared.queries.start)
+        own = candidate.embed(sent[row].vector)
+        cosine[row] = 1.0 if embedded_alike else float(own @ sent[row].vector / np.linalg.norm(own))
+        lost[row] = search(world, candidate, sent[row], by_vector=True)
+    same = _graded(sent, left, lost, codebook, rules, graded.compared.queries.start)
     return Evidence(
         same_vector=same if controls in {"both", "same vector"} else None,
         cosine=cosine if controls in {"both", "cosine"} else None,

@@ -21,7 +21,7 @@ LIST_RESULTS: Final = 100
 """Results of a list that are kept of one case; a cause that is not seen in the first hundred is not seen further down."""
 
 MOST_DOCUMENTS: Final = 500_000
-"""Documents that are told apart over a set, about 100 MB; later ones have no number and count for no cause."""
+"""Documents that are distinguished over a set, about 100 MB; later ones have no number and count for no cause."""
 
 UNNUMBERED: Final = -1
 """Number of a document beyond `MOST_DOCUMENTS`."""

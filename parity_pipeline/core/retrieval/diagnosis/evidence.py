@@ -96,7 +96,7 @@ class CauseEvidence:
         searched: Corpora that a query without corpora of its own searches, by name; empty for one.
         modes: Queries by the mode that each side reports, `legacy` first, as `RetrievalProvenance.modes`.
         noise: What each side's own repeats came to, `legacy` first; None where it was not measured.
-        confirmation: What asking differing queries again showed; None where nothing was asked.
+        confirmation: What sending differing queries again showed; None where nothing was sent.
         queries: Queries of each kind.
         differing: Differing queries of each kind, those with two lists.
         outcomes: Queries of each outcome.
@@ -128,7 +128,7 @@ class CauseEvidence:
         Args:
             graded: The queries as they were compared.
             explanations: What `attribute` says of each.
-            evidence: What it was told about the query vectors; without it no control counts.
+            evidence: What it was given about the query vectors; without it no control counts.
             queries: The queries themselves, in this order; texts and corpora are known only from them.
         """
         rows, evidence = graded.compared, evidence or Evidence()

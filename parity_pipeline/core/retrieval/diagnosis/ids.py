@@ -71,7 +71,7 @@ def _partners(case: Case, picture: Picture) -> list[IdPair]:
     left, right = (
         np.flatnonzero(side.alone & (side.documents != UNNUMBERED)) for side in (case.legacy, case.candidate)
     )
-    if case.comparable:
+    if case.comparable and len(left) and len(right):
         # A result that an approximate index loses moves ranks, and no scores.
         apart = np.abs(case.legacy.scores[left][:, None] - case.candidate.scores[right])
         nearest = apart.argmin(axis=1)
@@ -146,7 +146,7 @@ def duplicates(picture: Picture) -> Claim | None:
     several = all(case.several for case in found)
     facts = [f"in {picture.scaled(found):,} queries the candidate returns a document more than once"]
     if twins:
-        facts.append("some stand twice with one score under ids of two corpora")
+        facts.append("some appear with one score under ids of two corpora")
     if several and len(one_corpus) >= SUPPORT:
         facts.append(f"only queries over several corpora have repeats; {len(one_corpus)} over one corpus agree")
     where = "merges the corpora" if several else "merges its results"

@@ -26,9 +26,11 @@ _FIXED: Final = 0.6
 """Smallest share of misses that documents which never appear must account for. Origin: an index of a recall of 0.5 that
 loses documents at random reaches 0.5 among documents of two queries."""
 _MOST_GROUPS: Final = 20
-"""Most corpora that are told apart by ids."""
+"""Most corpora that are distinguished by ids."""
 _LEAST_KEPT: Final = 0.35
 """Smallest share of results that lists with holes keep; an index that loses more is not tuned badly but broken."""
+_SHORT: Final = 5
+"""Results of a list that an approximate index may lose altogether."""
 _SMALL: Final = 0.1
 """Share of legacy results that documents which never appear may have where they could also be a corpus."""
 
@@ -100,7 +102,7 @@ def missing_documents(picture: Picture) -> Claim | None:
         return None
     several = found.share > _SMALL and any(case.several for case in affected)
     undecided = several and not (corpora is not None and _corpora_are_searched(picture, corpora, found.never))
-    return _not_told_apart(affected, found) if undecided else _stale(picture, affected, found)
+    return _undecided(affected, found) if undecided else _stale(picture, affected, found)
 
 
 def _corpora_are_searched(picture: Picture, corpora: Sequence[str], never: Flags) -> bool:
@@ -136,7 +138,7 @@ def _stale(picture: Picture, affected: Sequence[Case], found: Missed) -> Claim:
     )
 
 
-def _not_told_apart(affected: Sequence[Case], found: Missed) -> Claim:
+def _undecided(affected: Sequence[Case], found: Missed) -> Claim:
     return Claim(
         name=RetrievalCauseName.UNKNOWN,
         proven=False,
@@ -146,7 +148,7 @@ def _not_told_apart(affected: Sequence[Case], found: Missed) -> Claim:
             f"{int(found.never.sum()):,} documents never appear on the candidate, with {found.share:.0%} of the legacy results",
             "a corpus that is not searched and an index that lacks documents look alike where ids do not show the corpus",
         ),
-        remedy="Add queries of one corpus alone: they tell a corpus that is not searched from documents that are not indexed.",
+        remedy="Add queries of one corpus alone: they distinguish a corpus that is not searched from documents that are not indexed.",
     )
 
 
@@ -169,7 +171,7 @@ def _digits(name: str) -> int | None:
 
 
 def _corpora(picture: Picture) -> list[str] | None:
-    """Return the corpus of each document, "" for one that is not known; None where nothing tells.
+    """Return the corpus of each document, "" for one that is not known; None where nothing shows it.
 
     A document that the legacy side returns for a query over one corpus belongs to that corpus. Else what stands in front of
     its number, or of the last mark in its id, shows it.
@@ -214,18 +216,20 @@ def _dropped(picture: Picture, cases: Sequence[Case], corpora: Sequence[str] | N
         # What replaces the missing ones has ids that the legacy side does not know: the ids may differ, and no corpus.
         return None
     alone = [case for case in picture.differing + picture.agreeing if case.corpora == (gone,)]
-    answered = [case for case in alone if len(case.candidate) and not case.apart]
+    returning = [case for case in alone if len(case.candidate) and not case.apart]
     mine = [case for case in affected if any(corpora[number] in {gone, ""} for number in _alone(case))]
     claimed = mine + [case for case in picture.left if case in alone and not len(case.candidate)]
     facts = [
         f"for queries over several corpora the legacy side returns {found.legacy[gone]:,} results of {gone!r}, the candidate none",
         f"it returns {sum(found.candidate[name] for name in held):,} of {', '.join(repr(name) for name in held)}",
     ]
-    if len(answered) >= SUPPORT:
-        facts.append(f"asked for {gone!r} alone, it returns documents in {len(answered)} of {len(alone)} queries")
+    if len(returning) >= SUPPORT:
+        facts.append(
+            f"for queries over {gone!r} alone, it returns documents in {len(returning)} of {len(alone)} queries"
+        )
     return Claim(
         name=RetrievalCauseName.DROPPED_CORPUS,
-        proven=len(answered) >= SUPPORT,
+        proven=len(returning) >= SUPPORT,
         side="candidate",
         cases=claimed,
         evidence=tuple(facts),
@@ -342,7 +346,12 @@ def _other_scores(picture: Picture) -> set[int]:
 def approximate_index(picture: Picture) -> Claim | None:
     """Claim holes that an approximate index leaves, where they are more than usual."""
     cases = [case for case in picture.left if case.holes]
-    total, lost = int(picture.evidence.counts.legacy.sum()), picture.scaled(cases, lambda case: case.missing)
+    counts = picture.evidence.counts
+    total, lost = int(counts.legacy.sum()), picture.scaled(cases, lambda case: case.missing)
+    if len(picture.left) == len(picture.differing):
+        # Where nothing else is the matter, holes of queries that agree well enough count too.
+        foreign = [case for case in picture.left if case.apart and len(case.legacy) > _SHORT]
+        lost = int(counts.missed.sum()) - picture.scaled(foreign, lambda case: case.missing)
     usual = USUAL_LOSS * total
     if len(cases) < SUPPORT or lost <= usual + 4.0 * np.sqrt(usual * (1.0 - USUAL_LOSS)):
         return None
@@ -357,7 +366,7 @@ def approximate_index(picture: Picture) -> Claim | None:
         name=RetrievalCauseName.APPROXIMATE_INDEX,
         proven=False,
         side="candidate",
-        cases=cases,
+        cases=cases + [case for case in picture.left if case.apart and len(case.legacy) <= _SHORT],
         evidence=(
             f"{lost / total:.1%} of the legacy results are missing, and the places are filled from further down",
             "common documents have the same order and scores",

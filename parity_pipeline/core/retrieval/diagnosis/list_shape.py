@@ -91,16 +91,16 @@ def _late_start(picture: Picture) -> Claim | None:
 def filters(picture: Picture) -> Claim | None:
     """Claim that the candidate ignores filters, or applies them to its best k results only."""
     filtered = [case for case in picture.left if case.filtered]
-    share = picture.share_differing(lambda kind: kind[1])
-    plain = picture.asked_of(lambda kind: not kind[1])
-    plain_share = picture.share_differing(lambda kind: not kind[1])
+    plain = picture.sent_of(lambda kind: not kind[1])
+    share = picture.scaled(filtered) / max(1, picture.sent_of(lambda kind: kind[1]))
+    plain_share = picture.scaled(case for case in picture.left if not case.filtered) / max(1, plain)
     contrast = plain >= SUPPORT and plain_share <= share / 4
     if len(filtered) < SUPPORT or share < WIDESPREAD or (plain >= SUPPORT and not contrast):
         return None
     agree = (
         f"{share:.0%} of filtered queries differ and {plain_share:.0%} of the {plain:,} without a filter"
         if contrast
-        else "no query without a filter was asked"
+        else "no query without a filter was sent"
     )
     return _ignored(picture, filtered, agree) or _after(picture, filtered, agree, contrast=contrast)
 
@@ -167,7 +167,7 @@ def _left_over(case: Case) -> bool:
 
 
 def _twins(picture: Picture, cases: Sequence[Case]) -> Iterator[tuple[Case, Case]]:
-    """Yield filtered cases with the case of the same query without a filter, where one was asked."""
+    """Yield filtered cases with the case of the same query without a filter, where one was sent."""
     plain = {
         (case.text, case.k, case.corpora): case
         for case in picture.differing + picture.agreeing

@@ -34,9 +34,13 @@ def tie_order(picture: Picture) -> Claim | None:
     cases = [
         case
         for case in picture.left
-        if case.compared and not case.missing and not case.extra and case.inversions and case.gap <= COARSE_TIE
+        if case.compared
+        and case.same_scores
+        and not (case.missing or case.extra)
+        and case.inversions
+        and case.gap <= COARSE_TIE
     ]
-    if len(cases) < max(SUPPORT, FEW * picture.asked):
+    if len(cases) < max(SUPPORT, FEW * picture.sent):
         return None
     widest = max(case.gap for case in cases)
     # Ties at the end of a list also decide which documents are in it.
@@ -86,8 +90,8 @@ RULES: Final[tuple[Callable[[Picture], Claim | None], ...]] = (
     query_vectors,
     missing_documents,
     added_documents,
-    approximate_index,
     tie_order,
+    approximate_index,
 )
 """What is said by a side itself comes first, then what hides other causes, then what needs lists that agree otherwise."""
 
@@ -97,7 +101,7 @@ _ORDER: Final = {name: place for place, name in enumerate(RetrievalCauseName)}
 def name_causes(evidence: CauseEvidence) -> tuple[RetrievalCause, ...]:
     """Return the causes of a set's differences, the surest first; empty where nothing differs, or no more than usual.
 
-    Differences that asking again did not confirm are left out, as are the losses of a usual approximate index.
+    Differences that sending them again did not confirm are left out, as are the losses of a usual approximate index.
     """
     picture = Picture(evidence)
     claims: list[Claim] = []
@@ -142,7 +146,7 @@ def _unexplained(picture: Picture, claims: Sequence[Claim]) -> tuple[Claim, ...]
         little = not any(case.apart or case.rbo < 0.5 for case in left)
     if not left or little:
         return ()
-    if number <= max(1.0, FEW * picture.asked):
+    if number <= max(1.0, FEW * picture.sent):
         return (_strays(picture, number),)
     return (
         Claim(
@@ -151,17 +155,17 @@ def _unexplained(picture: Picture, claims: Sequence[Claim]) -> tuple[Claim, ...]
             side=None,
             cases=left,
             evidence=(f"{number:,} queries differ in no way that a rule knows", *_noisy(picture)),
-            remedy="Compare the lists of these queries; set `model` or a dialect that takes vectors, so that controls can be asked.",
+            remedy="Compare the lists of these queries; set `model` or a dialect that takes vectors, so that controls can be sent.",
         ),
     )
 
 
 def _strays(picture: Picture, number: int) -> Claim:
-    asked = picture.evidence.confirmation
-    again = [case for case in picture.left if asked is not None and case.id in asked.confirmed]
-    facts = [f"{number:,} of {picture.asked:,} queries differ, and the others agree"]
+    sent = picture.evidence.confirmation
+    again = [case for case in picture.left if sent is not None and case.id in sent.confirmed]
+    facts = [f"{number:,} of {picture.sent:,} queries differ, and the others agree"]
     if again:
-        facts.append(f"{len(again)} of them differed each time they were asked")
+        facts.append(f"{len(again)} of them differed each time they were sent")
     alike = sum(case.same is not None and case.same.agrees for case in picture.left)
     if alike:
         facts.append(f"for {alike} of them the legacy query vector gives the legacy list")
@@ -176,10 +180,10 @@ def _strays(picture: Picture, number: int) -> Claim:
 
 
 def _noisy(picture: Picture) -> tuple[str, ...]:
-    """Return which side returns other lists when it is asked again."""
+    """Return which side returns other lists when it is sent again."""
     sides = zip(("legacy side", "candidate"), picture.evidence.noise, strict=True)
     return tuple(
-        f"the {name} returned another list for {noise.differing} of {noise.queries} queries that it was asked again"
+        f"the {name} returned another list for {noise.differing} of {noise.queries} queries that it was sent again"
         for name, noise in sides
         if noise is not None and noise.differing
     )

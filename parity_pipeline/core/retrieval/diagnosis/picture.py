@@ -33,7 +33,7 @@ class Claim:
 
     Attributes:
         name: The cause.
-        proven: Whether a control was asked that would have come out differently if the cause were false.
+        proven: Whether a control was sent that would have come out differently if the cause were false.
         side: The side that it is about; None for neither alone.
         cases: The cases that it explains.
         evidence: One sentence per fact.
@@ -54,7 +54,7 @@ class Picture:
 
     Attributes:
         evidence: What is known of the whole set.
-        differing: Kept cases that differ and did so again when they were asked again.
+        differing: Kept cases that differ and did so again when they were sent again.
         agreeing: Kept cases that agree.
         left: Differing cases that no claim explains yet.
     """
@@ -65,15 +65,15 @@ class Picture:
     left: list[Case] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Leave out queries that agreed when they were asked again."""
-        asked = self.evidence.confirmation
-        passing = set(asked.unconfirmed) if asked is not None else set[str]()
+        """Leave out queries that agreed when they were sent again."""
+        sent = self.evidence.confirmation
+        passing = set(sent.unconfirmed) if sent is not None else set[str]()
         self.differing = [case for case in self.evidence.cases if not case.agrees and case.id not in passing]
         self.agreeing = [case for case in self.evidence.cases if case.agrees]
         self.left = list(self.differing)
 
     @property
-    def asked(self) -> int:
+    def sent(self) -> int:
         """Return the number of queries with two lists."""
         return sum(self.evidence.queries.values())
 
@@ -94,7 +94,7 @@ class Picture:
         differing = sum(number for kind, number in self.evidence.differing.items() if wanted(kind))
         return differing / queries if queries else 0.0
 
-    def asked_of(self, wanted: Callable[[Kind], bool]) -> int:
+    def sent_of(self, wanted: Callable[[Kind], bool]) -> int:
         """Return the number of queries of some kinds."""
         return sum(number for kind, number in self.evidence.queries.items() if wanted(kind))
 

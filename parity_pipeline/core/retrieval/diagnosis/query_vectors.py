@@ -24,7 +24,7 @@ _PARAPHRASE: Final = re.compile(r"paraphras|synonym|no[ _-]shared|no[ _-]common"
 _CONTRAST: Final = 0.1
 """Difference of mean rank-biased overlap by which paraphrases differ more than other queries."""
 _CHANCE: Final = 0.01
-"""Largest probability at which such a difference is not put down to chance, by the test of Mann and Whitney."""
+"""Largest probability at which such a difference is not attributed to chance, by the test of Mann and Whitney."""
 _TIED: Final = 0.1
 """Share of results, in [0, 1], by which a search that counts words has more equal scores than one by vectors."""
 
@@ -160,7 +160,7 @@ class LexicalSigns:
         lower: Whether that of paraphrases is lower, and not by chance.
         ties: Share of results whose score equals the one before, of both sides.
         empty: Share of paraphrases for which the candidate alone returns nothing, or less than the legacy side.
-        off_scale: Whether the candidate's scores are no cosines while the legacy ones may be.
+        off_scale: Whether the candidate's scores cannot be cosines while the legacy ones may be.
     """
 
     paraphrases: tuple[float, float] | None
@@ -212,7 +212,7 @@ class LexicalSigns:
 
     @property
     def excluded(self) -> bool:
-        """Return whether paraphrases were asked and show none of the signs."""
+        """Return whether paraphrases were sent and show none of the signs."""
         return self.paraphrases is not None and not self.contrast and not self.by_words
 
     def facts(self) -> Iterator[str]:
@@ -275,7 +275,7 @@ def _embedding(picture: Picture, cases: Sequence[Case], found: Controls) -> Clai
         lowest, highest = (float(pick([case.cosine for case in found.apart])) for pick in (min, max))
         facts.append(f"the query embeddings of both sides have cosines of {lowest:.3f} to {highest:.3f}")
     if signs.excluded:
-        facts.append("paraphrases differ no more than other queries, so that it is no search by words")
+        facts.append("paraphrases differ no more than other queries, which a search by words would show")
     return Claim(
         name=RetrievalCauseName.OTHER_EMBEDDING,
         proven=found.vector_explains and (found.embedded_apart or (signs.excluded and not found.together)),

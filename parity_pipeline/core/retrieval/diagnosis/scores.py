@@ -104,7 +104,7 @@ def _affine(pairs: ScorePairs) -> tuple[str, str, bool] | None:
 
 
 def _curved(pairs: ScorePairs) -> tuple[str, str, bool] | None:
-    """Return a relation that is no line: a distance taken for another one, or any other rising curve."""
+    """Return a relation that is not linear: a distance taken for another one, or any other rising curve."""
     curves = {
         "the candidate reports Euclidean distance, read as another one": np.square(1.0 - pairs.candidate),
         "the candidate reports a distance whose square falls with the legacy score": np.square(pairs.candidate),
@@ -212,7 +212,7 @@ def _scores_differ(case: Case) -> bool:
 
 
 def _off_scale(pairs: ScorePairs) -> bool:
-    """Return whether the candidate's scores are no cosines while the legacy ones may be."""
+    """Return whether the candidate's scores cannot be cosines while the legacy ones may be."""
     most = 1.0 + SAME_SCORE
     return bool(len(pairs) and np.abs(pairs.legacy).max() <= most and np.abs(pairs.candidate).max() > most)
 
