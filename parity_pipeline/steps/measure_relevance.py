@@ -8,9 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-import ir_measures
 import numpy as np
-from ir_measures import RR, R, nDCG
 
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.core.outcomes import RowStatus
@@ -90,6 +88,9 @@ def _values(
     trec_eval sorts by score, and breaks ties by document id. It gets the ranks instead of the scores, so that it judges the
     order that users saw.
     """
+    import ir_measures  # noqa: PLC0415 - most query sets have no labels, and pay nothing for them
+    from ir_measures import RR, R, nDCG  # noqa: PLC0415
+
     measures = {f"nDCG@{depth}": nDCG @ depth, f"R@{depth}": R @ depth, "MRR": RR}
     qrels = [ir_measures.Qrel(query, document, value) for query in queries for document, value in labels[query].items()]
     run = [

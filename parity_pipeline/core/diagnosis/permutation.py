@@ -250,11 +250,25 @@ def _shift_after_blank(context: DiagnosisContext, moved: _Moved) -> tuple[CauseN
 
 
 def _starts_at_blank(context: DiagnosisContext, rows: Rows) -> bool:
-    """Say whether in each request with moved rows the first of them is blank, or follows one that is."""
+    """Say whether in each request with moved rows a blank text begins them.
+
+    Between the blank and the first row that is known to have moved, rows may fail for another reason as well, so that
+    nobody knows whose vector they hold; none of them passes.
+    """
     batches = context.ordinals[rows] // _batch(context)
-    firsts = [int(rows[batches == batch][0]) for batch in np.unique(batches)]
-    blank = [any(not context.text_of(near).strip() for near in range(max(0, row - 1), row + 1)) for row in firsts]
+    blank = [_follows_blank(context, int(rows[batches == batch][0]), int(batch)) for batch in np.unique(batches)]
     return bool(np.mean(blank) > 0.5)
+
+
+def _follows_blank(context: DiagnosisContext, row: int, batch: int) -> bool:
+    for near in range(row, -1, -1):
+        if context.ordinals[near] // _batch(context) != batch:
+            return False
+        if not context.text_of(near).strip():
+            return True
+        if near != row and context.passing[near]:
+            return False
+    return False
 
 
 def _permutation(context: DiagnosisContext, moved: _Moved) -> str:

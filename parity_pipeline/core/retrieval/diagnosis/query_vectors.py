@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy import stats
 
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.retrieval.causes import RetrievalCauseName
@@ -18,6 +17,7 @@ from parity_pipeline.core.retrieval.diagnosis.cases import SAME_SCORE, Case
 from parity_pipeline.core.retrieval.diagnosis.picture import NEARLY_ALL, SUPPORT, WIDESPREAD, Claim, Picture, mostly
 from parity_pipeline.core.retrieval.diagnosis.scores import wrong_metric
 from parity_pipeline.core.retrieval.outcomes import RetrievalOutcome
+from parity_pipeline.core.retrieval.records import Float64
 
 _LEXICAL: Final = re.compile(r"lexical|keyword|bm25|full.?text|fts|sparse|like", re.IGNORECASE)
 _PARAPHRASE: Final = re.compile(r"paraphras|synonym|no[ _-]shared|no[ _-]common", re.IGNORECASE)
@@ -178,7 +178,7 @@ class LexicalSigns:
         ]
         enough = all(len(some) >= SUPPORT for some in split)
         overlaps = [np.nan_to_num(np.array([case.rbo for case in some])) for some in split]
-        chance = float(stats.mannwhitneyu(overlaps[0], overlaps[1], alternative="less").pvalue) if enough else 1.0
+        chance = _chance_of_less(overlaps[0], overlaps[1]) if enough else 1.0
         short = [case for case in split[0] if case.results[1] < case.results[0]]
         scores = [
             np.concatenate(
@@ -226,6 +226,13 @@ class LexicalSigns:
             yield f"{self.ties[1]:.0%} of the candidate's results have the score of the one before, {self.ties[0]:.0%} of the legacy ones"
         if self.off_scale:
             yield "the candidate's scores are beyond 1, which no cosine is"
+
+
+def _chance_of_less(first: Float64, second: Float64) -> float:
+    """Return the probability by which chance makes the first values as much smaller, by the test of Mann and Whitney."""
+    from scipy import stats  # noqa: PLC0415 - importing it takes longer than naming the causes of most sets
+
+    return float(stats.mannwhitneyu(first, second, alternative="less").pvalue)
 
 
 def _tied(cases: Sequence[Case], side: int) -> float:

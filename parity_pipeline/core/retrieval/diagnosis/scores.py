@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy import stats
 
 from parity_pipeline.core.retrieval.bands import NEAR_TIE
 from parity_pipeline.core.retrieval.causes import RetrievalCauseName
@@ -113,6 +112,8 @@ def _curved(pairs: ScorePairs) -> tuple[str, str, bool] | None:
         slope, _, rest = _line(pairs.legacy, turned)
         if rest <= EXACT and slope < 0.0:
             return fact, "Set candidate.scores.reported to what the candidate reports.", False
+    from scipy import stats  # noqa: PLC0415 - importing it takes longer than naming the causes of most sets
+
     slope, _, rest = _line(stats.rankdata(pairs.legacy), stats.rankdata(pairs.candidate))
     if rest <= EXACT and slope > 0.0:
         return (
