@@ -125,6 +125,28 @@ def badly_linked(world: World, seed: int) -> Float64:
     return chances
 
 
+def in_bytes(vectors: Float64) -> Float64:
+    """Return unit vectors as an index of int8 numbers holds them."""
+    return np.round(127.0 * vectors) / 127.0
+
+
+def compressed(vectors: Float64) -> Float64:
+    """Return unit vectors as product quantisation holds them: each group of four numbers is one of 256."""
+    random, kept = np.random.default_rng(8), np.empty_like(vectors)
+    for start in range(0, DIMENSIONS, 4):
+        group = vectors[:, start : start + 4]
+        code = group[random.permutation(len(group))[:256]]
+        nearest = np.argmin(np.square(group[:, None] - code).sum(axis=2), axis=1)
+        kept[:, start : start + 4] = code[nearest]
+    return kept
+
+
+def of_raw_queries(vectors: Float64, query: Float64) -> Float64:
+    """Return dot products of query vectors that have norms of their own too."""
+    norm = np.random.default_rng(int(np.abs(np.round(query * 1e6)).sum())).uniform(0.7, 1.4)
+    return norm * (vectors @ query)
+
+
 def spelled(spell: Callable[[str], str]) -> Out:
     """Return what a side sends that spells ids otherwise."""
     return lambda names, scores: ([spell(name) for name in names], scores)
@@ -196,7 +218,7 @@ FAULTS: Final[dict[str, Fault]] = {
         also=(N.APPROXIMATE_INDEX,),
         engine=lambda w, _: {"holds": without_newest(w, 0.3, corpora=(0,)), "names_corpora": True},
         world=OPAQUE,
-        asked={"known": False},
+        sent={"known": False},
     ),
     "Euclidean distance of raw vectors": Fault(
         names=(N.WRONG_METRIC,), engine=lambda w, _: {"vectors": w.raw, "metric": euclidean}
@@ -316,11 +338,29 @@ def with_controls() -> dict[str, Fault]:
             Fault(names=metric, engine=lambda w, _: {"vectors": w.raw}, world=NEARLY_UNIT),
             {},
         ),
+        "dot product of raw queries and documents": (
+            Fault(names=metric, engine=lambda w, _: {"vectors": w.raw, "metric": of_raw_queries}),
+            {},
+        ),
+        "vectors of int8": (
+            Fault(names=(N.QUANTISED,), engine=lambda w, _: {"vectors": in_bytes(w.unit)}),
+            {**unknown, "cosine": (N.UNKNOWN,)},
+        ),
+        "product quantisation, distances on another scale": (
+            Fault(
+                names=(N.QUANTISED,),
+                engine=lambda w, _: {
+                    "vectors": compressed(w.unit),
+                    "report": scored(lambda scores: 1.0 - 1.8 * (1.0 - scores)),
+                },
+            ),
+            {**unknown, "cosine": (N.UNKNOWN,)},
+        ),
         "squared distance of raw vectors": (
             Fault(names=metric, engine=lambda w, _: {"vectors": w.raw, "metric": squared}),
             {},
         ),
-        "Manhattan distance": (Fault(names=metric, engine=lambda _, __: {"metric": manhattan}), unknown),
+        "Manhattan distance": (Fault(names=metric, engine=lambda _, __: {"metric": manhattan}), {}),
         **{
             f"embedding, moved by {strength}": (
                 Fault(names=embedding, engine=lambda _, __, strength=strength: {"embed": drifted(strength)}),
