@@ -262,6 +262,12 @@ FAULTS: Final[dict[str, Fault]] = {
     "k - 1": Fault(names=(N.CUT_OFF,), engine=lambda _, __: {"limit": one_less}),
     "k + 1": Fault(names=(N.CUT_OFF,), engine=lambda _, __: {"limit": one_more}),
     "never more than 10": Fault(names=(N.CUT_OFF,), engine=lambda _, __: {"limit": at_most_ten}),
+    "never more than 7 of each corpus": Fault(
+        names=(N.CUT_OFF,),
+        also=(N.FILTER_AFTER_TOP_K, N.UNKNOWN),
+        engine=lambda _, __: {"per_corpus": 7},
+        world={"queries": 400},
+    ),
     "from the second result on": Fault(names=(N.CUT_OFF,), engine=lambda _, __: {"skip": 1}),
     "filter ignored": Fault(names=(N.FILTER_IGNORED,), engine=lambda _, __: {"filtering": "ignored"}),
     "filter ignored, texts unknown": Fault(
