@@ -57,18 +57,26 @@ Config = Annotated[
 Models = Annotated[
     list[str] | None,
     typer.Option(
-        "--model", metavar="NAME", help="A model of the settings; repeat the option for several. Default: all."
+        "--model",
+        metavar="NAME",
+        help="Judge embeddings of this model alone; repeat the option for several. Default: all.",
     ),
 ]
 Corpora = Annotated[
     list[str] | None,
     typer.Option(
-        "--corpus", metavar="NAME", help="A corpus of the settings; repeat the option for several. Default: all."
+        "--corpus",
+        metavar="NAME",
+        help="Judge retrieval from this corpus alone; repeat the option for several. Default: all.",
     ),
 ]
 Probes = Annotated[
     list[str] | None,
-    typer.Option("--probe", metavar="NAME", help="embed or retrieve; repeat the option for both. Default: all."),
+    typer.Option(
+        "--probe",
+        metavar="NAME",
+        help="embed or retrieve; repeat the option for both. Default: those of --model and --corpus; without these, all.",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the verdicts as one JSON document instead of a table.")]
 Day = Annotated[str | None, typer.Option("--date", metavar=DATE_FORM, help="Partition date. Default: today.")]
@@ -123,7 +131,8 @@ def backfill(
     last: Annotated[str, typer.Option("--to", metavar=DATE_FORM, help="Last date, included.")],
     config: Config = None,
     side: Annotated[
-        Side | None, typer.Option("--side", help="Fetch only this lane again and keep the other one's embeddings.")
+        Side | None,
+        typer.Option("--side", help="Fetch only this lane again and keep what was fetched from the other side."),
     ] = None,
     models: Models = None,
     corpora: Corpora = None,
@@ -134,7 +143,7 @@ def backfill(
     afresh: Afresh = False,
     as_json: AsJson = False,
 ) -> None:
-    """Judge past dates again, with the samples they had."""
+    """Judge past dates again, with the samples and queries they had."""
     settings = load_from_here(config)
     names = chosen_names(settings, probes=probes or (), models=models or (), corpora=corpora or ())
     partitions = _partitions(settings, calendar_date(first, "--from"), calendar_date(last, "--to"), names)
