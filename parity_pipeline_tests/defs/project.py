@@ -14,12 +14,12 @@ import httpx
 
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.definitions import build_context, build_definitions
-from parity_pipeline.defs.automation import JOB_NAME
 from parity_pipeline.defs.partitions import make_key
 from parity_pipeline.runs.runner import QUIET
 from parity_pipeline.settings.loading import validate
 from parity_pipeline.settings.model import Settings
 from parity_pipeline.steps.context import Gateway as SideGateway
+from parity_pipeline.steps.probes import EMBED
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline_tests.fakes.gateways import Gateway
 
@@ -107,7 +107,7 @@ class Project:
         self, *names: str, day: str = DAY, model: str = MODEL, definitions: dg.Definitions | None = None
     ) -> dg.ExecuteInProcessResult:
         """Materialize the named assets of one partition, all where none is named."""
-        job = (definitions or self.definitions()).resolve_job_def(JOB_NAME)
+        job = (definitions or self.definitions()).resolve_job_def(EMBED.job)
         return job.execute_in_process(
             partition_key=make_key(day, model),
             asset_selection=[dg.AssetKey(name.split("/")) for name in names] or None,
