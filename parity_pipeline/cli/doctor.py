@@ -148,18 +148,22 @@ def _retrieval(
         try:
             where = settings.retrieval_side(side, corpus, environ)
             query = Query(id="doctor", text=CONNECTIVITY_TEXT, k=section.k)
-            (ranking,), _ = ask_rankings(where, [query], vectors=_vectors(where, section, query))
+            # The address of an embed endpoint is that of the side, also where its retrieval has another one.
+            vectors = _vectors(where, section, query, settings.side_config(side, environ))
+            (ranking,), _ = ask_rankings(where, [query], vectors=vectors)
         except ParityError as error:
             yield DoctorCheck(subject=subject, ok=False, text=f"{error.place}: {error.problem}", remedy=error.remedy)
             continue
         yield _ranking_check(subject, where, ranking, section.side(side).mode)
 
 
-def _vectors(where: RetrievalSide, section: RetrieveSettings, query: Query) -> Mapping[str, list[float]] | None:
+def _vectors(
+    where: RetrievalSide, section: RetrieveSettings, query: Query, config: SideConfig
+) -> Mapping[str, list[float]] | None:
     """Return the query's vector by its id where the endpoint takes no text; the settings then name a model."""
     if not where.needs_vectors or section.model is None:
         return None
-    (vector,) = embed_texts(where.config, section.model, [query.text])
+    (vector,) = embed_texts(config.for_few_texts(), section.model, [query.text])
     return {} if vector is None else {query.id: vector.tolist()}
 
 
