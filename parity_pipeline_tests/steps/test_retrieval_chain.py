@@ -1,7 +1,6 @@
 """The whole chain of the retrieve probe, step by step in process: what is fetched, kept, judged and written."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,7 +46,7 @@ def candidate_of(project: Project) -> SearchingGateway:
     return project.candidate
 
 
-def refuses(text: str, status: int = 400) -> "SearchingGateway":
+def refuses(text: str, status: int = 400) -> SearchingGateway:
     """Return a candidate that refuses one text with a status."""
 
     def rule(sent: str, _number: int) -> Response | None:
@@ -79,34 +78,32 @@ def _queries(project: Project, corpus: str):  # noqa: ANN202 - those of the bloc
     return [query for block in QuerySetFile(path).blocks() for query in block.queries]
 
 
-def test_what_was_fetched_before_a_kill_is_not_fetched_again(tmp_path: Path) -> None:
-    """A lane that ends in the middle leaves its rankings staged; the next run requests only the others, and passes."""
-    project = searching_project(tmp_path, noise={"queries": 0})
+def test_what_was_fetched_before_a_stop_is_not_fetched_again(tmp_path: Path) -> None:
+    """A lane that ends before it is published leaves its rankings staged; the next run requests the repeats alone."""
+    project = searching_project(tmp_path, noise={"queries": 1, "repeats": 1})
     run, candidate = project.context(), candidate_of(project)
     draw_queries(run, DAY, CORPUS)
     fetch_rankings(run, Side.LEGACY, DAY, CORPUS)
 
-    def killed(_text: str, number: int) -> Response | None:
-        if number > len(QUERIES) // 2:
+    def stopped(_text: str, number: int) -> Response | None:
+        if number > len(QUERIES):
             raise KeyboardInterrupt
         return None
 
-    candidate.rule = killed
+    candidate.rule = stopped
     with pytest.raises(KeyboardInterrupt):
         fetch_rankings(run, Side.CANDIDATE, DAY, CORPUS)
     candidate.rule = lambda _text, _number: None
     layout = project.settings().layout()
     assert not layout.rankings(Side.CANDIDATE, DAY, CORPUS).exists()
+    assert len(list(layout.staging.rglob("*.db"))) == 1
     before = candidate.queries.copy()
-    fetch_rankings(run, Side.CANDIDATE, DAY, CORPUS)
+    lane = fetch_rankings(run, Side.CANDIDATE, DAY, CORPUS)
     compare_rankings(run, DAY, CORPUS)
     assert judge_rankings(run, DAY, CORPUS, run_id="run").decision is Decision.PASS
-    again = candidate.queries - before
-    assert again.total() < len(QUERIES)
-    # A request that was under way when the lane ended has left no response.
-    assert sum(candidate.queries[text] > 1 for text in QUERIES) <= project.settings().sides.candidate.concurrency
-    assert set(candidate.queries) == set(QUERIES)
-    assert not [path for path in layout.staging.rglob("*.db")]
+    assert (candidate.queries - before).total() == 1
+    assert lane.requests == len(QUERIES)
+    assert not list(layout.staging.rglob("*.db"))
 
 
 def test_a_lane_that_is_published_leaves_nothing_staged(tmp_path: Path) -> None:
@@ -211,13 +208,15 @@ def test_a_dialect_that_takes_vectors_alone_is_sent_the_vectors_of_its_own_side(
     assert all(candidate.embedding.texts[text] for text in QUERIES)
 
 
-def test_a_dialect_that_takes_vectors_alone_needs_a_model(tmp_path: Path) -> None:
-    """Without `retrieve.model` the settings or the step say so, before anything is sent."""
-    project = searching_project(tmp_path)
-    run = project.context()
-    assert run.retrieval is not None
-    run = replace(run, retrieval=replace(run.retrieval, model=None))
-    assert run_retrieval(run, DAY, CORPUS, run_id="run").decision is Decision.PASS
+def test_a_verdict_needs_no_model(tmp_path: Path) -> None:
+    """Without `retrieve.model` no control is sent; both sides are compared all the same."""
+    project = searching_project(tmp_path, model=None)
+    candidate_of(project).embed_query = by_another_model
+    verdict = judge(project)
+    assert verdict.decision is Decision.FAIL
+    assert all(one.confidence is not CauseConfidence.PROVEN for one in verdict.causes)
+    assert candidate_of(project).queries[""] == 0
+    assert candidate_of(project).embedding.requests == 0
 
 
 def test_another_embedding_is_proven_by_the_same_vector(tmp_path: Path) -> None:
