@@ -87,11 +87,11 @@ def test_what_was_fetched_before_a_stop_is_not_fetched_again(tmp_path: Path) -> 
 
     def stopped(_text: str, number: int) -> Response | None:
         if number > len(QUERIES):
-            raise KeyboardInterrupt
+            raise RuntimeError("stopped")
         return None
 
     candidate.rule = stopped
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(RuntimeError, match="stopped"):
         fetch_rankings(run, Side.CANDIDATE, DAY, CORPUS)
     candidate.rule = lambda _text, _number: None
     layout = project.settings().layout()
