@@ -178,11 +178,14 @@ def _run(
         from parity_pipeline.cli.console import progress_bar, results_json, shown_path, verdict_table, written_files
         from parity_pipeline.definitions import build_context, build_definitions
         from parity_pipeline.runs.instance import open_instance
-        from parity_pipeline.runs.runner import exit_code, run_partitions
+        from parity_pipeline.runs.runner import discard_staged, exit_code, run_partitions
         from parity_pipeline.steps.probes import PROBES
 
         with open_instance(settings) as instance, progress_bar(errors) as watch:
             definitions = build_definitions(settings, context=build_context(settings, watch=watch))
+            # Of every probe before the first one runs: whatever is in use is then reported before anything is fetched.
+            for probe, pairs in partitions.items() if discard_staging else ():
+                discard_staged(settings.layout().staging, pairs, sides, PROBES[probe])
             results = list(
                 stop_signals.until_stopped(
                     chain.from_iterable(
@@ -194,7 +197,6 @@ def _run(
                             probe=PROBES[probe],
                             side=side,
                             redraw=redraw,
-                            discard_staging=discard_staging,
                         )
                         for probe, pairs in partitions.items()
                     )
