@@ -75,6 +75,16 @@ class SearchingGateway:
         self.app = app
 
     @property
+    def requests(self) -> int:
+        """Return the number of requests to the embed endpoint."""
+        return self.embedding.requests
+
+    @property
+    def texts(self) -> Counter[str]:
+        """Return how often a vector was returned for each text."""
+        return self.embedding.texts
+
+    @property
     def searches(self) -> int:
         """Return the number of requests to the retrieval endpoint."""
         return self.queries.total()

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,11 +29,11 @@ def _project(tmp_path: Path) -> Iterator[Project]:
         yield project
 
 
-def ran(project: Project, probe: Probe = RETRIEVE, name: str = CORPUS, **options: object) -> PartitionResult:
+def ran(project: Project, probe: Probe = RETRIEVE, name: str = CORPUS, **options: Any) -> PartitionResult:
     """Run one partition of a probe."""
     results = run_partitions(
         project.settings(), project.definitions(), project.instance, [(DAY, name)], probe=probe, **options
-    )  # pyright: ignore[reportArgumentType] - a test's own keywords
+    )
     (result,) = results
     return result
 
