@@ -54,7 +54,7 @@ def test_an_unknown_name_is_refused_with_its_remedy(tmp_path: Path, named: dict[
     ],
 )
 def test_without_its_section_there_is_no_such_probe(tmp_path: Path, named: dict[str, list[str]], words: str) -> None:
-    """Settings of embeddings alone run embed, and say what is missing where more is asked for."""
+    """Settings of embeddings alone run embed, and say what is missing where more is wanted."""
     settings = Project(tmp_path, None, None).settings()
     assert chosen_names(settings) == {"embed": ["fake-32"]}
     with pytest.raises(SettingsError, match=words):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from starlette.responses import JSONResponse, Response
 
-from parity_pipeline.core.errors import GatewayError
+from parity_pipeline.core.errors import ArtifactError, GatewayError
 from parity_pipeline.core.outcomes import Decision, Side
 from parity_pipeline.core.retrieval.attribution import Explanation
 from parity_pipeline.core.retrieval.causes import CauseConfidence, RetrievalCauseName
@@ -315,3 +315,10 @@ def test_the_repeated_queries_are_those_of_the_budget(tmp_path: Path) -> None:
     assert [text for text in QUERIES if sent[text] == 3] == [QUERIES[0], QUERIES[6], QUERIES[11]]
     assert verdict.candidate.noise is not None
     assert (verdict.candidate.noise.queries, verdict.candidate.noise.requests) == (3, 6)
+
+
+def test_a_step_without_what_is_upstream_names_the_file(tmp_path: Path) -> None:
+    """Judging before anything was fetched says which file is missing and how to make it."""
+    run = searching_project(tmp_path).context()
+    with pytest.raises(ArtifactError, match=r"not materialized for this partition.*parity run"):
+        judge_rankings(run, DAY, CORPUS, run_id="run")

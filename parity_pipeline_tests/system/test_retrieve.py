@@ -103,10 +103,10 @@ def test_a_run_after_a_kill_fetches_nothing_twice(tmp_path: Path) -> None:
     """A command that is killed in the middle of a lane leaves what it fetched; the next one requests only the rest."""
     legacy, candidate = SearchingGateway("rust"), SearchingGateway("go")
     reached, killed = threading.Event(), threading.Event()
-    answered = len(QUERIES) - 4
+    before_hold = len(QUERIES) - 4
 
     def held(_text: str, number: int) -> Response | None:
-        if number > answered:
+        if number > before_hold:
             reached.set()
             killed.wait(LIMIT_SECONDS)
             return JSONResponse({"error": "going away"}, 503)
@@ -127,7 +127,7 @@ def test_a_run_after_a_kill_fetches_nothing_twice(tmp_path: Path) -> None:
         assert (result.code, result.decisions()) == (0, ["PASS"])
         assert not list(staged.glob("*/staging.db"))
     # Requests that were under way when the command was killed have left no response.
-    assert (candidate.queries - before).total() <= len(QUERIES) - answered + 4
+    assert (candidate.queries - before).total() <= len(QUERIES) - before_hold + 4
     assert set(candidate.queries) == set(QUERIES)
     assert legacy.searches - searches == len(QUERIES)
 
