@@ -1,0 +1,167 @@
+"""Vectors on their way through: the numbers as they were sent, and, where possible, the very bytes.
+
+Here belong taking the rows out of a response without printing a number again, unit length, and joining rows of several
+responses. Strict decoding belongs to `wire.decode`; what a response to a caller looks like to `caller_response`.
+"""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from parity_pipeline.adapter.refusals import ZERO_VECTOR
+from parity_pipeline.wire.decode import Exact
+from parity_pipeline.wire.gateway_errors import MalformedResponse
+
+_OPEN: Final = b"["
+_CLOSE: Final = b"]"
+
+Numbers = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """One vector per text, in the order of the texts, every number finite.
+
+    Attributes:
+        numbers: float64 or float32, shape (texts, dimension).
+        raw: The same as JSON arrays, byte for byte as they were sent; None where they have to be written.
+    """
+
+    numbers: Numbers
+    raw: Sequence[bytes] | None
+
+    def __len__(self) -> int:
+        """Return the number of vectors."""
+        return len(self.numbers)
+
+    @property
+    def dimension(self) -> int:
+        """Return the length of each vector."""
+        return int(self.numbers.shape[1])
+
+    def zeros(self) -> int:
+        """Return how many vectors are zero."""
+        return len(self) - int(np.count_nonzero(self.numbers.any(axis=1)))
+
+    def unit(self, *, as_float32: bool = False) -> "Vectors":
+        """Return the vectors divided by their L2 norm, in float64 or rounded to float32 after that.
+
+        Raises:
+            MalformedResponse: A vector is zero, which has no direction.
+        """
+        wide = self.numbers.astype(np.float64)
+        largest = np.abs(wide).max(axis=1, keepdims=True)
+        if not largest.all():
+            raise MalformedResponse(ZERO_VECTOR, "a zero vector, which has no unit length")
+        wide /= largest  # so that no square overflows, or vanishes
+        wide /= np.sqrt(np.einsum("ij,ij->i", wide, wide))[:, None]
+        return Vectors(wide.astype(np.float32) if as_float32 else wide, None)
+
+    def json_rows(self) -> Sequence[bytes]:
+        """Return each vector as a JSON array."""
+        if self.raw is not None:
+            return self.raw
+        return [orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY) for row in np.ascontiguousarray(self.numbers)]
+
+    def json_array(self) -> bytes:
+        """Return all vectors as one JSON array."""
+        if self.raw is not None:
+            return b"[" + b",".join(self.raw) + b"]"
+        return orjson.dumps(np.ascontiguousarray(self.numbers), option=orjson.OPT_SERIALIZE_NUMPY)
+
+    def base64_rows(self) -> list[str]:
+        """Return each vector as base64 of little-endian float32.
+
+        Raises:
+            MalformedResponse: A number is beyond float32.
+        """
+        with np.errstate(over="ignore"):
+            narrow = self.numbers.astype("<f4")
+        if not np.isfinite(narrow).all():
+            raise MalformedResponse("not_numbers", "a number beyond float32")
+        return [base64.b64encode(row.tobytes()).decode("ascii") for row in narrow]
+
+
+def vectors_of(exact: Exact, body: bytes | bytearray) -> Vectors:
+    """Return the vectors of a response in the order of its texts.
+
+    Args:
+        exact: What was decoded of it.
+        body: The response itself.
+
+    Raises:
+        MalformedResponse: A number is null, NaN or infinite.
+    """
+    numbers = exact.numbers
+    if not np.isfinite(numbers).all():
+        raise MalformedResponse("not_numbers", "null, NaN or an infinite number in a vector")
+    raw = _raw_rows(body, len(numbers)) if numbers.dtype == np.float64 else None
+    if exact.positions is not None and not np.array_equal(exact.positions, np.arange(len(numbers))):
+        numbers = numbers[exact.positions]
+        raw = None if raw is None else [raw[position] for position in exact.positions.tolist()]
+    return Vectors(numbers, raw)
+
+
+def _raw_rows(body: bytes | bytearray, rows: int) -> list[bytes] | None:
+    """Return the JSON arrays of a decoded response's vectors, or None where it is not certain which bytes they are.
+
+    The decoder found `rows` arrays of numbers without arrays in them, and perhaps an array around them. If the body has no
+    further bracket, not even in a string, the last `rows` opening ones are theirs.
+    """
+    opening = body.count(_OPEN)
+    around = opening == rows + 1
+    if opening != body.count(_CLOSE) or not (around or opening == rows == 1):
+        return None
+    at = body.find(_OPEN) if around else -1
+    if around and body.find(_CLOSE) < body.find(_OPEN, at + 1):
+        return None  # two arrays side by side: the vector of a single text and, say, a list of warnings
+    found: list[bytes] = []
+    for _ in range(rows):
+        at = body.find(_OPEN, at + 1)
+        end = body.find(_CLOSE, at)
+        found.append(bytes(body[at : end + 1]))
+    return found
+
+
+def joined(parts: Sequence[Vectors]) -> Vectors:
+    """Return the vectors of consecutive texts that came in several responses.
+
+    Raises:
+        MalformedResponse: They differ in length.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    _check_dimensions(parts)
+    raws = [part.raw for part in parts]
+    raw = None if any(one is None for one in raws) else [row for one in raws for row in one or ()]
+    return Vectors(np.concatenate([part.numbers for part in parts]), raw)
+
+
+def interleaved(parts: Sequence[tuple[Sequence[int], Vectors]]) -> Vectors:
+    """Return the vectors of texts that were divided among several sides, in the order of the texts.
+
+    Args:
+        parts: Positions of texts, ascending, and their vectors; each position from 0 on in exactly one part.
+
+    Raises:
+        MalformedResponse: They differ in length.
+    """
+    order = np.argsort(np.concatenate([np.array(positions, np.intp) for positions, _ in parts]))
+    both = joined([vectors for _, vectors in parts])
+    if both.raw is None and any(vectors.raw is not None for _, vectors in parts):
+        # One side's numbers have to be written; the other's keep their digits.
+        both = Vectors(both.numbers, [row for _, vectors in parts for row in vectors.json_rows()])
+    raw = None if both.raw is None else [both.raw[place] for place in order.tolist()]
+    return Vectors(both.numbers[order], raw)
+
+
+def _check_dimensions(parts: Sequence[Vectors]) -> None:
+    lengths = {part.dimension for part in parts}
+    if len(lengths) > 1:
+        shown = " and ".join(map(str, sorted(lengths)))
+        raise MalformedResponse("ragged", f"vectors of {shown} numbers for one request")
