@@ -80,12 +80,14 @@ class ShadowOptions:
         queue: Requests that wait for that; more are dropped and counted.
         queue_bytes: Bytes of requests and responses that wait.
         requests_per_second: Largest rate; None for no cap.
+        busy_share: Largest share of the time that comparing may take: it needs the processor that callers wait for.
     """
 
     concurrency: int = 2
     queue: int = 256
     queue_bytes: int = 64 * 1024 * 1024
     requests_per_second: float | None = None
+    busy_share: float = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

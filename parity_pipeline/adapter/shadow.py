@@ -29,6 +29,7 @@ from parity_pipeline.core.outcomes import RowStatus, Side
 from parity_pipeline.core.samples import sample_id
 from parity_pipeline.wire.decode import Decoder
 from parity_pipeline.wire.gateway_errors import MalformedResponse
+from parity_pipeline.wire.pacing import Sleep
 from parity_pipeline.wire.retry_policy import kind_of_status
 
 _SECONDS: Final = 30.0
@@ -55,14 +56,18 @@ class Shadowed:
 class Shadow:
     """Compares both sides on what callers send."""
 
-    def __init__(self, config: AdapterConfig, exchange: Exchange, metrics: Metrics) -> None:
+    def __init__(
+        self, config: AdapterConfig, exchange: Exchange, metrics: Metrics, sleep: Sleep = asyncio.sleep
+    ) -> None:
         """Keep what all comparisons share; `start` begins them."""
+        self._sleep = sleep
         self._config = config
         self._exchange = exchange
         self._metrics = metrics
         self._queue: asyncio.Queue[Shadowed] = asyncio.Queue(config.shadow.queue)
         self._bytes = 0
         self._next = 0.0
+        self._busy = 0.0
         self._decoders = {id(row): Decoder(row) for row in config.dialects}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="shadow")
         self._workers: list[asyncio.Task[None]] = []
@@ -105,6 +110,7 @@ class Shadow:
     async def _work(self) -> None:
         while True:
             one = await self._queue.get()
+            before = self._busy
             try:
                 self._count(await self._compare(one))
             except Exception:  # noqa: BLE001 - a comparison that fails must never end the others
@@ -113,6 +119,7 @@ class Shadow:
             finally:
                 self._bytes -= len(one)
                 self._queue.task_done()
+            await self._sleep((self._busy - before) * (1 / self._config.shadow.busy_share - 1))
 
     async def _compare(self, one: Shadowed) -> str:
         """Ask the candidate for one request and count what comparing came to."""
@@ -129,12 +136,21 @@ class Shadow:
         except Refusal as refusal:
             candidate = refusal
         loop = asyncio.get_running_loop()
-        rows = await loop.run_in_executor(self._thread, self._judge, one.answer, request, candidate)
+        rows, seconds = await loop.run_in_executor(self._thread, self._timed, one.answer, request, candidate)
+        self._busy += seconds
         for outcome in rows.outcomes:
             self._metrics.shadow_texts.labels(outcome.value).inc()
         for cosine in rows.cosine[np.isfinite(rows.cosine)].tolist():
             self._metrics.shadow_distance.observe(max(1.0 - cosine, 0.0))
         return "compared"
+
+    def _timed(
+        self, answer: Answer, request: CallerRequest, candidate: Vectors | Refusal
+    ) -> tuple[ComparedRows, float]:
+        """Return the graded rows, and the seconds of processor time that they took."""
+        started = time.thread_time()
+        rows = self._judge(answer, request, candidate)
+        return rows, time.thread_time() - started
 
     def _judge(self, answer: Answer, request: CallerRequest, candidate: Vectors | Refusal) -> ComparedRows:
         """Return the graded rows of one request, compared as a probe compares them."""

@@ -24,6 +24,31 @@ Numbers = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
+class RawRows:
+    """The JSON arrays of vectors within the body that they came in.
+
+    Attributes:
+        body: The body.
+        spans: Where each array begins and ends in it, in the order of the texts.
+        array: Where the array around them begins and ends; None if something else is between them.
+    """
+
+    body: bytes | bytearray
+    spans: Sequence[tuple[int, int]]
+    array: tuple[int, int] | None = None
+
+    def rows(self) -> list[bytes]:
+        """Return the arrays."""
+        return [bytes(self.body[first:last]) for first, last in self.spans]
+
+    def as_array(self) -> bytes:
+        """Return them as one array."""
+        if self.array is not None:
+            return bytes(self.body[self.array[0] : self.array[1]])
+        return b"[" + b",".join(self.rows()) + b"]"
+
+
+@dataclass(frozen=True, slots=True)
 class Vectors:
     """One vector per text, in the order of the texts, every number finite.
 
@@ -33,7 +58,7 @@ class Vectors:
     """
 
     numbers: Numbers
-    raw: Sequence[bytes] | None
+    raw: RawRows | Sequence[bytes] | None
 
     def __len__(self) -> int:
         """Return the number of vectors."""
@@ -64,12 +89,16 @@ class Vectors:
 
     def json_rows(self) -> Sequence[bytes]:
         """Return each vector as a JSON array."""
+        if isinstance(self.raw, RawRows):
+            return self.raw.rows()
         if self.raw is not None:
             return self.raw
         return [orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY) for row in np.ascontiguousarray(self.numbers)]
 
     def json_array(self) -> bytes:
         """Return all vectors as one JSON array."""
+        if isinstance(self.raw, RawRows):
+            return self.raw.as_array()
         if self.raw is not None:
             return b"[" + b",".join(self.raw) + b"]"
         return orjson.dumps(np.ascontiguousarray(self.numbers), option=orjson.OPT_SERIALIZE_NUMPY)
@@ -103,28 +132,35 @@ def vectors_of(exact: Exact, body: bytes | bytearray) -> Vectors:
     raw = _raw_rows(body, len(numbers)) if numbers.dtype == np.float64 else None
     if exact.positions is not None and not np.array_equal(exact.positions, np.arange(len(numbers))):
         numbers = numbers[exact.positions]
-        raw = None if raw is None else [raw[position] for position in exact.positions.tolist()]
+        if raw is not None:
+            raw = RawRows(body, [raw.spans[position] for position in exact.positions.tolist()])
     return Vectors(numbers, raw)
 
 
-def _raw_rows(body: bytes | bytearray, rows: int) -> list[bytes] | None:
-    """Return the JSON arrays of a decoded response's vectors, or None where it is not certain which bytes they are.
+def _raw_rows(body: bytes | bytearray, rows: int) -> RawRows | None:
+    """Return where the vectors of a decoded response are, or None where that is not certain.
 
     The decoder found `rows` arrays of numbers without arrays in them, and perhaps an array around them. If the body has no
-    further bracket, not even in a string, the last `rows` opening ones are theirs.
+    further bracket, not even in a string, the last `rows` opening ones and the first `rows` closing ones are theirs.
     """
-    opening = body.count(_OPEN)
-    around = opening == rows + 1
-    if opening != body.count(_CLOSE) or not (around or opening == rows == 1):
+    opening, closing = _places(body, _OPEN, rows + 2), _places(body, _CLOSE, rows + 2)
+    around = len(opening) == rows + 1
+    if len(opening) != len(closing) or not (around or len(opening) == rows == 1):
         return None
-    at = body.find(_OPEN) if around else -1
-    if around and body.find(_CLOSE) < body.find(_OPEN, at + 1):
+    if around and closing[0] < opening[1]:
         return None  # two arrays side by side: the vector of a single text and, say, a list of warnings
-    found: list[bytes] = []
-    for _ in range(rows):
-        at = body.find(_OPEN, at + 1)
-        end = body.find(_CLOSE, at)
-        found.append(bytes(body[at : end + 1]))
+    spans = [(first, last + 1) for first, last in zip(opening[-rows:], closing[:rows], strict=True)]
+    nested = around and b"{" not in body[opening[0] : opening[1]]
+    return RawRows(body, spans, (opening[0], closing[-1] + 1) if nested else None)
+
+
+def _places(body: bytes | bytearray, mark: bytes, most: int) -> list[int]:
+    """Return where a byte occurs, at most so many places."""
+    found: list[int] = []
+    at = body.find(mark)
+    while at >= 0 and len(found) < most:
+        found.append(at)
+        at = body.find(mark, at + 1)
     return found
 
 
@@ -137,8 +173,8 @@ def joined(parts: Sequence[Vectors]) -> Vectors:
     if len(parts) == 1:
         return parts[0]
     _check_dimensions(parts)
-    raws = [part.raw for part in parts]
-    raw = None if any(one is None for one in raws) else [row for one in raws for row in one or ()]
+    # Where one part has to be written, the others keep their digits all the same.
+    raw = None if all(part.raw is None for part in parts) else [row for part in parts for row in part.json_rows()]
     return Vectors(np.concatenate([part.numbers for part in parts]), raw)
 
 
@@ -153,10 +189,8 @@ def interleaved(parts: Sequence[tuple[Sequence[int], Vectors]]) -> Vectors:
     """
     order = np.argsort(np.concatenate([np.array(positions, np.intp) for positions, _ in parts]))
     both = joined([vectors for _, vectors in parts])
-    if both.raw is None and any(vectors.raw is not None for _, vectors in parts):
-        # One side's numbers have to be written; the other's keep their digits.
-        both = Vectors(both.numbers, [row for _, vectors in parts for row in vectors.json_rows()])
-    raw = None if both.raw is None else [both.raw[place] for place in order.tolist()]
+    rows = None if both.raw is None else both.json_rows()
+    raw = None if rows is None else [rows[place] for place in order.tolist()]
     return Vectors(both.numbers[order], raw)
 
 

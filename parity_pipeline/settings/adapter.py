@@ -79,6 +79,7 @@ ShadowSettings = Annotated[
         queue=Positive,
         queue_bytes=Positive,
         requests_per_second=Rate | None,
+        busy_share=Annotated[float, Field(gt=0, le=1)],
     ),
 ]
 
