@@ -6,6 +6,7 @@ Here belong the exception, the step from a side's failure to it, and its JSON. N
 the settings ask for it, what a side said, for a side may repeat what it was sent.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Final, cast
@@ -24,6 +25,7 @@ ZERO_VECTOR: Final = "zero_vector"
 """Kind of a response with a vector that has no unit length."""
 
 _SERVER_ERROR: Final = 500
+_PLACEHOLDER: Final = re.compile(r"\{(message|type|status)\}")
 
 
 def row_status(kind: str) -> RowStatus:
@@ -124,12 +126,8 @@ def error_body(wire: CallerWire, refusal: Refusal) -> tuple[int, bytes]:
 def _filled(template: Any, values: Mapping[str, Any]) -> Any:
     """Return a JSON value with the placeholders in its strings replaced."""
     if isinstance(template, str):
-        for name, value in values.items():
-            if template == f"{{{name}}}":
-                return value
-        for name, value in values.items():
-            template = template.replace(f"{{{name}}}", str(value))
-        return template
+        alone = _PLACEHOLDER.fullmatch(template)
+        return values[alone[1]] if alone else _PLACEHOLDER.sub(lambda found: str(values[found[1]]), template)
     if isinstance(template, Mapping):
         return {key: _filled(value, values) for key, value in cast("Mapping[str, Any]", template).items()}
     if isinstance(template, list | tuple):

@@ -111,6 +111,7 @@ def config(
         default_model=MODEL,
         log_requests=False,
     )
+    changes["mode"] = Mode(changes.get("mode", Mode.CANDIDATE))
     return replace(made, **changes)
 
 

@@ -80,7 +80,9 @@ def test_vectors_are_the_other_sides_own_to_the_last_bit(
     assert max(gateway.batch_sizes) <= most
 
 
-@pytest.mark.parametrize(("legacy", "candidate"), [("rust", "go"), ("openai", "tei"), ("ollama", "openai"), (OWN, "go")])
+@pytest.mark.parametrize(
+    ("legacy", "candidate"), [("rust", "go"), ("openai", "tei"), ("ollama", "openai"), (OWN, "go")]
+)
 def test_the_way_back_is_the_same_in_the_other_direction(legacy: str | Dialect, candidate: str | Dialect) -> None:
     """Callers of the candidate's wire get the legacy's vectors once the mode is `legacy`."""
     gateway = hash_gateway(legacy, float64_digits=True)
