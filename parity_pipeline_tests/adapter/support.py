@@ -125,10 +125,17 @@ async def adapter(
     made: AdapterConfig, legacy: httpx.AsyncBaseTransport, candidate: httpx.AsyncBaseTransport
 ) -> AsyncGenerator[httpx.AsyncClient]:
     """Run an adapter between two networks, and yield a client of it."""
-    async with running(made, legacy, candidate) as app:
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://adapter.test", timeout=30) as client:
-            yield client
+    async with running(made, legacy, candidate) as app, client_of(app) as client:
+        yield client
+
+
+@asynccontextmanager
+async def client_of(app: Starlette) -> AsyncGenerator[httpx.AsyncClient]:
+    """Yield a client of a running adapter."""
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://adapter.test", timeout=30
+    ) as client:
+        yield client
 
 
 @asynccontextmanager

@@ -122,18 +122,17 @@ async def exchanged(made: Any, piece: Any) -> list[dict[str, Any]]:
 
 def test_requests_in_flight_have_a_limit() -> None:
     """A request beyond the limit is refused at once and waits for nobody."""
-    go = asyncio.Event()
+    go, there = asyncio.Event(), asyncio.Event()
 
     async def respond(_: httpx.Request) -> httpx.Response:
+        there.set()
         await go.wait()
         return httpx.Response(200, json={"vectors": [[1.0]], "model": MODEL})
 
     async def both() -> list[int]:
-        side = Scripted(respond)
-        async with adapter(config(max_in_flight=1), always(), side) as client:
+        async with adapter(config(max_in_flight=1), always(), Scripted(respond)) as client:
             first = asyncio.create_task(client.post("/ai/embed", content=b'{"texts": ["a"]}'))
-            while not side.requests:
-                await asyncio.sleep(0)
+            await there.wait()
             second = await client.post("/ai/embed", content=b'{"texts": ["a"]}')
             go.set()
             return [(await first).status_code, second.status_code]

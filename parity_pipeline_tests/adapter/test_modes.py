@@ -17,8 +17,10 @@ from parity_pipeline.core.outcomes import Side
 from parity_pipeline_tests.adapter.support import (
     MODEL,
     Scripted,
+    adapter,
     always,
     ask,
+    client_of,
     config,
     failing,
     metric,
@@ -106,13 +108,11 @@ def test_the_callers_own_side_is_relayed_byte_for_byte(mode: str, callers: str) 
 
 async def shadowed(made: Any, legacy: Any, candidate: Any, bodies: list[bytes]) -> tuple[list[httpx.Response], str]:
     """Return the responses to some requests in mode `shadow`, and the metrics once everything is compared."""
-    async with running(made, legacy, candidate) as app:
+    async with running(made, legacy, candidate) as app, client_of(app) as client:
         endpoint = next(route.endpoint for route in app.routes if isinstance(getattr(route, "endpoint", 0), Endpoint))
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://adapter.test") as client:
-            found = [await client.post("/ai/embed", content=body) for body in bodies]
-            await endpoint.shadow.drained()
-            return found, (await client.get("/metrics")).text
+        found = [await client.post("/ai/embed", content=body) for body in bodies]
+        await endpoint.shadow.drained()
+        return found, (await client.get("/metrics")).text
 
 
 def shadow(made: Any, legacy: Any, candidate: Any, bodies: list[bytes]) -> tuple[list[httpx.Response], str]:
@@ -200,10 +200,9 @@ def test_a_candidate_that_hangs_fills_the_queue_and_delays_nobody(budget: Shadow
 
     async def flooded() -> tuple[list[int], str]:
         legacy = served(hash_gateway("rust", models={MODEL: 8}))
-        async with running(config(mode="shadow", shadow=budget), legacy, Scripted(respond)) as app:
-            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://a.test") as client:
-                statuses = [(await client.post("/ai/embed", content=ONE)).status_code for _ in range(10)]
-                return statuses, (await client.get("/metrics")).text
+        async with adapter(config(mode="shadow", shadow=budget), legacy, Scripted(respond)) as client:
+            statuses = [(await client.post("/ai/embed", content=ONE)).status_code for _ in range(10)]
+            return statuses, (await client.get("/metrics")).text
 
     statuses, text = asyncio.run(flooded())
     assert statuses == [200] * 10
@@ -222,8 +221,7 @@ def test_health_says_who_answers() -> None:
     """`/health` names callers, mode and share, and no address."""
 
     async def health() -> Any:
-        async with running(config(mode="share", share=12.5), always(), always()) as app:
-            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://a.test") as client:
-                return (await client.get("/health")).json()
+        async with adapter(config(mode="share", share=12.5), always(), always()) as client:
+            return (await client.get("/health")).json()
 
     assert asyncio.run(health()) == {"status": "ok", "callers": "legacy", "mode": "share", "share": 12.5}

@@ -6,13 +6,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
-import httpx
 import pytest
 
 from parity_pipeline.adapter.config import TrafficOptions
 from parity_pipeline.adapter.traffic import TrafficSample
 from parity_pipeline.storage.sources import SourceSpec, read_sources
-from parity_pipeline_tests.adapter.support import config, running, served
+from parity_pipeline_tests.adapter.support import adapter, config, served
 from parity_pipeline_tests.fakes.gateways import hash_gateway
 
 DAY = datetime(2026, 4, 30, 23, 59, tzinfo=UTC)
@@ -107,9 +106,8 @@ def test_texts_are_kept_in_every_mode_and_only_if_wanted(tmp_path: Path, mode: s
     made = config(mode=mode, share=50, traffic=traffic, traffic_dir=tmp_path)
 
     async def served_once() -> int:
-        async with running(made, served(hash_gateway("rust")), served(hash_gateway("go"))) as app:
-            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://a.test") as client:
-                return (await client.post("/ai/embed", content=b'{"texts": ["one", "two"]}')).status_code
+        async with adapter(made, served(hash_gateway("rust")), served(hash_gateway("go"))) as client:
+            return (await client.post("/ai/embed", content=b'{"texts": ["one", "two"]}')).status_code
 
     assert asyncio.run(served_once()) == 200
     files = list(tmp_path.rglob("*.parquet"))
