@@ -6,6 +6,7 @@ the command line.
 
 import asyncio
 import os
+from contextlib import suppress
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
@@ -82,7 +83,8 @@ def serve(app: Any, *, host: str, port: int, workers: int = 1, shutdown_seconds:
     }
     if workers == 1:
         server = uvicorn.Server(uvicorn.Config(app, **options))
-        server.run()
+        with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once everything in flight is answered
+            server.run()
         return 0 if server.started else 1
     with TemporaryDirectory(prefix="parity-adapter-") as folder:
         os.environ[WORKERS_VARIABLE] = folder
