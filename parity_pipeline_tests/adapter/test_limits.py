@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
+from parity_pipeline.adapter.config import AdapterConfig
 from parity_pipeline.wire.side_config import Timeouts
 from parity_pipeline_tests.adapter.support import MODEL, Scripted, adapter, always, ask, config, options, running
 
@@ -102,21 +104,22 @@ def test_a_body_that_does_not_arrive_is_given_up() -> None:
     assert asyncio.run(exchanged(made, None))[0]["status"] == 408
 
 
-async def exchanged(made: Any, piece: Any) -> list[dict[str, Any]]:
+async def exchanged(made: AdapterConfig, piece: Callable[[], bytes] | None) -> list[dict[str, Any]]:
     """Return what the application sends to a client that sends pieces without end, or, if None, nothing."""
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
         if piece is None:
             await asyncio.Event().wait()
+            return {"type": "http.disconnect"}
         return {"type": "http.request", "body": piece(), "more_body": True}
 
-    async def send(message: dict[str, Any]) -> None:
+    async def send(message: Any) -> None:
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": "/ai/embed", "raw_path": b"/ai/embed", "query_string": b""}
     async with running(made, always(), always()) as app:
-        await app({**scope, "headers": [], "root_path": ""}, receive, send)  # type: ignore[arg-type]
+        await app({**scope, "headers": [], "root_path": ""}, receive, send)
     return sent
 
 

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from starlette.routing import Route
 
 from parity_pipeline.adapter.app import Endpoint
 from parity_pipeline.adapter.config import ShadowOptions
+from parity_pipeline.adapter.shadow import Shadow
 from parity_pipeline.adapter.share import divided, to_candidate
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline_tests.adapter.support import (
@@ -62,13 +64,13 @@ def test_a_batch_is_divided_between_both_sides_and_each_text_gets_its_own(texts:
         Side.LEGACY: hash_gateway("rust", norm=1.0, float64_digits=True),
         Side.CANDIDATE: hash_gateway("go", norm=2.0),
     }
-    networks = {side.value: served(gateway) for side, gateway in gateways.items()}
-    response = ask(config(mode="share", share=40), texts, **networks)
+    legacy, candidate = (served(gateways[side]) for side in Side)
+    response = ask(config(mode="share", share=40), texts, legacy=legacy, candidate=candidate)
     norms = np.linalg.norm(np.array(response.json()["embeddings"]), axis=1)
     assert np.allclose(norms, [2.0 if to_candidate(text, 40) else 1.0 for text in texts])
-    legacy, candidate = divided(texts, 40)
-    assert sum(gateways[Side.LEGACY].batch_sizes) == len(legacy)
-    assert sum(gateways[Side.CANDIDATE].batch_sizes) == len(candidate)
+    kept, moved = divided(texts, 40)
+    assert sum(gateways[Side.LEGACY].batch_sizes) == len(kept)
+    assert sum(gateways[Side.CANDIDATE].batch_sizes) == len(moved)
 
 
 def test_a_request_of_the_share_fails_when_either_side_does() -> None:
@@ -106,12 +108,18 @@ def test_the_callers_own_side_is_relayed_byte_for_byte(mode: str, callers: str) 
     assert sent.url.path == made.path
 
 
+def shadow_of(route: Route) -> Shadow | None:
+    """Return what compares behind a route; None behind one that is not the embed endpoint."""
+    endpoint: Any = route.endpoint
+    return endpoint.shadow if isinstance(endpoint, Endpoint) else None
+
+
 async def shadowed(made: Any, legacy: Any, candidate: Any, bodies: list[bytes]) -> tuple[list[httpx.Response], str]:
     """Return the responses to some requests in mode `shadow`, and the metrics once everything is compared."""
     async with running(made, legacy, candidate) as app, client_of(app) as client:
-        endpoint = next(route.endpoint for route in app.routes if isinstance(getattr(route, "endpoint", 0), Endpoint))
+        (compares,) = (found for one in app.routes if isinstance(one, Route) and (found := shadow_of(one)))
         found = [await client.post("/ai/embed", content=body) for body in bodies]
-        await endpoint.shadow.drained()
+        await compares.drained()
         return found, (await client.get("/metrics")).text
 
 

@@ -76,7 +76,7 @@ def test_models_are_mapped_by_the_names_of_both_sides(tmp_path: Path) -> None:
 
 def test_a_side_that_takes_no_model_has_one_counterpart_only(tmp_path: Path) -> None:
     """Where the other side cannot be told a model, only the default one is known to it."""
-    content = minimal() | {"models": ["m", "n"]}
+    content: dict[str, Any] = {**minimal(), "models": ["m", "n"]}
     content["sides"]["candidate"]["dialect"] = "tei"
     content["sides"]["legacy"]["default_model"] = "n"
     config = adapter_config(load(written(tmp_path, content), {}), Side.LEGACY, {})
