@@ -254,16 +254,17 @@ class Endpoint:
 
     def _refused(self, refusal: Refusal) -> Answer:
         status, body = error_body(self._config.wire, refusal)
-        headers = {"content-type": "application/json", **refusal.headers}
+        headers = [("content-type", "application/json"), *refusal.headers.items()]
         if refusal.kind in ("slow_request", "body_too_large"):
-            headers["connection"] = "close"  # what is left of the body must not be read as the next request
+            headers.append(("connection", "close"))  # what is left of the body must not be read as the next request
         if refusal.kind == "method_not_allowed":
-            headers["allow"] = "POST"
+            headers.append(("allow", "POST"))
         return Answer(status, body, headers, (refusal.side,) if refusal.side else ())
 
     async def _send(self, answer: Answer, request_id: str, send: Callable[[Message], Any]) -> None:
-        headers = {**answer.headers, "content-length": str(len(answer.body)), self._id_header: request_id}
-        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        kept = [(name, value) for name, value in answer.headers if name != self._id_header]
+        headers = [*kept, ("content-length", str(len(answer.body))), (self._id_header, request_id)]
+        raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
         await send({"type": "http.response.start", "status": answer.status, "headers": raw})
         await send({"type": "http.response.body", "body": bytes(answer.body)})
 

@@ -5,7 +5,7 @@ Here belong the two records and which headers may pass in either direction. Read
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from parity_pipeline.core.outcomes import Side
@@ -76,11 +76,11 @@ class Answer:
 
     status: int
     body: bytes | bytearray
-    headers: Mapping[str, str] = field(default_factory=lambda: {"content-type": "application/json"})
+    headers: Sequence[tuple[str, str]] = (("content-type", "application/json"),)
     sides: Sequence[Side] = ()
     texts: int = 0
 
 
-def passed_back(headers: Mapping[str, str]) -> dict[str, str]:
+def passed_back(headers: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     """Return the headers of a side's response that a caller gets where the response is relayed."""
-    return {name.lower(): value for name, value in headers.items() if name.lower() not in _OF_THIS_SERVER}
+    return [(name.lower(), value) for name, value in headers if name.lower() not in _OF_THIS_SERVER]

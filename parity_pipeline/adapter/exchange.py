@@ -94,7 +94,7 @@ class Exchange:
             response = await upstream.relay(call.target, call.body, asked)
         except AttemptError as error:
             raise self._refusal(error, side, call) from None
-        return Answer(response.status, response.body, passed_back(response.headers), (side,), texts)
+        return Answer(response.status, response.body, passed_back(response.headers.multi_items()), (side,), texts)
 
     async def _translated(self, call: Call, request: CallerRequest, parts: Sequence[Part]) -> Answer:
         """Respond by the sides that the parts name, in the form of the request's row."""

@@ -91,7 +91,18 @@ def test_what_cannot_be_mapped_is_left_to_the_legacy_while_the_traffic_is_shared
 @pytest.mark.parametrize(("mode", "callers"), [("legacy", "legacy"), ("candidate", "candidate"), ("shadow", "legacy")])
 def test_the_callers_own_side_is_relayed_byte_for_byte(mode: str, callers: str) -> None:
     """Between callers and their own side, body, status and headers pass as they are, in both directions."""
-    side = always(418, b'\x00{"not": json', **{"x-own": "1", "content-type": "text/odd", "connection": "close"})
+    pairs = [
+        ("x-own", "1"),
+        ("content-type", "text/odd"),
+        ("connection", "close"),
+        ("set-cookie", "a"),
+        ("set-cookie", "b"),
+    ]
+
+    async def respond(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(418, content=b'\x00{"not": json', headers=pairs)
+
+    side = Scripted(respond)
     networks: dict[str, Any] = {callers: side}
     made = config(mode=mode, callers=Side(callers))
     response = ask(
@@ -99,6 +110,7 @@ def test_the_callers_own_side_is_relayed_byte_for_byte(mode: str, callers: str) 
     )
     assert (response.status_code, response.content) == (418, b'\x00{"not": json')
     assert response.headers["x-own"] == "1"
+    assert response.headers.get_list("set-cookie") == ["a", "b"]
     assert response.headers["content-type"] == "text/odd"
     assert "connection" not in response.headers
     sent = side.requests[0]
