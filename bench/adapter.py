@@ -1,8 +1,8 @@
-"""What the adapter costs, beside the gateway asked directly in the same run.
+"""What the adapter costs, beside the gateway without it, in the same run.
 
     python bench/adapter.py [--seconds N] [--rounds N] [--gateway printing|slow]
 
-The gateway prints the numbers of every response anew, as any gateway has to, and computes nothing (`printing`), or takes 50 ms
+The gateway prints the numbers of every response again, as any gateway has to, and computes nothing (`printing`), or takes 50 ms
 per batch besides (`slow`). It, the adapter and the client are processes of their own. Throughput is that of batches of
 32 x 768 with 4 in flight, p50 that of one text with one in flight. The rows take turns; a rate and a p50 are the best of their
 rounds, a ratio is the median of the rounds, so that a busy moment of a shared machine affects both. CPU is the processor
@@ -132,7 +132,7 @@ def settings(row: Row, gateway: int) -> str:
 
 
 async def ask(url: str, seconds: float, texts: int, in_flight: int) -> list[float]:
-    """Return the seconds of each request that was answered in some seconds."""
+    """Return the seconds of each request with a response within some seconds."""
     body = orjson.dumps(
         {"texts": [f"text number {number}, of no great length" for number in range(texts)], "model": "m"}
     )

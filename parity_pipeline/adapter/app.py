@@ -1,7 +1,7 @@
 """The adapter as an ASGI application: `/health`, `/metrics`, and the embed endpoint of the callers' dialect.
 
 Here belong the HTTP of it: reading a body within its limits, request ids, tokens of callers, errors in the callers' own shape,
-counting and logging. Who is asked and how belongs to `exchange`.
+counting and logging. Who gets a request, and how, belongs to `exchange`.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from parity_pipeline.adapter.call import Answer, Call
+from parity_pipeline.adapter.call import Call, Reply
 from parity_pipeline.adapter.caller_request import CallerPath
 from parity_pipeline.adapter.config import AdapterConfig, Mode
 from parity_pipeline.adapter.exchange import Exchange
@@ -91,7 +91,7 @@ class Endpoint:
 
     @asynccontextmanager
     async def lifespan(self, _app: Any) -> AsyncGenerator[None]:
-        """Open connections and start what runs beside the requests; stop it when the server has answered the last one."""
+        """Open connections and start what runs beside the requests; stop it when the last one has its response."""
         config = self._config
         transports = {side: self._transport_of(side) for side in Side}
         upstreams = {side: self._upstream(side, transports[side]) for side in Side}
@@ -158,45 +158,45 @@ class Endpoint:
         started = time.perf_counter()
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         request_id = usable_request_id(headers.get(self._id_header)) or new_request_id(self._random)
-        kind, cause, answer, call = "ok", "", None, None
+        kind, cause, reply, call = "ok", "", None, None
         self._in_flight += 1
         self._metrics.in_flight.inc()
         try:
             call = await self._call(scope, headers, request_id, receive)
-            answer = await self._respond(call)
+            reply = await self._respond(call)
         except Refusal as refusal:
             kind, cause = refusal.kind, refusal.cause
-            answer = self._refused(refusal)
+            reply = self._refused(refusal)
         except Exception:  # noqa: BLE001 - a fault of this program is an error in the callers' own shape too
             log("a request failed", level=logging.ERROR, exc_info=True, request_id=request_id)
             kind = "internal"
-            answer = self._refused(Refusal("internal", "the adapter failed"))
+            reply = self._refused(Refusal("internal", "the adapter failed"))
         finally:
             self._in_flight -= 1
             self._metrics.in_flight.dec()
-        await self._send(answer, request_id, send)
+        await self._send(reply, request_id, send)
         taken = time.perf_counter() - started
-        self._metrics.requests.labels(answer.status, kind).inc()
+        self._metrics.requests.labels(reply.status, kind).inc()
         self._metrics.seconds.observe(taken)
         if call is not None:
-            self._afterwards(call, answer)
+            self._afterwards(call, reply)
         if self._config.log_requests:
             facts: dict[str, Any] = {"cause": cause} if cause else {}
             log(
                 "request",
                 request_id=request_id,
-                status=answer.status,
+                status=reply.status,
                 kind=kind,
-                sides=list(answer.sides),
-                texts=answer.texts,
+                sides=list(reply.sides),
+                texts=reply.texts,
                 bytes_in=len(call.body) if call else 0,
-                bytes_out=len(answer.body),
+                bytes_out=len(reply.body),
                 ms=round(taken * 1000, 3),
                 **facts,
             )
 
     async def _call(self, scope: Message, headers: dict[str, str], request_id: str, receive: Callable[[], Any]) -> Call:
-        """Return a request that may be answered, whole.
+        """Return a request that gets a response, whole.
 
         Raises:
             Refusal: It may not: another path or method, no valid token, too large, too slow.
@@ -209,7 +209,7 @@ class Endpoint:
             raise Refusal("method_not_allowed", "this path takes POST")
         self._check_token(headers)
         if self._in_flight > self._config.max_in_flight:
-            raise Refusal("overloaded", "too many requests are being answered", retry_after=1.0)
+            raise Refusal("overloaded", "too many requests are in flight", retry_after=1.0)
         timeouts = self._config.sides[self._config.other].timeouts
         deadline = time.monotonic() + timeouts.total
         body = await self._body(headers, receive, timeouts.read)
@@ -247,31 +247,31 @@ class Endpoint:
             raise _too_large(limit)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    async def _respond(self, call: Call) -> Answer:
+    async def _respond(self, call: Call) -> Reply:
         if self._exchange is None:
             raise Refusal("overloaded", "the adapter is not ready")
         return await self._exchange.respond(call)
 
-    def _refused(self, refusal: Refusal) -> Answer:
+    def _refused(self, refusal: Refusal) -> Reply:
         status, body = error_body(self._config.wire, refusal)
         headers = [("content-type", "application/json"), *refusal.headers.items()]
         if refusal.kind in ("slow_request", "body_too_large"):
             headers.append(("connection", "close"))  # what is left of the body must not be read as the next request
         if refusal.kind == "method_not_allowed":
             headers.append(("allow", "POST"))
-        return Answer(status, body, headers, (refusal.side,) if refusal.side else ())
+        return Reply(status, body, headers, (refusal.side,) if refusal.side else ())
 
-    async def _send(self, answer: Answer, request_id: str, send: Callable[[Message], Any]) -> None:
-        kept = [(name, value) for name, value in answer.headers if name != self._id_header]
-        headers = [*kept, ("content-length", str(len(answer.body))), (self._id_header, request_id)]
+    async def _send(self, reply: Reply, request_id: str, send: Callable[[Message], Any]) -> None:
+        kept = [(name, value) for name, value in reply.headers if name != self._id_header]
+        headers = [*kept, ("content-length", str(len(reply.body))), (self._id_header, request_id)]
         raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
-        await send({"type": "http.response.start", "status": answer.status, "headers": raw})
-        await send({"type": "http.response.body", "body": bytes(answer.body)})
+        await send({"type": "http.response.start", "status": reply.status, "headers": raw})
+        await send({"type": "http.response.body", "body": bytes(reply.body)})
 
-    def _afterwards(self, call: Call, answer: Answer) -> None:
+    def _afterwards(self, call: Call, reply: Reply) -> None:
         """Do what no caller waits for: offer the request to the shadow, and its texts to the sample of the traffic."""
         if self._shadow:
-            self._shadow.offer(call, answer)
+            self._shadow.offer(call, reply)
         if self._traffic and self._exchange:
             try:
                 texts = self._exchange.reader.read(call.body, call.path_model).texts

@@ -43,7 +43,7 @@ class Call:
         target: Path and query as they were sent, percent-encoded.
         path_model: The model that the path names; None where it names none.
         request_id: Its id.
-        deadline: When it has to be answered, by the clock of `time.monotonic`.
+        deadline: When its response has to be complete, by the clock of `time.monotonic`.
     """
 
     body: bytes
@@ -63,14 +63,14 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Reply:
     """The response that a caller gets.
 
     Attributes:
         status: HTTP status.
         body: The body.
         headers: Headers beside length and request id.
-        sides: The sides that were asked.
+        sides: The sides that got a request.
         texts: Number of texts; 0 where they were not read.
     """
 

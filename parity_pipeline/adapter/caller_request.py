@@ -75,7 +75,7 @@ class RequestReader:
     """Reads the bodies of callers."""
 
     def __init__(self, dialects: Sequence[Dialect], options: CallerOptions, *, one_string: bool) -> None:
-        """Keep the rows of the callers' dialect, the first one for requests without further fields to tell them apart."""
+        """Keep the rows of the callers' dialect, the first one for requests without further fields that set them apart."""
         self._dialects = dialects
         self._options = options
         self._one_string = one_string
@@ -166,7 +166,7 @@ class RequestReader:
 def rows_of_callers(own: Dialect, others: Sequence[Dialect]) -> tuple[Dialect, ...]:
     """Return the rows that callers of a dialect may follow: its own, and others that differ in their further fields alone.
 
-    The OpenAI client for Python asks for base64 unless it is told otherwise, so that its requests follow another row than
+    The OpenAI client for Python asks for base64 by default, so that its requests follow another row than
     the one a probe of the same gateway uses.
     """
     return (

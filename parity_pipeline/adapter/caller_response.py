@@ -4,17 +4,20 @@ Here belongs putting vectors, model, dimension and usage where a row has them. W
 is not known, such as usage that the other side does not state, too.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import orjson
 
 from parity_pipeline.adapter.caller_wire import CallerWire
-from parity_pipeline.adapter.vectors import Vectors
+from parity_pipeline.adapter.vectors import Buffer, Vectors
 from parity_pipeline.wire.dialects import Dialect
 from parity_pipeline.wire.json_path import FieldPath
 
-_KEEP = orjson.OPT_SERIALIZE_NUMPY
+_MARK: Final = b"\x00"
+"""What stands for a leaf: a byte that no JSON holds, not even within a string."""
+
+_LEAF: Final = orjson.Fragment(_MARK)
 
 
 class ResponseWriter:
@@ -38,11 +41,11 @@ class ResponseWriter:
         Raises:
             MalformedResponse: The row has base64, and a number is beyond float32.
         """
-        content = self._content(vectors)
+        leaves = self._leaves(vectors)
         if not self._dialect.vectors_field:
-            return content
+            return bytes(leaves[0])
         document: dict[str, Any] = dict(self._wire.constants)
-        _put(document, self._vectors.outer, orjson.Fragment(content))
+        _put(document, self._vectors.outer, self._items(len(leaves)) if self._vectors.items else _LEAF)
         if self._dialect.model_echo_field and model is not None:
             _put(document, FieldPath.parse(self._dialect.model_echo_field).outer, model)
         if self._dialect.dimension_field:
@@ -51,31 +54,35 @@ class ResponseWriter:
             members = self._wire.usage_members
             usage = dict.fromkeys(members, tokens) if members else tokens
             _put(document, FieldPath.parse(self._dialect.usage_field).outer, usage)
-        return orjson.dumps(document, option=_KEEP)
+        return _filled(orjson.dumps(document), leaves)
 
-    def _content(self, vectors: Vectors) -> bytes:
-        """Return what is at the row's vectors field, as JSON."""
-        if self._vectors.items:
-            return self._items(vectors)
+    def _leaves(self, vectors: Vectors) -> Sequence[Buffer]:
+        """Return the JSON of each vector where each has a place of its own, else that of all of them as the only leaf."""
+        own = self._vectors.items or self._dialect.one_text
         if self._dialect.base64:
-            rows: Any = vectors.base64_rows()
-            return orjson.dumps(rows[0] if self._dialect.one_text else rows)
-        return vectors.json_rows()[0] if self._dialect.one_text else vectors.json_array()
+            rows = vectors.base64_rows()
+            return [orjson.dumps(row) for row in rows] if own else [orjson.dumps(rows)]
+        return vectors.json_rows() if own else [vectors.json_array()]
 
-    def _items(self, vectors: Vectors) -> bytes:
-        leaves: list[Any] = (
-            list(vectors.base64_rows())
-            if self._dialect.base64
-            else [orjson.Fragment(row) for row in vectors.json_rows()]
-        )
+    def _items(self, count: int) -> list[dict[str, Any]]:
+        """Return the elements that hold a vector each, with a mark in its place."""
         items: list[dict[str, Any]] = []
-        for index, leaf in enumerate(leaves):
+        for index in range(count):
             item: dict[str, Any] = dict(self._wire.item_constants)
             if self._order is not None:
                 _put(item, self._order, index)
-            _put(item, self._vectors.inner, leaf)
+            _put(item, self._vectors.inner, _LEAF)
             items.append(item)
-        return orjson.dumps(items)
+        return items
+
+
+def _filled(document: bytes, leaves: Sequence[Buffer]) -> bytes:
+    """Return a document with the leaves in the place of its marks: each is copied once, straight to where it belongs."""
+    between = document.split(_MARK)
+    pieces: list[Buffer] = [between[0]]
+    for leaf, after in zip(leaves, between[1:], strict=True):
+        pieces += (leaf, after)
+    return b"".join(pieces)
 
 
 def tokens_in(usage: Mapping[str, int], dialect: Dialect, wire: CallerWire) -> int | None:

@@ -19,12 +19,12 @@ from parity_pipeline.wire.side_config import SideConfig, Timeouts
 
 
 class Mode(StrEnum):
-    """Which side answers callers."""
+    """Which side responds to callers."""
 
     LEGACY = "legacy"
     CANDIDATE = "candidate"
     SHADOW = "shadow"
-    """The legacy answers; the candidate is asked beside it and compared."""
+    """The legacy responds; the candidate is compared beside it."""
     SHARE = "share"
     """A share of the texts goes to the candidate, the same ones each time."""
 
@@ -76,7 +76,7 @@ class ShadowOptions:
     """What shadowing may cost.
 
     Attributes:
-        concurrency: Requests to the side that does not answer, in flight at once.
+        concurrency: Requests to the side that is compared, in flight at once.
         queue: Requests that wait for that; more are dropped and counted.
         queue_bytes: Bytes of requests and responses that wait.
         requests_per_second: Largest rate; None for no cap.
@@ -129,7 +129,7 @@ class AdapterConfig:
         default_model: The model that a request without one gets, by the callers' name.
         accept_echo: Per side, globs of names that it may report in place of the model that was requested.
         caller_token: The token that callers have to present; None for none.
-        mode: Which side answers.
+        mode: Which side responds.
         share: Per cent of the texts that go to the candidate in mode `share`.
         shadow: What shadowing may cost.
         traffic: What is kept of the texts.

@@ -1,13 +1,13 @@
 """The exchange of one caller's request for a response: relayed to the callers' own side, or translated for the other one.
 
-Here belong who is asked in which mode, the mapping of models, and the two ways to ask. A request to the callers' own side is
+Here belong which side gets a request in which mode, the mapping of models, and the two ways to send it. A request to the callers' own side is
 relayed byte for byte, in both directions, so that putting the adapter in front of a side changes nothing. Everything else is
 translated by two rows of the dialect table, and refused where it cannot be.
 """
 
 from collections.abc import Mapping, Sequence
 
-from parity_pipeline.adapter.call import Answer, Call, passed_back
+from parity_pipeline.adapter.call import Call, Reply, passed_back
 from parity_pipeline.adapter.caller_request import CallerRequest, RequestReader
 from parity_pipeline.adapter.caller_response import ResponseWriter, tokens_in
 from parity_pipeline.adapter.caller_wire import CALLER_WIRES, PLAIN, names_models
@@ -15,13 +15,13 @@ from parity_pipeline.adapter.config import AdapterConfig, Mode
 from parity_pipeline.adapter.metrics import Metrics
 from parity_pipeline.adapter.refusals import Refusal, refusal_of
 from parity_pipeline.adapter.share import divided
-from parity_pipeline.adapter.upstream import Asked, Embedded, Upstream, all_of
+from parity_pipeline.adapter.upstream import Embedded, RequestContext, Upstream, all_of
 from parity_pipeline.adapter.vectors import Vectors, interleaved
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.wire.gateway_errors import AttemptError, MalformedResponse
 
 Part = tuple[Side, Sequence[int]]
-"""A side, and the positions of the texts that it is asked for."""
+"""A side, and the positions of the texts that it is to embed."""
 
 
 class Exchange:
@@ -40,7 +40,7 @@ class Exchange:
         )
         self._writers = [(row, ResponseWriter(row, config.wire)) for row in config.dialects]
 
-    async def respond(self, call: Call) -> Answer:
+    async def respond(self, call: Call) -> Reply:
         """Respond to one request, as the mode says.
 
         Raises:
@@ -50,7 +50,7 @@ class Exchange:
             return await self._shared(call)
         return await self._by_side(call, Side.CANDIDATE if self._config.mode is Mode.CANDIDATE else Side.LEGACY)
 
-    async def _by_side(self, call: Call, side: Side) -> Answer:
+    async def _by_side(self, call: Call, side: Side) -> Reply:
         """Respond by one side alone.
 
         Raises:
@@ -61,7 +61,7 @@ class Exchange:
         request = self.reader.read(call.body, call.path_model)
         return await self._translated(call, request, [(side, range(len(request.texts)))])
 
-    async def _shared(self, call: Call) -> Answer:
+    async def _shared(self, call: Call) -> Reply:
         """Respond by the candidate for a share of the texts, and by the legacy for the rest.
 
         Raises:
@@ -80,7 +80,7 @@ class Exchange:
             return await self.relay(call, "share", texts=len(request.texts))
         return await self._translated(call, request, parts)
 
-    async def relay(self, call: Call, reason: str, *, texts: int = 0) -> Answer:
+    async def relay(self, call: Call, reason: str, *, texts: int = 0) -> Reply:
         """Pass a request to the callers' own side as it came, and its response back as it came.
 
         Raises:
@@ -88,15 +88,15 @@ class Exchange:
         """
         side = self._config.callers
         upstream = self._upstreams[side]
-        asked = Asked(call.request_id, call.deadline, self._headers(side, call.end_to_end_headers()))
+        context = RequestContext(call.request_id, call.deadline, self._headers(side, call.end_to_end_headers()))
         self._metrics.relayed.labels(reason).inc()
         try:
-            response = await upstream.relay(call.target, call.body, asked)
+            response = await upstream.relay(call.target, call.body, context)
         except AttemptError as error:
             raise self._refusal(error, side, call) from None
-        return Answer(response.status, response.body, passed_back(response.headers.multi_items()), (side,), texts)
+        return Reply(response.status, response.body, passed_back(response.headers.multi_items()), (side,), texts)
 
-    async def _translated(self, call: Call, request: CallerRequest, parts: Sequence[Part]) -> Answer:
+    async def _translated(self, call: Call, request: CallerRequest, parts: Sequence[Part]) -> Reply:
         """Respond by the sides that the parts name, in the form of the request's row."""
         embedded = await all_of([self.embed(side, call, request, at) for side, at in parts])
         found = [(at, side, one) for (side, at), one in zip(parts, embedded, strict=True)]
@@ -114,7 +114,7 @@ class Exchange:
             self._metrics.texts.labels(side).inc(len(at))
             if zeros := one.vectors.zeros():
                 self._metrics.zero_vectors.labels(side).inc(zeros)
-        return Answer(200, body, sides=tuple(side for side, _ in parts), texts=len(request.texts))
+        return Reply(200, body, sides=tuple(side for side, _ in parts), texts=len(request.texts))
 
     async def embed(self, side: Side, call: Call, request: CallerRequest, at: Sequence[int]) -> Embedded:
         """Return a side's vectors for the texts at some positions, as these callers are to get them.
@@ -127,9 +127,9 @@ class Exchange:
         texts = request.texts if len(at) == len(request.texts) else [request.texts[position] for position in at]
         passed = call.some_headers(self._config.options.passed_headers) if foreign else call.end_to_end_headers()
         headers = self._headers(side, passed)
-        asked = Asked(call.request_id, call.deadline, headers, request.passed if foreign else {})
+        context = RequestContext(call.request_id, call.deadline, headers, request.passed if foreign else {})
         try:
-            found = await self._upstreams[side].embed(texts, model, asked)
+            found = await self._upstreams[side].embed(texts, model, context)
             return Embedded(self._finished(found.vectors), found.usage) if foreign else found
         except MalformedResponse as malformed:
             error = AttemptError(malformed.kind, malformed.detail, request_id=call.request_id)

@@ -25,8 +25,8 @@ class Metrics:
     Attributes:
         requests: Requests of callers, by HTTP status and the kind of refusal, `ok` for none.
         seconds: Seconds from the head of a caller's request to the end of the response's body.
-        in_flight: Requests of callers being answered.
-        texts: Texts answered, by the side whose vectors they got.
+        in_flight: Requests of callers without a response so far.
+        texts: Texts with a vector, by the side whose vectors they got.
         zero_vectors: Zero vectors passed on as the side sent them, by side.
         upstream_requests: Requests to a side, by side and result: `ok` or a kind of the retry table.
         upstream_seconds: Seconds of those with a response, by side.
@@ -50,9 +50,12 @@ class Metrics:
             name + "request_seconds", "Seconds of callers' requests", buckets=_SECONDS, registry=registry
         )
         self.in_flight = Gauge(
-            name + "in_flight", "Callers' requests being answered", registry=registry, multiprocess_mode="livesum"
+            name + "in_flight",
+            "Callers' requests without a response so far",
+            registry=registry,
+            multiprocess_mode="livesum",
         )
-        self.texts = counter("texts", "Texts answered", "side")
+        self.texts = counter("texts", "Texts with a vector", "side")
         self.zero_vectors = counter("zero_vectors", "Zero vectors passed on", "side")
         self.upstream_requests = counter("upstream_requests", "Requests to a side", "side", "result")
         self.upstream_seconds = Histogram(

@@ -1,6 +1,6 @@
 """Refusals: every way in which a caller gets no vectors, with one sentence, a kind, and the callers' own shape of an error.
 
-    Refusal       what a caller is told; its kind is a key of `caller_wire.STATUSES`
+    Refusal       what a caller gets instead of vectors; its kind is a key of `caller_wire.STATUSES`
 
 Here belong the exception, the step from a side's failure to it, and its JSON. No sentence repeats a text, a token or, unless
 the settings ask for it, what a side said, for a side may repeat what it was sent.
@@ -34,7 +34,7 @@ def row_status(kind: str) -> RowStatus:
 
 
 @dataclass(eq=False, repr=False)
-class Refusal(Exception):  # noqa: N818 - what a caller is told, not a fault of this program
+class Refusal(Exception):  # noqa: N818 - what a caller gets, not a fault of this program
     """A request that gets no vectors.
 
     Attributes:
@@ -42,7 +42,7 @@ class Refusal(Exception):  # noqa: N818 - what a caller is told, not a fault of 
         message: One sentence for the caller.
         cause: A kind of `retry_policy.RULES` where a side failed, for metrics and logs; "" otherwise.
         side: The side that failed; None where none did.
-        retry_after: Seconds that the side asked to wait; None where it did not.
+        retry_after: Seconds that the side wants a caller to wait; None where it did not.
     """
 
     kind: str
@@ -100,7 +100,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
 
 
 def refusal_of(error: AttemptError, side: Side, *, own_credentials: bool, words: str = "") -> Refusal:
-    """Return what a caller is told of a side's failure.
+    """Return what a caller gets for a side's failure.
 
     Args:
         error: The attempt that returned no vectors.

@@ -83,7 +83,7 @@ def serve(app: Any, *, host: str, port: int, workers: int = 1, shutdown_seconds:
     }
     if workers == 1:
         server = uvicorn.Server(uvicorn.Config(app, **options))
-        with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once everything in flight is answered
+        with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once nothing is in flight
             server.run()
         return 0 if server.started else 1
     with TemporaryDirectory(prefix="parity-adapter-") as folder:

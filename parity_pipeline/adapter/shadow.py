@@ -1,6 +1,6 @@
-"""Shadowing: the candidate is asked for what the legacy has answered, and both are compared, while no caller waits for it.
+"""Shadowing: the candidate is sent what the legacy has responded to, and both are compared; no caller waits for it.
 
-Here belong the bounded queue, the budget, and the counts. A request is put into the queue after its caller has been answered;
+Here belong the bounded queue, the budget, and the counts. A request is put into the queue after its caller has the response;
 if the queue is full, it is dropped and counted. Comparing is done by the functions of a probe (`core.compare`,
 `core.measures`), in a thread of its own.
 """
@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from parity_pipeline.adapter.call import Answer, Call
+from parity_pipeline.adapter.call import Call, Reply
 from parity_pipeline.adapter.caller_request import CallerRequest
 from parity_pipeline.adapter.config import AdapterConfig
 from parity_pipeline.adapter.exchange import Exchange
@@ -38,19 +38,19 @@ _SECONDS: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Shadowed:
-    """An answered request that waits to be compared.
+    """A request with its response that waits to be compared.
 
     Attributes:
         call: The caller's request.
-        answer: What the caller got.
+        reply: What the caller got.
     """
 
     call: Call
-    answer: Answer
+    reply: Reply
 
     def __len__(self) -> int:
         """Return the bytes that it holds."""
-        return len(self.call.body) + len(self.answer.body)
+        return len(self.call.body) + len(self.reply.body)
 
 
 class Shadow:
@@ -90,9 +90,9 @@ class Shadow:
         """Wait until everything that was offered is compared."""
         await self._queue.join()
 
-    def offer(self, call: Call, answer: Answer) -> None:
-        """Take an answered request, or drop it at once if there is no room for it or no budget."""
-        one = Shadowed(call, answer)
+    def offer(self, call: Call, reply: Reply) -> None:
+        """Take a request with its response, or drop it at once if there is no room for it or no budget."""
+        one = Shadowed(call, reply)
         options = self._config.shadow
         now = time.monotonic()
         if options.requests_per_second is not None and now < self._next:
@@ -122,7 +122,7 @@ class Shadow:
             await self._sleep((self._busy - before) * (1 / self._config.shadow.busy_share - 1))
 
     async def _compare(self, one: Shadowed) -> str:
-        """Ask the candidate for one request and count what comparing came to."""
+        """Send one request to the candidate and count the outcomes."""
         try:
             request = self._exchange.reader.read(one.call.body, one.call.path_model)
             self._exchange.model_for(self._config.other, request)
@@ -136,7 +136,7 @@ class Shadow:
         except Refusal as refusal:
             candidate = refusal
         loop = asyncio.get_running_loop()
-        rows, seconds = await loop.run_in_executor(self._thread, self._timed, one.answer, request, candidate)
+        rows, seconds = await loop.run_in_executor(self._thread, self._timed, one.reply, request, candidate)
         self._busy += seconds
         for outcome in rows.outcomes:
             self._metrics.shadow_texts.labels(outcome.value).inc()
@@ -144,26 +144,24 @@ class Shadow:
             self._metrics.shadow_distance.observe(max(1.0 - cosine, 0.0))
         return "compared"
 
-    def _timed(
-        self, answer: Answer, request: CallerRequest, candidate: Vectors | Refusal
-    ) -> tuple[ComparedRows, float]:
+    def _timed(self, reply: Reply, request: CallerRequest, candidate: Vectors | Refusal) -> tuple[ComparedRows, float]:
         """Return the graded rows, and the seconds of processor time that they took."""
         started = time.thread_time()
-        rows = self._judge(answer, request, candidate)
+        rows = self._judge(reply, request, candidate)
         return rows, time.thread_time() - started
 
-    def _judge(self, answer: Answer, request: CallerRequest, candidate: Vectors | Refusal) -> ComparedRows:
+    def _judge(self, reply: Reply, request: CallerRequest, candidate: Vectors | Refusal) -> ComparedRows:
         """Return the graded rows of one request, compared as a probe compares them."""
         texts = request.texts
         block = SampleBlock(0, [sample_id(text) for text in texts], list(texts), [""] * len(texts))
-        legacy = self._legacy_rows(block, answer, request)
+        legacy = self._legacy_rows(block, reply, request)
         return grade(compare(block, legacy, _rows(block, candidate)), self._config.thresholds)
 
-    def _legacy_rows(self, block: SampleBlock, answer: Answer, request: CallerRequest) -> FetchedRows:
-        if answer.status != 200:
-            return FetchedRows.without_vectors(block, row_status(kind_of_status(answer.status)), "no vectors")
+    def _legacy_rows(self, block: SampleBlock, reply: Reply, request: CallerRequest) -> FetchedRows:
+        if reply.status != 200:
+            return FetchedRows.without_vectors(block, row_status(kind_of_status(reply.status)), "no vectors")
         try:
-            found = self._decoders[id(request.dialect)].decode(answer.body, len(block))
+            found = self._decoders[id(request.dialect)].decode(reply.body, len(block))
         except MalformedResponse as malformed:
             return FetchedRows.without_vectors(block, RowStatus.MALFORMED, malformed.kind)
         return _rows(block, Vectors(found.vectors, None))

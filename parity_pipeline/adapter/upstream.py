@@ -30,15 +30,15 @@ OnRequest = Callable[[str, float], None]
 """Called after each request with its result, `ok` or a kind of `retry_policy.RULES`, and its seconds."""
 
 _SENT_AGAIN: Final = ("reset",)
-"""Kinds after which a request is sent once more: a server that closes an idle connection just as a request arrives. Asking
-for the same vectors twice changes nothing at a gateway."""
+"""Kinds after which a request is sent once more: a server that closes an idle connection just as a request arrives. A
+second request for the same vectors changes nothing at a gateway."""
 
 _MOST_CLIENTS: Final = 256
 """Models, and paths with their queries, whose prepared requests are kept."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestContext:
     """What goes with the texts of one caller.
 
     Attributes:
@@ -89,7 +89,7 @@ class Upstream:
             config: The side, its batch limits and connections.
             transport: Its network.
             accept_echo: Globs of names that it may report in place of the model that was requested.
-            on_request: Told of each request.
+            on_request: Called after each request.
             today: The time of day, for a `Retry-After` that is a date.
         """
         self.config = config
@@ -101,37 +101,37 @@ class Upstream:
         self._relays: dict[str, Client] = {}
         self._prepared: dict[str | None, tuple[Client, RequestEncoder]] = {}
 
-    async def embed(self, texts: Sequence[str], model: str | None, asked: Asked) -> Embedded:
+    async def embed(self, texts: Sequence[str], model: str | None, context: RequestContext) -> Embedded:
         """Return the vectors of some texts.
 
         Args:
             texts: One or more.
             model: The model by this side's name; None to name none.
-            asked: What goes with them.
+            context: What goes with them.
 
         Raises:
             AttemptError: The side returned no vectors, or not exactly one per text.
         """
         client, encoder = self._prepare(model)
-        if asked.fields:
-            named = replace(self.config.dialect, extra_fields={**self.config.dialect.extra_fields, **asked.fields})
+        if context.fields:
+            named = replace(self.config.dialect, extra_fields={**self.config.dialect.extra_fields, **context.fields})
             encoder = RequestEncoder(named, model)
         samples = SampleBlock(0, [""] * len(texts), texts, [""] * len(texts))
         most = 1 if self.config.dialect.one_text else self.config.batch_texts
         batches = list(plan([samples], texts=most, size=self.config.batch_bytes, overhead=encoder.overhead))
-        parts = await all_of([self._ask(client, encoder.body(one.texts), len(one), model, asked) for one in batches])
+        parts = await all_of([self._ask(client, encoder.body(one.texts), len(one), model, context) for one in batches])
         try:
             return Embedded(joined([one for one, _ in parts]), _summed([usage for _, usage in parts]))
         except MalformedResponse as malformed:
-            raise AttemptError(malformed.kind, malformed.detail, request_id=asked.request_id) from None
+            raise AttemptError(malformed.kind, malformed.detail, request_id=context.request_id) from None
 
-    async def relay(self, target: str, body: bytes, asked: Asked) -> HttpResponse:
+    async def relay(self, target: str, body: bytes, context: RequestContext) -> HttpResponse:
         """Send a body as it is and return the response as it is, whatever its status.
 
         Args:
             target: Path and query, percent-encoded.
             body: The body.
-            asked: What goes with it.
+            context: What goes with it.
 
         Raises:
             AttemptError: No complete response arrived.
@@ -142,16 +142,18 @@ class Upstream:
             client = Client(replace(self.config, dialect=dialect), self._transport, time.monotonic)
             if len(self._relays) < _MOST_CLIENTS:
                 self._relays[target] = client
-        response = await self._send(client, body, asked)
+        response = await self._send(client, body, context)
         self._count("ok" if response.status == 200 else kind_of_status(response.status), response)
         return response
 
-    async def _send(self, client: Client, body: bytes, asked: Asked) -> HttpResponse:
+    async def _send(self, client: Client, body: bytes, context: RequestContext) -> HttpResponse:
         """Send a body; once more after a connection broke."""
         for last in (False, True):
             started = time.monotonic()
             try:
-                return await client.send(body, asked.request_id, seconds=asked.seconds_left(), headers=asked.headers)
+                return await client.send(
+                    body, context.request_id, seconds=context.seconds_left(), headers=context.headers
+                )
             except AttemptError as error:
                 self._on_request(error.kind, time.monotonic() - started)
                 if last or error.kind not in _SENT_AGAIN:
@@ -171,12 +173,12 @@ class Upstream:
         return found
 
     async def _ask(
-        self, client: Client, body: bytes, texts: int, model: str | None, asked: Asked
+        self, client: Client, body: bytes, texts: int, model: str | None, context: RequestContext
     ) -> tuple[Vectors, Mapping[str, int]]:
         """Send one request and return the vectors and the usage of its response."""
-        response = await self._send(client, body, asked)
+        response = await self._send(client, body, context)
         try:
-            found = self._checked(response, texts, model, asked)
+            found = self._checked(response, texts, model, context)
         except AttemptError as error:
             self._count(error.kind, response)
             raise
@@ -184,12 +186,12 @@ class Upstream:
         return found
 
     def _checked(
-        self, response: HttpResponse, texts: int, model: str | None, asked: Asked
+        self, response: HttpResponse, texts: int, model: str | None, context: RequestContext
     ) -> tuple[Vectors, Mapping[str, int]]:
         kind, detail = "", ""
         if response.status != 200:
             kind = kind_of_status(response.status)
-            detail = error_message(response.body, response.headers.get("content-type", ""), self._hide(asked))
+            detail = error_message(response.body, response.headers.get("content-type", ""), self._hide(context))
         else:
             try:
                 exact = self._decoder.decode_exactly(response.body, texts)
@@ -197,19 +199,19 @@ class Upstream:
                 return vectors_of(exact, response.body), exact.usage
             except MalformedResponse as malformed:
                 # The decoder's detail may hold words of the side, so they take the same way as those of an error.
-                kind, detail = malformed.kind, self._hide(asked)(malformed.detail)
+                kind, detail = malformed.kind, self._hide(context)(malformed.detail)
         raise AttemptError(
             kind,
             detail,
             http_status=response.status,
             retry_after=retry_after(response.headers, self._today()),
             latency_ms=response.latency_ms,
-            request_id=asked.request_id,
+            request_id=context.request_id,
         )
 
-    def _hide(self, asked: Asked) -> Callable[[str], str]:
+    def _hide(self, context: RequestContext) -> Callable[[str], str]:
         """Return what masks the secrets of the side and the caller's headers."""
-        values = {name: value for name, value in asked.headers.items() if name != "content-type"}
+        values = {name: value for name, value in context.headers.items() if name != "content-type"}
         return replace(self.config, headers={**self.config.headers, **values}).without_secrets
 
     def _check_echo(self, exact: Exact, model: str | None) -> None:

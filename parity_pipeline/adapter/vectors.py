@@ -21,6 +21,7 @@ _OPEN: Final = b"["
 _CLOSE: Final = b"]"
 
 Numbers = NDArray[Any]
+Buffer = bytes | memoryview
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +38,15 @@ class RawRows:
     spans: Sequence[tuple[int, int]]
     array: tuple[int, int] | None = None
 
-    def rows(self) -> list[bytes]:
-        """Return the arrays."""
-        return [bytes(self.body[first:last]) for first, last in self.spans]
+    def rows(self) -> list[Buffer]:
+        """Return the arrays, not copied."""
+        view = memoryview(self.body)
+        return [view[first:last] for first, last in self.spans]
 
-    def as_array(self) -> bytes:
-        """Return them as one array."""
+    def as_array(self) -> Buffer:
+        """Return them as one array, not copied if they came as one."""
         if self.array is not None:
-            return bytes(self.body[self.array[0] : self.array[1]])
+            return memoryview(self.body)[self.array[0] : self.array[1]]
         return b"[" + b",".join(self.rows()) + b"]"
 
 
@@ -58,7 +60,7 @@ class Vectors:
     """
 
     numbers: Numbers
-    raw: RawRows | Sequence[bytes] | None
+    raw: RawRows | Sequence[Buffer] | None
 
     def __len__(self) -> int:
         """Return the number of vectors."""
@@ -87,7 +89,7 @@ class Vectors:
         wide /= np.sqrt(np.einsum("ij,ij->i", wide, wide))[:, None]
         return Vectors(wide.astype(np.float32) if as_float32 else wide, None)
 
-    def json_rows(self) -> Sequence[bytes]:
+    def json_rows(self) -> Sequence[Buffer]:
         """Return each vector as a JSON array."""
         if isinstance(self.raw, RawRows):
             return self.raw.rows()
@@ -95,7 +97,7 @@ class Vectors:
             return self.raw
         return [orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY) for row in np.ascontiguousarray(self.numbers)]
 
-    def json_array(self) -> bytes:
+    def json_array(self) -> Buffer:
         """Return all vectors as one JSON array."""
         if isinstance(self.raw, RawRows):
             return self.raw.as_array()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 adapter = typer.Typer(name="adapter", no_args_is_help=True, help="Speak the wire of one side in front of the other.")
 
 CALLERS_VARIABLE: Final = "PARITY_ADAPTER_CALLERS"
-"""Environment variable that tells a worker whose wire its callers speak."""
+"""Environment variable with the side whose wire the callers of a worker speak."""
 
 Config = Annotated[
     Path | None,
@@ -43,7 +43,7 @@ def serve(
     ] = None,
     share: Annotated[float | None, typer.Option("--share", min=0, max=100, help="Per cent for mode share.")] = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; requests in flight are still answered."""
+    """Serve until SIGTERM or SIGINT; requests in flight still get their response."""
     from parity_pipeline.adapter.server import serve as serve_app  # noqa: PLC0415 - see main
     from parity_pipeline.settings.adapter import AdapterSettings  # noqa: PLC0415
 

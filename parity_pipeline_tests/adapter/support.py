@@ -193,15 +193,15 @@ def ask(
     Args:
         made: The adapter.
         texts: The texts.
-        legacy: The legacy's network; one that fails the test where it is asked, if None.
+        legacy: The legacy's network; one that fails the test where it gets a request, if None.
         candidate: Likewise.
         body: Sent in place of a request with the texts.
         headers: Further headers.
     """
-    unasked = failing(AssertionError("this side must not be asked"))
+    unused = failing(AssertionError("this side must not be context"))
 
     async def one() -> httpx.Response:
-        async with adapter(made, legacy or unasked, candidate or unasked) as client:
+        async with adapter(made, legacy or unused, candidate or unused) as client:
             content = request_body(made.dialects[0], texts) if body is None else body
             return await client.post(made.path, content=content, headers=dict(headers or {}))
 

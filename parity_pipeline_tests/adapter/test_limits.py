@@ -14,7 +14,7 @@ from parity_pipeline_tests.adapter.support import MODEL, Scripted, adapter, alwa
 
 
 def numbered(requests: int) -> Scripted:
-    """Return a candidate whose vector of a text is its number, and which answers so many requests, the last one first."""
+    """Return a candidate whose vector of a text is its number, and which responds to so many requests, the last one first."""
     waiting: list[asyncio.Event] = []
 
     async def respond(request: httpx.Request) -> httpx.Response:

@@ -1,4 +1,4 @@
-"""Modes: who answers, which texts go where, and what shadowing never does to a caller."""
+"""Modes: who responds, which texts go where, and what shadowing never does to a caller."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ MANY = [f"text number {number}" for number in range(10_000)]
 
 @pytest.mark.parametrize("share", [1, 10, 50])
 def test_a_share_of_the_texts_goes_to_the_candidate(share: float) -> None:
-    """Of 10,000 texts, the share that goes to the candidate is within a tenth of what was asked, and four sigmas."""
+    """Of 10,000 texts, the share that goes to the candidate is within a tenth of what was set, and four sigmas."""
     moved = sum(to_candidate(text, share) for text in MANY)
     assert abs(moved - share * 100) <= 4 * (10_000 * share / 100 * (1 - share / 100)) ** 0.5
 
@@ -59,7 +59,7 @@ def test_a_larger_share_keeps_the_texts_of_a_smaller_one(text: str, low: float, 
 @settings(max_examples=40, deadline=None)
 @given(texts=st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1, max_size=12))
 def test_a_batch_is_divided_between_both_sides_and_each_text_gets_its_own(texts: list[str]) -> None:
-    """Whatever batch a text is in, it goes to the side that its hash names, and its vector to its place."""
+    """Each text, in every batch, goes to the side that its hash names, and its vector to its place."""
     gateways = {
         Side.LEGACY: hash_gateway("rust", norm=1.0, float64_digits=True),
         Side.CANDIDATE: hash_gateway("go", norm=2.0),
@@ -212,7 +212,7 @@ def test_a_fault_of_the_comparison_reaches_no_caller_and_ends_nothing() -> None:
     "budget", [ShadowOptions(concurrency=1, queue=2), ShadowOptions(concurrency=1, queue_bytes=1500)]
 )
 def test_a_candidate_that_hangs_fills_the_queue_and_delays_nobody(budget: ShadowOptions) -> None:
-    """Requests beyond what the queue holds are dropped and counted; every caller is answered meanwhile."""
+    """Requests beyond what the queue holds are dropped and counted; every caller gets its response meanwhile."""
 
     async def respond(_: httpx.Request) -> httpx.Response:
         await asyncio.Event().wait()
@@ -237,7 +237,7 @@ def test_the_rate_of_shadowing_has_a_budget() -> None:
     assert metric(text, "parity_adapter_shadow_requests_total", result="over_budget") == 3
 
 
-def test_health_says_who_answers() -> None:
+def test_health_says_who_responds() -> None:
     """`/health` names callers, mode and share, and no address."""
 
     async def health() -> Any:

@@ -1,4 +1,4 @@
-"""What callers are told where there are no vectors: the shape, the status, and never a guess."""
+"""What callers get where there are no vectors: the shape, the status, and never a guess."""
 
 import asyncio
 import json
@@ -217,7 +217,7 @@ def test_a_connection_that_breaks_is_tried_once_more_and_not_twice() -> None:
     ],
 )
 def test_what_cannot_be_mapped_is_refused(body: bytes, status: int) -> None:
-    """No side is asked for what the adapter cannot translate for certain."""
+    """No side gets a request for what the adapter cannot translate for certain."""
     response = ask(config(), [], body=body)
     assert response.status_code == status
     assert set(response.json()) == {"error"}

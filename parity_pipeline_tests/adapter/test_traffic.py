@@ -30,7 +30,7 @@ class Clock:
 
 
 def sample(folder: Path, seed: int = 1, clock: Clock | None = None, **options: object) -> TrafficSample:
-    """Return a sample that keeps everything unless told otherwise."""
+    """Return a sample that keeps everything unless its options say otherwise."""
     chosen = TrafficOptions(**{"enabled": True, "rate": 1.0, **options})  # type: ignore[arg-type]
     return TrafficSample(chosen, folder, clock or Clock(), Random(seed), "w")  # noqa: S311 - a test's own draw
 

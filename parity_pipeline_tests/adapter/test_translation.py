@@ -177,8 +177,8 @@ def test_the_base64_form_of_a_request_is_understood() -> None:
     """The OpenAI client for Python asks for base64 by default, and gets it."""
     made = config("openai", "go")
     body = json.dumps({"input": ["a"], "model": MODEL, "encoding_format": "base64"}).encode()
-    answer = always(200, json.dumps({"vectors": [[0.1, -2.5]], "model": MODEL}).encode())
-    found = ask(made, [], body=body, candidate=answer).json()["data"][0]["embedding"]
+    side = always(200, json.dumps({"vectors": [[0.1, -2.5]], "model": MODEL}).encode())
+    found = ask(made, [], body=body, candidate=side).json()["data"][0]["embedding"]
     assert np.frombuffer(base64.b64decode(found), "<f4").tolist() == np.array([0.1, -2.5], np.float32).tolist()
 
 
@@ -210,8 +210,8 @@ def test_a_model_in_the_path_is_found_and_put_there() -> None:
 
 def test_a_single_string_is_a_list_of_one_where_the_dialect_takes_both() -> None:
     """OpenAI's `input` may be a string; the rust gateway's `texts` may not."""
-    answer = always(200, json.dumps({"vectors": [[1.0]], "model": MODEL}).encode())
-    assert ask(config("openai", "go"), [], body=b'{"input": "a"}', candidate=answer).status_code == 200
+    side = always(200, json.dumps({"vectors": [[1.0]], "model": MODEL}).encode())
+    assert ask(config("openai", "go"), [], body=b'{"input": "a"}', candidate=side).status_code == 200
     assert ask(config("rust", "go"), [], body=b'{"texts": "a"}').status_code == 400
 
 

@@ -27,7 +27,7 @@ def made(folder: Path, section: dict[str, Any] | None = None, **sides: dict[str,
 
 
 def test_no_section_is_needed(tmp_path: Path) -> None:
-    """Without a section the adapter has its defaults: the candidate answers, nothing is normalised, no text is kept."""
+    """Without a section the adapter has its defaults: the candidate responds, nothing is normalised, no text is kept."""
     config = adapter_config(made(tmp_path), Side.LEGACY, {})
     assert config.mode is Mode.CANDIDATE
     assert not config.options.normalise
@@ -75,7 +75,7 @@ def test_models_are_mapped_by_the_names_of_both_sides(tmp_path: Path) -> None:
 
 
 def test_a_side_that_takes_no_model_has_one_counterpart_only(tmp_path: Path) -> None:
-    """Where the other side cannot be told a model, only the default one is known to it."""
+    """Where a request to the other side names no model, only the default one is known to it."""
     content: dict[str, Any] = {**minimal(), "models": ["m", "n"]}
     content["sides"]["candidate"]["dialect"] = "tei"
     content["sides"]["legacy"]["default_model"] = "n"

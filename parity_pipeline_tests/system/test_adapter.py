@@ -81,19 +81,19 @@ def test_the_command_serves_by_the_settings(tmp_path: Path, workers: int) -> Non
     assert "one" not in logged.replace("none", "")
 
 
-def test_a_request_in_flight_is_answered_after_sigterm(tmp_path: Path) -> None:
+def test_a_request_in_flight_gets_its_response_after_sigterm(tmp_path: Path) -> None:
     """Stopping the adapter loses no request."""
-    asked, go = Event(), Event()
+    sent, go = Event(), Event()
 
     def respond(_: Request) -> Response:
-        asked.set()
+        sent.set()
         go.wait(LIMIT_SECONDS)
         return JSONResponse({"vectors": [[1.0], [2.0]], "model": "fake-32"})
 
     app = Starlette(routes=[Route("/v1/embed", respond, methods=["POST"])])
     with serve(app) as there, serving(tmp_path, there, there) as (url, process), ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(httpx.post, f"{url}/ai/embed", content=BODY, timeout=LIMIT_SECONDS)
-        assert asked.wait(LIMIT_SECONDS)
+        assert sent.wait(LIMIT_SECONDS)
         process.send_signal(signal.SIGTERM)
         go.set()
         assert waiting.result().json()["embeddings"] == [[1.0], [2.0]]
