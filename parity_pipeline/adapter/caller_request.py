@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 from urllib.parse import parse_qsl, unquote
 
+from parity_pipeline.adapter.caller_wire import CallerWire
 from parity_pipeline.adapter.config import CallerOptions
 from parity_pipeline.adapter.refusals import Refusal
 from parity_pipeline.wire.decode import load_slowly
@@ -74,11 +75,12 @@ class CallerPath:
 class RequestReader:
     """Reads the bodies of callers."""
 
-    def __init__(self, dialects: Sequence[Dialect], options: CallerOptions, *, one_string: bool) -> None:
+    def __init__(self, dialects: Sequence[Dialect], options: CallerOptions, wire: CallerWire) -> None:
         """Keep the rows of the callers' dialect, the first one for requests without further fields that set them apart."""
         self._dialects = dialects
         self._options = options
-        self._one_string = one_string
+        self._one_string = wire.one_string if options.one_string is None else options.one_string
+        self._ignored = ignored_fields(options, wire)
 
     def read(self, body: bytes, path_model: str | None) -> CallerRequest:
         """Return what a caller asks for.
@@ -144,8 +146,8 @@ class RequestReader:
         for name, other in self._options.passed_fields.items():
             if name in fields:
                 found[other] = fields.pop(name)
-        for name, values in self._options.ignored_fields.items():
-            if name in fields and (not values or fields[name] in values):
+        for name, values in self._ignored.items():
+            if name in fields and (not values or any(_same(fields[name], one) for one in values)):
                 del fields[name]
         return found
 
@@ -161,6 +163,19 @@ class RequestReader:
         if unknown:
             raise Refusal("bad_request", f"the field `{shown}` has no counterpart at the gateway")
         raise Refusal("bad_request", f"the field `{shown}` has a value that this endpoint does not support")
+
+
+def _same(one: Any, two: Any) -> bool:
+    """Return whether two JSON values are the same; Python takes true for 1."""
+    return type(one) is type(two) and one == two
+
+
+def ignored_fields(options: CallerOptions, wire: CallerWire) -> dict[str, tuple[Any, ...]]:
+    """Return the request fields that are left out, each with the values for which that is right; none mean any."""
+    found: dict[str, tuple[Any, ...]] = {name: (value,) for name, value in wire.defaults.items()}
+    for name, values in options.ignored_fields.items():
+        found[name] = (*values, *found.get(name, ())) if values else ()
+    return found
 
 
 def rows_of_callers(own: Dialect, others: Sequence[Dialect]) -> tuple[Dialect, ...]:

@@ -51,6 +51,7 @@ class CallerWire:
         item_constants: Further fields of each element that holds a vector.
         usage_members: Members of the usage field that hold the number of tokens; empty where it is that number itself.
         one_string: A single string is accepted in place of a list of texts.
+        defaults: Request fields with the value that leaving them out has, by the API's own reference.
     """
 
     error_body: Any = field(default_factory=lambda: {"error": "{message}"})
@@ -61,6 +62,7 @@ class CallerWire:
     item_constants: Mapping[str, Any] = field(default_factory=dict[str, Any])
     usage_members: tuple[str, ...] = ()
     one_string: bool = False
+    defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def status(self, kind: str) -> int:
         """Return the HTTP status of a kind of refusal."""
@@ -77,6 +79,7 @@ _OPENAI: Final = CallerWire(
     item_constants={"object": "embedding"},
     usage_members=("prompt_tokens", "total_tokens"),
     one_string=True,
+    defaults={"encoding_format": "float"},
 )
 
 CALLER_WIRES: Final[Mapping[str, CallerWire]] = MappingProxyType(
@@ -85,7 +88,7 @@ CALLER_WIRES: Final[Mapping[str, CallerWire]] = MappingProxyType(
         "go": PLAIN,
         "openai": _OPENAI,
         "openai-base64": _OPENAI,
-        "ollama": CallerWire(one_string=True),
+        "ollama": CallerWire(one_string=True, defaults={"truncate": True}),
         "ollama-legacy": PLAIN,
         "tei": CallerWire(
             error_body={"error": "{message}", "error_type": "{type}"},
@@ -93,6 +96,7 @@ CALLER_WIRES: Final[Mapping[str, CallerWire]] = MappingProxyType(
             server_error="Backend",
             statuses={"bad_request": 422, "refused": 422, "unknown_model": 422, "too_many_texts": 422},
             one_string=True,
+            defaults={"normalize": True, "truncate": False},
         ),
         "cohere": CallerWire(error_body={"message": "{message}"}, usage_members=("input_tokens",)),
     }

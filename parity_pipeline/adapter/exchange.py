@@ -32,12 +32,7 @@ class Exchange:
         self._config = config
         self._upstreams = upstreams
         self._metrics = metrics
-        one_string = config.options.one_string
-        self.reader = RequestReader(
-            config.dialects,
-            config.options,
-            one_string=config.wire.one_string if one_string is None else one_string,
-        )
+        self.reader = RequestReader(config.dialects, config.options, config.wire)
         self._writers = [(row, ResponseWriter(row, config.wire)) for row in config.dialects]
 
     async def respond(self, call: Call) -> Reply:

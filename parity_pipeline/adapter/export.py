@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from parity_pipeline.adapter.caller_request import ignored_fields
 from parity_pipeline.adapter.caller_wire import CALLER_WIRES, PLAIN, STATUSES, CallerWire, names_models
 from parity_pipeline.adapter.config import AdapterConfig
 from parity_pipeline.adapter.refusals import Refusal, error_body
@@ -74,7 +75,7 @@ def _requests(config: AdapterConfig, ours: SideConfig, theirs: SideConfig) -> li
             yield "further field", _NOTHING, f"{_code(name)}: {_json(value)}"
         for name, other in options.passed_fields.items():
             yield "passed on", _code(name), _code(other)
-        for name, values in options.ignored_fields.items():
+        for name, values in ignored_fields(options, config.wire).items():
             yield "left out", _code(name) + (f" if {', '.join(map(_json, values))}" if values else ""), _NOTHING
         for name in options.passed_headers:
             yield "header", _code(name.lower()), _code(name.lower())

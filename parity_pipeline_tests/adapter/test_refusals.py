@@ -245,6 +245,23 @@ def test_fields_may_be_passed_on_or_left_out_by_the_settings() -> None:
 
 
 @pytest.mark.parametrize(
+    ("dialect", "body", "status"),
+    [
+        ("openai", b'{"input": ["a"], "encoding_format": "float"}', 200),
+        ("ollama", b'{"input": ["a"], "truncate": true}', 200),
+        ("ollama", b'{"input": ["a"], "truncate": 1}', 400),
+        ("ollama", b'{"input": ["a"], "truncate": false}', 400),
+        ("tei", b'{"inputs": ["a"], "normalize": true}', 200),
+        ("tei", b'{"inputs": ["a"], "normalize": false}', 422),
+    ],
+)
+def test_a_field_with_its_documented_default_is_as_good_as_none(dialect: str, body: bytes, status: int) -> None:
+    """Callers may write out what leaving a field out means; any other value is refused."""
+    side = always(200, json.dumps({"vectors": [[1.0]], "model": MODEL}).encode())
+    assert ask(config(dialect, "go"), [], body=body, candidate=side).status_code == status
+
+
+@pytest.mark.parametrize(
     ("method", "path", "status"),
     [
         ("GET", "/ai/embed", 405),
