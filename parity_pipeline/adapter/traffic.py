@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from parity_pipeline.adapter.config import TrafficOptions
 from parity_pipeline.storage.atomic import publishing
-from parity_pipeline.storage.sources import SURROGATE_COLUMN
+from parity_pipeline.storage.source_formats import SURROGATE_COLUMN
 
 WARNING: Final = (
     "texts of callers are being kept, which may be personal data: see that you may do this, restrict who can read {folder}, "

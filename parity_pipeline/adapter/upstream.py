@@ -33,8 +33,8 @@ _SENT_AGAIN: Final = ("reset",)
 """Kinds after which a request is sent once more: a server that closes an idle connection just as a request arrives. A
 second request for the same vectors changes nothing at a gateway."""
 
-_MOST_CLIENTS: Final = 256
-"""Models, and paths with their queries, whose prepared requests are kept."""
+_MOST_MODELS: Final = 256
+"""Models whose prepared requests are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Upstream:
         self._on_request = on_request
         self._today = today
         self._decoder = Decoder(config.dialect)
-        self._relays: dict[str, Client] = {}
+        self._relay = Client(config, transport, time.monotonic)
         self._prepared: dict[str | None, tuple[Client, RequestEncoder]] = {}
 
     async def embed(self, texts: Sequence[str], model: str | None, context: RequestContext) -> Embedded:
@@ -136,23 +136,19 @@ class Upstream:
         Raises:
             AttemptError: No complete response arrived.
         """
-        client = self._relays.get(target)
-        if client is None:
-            dialect = replace(self.config.dialect, path=target)
-            client = Client(replace(self.config, dialect=dialect), self._transport, time.monotonic)
-            if len(self._relays) < _MOST_CLIENTS:
-                self._relays[target] = client
-        response = await self._send(client, body, context)
+        response = await self._send(self._relay, body, context, path=target)
         self._count("ok" if response.status == 200 else kind_of_status(response.status), response)
         return response
 
-    async def _send(self, client: Client, body: bytes, context: RequestContext) -> HttpResponse:
+    async def _send(
+        self, client: Client, body: bytes, context: RequestContext, path: str | None = None
+    ) -> HttpResponse:
         """Send a body; once more after a connection broke."""
         for last in (False, True):
             started = time.monotonic()
             try:
                 return await client.send(
-                    body, context.request_id, seconds=context.seconds_left(), headers=context.headers
+                    body, context.request_id, seconds=context.seconds_left(), headers=context.headers, path=path
                 )
             except AttemptError as error:
                 self._on_request(error.kind, time.monotonic() - started)
@@ -168,7 +164,7 @@ class Upstream:
         if found is None:
             config = self.config.for_model(model or "")
             found = Client(config, self._transport, time.monotonic), RequestEncoder(config.dialect, model)
-            if len(self._prepared) < _MOST_CLIENTS:
+            if len(self._prepared) < _MOST_MODELS:
                 self._prepared[model] = found
         return found
 

@@ -25,8 +25,8 @@ from parity_pipeline.adapter.config import (
 )
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.settings.sides import HeaderName, Name, Positive, Rate, Seconds, Share, Strict, Validated
-from parity_pipeline.settings.sides import TimeoutSettings as _Timeouts
+from parity_pipeline.settings.fields import Name, Positive, Rate, Seconds, Share, Strict, Validated
+from parity_pipeline.settings.sides import HeaderName, TimeoutSettings
 from parity_pipeline.wire.dialects import BUILT_IN, Dialect
 from parity_pipeline.wire.side_config import SideConfig
 
@@ -119,7 +119,7 @@ class AdapterSettings(Strict):
     share: Annotated[float, Field(ge=0, le=100)] = 0.0
     callers: CallersSettings = CallersSettings()
     tokens: TokenSettings = TokenSettings()
-    timeouts: _Timeouts = adapter_timeouts()
+    timeouts: TimeoutSettings = adapter_timeouts()
     concurrency: Annotated[int, Field(ge=1, le=1024)] = 64
     max_in_flight: Positive = 1024
     shadow: ShadowSettings = ShadowOptions()
