@@ -18,6 +18,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
+from parity_pipeline.cli.adapter import adapter
 from parity_pipeline.cli.partition_args import calendar_date, chosen_names, dates_between, today
 from parity_pipeline.cli.signals import StopSignals
 from parity_pipeline.core.errors import ParityError
@@ -35,6 +36,7 @@ RENAMED_OPTIONS: Final[Mapping[str, str]] = {"--afresh": "--discard-staging"}
 """Options that were renamed, old to new; the old one still works and gives a warning."""
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app.add_typer(adapter)
 output = Console(highlight=False)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 stop_signals = StopSignals()
