@@ -57,7 +57,7 @@ def verdict_table(results: Sequence[PartitionResult]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("date, model or corpus" if other else "date, model", overflow="fold", max_width=_MODEL_COLUMNS)
     table.add_column("verdict", no_wrap=True)
-    table.add_column("matched,\nworst", justify="right", no_wrap=True)
+    table.add_column("matched,\nworst or mean" if other else "matched,\nworst", justify="right", no_wrap=True)
     table.add_column("why", overflow="fold")
     for one in results:
         decision = one.verdict.decision.value if one.verdict else COULD_NOT_RUN
@@ -161,7 +161,7 @@ def progress_bar(console: Console) -> Generator[Watch]:
         def watch(name: str, progress: LaneProgress) -> None:
             if name not in tasks:
                 tasks[name] = bars.add_task(visible(name), total=progress.total, detail="")
-            detail = f"{progress.rate:,.0f} samples/s, {progress.retries:,} retries"
+            detail = f"{progress.rate:,.0f} /s, {progress.retries:,} retries"
             bars.update(tasks[name], completed=progress.done, total=progress.total, detail=detail)
             if progress.finished:
                 bars.remove_task(tasks.pop(name))

@@ -1,7 +1,7 @@
-"""Check a project: folders, samples, services, and each side with one text.
+"""Check a project: folders, samples, queries, services, and each side with one text and one query.
 
-Here belongs the list of checks, each with its remedy. Requests to a side belong to `wire.connectivity`, printing to
-`main`.
+Here belongs the list of checks, each with its remedy. Requests to a side belong to `wire.connectivity` and
+`wire.fetch_rankings`, printing to `main`.
 """
 
 import os
@@ -10,11 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from parity_pipeline.core.errors import ParityError
-from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.outcomes import RowStatus, Side
+from parity_pipeline.core.retrieval.records import Query, Ranking
 from parity_pipeline.services.supervisor import status
 from parity_pipeline.settings.model import Settings
+from parity_pipeline.settings.retrieve import RetrieveSettings
+from parity_pipeline.storage.query_sources import read_queries
 from parity_pipeline.storage.sources import absent_sources, read_sources
-from parity_pipeline.wire.connectivity import ConnectivityResult, check_connectivity
+from parity_pipeline.wire.connectivity import CONNECTIVITY_TEXT, ConnectivityResult, check_connectivity
+from parity_pipeline.wire.fetch_lane import embed_texts
+from parity_pipeline.wire.fetch_rankings import ask_rankings
+from parity_pipeline.wire.retrieval_side import RetrievalSide
 from parity_pipeline.wire.side_config import SideConfig
 
 Connect = Callable[[SideConfig, str], ConnectivityResult]
@@ -52,11 +58,15 @@ def run_checks(
     for name in ("data_dir", "reports_dir", "state_dir", "dagster_home"):
         yield _folder(name, settings.path(getattr(settings, name)))
     yield from _samples(settings, day)
+    if settings.retrieve:
+        yield from _queries(settings, settings.retrieve, day)
     for one in status(settings.services(), settings.path(settings.state_dir)):
         text = f"healthy at {one.health_url}" if one.healthy else f"not healthy at {one.health_url}"
         yield DoctorCheck(subject=f"service {one.name}", ok=one.healthy, text=text, remedy="Run `parity up`.")
     for side in Side:
         yield from _side(settings, side, environ, connect)
+        if settings.retrieve:
+            yield from _retrieval(settings, settings.retrieve, side, environ)
 
 
 def _folder(name: str, path: Path) -> DoctorCheck:
@@ -110,3 +120,62 @@ def _side(settings: Settings, side: Side, environ: Mapping[str, str], connect: C
             text = f"is {found}" if ok else f"is {found}; the settings say {expected}"
             yield DoctorCheck(subject=f"{side} default model", ok=ok, text=text, remedy=remedy)
             expected = None
+
+
+def _queries(settings: Settings, section: RetrieveSettings, day: str) -> Iterator[DoctorCheck]:
+    """Read every query of the day once per corpus, as `retrieve/queries` will."""
+    for corpus in section.corpora:
+        subject = f"queries of {corpus}"
+        try:
+            count = sum(1 for _ in read_queries(settings.query_sources(), day, section.query_defaults(corpus)))
+        except ParityError as error:
+            place = f"{error.place}: " if error.place else ""
+            yield DoctorCheck(subject=subject, ok=False, text=place + error.problem, remedy=error.remedy)
+            continue
+        absent = absent_sources(settings.query_sources(), day)
+        text = f"{count:,} for {day}" + (f"; nothing from {', '.join(absent)}" if absent else "")
+        yield DoctorCheck(
+            subject=subject, ok=count > 0, text=text, remedy="Add queries to a source of retrieve.queries."
+        )
+
+
+def _retrieval(
+    settings: Settings, section: RetrieveSettings, side: Side, environ: Mapping[str, str]
+) -> Iterator[DoctorCheck]:
+    """Request the ranking of one plain query from one side in each corpus; its token was checked before."""
+    for corpus in section.corpora:
+        subject = f"{side} retrieval of {corpus}"
+        try:
+            where = settings.retrieval_side(side, corpus, environ)
+            query = Query(id="doctor", text=CONNECTIVITY_TEXT, k=section.k)
+            # The address of an embed endpoint is that of the side, also where its retrieval has another one.
+            vectors = _vectors(where, section, query, settings.side_config(side, environ))
+            (ranking,), _ = ask_rankings(where, [query], vectors=vectors)
+        except ParityError as error:
+            yield DoctorCheck(subject=subject, ok=False, text=f"{error.place}: {error.problem}", remedy=error.remedy)
+            continue
+        yield _ranking_check(subject, where, ranking, section.side(side).mode)
+
+
+def _vectors(
+    where: RetrievalSide, section: RetrieveSettings, query: Query, config: SideConfig
+) -> Mapping[str, list[float]] | None:
+    """Return the query's vector by its id where the endpoint takes no text; the settings then name a model."""
+    if not where.needs_vectors or section.model is None:
+        return None
+    (vector,) = embed_texts(config.for_few_texts(), section.model, [query.text])
+    return {} if vector is None else {query.id: vector.tolist()}
+
+
+def _ranking_check(subject: str, where: RetrievalSide, ranking: Ranking, mode: str | None) -> DoctorCheck:
+    """Return the check of what came for the plain query."""
+    if ranking.status is not RowStatus.OK:
+        why = f" ({ranking.refusal})" if ranking.refusal else ""
+        text = f"{where.url}: the query {CONNECTIVITY_TEXT!r} got no list: {ranking.status}{why}"
+        return DoctorCheck(subject=subject, ok=False, text=text, remedy="Look at the service's log.")
+    served = f" in mode {ranking.mode!r}" if ranking.mode else ""
+    text = f"{where.url} uses {where.dialect.name}, {len(ranking.ids)} results for {CONNECTIVITY_TEXT!r}{served}"
+    if mode is None or ranking.mode == mode:
+        return DoctorCheck(subject=subject, ok=True, text=text)
+    remedy = f"Set retrieve.{where.config.side}.mode to the mode that it reports, or find out why it changed."
+    return DoctorCheck(subject=subject, ok=False, text=f"{text}; the settings say {mode!r}", remedy=remedy)

@@ -18,6 +18,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
+from parity_pipeline.cli.adapter import adapter
 from parity_pipeline.cli.partition_args import calendar_date, chosen_names, dates_between, today
 from parity_pipeline.cli.signals import StopSignals
 from parity_pipeline.core.errors import ParityError
@@ -35,6 +36,7 @@ RENAMED_OPTIONS: Final[Mapping[str, str]] = {"--afresh": "--discard-staging"}
 """Options that were renamed, old to new; the old one still works and gives a warning."""
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app.add_typer(adapter)
 output = Console(highlight=False)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 stop_signals = StopSignals()
@@ -57,18 +59,26 @@ Config = Annotated[
 Models = Annotated[
     list[str] | None,
     typer.Option(
-        "--model", metavar="NAME", help="A model of the settings; repeat the option for several. Default: all."
+        "--model",
+        metavar="NAME",
+        help="Judge embeddings of this model alone; repeat the option for several. Default: all.",
     ),
 ]
 Corpora = Annotated[
     list[str] | None,
     typer.Option(
-        "--corpus", metavar="NAME", help="A corpus of the settings; repeat the option for several. Default: all."
+        "--corpus",
+        metavar="NAME",
+        help="Judge retrieval from this corpus alone; repeat the option for several. Default: all.",
     ),
 ]
 Probes = Annotated[
     list[str] | None,
-    typer.Option("--probe", metavar="NAME", help="embed or retrieve; repeat the option for both. Default: all."),
+    typer.Option(
+        "--probe",
+        metavar="NAME",
+        help="embed or retrieve; repeat the option for both. Default: those of --model and --corpus; without these, all.",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the verdicts as one JSON document instead of a table.")]
 Day = Annotated[str | None, typer.Option("--date", metavar=DATE_FORM, help="Partition date. Default: today.")]
@@ -123,7 +133,8 @@ def backfill(
     last: Annotated[str, typer.Option("--to", metavar=DATE_FORM, help="Last date, included.")],
     config: Config = None,
     side: Annotated[
-        Side | None, typer.Option("--side", help="Fetch only this lane again and keep the other one's embeddings.")
+        Side | None,
+        typer.Option("--side", help="Fetch only this lane again and keep what was fetched from the other side."),
     ] = None,
     models: Models = None,
     corpora: Corpora = None,
@@ -134,7 +145,7 @@ def backfill(
     afresh: Afresh = False,
     as_json: AsJson = False,
 ) -> None:
-    """Judge past dates again, with the samples they had."""
+    """Judge past dates again, with the samples and queries they had."""
     settings = load_from_here(config)
     names = chosen_names(settings, probes=probes or (), models=models or (), corpora=corpora or ())
     partitions = _partitions(settings, calendar_date(first, "--from"), calendar_date(last, "--to"), names)
@@ -169,11 +180,14 @@ def _run(
         from parity_pipeline.cli.console import progress_bar, results_json, shown_path, verdict_table, written_files
         from parity_pipeline.definitions import build_context, build_definitions
         from parity_pipeline.runs.instance import open_instance
-        from parity_pipeline.runs.runner import exit_code, run_partitions
+        from parity_pipeline.runs.runner import discard_staged, exit_code, run_partitions
         from parity_pipeline.steps.probes import PROBES
 
         with open_instance(settings) as instance, progress_bar(errors) as watch:
             definitions = build_definitions(settings, context=build_context(settings, watch=watch))
+            # Of every probe before the first one runs: whatever is in use is then reported before anything is fetched.
+            for probe, pairs in partitions.items() if discard_staging else ():
+                discard_staged(settings.layout().staging, pairs, sides, PROBES[probe])
             results = list(
                 stop_signals.until_stopped(
                     chain.from_iterable(
@@ -185,7 +199,6 @@ def _run(
                             probe=PROBES[probe],
                             side=side,
                             redraw=redraw,
-                            discard_staging=discard_staging,
                         )
                         for probe, pairs in partitions.items()
                     )

@@ -78,7 +78,11 @@ def check_lane(lane: RetrievalProvenance) -> Iterator[dg.AssetCheckResult]:
 
 
 def check_verdict(verdict: RetrievalVerdict) -> Iterator[dg.AssetCheckResult]:
-    """Repeat the verdict, with the strength of a pass, and each check that it was decided over."""
+    """Repeat the verdict, with the strength of a pass, and each check that it was decided over.
+
+    A family warns that nothing was measured only where that is so of all its checks: without labels, with fewer than ten
+    results or without scores, single ones are never measured, and a warning every day is read by nobody.
+    """
     said = (verdict.decision.value, *([verdict.strength] if verdict.strength else []), *verdict.reasons)
     overlap = verdict.value(SetMeasure.MEAN_OVERLAP)
     faults: Sequence[str] = () if verdict.decision in PASSING else said
@@ -86,4 +90,5 @@ def check_verdict(verdict: RetrievalVerdict) -> Iterator[dg.AssetCheckResult]:
     found = {one.name: one for one in verdict.checks}
     for family, names in RETRIEVAL_FAMILIES.items():
         if checks := [found[name] for name in names if name in found]:
-            yield family_result(family, checks)
+            measured = [one for one in checks if one.passed is not None]
+            yield family_result(family, measured or checks)

@@ -160,7 +160,7 @@ class Verbatim:
 Sentence = str | tuple[str | Verbatim, ...]
 """Plain words, or parts in order: plain words, and `Verbatim` for what is quoted. Nothing in it is escaped or markup."""
 
-_PLAIN_FIELDS: Final = frozenset({"number format", "dimension", "L2 norm", "what is sent"})
+_PLAIN_FIELDS: Final = frozenset({"number format", "dimension", "L2 norm", "what the dialect takes"})
 _PLAIN_VALUES: Final = frozenset({NOT_OBSERVED, "not named", "none", "none reported"})
 """What an observation says in words, in place of what was read off the wire."""
 

@@ -83,10 +83,11 @@ def _fix(verdict: RetrievalVerdict) -> str:
     known = [cause for cause in verdict.causes if cause.name is not RetrievalCauseName.UNKNOWN]
     if not known:
         return "Find out why the queries below differ."
-    where = f", lies on the {known[0].side} side" if known[0].side else ""
+    side = known[0].side
+    where = f"lies on the {side} side" if side else ""
     if len(known) == 1:
-        return f"Fix the cause below: {known[0].name}{where}."
-    return f"Fix the causes below, one at a time. The first, {known[0].name}{where or ', is the surest'}."
+        return f"Fix the cause below: {known[0].name}{f', which {where}' if where else ''}."
+    return f"Fix the causes below, one at a time. The first, {known[0].name}, {where or 'is the surest'}."
 
 
 def _towards_a_verdict(verdict: RetrievalVerdict) -> tuple[Sentence, ...]:

@@ -21,7 +21,6 @@ from parity_pipeline.runs.run_lock import command_lock
 from parity_pipeline.settings.loading import CONFIG_VARIABLE
 from parity_pipeline.settings.model import Settings
 from parity_pipeline.steps.probes import EMBED, AnyVerdict, Probe
-from parity_pipeline.storage.staging import SqliteStaging, staging_folder
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Run configuration that keeps Dagster's event log out of the terminal; the instance still stores it."""
@@ -90,7 +89,7 @@ def run_partitions(
     """
     layout, pairs, assets = settings.layout(), list(pairs), probe_assets(settings, probe)
     if discard_staging:
-        discard_staged(layout.staging, pairs, (side,) if side else tuple(Side))
+        discard_staged(layout.staging, pairs, (side,) if side else tuple(Side), probe)
     execute = _forked if settings.executor == "forkserver" and settings.file else _in_process
     if execute is _forked:
         os.environ[CONFIG_VARIABLE] = str(settings.file)
@@ -114,16 +113,15 @@ def run_partitions(
             )
 
 
-def discard_staged(root: Path, pairs: Iterable[tuple[str, str]], sides: Iterable[Side]) -> None:
-    """Discard what is staged for these dates, models or corpora, and sides, for any set and request settings.
+def discard_staged(root: Path, pairs: Iterable[tuple[str, str]], sides: Iterable[Side], probe: Probe = EMBED) -> None:
+    """Discard what a probe has staged for these dates, models or corpora, and sides, for any set and request settings.
 
     Raises:
         ArtifactError: Another run is fetching one of them.
     """
-    for (day, model), side in product(pairs, tuple(sides)):
-        any_set = staging_folder(root, side=side, model=model, date=day, sample_set_hash="", settings_hash="")
-        for folder in sorted(one for one in any_set.parent.glob("*") if one.is_dir()):
-            with SqliteStaging(folder) as staging:
+    for (day, name), side in product(pairs, tuple(sides)):
+        for one in probe.staged(root, side, name, day):
+            with one as staging:
                 staging.discard()
 
 

@@ -177,7 +177,8 @@ _WORDS: Final = {
 }
 """What is said in place of pydantic's message, by its type of error."""
 
-_SECRET_KEYS: Final = ("headers", "env", "bearer_env")  # a person may have written the token itself
+_SECRET_KEYS: Final = ("headers", "env", "bearer_env", "token_env", "tokens")
+"""Keys whose values are not shown: a person may have written the token itself."""
 
 
 def _fault(error: dict[str, Any], content: Mapping[str, Any]) -> str:

@@ -23,6 +23,7 @@ from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.retrieval.checks import RetrievalCheckSettings
 from parity_pipeline.core.waivers import waiver_faults
 from parity_pipeline.services.state import ServiceSpec
+from parity_pipeline.settings.adapter import AdapterSettings
 from parity_pipeline.settings.embed import (
     BUILT_IN_DIALECTS,
     ChecksSettings,
@@ -102,6 +103,7 @@ class Settings(Strict):
         "team:embedding-cutover"
     ]
     executor: Literal["in_process", "forkserver"] = "in_process"
+    adapter: AdapterSettings | None = None
 
     @field_validator("timezone")
     @classmethod

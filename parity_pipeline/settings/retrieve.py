@@ -354,6 +354,7 @@ class RetrieveSettings(Strict):
             model=None if self.model is None else config.requested_name(self.model),
             metadata=self.metadata,
             reported=own.scores.reported.value,
+            address_key=f"retrieve.{side}.base_url" if own.base_url else "",
         )
 
 

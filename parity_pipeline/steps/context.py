@@ -234,16 +234,16 @@ def stored(path: Path, read: Callable[[Path], Read]) -> Read:
     """Return what an earlier step has stored.
 
     Args:
-        path: Where its file of this date and model lies.
+        path: Where its file of this partition lies.
         read: What opens it.
 
     Raises:
-        ArtifactError: The step was not run for this date and model, or its file cannot be read.
+        ArtifactError: The step was not run for this partition, or its file cannot be read.
     """
     if not path.exists():
         raise ArtifactError(
-            "an asset upstream was not materialized for this date and model",
+            "an asset upstream was not materialized for this partition",
             place=str(path),
-            remedy="Materialize it for that partition first, or the whole job with `parity run`.",
+            remedy="Materialize it first, or the whole job of that date with `parity run`.",
         )
     return read(path)

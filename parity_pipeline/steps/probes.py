@@ -4,22 +4,27 @@ Here belongs one row per probe. Assets, jobs, schedules, backfills, the command 
 further probe is a row here, a package of its own in `core`, and its steps (docs/adr/0027). No row knows Dagster.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.storage.evidence_files import read_verdict
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.retrieval_evidence import read_retrieval_verdict
+from parity_pipeline.storage.staging import RankingsStaging, SqliteStaging, staged_rankings, staged_samples
 
 AnyVerdict: TypeAlias = Verdict | RetrievalVerdict
 """The verdict of any probe."""
 
 Place: TypeAlias = Callable[[Layout, str, str], Path]
 """Where a file lies: of a layout, an ISO 8601 date, and a model or corpus."""
+
+Staged: TypeAlias = Callable[[Path, Side, str, str], Sequence[SqliteStaging | RankingsStaging]]
+"""What is staged: of the staging folder, a side, a model or corpus, and an ISO 8601 date."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +43,7 @@ class Probe:
         verdict_path: Where the verdict lies.
         report_path: Where the report lies.
         read_verdict: Reads a stored verdict.
+        staged: Finds what unfinished fetches have staged.
     """
 
     name: str
@@ -51,6 +57,7 @@ class Probe:
     verdict_path: Place
     report_path: Place
     read_verdict: Callable[[Path], AnyVerdict]
+    staged: Staged
 
     @property
     def verdict_asset(self) -> str:
@@ -70,6 +77,7 @@ EMBED: Final = Probe(
     verdict_path=Layout.verdict,
     report_path=Layout.report,
     read_verdict=read_verdict,
+    staged=staged_samples,
 )
 RETRIEVE: Final = Probe(
     name="retrieve",
@@ -83,6 +91,7 @@ RETRIEVE: Final = Probe(
     verdict_path=Layout.retrieval_verdict,
     report_path=Layout.retrieval_report,
     read_verdict=read_retrieval_verdict,
+    staged=staged_rankings,
 )
 
 PROBES: Final = {probe.name: probe for probe in (EMBED, RETRIEVE)}

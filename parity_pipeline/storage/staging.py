@@ -79,6 +79,22 @@ def rankings_staging_folder(
     return root / "retrieve" / str(side) / slug(corpus) / date / name
 
 
+def staged_samples(root: Path, side: Side, model: str, date: str) -> "list[SqliteStaging]":
+    """Return what is staged of one side, model and date, for any sample set and request shape; nothing is opened yet."""
+    any_set = staging_folder(root, side=side, model=model, date=date, sample_set_hash="", settings_hash="")
+    return [SqliteStaging(folder) for folder in _folders_beside(any_set)]
+
+
+def staged_rankings(root: Path, side: Side, corpus: str, date: str) -> "list[RankingsStaging]":
+    """Return what is staged of one side, corpus and date, for any query set and request shape; nothing is opened yet."""
+    any_set = rankings_staging_folder(root, side=side, corpus=corpus, date=date, query_set_hash="", settings_hash="")
+    return [RankingsStaging(folder) for folder in _folders_beside(any_set)]
+
+
+def _folders_beside(folder: Path) -> list[Path]:
+    return sorted(one for one in folder.parent.glob("*") if one.is_dir())
+
+
 class StagingDatabase(Generic[RowsT]):
     """The staging of one lane in one folder; implements `core.fetched_rows.StagingOf`. A context manager.
 

@@ -10,7 +10,7 @@ import asyncio
 import math
 import time
 import zlib
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -82,6 +82,7 @@ class Client:
         method: str = "POST",
         content_type: str | None = None,
         path: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> HttpResponse:
         """Send a body once and return the complete response, whatever its status.
 
@@ -92,6 +93,7 @@ class Client:
             method: HTTP method.
             content_type: Replaces the content type of the side's requests; None for that one.
             path: Replaces the path below the base URL; None for the address of the side.
+            headers: Further headers of this request, names in lower case; they replace those of the side.
 
         Raises:
             AttemptError: No complete response arrived, or it is larger than allowed.
@@ -103,7 +105,7 @@ class Client:
         request = httpx.Request(
             method,
             self._url if path is None else httpx.URL(self._base + path),
-            headers={**self._headers, **typed, **named, "content-length": str(len(body))},
+            headers={**self._headers, **(headers or {}), **typed, **named, "content-length": str(len(body))},
             content=body if len(body) <= _BODY_PIECE else _in_pieces(body),
             extensions={"timeout": self._timeouts},
         )

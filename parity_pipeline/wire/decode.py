@@ -111,6 +111,23 @@ class Decoded:
     usage: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """The content of a response before anything is rounded or put in order, for those who pass it on.
+
+    Attributes:
+        numbers: float64, shape (texts, dimension), in the order of the response; float32 where the vectors were base64.
+        positions: The row of each text, shape (texts,); None where the dialect states no positions.
+        model: The model that the response names; "" if it names none.
+        usage: Token counts that the response reports.
+    """
+
+    numbers: Matrix
+    positions: NDArray[np.intp] | None
+    model: str
+    usage: Mapping[str, int]
+
+
 class _Unsure(Exception):  # noqa: N818 - not an error, but a change of path
     """The fast path is unsure; the slow one decides."""
 
@@ -135,6 +152,18 @@ class Decoder:
         Raises:
             MalformedResponse: It does not hold exactly one vector per text; names a kind of `retry_policy.RULES`.
         """
+        found = self.decode_exactly(body, count)
+        matrix = found.numbers if found.positions is None else found.numbers[found.positions]
+        with np.errstate(over="ignore"):
+            vectors = matrix.astype(np.float32, copy=False)
+        return Decoded(vectors, found.model, found.usage)
+
+    def decode_exactly(self, body: bytes | bytearray, count: int) -> Exact:
+        """Return the same numbers as they were sent, not rounded to float32 and in the order of the response.
+
+        Raises:
+            MalformedResponse: It does not hold exactly one vector per text; names a kind of `retry_policy.RULES`.
+        """
         # A traceback would keep the parser's memory in use, so a reason leaves the fast path as plain values.
         reason: tuple[str, str] | None = None
         try:
@@ -147,7 +176,7 @@ class Decoder:
             raise MalformedResponse(*reason)
         return self._assemble(load_slowly(body), count, _slow_matrix)
 
-    def _fast(self, body: bytes | bytearray, count: int) -> Decoded:
+    def _fast(self, body: bytes | bytearray, count: int) -> Exact:
         try:
             document = self._parser.parse(body)
         except (ValueError, RuntimeError):
@@ -157,7 +186,7 @@ class Decoder:
             raise _wrong_count(count, len(document))
         return self._assemble(document, count, partial(_fast_matrix, _brackets(body, most=count + 2)))
 
-    def _assemble(self, document: Any, count: int, matrix_of: Callable[[Any], Matrix]) -> Decoded:
+    def _assemble(self, document: Any, count: int, matrix_of: Callable[[Any], Matrix]) -> Exact:
         found = self._vectors.find(document)
         if not is_array(found):
             where = f"no array at {self._dialect.vectors_field!r}: {describe_fields(document)}"
@@ -174,11 +203,8 @@ class Decoder:
             matrix: Matrix = np.stack([vector_of_base64(row) for row in rows])
         else:
             matrix = matrix_of(rows)
-        if items is not None and self._order is not None:
-            matrix = matrix[_positions(self._order, items)]
-        with np.errstate(over="ignore"):
-            vectors = matrix.astype(np.float32, copy=False)
-        return Decoded(vectors, self._model(document), self._tokens(document))
+        positions = None if items is None or self._order is None else _positions(self._order, items)
+        return Exact(matrix, positions, self._model(document), self._tokens(document))
 
     def _model(self, document: Any) -> str:
         echoed = self._echo.find(document) if self._echo else ""

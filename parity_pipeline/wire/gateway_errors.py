@@ -230,11 +230,12 @@ def _explained(config: SideConfig, model: str, error: AttemptError) -> _Sentence
     return _unreached(config, error) or _explained_status(config, model, error)
 
 
-def _unreached(config: SideConfig, error: AttemptError) -> _Sentences | None:
+def _unreached(config: SideConfig, error: AttemptError, address_key: str = "") -> _Sentences | None:
     """Return why no response came, whatever was requested; None where one did."""
     key = f"sides.{config.side}"
+    address_key = address_key or f"{key}.base_url"
     if error.kind in _UNREACHABLE:
-        return f"no connection ({error})", f"Start the service, or set {key}.base_url to where it listens."
+        return f"no connection ({error})", f"Start the service, or set {address_key} to where it listens."
     if error.kind == "tls_error":
         trust = f"Set {key}.ca_bundle to the authority that issued its certificate"
         remedy = f"{trust}, {key}.client_cert if it requires one; check http against https."
@@ -266,13 +267,14 @@ def _explained_status(config: SideConfig, model: str, error: AttemptError) -> _S
     return by_kind.get(error.kind) or by_status[rule_of(error.kind).ends_as]
 
 
-def _misdirected(config: SideConfig, error: AttemptError) -> dict[str, _Sentences]:
+def _misdirected(config: SideConfig, error: AttemptError, address_key: str = "") -> dict[str, _Sentences]:
     """Return the sentences for redirects and refused credentials, by kind."""
     key = f"sides.{config.side}"
+    address_key = address_key or f"{key}.base_url"
     remedy = f"Set {key}.bearer_env to the name of a variable that holds a valid token, or {key}.headers."
     refused = (f"it refuses the credentials ({error})", remedy)
     return {
-        "redirect": (error.detail, f"Set {key}.base_url to the redirect's target, if it is yours."),
+        "redirect": (error.detail, f"Set {address_key} to the redirect's target, if it is yours."),
         "http_407": ("the proxy refuses the credentials", f"Put them into {key}.proxy."),
         "http_401": refused,
         "http_403": refused,
@@ -280,7 +282,14 @@ def _misdirected(config: SideConfig, error: AttemptError) -> dict[str, _Sentence
 
 
 def unusable_for_retrieval(
-    config: SideConfig, error: AttemptError, *, url: str, dialect: str, corpus: str, searches: Sequence[str]
+    config: SideConfig,
+    error: AttemptError,
+    *,
+    url: str,
+    dialect: str,
+    corpus: str,
+    searches: Sequence[str],
+    address_key: str = "",
 ) -> UnusableSideError:
     """Return the error for a side that returns no ranking for a plain query.
 
@@ -291,12 +300,13 @@ def unusable_for_retrieval(
         dialect: Name of the retrieval dialect.
         corpus: The corpus of the partition.
         searches: The corpora that were searched.
+        address_key: Key of the settings that holds the base URL; "" for that of the side.
     """
     key = f"retrieve.{config.side}"
     named = ", ".join(repr(name) for name in searches)
     names = f"Check the names there ({key}.corpora gives others), then {key}.dialect, now {dialect!r}."
     absent = (f"it has no corpus {named} or no such path ({error})", names)
-    by_kind = {**_misdirected(config, error), "http_404": absent, "http_405": absent}
+    by_kind = {**_misdirected(config, error, address_key), "http_404": absent, "http_405": absent}
     fits = f"Set {key}.dialect to the one it uses, or describe it under `retrieval_dialects`."
     by_status: dict[RowStatus, _Sentences] = {
         RowStatus.MALFORMED: (f"its response does not fit the retrieval dialect {dialect!r} ({error})", fits),
@@ -304,7 +314,7 @@ def unusable_for_retrieval(
         RowStatus.FAILED: (f"it returns only errors ({error})", _ONLY_ERRORS),
     }
     ends_as = retrieval_rule_of(error.kind).ends_as
-    problem, remedy = _unreached(config, error) or by_kind.get(error.kind) or by_status[ends_as]
+    problem, remedy = _unreached(config, error, address_key) or by_kind.get(error.kind) or by_status[ends_as]
     silent = ends_as is RowStatus.FAILED and error.kind not in by_kind
     aspect = _credentials_or_reach(error) or (Aspect.REACHABLE if silent else Aspect.DIALECT)
     place = f"{config.label} ({config.side}) at {url}"

@@ -110,5 +110,11 @@ class RetrievalCodec:
         """Return the error for a side that returns no ranking for a plain query."""
         side = self._side
         return unusable_for_retrieval(
-            side.config, error, url=side.url, dialect=side.dialect.name, corpus=side.corpus, searches=side.searches
+            side.config,
+            error,
+            url=side.url,
+            dialect=side.dialect.name,
+            corpus=side.corpus,
+            searches=side.searches,
+            address_key=side.address_key,
         )

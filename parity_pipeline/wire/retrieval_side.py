@@ -33,6 +33,7 @@ class RetrievalSide:
         model: Model that queries are embedded with, by this side's name for it; None to send none.
         metadata: Names of the metadata fields that must be equal.
         reported: What stands beside a document id, a `core.retrieval.records.Reported`.
+        address_key: Key of the settings that holds the base URL, for messages; "" for that of the side.
     """
 
     config: SideConfig
@@ -44,6 +45,7 @@ class RetrievalSide:
     model: str | None = None
     metadata: tuple[str, ...] = ()
     reported: str = "score"
+    address_key: str = ""
 
     @property
     def url(self) -> str:
@@ -83,7 +85,8 @@ class RetrievalSide:
     def settings_hash(self) -> str:
         """Return the hash, 64 hex digits, of what shapes a request and what is read from a response.
 
-        Secrets, timeouts and rates are not part of it; neither is `reported`, by which stored numbers are read later.
+        Secrets, timeouts and rates are not part of it; neither are `reported`, by which stored numbers are read later, and
+        the key of the address.
         """
         shape = [
             self.config.base_url.rstrip("/"),

@@ -3,9 +3,10 @@
 Here belong the settings, the fake sides and the one call that materializes. No socket and no Dagster home is used.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,14 +15,17 @@ import httpx
 
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.definitions import build_context, build_definitions
-from parity_pipeline.defs.automation import JOB_NAME
 from parity_pipeline.defs.partitions import make_key
 from parity_pipeline.runs.runner import QUIET
 from parity_pipeline.settings.loading import validate
 from parity_pipeline.settings.model import Settings
 from parity_pipeline.steps.context import Gateway as SideGateway
+from parity_pipeline.steps.context import RunContext
+from parity_pipeline.steps.probes import EMBED, Probe
+from parity_pipeline.wire.retrieval_side import RetrievalSide
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline_tests.fakes.gateways import Gateway
+from parity_pipeline_tests.fakes.searching import QUERIES, RETRIEVE, SearchingGateway, query_lines
 
 DAY: Final = "2026-05-01"
 MODEL: Final = "fake-32"
@@ -33,7 +37,12 @@ async def no_wait(_seconds: float) -> None:
     """Wait for nothing."""
 
 
-def fake_side(config: SideConfig, app: Any, clock: datetime = CLOCK) -> SideGateway:
+def fake_side(
+    config: SideConfig,
+    app: Any,
+    clock: datetime = CLOCK,
+    make_retrieval_side: Callable[[str], RetrievalSide] | None = None,
+) -> SideGateway:
     """Return a side whose gateway is an application in this process: the real engine, without a socket or a wait."""
     return SideGateway(
         make_config=lambda: config,
@@ -41,6 +50,7 @@ def fake_side(config: SideConfig, app: Any, clock: datetime = CLOCK) -> SideGate
         clock=lambda: clock,
         now=lambda: 0.0,
         sleep=no_wait,
+        make_retrieval_side=make_retrieval_side,
     )
 
 
@@ -61,8 +71,8 @@ class Project:
     """
 
     folder: Path
-    legacy: Gateway | None
-    candidate: Gateway | None
+    legacy: Gateway | SearchingGateway | None
+    candidate: Gateway | SearchingGateway | None
     models: Sequence[str] = (MODEL,)
     samples: Sequence[str] = SAMPLES
     thresholds: dict[str, float] = field(default_factory=dict[str, float])
@@ -94,27 +104,51 @@ class Project:
 
     def definitions(self) -> dg.Definitions:
         """Return the definitions with the fake sides and a standing clock."""
+        return build_definitions(self.settings(), context=self.context())
+
+    def context(self) -> RunContext:
+        """Return what the steps share, with the fake sides and a standing clock."""
         settings = self.settings()
         sides = {Side.LEGACY: self.legacy, Side.CANDIDATE: self.candidate}
         gateways = {
-            side: fake_side(settings.side_config(side, {}), gateway.app if gateway else _down, self.clock)
+            side: fake_side(
+                settings.side_config(side, {}),
+                gateway.app if gateway else _down,
+                self.clock,
+                partial(_retrieval_side, settings, side) if settings.retrieve else None,
+            )
             for side, gateway in sides.items()
         }
-        context = build_context(settings, now=lambda: self.clock, gateways=gateways)
-        return build_definitions(settings, context=context)
+        return build_context(settings, now=lambda: self.clock, gateways=gateways)
 
     def run(
-        self, *names: str, day: str = DAY, model: str = MODEL, definitions: dg.Definitions | None = None
+        self,
+        *names: str,
+        day: str = DAY,
+        model: str = MODEL,
+        definitions: dg.Definitions | None = None,
+        probe: Probe = EMBED,
     ) -> dg.ExecuteInProcessResult:
-        """Materialize the named assets of one partition, all where none is named."""
-        job = (definitions or self.definitions()).resolve_job_def(JOB_NAME)
+        """Materialize the named assets of one partition of a probe, all where none is named; `model` may be a corpus."""
+        job = (definitions or self.definitions()).resolve_job_def(probe.job)
         return job.execute_in_process(
-            partition_key=make_key(day, model),
+            partition_key=make_key(day, model, probe.dimension),
             asset_selection=[dg.AssetKey(name.split("/")) for name in names] or None,
             instance=self.instance,
             run_config=QUIET,
             raise_on_error=False,
         )
+
+
+def searching_project(folder: Path, *, queries: Sequence[str] = QUERIES, **retrieve: Any) -> Project:
+    """Return a project with both probes, whose sides search alike; keywords change its section `retrieve`."""
+    (folder / "queries.jsonl").write_text(query_lines(queries), "utf-8")
+    more = {"stability": {"enabled": False}, "contract": {"enabled": False}, "retrieve": {**RETRIEVE, **retrieve}}
+    return Project(folder, SearchingGateway("rust"), SearchingGateway("go"), more=more)
+
+
+def _retrieval_side(settings: Settings, side: Side, corpus: str) -> RetrievalSide:
+    return settings.retrieval_side(side, corpus, {})
 
 
 async def _down(_scope: Any, _receive: Any, _send: Any) -> None:

@@ -9,9 +9,10 @@ import pytest
 from parity_pipeline.core.checks import CheckName
 from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.defs.automation import JOB_NAME, SCHEDULE_NAME, refetch_job
+from parity_pipeline.defs.automation import refetch_job
 from parity_pipeline.defs.checks import FAMILIES
 from parity_pipeline.defs.partitions import make_key, make_partitions, split_key
+from parity_pipeline.steps.probes import EMBED
 from parity_pipeline_tests.defs.project import MODEL, Project
 from parity_pipeline_tests.fakes.gateways import hash_gateway
 
@@ -55,7 +56,7 @@ def test_the_graph_is_the_documented_one(definitions: dg.Definitions) -> None:
         "report": ["verdict"],
         "summary": ["verdict"],
     }
-    assert definitions.resolve_schedule_def(SCHEDULE_NAME).cron_schedule == "0 6 * * *"
+    assert definitions.resolve_schedule_def(EMBED.schedule).cron_schedule == "0 6 * * *"
 
 
 def test_every_asset_but_the_summary_has_the_partitions(definitions: dg.Definitions) -> None:
@@ -63,7 +64,7 @@ def test_every_asset_but_the_summary_has_the_partitions(definitions: dg.Definiti
     graph = definitions.resolve_asset_graph()
     plain = [key.to_user_string() for key in graph.get_all_asset_keys() if graph.get(key).partitions_def is None]
     assert plain == ["summary"]
-    partitions = definitions.resolve_job_def(JOB_NAME).partitions_def
+    partitions = definitions.resolve_job_def(EMBED.job).partitions_def
     assert isinstance(partitions, dg.MultiPartitionsDefinition)
     assert sorted(partitions.partition_dimension_names) == ["date", "model"]
 
@@ -88,7 +89,7 @@ def test_every_check_of_the_verdict_is_in_one_family() -> None:
 
 def test_the_schedule_requests_one_run_per_model_for_the_day_that_has_begun(definitions: dg.Definitions) -> None:
     """At six in the morning each model gets a run of today's partition."""
-    schedule = definitions.resolve_schedule_def(SCHEDULE_NAME)
+    schedule = definitions.resolve_schedule_def(EMBED.schedule)
     repository = definitions.get_repository_def()
     context = dg.build_schedule_context(
         scheduled_execution_time=datetime(2026, 5, 3, 6, 0, tzinfo=UTC), repository_def=repository
@@ -134,7 +135,7 @@ def test_dagsters_own_yaml_is_accepted(tmp_path: Path) -> None:
 def test_the_definitions_load_as_a_code_location_does(definitions: dg.Definitions) -> None:
     """Names of assets, jobs and schedules do not clash, resources resolve: what Dagster checks when it loads them."""
     dg.Definitions.validate_loadable(definitions)
-    assert {job.name for job in definitions.get_repository_def().get_all_jobs()} >= {JOB_NAME}
+    assert {job.name for job in definitions.get_repository_def().get_all_jobs()} >= {EMBED.job}
 
 
 @pytest.mark.parametrize("side", list(Side))

@@ -7,7 +7,9 @@ import dagster as dg
 import pytest
 
 from parity_pipeline.core.outcomes import Decision, Side
-from parity_pipeline.runs.runner import selection_for
+from parity_pipeline.definitions import probe_assets
+from parity_pipeline.defs.automation import ProbeAssets
+from parity_pipeline.steps.probes import EMBED
 from parity_pipeline.storage.evidence_files import read_stability, read_verdict
 from parity_pipeline_tests.defs.project import CLOCK, DAY, MODEL, Project, checks_of
 from parity_pipeline_tests.fakes.gateways import Gateway, hash_gateway, hash_vector
@@ -65,15 +67,14 @@ def test_stability_can_be_switched_off(tmp_path: Path) -> None:
     project = Project(tmp_path, hash_gateway("rust"), hash_gateway("go"), more={"stability": {"enabled": False}})
     keys = project.definitions().resolve_asset_graph().get_all_asset_keys()
     assert not [key for key in keys if key.path[-1] == "stability"]
-    assert dg.AssetKey(["legacy", "stability"]) not in selection_for(
-        None, redraw=True, snapshot=True, stability=False, contract=False
-    )
+    chosen = probe_assets(project.settings(), EMBED).keys(inputs=True)
+    assert dg.AssetKey(["legacy", "stability"]) not in chosen
 
 
 @pytest.mark.parametrize("side", [None, *Side])
 def test_a_lane_that_is_fetched_again_is_tried_again(side: Side | None) -> None:
     """Fetching one lane again renews that side's noise floor and contract and leaves the other's."""
-    keys = selection_for(side, redraw=False, snapshot=True, stability=True, contract=True)
+    keys = ProbeAssets(probe=EMBED).keys(inputs=False, sides=(side,) if side else tuple(Side))
     for name in ("stability", "contract"):
         tried = {key.path[0] for key in keys if key.path[-1] == name}
         assert tried == {one.value for one in Side if side in (None, one)}

@@ -157,7 +157,7 @@ def check(name: str, seen: str = "", *, passed: bool | None, **more: Any) -> Ret
 
 DRIFT = (
     DriftRow(field="URL", legacy="POST /vectors/hybrid", candidate="POST /v1/matrix/retrieve", same=False),
-    DriftRow(field="what is sent", legacy="text", candidate="text", same=True),
+    DriftRow(field="what the dialect takes", legacy="text", candidate="text", same=True),
     DriftRow(field="request fields", legacy="index, question, top_k", candidate="corpora, k, query_text", same=False),
     DriftRow(field="response fields", legacy="mode: string, sources: array", candidate="results: array", same=False),
     DriftRow(

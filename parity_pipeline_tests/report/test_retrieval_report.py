@@ -158,7 +158,9 @@ def _shape(text: str) -> tuple[int, list[int]]:
         queries=rows,
         checks=tuple(replace(one, seen=text, remedy=text) for one in verdict.checks),
         causes=tuple(replace(one, evidence=(text,), remedy=text or "x") for one in verdict.causes),
-        counts=replace(verdict.counts, waived={text: 1}, by_category={text: {RetrievalOutcome.MATCH: 1}, "b": {}}),
+        counts=replace(
+            verdict.counts, waived={text: 1}, by_category={text: {RetrievalOutcome.MATCH: 1}, f"{text}!": {}}
+        ),
         query_set=replace(verdict.query_set, sources=(text,)),
         legacy=replace(verdict.legacy, side=Side.LEGACY, **{**said, "stopped_early": "x", "errors_by_kind": {"x": 1}}),
         candidate=replace(verdict.candidate, **said),

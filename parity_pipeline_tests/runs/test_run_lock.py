@@ -8,7 +8,6 @@ import filelock
 import pytest
 import yaml
 
-from parity_pipeline.defs.automation import JOB_NAME
 from parity_pipeline.runs.run_lock import (
     COMMAND_TAG,
     KILLED,
@@ -18,6 +17,7 @@ from parity_pipeline.runs.run_lock import (
     fail_killed_runs,
 )
 from parity_pipeline.runs.runner import run_partitions
+from parity_pipeline.steps.probes import EMBED
 from parity_pipeline_tests.defs.project import DAY, MODEL, Project
 from parity_pipeline_tests.fakes.gateways import hash_gateway
 
@@ -41,7 +41,7 @@ def unfinished(project: Project, command: str) -> str:
     """Return the id of a run that a command has started."""
     lock_of(project, command).parent.mkdir(exist_ok=True)
     lock_of(project, command).touch()
-    job = project.definitions().resolve_job_def(JOB_NAME)
+    job = project.definitions().resolve_job_def(EMBED.job)
     return project.instance.create_run_for_job(job, status=STARTED, tags={COMMAND_TAG: command}).run_id
 
 

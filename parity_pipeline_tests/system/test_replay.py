@@ -13,6 +13,7 @@ import pytest
 from parity_pipeline.core.measures import Thresholds, grade
 from parity_pipeline.core.outcomes import Decision, Outcome
 from parity_pipeline.core.samples import sample_id
+from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.definitions import build_definitions
 from parity_pipeline.runs.runner import run_partitions
 from parity_pipeline.storage.parity_files import ParityFile
@@ -56,7 +57,7 @@ def test_recorded_servers_give_their_figures(tmp_path: Path, expected: Expected)
         with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path)) as instance:
             ran = list(run_partitions(settings, build_definitions(settings), instance, [(DAY, RECORDED_MODEL)]))
     verdict = ran[0].verdict
-    assert verdict is not None, ran[0].failures
+    assert isinstance(verdict, Verdict), ran[0].failures
     assert (verdict.counts.samples, verdict.sample_set.duplicates_dropped) == (len(COPIES), 200 - len(COPIES))
     assert verdict.decision is (Decision.FAIL if expected.below else Decision.PASS)
     layout = settings.layout()

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from parity_pipeline.cli.console import results_json, verdict_table
 from parity_pipeline.cli.doctor import run_checks
 from parity_pipeline.core.outcomes import Outcome, Side
+from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.definitions import build_definitions
 from parity_pipeline.runs.instance import open_instance
 from parity_pipeline.runs.runner import run_partitions
@@ -93,7 +94,7 @@ def test_nothing_that_a_run_leaves_behind_holds_a_secret(
         pairs = [(DAY, MODEL), (DAY, "unknown-model")]
         results = list(run_partitions(known, build_definitions(known), instance, pairs))
     assert f"Bearer {TOKEN} {KEY}" in seen
-    assert results[0].verdict is not None
+    assert isinstance(results[0].verdict, Verdict)
     assert results[0].verdict.counts.outcomes[Outcome.REFUSED_BY_LEGACY] == 1
     assert results[1].failures
     console = Console(width=200)

@@ -266,9 +266,9 @@ def test_a_row_that_cannot_work_is_refused(changes: dict[str, Any], words: str) 
 
 
 def test_the_settings_hash_covers_what_affects_a_row() -> None:
-    """Address, dialect, corpora, filters, model and metadata change the hash; a token, a time-out and `reported` do not."""
+    """Address, dialect, corpora, filters, model and metadata change the hash; a token, a time-out, `reported` and the key of the address do not."""
     plain = retrieval_side()
-    same = retrieval_side(bearer_token="planted-token", attempts=9, reported="cosine_distance")  # noqa: S106 - planted
+    same = retrieval_side(bearer_token="planted-token", attempts=9, reported="cosine_distance", address_key="a.key")  # noqa: S106 - planted
     assert plain.settings_hash() == same.settings_hash()
     changes: tuple[dict[str, Any], ...] = (
         {"base_url": "http://b"},

@@ -11,7 +11,7 @@ from parity_pipeline.core.wire_drift import DriftRow, drift_row, listed_names
 
 _ROWS: Final = (
     ("URL", "method_and_path"),
-    ("what is sent", "takes"),
+    ("what the dialect takes", "takes"),
     ("request fields", "request_fields"),
     ("response fields", "response_fields"),
     ("fields of a result", "result_fields"),

@@ -21,7 +21,7 @@ RBO_PERSISTENCE: Final = 0.9
 """Probability p that a reader goes on to the next result. With 0.9 the first ten results carry 86 % of the weight.
 
 Source: Webber, Moffat and Zobel, "A similarity measure for indefinite rankings", ACM Transactions on Information Systems
-28 (2010), equation 21. Settings: `retrieve.rbo_p`.
+28 (2010), equation 21. Settings: `retrieve.persistence`.
 """
 
 
@@ -184,7 +184,9 @@ def rank_biased_overlap(deepest: Ints, legacy: Ints, candidate: Ints, persistenc
     """
     if not 0.0 < persistence < 1.0:
         msg = f"rank-biased overlap has no p of {persistence}"
-        raise MetricInputError(msg, place="retrieve.rbo_p", remedy="Give a number between 0 and 1, both excluded.")
+        raise MetricInputError(
+            msg, place="retrieve.persistence", remedy="Give a number between 0 and 1, both excluded."
+        )
     short, long = np.minimum(legacy, candidate), np.maximum(legacy, candidate)
     most = max(int(long.max(initial=0)), int(deepest.max(initial=0)))
     depth = np.arange(1, most + 1)

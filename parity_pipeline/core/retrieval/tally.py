@@ -24,7 +24,7 @@ from parity_pipeline.core.retrieval.waivers import QueryWaiverAccount
 from parity_pipeline.core.retrieval.worst_queries import JudgedQuery, WorstQueries
 
 BINS: Final = 1_000
-"""Bins of a histogram over a measure's range: quantiles are exact to a thousandth of it."""
+"""Bins of a histogram over a measure's range: quantiles are exact to a thousandth of it. One more holds the upper end itself."""
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class Distribution:
     smallest: float = np.inf
     largest: float = -np.inf
     _sum: float = 0.0
-    _bins: NDArray[np.int64] = field(default_factory=lambda: np.zeros(BINS, np.int64))
+    _bins: NDArray[np.int64] = field(default_factory=lambda: np.zeros(BINS + 1, np.int64))
 
     def add(self, values: Float64) -> None:
         """Take in values; NaN was not measured and counts for nothing."""
@@ -56,8 +56,8 @@ class Distribution:
         self.smallest, self.largest = min(self.smallest, float(known.min())), max(self.largest, float(known.max()))
         # One addition after the other and not numpy's pairwise sum, whose last bit depends on the size of the block.
         self._sum = float(np.add.accumulate(np.append(self._sum, known))[-1])
-        places = np.clip((known - self.low) * (BINS / (self.high - self.low)), 0, BINS - 1).astype(np.int64)
-        self._bins += np.bincount(places, minlength=BINS)
+        places = np.clip((known - self.low) * (BINS / (self.high - self.low)), 0, BINS).astype(np.int64)
+        self._bins += np.bincount(places, minlength=BINS + 1)
 
     @property
     def mean(self) -> float | None:

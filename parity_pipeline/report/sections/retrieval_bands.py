@@ -31,7 +31,10 @@ def bands(verdict: RetrievalVerdict) -> list[str]:
         return lines
     most = max(one.queries for one in measured)
     compared = numbers.things(most, "query has a list", "queries have lists")
-    said = f"{compared} to compare; the last three columns count them. A measure without limits is informational."
+    said = (
+        f"{compared} to compare, empty ones included; the last three columns count those with results. "
+        "A measure without limits is informational."
+    )
     return [
         *lines,
         "",

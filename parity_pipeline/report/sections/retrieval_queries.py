@@ -56,7 +56,7 @@ def changed_queries(verdict: RetrievalVerdict, queries: Queries, explained: Expl
     title = ("#", "Query (head)", "k", "Results L / C", "Outcome", "Overlap", "RBO", "Explanation")
     rows = [_row(query, queries, explained) for query in changed]
     lines += [prose(_shown(verdict, len(changed))), "", *table(title, rows, right=(0, 2, 5, 6)), "", prose(_LEGEND)]
-    with_lists = [query for query in changed if query.shown][:SIDE_BY_SIDE]
+    with_lists = [query for query in changed if query.shown and not _only_ties(query)][:SIDE_BY_SIDE]
     if not with_lists:
         return lines
     lines += ["", prose(f"The lists of {_first(len(with_lists))} follow. {_ARROWS}")]
@@ -71,8 +71,13 @@ def _alike(query: JudgedQuery) -> bool:
     return query.outcome in AGREEING and same_place and not (query.missing or query.extra or query.rank_change)
 
 
+def _only_ties(query: JudgedQuery) -> bool:
+    """Return whether the lists differ in nothing but the order of equal scores."""
+    return query.outcome in AGREEING and not (query.missing or query.extra) and (query.rbo or 0.0) > 1.0 - 1e-9
+
+
 def _first(count: int) -> str:
-    return "this one" if count == 1 else f"the first {count} of them"
+    return "one of them" if count == 1 else f"{count} of them"
 
 
 def _shown(verdict: RetrievalVerdict, count: int) -> str:

@@ -34,7 +34,7 @@ _FACTS: Final[Mapping[str, Cell]] = {
     "name": lambda lane: prose(name_of(lane)),
     "URL": lambda lane: known(lane.url),
     "dialect": lambda lane: known(lane.dialect),
-    "query sent as": lambda lane: prose(_TAKES.get(lane.observation.takes, lane.observation.takes)),
+    "what the dialect takes": lambda lane: prose(_TAKES.get(lane.observation.takes, lane.observation.takes)),
     "reported beside a document": lambda lane: prose(lane.observation.reported.replace("_", " ")),
     "mode in the responses": _modes,
     "queries by status": lambda lane: counted(lane.status_counts),

@@ -7,8 +7,6 @@ to `storage`, what repeats mean to `core.retrieval.noise`.
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 
-import numpy as np
-
 from parity_pipeline.core.errors import GatewayError, SettingsError
 from parity_pipeline.core.outcomes import RowStatus, Side
 from parity_pipeline.core.retrieval.noise import noise_of
@@ -72,7 +70,7 @@ def fetch_rankings(
     queries = stored(run.layout.queries(day, corpus), QuerySetFile)
     header, gateway, context = queries.header, run.gateways[side], retrieval_of(run)
     where, vectors = gateway.retrieval_side(corpus), dict[str, list[float]]()
-    chosen = ChosenQueries.of(header.queries, context.noise.queries)
+    chosen = ChosenQueries(frozenset(context.noise.ordinals(header.queries)))
     folder = rankings_staging_folder(
         run.layout.staging,
         side=side,
@@ -155,11 +153,6 @@ class ChosenQueries:
     ordinals: frozenset[int]
     queries: dict[int, Query] = field(default_factory=dict[int, Query])
     rankings: dict[int, Ranking] = field(default_factory=dict[int, Ranking])
-
-    @classmethod
-    def of(cls, total: int, wanted: int) -> "ChosenQueries":
-        """Choose so many of all queries."""
-        return cls(frozenset(np.linspace(0, total - 1, min(wanted, total), dtype=np.int64).tolist()))
 
     def watching(self, blocks: Iterable[QueriesBlock]) -> Iterator[QueriesBlock]:
         """Yield the blocks and keep the chosen queries."""

@@ -13,7 +13,7 @@ from parity_pipeline.core.retrieval.checks import RetrievalCheckSettings
 from parity_pipeline.core.retrieval.compare import ComparisonRules
 from parity_pipeline.core.retrieval.power import SimulatedRetrievalFault
 from parity_pipeline.core.retrieval.provenance import QuerySetIdentity
-from parity_pipeline.core.retrieval.ranked_lists import Codebook
+from parity_pipeline.core.retrieval.ranked_lists import Codebook, RankedLists
 from parity_pipeline.core.retrieval.records import Query, Ranking
 from parity_pipeline.core.retrieval.simulated_faults import ALL, NO_FAULT, ONE, RETRIEVAL_FAULTS
 from parity_pipeline.core.retrieval.simulation import QUERIES, ListsSample, RetrievalJudge, retrieval_power
@@ -52,7 +52,7 @@ def sampled(found: Sequence[Row], *, without: tuple[str, ...] = (), block: int =
     sample = ListsSample(len(found), without)
     for start in range(0, len(found), block):
         queries, legacy, candidate = zip(*found[start : start + block], strict=True)
-        sample.add(start, queries, legacy, candidate)
+        sample.add(start, queries, RankedLists.of(legacy), RankedLists.of(candidate))
     return sample
 
 

@@ -1,0 +1,94 @@
+"""`parity adapter`: serve the adapter, or write its mapping down for those who change callers instead.
+
+Here belong the options of these commands and the start of each worker. What is served belongs to `adapter`.
+"""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from parity_pipeline.core.outcomes import Side
+from parity_pipeline.settings.loading import CONFIG_VARIABLE, OVERRIDE_PREFIX, load_from_here
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+adapter = typer.Typer(name="adapter", no_args_is_help=True, help="Speak the wire of one side in front of the other.")
+
+CALLERS_VARIABLE: Final = "PARITY_ADAPTER_CALLERS"
+"""Environment variable with the side whose wire the callers of a worker speak."""
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", metavar="FILE", help=f"Settings file; else {CONFIG_VARIABLE}, else parity.yaml here or above."
+    ),
+]
+Callers = Annotated[
+    Side, typer.Option("--callers", help="The side whose wire the callers speak; candidate is the way back.")
+]
+
+
+@adapter.command()
+def serve(
+    config: Config = None,
+    callers: Callers = Side.LEGACY,
+    host: Annotated[str | None, typer.Option("--host", help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option("--port", min=1, max=65_535, help="TCP port.")] = None,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, max=64, help="Processes.")] = None,
+    mode: Annotated[
+        str | None, typer.Option("--mode", help="legacy, candidate, shadow or share; else adapter.mode.")
+    ] = None,
+    share: Annotated[float | None, typer.Option("--share", min=0, max=100, help="Per cent for mode share.")] = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT; requests in flight still get their response."""
+    from parity_pipeline.adapter.server import serve as serve_app  # noqa: PLC0415 - see main
+    from parity_pipeline.settings.adapter import AdapterSettings  # noqa: PLC0415
+
+    if config is not None:
+        os.environ[CONFIG_VARIABLE] = str(config.resolve())
+    for key, value in (("MODE", mode), ("SHARE", share)):
+        if value is not None:
+            os.environ[f"{OVERRIDE_PREFIX}ADAPTER__{key}"] = str(value)
+    os.environ[CALLERS_VARIABLE] = callers.value
+    section = load_from_here().adapter or AdapterSettings()
+    processes = workers or section.workers
+    code = serve_app(
+        create_app() if processes == 1 else f"{__name__}:create_app",
+        host=host or section.host,
+        port=port or section.port,
+        workers=processes,
+        shutdown_seconds=section.shutdown_seconds,
+    )
+    raise typer.Exit(code)
+
+
+def create_app() -> "Starlette":
+    """Return the application of this process, by the settings and the variables that `serve` has set."""
+    from parity_pipeline.adapter.app import build_app  # noqa: PLC0415
+    from parity_pipeline.adapter.request_log import write_to_stderr  # noqa: PLC0415
+    from parity_pipeline.settings.adapter import adapter_config  # noqa: PLC0415
+
+    write_to_stderr()
+    callers = Side(os.environ.get(CALLERS_VARIABLE, Side.LEGACY.value))
+    return build_app(adapter_config(load_from_here(), callers, os.environ))
+
+
+@adapter.command()
+def export(
+    config: Config = None,
+    callers: Callers = Side.LEGACY,
+    page: Annotated[Path | None, typer.Option("--page", help="File to write to; else standard output.")] = None,
+) -> None:
+    """Write the mapping of requests, responses and errors as Markdown, for those who change callers instead."""
+    from parity_pipeline.adapter.export import mapping_page  # noqa: PLC0415
+    from parity_pipeline.settings.adapter import adapter_config  # noqa: PLC0415
+    from parity_pipeline.storage.atomic import publish_text  # noqa: PLC0415
+
+    text = mapping_page(adapter_config(load_from_here(config), callers, os.environ))
+    if page is None:
+        typer.echo(text, nl=False)
+    else:
+        publish_text(page, text)
