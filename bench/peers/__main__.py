@@ -1,4 +1,4 @@
-"""Run real engines against each other and print what the probe says: `python -m bench.peers [PAIR ...]`.
+"""Run real engines against each other and print what the probe says: `python -m bench.peers [PART ...]`.
 
 Here belong starting the peers, each a process of its own on a free port of the loopback interface, and printing. The
 engines live in an environment of their own: `bench/peers/requirements.txt`, docs/retrieval-peers.md.
@@ -11,158 +11,119 @@ import json
 import os
 import subprocess
 import tempfile
-import time
+import textwrap
 from collections import Counter
-from collections.abc import Generator
-from dataclasses import asdict, dataclass
+from collections.abc import Generator, Mapping
 from pathlib import Path
-from typing import Any, Self
-
-import httpx
+from typing import Any, Final
 
 from bench.peers import dataset
-from bench.peers.comparison import Judged, Truth, ask, judge
-from bench.peers.dataset import Dataset
+from bench.peers.chain import RunningPeer, judge, lists
 from bench.peers.pairs import PAIRS, PEERS
-from parity_pipeline.core.outcomes import RowStatus
-from parity_pipeline.core.retrieval.attribution import Explanation
+from bench.peers.recall import Truth
+from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.retrieval.bands import QueryMeasure, SetMeasure
+from parity_pipeline.core.retrieval.outcomes import Band
 from parity_pipeline.core.retrieval.records import Ranking
+from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 
-ROOT = Path(__file__).parents[2]
-
-
-@dataclass(frozen=True, slots=True)
-class Returned:
-    """What one peer returned: for texts, for the vectors of the legacy side, and what it took.
-
-    Attributes:
-        texts: A list per query text.
-        vectors: A list per query vector.
-        version: The engine with its version.
-        building: Seconds of starting the engine, storing and indexing.
-        query: Mean milliseconds of a query by text, over HTTP, one after the other.
-    """
-
-    texts: list[Ranking]
-    vectors: list[Ranking]
-    version: str
-    building: float
-    query: float
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """Return what an earlier run kept."""
-        kept: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        texts, vectors = ([_ranking(one) for one in kept.pop(side)] for side in ("texts", "vectors"))
-        return cls(texts, vectors, **kept)
-
-
-def _ranking(kept: dict[str, Any]) -> Ranking:
-    lists: dict[str, Any] = {name: tuple(kept.pop(name)) for name in ("ids", "scores", "metadata")}
-    return Ranking(status=RowStatus(kept.pop("status")), **lists, **kept)
+ROOT: Final = Path(__file__).parents[2]
+WIDTH: Final = 120
 
 
 def main() -> None:
-    """Ask the peers that the pairs need, each once, and print a table row per peer and per pair."""
+    """Judge the pairs, each in a project folder of its own, and print what is said of each."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("pairs", nargs="*", help="parts of a candidate's name; all pairs where none is given")
+    parser.add_argument("parts", nargs="*", help="parts of a candidate's name; all pairs where none is given")
     parser.add_argument("--python", default=str(ROOT / ".venv-peers/bin/python"), help="interpreter with the engines")
-    parser.add_argument("--details", action="store_true", help="outcomes and explanations per category")
-    parser.add_argument("--data", type=Path, help="folder that keeps documents and lists between runs")
+    parser.add_argument("--data", type=Path, help="folder that keeps documents, responses and runs")
+    parser.add_argument("--without-model", action="store_true", help="send no controls with query vectors")
     options = parser.parse_args()
-    pairs = [pair for pair in PAIRS if not options.pairs or any(part in pair[1] for part in options.pairs)]
+    pairs = [pair for pair in PAIRS if not options.parts or any(part in pair[1] for part in options.parts)]
     with contextlib.ExitStack() as stack:
         folder = options.data or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.mkdir(parents=True, exist_ok=True)
-        dataset.write(folder)
+        if not (folder / "queries.npy").exists():
+            dataset.write(folder)
         data = dataset.read(folder)
         truth = Truth(data)
-        print(
-            "| peer | engine | build (s) | query (ms) | recall@10 | recall@100 | recall@10 filtered |\n|---|---|---|---|---|---|---|"
-        )
-        found: dict[str, Returned] = {}
-        for name in dict.fromkeys(name for pair in pairs for name in pair):
-            found[name] = returned_by(name, options.python, folder, data)
-            print(peer_row(name, found[name], truth), flush=True)
-        print(
-            "\n| legacy | candidate | overlap@10 | top-1 | RBO | tau-b | score delta | band | judged (ms) | outcomes | explained by |"
-        )
-        print("|---|---|---|---|---|---|---|---|---|---|---|")
-        for pair in pairs:
-            legacy, candidate = (found[name] for name in pair)
-            peers = PEERS[pair[0]], PEERS[pair[1]]
-            began = time.perf_counter()
-            judged = judge(data.queries, peers, legacy.texts, candidate.texts, candidate.vectors)
-            print(pair_row(pair, judged, 1000 * (time.perf_counter() - began)), flush=True)
-            if options.details:
-                print_details(judged)
-
-
-def returned_by(name: str, python: str, folder: Path, data: Dataset) -> Returned:
-    """Start a peer, ask it everything, and stop it; or return what an earlier run in this folder got."""
-    kept = folder / f"{hashlib.blake2b(f'{name} {PEERS[name]}'.encode(), digest_size=8).hexdigest()}.json"
-    if kept.exists():
-        return Returned.read(kept)
-    with running(name, python, folder) as (client, ready):
-        began = time.perf_counter()
-        texts = ask(client, data.queries)
-        took = time.perf_counter() - began
-        vectors = ask(client, data.queries, data.query_vectors)
-    found = Returned(texts, vectors, ready["version"], ready["seconds"], 1000 * took / len(data.queries))
-    kept.write_text(json.dumps(asdict(found)), "utf-8")
-    return found
+        for legacy in dict.fromkeys(pair[0] for pair in pairs):
+            with running(legacy, options.python, folder) as first:
+                for candidate in (pair[1] for pair in pairs if pair[0] == legacy):
+                    with (
+                        running(candidate, options.python, folder) as second,
+                        tempfile.TemporaryDirectory(dir=folder, prefix="run-") as project,
+                    ):
+                        model = None if options.without_model else dataset.MODEL
+                        verdict = judge((first, second), data.queries, Path(project), model)
+                        print(described(verdict, truth, lists(Path(project), Side.CANDIDATE)), flush=True)
 
 
 @contextlib.contextmanager
-def running(name: str, python: str, folder: Path) -> Generator[tuple[httpx.Client, dict[str, Any]]]:
-    """Run a peer, and yield a client and what it said of itself."""
+def running(name: str, python: str, folder: Path) -> Generator[RunningPeer]:
+    """Run a peer until the block ends; what it returned before in this folder comes from there, without an engine."""
     peer = PEERS[name]
-    command = [python, "-W", "ignore", "-m", "bench.peers.server", peer.engine, json.dumps(peer.options), str(folder)]
+    kept = folder / f"{hashlib.blake2b(f'{name} {peer}'.encode(), digest_size=8).hexdigest()}-responses.json"
+    command = [python, "-W", "ignore", "-m", "bench.peers.server", peer.engine, json.dumps(peer.options)]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603 - own server
+    with subprocess.Popen(  # noqa: S603 - own server
+        [*command, str(folder), str(kept)], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+    ) as server:
         try:
             assert server.stdout is not None  # noqa: S101 - the pipe is requested above
             said = next((line for line in server.stdout if line.startswith('{"port"')), None)
             if said is None:
                 raise SystemExit(f"{name} did not start; its messages are above")
-            ready = json.loads(said)
-            with httpx.Client(base_url=f"http://127.0.0.1:{ready['port']}", timeout=60, trust_env=False) as client:
-                yield client, ready
+            ready: dict[str, Any] = json.loads(said)
+            yield RunningPeer(name, peer, ready["port"])
         finally:
             server.terminate()
 
 
-def peer_row(name: str, found: Returned, truth: Truth) -> str:
-    """Return the row of a peer."""
-    shares = [truth.recall(found.texts, category) for category in ("plain", "top 100", "city filter")]
-    cells = [name, found.version, f"{found.building:.1f}", f"{found.query:.1f}", *(f"{share:.3f}" for share in shares)]
-    return f"| {' | '.join(cells)} |"
-
-
-def pair_row(pair: tuple[str, str], judged: Judged, took: float) -> str:
-    """Return the row of a pair, which took that many milliseconds to judge."""
-    numbers = [
-        "-" if one is None else f"{one:.2g}" if name == "score delta" else f"{one:.3f}"
-        for name, one in judged.numbers().items()
+def described(verdict: RetrievalVerdict, truth: Truth, rankings: list[Ranking]) -> str:
+    """Return what the probe says of a pair, and the recall of the candidate, as Markdown."""
+    recall = [truth.recall(rankings, category) for category in ("plain", "top 100", "city filter")]
+    measures = [f"{name} {value}" for name, value in _numbers(verdict).items()]
+    facts = [
+        f"recall {', '.join(f'{share:.3f}' for share in recall)}; {', '.join(measures)}",
+        f"outcomes: {_counted(verdict.counts.outcomes)}",
+        f"worst bands: {_bands(verdict)}",
+        f"attribution: {_counted(verdict.attribution)}",
+        *(f"reason: {one}" for one in verdict.reasons),
+        *(
+            f"cause: {one.name}, {one.confidence}, {one.queries} queries, {one.side}: {'; '.join(one.evidence)}"
+            for one in verdict.causes
+        ),
     ]
-    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in judged.outcomes().most_common())
-    said = explained(judged.by_vectors)
-    if (by_scores := explained(judged.by_scores)) != said:
-        said += f" (without vectors: {by_scores})"
-    return f"| {' | '.join([*pair, *numbers, judged.band, f'{took:.0f}', outcomes, said])} |"
+    title = f"{verdict.legacy.label} / {verdict.candidate.label}: {verdict.decision}"
+    return "\n".join(
+        [title, *(textwrap.fill(one, WIDTH, initial_indent="- ", subsequent_indent="  ") for one in facts)]
+    )
 
 
-def explained(said: list[Explanation | None]) -> str:
-    """Return how often each explanation was given."""
-    counts = Counter(one for one in said if one is not None)
-    return ", ".join(f"{count} {one}" for one, count in counts.most_common()) or "-"
+def _numbers(verdict: RetrievalVerdict) -> dict[str, str]:
+    wanted = {
+        "overlap@10": SetMeasure.MEAN_OVERLAP_AT_10,
+        "top-1": SetMeasure.TOP_1_SHARE,
+        "RBO": SetMeasure.MEAN_RBO,
+        "tau-b": SetMeasure.MEAN_TAU_B,
+    }
+    found = {name: verdict.value(measure) for name, measure in wanted.items()}
+    delta = next(one.worst for one in verdict.query_measures if one.measure is QueryMeasure.SCORE_DELTA)
+    numbers = {name: "-" if value is None else f"{value:.3f}" for name, value in found.items()}
+    return numbers | {"score delta": "-" if delta is None else f"{delta:.2g}"}
 
 
-def print_details(judged: Judged) -> None:
-    """Print outcomes and explanations per category."""
-    for category, counts in judged.categories().items():
-        said = ", ".join(f"{count} {outcome} {why or ''}".strip() for (outcome, why), count in counts.most_common())
-        print(f"    {category}: {said}")
+def _bands(verdict: RetrievalVerdict) -> str:
+    """Return the measures of the set that are not in the best band."""
+    return (
+        ", ".join(f"{one.measure} {one.band}" for one in verdict.set_measures if one.band not in {None, Band.PASS})
+        or "-"
+    )
+
+
+def _counted(counts: Mapping[Any, int]) -> str:
+    return ", ".join(f"{count} {one}" for one, count in Counter(counts).most_common() if count) or "-"
 
 
 if __name__ == "__main__":

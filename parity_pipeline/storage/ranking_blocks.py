@@ -49,6 +49,7 @@ def part(lists: RankedLists, start: int, stop: int) -> RankedLists:
         metadata=lists.metadata[first:end],
         modes=lists.modes[start:stop],
         refusals=lists.refusals[start:stop],
+        hit_corpora=lists.hit_corpora[start:stop],
     )
 
 
@@ -68,6 +69,7 @@ def joined(parts: Sequence[RankedLists]) -> RankedLists:
         metadata=np.concatenate([one.metadata for one in parts]),
         modes=_chained([one.modes for one in parts]),
         refusals=_chained([one.refusals for one in parts]),
+        hit_corpora=np.concatenate([one.hit_corpora for one in parts]),
     )
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from parity_pipeline.core.errors import ArtifactError, MetricInputError
 from parity_pipeline.core.outcomes import RowStatus, Side
 from parity_pipeline.core.retrieval.provenance import FetchedRankings, QueriesBlock, RetrievalProvenance
-from parity_pipeline.core.retrieval.ranked_lists import Ints, RankedLists
+from parity_pipeline.core.retrieval.ranked_lists import NOT_NAMED, Ints, RankedLists
 from parity_pipeline.core.retrieval.records import Ranking, Reported
 from parity_pipeline.storage.parquet_tables import Array, Batch, StoredTable, Table, TableKind, TableWriter, utf8
 from parity_pipeline.storage.query_set_files import QuerySetFile
@@ -51,6 +51,7 @@ KIND: Final = TableKind(
             pa.field("status", _WORD, nullable=False),
             pa.field("mode", _WORD),
             pa.field("refusal", _WORD),
+            pa.field("hit_corpora", pa.int32()),
             pa.field("http_status", pa.int16()),
             pa.field("error", _WORD),
             pa.field("request_id", _WORD),
@@ -64,6 +65,7 @@ KIND: Final = TableKind(
 _STATUS: Final = {status.value: status for status in RowStatus}
 _OF_LISTS: Final = (
     *("ordinal", "query_id", "rank", "document_id", "score", "distance", "metadata_hash", "status", "mode", "refusal"),
+    "hit_corpora",
 )
 
 
@@ -182,6 +184,7 @@ def _batch(start: int, held: _Held, side: Side, reported: Reported) -> Batch:
         each([one.status.value for one in rankings]),
         each([one.mode for one in rankings]),
         each([one.refusal for one in rankings]),
+        pa.array([one.hit_corpora for one in rankings], pa.int32()).take(pa.array(rows)),
         pa.array(http_status, pa.int16()).take(pa.array(rows)),
         each(errors),
         each(request_ids),
@@ -260,6 +263,7 @@ class RankingsFile(StoredTable[RetrievalProvenance]):
             metadata=values[1],
             modes=_each(table, "mode", edges).to_pylist(),
             refusals=_each(table, "refusal", edges).to_pylist(),
+            hit_corpora=_each(table, "hit_corpora", edges).fill_null(NOT_NAMED).to_numpy().astype(np.int64),
         )
 
     def _fetched(self, table: Table, edges: Ints) -> FetchedRankings:
@@ -268,7 +272,9 @@ class RankingsFile(StoredTable[RetrievalProvenance]):
         documents = table.column("document_id").to_pylist()
         scores = _reported(table).to_pylist()
         hashes = table.column("metadata_hash").to_pylist()
-        ids, modes, refusals = (_each(table, name, edges).to_pylist() for name in ("query_id", "mode", "refusal"))
+        ids, modes, refusals, corpora = (
+            _each(table, name, edges).to_pylist() for name in ("query_id", "mode", "refusal", "hit_corpora")
+        )
         statuses = self.members_of(_each(table, "status", edges), _STATUS, "row status")
 
         def given(values: list[Any], row: int) -> tuple[Any, ...]:
@@ -288,6 +294,7 @@ class RankingsFile(StoredTable[RetrievalProvenance]):
                     # No list of documents hashes to zeros alone.
                     metadata=found if any(found := given(hashes, row)) else (),
                     refusal=refusals[row],
+                    hit_corpora=corpora[row],
                 )
                 for row, identity in enumerate(ids)
             ],

@@ -18,7 +18,7 @@ from parity_pipeline.core.retrieval.compare import ComparedLists, ComparedQuerie
 from parity_pipeline.core.retrieval.measures import QueryMeasures
 from parity_pipeline.core.retrieval.outcomes import GRADED, RetrievalOutcome
 from parity_pipeline.core.retrieval.provenance import RetrievalParityHeader
-from parity_pipeline.core.retrieval.ranked_lists import QueryBlock
+from parity_pipeline.core.retrieval.ranked_lists import NOT_NAMED, QueryBlock
 from parity_pipeline.storage.parquet_tables import StoredTable, Table, TableKind, TableWriter, utf8
 
 _REMEDY: Final = "Materialize retrieve/parity again."
@@ -165,4 +165,12 @@ def _no_lists(rows: int) -> ComparedLists:
         ties=np.zeros(rows, np.bool_),
     )
     spelling = Spelling(np.zeros(0, np.int64), [])
-    return ComparedLists(legacy=lists, candidate=lists, aligned=aligned, legacy_ids=spelling, candidate_ids=spelling)
+    unknown = np.full(rows, NOT_NAMED, np.int64)
+    return ComparedLists(
+        legacy=lists,
+        candidate=lists,
+        aligned=aligned,
+        legacy_ids=spelling,
+        candidate_ids=spelling,
+        hit_corpora=(unknown, unknown),
+    )

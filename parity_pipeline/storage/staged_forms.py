@@ -60,6 +60,7 @@ class RankingsForm:
             "hashed": [len(one.metadata) for one in rows.rankings],
             "modes": [one.mode for one in rows.rankings],
             "refusals": [one.refusal for one in rows.rankings],
+            "hit_corpora": [one.hit_corpora for one in rows.rankings],
         }
         scores = np.array([score for one in rows.rankings for score in one.scores], "<f8")
         hashes = np.array([value for one in rows.rankings for value in one.metadata], "<u8")
@@ -79,8 +80,9 @@ class RankingsForm:
                 mode=mode,
                 metadata=tuple(hashed),
                 refusal=refusal,
+                hit_corpora=corpora,
             )
-            for identity, status, documents, scored, mode, hashed, refusal in zip(
+            for identity, status, documents, scored, mode, hashed, refusal, corpora in zip(
                 meta["ids"],
                 meta["status"],
                 meta["documents"],
@@ -88,6 +90,7 @@ class RankingsForm:
                 meta["modes"],
                 hashes,
                 meta["refusals"],
+                meta["hit_corpora"],
                 strict=True,
             )
         ]

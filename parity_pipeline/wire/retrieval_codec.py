@@ -68,6 +68,7 @@ class RetrievalCodec:
             scores=decoded.scores,
             mode=decoded.mode,
             metadata=decoded.metadata,
+            hit_corpora=decoded.hit_corpora,
         )
         return SettledRows(
             FetchedRankings(

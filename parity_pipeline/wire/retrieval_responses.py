@@ -36,6 +36,7 @@ class DecodedRanking:
         scores: One score or distance per id, NaN where it is null; empty where no result has one.
         metadata: One 64-bit hash per id, 0 for a result with none of the fields; empty where none is compared.
         mode: The mode that the response reports; None if it reports none.
+        hit_corpora: Distinct corpora that the results come from; None where one of them does not name its own.
         usage: Always empty: no token usage is read.
     """
 
@@ -43,6 +44,7 @@ class DecodedRanking:
     scores: tuple[float, ...] = ()
     metadata: tuple[int, ...] = ()
     mode: str | None = None
+    hit_corpora: int | None = None
     usage: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
@@ -55,7 +57,8 @@ class RankingDecoder:
         self._results = _path(dialect.results_field) or ()
         self._id = _path(dialect.id_field) or ()
         self._score = _path(dialect.score_field)
-        self._corpus = _path(dialect.corpus_field) if "{corpus}" in dialect.id_template else None
+        self._corpus = _path(dialect.corpus_field)
+        self._joined = "{corpus}" in dialect.id_template
         self._metadata = _path(dialect.metadata_field) if side.metadata else None
         self._mode = _path(dialect.mode_field)
         self._names = tuple((name, _path(name) or ()) for name in side.metadata)
@@ -84,6 +87,7 @@ class RankingDecoder:
             scores=self._scores(results),
             metadata=self._hashes(results),
             mode=self._mode_of(document),
+            hit_corpora=self._hit_corpora(results),
         )
 
     def _identities(self, results: Sequence[Any]) -> tuple[str, ...]:
@@ -96,11 +100,19 @@ class RankingDecoder:
             found = [identity.encode("utf-8", "backslashreplace").decode() for identity in found]
         return tuple(found)
 
+    def _hit_corpora(self, results: Sequence[Any]) -> int | None:
+        """Return how many corpora the results name; no comparison of lists rests on it, so that what lacks one is no fault."""
+        path = self._corpus
+        if path is None:
+            return None
+        names = [_at(result, path) for result in results]
+        return len(set(names)) if all(isinstance(name, str) for name in names) else None
+
     def _identity(self, result: Any) -> str:
         value = _at(result, self._id)
         if type(value) is not str and type(value) is not int:
             raise MalformedResponse("bad_id", f"{_described(value)} at {self._dialect.id_field!r}")
-        if self._corpus is None:
+        if self._corpus is None or not self._joined:
             return self._dialect.id_template.format(id=value) if self._dialect.id_template != "{id}" else str(value)
         corpus = _at(result, self._corpus)
         if not isinstance(corpus, str):

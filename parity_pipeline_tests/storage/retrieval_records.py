@@ -98,6 +98,7 @@ def make_ranking(ordinal: int, side: Side = Side.LEGACY) -> Ranking:
         scores=tuple(0.9 - rank / 16 for rank in range(5)),
         mode="hybrid",
         metadata=tuple(2**64 - 1 - ordinal - rank for rank in range(5)),
+        hit_corpora=None if ordinal % 5 == 4 else 1 + ordinal % 2,
     )
 
 
@@ -306,7 +307,7 @@ def make_relevance() -> RelevanceDifference:
 def plain(block: FetchedRankings) -> tuple[Any, ...]:
     """Return a block as values that compare equal where all of it is equal, NaN included."""
     rankings = [
-        (one.query_id, one.status, one.ids, repr(one.scores), one.mode, one.metadata, one.refusal)
+        (one.query_id, one.status, one.ids, repr(one.scores), one.mode, one.metadata, one.refusal, one.hit_corpora)
         for one in block.rankings
     ]
     return block.start, rankings, *map(list, (block.http_status, block.errors, block.request_ids, block.latency_ms))
@@ -322,4 +323,5 @@ def same_lists(left: RankedLists, right: RankedLists) -> bool:
         and np.array_equal(left.offsets, right.offsets)
         and np.array_equal(left.reported, right.reported, equal_nan=True)
         and np.array_equal(left.metadata, right.metadata)
+        and np.array_equal(left.hit_corpora, right.hit_corpora)
     )

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.core.retrieval.records import Query, Ranking
 from parity_pipeline.wire.decode import SLOW_BYTES
 from parity_pipeline.wire.gateway_errors import MalformedResponse, error_shape
+from parity_pipeline.wire.retrieval_dialects import RETRIEVAL_DIALECTS
 from parity_pipeline.wire.retrieval_responses import RankingDecoder, metadata_hash
 from parity_pipeline.wire.retry_policy import RETRIEVAL_RULES, RULES, retrieval_rule_of, rule_of
 from parity_pipeline_tests.wire.fake_retrieval import FakeEndpoint, FetchedLists, fetch_lists, queries, retrieval_side
@@ -75,6 +77,19 @@ def test_a_huge_body_is_refused() -> None:
     with pytest.raises(MalformedResponse, match="too_large"):
         DECODER.decode(b" " * (SLOW_BYTES + 1))
     assert (response_with(b" " * 5000, response_bytes=4000)[1] or "").startswith("too_large")
+
+
+@pytest.mark.parametrize(
+    ("corpora", "number"),
+    [(("staff", "staff"), 1), (("staff", "freelance"), 2), ((), 0), (("staff", None), None), (("staff", 3), None)],
+)
+def test_distinct_corpora_of_the_results_are_counted(corpora: Sequence[object], number: int | None) -> None:
+    """Where a dialect names the corpus of a result, the number of different ones is known, if every result has one."""
+    hits = [{"id": f"d{place}", "distance": 0.1, "corpus": name} for place, name in enumerate(corpora)]
+    body = json.dumps({"results": hits}).encode()
+    matrix = next(row for row in RETRIEVAL_DIALECTS if row.name == "go-matrix")
+    assert RankingDecoder(retrieval_side(dialect=matrix)).decode(body).hit_corpora == number
+    assert decoded({"id": "a", "corpus": "staff"}).hit_corpora is None
 
 
 def test_ids_are_strings_or_integers() -> None:

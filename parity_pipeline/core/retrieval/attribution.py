@@ -21,7 +21,7 @@ from parity_pipeline.core.retrieval.alignment import picked
 from parity_pipeline.core.retrieval.bands import NEAR_TIE, QUERY_LIMITS, GradedQueries, QueryMeasure
 from parity_pipeline.core.retrieval.compare import ComparedQueries
 from parity_pipeline.core.retrieval.outcomes import RetrievalOutcome
-from parity_pipeline.core.retrieval.ranked_lists import Flags
+from parity_pipeline.core.retrieval.ranked_lists import NOT_NAMED, Flags
 from parity_pipeline.core.retrieval.records import Float64
 
 
@@ -39,11 +39,13 @@ class Explanation(StrEnum):
     CUT_OFF = "cut_off"
     """The candidate's list stops early: it is shorter, and what it lacks stands behind what it has."""
     FILTER = "filter"
-    """A filtered query: the candidate's list stops early, or holds better documents that the legacy side excludes."""
+    """A filtered query: the candidate's list stops early or is not filled up, or holds better documents that the legacy
+    side excludes."""
     SCORING = "scoring"
     """Common documents have other scores, or stand in an order that no small score gap explains: metric, scaling or precision."""
     MERGE = "merge"
-    """Several corpora: a document is repeated, or more than an approximate index loses is missing."""
+    """Several corpora: a document is repeated, or more than an approximate index loses is missing, and the candidate's
+    results do not show that they come from all corpora."""
     APPROXIMATE_INDEX = "approximate_index"
     """Holes of a side filled from further down: the order and the scores of common documents agree."""
     RETRIEVAL = "retrieval"
@@ -161,15 +163,18 @@ def _kinds(rows: ComparedQueries, near_tie: float) -> NDArray[np.str_]:
     holes = (found.extra > 0) & excused & ~scores_differ
     # Of one result, overlap can only be 0 or 1: one other document shows no lost corpus.
     few = (found.overlap >= 1.0 - APPROXIMATE_LOSS) | ((found.missing <= 1) & (found.extra <= 1))
+    whole = _all_corpora(rows)
+    lacking = several & (found.missing > 0) & ~whole
     return np.select(
         [
             (several & (rows.candidate_repeats > rows.legacy_repeats)),
-            queries.filtered & (early | (better & ~scores_differ)),
+            queries.filtered
+            & (early | (better & ~scores_differ) | (_not_filled(rows) & excused & ~scores_differ & ~lacking)),
             early,
             scores_differ | ~excused,
             (same_documents & (found.inversions > 0)) | tied,
             holes & few,
-            several & (found.missing > 0),
+            lacking,
             holes & ~better,
         ],
         [
@@ -184,6 +189,25 @@ def _kinds(rows: ComparedQueries, near_tie: float) -> NDArray[np.str_]:
         ],
         Explanation.RETRIEVAL,
     )
+
+
+def _all_corpora(rows: ComparedQueries) -> Flags:
+    """Return for which queries the candidate's results are known to come from as many corpora as they should.
+
+    They should come from as many as the legacy results do, or from all that are searched where these do not show theirs.
+    """
+    legacy, candidate = rows.lists.hit_corpora
+    wanted = np.where(legacy == NOT_NAMED, rows.queries.corpora, legacy)
+    return (candidate != NOT_NAMED) & (candidate >= wanted)
+
+
+def _not_filled(rows: ComparedQueries) -> Flags:
+    """Return for which queries the candidate returns some of the legacy list and nothing else, and that list is full.
+
+    More documents than k may have fitted, so that an index that lacks some would have filled the places from further down.
+    """
+    lists = rows.lists
+    return lists.legacy.cut & (lists.candidate.lengths < lists.legacy.lengths) & (rows.measures.extra == 0)
 
 
 def _stop_early(rows: ComparedQueries) -> Flags:

@@ -23,6 +23,7 @@ class RetrievalCauseName(StrEnum):
     SCORES_RESCALED = "scores rescaled"
     OTHER_EMBEDDING = "query embedded by another model"
     APPROXIMATE_INDEX = "approximate index"
+    QUANTISED = "vectors of lower precision"
     METADATA = "metadata differ"
     STRAY_QUERIES = "single queries differ"
     UNKNOWN = "unknown"

@@ -110,6 +110,8 @@ class ComparedLists:
         aligned: How they were aligned.
         legacy_ids: Spelling of each legacy code, as that side spells it.
         candidate_ids: The same of the candidate.
+        hit_corpora: int64, shape (queries,), of the legacy side and of the candidate: distinct corpora that the results of
+            each query come from; `NOT_NAMED` where it is not known.
     """
 
     legacy: PaddedLists
@@ -117,6 +119,7 @@ class ComparedLists:
     aligned: Alignment
     legacy_ids: "Spelling"
     candidate_ids: "Spelling"
+    hit_corpora: tuple[Ints, Ints]
 
     def ids(self, side: Side, row: int, most: int | None = None) -> list[str]:
         """Return the document ids of one list as that side spells them, best first, `most` of them at most."""
@@ -202,6 +205,7 @@ def compare(
             aligned=aligned,
             legacy_ids=Spelling(codes[0], legacy.vocabulary),
             candidate_ids=Spelling(codes[1], candidate.vocabulary),
+            hit_corpora=(legacy.hit_corpora, candidate.hit_corpora),
         ),
     )
 

@@ -25,6 +25,9 @@ Element = TypeVar("Element", bound=np.generic)
 CODEBOOK_IDS: Final = 1_000_000
 """Most ids that a codebook remembers from one block to the next, about 150 MB; then it starts again from nothing."""
 
+NOT_NAMED: Final = -1
+"""Stands for the number of corpora where a side does not name the corpus of a result."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryBlock:
@@ -80,6 +83,10 @@ class RankedLists:
         metadata: uint64, shape (hits,): hash of the metadata that must be equal; 0 where none is compared.
         modes: One per query, the mode that the side reports; None where it says nothing.
         refusals: One per query: HTTP status and shape of a refusal; None where nothing was refused.
+        hit_corpora: int64, shape (queries,): distinct corpora that the hits come from; `NOT_NAMED` where it is not known.
+
+    Raises:
+        MetricInputError: A status that is not a `RowStatus`: compared by identity, it would make every list empty.
     """
 
     query_ids: Sequence[str]
@@ -91,6 +98,14 @@ class RankedLists:
     metadata: Hashes
     modes: Sequence[str | None]
     refusals: Sequence[str | None]
+    hit_corpora: Ints
+
+    def __post_init__(self) -> None:
+        """Refuse statuses of another type."""
+        if others := set(map(type, self.statuses)) - {RowStatus}:
+            names = ", ".join(sorted(one.__name__ for one in others))
+            msg = f"statuses of the type {names} where a RowStatus is needed"
+            raise MetricInputError(msg, place="ranked lists", remedy="Convert each with RowStatus(value).")
 
     @classmethod
     def of(cls, rankings: Sequence[Ranking]) -> Self:
@@ -118,6 +133,9 @@ class RankedLists:
             metadata=np.fromiter(metadata, np.uint64, len(documents)),
             modes=[one.mode for one in rankings],
             refusals=[one.refusal for one in rankings],
+            hit_corpora=np.array(
+                [NOT_NAMED if one.hit_corpora is None else one.hit_corpora for one in rankings], np.int64
+            ),
         )
 
     def __len__(self) -> int:
@@ -136,6 +154,7 @@ class RankedLists:
             mode=self.modes[row],
             metadata=tuple(metadata.tolist()) if metadata.any() else (),
             refusal=self.refusals[row],
+            hit_corpora=None if (named := int(self.hit_corpora[row])) == NOT_NAMED else named,
         )
 
     def lengths(self) -> Ints:

@@ -54,6 +54,7 @@ class Ranking:
         mode: The mode that the side reports, such as `hybrid` or `lexical`; None where it says nothing.
         metadata: One 64-bit hash per id of the metadata that must be equal; empty where none is compared.
         refusal: HTTP status and shape of a refusal, such as `400 {error, message}`; None where nothing was refused.
+        hit_corpora: Distinct corpora that the results come from; None where the side does not name them.
     """
 
     query_id: str
@@ -63,6 +64,7 @@ class Ranking:
     mode: str | None = None
     metadata: tuple[int, ...] = ()
     refusal: str | None = None
+    hit_corpora: int | None = None
 
 
 _FIELDS: Final = frozenset({"id", "corpus"})

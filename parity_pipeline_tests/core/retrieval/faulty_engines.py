@@ -3,7 +3,7 @@
 Here belong the faults and the honest differences that must not be named. The engines themselves belong to `world`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -94,10 +94,10 @@ def rotated() -> Callable[[Float64], Float64]:
     return lambda vector: turn @ vector
 
 
-def without_newest(world: World, share: float) -> Flags:
-    """Return which documents an index holds that lacks the newest ones of each corpus."""
+def without_newest(world: World, share: float, corpora: Sequence[int] = (0, 1)) -> Flags:
+    """Return which documents an index holds that lacks the newest ones of some corpora."""
     held = np.ones(len(world.raw), np.bool_)
-    for corpus in (0, 1):
+    for corpus in corpora:
         rows = np.flatnonzero(world.corpus == corpus)
         held[rows[len(rows) - int(share * len(rows)) :]] = False
     return held
@@ -123,6 +123,28 @@ def badly_linked(world: World, seed: int) -> Float64:
     some = random.random(len(chances)) < 0.12
     chances[some] = random.uniform(0.1, 0.6, int(some.sum()))
     return chances
+
+
+def in_bytes(vectors: Float64) -> Float64:
+    """Return unit vectors as an index of int8 numbers holds them."""
+    return np.round(127.0 * vectors) / 127.0
+
+
+def compressed(vectors: Float64) -> Float64:
+    """Return unit vectors as product quantisation holds them: each group of four numbers is one of 256."""
+    random, kept = np.random.default_rng(8), np.empty_like(vectors)
+    for start in range(0, DIMENSIONS, 4):
+        group = vectors[:, start : start + 4]
+        code = group[random.permutation(len(group))[:256]]
+        nearest = np.argmin(np.square(group[:, None] - code).sum(axis=2), axis=1)
+        kept[:, start : start + 4] = code[nearest]
+    return kept
+
+
+def of_raw_queries(vectors: Float64, query: Float64) -> Float64:
+    """Return dot products of query vectors that have norms of their own too."""
+    norm = np.random.default_rng(int(np.abs(np.round(query * 1e6)).sum())).uniform(0.7, 1.4)
+    return norm * (vectors @ query)
 
 
 def spelled(spell: Callable[[str], str]) -> Out:
@@ -185,6 +207,19 @@ FAULTS: Final[dict[str, Fault]] = {
     "dropped corpus, nothing shows it": Fault(
         names=(N.UNKNOWN,), engine=lambda _, __: {"corpora": (0,)}, world=OPAQUE, sent={"known": False}
     ),
+    "dropped corpus, named with each result": Fault(
+        names=(N.DROPPED_CORPUS,), engine=lambda _, __: {"corpora": (0,), "names_corpora": True}
+    ),
+    "corpora are named, recall 0.5": Fault(
+        names=(N.APPROXIMATE_INDEX,), engine=lambda _, __: {"recall": 0.5, "names_corpora": True}
+    ),
+    "stale index of one corpus, named with each result": Fault(
+        names=(N.STALE_INDEX,),
+        also=(N.APPROXIMATE_INDEX,),
+        engine=lambda w, _: {"holds": without_newest(w, 0.3, corpora=(0,)), "names_corpora": True},
+        world=OPAQUE,
+        sent={"known": False},
+    ),
     "Euclidean distance of raw vectors": Fault(
         names=(N.WRONG_METRIC,), engine=lambda w, _: {"vectors": w.raw, "metric": euclidean}
     ),
@@ -227,6 +262,12 @@ FAULTS: Final[dict[str, Fault]] = {
     "k - 1": Fault(names=(N.CUT_OFF,), engine=lambda _, __: {"limit": one_less}),
     "k + 1": Fault(names=(N.CUT_OFF,), engine=lambda _, __: {"limit": one_more}),
     "never more than 10": Fault(names=(N.CUT_OFF,), engine=lambda _, __: {"limit": at_most_ten}),
+    "never more than 7 of each corpus": Fault(
+        names=(N.CUT_OFF,),
+        also=(N.FILTER_AFTER_TOP_K, N.UNKNOWN),
+        engine=lambda _, __: {"per_corpus": 7},
+        world={"queries": 400},
+    ),
     "from the second result on": Fault(names=(N.CUT_OFF,), engine=lambda _, __: {"skip": 1}),
     "filter ignored": Fault(names=(N.FILTER_IGNORED,), engine=lambda _, __: {"filtering": "ignored"}),
     "filter ignored, texts unknown": Fault(
@@ -303,11 +344,29 @@ def with_controls() -> dict[str, Fault]:
             Fault(names=metric, engine=lambda w, _: {"vectors": w.raw}, world=NEARLY_UNIT),
             {},
         ),
+        "dot product of raw queries and documents": (
+            Fault(names=metric, engine=lambda w, _: {"vectors": w.raw, "metric": of_raw_queries}),
+            {},
+        ),
+        "vectors of int8": (
+            Fault(names=(N.QUANTISED,), engine=lambda w, _: {"vectors": in_bytes(w.unit)}),
+            {**unknown, "cosine": (N.UNKNOWN,)},
+        ),
+        "product quantisation, distances on another scale": (
+            Fault(
+                names=(N.QUANTISED,),
+                engine=lambda w, _: {
+                    "vectors": compressed(w.unit),
+                    "report": scored(lambda scores: 1.0 - 1.8 * (1.0 - scores)),
+                },
+            ),
+            {**unknown, "cosine": (N.UNKNOWN,)},
+        ),
         "squared distance of raw vectors": (
             Fault(names=metric, engine=lambda w, _: {"vectors": w.raw, "metric": squared}),
             {},
         ),
-        "Manhattan distance": (Fault(names=metric, engine=lambda _, __: {"metric": manhattan}), unknown),
+        "Manhattan distance": (Fault(names=metric, engine=lambda _, __: {"metric": manhattan}), {}),
         **{
             f"embedding, moved by {strength}": (
                 Fault(names=embedding, engine=lambda _, __, strength=strength: {"embed": drifted(strength)}),

@@ -119,6 +119,41 @@ def test_a_filter_after_the_best_of_each_corpus(candidate: str, explanation: Exp
     assert explain(scored(candidate), one) is explanation
 
 
+@pytest.mark.parametrize(
+    ("candidate", "legacy", "explanation"),
+    [
+        (2, 2, Explanation.APPROXIMATE_INDEX),
+        (2, None, Explanation.APPROXIMATE_INDEX),
+        (1, 1, Explanation.APPROXIMATE_INDEX),
+        (1, 2, Explanation.MERGE),
+        (1, None, Explanation.MERGE),
+        (None, 2, Explanation.MERGE),
+        (None, None, Explanation.MERGE),
+    ],
+)
+def test_only_a_candidate_that_lacks_a_corpus_lost_one(
+    candidate: int | None, legacy: int | None, explanation: Explanation
+) -> None:
+    """Results of all corpora show a poor index and no lost corpus, as do those of as many as the legacy side's come from."""
+    pair = (scored(TEN, hit_corpora=legacy), scored("acfhilnpqr", hit_corpora=candidate))
+    assert attribute(graded([pair], SEVERAL), Evidence(cosine=np.ones(1))) == [explanation]
+
+
+@pytest.mark.parametrize(
+    ("corpora", "legacy", "explanation"),
+    [
+        (2, TEN, Explanation.FILTER),
+        (1, TEN, Explanation.MERGE),
+        (2, TEN[:9], Explanation.RETRIEVAL),
+    ],
+)
+def test_a_filtered_list_that_is_not_filled_up(corpora: int, legacy: str, explanation: Explanation) -> None:
+    """Some of a full legacy list and nothing else is due to the filter; of a list that is not full, any may be missing."""
+    one = query(filter="city = 'Aurora'", corpora=("workers", "clients"))
+    pair = (scored(legacy, hit_corpora=2), scored("bdfhi", hit_corpora=corpora))
+    assert attribute(graded([pair], one), Evidence(cosine=np.ones(1))) == [explanation]
+
+
 def test_a_list_that_each_corpus_cuts_off() -> None:
     """Results that stop early in each of two corpora, the one sooner than the other, are a cut-off and no lost corpus."""
     assert explain(scored("abcdef" + "h"), SEVERAL) is Explanation.CUT_OFF

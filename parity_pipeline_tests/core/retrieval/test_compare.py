@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from parity_pipeline.core.errors import MetricInputError
 from parity_pipeline.core.outcomes import RowStatus, Side
 from parity_pipeline.core.retrieval.compare import ComparisonRules
 from parity_pipeline.core.retrieval.outcomes import RetrievalOutcome
-from parity_pipeline.core.retrieval.ranked_lists import Codebook
+from parity_pipeline.core.retrieval.ranked_lists import Codebook, RankedLists
 from parity_pipeline.core.retrieval.records import IdMapping, Ranking, Reported, ScoreScale
 from parity_pipeline_tests.core.retrieval.builders import Pair, compared, in_order, lost, query, ranked, refused
 
@@ -42,6 +43,15 @@ def test_outcomes_do_not_depend_on_the_block() -> None:
     together = compared([pair for pair, _, _ in OUTCOMES])
     assert list(together.outcomes) == [outcome for _, outcome, _ in OUTCOMES]
     assert together.measures.rbo[:2].tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("statuses", [["ok"], ["refused"], [1], [None], [RowStatus.OK, "ok"]])
+def test_a_status_of_another_type_is_refused(statuses: Sequence[object]) -> None:
+    """A status as a plain string would make its list empty, and two empty lists agree: it is refused at once."""
+    rankings = [replace(SOME, status=status) for status in statuses]  # pyright: ignore[reportArgumentType] - that is tested
+    with pytest.raises(MetricInputError, match="where a RowStatus is needed"):
+        RankedLists.of(rankings)
+    assert RankedLists.of([SOME]).lengths().tolist() == [3]
 
 
 def test_hits_of_a_query_that_is_not_ok_prove_nothing() -> None:

@@ -183,6 +183,17 @@ def test_nothing_is_measured_without_queries() -> None:
     assert {one.passed for one in verdict.checks if one.name in BY_BANDS and one.seen not in unlimited} == {None}
 
 
+@pytest.mark.parametrize("number", [1, 9, 1000])
+def test_sides_that_are_both_empty_never_pass(number: int) -> None:
+    """Two indexes that were never filled agree on every query, and that is no PASS, whatever the settings of checks say."""
+    pairs: list[Pair] = [(in_order(""), in_order(""))] * number
+    lenient = RetrievalCheckSettings(min_compared_share=0.0)
+    for verdict in (judged(pairs), judged(pairs, inputs={"settings": lenient})):
+        assert verdict.decision is Decision.INCONCLUSIVE
+        assert by_name(verdict)["some-match"].seen == "no query has results to compare"
+    assert RetrievalCheckName.SOME_MATCH in ALWAYS
+
+
 def test_lanes_that_do_not_pair_outweigh_everything() -> None:
     """Where lanes may not be paired the only reason is that, and nothing else was measured."""
     verdict = judged([], expected=9, inputs={"pairing_faults": ("legacy was fetched for another set",)})

@@ -11,7 +11,7 @@ from parity_pipeline.core.retrieval.attribution import Evidence, Explanation, at
 from parity_pipeline.core.retrieval.bands import GradedQueries, SetMeasure, grade
 from parity_pipeline.core.retrieval.compare import ComparisonRules, compare
 from parity_pipeline.core.retrieval.outcomes import Band
-from parity_pipeline.core.retrieval.ranked_lists import Codebook, Ints, QueryBlock, RankedLists
+from parity_pipeline.core.retrieval.ranked_lists import NOT_NAMED, Codebook, Ints, QueryBlock, RankedLists
 from parity_pipeline.core.retrieval.records import Float64
 from parity_pipeline.core.retrieval.tally import RetrievalTally
 
@@ -38,6 +38,7 @@ def lists(documents: Ints, scores: Float64) -> RankedLists:
         metadata=np.zeros(documents.size, np.uint64),
         modes=[None] * count,
         refusals=[None] * count,
+        hit_corpora=np.full(count, NOT_NAMED),
     )
 
 

@@ -164,6 +164,10 @@ class Engine:
         again: Documents that it returns twice where several corpora are searched.
         noise: Largest rounding error of a score, absolute.
         report: What becomes of ids and scores of one query on their way out.
+        skip: Best results that it leaves out.
+        coarse: Width of the score steps within which it orders by chance; 0 for none.
+        names_corpora: Whether it names the corpus of each result.
+        per_corpus: Most documents that each corpus gives before a filter applies; 0 for no limit.
     """
 
     vectors: Float64
@@ -181,6 +185,8 @@ class Engine:
     report: Callable[[list[str], Float64], tuple[list[str], Float64]] = lambda names, scores: (names, scores)
     skip: int = 0
     coarse: float = 0.0
+    names_corpora: bool = False
+    per_corpus: int = 0
 
 
 def search(world: World, engine: Engine, sent: SentQuery, *, by_vector: bool = False) -> Ranking:
@@ -197,6 +203,10 @@ def search(world: World, engine: Engine, sent: SentQuery, *, by_vector: bool = F
     seen = np.isin(world.corpus, corpora) & (random.random(len(scores)) < engine.recall)
     seen &= engine.holds if engine.holds is not None else True
     seen &= (scores > 0.0) if words else True
+    if engine.per_corpus:
+        for corpus in (0, 1):
+            inside = np.flatnonzero(seen & (world.corpus == corpus))
+            seen[inside[np.argsort(-scores[inside])[engine.per_corpus :]]] = False
     wanted = (world.city == sent.city) if sent.city >= 0 else np.ones(len(scores), np.bool_)
     if engine.filtering == "inside":
         seen &= wanted
@@ -217,6 +227,7 @@ def search(world: World, engine: Engine, sent: SentQuery, *, by_vector: bool = F
         ids=tuple(names),
         scores=tuple(values.tolist()),
         mode=engine.mode if not by_vector else None,
+        hit_corpora=len(set(world.corpus[places].tolist())) if engine.names_corpora else None,
     )
 
 

@@ -67,6 +67,7 @@ class Case:
         candidate: The candidate's.
         results: Results of both sides, repeats included.
         repeats: Repeated results of both sides.
+        hit_corpora: Distinct corpora that the results of both sides come from; `NOT_NAMED` where it is not known.
         rbo: Rank-biased overlap.
         inversions: Pairs of common documents in opposite order.
         gap: Score gap that explains them; NaN without scores.
@@ -93,6 +94,7 @@ class Case:
     candidate: CaseList
     results: tuple[int, int]
     repeats: tuple[int, int]
+    hit_corpora: tuple[int, int]
     rbo: float
     inversions: int
     gap: float
@@ -289,6 +291,7 @@ def case_of(rows: ComparedQueries, row: int, context: CaseContext, same: Case | 
         candidate=_list_of(rows, row, context.block, 1),
         results=(int(rows.legacy_results[row]), int(rows.candidate_results[row])),
         repeats=(int(rows.legacy_repeats[row]), int(rows.candidate_repeats[row])),
+        hit_corpora=(int(rows.lists.hit_corpora[0][row]), int(rows.lists.hit_corpora[1][row])),
         rbo=float(found.rbo[row]),
         inversions=int(found.inversions[row]),
         gap=float(found.inversion_gap[row]),

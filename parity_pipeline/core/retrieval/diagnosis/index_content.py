@@ -93,15 +93,16 @@ def missing_documents(picture: Picture) -> Claim | None:
     cases = [case for case in picture.left if case.holes or case.apart or case.outcome is empty]
     if len(cases) < SUPPORT:
         return None
-    corpora = _corpora(picture)
-    dropped = _dropped(picture, cases, corpora)
+    corpora, all_found = _corpora(picture), _finds_all_corpora(picture)
+    dropped = None if all_found else _dropped(picture, cases, corpora)
     if dropped is not None or not found.absent:
         return dropped
     affected = [case for case in cases if _any(case.legacy.documents[case.legacy.alone], found.never)]
     if len(affected) < SUPPORT:
         return None
     several = found.share > _SMALL and any(case.several for case in affected)
-    undecided = several and not (corpora is not None and _corpora_are_searched(picture, corpora, found.never))
+    searched = all_found or (corpora is not None and _corpora_are_searched(picture, corpora, found.never))
+    undecided = several and not searched
     return _undecided(affected, found) if undecided else _stale(picture, affected, found)
 
 
@@ -110,6 +111,13 @@ def _corpora_are_searched(picture: Picture, corpora: Sequence[str], never: Flags
     missing = Counter(name for name, gone in zip(corpora, never.tolist(), strict=False) if gone and name)
     found = _ReturnedByCorpus.of(picture, corpora)
     return bool(missing) and all(found.candidate[name] for name in missing)
+
+
+def _finds_all_corpora(picture: Picture) -> bool:
+    """Return whether the candidate says of queries over several corpora that its results come from all of them."""
+    most = max(1, len(picture.evidence.searched))
+    named = [case for case in picture.differing + picture.agreeing if case.several]
+    return sum(case.hit_corpora[1] >= (len(case.corpora) or most) for case in named) >= SUPPORT
 
 
 def _any(numbers: Ints, wanted: Flags) -> bool:

@@ -145,7 +145,7 @@ def _after(picture: Picture, filtered: Sequence[Case], agree: str, *, contrast: 
     twins = list(_twins(picture, cases))
     inside = [case for case, twin in twins if set(case.candidate.documents.tolist()) <= _documents(twin)]
     facts = [
-        f"in {picture.scaled(cases):,} filtered queries the candidate returns only the first {min(lengths)} to {max(lengths)} results",
+        f"in {picture.scaled(cases):,} filtered queries the candidate returns only {min(lengths)} to {max(lengths)} results",
         agree,
     ]
     if inside:
@@ -163,7 +163,52 @@ def _after(picture: Picture, filtered: Sequence[Case], agree: str, *, contrast: 
 def _left_over(case: Case) -> bool:
     if case.outcome is RetrievalOutcome.EMPTY_CANDIDATE:
         return True
-    return case.head and case.results[1] < case.results[0]
+    return (case.head and case.results[1] < case.results[0]) or _not_filled(case)
+
+
+def _not_filled(case: Case) -> bool:
+    """Return whether the candidate returns fewer than k where the legacy list is full; each corpus may stop elsewhere.
+
+    An index that lacks documents would fill their places from further down, up to k.
+    """
+    whole = case.compared and case.in_order and case.same_scores and not case.repeats[1]
+    return whole and not case.better_extras and case.results[0] >= case.k > case.results[1]
+
+
+def _mostly_short(full: Sequence[Case], least: int) -> bool:
+    """Return whether nearly all lists for so many results or more are not filled up."""
+    return mostly([case for case in full if case.k >= least], lambda case: not case.agrees and _not_filled(case))
+
+
+def stops_short(picture: Picture) -> Claim | None:
+    """Claim a cut-off of the candidate where each corpus returns fewer than k: from some k on, hardly a list is filled."""
+    full = [case for case in picture.left + picture.agreeing if not case.filtered and case.results[0] >= case.k]
+    short = [case for case in full if not case.agrees and _not_filled(case)]
+    least = next((k for k in sorted({case.k for case in short}) if _mostly_short(full, k)), None)
+    if least is None:
+        return None
+    beyond, below = ([case for case in full if (case.k >= least) is deep] for deep in (True, False))
+    short = [case for case in short if case.k >= least]
+    lengths = [case.results[1] for case in short]
+    one_cap = len(set(lengths)) == 1 and mostly(short, lambda case: case.head)
+    if one_cap or len({case.k - case.results[1] for case in short}) == 1:
+        # One cap of the whole list, or one step, is another cut-off.
+        return None
+    fact = (
+        f"for k from {least} on the candidate returns {min(lengths)} to {max(lengths)} results in {len(short):,} of "
+        f"{len(beyond):,} queries with enough documents"
+    )
+    return Claim(
+        name=RetrievalCauseName.CUT_OFF,
+        proven=mostly(below, lambda case: case.agrees),
+        side="candidate",
+        cases=short,
+        evidence=(
+            fact,
+            "the legacy lists are full, and what is common stands in the same order, with the same scores",
+        ),
+        remedy="Raise what the candidate's index looks at per corpus, such as `ef_search`, to k or more.",
+    )
 
 
 def _twins(picture: Picture, cases: Sequence[Case]) -> Iterator[tuple[Case, Case]]:

@@ -17,7 +17,7 @@ from parity_pipeline.core.retrieval.diagnosis.index_content import (
     changed_documents,
     missing_documents,
 )
-from parity_pipeline.core.retrieval.diagnosis.list_shape import cut_off, filters
+from parity_pipeline.core.retrieval.diagnosis.list_shape import cut_off, filters, stops_short
 from parity_pipeline.core.retrieval.diagnosis.picture import COARSE_TIE, SUPPORT, Claim, Picture
 from parity_pipeline.core.retrieval.diagnosis.query_vectors import query_vectors, reported_mode
 from parity_pipeline.core.retrieval.diagnosis.scores import rescaled
@@ -83,6 +83,7 @@ RULES: Final[tuple[Callable[[Picture], Claim | None], ...]] = (
     reported_mode,
     ids_do_not_map,
     duplicates,
+    stops_short,
     filters,
     cut_off,
     rescaled,

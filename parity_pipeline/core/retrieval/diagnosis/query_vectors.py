@@ -15,7 +15,7 @@ from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.retrieval.causes import RetrievalCauseName
 from parity_pipeline.core.retrieval.diagnosis.cases import SAME_SCORE, Case
 from parity_pipeline.core.retrieval.diagnosis.picture import NEARLY_ALL, SUPPORT, WIDESPREAD, Claim, Picture, mostly
-from parity_pipeline.core.retrieval.diagnosis.scores import wrong_metric
+from parity_pipeline.core.retrieval.diagnosis.scores import lower_precision, wrong_metric
 from parity_pipeline.core.retrieval.outcomes import RetrievalOutcome
 from parity_pipeline.core.retrieval.records import Float64
 
@@ -135,7 +135,8 @@ def _of_vectors(picture: Picture, cases: Sequence[Case]) -> Claim | None:
             # Scores beyond those of a cosine are those of words too.
             return metric if metric.proven else _lexical(picture, cases, found) or metric
     if found.same_as_own:
-        return None
+        # Embeddings that agree are not enough: the search may embed otherwise.
+        return lower_precision(picture, cases)
     return _lexical(picture, cases, found) or (_embedding(picture, cases, found) if found.embedded_apart else None)
 
 

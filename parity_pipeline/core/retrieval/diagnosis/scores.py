@@ -13,6 +13,7 @@ import numpy as np
 from parity_pipeline.core.retrieval.bands import NEAR_TIE
 from parity_pipeline.core.retrieval.causes import RetrievalCauseName
 from parity_pipeline.core.retrieval.diagnosis.cases import SAME_SCORE, Case
+from parity_pipeline.core.retrieval.diagnosis.norms import norms_explain
 from parity_pipeline.core.retrieval.diagnosis.picture import NEARLY_ALL, SUPPORT, WIDESPREAD, Claim, Picture, mostly
 from parity_pipeline.core.retrieval.ranked_lists import Ints
 from parity_pipeline.core.retrieval.records import Float64
@@ -169,8 +170,9 @@ def wrong_metric(picture: Picture, cases: Sequence[Case], *, controlled: bool) -
     if np.mean(np.abs(pairs.legacy - pairs.candidate) <= NEAR_TIE) > _EQUAL:
         # Another metric gives every document another score; here some have other vectors.
         return None
-    per_document = _per_document(pairs)
-    if per_document is None and not (controlled and _off_scale(pairs) and _alike_within(pairs) >= _ALIKE):
+    per_document = _per_document(pairs) or _by_norms(pairs)
+    alike = _ALIKE if controlled else _VERY_ALIKE
+    if per_document is None and not (_off_scale(pairs) and _alike_within(pairs) >= alike):
         return None
     facts = [
         f"in {len(broken):,} of {len(compared):,} lists common documents stand in another order, with other scores"
@@ -197,6 +199,22 @@ def wrong_metric(picture: Picture, cases: Sequence[Case], *, controlled: bool) -
 _ALIKE: Final = 0.5
 """Smallest correlation of the scores of one query under two metrics; under vectors of two models it is about 0."""
 
+_VERY_ALIKE: Final = 0.9
+"""The same where no control shows that the query vectors are the same: scores of words do not follow a cosine that closely.
+
+Origin: docs/retrieval-peers.md. Squared distances of real vectors of several norms had 0.95.
+"""
+
+
+def _by_norms(pairs: ScorePairs) -> str | None:
+    free = norms_explain(pairs.cases, pairs.documents, pairs.legacy, pairs.candidate, EXACT)
+    if free is None:
+        return None
+    return (
+        "one norm per query and one per document turn the legacy scores into the candidate's, so that these are dot "
+        f"products ({free:,} degrees of freedom)"
+    )
+
 
 def _alike_within(pairs: ScorePairs) -> float:
     """Return the correlation of both sides' scores within queries; 0 without any spread."""
@@ -210,6 +228,58 @@ def _alike_within(pairs: ScorePairs) -> float:
 
 def _scores_differ(case: Case) -> bool:
     return not case.same_scores
+
+
+def lower_precision(picture: Picture, cases: Sequence[Case]) -> Claim | None:
+    """Claim vectors of lower precision for cases whose query vectors are known to be the same and whose metric is.
+
+    Quantised vectors give every document a score that is a little off, by another amount in every query, around the
+    legacy score or, where a compressed distance is reported, around a line over it. Other metrics follow the norms of
+    vectors, and an approximate index changes no score.
+
+    Args:
+        picture: The set.
+        cases: Differing cases.
+    """
+    compared = [case for case in cases if case.compared and case.comparable and np.isfinite(case.score_delta)]
+    if len(compared) < SUPPORT or picture.share_differing() < WIDESPREAD or not mostly(compared, _scores_differ):
+        return None
+    pairs = ScorePairs.of(compared)
+    apart = np.abs(pairs.candidate - pairs.legacy)
+    if len(pairs) < _FEWEST_PAIRS or np.mean(apart <= NEAR_TIE) > _EQUAL or _off_scale(pairs):
+        return None
+    slope, offset, rest = _line(pairs.legacy, pairs.candidate)
+    ratio, free, _ = _rest_per_document(pairs, pairs.candidate, 1)
+    # Without documents that come back for several queries, the norms of another metric look like errors too.
+    if free < _REPEATED or ratio <= EXACT or not EXACT < rest <= _NOISE or _alike_within(pairs) < _ALIKE:
+        return None
+    on_scale = abs(slope - 1.0) <= _SLOPE and abs(float(np.mean(pairs.candidate - pairs.legacy))) <= _SLOPE
+    spread = np.sqrt(rest * float(np.var(pairs.candidate)))
+    facts = [
+        f"{len(pairs):,} scores of common documents are off by {np.median(apart):.2g} in the median and {apart.max():.2g} at most",
+        f"around candidate = {slope:.3g} x legacy {'+' if offset >= 0 else '-'} {abs(offset):.3g} they scatter by {spread:.2g}",
+        "the query vectors are the same, and no ratio per document relates the scores, as that of another metric would",
+    ]
+    if not on_scale:
+        facts.append("the reported distance is on another scale, as distances of compressed vectors are")
+    return Claim(
+        name=RetrievalCauseName.QUANTISED,
+        proven=False,
+        side=None,
+        cases=cases,
+        evidence=tuple(facts),
+        remedy="Compare how both indexes store vectors (float32, int8, product quantisation), or let the candidate rank "
+        "again by full vectors; if both store float32, the documents were embedded by slightly different models.",
+    )
+
+
+_NOISE: Final = 0.3
+"""Largest share of the variance of scores, in [0, 1], that errors of quantised vectors make.
+
+Origin: docs/retrieval-peers.md. int8 left 0.001 and product quantisation 0.21; other metrics 0.7 and more.
+"""
+_SLOPE: Final = 0.05
+"""Deviation of the slope from 1, and of the mean score, absolute, up to which scores are on one scale."""
 
 
 def _off_scale(pairs: ScorePairs) -> bool:
