@@ -94,7 +94,7 @@ def explain_differences(run: RunContext, lanes: Lanes, chosen: ChosenDifferences
     )
 
 
-def _confirmed(run: RunContext, kept: Sequence[KeptQuery], not_asked: int, corpus: str) -> RetrievalConfirmation | None:
+def _confirmed(run: RunContext, kept: Sequence[KeptQuery], left_out: int, corpus: str) -> RetrievalConfirmation | None:
     """Send queries to both sides again, alternating; None where nothing is sent or a side cannot be used any more."""
     context = retrieval_of(run)
     if not (kept and context.confirm.times):
@@ -127,7 +127,7 @@ def _confirmed(run: RunContext, kept: Sequence[KeptQuery], not_asked: int, corpu
         for place, one in enumerate(kept)
     ]
     return confirm(
-        repeated, context.codebook(corpus), context.rules, context.bands, requests=requests, not_asked=not_asked
+        repeated, context.codebook(corpus), context.rules, context.bands, requests=requests, not_asked=left_out
     )
 
 
