@@ -27,7 +27,7 @@ PARTITION: Final = "everyone"
 
 @dataclass(frozen=True, slots=True)
 class RunningPeer:
-    """A peer that can be asked: its name in the tables, how it was set up, and where it listens."""
+    """A peer that can be requested: its name in the tables, how it was set up, and where it listens."""
 
     name: str
     peer: Peer

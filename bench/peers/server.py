@@ -83,7 +83,7 @@ def application(engine: Engine | None, kept: Kept, prefix: str) -> Starlette:
         return JSONResponse({"results": found, "model": dataset.MODEL})
 
     routes = [("/v1/embed", embed), ("/v1/matrix/retrieve", retrieve)]
-    return Starlette(routes=[Route(path, answer, methods=["POST"]) for path, answer in routes])
+    return Starlette(routes=[Route(path, endpoint, methods=["POST"]) for path, endpoint in routes])
 
 
 def _search(engine: Engine, vector: Matrix, body: dict[str, Any]) -> list[dict[str, Any]]:

@@ -101,7 +101,7 @@ class RankingDecoder:
         return tuple(found)
 
     def _hit_corpora(self, results: Sequence[Any]) -> int | None:
-        """Return how many corpora the results name; no comparison of lists rests on it, so that what lacks one is no fault."""
+        """Return how many corpora the results name; None where one of them names none, which leaves the lists usable."""
         path = self._corpus
         if path is None:
             return None

@@ -185,7 +185,7 @@ def test_nothing_is_measured_without_queries() -> None:
 
 @pytest.mark.parametrize("number", [1, 9, 1000])
 def test_sides_that_are_both_empty_never_pass(number: int) -> None:
-    """Two indexes that were never filled agree on every query, and that is no PASS, whatever the settings of checks say."""
+    """Two indexes that were never filled agree on every query, and never pass, whatever the settings of checks say."""
     pairs: list[Pair] = [(in_order(""), in_order(""))] * number
     lenient = RetrievalCheckSettings(min_compared_share=0.0)
     for verdict in (judged(pairs), judged(pairs, inputs={"settings": lenient})):
