@@ -14,6 +14,7 @@ from scipy import stats
 from parity_pipeline.core.retrieval.bands import NEAR_TIE
 from parity_pipeline.core.retrieval.causes import RetrievalCauseName
 from parity_pipeline.core.retrieval.diagnosis.cases import SAME_SCORE, Case
+from parity_pipeline.core.retrieval.diagnosis.norms import norms_relate
 from parity_pipeline.core.retrieval.diagnosis.picture import NEARLY_ALL, SUPPORT, WIDESPREAD, Claim, Picture, mostly
 from parity_pipeline.core.retrieval.ranked_lists import Ints
 from parity_pipeline.core.retrieval.records import Float64
@@ -168,14 +169,14 @@ def wrong_metric(picture: Picture, cases: Sequence[Case], *, controlled: bool) -
     if np.mean(np.abs(pairs.legacy - pairs.candidate) <= NEAR_TIE) > _EQUAL:
         # Another metric gives every document another score; here some have other vectors.
         return None
-    per_document = _per_document(pairs)
-    if per_document is None and not (controlled and _off_scale(pairs) and _alike_within(pairs) >= _ALIKE):
+    related = _per_document(pairs) or norms_relate(pairs.cases, pairs.documents, pairs.legacy, pairs.candidate)
+    if related is None and not (controlled and _off_scale(pairs) and _alike_within(pairs) >= _ALIKE):
         return None
     facts = [
         f"in {len(broken):,} of {len(compared):,} lists common documents stand in another order, with other scores"
     ]
-    if per_document is not None:
-        facts.append(per_document)
+    if related is not None:
+        facts.append(related)
     if _off_scale(pairs):
         facts.append(
             f"the candidate's scores reach from {pairs.candidate.min():.3g} to {pairs.candidate.max():.3g}, which no cosine does"
@@ -185,7 +186,7 @@ def wrong_metric(picture: Picture, cases: Sequence[Case], *, controlled: bool) -
     )
     return Claim(
         name=RetrievalCauseName.WRONG_METRIC,
-        proven=controlled and per_document is not None,
+        proven=controlled and related is not None,
         side="candidate",
         cases=cases,
         evidence=tuple(facts),
