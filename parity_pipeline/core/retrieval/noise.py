@@ -127,7 +127,9 @@ def noise_of(
 def _reordered(lane: Sequence[Ranking], repeat: Sequence[Ranking]) -> Flags:
     """Return for which queries a side returned other ids, or the same ones in another order, than before."""
     pairs = zip(lane, repeat, strict=True)
-    return np.array([one.status is other.status is RowStatus.OK and one.ids != other.ids for one, other in pairs], np.bool_)
+    return np.array(
+        [one.status is other.status is RowStatus.OK and one.ids != other.ids for one, other in pairs], np.bool_
+    )
 
 
 _LOST = (RowStatus.FAILED, RowStatus.MALFORMED)

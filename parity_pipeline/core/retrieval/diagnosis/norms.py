@@ -23,8 +23,11 @@ Origin: scores of float32 leave less than 1e-9, scores of three digits 1e-6; ano
 FREE: Final = 20
 """Fewest scores beyond the numbers that are fitted."""
 _ROUNDS: Final = 40
-"""Steps of Gauss and Newton; a relation that holds needs about ten."""
+"""Steps of Levenberg and Marquardt; a relation that holds needs about ten."""
 _CONVERGED: Final = 1e-9
+_DAMPED: Final = 0.1
+_EASED: Final = 3.0
+_TINY: Final = 1e-9
 
 Model = Callable[[Float64, Float64, Float64], tuple[Float64, Float64, Float64]]
 """Norms of query and document and the cosine of each score -> the score, and its derivatives by both norms."""
@@ -51,7 +54,7 @@ def norms_relate(cases: Ints, documents: Ints, legacy: Float64, candidate: Float
         ("the squared distance of vectors", distance, _squared),
         ("the distance of vectors", np.square(distance), _squared),
     )
-    if len(legacy) < FREE or np.abs(legacy).max(initial=2.0) > 1.0 + LEFT:
+    if len(legacy) < FREE or np.abs(legacy).max(initial=0.0) > 1.0 + LEFT:
         return None
     rows, columns = (np.unique(one, return_inverse=True)[1] for one in (cases, documents))
     kept = _repeated(rows, columns)
@@ -93,21 +96,29 @@ def _squared(query: Float64, document: Float64, cosine: Float64) -> tuple[Float6
 def _rest(rows: Ints, columns: Ints, cosine: Float64, scores: Float64, model: Model) -> float:
     """Return the variance that the best norms leave, per degree of freedom, as a share of that of the scores."""
     queries, documents = int(rows.max()) + 1, int(columns.max()) + 1
-    usual = max(float(np.median(np.abs(scores)) / np.median(np.abs(model(*np.ones((2, 1)), cosine)[0]))), 1e-12)
-    norms = np.full(queries + documents, np.sqrt(usual))
+    first = float(np.median(model(np.ones(1), np.ones(1), cosine)[0]))
+    norms = np.full(queries + documents, np.sqrt(max(float(np.median(scores)) / max(first, _TINY), _TINY)))
     places = np.arange(len(scores))
     both = np.concatenate([places, places]), np.concatenate([rows, queries + columns])
-    left = np.inf
+
+    def at(tried: Float64) -> tuple[Float64, sparse.csr_array]:
+        found, by_query, by_document = model(tried[rows], tried[queries + columns], cosine)
+        slopes = sparse.csr_array((np.concatenate([by_query, by_document]), both), shape=(len(scores), len(tried)))
+        return scores - found, slopes
+
+    (apart, slopes), damp = at(norms), _DAMPED * float(np.sqrt(np.median(np.square(norms))))
+    left = float(np.square(apart).sum())
     for _ in range(_ROUNDS):
-        found, by_query, by_document = model(norms[rows], norms[queries + columns], cosine)
-        apart = scores - found
-        now = float(np.square(apart).sum())
-        if not now < left * (1.0 - _CONVERGED):
-            break
-        left = now
-        slopes = sparse.csr_array((np.concatenate([by_query, by_document]), both), shape=(len(scores), len(norms)))
-        # Damped a little: a factor that moves from all queries to all documents changes no dot product.
-        norms = norms + lsqr(slopes, apart, damp=1e-6 * float(np.sqrt(usual)), atol=1e-12, btol=1e-12)[0]
+        tried = norms + lsqr(slopes, apart, damp=damp, atol=_CONVERGED, btol=_CONVERGED)[0]
+        then, steeper = at(tried)
+        now = float(np.square(then).sum())
+        if now < left:
+            settled = left - now <= _CONVERGED * left
+            norms, apart, slopes, left, damp = tried, then, steeper, now, damp / _EASED
+            if settled:
+                break
+        else:
+            damp *= _EASED**2
     spread = float(np.square(scores - scores.mean()).sum())
     free = len(scores) - len(norms)
     return (left / free) / (spread / (len(scores) - 1)) if spread > 0.0 else 1.0

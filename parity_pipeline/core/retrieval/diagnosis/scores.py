@@ -150,7 +150,7 @@ def _line(first: Float64, second: Float64) -> tuple[float, float, float]:
     return slope, float(second.mean()) - slope * float(first.mean()), rest
 
 
-def wrong_metric(picture: Picture, cases: Sequence[Case], *, controlled: bool) -> Claim | None:
+def wrong_metric(picture: Picture, cases: Sequence[Case], *, controlled: bool, related: bool = False) -> Claim | None:
     """Claim another metric for cases whose query vectors are the same, as far as is known.
 
     With one query vector and one vector per document, the scores of one document under two metrics lie on one line over
@@ -160,6 +160,7 @@ def wrong_metric(picture: Picture, cases: Sequence[Case], *, controlled: bool) -
         picture: The set.
         cases: Differing cases, with the candidate's lists for the legacy query vector where these were fetched.
         controlled: Whether a control showed that the query vectors are not the reason.
+        related: Whether nothing but a relation of all scores is accepted.
     """
     compared = [case for case in cases if case.compared and np.isfinite(case.score_delta)]
     broken = [case for case in compared if not case.in_order]
@@ -169,24 +170,28 @@ def wrong_metric(picture: Picture, cases: Sequence[Case], *, controlled: bool) -
     if np.mean(np.abs(pairs.legacy - pairs.candidate) <= NEAR_TIE) > _EQUAL:
         # Another metric gives every document another score; here some have other vectors.
         return None
-    related = _per_document(pairs) or norms_relate(pairs.cases, pairs.documents, pairs.legacy, pairs.candidate)
-    if related is None and not (controlled and _off_scale(pairs) and _alike_within(pairs) >= _ALIKE):
+    relation = _per_document(pairs) or norms_relate(pairs.cases, pairs.documents, pairs.legacy, pairs.candidate)
+    if relation is None and not (not related and controlled and _off_scale(pairs) and _alike_within(pairs) >= _ALIKE):
         return None
     facts = [
         f"in {len(broken):,} of {len(compared):,} lists common documents stand in another order, with other scores"
     ]
-    if related is not None:
-        facts.append(related)
+    if relation is not None:
+        facts.append(relation)
     if _off_scale(pairs):
         facts.append(
             f"the candidate's scores reach from {pairs.candidate.min():.3g} to {pairs.candidate.max():.3g}, which no cosine does"
         )
     facts.append(
-        "the same query vector gives the same wrong order" if controlled else "nothing shows another query vector"
+        "the query vectors are the same, up to their norm"
+        if controlled and related
+        else "the same query vector gives the same wrong order"
+        if controlled
+        else "nothing shows another query vector"
     )
     return Claim(
         name=RetrievalCauseName.WRONG_METRIC,
-        proven=controlled and related is not None,
+        proven=controlled and relation is not None,
         side="candidate",
         cases=cases,
         evidence=tuple(facts),
