@@ -5,12 +5,12 @@ said in `scores`.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.sparse.linalg import lsqr
+from scipy import linalg, sparse
 
 from parity_pipeline.core.retrieval.ranked_lists import Ints
 from parity_pipeline.core.retrieval.records import Float64
@@ -22,9 +22,13 @@ Origin: scores of float32 leave less than 1e-9, scores of three digits 1e-6; ano
 """
 FREE: Final = 20
 """Fewest scores beyond the numbers that are fitted."""
-_ROUNDS: Final = 40
+QUERIES: Final = 200
+"""Queries that a fit takes at most, which is enough for it."""
+_ROUNDS: Final = 20
 """Steps of Levenberg and Marquardt; a relation that holds needs about ten."""
-_CONVERGED: Final = 1e-9
+_CONVERGED: Final = 1e-4
+_NEAR: Final = 0.1
+"""What a fit that went the wrong way for some norms leaves at most."""
 _DAMPED: Final = 0.1
 _EASED: Final = 3.0
 _TINY: Final = 1e-9
@@ -57,7 +61,7 @@ def norms_relate(cases: Ints, documents: Ints, legacy: Float64, candidate: Float
     if len(legacy) < FREE or np.abs(legacy).max(initial=0.0) > 1.0 + LEFT:
         return None
     rows, columns = (np.unique(one, return_inverse=True)[1] for one in (cases, documents))
-    kept = _repeated(rows, columns)
+    kept = _repeated(rows, columns, rows < QUERIES)
     rows, columns = (np.unique(one[kept], return_inverse=True)[1] for one in (rows, columns))
     numbers = int(rows.max(initial=-1) + columns.max(initial=-1)) + 2
     if int(kept.sum()) < numbers + FREE:
@@ -71,9 +75,8 @@ def norms_relate(cases: Ints, documents: Ints, legacy: Float64, candidate: Float
     return None
 
 
-def _repeated(rows: Ints, columns: Ints) -> NDArray[np.bool_]:
+def _repeated(rows: Ints, columns: Ints, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the scores whose query and document have another score that is kept: a single one says nothing."""
-    kept = np.ones(len(rows), np.bool_)
     while True:
         often = (np.bincount(rows, kept) > 1)[rows] & (np.bincount(columns, kept) > 1)[columns] & kept
         if (often == kept).all():
@@ -95,30 +98,103 @@ def _squared(query: Float64, document: Float64, cosine: Float64) -> tuple[Float6
 
 def _rest(rows: Ints, columns: Ints, cosine: Float64, scores: Float64, model: Model) -> float:
     """Return the variance that the best norms leave, per degree of freedom, as a share of that of the scores."""
-    queries, documents = int(rows.max()) + 1, int(columns.max()) + 1
-    first = float(np.median(model(np.ones(1), np.ones(1), cosine)[0]))
-    norms = np.full(queries + documents, np.sqrt(max(float(np.median(scores)) / max(first, _TINY), _TINY)))
-    places = np.arange(len(scores))
-    both = np.concatenate([places, places]), np.concatenate([rows, queries + columns])
+    fit = _Fit(rows, columns, cosine, scores, model)
+    norms = fit.descend(fit.start())
+    if model is _squared and LEFT < fit.rest(norms) <= _NEAR:
+        # A distance is the same for two norms, the smaller and the larger: each may have gone the wrong way.
+        norms = fit.descend(fit.other_way(norms))
+    return fit.rest(norms)
 
-    def at(tried: Float64) -> tuple[Float64, sparse.csr_array]:
-        found, by_query, by_document = model(tried[rows], tried[queries + columns], cosine)
-        slopes = sparse.csr_array((np.concatenate([by_query, by_document]), both), shape=(len(scores), len(tried)))
-        return scores - found, slopes
 
-    (apart, slopes), damp = at(norms), _DAMPED * float(np.sqrt(np.median(np.square(norms))))
-    left = float(np.square(apart).sum())
-    for _ in range(_ROUNDS):
-        tried = norms + lsqr(slopes, apart, damp=damp, atol=_CONVERGED, btol=_CONVERGED)[0]
-        then, steeper = at(tried)
-        now = float(np.square(then).sum())
-        if now < left:
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """The least-squares fit of norms, those of the queries before those of the documents, by Levenberg and Marquardt."""
+
+    rows: Ints
+    columns: Ints
+    cosine: Float64
+    scores: Float64
+    model: Model
+
+    @property
+    def queries(self) -> int:
+        return int(self.rows.max()) + 1
+
+    @property
+    def documents(self) -> int:
+        return int(self.columns.max()) + 1
+
+    def start(self) -> Float64:
+        """Return equal norms that give the median score."""
+        first = float(np.median(self.model(np.ones(1), np.ones(1), self.cosine)[0]))
+        usual = float(np.median(self.scores)) / max(first, _TINY)
+        return np.full(self.queries + self.documents, np.sqrt(max(usual, _TINY)))
+
+    def apart(self, norms: Float64) -> Float64:
+        return self.scores - self._at(norms)[0]
+
+    def _at(self, norms: Float64) -> tuple[Float64, Float64, Float64]:
+        return self.model(norms[self.rows], norms[self.queries + self.columns], self.cosine)
+
+    def rest(self, norms: Float64) -> float:
+        """Return the variance that norms leave, per degree of freedom, as a share of that of the scores."""
+        spread = float(np.square(self.scores - self.scores.mean()).sum())
+        free = len(self.scores) - len(norms)
+        left = float(np.square(self.apart(norms)).sum())
+        return (left / free) / (spread / (len(self.scores) - 1)) if spread > 0.0 else 1.0
+
+    def descend(self, norms: Float64) -> Float64:
+        """Return better norms, from which no further step is worth while."""
+        damp, left = _DAMPED, float(np.square(self.apart(norms)).sum())
+        for _ in range(_ROUNDS):
+            tried = norms + self._step(norms, damp)
+            now = float(np.square(self.apart(tried)).sum())
+            if not now < left:
+                damp *= _EASED**2
+                continue
             settled = left - now <= _CONVERGED * left
-            norms, apart, slopes, left, damp = tried, then, steeper, now, damp / _EASED
-            if settled:
+            norms, left, damp = tried, now, damp / _EASED
+            if settled or self.rest(norms) <= LEFT:
                 break
-        else:
-            damp *= _EASED**2
-    spread = float(np.square(scores - scores.mean()).sum())
-    free = len(scores) - len(norms)
-    return (left / free) / (spread / (len(scores) - 1)) if spread > 0.0 else 1.0
+        return norms
+
+    def _step(self, norms: Float64, damp: float) -> Float64:
+        """Return a damped step of Gauss and Newton: documents share no score, so they are eliminated first."""
+        found, by_query, by_document = self._at(norms)
+        apart = self.scores - found
+        queries, documents = self.queries, self.documents
+        of_queries = np.bincount(self.rows, by_query**2, queries) * (1.0 + damp) + _TINY
+        of_documents = np.bincount(self.columns, by_document**2, documents) * (1.0 + damp) + _TINY
+        mixed = sparse.csr_array((by_query * by_document, (self.rows, self.columns)), shape=(queries, documents))
+        left, right = (
+            np.bincount(self.rows, by_query * apart, queries),
+            np.bincount(self.columns, by_document * apart, documents),
+        )
+        scaled = mixed / of_documents
+        reduced = np.diag(of_queries) - (scaled @ mixed.T).toarray()
+        first = linalg.solve(reduced, left - scaled @ right, assume_a="pos", check_finite=False)
+        return np.concatenate([first, (right - mixed.T @ first) / of_documents])
+
+    def other_way(self, norms: Float64) -> Float64:
+        """Return norms of which each is the best of the (up to three) that are stationary while the others stay."""
+        found = norms.copy()
+        for own, others, shift in ((self.rows, self.columns, 0), (self.columns, self.rows, self.queries)):
+            other = found[(self.queries if not shift else 0) + others]
+            along, beyond = other * self.cosine, other**2 - self.scores
+            order = np.argsort(own, kind="stable")
+            for some in np.split(order, np.flatnonzero(np.diff(own[order])) + 1):
+                found[shift + own[some[0]]] = _best_norm(along[some], beyond[some])
+        return found
+
+
+def _best_norm(along: Float64, beyond: Float64) -> float:
+    """Return x of the least sum of (x² - 2 along x + beyond)², by the roots of its derivative."""
+    powers = [
+        float(len(along)),
+        -3.0 * float(along.sum()),
+        float((2.0 * along**2 + beyond).sum()),
+        -float(along @ beyond),
+    ]
+    roots = np.real(np.roots(powers))
+    sums = np.square(roots[:, None] ** 2 - 2.0 * roots[:, None] * along + beyond).sum(axis=1)
+    return float(roots[int(np.argmin(sums))])
