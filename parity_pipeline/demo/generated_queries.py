@@ -5,10 +5,12 @@ both, filtered beside the same query without a filter, several numbers of result
 in `data/samples/queries.jsonl`, built-in hazards in `core.retrieval.hazards`.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from random import Random
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from parity_pipeline.core.retrieval.hazards import PARAPHRASE
 from parity_pipeline.core.retrieval.records import Query
@@ -66,6 +68,21 @@ def generated_queries(seed: int, count: int = 300) -> tuple[Query, ...]:
             for query in _of_kind(kind, number, random):
                 made.setdefault((query.text, query.k, query.filter, query.corpora), query)
     return tuple(made.values())
+
+
+def write_queries(path: Path, queries: Sequence[Query]) -> None:
+    """Write queries as JSON lines that a source of the settings can name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(_fields(one)) + "\n" for one in queries), "ascii")
+
+
+def _fields(query: Query) -> dict[str, Any]:
+    fields: dict[str, Any] = {"id": query.id, "text": query.text, "k": query.k, "category": query.category}
+    if query.filter is not None:
+        fields["filter"] = query.filter
+    if query.corpora:
+        fields["corpora"] = list(query.corpora)
+    return fields
 
 
 def _of_kind(kind: str, number: int, random: Random) -> Sequence[Query]:

@@ -165,7 +165,16 @@ def proven_wrongly(fault: str, found: JudgedRankings) -> frozenset[RetrievalCaus
     return found.proven - wanted.names - wanted.beside
 
 
-HEAD: Final = ("Fault", "Case", "What it does", "Verdict", "Cause named", "Named rightly", "Differing queries", "Overlap")
+HEAD: Final = (
+    "Fault",
+    "Case",
+    "What it does",
+    "Verdict",
+    "Cause named",
+    "Named rightly",
+    "Differing queries",
+    "Overlap",
+)
 
 _TABLE: Final = {fault.name: fault for fault in RETRIEVAL_FAULTS}
 

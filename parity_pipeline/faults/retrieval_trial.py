@@ -4,7 +4,6 @@ Here belong the sides, the run context around them and what the matrix reads fro
 what counts as right is of no concern here; the embed probe's runs belong to `trial_run`.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +23,7 @@ from parity_pipeline.core.retrieval.causes import CauseConfidence, RetrievalCaus
 from parity_pipeline.core.retrieval.records import Query
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.demo.corpus import EVERYONE
+from parity_pipeline.demo.generated_queries import write_queries
 from parity_pipeline.demo.retrieve_section import demo_retrieve
 from parity_pipeline.faults.trial_run import (
     ADDRESS,
@@ -83,21 +83,6 @@ class JudgedRankings:
             overlap=values[SetMeasure.MEAN_OVERLAP],
             message="; ".join(verdict.reasons),
         )
-
-
-def write_queries(path: Path, queries: Sequence[Query]) -> None:
-    """Write queries as JSON lines that a source of the settings can name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(_fields(one)) + "\n" for one in queries), "ascii")
-
-
-def _fields(query: Query) -> dict[str, Any]:
-    fields: dict[str, Any] = {"id": query.id, "text": query.text, "k": query.k, "category": query.category}
-    if query.filter is not None:
-        fields["filter"] = query.filter
-    if query.corpora:
-        fields["corpora"] = list(query.corpora)
-    return fields
 
 
 def searching_side(side: Side, app: Any, section: RetrieveSettings, *, seed: int, label: str = "") -> Gateway:
