@@ -4,7 +4,7 @@ Here belongs the fit of another metric over raw vectors to the cosines of the le
 said in `scores`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,13 +22,14 @@ Origin: scores of float32 leave less than 1e-9, scores of three digits 1e-6; ano
 """
 FREE: Final = 20
 """Fewest scores beyond the numbers that are fitted."""
-QUERIES: Final = 200
+QUERIES: Final = 150
 """Queries that a fit takes at most, which is enough for it."""
 _ROUNDS: Final = 20
 """Steps of Levenberg and Marquardt; a relation that holds needs about ten."""
 _CONVERGED: Final = 1e-4
 _NEAR: Final = 0.1
 """What a fit that went the wrong way for some norms leaves at most."""
+_GUESSES: Final = (0.1, 0.2, 0.35, 0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0)
 _DAMPED: Final = 0.1
 _EASED: Final = 3.0
 _TINY: Final = 1e-9
@@ -99,7 +100,7 @@ def _squared(query: Float64, document: Float64, cosine: Float64) -> tuple[Float6
 def _rest(rows: Ints, columns: Ints, cosine: Float64, scores: Float64, model: Model) -> float:
     """Return the variance that the best norms leave, per degree of freedom, as a share of that of the scores."""
     fit = _Fit(rows, columns, cosine, scores, model)
-    norms = fit.descend(fit.start())
+    norms = fit.descend(fit.start() if model is _dot else min(fit.guesses(), key=fit.rest))
     if model is _squared and LEFT < fit.rest(norms) <= _NEAR:
         # A distance is the same for two norms, the smaller and the larger: each may have gone the wrong way.
         norms = fit.descend(fit.other_way(norms))
@@ -175,15 +176,25 @@ class _Fit:
         first = linalg.solve(reduced, left - scaled @ right, assume_a="pos", check_finite=False)
         return np.concatenate([first, (right - mixed.T @ first) / of_documents])
 
+    def guesses(self) -> Iterator[Float64]:
+        """Yield starts for a distance: equal norms of all documents, and the best one of each query beside these."""
+        usual = float(np.sqrt(np.median(self.scores)))
+        for factor in _GUESSES:
+            norms = np.full(self.queries + self.documents, factor * usual)
+            yield self.each_alone(norms, self.rows, self.columns + self.queries, 0)
+
     def other_way(self, norms: Float64) -> Float64:
         """Return norms of which each is the best of the (up to three) that are stationary while the others stay."""
+        documents = self.each_alone(norms, self.columns, self.rows, self.queries)
+        return self.each_alone(documents, self.rows, self.columns + self.queries, 0)
+
+    def each_alone(self, norms: Float64, own: Ints, others: Ints, shift: int) -> Float64:
+        """Return norms of which each of `own`, numbered from `shift` on, is the best one while those of `others` stay."""
         found = norms.copy()
-        for own, others, shift in ((self.rows, self.columns, 0), (self.columns, self.rows, self.queries)):
-            other = found[(self.queries if not shift else 0) + others]
-            along, beyond = other * self.cosine, other**2 - self.scores
-            order = np.argsort(own, kind="stable")
-            for some in np.split(order, np.flatnonzero(np.diff(own[order])) + 1):
-                found[shift + own[some[0]]] = _best_norm(along[some], beyond[some])
+        along, beyond = norms[others] * self.cosine, norms[others] ** 2 - self.scores
+        order = np.argsort(own, kind="stable")
+        for some in np.split(order, np.flatnonzero(np.diff(own[order])) + 1):
+            found[shift + own[some[0]]] = _best_norm(along[some], beyond[some])
         return found
 
 
