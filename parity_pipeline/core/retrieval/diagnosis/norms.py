@@ -27,6 +27,7 @@ QUERIES: Final = 150
 _ROUNDS: Final = 20
 """Steps of Levenberg and Marquardt; a relation that holds needs about ten."""
 _CONVERGED: Final = 1e-4
+_TURNS: Final = 3
 _NEAR: Final = 0.1
 """What a fit that went the wrong way for some norms leaves at most."""
 _GUESSES: Final = (0.1, 0.2, 0.35, 0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0)
@@ -100,10 +101,14 @@ def _squared(query: Float64, document: Float64, cosine: Float64) -> tuple[Float6
 def _rest(rows: Ints, columns: Ints, cosine: Float64, scores: Float64, model: Model) -> float:
     """Return the variance that the best norms leave, per degree of freedom, as a share of that of the scores."""
     fit = _Fit(rows, columns, cosine, scores, model)
-    norms = fit.descend(fit.start() if model is _dot else min(fit.guesses(), key=fit.rest))
-    if model is _squared and LEFT < fit.rest(norms) <= _NEAR:
+    norms = fit.descend(fit.start())
+    if model is _dot or fit.rest(norms) <= LEFT:
+        return fit.rest(norms)
+    norms = fit.descend(min(fit.guesses(), key=fit.rest))
+    for _ in range(_TURNS):
         # A distance is the same for two norms, the smaller and the larger: each may have gone the wrong way.
-        norms = fit.descend(fit.other_way(norms))
+        if LEFT < fit.rest(norms) <= _NEAR:
+            norms = fit.descend(fit.other_way(norms))
     return fit.rest(norms)
 
 
