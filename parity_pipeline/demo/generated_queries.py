@@ -31,7 +31,7 @@ PARAPHRASES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "carpenter": ("woodworker building houses", "joiner making furniture plus doors"),
         "scaffolder": ("puts up staging along walls", "erects platforms around buildings"),
         "painter": ("decorator brushing walls", "somebody who puts colour onto houses"),
-        "registered nurse": ("hospital sister looking after sick people", "medical professional nursing inpatients"),
+        "registered nurse": ("hospital sister looking after sick people", "medical professional treating inpatients"),
         "care assistant": ("helps old people wash, eat plus dress", "carer supporting seniors daily"),
         "cook": ("chef preparing meals", "somebody who makes dinner, lunch plus breakfast"),
         "waiter": ("serves drinks plus dishes to diners", "bartender"),
