@@ -300,13 +300,19 @@ def faults(
 ) -> None:
     """Run every fault of the demo in process, and write the verdicts as a table. Exit 0 when all are detected, else 1."""
     from parity_pipeline.faults.matrix import Matrix, document, summary, terminal_row
+    from parity_pipeline.faults.retrieval_matrix import RetrievalMatrix, retrieval_row, retrieval_summary, section
     from parity_pipeline.storage.atomic import publish_text
 
     with TemporaryDirectory(prefix="parity-faults-") as folder:
         lines = Matrix(Path(folder)).lines(
             show=lambda line: output.print(terminal_row(line), markup=False, soft_wrap=True)
         )
-    publish_text(page, document(lines))
-    output.print(f"{summary(lines)}\nwrote {visible(str(page))}", markup=False, soft_wrap=True)
-    if not all(line.detected for line in lines):
+        rankings = RetrievalMatrix(Path(folder) / "retrieval")
+        searches = rankings.lines(show=lambda line: output.print(retrieval_row(line), markup=False, soft_wrap=True))
+        retrieval = section(searches, rankings.clean())
+    publish_text(page, f"{document(lines)}\n{retrieval}")
+    output.print(
+        f"{summary(lines)}\n{retrieval_summary(searches)}\nwrote {visible(str(page))}", markup=False, soft_wrap=True
+    )
+    if not all(line.detected for line in (*lines, *searches)):
         raise typer.Exit(1)

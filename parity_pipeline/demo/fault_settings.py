@@ -11,8 +11,11 @@ from typing import Final
 
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.demo.fault_table import FAULTS
+from parity_pipeline.demo.generated_queries import generated_queries, write_queries
 from parity_pipeline.demo.retrieval_faults import DEMO_SEED, RETRIEVAL_FAULTS
+from parity_pipeline.demo.retrieve_section import demo_retrieve, is_of_demo
 from parity_pipeline.settings.model import Settings
+from parity_pipeline.settings.retrieve import RetrieveSettings
 from parity_pipeline.settings.sides import ServiceSettings, SideSettings
 
 KINDS = ("legacy", "candidate", "fault")
@@ -38,11 +41,15 @@ def demo_command(kind: str, port: int, *, host: str = "127.0.0.1", options: Sequ
 
 HOST: Final = "127.0.0.1"
 
+OWN_QUERIES: Final = 120
+"""Queries of a run with a fault of retrieval where the settings have none for the demo."""
+
 
 def fault_settings(settings: Settings, fault: str) -> Settings:
     """Return settings like the given ones for a run of the demo with a fault, or several joined by commas.
 
-    Faults of embeddings are in a proxy before the candidate, those of retrieval in the candidate itself.
+    Faults of embeddings are in a proxy before the candidate, those of retrieval in the candidate itself. With one of these the
+    run has a retrieve probe, whatever the settings say.
 
     Raises:
         SettingsError: There is no such fault.
@@ -74,6 +81,7 @@ def fault_settings(settings: Settings, fault: str) -> Settings:
     })  # fmt: skip
     return settings.model_copy(
         update={
+            "retrieve": _retrieve(settings, folder, needed=bool(retrieval)),
             "data_dir": folder / "data",
             "reports_dir": folder / "reports",
             "state_dir": folder / "state",
@@ -81,6 +89,21 @@ def fault_settings(settings: Settings, fault: str) -> Settings:
             "sides": settings.sides.model_copy(update={"legacy": legacy, "candidate": faulty}),
         }
     )
+
+
+def _retrieve(settings: Settings, folder: Path, *, needed: bool) -> RetrieveSettings | None:
+    """Return the retrieve section of a run: that of the settings where the demo's gateways serve it, else the demo's own.
+
+    The demo's own queries are written into the folder of the run, since those of the settings are about other documents. It is
+    left out where no fault of retrieval is named.
+    """
+    if is_of_demo(settings.retrieve):
+        return settings.retrieve
+    if not needed:
+        return None
+    place = settings.path(folder / "queries.jsonl")
+    write_queries(place, generated_queries(DEMO_SEED, OWN_QUERIES))
+    return demo_retrieve(queries=[{"path": str(place)}])
 
 
 def _side(label: str, dialect: str, port: int, services: dict[str, tuple[int, list[str]]]) -> SideSettings:

@@ -89,15 +89,12 @@ FAULTS: Final[tuple[Fault, ...]] = (
 
 NOT_FAKED: Final[Mapping[int, str]] = MappingProxyType(
     {
-        8: "needs a ranking by dot product and by cosine; the raw norms behind it are the fault `raw-norm`",
         9: "needs a vector store; vectors are never read back from one here",
         31: "needs the digest of the model behind a name, which neither gateway reports",
-        32: "needs the retrieve probe",
-        33: "needs the retrieve probe",
         34: "needs the callers and their thresholds",
     }
 )
-"""Documented failure modes without a fault, and why a proxy before an embed endpoint cannot fake them."""
+"""Documented failure modes without a fault, neither here nor among those of retrieval, and why they cannot be faked."""
 
 
 def chosen(names: str, scope: Scope) -> tuple[Fault, ...]:

@@ -104,6 +104,9 @@ OUTDATED: Final = 0.25
 TIE: Final = 1e-6
 """Distances that differ by at most this are equal."""
 
+NEAR_TIE: Final = 1e-3
+"""Distances that an engine with three digits cannot distinguish; a comparison does."""
+
 SPARE: Final = 20
 """Results per corpus beyond k that are looked at, so that ties are shuffled before they are cut."""
 
@@ -146,11 +149,21 @@ def look_further(search: Search) -> Search:
 
 def shuffle_ties(hits: list[Hit], turn: Turn) -> list[Hit]:
     """Put results at equal distance into another order with each request (case 32)."""
+    return _shuffled(hits, turn, TIE)
+
+
+def shuffle_near_ties(hits: list[Hit], turn: Turn) -> list[Hit]:
+    """Put results whose distances agree to three digits into another order with each request (case 32)."""
+    return _shuffled(hits, turn, NEAR_TIE)
+
+
+def _shuffled(hits: list[Hit], turn: Turn, width: float) -> list[Hit]:
+    """Return the results with groups of distances, none wider than `width`, in any order."""
     generator = np.random.default_rng([turn.seed, turn.number])
     shuffled: list[Hit] = []
     group: list[Hit] = []
     for hit in hits:
-        if group and hit.distance - group[0].distance > TIE:
+        if group and hit.distance - group[0].distance > width:
             shuffled += [group[place] for place in generator.permutation(len(group))]
             group = []
         group.append(hit)
@@ -236,6 +249,13 @@ RETRIEVAL_FAULTS: Final[tuple[RetrievalFault, ...]] = (
     ),
     RetrievalFault(
         name="shuffled-ties", case=32, says="returns ties in any order", search=look_further, hits=shuffle_ties
+    ),
+    RetrievalFault(
+        name="shuffled-near-ties",
+        case=32,
+        says="returns in any order what three digits of the distance do not distinguish",
+        search=look_further,
+        hits=shuffle_near_ties,
     ),
     RetrievalFault(name="off-by-one-k", case=0, says="returns one result too few", search=one_too_few),
     RetrievalFault(name="one-too-many", case=0, says="returns one result too many", search=one_too_many),

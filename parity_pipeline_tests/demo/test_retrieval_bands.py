@@ -98,9 +98,12 @@ def tally(sent: Sequence[Query], fault: str = "") -> RetrievalTally:
 
 
 def test_the_clean_demo_passes_and_is_not_identical() -> None:
-    """Without a fault the demo's queries pass every band, and so do 300 others, although the index is approximate."""
+    """Without a fault the demo's queries pass every band, and so do 300 others, although the index is approximate.
+
+    It finds all of the first ten at this size; of the first hundred it misses some.
+    """
     assert tally(demo_queries()).band() is Band.PASS
-    others = [Query(id=str(number), text=text, k=10) for number, text in enumerate(queries(300))]
+    others = [Query(id=str(number), text=text, k=(10, 100)[number % 2]) for number, text in enumerate(queries(300))]
     found = tally(others)
     assert found.band() is Band.PASS
     overlap = found.values()[SetMeasure.MEAN_OVERLAP]

@@ -9,7 +9,7 @@ import pytest
 
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.demo.__main__ import main
-from parity_pipeline.demo.corpus import CORPORA, workers
+from parity_pipeline.demo.corpus import CORPORA, EVERYONE, workers
 from parity_pipeline.demo.fault_settings import fault_settings
 from parity_pipeline.demo.fault_table import FAULTS
 from parity_pipeline.demo.gateway import CANDIDATE
@@ -20,6 +20,7 @@ from parity_pipeline.demo.retrieval_faults import (
     is_mixed_up,
 )
 from parity_pipeline.demo.retrieval_request import MODEL
+from parity_pipeline.demo.retrieve_section import demo_retrieve
 from parity_pipeline.settings.loading import load
 from parity_pipeline.settings.model import Settings
 from parity_pipeline_tests.demo.retrieval_support import ask_candidate, candidate, queries, vectors
@@ -289,6 +290,30 @@ def test_settings_put_each_fault_where_it_belongs(fault: str, services: list[str
         assert set(proxy[proxy.index("--fault") + 1].split(",")).isdisjoint(NAMES)
     front = commands[services[-1]]
     assert side.base_url.endswith(f":{front[front.index('--port') + 1]}")
+
+
+def test_a_fault_of_retrieval_brings_the_demos_own_section(tmp_path: Path) -> None:
+    """Settings without a retrieve probe, or with one of other gateways, get the demo's; a fault of embeddings adds none."""
+    plain = settings().model_copy(update={"root": tmp_path, "retrieve": None})
+    assert fault_settings(plain, "noise").retrieve is None
+    found = fault_settings(plain, "dropped-corpus")
+    assert found.retrieve is not None
+    assert found.retrieve.corpora == {EVERYONE: tuple(CORPORA)}
+    assert [source.path for source in found.retrieve.queries if source.path and source.path.exists()]
+    foreign = plain.model_copy(update={"retrieve": demo_retrieve(corpora=["notes"])})
+    assert fault_settings(foreign, "noise").retrieve is None
+    own = fault_settings(foreign, "noise,stale-index").retrieve
+    assert own is not None
+    assert EVERYONE in own.corpora
+
+
+def test_a_section_that_the_demo_serves_is_kept(tmp_path: Path) -> None:
+    """The shipped settings keep their own queries and labels, whatever the fault, and nothing is written."""
+    section = demo_retrieve(k=7)
+    given = settings().model_copy(update={"root": tmp_path, "retrieve": section})
+    for fault in ("noise", "wrong-metric"):
+        assert fault_settings(given, fault).retrieve is section
+    assert not any(tmp_path.iterdir())
 
 
 def test_settings_refuse_an_unknown_fault() -> None:

@@ -110,6 +110,7 @@ def noise_of(
         for name in ("overlap", "rbo", "score_delta")
     )
     deltas = deltas[~np.isnan(deltas)]
+    other_order = np.logical_or.reduce([_reordered(lane, repeat) for repeat in repeats]) if repeats else strayed
     lost = [ranking for repeat in repeats for ranking in repeat if ranking.status in _LOST]
     return RetrievalNoise(
         queries=len(queries),
@@ -119,6 +120,15 @@ def noise_of(
         worst_rbo=float(rbos.min()) if len(rbos) else None,
         score_delta=float(deltas.max()) if len(deltas) else None,
         failed=len(lost),
+        reordered=int((other_order & ~strayed).sum()),
+    )
+
+
+def _reordered(lane: Sequence[Ranking], repeat: Sequence[Ranking]) -> Flags:
+    """Return for which queries a side returned other ids, or the same ones in another order, than before."""
+    pairs = zip(lane, repeat, strict=True)
+    return np.array(
+        [one.status is other.status is RowStatus.OK and one.ids != other.ids for one, other in pairs], np.bool_
     )
 
 
@@ -154,6 +164,16 @@ def explains(noise: RetrievalNoise | None, sides: Differences) -> bool:
         return False
     own = 1.0 - noise.worst_rbo if noise.worst_rbo is not None else 1.0
     return noise.differing / noise.queries >= sides.share and own >= sides.loss
+
+
+def tie_order_words(side: Side, noise: RetrievalNoise) -> str:
+    """Return that a side breaks ties otherwise each time, as one sentence without a full stop; "" where it does not.
+
+    It makes no list differ: neither order is wrong. Whoever pages through results, or keeps them in a cache, has to know.
+    """
+    if not noise.reordered:
+        return ""
+    return f"the {side} side returned ties in another order for {noise.reordered} of {noise.queries} repeated queries"
 
 
 def noise_words(side: Side, noise: RetrievalNoise) -> str:

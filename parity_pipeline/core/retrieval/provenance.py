@@ -132,6 +132,7 @@ class RetrievalNoise:
         worst_rbo: Smallest rank-biased overlap, likewise.
         score_delta: Greatest difference of a document's score, as compared scores; None where none was comparable.
         failed: Repeats without a list.
+        reordered: Queries of which a repeat returned ties in another order than the lane, and nothing else.
     """
 
     queries: int
@@ -141,6 +142,7 @@ class RetrievalNoise:
     worst_rbo: float | None
     score_delta: float | None
     failed: int = 0
+    reordered: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from parity_pipeline.core.checks import CheckSeverity
-from parity_pipeline.core.outcomes import PASSING, Decision
+from parity_pipeline.core.outcomes import PASSING, Decision, Side
 from parity_pipeline.core.retrieval.attribution import Explanation
 from parity_pipeline.core.retrieval.bands import AT_LEAST, BANDS, QueryMeasure, SetMeasure
 from parity_pipeline.core.retrieval.causes import RetrievalCause
@@ -34,6 +34,7 @@ from parity_pipeline.core.retrieval.lane_checks import (
     origin_check,
     relevance_check,
 )
+from parity_pipeline.core.retrieval.noise import tie_order_words
 from parity_pipeline.core.retrieval.outcomes import IN_VERDICTS
 from parity_pipeline.core.retrieval.power import RetrievalPower
 from parity_pipeline.core.retrieval.provenance import QuerySetIdentity, RetrievalParityHeader, RetrievalProvenance
@@ -232,6 +233,7 @@ def _findings(tally: RetrievalTally, inputs: RetrievalInputs, checks: Sequence[R
         *tally.waivers.findings(complete=complete, of_checks=of_checks),
         *stray_findings(tally.confirmation, tally.unconfirmed.total()),
         *noisy,
+        *(words for lane in inputs.sides if lane.noise and (words := tie_order_words(Side(lane.side), lane.noise))),
     )
 
 

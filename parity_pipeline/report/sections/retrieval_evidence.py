@@ -94,6 +94,7 @@ def relevance(verdict: RetrievalVerdict) -> list[str]:
 _NOISE: Final[dict[str, Callable[[RetrievalNoise], str]]] = {
     "queries repeated, requests": lambda one: f"{numbers.count(one.queries)}, {numbers.count(one.requests)}",
     "queries with another list in a repeat": lambda one: numbers.count(one.differing),
+    "queries with ties in another order in a repeat": lambda one: numbers.count(one.reordered),
     "smallest overlap with its own list": lambda one: agreement(one.worst_overlap),
     "smallest RBO with its own list": lambda one: agreement(one.worst_rbo),
     "greatest score difference": lambda one: numbers.measure(one.score_delta),
@@ -117,6 +118,12 @@ def noise(verdict: RetrievalVerdict) -> list[str]:
         f"The {lane.side} side, {name_of(lane)}, returns other lists when it is sent the same query again."
         for lane in verdict.sides
         if lane.noise and lane.noise.differing
+    ]
+    said += [
+        f"The {lane.side} side, {name_of(lane)}, breaks ties otherwise each time. That makes no list differ here; "
+        "whoever pages through results sees a document twice, or never."
+        for lane in verdict.sides
+        if lane.noise and lane.noise.reordered
     ]
     return [*lines, "", *(f"- {prose(one)}" for one in said)] if said else lines
 

@@ -155,6 +155,8 @@ def test_a_side_that_repeats_itself_has_no_noise() -> None:
     lane = [*lists(TEN), tied]
     measured = noise_between(lane, lane, [lane[0], other])
     assert (measured.differing, measured.worst_overlap, measured.worst_rbo, measured.failed) == (0, 1.0, 1.0, 0)
+    assert measured.reordered == 1
+    assert noise_between(lane, lane, lane).reordered == 0
     both = [replace(refused(), query_id="a")]
     assert (noise_between(both, both).differing, noise_between(both, both).worst_rbo) == (0, None)
 
@@ -165,7 +167,7 @@ def test_noise_counts_queries_and_keeps_the_worst_repeat() -> None:
     lost_one = Ranking(query_id="c", status=RowStatus.FAILED)
     measured = noise_between(lane, [*lists("abcdefghix", TEN), lost_one], [*lists("klmnopqrst", TEN), lost_one])
     assert (measured.queries, measured.requests, measured.differing, measured.failed) == (3, 6, 1, 2)
-    assert measured.worst_overlap == 0.0
+    assert (measured.worst_overlap, measured.reordered) == (0.0, 0)
     assert noise_between(lane, [lane[0], lane[1], replace(refused(), query_id="c")]).differing == 1
     assert noise_between(lane).worst_rbo is None
 

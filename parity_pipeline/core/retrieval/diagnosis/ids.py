@@ -25,6 +25,8 @@ _PAIRED: Final = 0.75
 """Smallest share of results without a partner of their own id that find one by score; an approximate index loses others."""
 _FORMS: Final = 4
 """Most forms that ids may have, such as one per corpus."""
+_IN_COMMON: Final = 0.2
+"""Largest share of results, in [0, 1], whose id is on both lists by chance where ids are shifted; and of scores that agree."""
 _FEWEST: Final = 5
 """Fewest different ids that show a mapping."""
 
@@ -44,11 +46,15 @@ def ids_do_not_map(picture: Picture) -> Claim | None:
         return None
     forms = _forms(list(pairs)[:_PAIRS])
     disjoint = all(not len(case.common()[0]) for case in cases)
-    if not forms and not disjoint:
+    if not forms and not disjoint and not _another_document(cases, pairs):
         return None
+    # An id that both sides return is another document too, where its score and metadata say so.
+    kept = {id(case) for case in cases}
+    cases += [case for case in picture.left if id(case) not in kept and case.compared and not case.same_scores]
     example, partner = next(iter(pairs))
     scored = all(case.comparable for case in cases)
     lined_up = "the same scores stand under other ids" if scored else "the lists have no id in common"
+    repeated = sum(number for number in pairs.values() if number > 1)
     return Claim(
         name=RetrievalCauseName.ID_MAPPING,
         proven=bool(forms),
@@ -56,7 +62,7 @@ def ids_do_not_map(picture: Picture) -> Claim | None:
         cases=cases,
         evidence=(
             f"{lined_up}, such as {example!r} on the legacy side and {partner!r} on the candidate",
-            f"{len(pairs)} ids have one partner each",
+            f"{len(pairs)} ids have one partner each, {repeated} of {pairs.total()} results in two or more queries",
             *(f"{_described(form)} for {share:.0%} of them" for form, share in forms),
         ),
         remedy="Map the ids in the settings: " + "; ".join(_mapping(form) for form, _ in forms)
@@ -94,6 +100,19 @@ def _one_to_one(pairs: Counter[IdPair]) -> bool:
         if sum(best.values()) < NEARLY_ALL * pairs.total():
             return False
     return True
+
+
+def _another_document(cases: Sequence[Case], pairs: Counter[IdPair]) -> bool:
+    """Return whether ids are shifted within one space: partners are the same in query after query, common ids mean nothing.
+
+    An id that both sides return stands for another document on each, so that few are common and their scores differ.
+    """
+    common = [case.common() for case in cases]
+    number = sum(len(ids) for ids, _, _ in common)
+    alike = sum(int((np.abs(left - right) <= NEAR_TIE).sum()) for _, left, right in common)
+    few = number <= _IN_COMMON * sum(len(case.legacy) for case in cases) and alike <= _IN_COMMON * max(number, _FEWEST)
+    repeated = sum(times > 1 for times in pairs.values())
+    return few and all(case.comparable for case in cases) and repeated >= _FEWEST
 
 
 def _forms(pairs: Sequence[IdPair]) -> list[tuple[Affixes, float]]:

@@ -62,9 +62,10 @@ def tie_order(picture: Picture) -> Claim | None:
     )
 
 
-def metadata(picture: Picture) -> Claim | None:
-    """Claim that common documents have other metadata."""
-    cases = [case for case in picture.differing if case.metadata]
+def metadata(picture: Picture, claims: Sequence[Claim] = ()) -> Claim | None:
+    """Claim that common documents have other metadata, where it is not another document that stands under an id."""
+    mapped = {id(case) for claim in claims if claim.name is RetrievalCauseName.ID_MAPPING for case in claim.cases}
+    cases = [case for case in picture.differing if case.metadata and id(case) not in mapped]
     if not cases:
         return None
     documents = sum(case.metadata for case in cases)
@@ -111,7 +112,7 @@ def name_causes(evidence: CauseEvidence) -> tuple[RetrievalCause, ...]:
         if claim is not None and claim.cases:
             claims.append(claim)
             picture.explain(claim.cases)
-    aside = metadata(picture)
+    aside = metadata(picture, claims)
     if aside is not None:
         claims.append(aside)
         picture.explain(aside.cases)

@@ -127,6 +127,9 @@ def _of_vectors(picture: Picture, cases: Sequence[Case]) -> Claim | None:
         controlled = found.same_as_own and len(found.tried) >= SUPPORT
         lists = cases if controlled else [case.same for case in found.tried if case.same is not None]
         metric = wrong_metric(picture, lists, controlled=len(found.tried) >= SUPPORT)
+        if metric is None and found.embedded_alike:
+            # Both embed alike but for the norm, which a metric over raw vectors depends on: the lists for text decide.
+            metric = wrong_metric(picture, cases, controlled=True, related=True)
         if metric is not None:
             return _about(metric, cases)
     elif not found.embedded_apart:

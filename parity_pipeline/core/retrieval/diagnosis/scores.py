@@ -13,7 +13,7 @@ import numpy as np
 from parity_pipeline.core.retrieval.bands import NEAR_TIE
 from parity_pipeline.core.retrieval.causes import RetrievalCauseName
 from parity_pipeline.core.retrieval.diagnosis.cases import SAME_SCORE, Case
-from parity_pipeline.core.retrieval.diagnosis.norms import norms_explain
+from parity_pipeline.core.retrieval.diagnosis.norms import norms_relate
 from parity_pipeline.core.retrieval.diagnosis.picture import NEARLY_ALL, SUPPORT, WIDESPREAD, Claim, Picture, mostly
 from parity_pipeline.core.retrieval.ranked_lists import Ints
 from parity_pipeline.core.retrieval.records import Float64
@@ -151,7 +151,7 @@ def _line(first: Float64, second: Float64) -> tuple[float, float, float]:
     return slope, float(second.mean()) - slope * float(first.mean()), rest
 
 
-def wrong_metric(picture: Picture, cases: Sequence[Case], *, controlled: bool) -> Claim | None:
+def wrong_metric(picture: Picture, cases: Sequence[Case], *, controlled: bool, related: bool = False) -> Claim | None:
     """Claim another metric for cases whose query vectors are the same, as far as is known.
 
     With one query vector and one vector per document, the scores of one document under two metrics lie on one line over
@@ -161,6 +161,7 @@ def wrong_metric(picture: Picture, cases: Sequence[Case], *, controlled: bool) -
         picture: The set.
         cases: Differing cases, with the candidate's lists for the legacy query vector where these were fetched.
         controlled: Whether a control showed that the query vectors are not the reason.
+        related: Whether nothing but a relation of all scores is accepted.
     """
     compared = [case for case in cases if case.compared and np.isfinite(case.score_delta)]
     broken = [case for case in compared if not case.in_order]
@@ -170,25 +171,29 @@ def wrong_metric(picture: Picture, cases: Sequence[Case], *, controlled: bool) -
     if np.mean(np.abs(pairs.legacy - pairs.candidate) <= NEAR_TIE) > _EQUAL:
         # Another metric gives every document another score; here some have other vectors.
         return None
-    per_document = _per_document(pairs) or _by_norms(pairs)
+    relation = _per_document(pairs) or norms_relate(pairs.cases, pairs.documents, pairs.legacy, pairs.candidate)
     alike = _ALIKE if controlled else _VERY_ALIKE
-    if per_document is None and not (_off_scale(pairs) and _alike_within(pairs) >= alike):
+    if relation is None and (related or not (_off_scale(pairs) and _alike_within(pairs) >= alike)):
         return None
     facts = [
         f"in {len(broken):,} of {len(compared):,} lists common documents stand in another order, with other scores"
     ]
-    if per_document is not None:
-        facts.append(per_document)
+    if relation is not None:
+        facts.append(relation)
     if _off_scale(pairs):
         facts.append(
             f"the candidate's scores reach from {pairs.candidate.min():.3g} to {pairs.candidate.max():.3g}, which no cosine does"
         )
     facts.append(
-        "the same query vector gives the same wrong order" if controlled else "nothing shows another query vector"
+        "the query vectors are the same, up to their norm"
+        if controlled and related
+        else "the same query vector gives the same wrong order"
+        if controlled
+        else "nothing shows another query vector"
     )
     return Claim(
         name=RetrievalCauseName.WRONG_METRIC,
-        proven=controlled and per_document is not None,
+        proven=controlled and relation is not None,
         side="candidate",
         cases=cases,
         evidence=tuple(facts),
@@ -204,16 +209,6 @@ _VERY_ALIKE: Final = 0.9
 
 Origin: docs/retrieval-peers.md. Squared distances of real vectors of several norms had 0.95.
 """
-
-
-def _by_norms(pairs: ScorePairs) -> str | None:
-    free = norms_explain(pairs.cases, pairs.documents, pairs.legacy, pairs.candidate, EXACT)
-    if free is None:
-        return None
-    return (
-        "one norm per query and one per document turn the legacy scores into the candidate's, so that these are dot "
-        f"products ({free:,} degrees of freedom)"
-    )
 
 
 def _alike_within(pairs: ScorePairs) -> float:
