@@ -15,6 +15,8 @@ from parity_pipeline.core.outcomes import Side
 from parity_pipeline.demo.fault_table import FAULTS
 from parity_pipeline.faults.expected_causes import EXPECTED, ONE_ROW, Trial, trials
 from parity_pipeline.faults.matrix import SEED, SIZES, Line, Matrix, cells, document, is_right, proven_wrongly, summary
+from parity_pipeline.faults.retrieval_matrix import RetrievalLine, RetrievalMatrix
+from parity_pipeline.faults.retrieval_trial import JudgedRankings
 from parity_pipeline.faults.texts import beginning, sample_set
 from parity_pipeline.faults.trial_run import COULD_NOT_RUN, Judged
 
@@ -171,9 +173,16 @@ def test_the_command_says_by_its_exit_code_whether_all_were_detected(
         show(line)
         return [line]
 
+    def none(_: RetrievalMatrix, show: Callable[[RetrievalLine], None]) -> list[RetrievalLine]:
+        return []
+
     monkeypatch.setattr(Matrix, "lines", lines)
+    monkeypatch.setattr(RetrievalMatrix, "lines", none)
+    monkeypatch.setattr(RetrievalMatrix, "clean", lambda _: JudgedRankings(verdict="PASS"))
     page = tmp_path / "faults.md"
     done = CliRunner().invoke(app, ["faults", "--page", str(page)])
     assert done.exit_code == code
     assert "lower-case | 13 | all | FAIL | case folded | right" in done.stdout
-    assert page.read_text(encoding="utf-8") == document([line])
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith(document([line]))
+    assert "## Faults of retrieval" in text
