@@ -109,7 +109,7 @@ def validate(content: Mapping[str, Any], path: Path) -> Settings:
     Raises:
         SettingsError: A key or value is not usable; names every fault.
     """
-    if taken := sorted({"root", "file"} & set(content)):
+    if taken := sorted({"root", "file", "through_adapter"} & set(content)):
         faults = [f"{name}: {UNKNOWN_KEY}" for name in taken]
         raise SettingsError("not usable", place=str(path), faults=faults, remedy=_EVERY_KEY)
     try:
