@@ -211,7 +211,7 @@ def _run(
         from parity_pipeline.definitions import build_context, build_definitions
         from parity_pipeline.runs.instance import open_instance
         from parity_pipeline.runs.runner import exit_code, run_partitions
-        from parity_pipeline.steps.probes import PROBES
+        from parity_pipeline.steps.probes import EMBED, PROBES
 
         with open_instance(settings) as instance, progress_bar(errors) as watch:
             definitions = build_definitions(settings, context=build_context(settings, watch=watch))
@@ -223,7 +223,7 @@ def _run(
                             definitions,
                             instance,
                             pairs,
-                            probe=PROBES[probe],
+                            probe=PROBES[settings.embed_probe if probe == EMBED.name else probe],
                             side=side,
                             redraw=redraw,
                             discard_staging=discard_staging,
@@ -326,7 +326,8 @@ def demo(
 def faults(
     page: Annotated[Path, typer.Option("--page", help="File to write the table to.")] = Path("docs/faults.md"),
 ) -> None:
-    """Run every fault of the demo in process, and write the verdicts as a table. Exit 0 when all are detected, else 1."""
+    """Run every fault of the demo and of an adapter in process, and write the verdicts. Exit 0 if all are detected, else 1."""
+    from parity_pipeline.faults.adapter_faults import AdapterFaults, adapter_row, section
     from parity_pipeline.faults.matrix import Matrix, document, summary, terminal_row
     from parity_pipeline.storage.atomic import publish_text
 
@@ -334,9 +335,14 @@ def faults(
         lines = Matrix(Path(folder)).lines(
             show=lambda line: output.print(terminal_row(line), markup=False, soft_wrap=True)
         )
-    publish_text(page, document(lines))
+        adapter_faults = AdapterFaults(Path(folder))
+        adapter_lines = adapter_faults.lines(
+            show=lambda line: output.print(adapter_row(line), markup=False, soft_wrap=True)
+        )
+        more = section(adapter_lines, adapter_faults.sound()[1])
+    publish_text(page, f"{document(lines)}\n{more}")
     output.print(f"{summary(lines)}\nwrote {visible(str(page))}", markup=False, soft_wrap=True)
-    if not all(line.detected for line in lines):
+    if not (all(line.detected for line in lines) and all(line.right for line in adapter_lines)):
         raise typer.Exit(1)
 
 
