@@ -23,6 +23,7 @@ from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.retrieval.checks import RetrievalCheckSettings
 from parity_pipeline.core.verdict import EMBED, EMBED_THROUGH_ADAPTER
 from parity_pipeline.core.waivers import waiver_faults
+from parity_pipeline.flip.options import FlipOptions
 from parity_pipeline.services.state import ServiceSpec
 from parity_pipeline.settings.adapter import AdapterSettings
 from parity_pipeline.settings.embed import (
@@ -46,6 +47,7 @@ from parity_pipeline.settings.fields import (
     named_by_key,
     without_faults,
 )
+from parity_pipeline.settings.flip import FlipSettings
 from parity_pipeline.settings.retrieve import ALL_HAZARDS, BUILT_IN_RETRIEVAL, RetrievalDialects, RetrieveSettings
 from parity_pipeline.settings.sides import SideSettings
 from parity_pipeline.storage.layout import Layout
@@ -109,6 +111,7 @@ class Settings(Strict):
     ]
     executor: Literal["in_process", "forkserver"] = "in_process"
     adapter: AdapterSettings | None = None
+    flip: FlipSettings = FlipOptions()
 
     @field_validator("timezone")
     @classmethod
