@@ -20,6 +20,7 @@ import typer
 from rich.console import Console
 
 from parity_pipeline.cli.adapter import adapter
+from parity_pipeline.cli.bundle import bundle
 from parity_pipeline.cli.flip import flip
 from parity_pipeline.cli.partition_args import calendar_date, chosen_names, dates_between, today
 from parity_pipeline.cli.signals import StopSignals
@@ -39,6 +40,7 @@ RENAMED_OPTIONS: Final[Mapping[str, str]] = {"--afresh": "--discard-staging"}
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 app.add_typer(adapter)
+app.add_typer(bundle)
 app.add_typer(flip)
 output = Console(highlight=False)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)

@@ -47,15 +47,17 @@ def _of_steps(value: Mapping[FlipStep, float]) -> Mapping[FlipStep, float]:
     return without_faults(faults, value)
 
 
+Bound = Annotated[float, Field(gt=0, lt=1)]
+Address = Annotated[str, AfterValidator(checked_url)]
 FlipSettings = Annotated[
     FlipOptions,
     Validated(
         dates=Positive,
-        bound=Annotated[float, Field(gt=0, lt=1)] | None,
+        bound=Bound | None,
         max_age_days=Annotated[int, Field(ge=0, le=366)],
         accepted=Annotated[tuple[str, ...], AfterValidator(_known_checks)],
         listen=Annotated[str, AfterValidator(_listening)],
-        adapter_url=Annotated[str, AfterValidator(checked_url)] | None,
+        adapter_url=Address | None,
         hours=Annotated[dict[FlipStep, Annotated[float, Field(ge=0, le=8784)]], AfterValidator(_of_steps)],
     ),
 ]

@@ -264,6 +264,11 @@ def newest(path: Path) -> list[AnyVerdict]:
     return [latest[key][1] for key in sorted(latest)]
 
 
+def moment_of(entry: LedgerEntry) -> datetime:
+    """Return when an entry was appended; aware, and the oldest time where that cannot be read."""
+    return _moment(entry.recorded_at)
+
+
 def _moment(recorded_at: str) -> datetime:
     """Return when an entry was appended; a time without a zone is UTC, and one that cannot be read is the oldest."""
     try:
