@@ -7,7 +7,7 @@ is read by raising it to this one in `_upgraded`, as stored verdicts are.
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -15,11 +15,13 @@ from pydantic import Field
 
 from parity_pipeline.bundle.archive import refused
 from parity_pipeline.core.outcomes import Decision, Side
-from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.verdict import EMBED, EMBED_THROUGH_ADAPTER, Verdict
 from parity_pipeline.steps.probes import RETRIEVE
+from parity_pipeline.storage.evidence_files import read_verdict
 from parity_pipeline.storage.json_records import Json, RecordKind, json_text
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.ledger import AnyVerdict
+from parity_pipeline.storage.retrieval_evidence import read_retrieval_verdict
 
 FORMAT: Final = 1
 """Version of the bundle's form. Any change of what is in it, or of a field of the manifest, is a new one."""
@@ -28,6 +30,8 @@ MANIFEST: Final = "manifest.json"
 SIGNATURE: Final = "manifest.json.sig"
 SETTINGS: Final = "settings.json"
 PROVENANCE: Final = "provenance.json"
+PROBES: Final = (EMBED, EMBED_THROUGH_ADAPTER, RETRIEVE.name)
+"""Probes whose verdicts can be bundled."""
 _LEDGER: Final = "reports/ledger.jsonl"
 ALWAYS: Final = (SETTINGS, PROVENANCE, _LEDGER)
 """Files of every bundle beside the manifest."""
@@ -38,7 +42,7 @@ class BundledVerdict:
     """What the manifest says of one verdict.
 
     Attributes:
-        probe: `embed` or `retrieve`.
+        probe: `embed`, `embed-through-adapter` or `retrieve`.
         date: Partition date, ISO 8601.
         name: Model or corpus.
         decision: The decision.
@@ -129,11 +133,27 @@ def inputs_hash(verdict: AnyVerdict) -> str:
     return verdict.sample_set.hash if isinstance(verdict, Verdict) else verdict.query_set.hash
 
 
+def layout_of(layout: Layout, probe: str) -> Layout:
+    """Return where the files of a probe lie, of the layout of all."""
+    return replace(layout, probe=probe) if probe == EMBED_THROUGH_ADAPTER else replace(layout, probe=EMBED)
+
+
+def read_stored_verdict(layout: Layout, probe: str, date: str, name: str) -> AnyVerdict:
+    """Return a stored verdict.
+
+    Raises:
+        ArtifactError: The file is missing, damaged or of another schema.
+    """
+    path = needed(layout, probe, date, name)[0]
+    return read_retrieval_verdict(path) if probe == RETRIEVE.name else read_verdict(path)
+
+
 def needed(layout: Layout, probe: str, date: str, name: str) -> tuple[Path, Path]:
     """Return the verdict and the comparison, without which nothing can be judged again."""
     if probe == RETRIEVE.name:
         return layout.retrieval_verdict(date, name), layout.retrieval_parity(date, name)
-    return layout.verdict(date, name), layout.parity(date, name)
+    own = layout_of(layout, probe)
+    return own.verdict(date, name), own.parity(date, name)
 
 
 def further(layout: Layout, probe: str, date: str, name: str) -> Iterator[Path]:
@@ -142,12 +162,13 @@ def further(layout: Layout, probe: str, date: str, name: str) -> Iterator[Path]:
         yield layout.retrieval_report(date, name)
         yield layout.retrieval_evidence(date, name)
         return
-    yield layout.report(date, name)
-    yield layout.confirmation(date, name)
-    yield layout.diagnosis(date, name)
+    own = layout_of(layout, probe)
+    yield own.report(date, name)
+    yield own.confirmation(date, name)
+    yield own.diagnosis(date, name)
     for side in Side:
-        yield layout.stability(side, date, name)
-        yield layout.contract(side, date, name)
+        yield own.stability(side, date, name)
+        yield own.contract(side, date, name)
 
 
 def settings_bytes(content: Json) -> bytes:

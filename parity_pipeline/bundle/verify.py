@@ -10,21 +10,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeAlias
 
 from parity_pipeline.bundle.archive import Entry, content_of, read_archive, refused, unpack
 from parity_pipeline.bundle.manifest import (
     ALWAYS,
     MANIFEST,
+    PROBES,
     SETTINGS,
     SIGNATURE,
     BundledVerdict,
     Manifest,
     further,
     inputs_hash,
+    layout_of,
     manifest_bytes,
     needed,
     read_manifest,
+    read_stored_verdict,
 )
 from parity_pipeline.bundle.signature import verify_signature
 from parity_pipeline.bundle.write import Key, newest_entries, same_verdict
@@ -35,7 +38,7 @@ from parity_pipeline.core.retrieval.checks import GROUND, OF_QUERIES, RetrievalC
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.steps.context import RunContext
 from parity_pipeline.steps.judge_partition import judge_stored
-from parity_pipeline.steps.probes import PROBES, RETRIEVE
+from parity_pipeline.steps.probes import RETRIEVE
 from parity_pipeline.steps.retrieval.judge_rankings import judge_stored_rankings
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.layout import Layout
@@ -70,14 +73,16 @@ class Verified:
     signed_by: str
 
 
-def verify_bundle(
-    path: Path, make_context: Callable[[bytes, Path], RunContext], signer: Signer | None = None
-) -> Verified:
+MakeContext: TypeAlias = Callable[[bytes, Path, str], RunContext]
+"""Returns what the steps share, of the settings in a bundle, the folder that it is unpacked in, and the name of a probe."""
+
+
+def verify_bundle(path: Path, make_context: MakeContext, signer: Signer | None = None) -> Verified:
     """Check a bundle and return what holds of it.
 
     Args:
         path: The bundle.
-        make_context: Returns what the steps share, of the settings in the bundle and the folder that it is unpacked in.
+        make_context: Returns what the steps share.
         signer: Who has to have signed it; None to leave a signature unchecked.
 
     Raises:
@@ -96,7 +101,7 @@ def _verified(
     file: BinaryIO,
     path: Path,
     folder: Path,
-    make_context: Callable[[bytes, Path], RunContext],
+    make_context: MakeContext,
     signer: Signer | None,
 ) -> Verified:
     place = str(path)
@@ -111,12 +116,13 @@ def _verified(
     layout = Layout(data_dir=folder / "data", reports_dir=folder / "reports")
     _check_names(manifest, entries, layout, folder, place)
     _unpack_all(file, manifest, entries, folder, place)
-    run = make_context((folder / SETTINGS).read_bytes(), folder)
-    if run.layout != layout:
+    settings = (folder / SETTINGS).read_bytes()
+    runs = {probe: make_context(settings, folder, probe) for probe in {one.probe for one in manifest.verdicts}}
+    if any(run.layout != layout_of(layout, probe) for probe, run in runs.items()):
         raise refused("has settings that name other folders", place)
-    _check_verdicts(manifest, run, place)
-    file.seek(0)
-    digest = hashlib.file_digest(file, "sha256").hexdigest()
+    _check_verdicts(manifest, runs, layout, place)
+    with path.open("rb") as whole:
+        digest = hashlib.file_digest(whole, "sha256").hexdigest()
     signed_by = signer.identity if signer else ""
     return Verified(manifest=manifest, sha256=digest, signed=SIGNATURE in entries, signed_by=signed_by)
 
@@ -159,19 +165,19 @@ def _unpack_all(file: BinaryIO, manifest: Manifest, entries: Mapping[str, Entry]
             raise refused(f"holds a file that is not the one of its manifest: {one.path!a}", place)
 
 
-def _check_verdicts(manifest: Manifest, run: RunContext, place: str) -> None:
-    recorded = newest_entries(ledger.entries(run.layout.ledger))
+def _check_verdicts(manifest: Manifest, runs: Mapping[str, RunContext], layout: Layout, place: str) -> None:
+    recorded = newest_entries(ledger.entries(layout.ledger))
     named = [(one.probe, one.date, one.name) for one in manifest.verdicts]
     if not named or named != sorted(set(named)) or not all(manifest.first <= key[1] <= manifest.last for key in named):
         raise refused("lists no verdicts, or not those of its dates in their order", place)
     for one in manifest.verdicts:
-        _check_verdict(one, recorded, run, place)
+        _check_verdict(one, recorded, runs[one.probe], place)
 
 
 def _check_verdict(one: BundledVerdict, recorded: Mapping[Key, LedgerEntry], run: RunContext, place: str) -> None:
     what = f"{one.probe}, {one.date}, {one.name!a}"
     entry = recorded.get((one.probe, one.date, one.name))
-    verdict = PROBES[one.probe].read_verdict(needed(run.layout, one.probe, one.date, one.name)[0])
+    verdict = read_stored_verdict(run.layout, one.probe, one.date, one.name)
     if entry is None or not same_verdict(verdict, entry.verdict) or entry.recorded_at != one.recorded_at:
         raise refused(f"has a verdict that its ledger does not have as the newest: {what}", place)
     if (verdict.decision, inputs_hash(verdict), verdict.strength) != (one.decision, one.inputs_hash, one.strength):

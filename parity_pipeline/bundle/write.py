@@ -25,13 +25,13 @@ from parity_pipeline.bundle.manifest import (
     manifest_bytes,
     named,
     needed,
+    read_stored_verdict,
     settings_bytes,
 )
 from parity_pipeline.bundle.signature import sign
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.flip_steps import FlipRecord
 from parity_pipeline.core.verdict import Verdict
-from parity_pipeline.steps.probes import PROBES
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.json_records import json_text
 from parity_pipeline.storage.layout import Layout
@@ -142,11 +142,11 @@ def _verdicts(request: BundleRequest, newest: Mapping[Key, LedgerEntry]) -> list
         probe, day, name = key
         if name not in request.names.get(probe, ()):
             continue
-        path = PROBES[probe].verdict_path(request.layout, day, name)
+        path = needed(request.layout, *key)[0]
         if not path.exists():
             remedy = f"Run `parity backfill --from {day} --to {day}`, or choose other dates."
             raise ArtifactError("the ledger has a verdict whose file is missing", place=str(path), remedy=remedy)
-        verdict = PROBES[probe].read_verdict(path)
+        verdict = read_stored_verdict(request.layout, *key)
         if not same_verdict(verdict, newest[key].verdict):
             remedy = f"Run `parity backfill --from {day} --to {day}`."
             raise ArtifactError("this verdict is not the newest one of the ledger", place=str(path), remedy=remedy)

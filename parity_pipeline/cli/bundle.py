@@ -6,7 +6,7 @@ Here belong the options and what is printed. What is in a bundle and how it is c
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
 from rich.console import Console
@@ -14,6 +14,7 @@ from rich.console import Console
 from parity_pipeline.cli.adapter import Config
 from parity_pipeline.cli.partition_args import calendar_date, chosen_names, dates_between, today
 from parity_pipeline.core.errors import SettingsError
+from parity_pipeline.core.verdict import EMBED_THROUGH_ADAPTER
 from parity_pipeline.report.escape import visible
 from parity_pipeline.settings.loading import find_file, load_from_here, read_content, validate
 from parity_pipeline.settings.without_secrets import without_secrets
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 bundle = typer.Typer(name="bundle", help="Write the evidence of some dates as one file, and verify such a file.")
 output = Console(highlight=False, soft_wrap=True)
 
-_DATE = "YYYY-MM-DD"
+_DATE: Final = "YYYY-MM-DD"
+NOWHERE: Final = "http://adapter.invalid"
+"""Address in place of an adapter's: nothing is requested when stored results are judged again."""
 
 
 @bundle.callback(invoke_without_command=True)
@@ -51,7 +54,7 @@ def write(
     request = BundleRequest(
         layout=settings.layout(),
         settings=_shown(config),
-        names=chosen_names(settings),
+        names={EMBED_THROUGH_ADAPTER: settings.models, **chosen_names(settings)},
         first=days[0],
         last=days[-1],
         key=key,
@@ -96,9 +99,10 @@ def verify(
     output.print(visible(f"verified: {files} files, {signed}, SHA-256 {found.sha256}"), markup=False)
 
 
-def _context(settings: bytes, folder: Path) -> "RunContext":
-    """Return what the steps share, by the settings of a bundle that is unpacked in a folder."""
+def _context(settings: bytes, folder: Path, probe: str) -> "RunContext":
+    """Return what the steps share for a probe, by the settings of a bundle that is unpacked in a folder."""
     from parity_pipeline.definitions import build_context  # noqa: PLC0415 - see main
+    from parity_pipeline.settings.through_adapter import through_adapter  # noqa: PLC0415
 
     place = folder / "settings.json"
     try:
@@ -107,4 +111,7 @@ def _context(settings: bytes, folder: Path) -> "RunContext":
         raise SettingsError("the settings of this bundle are not valid JSON", remedy="Ask for it again.") from error
     if not isinstance(content, dict):
         raise SettingsError("the settings of this bundle are not a JSON object", remedy="Ask for it again.")
-    return build_context(validate(cast("dict[str, Any]", content), place), environ={})
+    found = validate(cast("dict[str, Any]", content), place)
+    if probe == EMBED_THROUGH_ADAPTER:
+        found = through_adapter(found, {}, NOWHERE)
+    return build_context(found, environ={})

@@ -4,6 +4,7 @@ Here belong the options, the exit codes and what is printed. The gate, the plan 
 """
 
 import getpass
+import os
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -19,9 +20,10 @@ from parity_pipeline.flip.gate import Refusal, has_no_gate, newest_verdicts, ref
 from parity_pipeline.flip.plan import Plan, plan_text, routing_files
 from parity_pipeline.flip.proxies.table import PROXIES
 from parity_pipeline.report.escape import visible
-from parity_pipeline.settings.flip import flip_route, gate_inputs, serve_commands
+from parity_pipeline.settings.flip import flip_route, gate_inputs, needs_adapter, serve_commands
 from parity_pipeline.settings.loading import load_from_here
 from parity_pipeline.settings.model import Settings
+from parity_pipeline.settings.through_adapter import mapping_id
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.atomic import publish_text
 
@@ -66,7 +68,7 @@ def _plan(settings: Settings, proxies: list[str]) -> Plan:
     records = ledger.steps(path)
     entries = list(ledger.entries(path))
     step = next_step(records)
-    inputs = gate_inputs(settings, entries, records, datetime.now(UTC))
+    inputs = gate_inputs(settings, entries, records, mapping=_mapping(settings), now=datetime.now(UTC))
     return Plan(
         options=settings.flip,
         route=flip_route(settings),
@@ -99,7 +101,14 @@ def _checked(settings: Settings, step: FlipStep | None) -> tuple[FlipStep, list[
         raise SettingsError(
             "the flip is done, and no step follows it", place="--step", remedy="Name a step, such as roll-back."
         )
-    return meant, refusals(gate_inputs(settings, ledger.entries(path), records, datetime.now(UTC)), meant)
+    entries = ledger.entries(path)
+    inputs = gate_inputs(settings, entries, records, mapping=_mapping(settings), now=datetime.now(UTC))
+    return meant, refusals(inputs, meant)
+
+
+def _mapping(settings: Settings) -> str | None:
+    """Return the id of the mapping that the adapter has to be proved with; None where it is not in the way."""
+    return mapping_id(settings, os.environ) if needs_adapter(settings) else None
 
 
 @flip.command()

@@ -15,7 +15,7 @@ from parity_pipeline.core.number_format import percent
 from parity_pipeline.core.outcomes import PASSING, Side
 from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.retrieval.provenance import RetrievalProvenance
-from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.verdict import EMBED, EMBED_THROUGH_ADAPTER, Verdict
 from parity_pipeline.flip.options import FlipOptions
 from parity_pipeline.storage.ledger import AnyVerdict, LedgerEntry
 
@@ -46,7 +46,7 @@ class GateInputs:
         options: What has to hold.
         names: Models and corpora of the settings, by probe.
         urls: Address of each side by the settings, by probe; what the verdicts' requests were sent to begins with it.
-        adapter_url: Address of the adapter; None where none has to be proved.
+        mapping: Id of the adapter's mapping, which the label of a verdict on it names; None where none has to be proved.
         entries: Verdicts of the ledger, in any order.
         records: Steps of the ledger, oldest first.
         now: The time; aware.
@@ -56,7 +56,7 @@ class GateInputs:
     options: FlipOptions
     names: Mapping[str, Collection[str]]
     urls: Mapping[str, Mapping[Side, str]]
-    adapter_url: str | None
+    mapping: str | None
     entries: Iterable[LedgerEntry]
     records: Sequence[FlipRecord]
     now: datetime
@@ -85,14 +85,11 @@ def has_no_gate(records: Sequence[FlipRecord], step: FlipStep) -> bool:
 
 
 def newest_verdicts(entries: Iterable[LedgerEntry]) -> list[AnyVerdict]:
-    """Return the newest verdict of each probe, name, date and candidate's address, the newest date first.
-
-    The address is part of it: a verdict on the adapter does not replace the one on the candidate itself.
-    """
-    latest: dict[tuple[str, str, str, str], tuple[datetime, AnyVerdict]] = {}
+    """Return the newest verdict of each probe, name and date, the newest date first."""
+    latest: dict[tuple[str, str, str], tuple[datetime, AnyVerdict]] = {}
     for entry in entries:
         held = entry.verdict
-        key = held.endpoint, name_of(held), held.date, lanes_of(held)[1].url
+        key = held.endpoint, name_of(held), held.date
         moment = _moment(entry.recorded_at)
         if key not in latest or moment >= latest[key][0]:
             latest[key] = moment, held
@@ -132,18 +129,14 @@ def _of_order(inputs: GateInputs, step: FlipStep) -> Iterable[Refusal]:
 
 def _of_name(inputs: GateInputs, newest: Sequence[AnyVerdict], probe: str, name: str) -> list[Refusal]:
     own = [held for held in newest if (held.endpoint, name_of(held)) == (probe, name)]
-    what = f"{'model' if probe == 'embed' else 'corpus'} {name}"
-    direct = [held for held in own if not _is_of(held, inputs.adapter_url)]
-    found = list(_of_dates(inputs, direct, f"{probe}, {what}"))
-    callers = direct[:1]
-    if probe == "embed" and inputs.adapter_url is not None:
-        callers = [held for held in own if _is_of(held, inputs.adapter_url)][:1]
+    what = f"{probe}, {'corpus' if probe == 'retrieve' else 'model'} {name}"
+    found = list(_of_dates(inputs, own, what))
+    callers = own[:1]
+    if probe == EMBED and inputs.mapping is not None:
+        callers = [held for held in newest if (held.endpoint, name_of(held)) == (EMBED_THROUGH_ADAPTER, name)][:1]
+        what = f"{EMBED_THROUGH_ADAPTER}, model {name}"
         found += _of_adapter(inputs, callers, what)
-    return found + [one for held in callers for one in _of_checks(inputs.options, held, f"{probe}, {what}")]
-
-
-def _is_of(verdict: AnyVerdict, url: str | None) -> bool:
-    return url is not None and _below(lanes_of(verdict)[1].url, url)
+    return found + [one for held in callers for one in _of_checks(inputs.options, held, what)]
 
 
 def _below(url: str, base: str) -> bool:
@@ -232,16 +225,25 @@ def _changes(held: AnyVerdict, newest: AnyVerdict) -> str:
 
 
 def _of_adapter(inputs: GateInputs, verdicts: Sequence[AnyVerdict], what: str) -> Iterable[Refusal]:
-    remedy = "Serve the adapter in mode candidate, and judge it in place of the candidate (docs/runbook.md)."
+    remedy = "Run `parity run --through-adapter`."
     if not verdicts:
-        yield Refusal(problem=f"The adapter at {inputs.adapter_url} is not proved for {what}.", remedy=remedy)
+        yield Refusal(problem=f"The adapter is not proved: there is no verdict on {what}.", remedy=remedy)
         return
     held = verdicts[0]
     if held.decision not in PASSING:
-        yield Refusal(problem=f"The verdict on the adapter for {what}, {held.date} is {held.decision}.", remedy=remedy)
-    if (inputs.today - date.fromisoformat(held.date)).days > inputs.options.max_age_days:
-        yield Refusal(problem=f"The newest verdict on the adapter for {what} is of {held.date}.", remedy=remedy)
-    yield from _changed_after(inputs, held, f"{what} through the adapter")
+        yield Refusal(
+            problem=f"The adapter is not proved: the verdict on {what}, {held.date} is {held.decision}.",
+            remedy="Fix what the report of that date names, then run `parity run --through-adapter`.",
+        )
+    age = (inputs.today - date.fromisoformat(held.date)).days
+    if age > inputs.options.max_age_days:
+        yield Refusal(problem=f"The newest verdict on {what} is of {held.date}, {age} days ago.", remedy=remedy)
+    if f"(mapping {inputs.mapping})" not in lanes_of(held)[1].label:
+        yield Refusal(
+            problem=f"The verdict on {what}, {held.date} is about another mapping than the adapter has by these settings.",
+            remedy=remedy,
+        )
+    yield from _changed_after(inputs, held, what)
 
 
 def _of_checks(options: FlipOptions, verdict: AnyVerdict, what: str) -> Iterable[Refusal]:
@@ -255,11 +257,12 @@ def _of_checks(options: FlipOptions, verdict: AnyVerdict, what: str) -> Iterable
     for one in verdict.checks:
         if not one.stands or one.severity is not CheckSeverity.WARN or one.name in options.accepted:
             continue
-        kind = "contract difference" if one.name.startswith(_CONTRACT) else "finding"
-        advice = f"Fix it, waive it (waivers: checks: [{one.name}]), or list it in flip.accepted."
+        of_contract = one.name.startswith(_CONTRACT)
+        waived = f"waive it (a waiver with `checks: [{one.name}]`), " if of_contract else ""
         yield Refusal(
-            problem=f"{what}, {verdict.date} has an open {kind}, {one.name}: {one.seen}.",
-            remedy=advice,
+            problem=f"{what}, {verdict.date} has an open {'contract difference' if of_contract else 'finding'}, "
+            f"{one.name}: {one.seen}.",
+            remedy=f"Fix it, {waived}or list {one.name} in flip.accepted.",
         )
 
 

@@ -40,8 +40,8 @@ class FlipOptions:
         bound: Share of inputs, in (0, 1), that at most may still differ by each PASS; None for no demand.
         max_age_days: Days by which the newest date may be in the past.
         accepted: Checks that need not pass, by name: someone has looked at them.
-        adapter: Whether the adapter has to be proved by a probe of its own; None where the settings have a section for it.
-        adapter_url: Address of the adapter in verdicts on it; None for its own host and port.
+        adapter: Whether the adapter is in the way, and has to be proved by a probe; None for whether the settings have a
+            section for it or the sides speak different dialects.
         hours: Hours that each step lasts at least, in place of the default ones.
         listen: Host and port that the proxy listens on.
         divide: What decides which side gets a request.
@@ -53,7 +53,6 @@ class FlipOptions:
     max_age_days: int = 2
     accepted: tuple[str, ...] = ()
     adapter: bool | None = None
-    adapter_url: str | None = None
     hours: Mapping[FlipStep, float] = field(default_factory=dict[FlipStep, float])
     listen: str = "127.0.0.1:8080"
     divide: Divide = Divide.BODY

@@ -20,7 +20,7 @@ _OF_ALL: Final = (
     "parity_adapter_request_seconds: p99 is within what callers accept",
     'parity_adapter_upstream_requests_total{side="candidate"}: only result "ok"',
     'parity_adapter_zero_vectors_total{side="candidate"}: 0',
-    "parity run: each date is a PASS, direct and through the adapter",
+    "parity run, parity run --through-adapter: each date is a PASS",
 )
 WATCHED: Final[Mapping[FlipStep, Sequence[str]]] = {
     FlipStep.SHADOW: (

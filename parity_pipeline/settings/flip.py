@@ -16,11 +16,12 @@ from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.core.flip_steps import FORWARD, SHARES, FlipRecord, FlipStep
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.retrieval.checks import RetrievalCheckName
+from parity_pipeline.core.verdict import EMBED
 from parity_pipeline.flip.gate import GateInputs
 from parity_pipeline.flip.options import FlipOptions
 from parity_pipeline.flip.routing import Route, checked_path, listening, target
 from parity_pipeline.settings.adapter import AdapterSettings
-from parity_pipeline.settings.fields import Positive, Validated, checked_url, without_faults
+from parity_pipeline.settings.fields import Positive, Validated, without_faults
 from parity_pipeline.storage.ledger import LedgerEntry
 
 if TYPE_CHECKING:
@@ -48,7 +49,6 @@ def _of_steps(value: Mapping[FlipStep, float]) -> Mapping[FlipStep, float]:
 
 
 Bound = Annotated[float, Field(gt=0, lt=1)]
-Address = Annotated[str, AfterValidator(checked_url)]
 FlipSettings = Annotated[
     FlipOptions,
     Validated(
@@ -57,7 +57,6 @@ FlipSettings = Annotated[
         max_age_days=Annotated[int, Field(ge=0, le=366)],
         accepted=Annotated[tuple[str, ...], AfterValidator(_known_checks)],
         listen=Annotated[str, AfterValidator(_listening)],
-        adapter_url=Address | None,
         hours=Annotated[dict[FlipStep, Annotated[float, Field(ge=0, le=8784)]], AfterValidator(_of_steps)],
     ),
 ]
@@ -81,13 +80,13 @@ def adapter_url(settings: "Settings", above: int = 0) -> str:
     return f"http://{host}:{section.port + above}"
 
 
-def proved_url(settings: "Settings") -> str | None:
-    """Return the address of the adapter in verdicts on it; None where none is needed."""
-    return (settings.flip.adapter_url or adapter_url(settings)) if needs_adapter(settings) else None
-
-
 def gate_inputs(
-    settings: "Settings", entries: Iterable[LedgerEntry], records: Sequence[FlipRecord], now: datetime
+    settings: "Settings",
+    entries: Iterable[LedgerEntry],
+    records: Sequence[FlipRecord],
+    *,
+    mapping: str | None,
+    now: datetime,
 ) -> GateInputs:
     """Return what the gate looks at.
 
@@ -95,10 +94,11 @@ def gate_inputs(
         settings: All settings.
         entries: Verdicts of the ledger.
         records: Steps of the ledger, oldest first.
+        mapping: Id of the adapter's mapping; None where none has to be proved.
         now: The time; aware.
     """
-    names = {"embed": list(settings.models)}
-    urls = {"embed": {side: settings.side(side).base_url for side in Side}}
+    names = {EMBED: list(settings.models)}
+    urls = {EMBED: {side: settings.side(side).base_url for side in Side}}
     if (section := settings.retrieve) is not None:
         names["retrieve"] = list(section.corpora)
         urls["retrieve"] = {side: section.side(side).base_url or settings.side(side).base_url for side in Side}
@@ -106,7 +106,7 @@ def gate_inputs(
         options=settings.flip,
         names=names,
         urls=urls,
-        adapter_url=proved_url(settings),
+        mapping=mapping,
         entries=entries,
         records=records,
         now=now,
