@@ -191,18 +191,21 @@ def _check_verdict(one: BundledVerdict, recorded: Mapping[Key, LedgerEntry], run
         raise refused(f"cannot be judged again ({error.problem}): {what}", place) from error
     if inputs_hash(again) != one.inputs_hash:
         raise refused(f"has a comparison of other inputs than its verdict: {what}", place)
-    if again.decision not in (verdict.decision, _without_change(verdict)):
+    if again.decision is not verdict.decision and again.decision is not _without_change(verdict):
         raise refused(f"says {verdict.decision} where its evidence says {again.decision}: {what}", place)
 
 
-def _without_change(verdict: AnyVerdict) -> Decision:
-    """Return the decision of a verdict without the check that compares it with the one before, which a bundle lacks."""
-    if not verdict.checks:
-        return verdict.decision
+def _without_change(verdict: AnyVerdict) -> Decision | None:
+    """Return the decision without the check that compares a verdict with the one before, which a bundle lacks.
+
+    Returns:
+        The decision; None where that check has no part in it.
+    """
     if isinstance(verdict, Verdict):
-        return decision_of([one for one in verdict.checks if one.name is not CheckName.CHANGED_VERDICT])[0]
-    checks = [one for one in verdict.checks if one.name is not RetrievalCheckName.CHANGED_VERDICT]
-    return decision_of(checks, ground=GROUND, counting=OF_QUERIES)[0]
+        kept = [one for one in verdict.checks if one.name is not CheckName.CHANGED_VERDICT or not one.stands]
+        return decision_of(kept)[0] if len(kept) < len(verdict.checks) else None
+    rest = [one for one in verdict.checks if one.name is not RetrievalCheckName.CHANGED_VERDICT or not one.stands]
+    return decision_of(rest, ground=GROUND, counting=OF_QUERIES)[0] if len(rest) < len(verdict.checks) else None
 
 
 def _moment(recorded_at: str, place: str) -> datetime:

@@ -62,7 +62,7 @@ def write(
     # Nobody should get a bundle that cannot be verified, such as one of verdicts given under other settings.
     with publishing(path) as draft:
         write_bundle(request, draft)
-        verified = verify_bundle(draft, _context)
+        verified = verify_bundle(draft, judging_context)
     count = len(verified.manifest.verdicts)
     output.print(f"wrote {visible(str(path))}: {count} verdicts, SHA-256 {verified.sha256}", markup=False)
 
@@ -88,7 +88,7 @@ def verify(
             "one of the two says nothing alone", place="--signers/--signer", remedy="Give both, or neither."
         )
     who = Signer(identity=signer, signers=signers) if signers is not None and signer is not None else None
-    found = verify_bundle(file, _context, who)
+    found = verify_bundle(file, judging_context, who)
     for one in found.manifest.verdicts:
         words = f"{one.probe} {one.name}, {one.date}: {one.decision}" + (f", {one.strength}" if one.strength else "")
         output.print(visible(words), markup=False)
@@ -99,7 +99,7 @@ def verify(
     output.print(visible(f"verified: {files} files, {signed}, SHA-256 {found.sha256}"), markup=False)
 
 
-def _context(settings: bytes, folder: Path, probe: str) -> "RunContext":
+def judging_context(settings: bytes, folder: Path, probe: str) -> "RunContext":
     """Return what the steps share for a probe, by the settings of a bundle that is unpacked in a folder."""
     from parity_pipeline.definitions import build_context  # noqa: PLC0415 - see main
     from parity_pipeline.settings.through_adapter import through_adapter  # noqa: PLC0415
