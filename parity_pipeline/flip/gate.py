@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from parity_pipeline.core.checks import CheckSeverity
+from parity_pipeline.core.checks import CheckName, CheckSeverity
 from parity_pipeline.core.flip_steps import FORWARD, FlipRecord, FlipStep, current_step, next_step
 from parity_pipeline.core.number_format import percent
 from parity_pipeline.core.outcomes import PASSING, Side
 from parity_pipeline.core.provenance import Provenance
+from parity_pipeline.core.retrieval.checks import RetrievalCheckName
 from parity_pipeline.core.retrieval.provenance import RetrievalProvenance
+from parity_pipeline.core.retrieval.waivers import QueryWaiver, query_account_for
 from parity_pipeline.core.verdict import EMBED, EMBED_THROUGH_ADAPTER, Verdict
+from parity_pipeline.core.waivers import Waiver, account_for
 from parity_pipeline.flip.options import FlipOptions
 from parity_pipeline.storage.ledger import AnyVerdict, LedgerEntry
 
@@ -49,6 +52,8 @@ class GateInputs:
         mapping: Id of the adapter's mapping, which the label of a verdict on it names; None where none has to be proved.
         entries: Verdicts of the ledger, in any order.
         records: Steps of the ledger, oldest first.
+        waivers: Expected differences of the embed probes; a warning that one names by its check is waived here too.
+        query_waivers: Those of the retrieve probe.
         now: The time; aware.
         today: The date of now in the time zone of the settings.
     """
@@ -61,6 +66,8 @@ class GateInputs:
     records: Sequence[FlipRecord]
     now: datetime
     today: date
+    waivers: Sequence[Waiver] = ()
+    query_waivers: Sequence[QueryWaiver] = ()
 
 
 def refusals(inputs: GateInputs, step: FlipStep) -> list[Refusal]:
@@ -136,7 +143,7 @@ def _of_name(inputs: GateInputs, newest: Sequence[AnyVerdict], probe: str, name:
         callers = [held for held in newest if (held.endpoint, name_of(held)) == (EMBED_THROUGH_ADAPTER, name)][:1]
         what = f"{EMBED_THROUGH_ADAPTER}, model {name}"
         found += _of_adapter(inputs, callers, what)
-    return found + [one for held in callers for one in _of_checks(inputs.options, held, what)]
+    return found + [one for held in callers for one in _of_checks(inputs, held, what)]
 
 
 def _below(url: str, base: str) -> bool:
@@ -246,7 +253,7 @@ def _of_adapter(inputs: GateInputs, verdicts: Sequence[AnyVerdict], what: str) -
     yield from _changed_after(inputs, held, what)
 
 
-def _of_checks(options: FlipOptions, verdict: AnyVerdict, what: str) -> Iterable[Refusal]:
+def _of_checks(inputs: GateInputs, verdict: AnyVerdict, what: str) -> Iterable[Refusal]:
     """Yield what is open in the newest verdict: what callers will see."""
     contract = [one for one in verdict.checks if one.name.startswith(_CONTRACT) and one.passed is not None]
     if isinstance(verdict, Verdict) and not contract:
@@ -255,7 +262,9 @@ def _of_checks(options: FlipOptions, verdict: AnyVerdict, what: str) -> Iterable
             remedy=f"Set contract.enabled: true, then {_RUN_AGAIN[0].lower()}{_RUN_AGAIN[1:]}.",
         )
     for one in verdict.checks:
-        if not one.stands or one.severity is not CheckSeverity.WARN or one.name in options.accepted:
+        if not one.stands or one.severity is not CheckSeverity.WARN or one.name in inputs.options.accepted:
+            continue
+        if _waived(inputs, verdict, one.name):
             continue
         of_contract = one.name.startswith(_CONTRACT)
         waived = f"waive it (a waiver with `checks: [{one.name}]`), " if of_contract else ""
@@ -264,6 +273,16 @@ def _of_checks(options: FlipOptions, verdict: AnyVerdict, what: str) -> Iterable
             f"{one.name}: {one.seen}.",
             remedy=f"Fix it, {waived}or list {one.name} in flip.accepted.",
         )
+
+
+def _waived(inputs: GateInputs, verdict: AnyVerdict, name: str) -> bool:
+    """Return whether a waiver that holds today names a check. A verdict itself only waives what weighs on its decision."""
+    day = date.fromisoformat(verdict.date)
+    if isinstance(verdict, Verdict):
+        account = account_for(inputs.waivers, model=verdict.model, day=day, today=inputs.today)
+        return account.waiver_of(CheckName(name)) is not None
+    held = query_account_for(inputs.query_waivers, corpus=verdict.corpus, day=day, today=inputs.today)
+    return held.waiver_of(RetrievalCheckName(name)) is not None
 
 
 def _moment(text: str) -> datetime:

@@ -107,6 +107,8 @@ def gate_inputs(
         names=names,
         urls=urls,
         mapping=mapping,
+        waivers=settings.waivers,
+        query_waivers=section.waivers if section else (),
         entries=entries,
         records=records,
         now=now,

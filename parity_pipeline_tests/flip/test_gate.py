@@ -12,6 +12,7 @@ from parity_pipeline.core.confidence import ShareBound
 from parity_pipeline.core.flip_steps import FORWARD, FlipRecord, FlipStep, current_step, next_step
 from parity_pipeline.core.outcomes import Decision, Outcome, Side
 from parity_pipeline.core.verdict import EMBED, EMBED_THROUGH_ADAPTER, RandomDraws, Verdict
+from parity_pipeline.core.waivers import Waiver
 from parity_pipeline.flip.gate import GateInputs, refusals
 from parity_pipeline.flip.options import FlipOptions
 from parity_pipeline.storage.ledger import LedgerEntry
@@ -77,6 +78,7 @@ def problems(
     records: Sequence[FlipRecord] = (),
     options: FlipOptions | None = None,
     mapping: str | None = None,
+    waivers: Sequence[Waiver] = (),
     names: Mapping[str, Sequence[str]] | None = None,
 ) -> list[str]:
     """Return what stands against a step, each with what to do."""
@@ -85,6 +87,7 @@ def problems(
         names=names or {EMBED: ["m"]},
         urls={name: {Side.LEGACY: "http://old", Side.CANDIDATE: "http://new"} for name in (EMBED, "retrieve")},
         mapping=mapping,
+        waivers=waivers,
         entries=entries(*verdicts),
         records=records,
         now=NOW,
@@ -146,6 +149,23 @@ def test_open_findings_and_contract_differences_stop_a_step_unless_waived_or_acc
     waived = replace(differs, waived_by="GW-1")
     accepted = FlipOptions(accepted=("norm-ratio",))
     assert problems([*ALL[:2], verdict(checks=(waived, norms))], options=accepted) == []
+
+
+def test_a_warning_is_waived_until_the_waiver_expires() -> None:
+    """The verdict does not waive what only warns, and the gate does, by the day on which it is asked."""
+    differs = replace(CONTRACT, passed=False, seen="errors differ")
+    held = [*ALL[:2], verdict(checks=(differs,))]
+    waiver = Waiver(
+        id="GW-1",
+        owner="ann@example.com",
+        reason="no caller reads it",
+        expires=NOW.date(),
+        max_samples=0,
+        checks=(CheckName.CONTRACT_ERRORS,),
+    )
+    assert problems(held, waivers=[waiver]) == []
+    expired = replace(waiver, expires=NOW.date() - timedelta(days=1))
+    assert len(problems(held, waivers=[expired])) == 1
 
 
 def test_the_adapter_has_to_be_proved_by_a_probe_of_this_mapping() -> None:
