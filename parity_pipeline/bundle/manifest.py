@@ -76,7 +76,7 @@ class Manifest:
     """What a bundle says of itself.
 
     Attributes:
-        first: First date asked for, ISO 8601.
+        first: First date, ISO 8601.
         last: Last date, included.
         verdicts: The verdicts, in the order of probe, date and name.
         versions: Versions of the software that wrote it, by name.

@@ -1,7 +1,7 @@
 """Sign a bundle's manifest with an SSH key, and verify that: `ssh-keygen -Y`, which every OpenSSH since 8.0 has.
 
-Here belong the calls of that program. Keys stay where they are: a key may be in an agent or on a token, and a passphrase is
-asked for by ssh-keygen itself.
+Here belong the calls of that program. Keys stay where they are: a key may be in an agent or on a token, and ssh-keygen itself
+asks for a passphrase.
 """
 
 import shutil

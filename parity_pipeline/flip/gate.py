@@ -157,13 +157,13 @@ def _of_dates(inputs: GateInputs, verdicts: Sequence[AnyVerdict], what: str) -> 
         return
     newest = verdicts[0]
     yield from _stale(inputs, newest, what)
-    asked = verdicts[: options.dates]
-    if len(asked) < options.dates:
+    wanted = verdicts[: options.dates]
+    if len(wanted) < options.dates:
         yield Refusal(
-            problem=f"{what} has {len(asked)} of {options.dates} dates with a verdict.",
+            problem=f"{what} has {len(wanted)} of {options.dates} dates with a verdict.",
             remedy=f"{_RUN_AGAIN} on further dates, or `parity backfill`.",
         )
-    for held in asked:
+    for held in wanted:
         if held.decision not in PASSING:
             reason = held.reasons[0] if held.reasons else "no reason is given"
             yield Refusal(

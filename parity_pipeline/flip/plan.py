@@ -82,7 +82,7 @@ def _lines(plan: Plan) -> Iterator[str]:
     for step in FORWARD:
         yield from _step(plan, step)
     yield ""
-    yield "Way back, from any step, at once and without asking:"
+    yield "Way back, from any step, at once:"
     yield from (f"  {proxy.name + ':':9}{proxy.applied(FlipStep.ROLL_BACK)}" for proxy in plan.proxies)
     yield "  then:    parity flip record --step roll-back --note 'why'"
 

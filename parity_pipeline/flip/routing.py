@@ -156,7 +156,7 @@ def listening(text: str) -> tuple[str, int]:
         SettingsError: It is not of that form.
     """
     host, _, port = text.rpartition(":")
-    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+    if not (host and port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
         raise SettingsError(f"{text!r} is not a host and a port", place="flip.listen", remedy="Write 127.0.0.1:8080.")
     return checked_host(host), int(port)
 

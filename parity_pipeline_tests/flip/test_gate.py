@@ -102,7 +102,7 @@ ALL: Final = [verdict(day) for day in DAYS]
 
 
 def test_three_dates_of_a_sampled_pass_allow_the_first_step() -> None:
-    """What the defaults ask for is enough."""
+    """What the defaults demand is enough."""
     assert problems(ALL) == []
 
 
@@ -133,7 +133,7 @@ def test_the_newest_verdict_must_not_be_old() -> None:
     assert problems(old, options=FlipOptions(max_age_days=3)) == []
 
 
-def test_a_bound_that_is_asked_for_has_to_be_proved() -> None:
+def test_a_bound_of_the_settings_has_to_be_proved() -> None:
     """flip.bound is compared with what each date proves."""
     assert len(problems(ALL, options=FlipOptions(bound=0.01))) == 3
     assert problems(ALL, options=FlipOptions(bound=0.03)) == []
@@ -152,7 +152,7 @@ def test_open_findings_and_contract_differences_stop_a_step_unless_waived_or_acc
 
 
 def test_a_warning_is_waived_until_the_waiver_expires() -> None:
-    """The verdict does not waive what only warns, and the gate does, by the day on which it is asked."""
+    """The verdict does not waive what only warns, and the gate does, by the day on which it looks."""
     differs = replace(CONTRACT, passed=False, seen="errors differ")
     held = [*ALL[:2], verdict(checks=(differs,))]
     waiver = Waiver(
