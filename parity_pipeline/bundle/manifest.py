@@ -4,7 +4,6 @@ Here belong the record, its form as JSON with its version, and which files belon
 is read by raising it to this one in `_upgraded`, as stored verdicts are.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -121,11 +120,6 @@ def read_manifest(content: bytes, place: str) -> Manifest:
     if isinstance(form, int) and form > FORMAT:
         raise refused(f"is of format {form}, and this version reads up to {FORMAT}; use a later one", place)
     return _KIND.of(value, place)
-
-
-def named(path: str, content: bytes) -> BundledFile:
-    """Return a file's row of the manifest."""
-    return BundledFile(path=path, bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
 
 
 def inputs_hash(verdict: AnyVerdict) -> str:

@@ -4,6 +4,7 @@ Here belong the choice of what goes in, and the check that it can be verified be
 `archive` and `manifest`.
 """
 
+import hashlib
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,6 @@ from parity_pipeline.bundle.manifest import (
     further,
     inputs_hash,
     manifest_bytes,
-    named,
     needed,
     read_stored_verdict,
     settings_bytes,
@@ -178,7 +178,15 @@ def _name(layout: Layout, path: Path) -> str:
 
 
 def _hashed(name: str, content: bytes | Path) -> BundledFile:
-    return named(name, content if isinstance(content, bytes) else content.read_bytes())
+    if isinstance(content, bytes):
+        return BundledFile(path=name, bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+    try:
+        with content.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return BundledFile(path=name, bytes=file.tell(), sha256=digest)
+    except OSError as error:
+        problem = f"cannot read this file: {error.strerror}"
+        raise ArtifactError(problem, place=str(content), remedy="Check its permissions.") from error
 
 
 def _row(verdict: AnyVerdict, recorded_at: str) -> BundledVerdict:

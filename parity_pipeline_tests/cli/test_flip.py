@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
 from typer.testing import CliRunner
 
 from parity_pipeline.cli.main import app
@@ -22,7 +21,7 @@ def config(tmp_path: Path) -> Path:
     return written(tmp_path, minimal())
 
 
-def run(config: Path, *arguments: str) -> Result:
+def run(config: Path, *arguments: str) -> Any:
     """Run the command in this process."""
     return CliRunner().invoke(app, ["flip", arguments[0], "--config", str(config), *arguments[1:]])
 
