@@ -22,6 +22,7 @@ from parity_pipeline.defs.partitions import make_partitions
 from parity_pipeline.defs.retrieval_assets import build_retrieval_assets
 from parity_pipeline.settings.loading import load_from_here
 from parity_pipeline.settings.model import Settings
+from parity_pipeline.settings.through_adapter import started_through_adapter
 from parity_pipeline.steps.context import Gateway, RunContext
 from parity_pipeline.steps.probes import EMBED, PROBES, RETRIEVE, Probe
 from parity_pipeline.steps.retrieval.context import RetrievalContext
@@ -101,6 +102,7 @@ def build_context(settings: Settings, *, environ: Mapping[str, str] | None = Non
         required_bound=settings.required_bound,
         checks=settings.check_settings(),
         package_version=version("parity_pipeline"),
+        probe=settings.embed_probe,
     )
     return replace(run, **changes)
 
@@ -153,8 +155,9 @@ def _executor(settings: Settings) -> dg.ExecutorDefinition:
 
 
 def whole_job(probe: str = EMBED.name) -> dg.JobDefinition:
-    """Return the job of a probe in `defs`, for processes that have to load it again by name."""
-    return build_definitions(load_from_here()).resolve_job_def(PROBES[probe].job)
+    """Return the job of a probe, for processes that have to load it again by name: `defs`, or through the adapter."""
+    settings = started_through_adapter(load_from_here(), os.environ)
+    return build_definitions(settings).resolve_job_def(PROBES[probe].job)
 
 
 @dg.definitions

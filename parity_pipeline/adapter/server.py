@@ -21,6 +21,10 @@ HEAD_SECONDS: Final = 15.0
 IDLE_SECONDS: Final = 75
 """How long an idle connection is kept: longer than the 60 s for which nginx keeps one, so that nginx closes first."""
 
+WORKER_SECONDS: Final = 60
+"""How long a worker may take to start, or to say that it is alive. With uvicorn's own 5 s, a restart by SIGHUP is given up on a
+busy machine, since a worker imports numpy, and a worker that is still starting counts as hung."""
+
 
 class PatientProtocol(HttpToolsProtocol):
     """uvicorn's protocol with a limit on the time that a request's head takes, which uvicorn lacks."""
@@ -80,6 +84,7 @@ def serve(app: Any, *, host: str, port: int, workers: int = 1, shutdown_seconds:
         "date_header": False,
         "timeout_keep_alive": IDLE_SECONDS,
         "timeout_graceful_shutdown": shutdown_seconds,
+        "timeout_worker_healthcheck": WORKER_SECONDS,
     }
     if workers == 1:
         server = uvicorn.Server(uvicorn.Config(app, **options))

@@ -7,7 +7,8 @@ Here belong the commands, their options and exit codes, and what is written to s
 import os
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from importlib import import_module
 from itertools import chain, product
@@ -19,9 +20,11 @@ import typer
 from rich.console import Console
 
 from parity_pipeline.cli.adapter import adapter
+from parity_pipeline.cli.bundle import bundle
+from parity_pipeline.cli.flip import flip
 from parity_pipeline.cli.partition_args import calendar_date, chosen_names, dates_between, today
 from parity_pipeline.cli.signals import StopSignals
-from parity_pipeline.core.errors import ParityError
+from parity_pipeline.core.errors import ParityError, SettingsError
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.report.escape import visible, visible_lines
 from parity_pipeline.settings.loading import CONFIG_VARIABLE, load_from_here
@@ -37,6 +40,8 @@ RENAMED_OPTIONS: Final[Mapping[str, str]] = {"--afresh": "--discard-staging"}
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 app.add_typer(adapter)
+app.add_typer(bundle)
+app.add_typer(flip)
 output = Console(highlight=False)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 stop_signals = StopSignals()
@@ -88,6 +93,13 @@ DiscardStaging = Annotated[
         "--discard-staging", help="Discard what unfinished fetches have staged, such as after a gateway was redeployed."
     ),
 ]
+ThroughAdapter = Annotated[
+    bool,
+    typer.Option(
+        "--through-adapter",
+        help="Probe embeddings through the adapter in front of the candidate, as callers will see it.",
+    ),
+]
 Afresh = Annotated[bool, typer.Option("--afresh", hidden=True, callback=deprecated_option)]
 
 
@@ -111,20 +123,22 @@ def run(
     corpora: Corpora = None,
     probes: Probes = None,
     *,
+    through_adapter: ThroughAdapter = False,
     discard_staging: DiscardStaging = False,
     afresh: Afresh = False,
     as_json: AsJson = False,
 ) -> None:
     """Judge one date: start services, fetch both lanes, write verdict and report, stop services."""
-    settings = load_from_here(config)
-    chosen = calendar_date(day, "--date") if day else today(settings)
-    names = chosen_names(settings, probes=probes or (), models=models or (), corpora=corpora or ())
-    _run(
-        settings,
-        _partitions(settings, chosen, chosen, names),
-        discard_staging=discard_staging or afresh,
-        as_json=as_json,
-    )
+    with _probed(load_from_here(config), through_adapter=through_adapter) as settings:
+        chosen = calendar_date(day, "--date") if day else today(settings)
+        names = chosen_names(settings, probes=probes or (), models=models or (), corpora=corpora or ())
+        _run(
+            settings,
+            _partitions(settings, chosen, chosen, names),
+            redraw=not through_adapter,
+            discard_staging=discard_staging or afresh,
+            as_json=as_json,
+        )
 
 
 @app.command()
@@ -141,15 +155,44 @@ def backfill(
     probes: Probes = None,
     *,
     redraw: Annotated[bool, typer.Option("--redraw", help="Draw the samples or queries of each date again.")] = False,
+    through_adapter: ThroughAdapter = False,
     discard_staging: DiscardStaging = False,
     afresh: Afresh = False,
     as_json: AsJson = False,
 ) -> None:
     """Judge past dates again, with the samples and queries they had."""
-    settings = load_from_here(config)
-    names = chosen_names(settings, probes=probes or (), models=models or (), corpora=corpora or ())
-    partitions = _partitions(settings, calendar_date(first, "--from"), calendar_date(last, "--to"), names)
-    _run(settings, partitions, side=side, redraw=redraw, discard_staging=discard_staging or afresh, as_json=as_json)
+    if redraw and through_adapter:
+        remedy = "Leave --redraw out, or run `parity backfill --redraw` without the adapter first."
+        raise SettingsError("the samples are those of the probe without the adapter", place="--redraw", remedy=remedy)
+    with _probed(load_from_here(config), through_adapter=through_adapter) as settings:
+        names = chosen_names(settings, probes=probes or (), models=models or (), corpora=corpora or ())
+        partitions = _partitions(settings, calendar_date(first, "--from"), calendar_date(last, "--to"), names)
+        _run(settings, partitions, side=side, redraw=redraw, discard_staging=discard_staging or afresh, as_json=as_json)
+
+
+@contextmanager
+def _probed(settings: Settings, *, through_adapter: bool) -> Generator[Settings]:
+    """Yield the settings of what is probed: as they are, or those of a probe through the adapter, one at a time."""
+    if not through_adapter:
+        yield settings
+        return
+    from filelock import FileLock, Timeout
+
+    from parity_pipeline.settings.through_adapter import ADDRESS_VARIABLE, SERVICE
+    from parity_pipeline.settings.through_adapter import through_adapter as derived
+
+    found = derived(settings, os.environ)
+    state = settings.path(settings.state_dir)
+    state.mkdir(parents=True, exist_ok=True)
+    # The adapter is one service by name: a second command would replace that of the first.
+    try:
+        with FileLock(state / f"{SERVICE}.lock", timeout=0):
+            os.environ.pop("DAGSTER_HOME", None)  # keeps these runs out of the history of the plain probe
+            os.environ[ADDRESS_VARIABLE] = found.sides.candidate.base_url
+            yield found
+    except Timeout:
+        remedy = "Wait for the other command to end."
+        raise ParityError("another command is probing through the adapter", place=str(state), remedy=remedy) from None
 
 
 Partitions = Mapping[str, Sequence[tuple[str, str]]]
@@ -181,7 +224,7 @@ def _run(
         from parity_pipeline.definitions import build_context, build_definitions
         from parity_pipeline.runs.instance import open_instance
         from parity_pipeline.runs.runner import discard_staged, exit_code, run_partitions
-        from parity_pipeline.steps.probes import PROBES
+        from parity_pipeline.steps.probes import EMBED, PROBES
 
         with open_instance(settings) as instance, progress_bar(errors) as watch:
             definitions = build_definitions(settings, context=build_context(settings, watch=watch))
@@ -196,7 +239,7 @@ def _run(
                             definitions,
                             instance,
                             pairs,
-                            probe=PROBES[probe],
+                            probe=PROBES[settings.embed_probe if probe == EMBED.name else probe],
                             side=side,
                             redraw=redraw,
                         )
@@ -298,9 +341,11 @@ def demo(
 def faults(
     page: Annotated[Path, typer.Option("--page", help="File to write the table to.")] = Path("docs/faults.md"),
 ) -> None:
-    """Run every fault of the demo in process, and write the verdicts as a table. Exit 0 when all are detected, else 1."""
+    """Run every fault of the demo and of an adapter in process, and write the verdicts. Exit 0 if all are detected, else 1."""
+    from parity_pipeline.faults.adapter_faults import AdapterFaults, adapter_row, section
     from parity_pipeline.faults.matrix import Matrix, document, summary, terminal_row
-    from parity_pipeline.faults.retrieval_matrix import RetrievalMatrix, retrieval_row, retrieval_summary, section
+    from parity_pipeline.faults.retrieval_matrix import RetrievalMatrix, retrieval_row, retrieval_summary
+    from parity_pipeline.faults.retrieval_matrix import section as retrieval_section
     from parity_pipeline.storage.atomic import publish_text
 
     with TemporaryDirectory(prefix="parity-faults-") as folder:
@@ -309,10 +354,19 @@ def faults(
         )
         rankings = RetrievalMatrix(Path(folder) / "retrieval")
         searches = rankings.lines(show=lambda line: output.print(retrieval_row(line), markup=False, soft_wrap=True))
-        retrieval = section(searches, rankings.clean())
-    publish_text(page, f"{document(lines)}\n{retrieval}")
+        retrieval = retrieval_section(searches, rankings.clean())
+        adapter_faults = AdapterFaults(Path(folder))
+        adapter_lines = adapter_faults.lines(
+            show=lambda line: output.print(adapter_row(line), markup=False, soft_wrap=True)
+        )
+        adapter = section(adapter_lines, adapter_faults.sound()[1])
+    publish_text(page, f"{document(lines)}\n{retrieval}\n{adapter}")
     output.print(
         f"{summary(lines)}\n{retrieval_summary(searches)}\nwrote {visible(str(page))}", markup=False, soft_wrap=True
     )
-    if not all(line.detected for line in (*lines, *searches)):
+    if not (all(line.detected for line in (*lines, *searches)) and all(line.right for line in adapter_lines)):
         raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    main()

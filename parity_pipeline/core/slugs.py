@@ -55,7 +55,7 @@ def report_name(date: str, model: str, probe: str = "embed") -> str:
     Args:
         date: ISO 8601, such as `2026-04-30`.
         model: Name of the model, or of the corpus of a retrieve partition, however hostile.
-        probe: `embed` or `retrieve`.
+        probe: `embed`, `embed-through-adapter` or `retrieve`.
 
     >>> report_name("2026-04-30", "org/model:tag"), report_name("2026-04-30", "staff", "retrieve")
     ('embed_parity_20260430_org%2Fmodel%3Atag.md', 'retrieve_parity_20260430_staff.md')

@@ -32,6 +32,12 @@ SCHEMA_VERSION: Final = 4
 4: the checks that the decision was made over.
 """
 
+EMBED: Final = "embed"
+"""The probe of embeddings, as verdicts name it."""
+
+EMBED_THROUGH_ADAPTER: Final = "embed-through-adapter"
+"""The same probe with the adapter in front of the candidate: what callers of the legacy's wire will get."""
+
 OutcomeCounts = Mapping[Outcome, int]
 
 
@@ -172,7 +178,7 @@ class Verdict:
     """The verdict on one probe, date and model.
 
     Attributes:
-        endpoint: The probe; `embed`.
+        endpoint: The probe; `EMBED` or `EMBED_THROUGH_ADAPTER`.
         date: Partition date, ISO 8601.
         model: Model name.
         decision: The decision.
@@ -241,6 +247,11 @@ class Verdict:
             return f"proved to {percent(self.random.required_bound)}"
         texts = "text" if drawn.trials == 1 else "texts"
         return f"sampled ({drawn.trials:,} random {texts}: at most {percent(drawn.bound)} may differ)"
+
+    @property
+    def through_adapter(self) -> bool:
+        """Return whether the candidate was requested through the adapter, in the legacy's dialect."""
+        return self.endpoint == EMBED_THROUGH_ADAPTER
 
     @property
     def sides(self) -> tuple[SideEvidence, SideEvidence]:

@@ -130,7 +130,16 @@ def layered_side(
     return in_process(side, app, label=f"{shapes[side].name} gateway of the demo", seed=seed)
 
 
-def in_process(side: Side, app: Any, *, label: str, seed: int, batch_texts: int = BATCH) -> Gateway:
+def in_process(
+    side: Side,
+    app: Any,
+    *,
+    label: str,
+    seed: int,
+    batch_texts: int = BATCH,
+    dialect: Dialect | None = None,
+    address: str = ADDRESS,
+) -> Gateway:
     """Return a side whose gateway is an application in this process.
 
     Args:
@@ -139,12 +148,14 @@ def in_process(side: Side, app: Any, *, label: str, seed: int, batch_texts: int 
         label: What reports call it.
         seed: Of jitter and request ids, the same for each lane.
         batch_texts: Texts in one request.
+        dialect: What it speaks; that of the side of the demo where None.
+        address: What its base URL is called.
     """
     config = SideConfig(
         side=side,
         label=label,
-        base_url=ADDRESS,
-        dialect=_DIALECTS[side],
+        base_url=address,
+        dialect=dialect or _DIALECTS[side],
         batch_texts=batch_texts,
         backoff_seconds=WITHOUT_WAITING,
         backoff_max_seconds=WITHOUT_WAITING,

@@ -46,7 +46,7 @@ def flip_advice(verdict: Verdict) -> tuple[Sentence, ...]:
             ("Nothing. Keep all embedding traffic of ", Verbatim(verdict.model), " on the legacy side."),
             (
                 f"{fix} When the candidate was changed, fetch and judge it again: ",
-                Verbatim(backfill_command(verdict.date, verdict.model)),
+                Verbatim(fetch_again(verdict)),
             ),
         )
     if verdict.decision not in PASSING:
@@ -59,7 +59,14 @@ def flip_advice(verdict: Verdict) -> tuple[Sentence, ...]:
         Verbatim(verdict.model),
         ". It says nothing about retrieval, other models or requests without a model.",
     )
-    return (*_by_norms(verdict), *_waived(verdict), scope)
+    return (*_by_norms(verdict), *_waived(verdict), scope, *_by_adapter(verdict))
+
+
+def _by_adapter(verdict: Verdict) -> tuple[Sentence, ...]:
+    """Return what a pass through the adapter depends on."""
+    if not verdict.through_adapter:
+        return ()
+    return (("It holds for callers behind the adapter, with the mapping that the label of the candidate names.",),)
 
 
 def _waived(verdict: Verdict) -> tuple[Sentence, ...]:
@@ -93,31 +100,50 @@ def _by_norms(verdict: Verdict) -> tuple[Sentence, ...]:
         ),
         (
             "Dot-product and euclidean indexes must not mix the sides: norms differ, so candidate queries against "
-            "documents that the legacy side embedded can rank differently. Normalise both to unit length, or embed "
+            f"documents that the legacy side embedded can rank differently. {_normalise(verdict)}, or embed "
             "the whole index again with the candidate before its queries are flipped."
         ),
     )
 
 
+def _normalise(verdict: Verdict) -> str:
+    if verdict.through_adapter:
+        return "Set adapter.callers.legacy.normalise if the legacy's vectors have unit length"
+    return "Normalise both to unit length"
+
+
 def _towards_a_verdict(verdict: Verdict) -> tuple[Sentence, ...]:
     """Return what to do until there is a verdict, the most specific first."""
-    fetch_again = [
+    lost_rows = [
         (
             (
                 f"The {batch.side} side gave no usable response for {numbers.things(lost, 'sample')}. Check its health, "
                 "then fetch it again: "
             ),
-            Verbatim(backfill_command(verdict.date, verdict.model, batch.side)),
+            Verbatim(fetch_again(verdict, batch.side)),
         )
         for batch in (side.provenance for side in verdict.sides)
         if (lost := sum(batch.status_counts.get(status, 0) for status in _LOST))
     ]
-    run_again = Verbatim(run_command(verdict.date, verdict.model))
-    return (*fetch_again, ("When every reason below is fixed, run it again: ", run_again))
+    return (*lost_rows, ("When every reason below is fixed, run it again: ", Verbatim(run_again(verdict))))
 
 
 def _model(model: str) -> str:
     return option("--model", model)
+
+
+def run_again(verdict: Verdict) -> str:
+    """Return the command that gives this verdict again, of both sides fetched anew."""
+    return run_command(verdict.date, verdict.model) + _way(verdict)
+
+
+def fetch_again(verdict: Verdict, side: Side = Side.CANDIDATE) -> str:
+    """Return the command that gives this verdict again, of one side fetched anew."""
+    return backfill_command(verdict.date, verdict.model, side) + _way(verdict)
+
+
+def _way(verdict: Verdict) -> str:
+    return " --through-adapter" if verdict.through_adapter else ""
 
 
 def run_command(date: str, model: str) -> str:

@@ -4,7 +4,7 @@ Here belongs the document as a whole. What stands in a section belongs to `secti
 """
 
 from parity_pipeline.core.verdict import Verdict
-from parity_pipeline.report.advice import backfill_command, flip_advice, run_command
+from parity_pipeline.report.advice import fetch_again, flip_advice, run_again
 from parity_pipeline.report.escape import fenced, prose, sentence
 from parity_pipeline.report.sections.collisions import collisions
 from parity_pipeline.report.sections.confidence import confidence, confirmation
@@ -59,7 +59,7 @@ def _flip(verdict: Verdict) -> list[str]:
 
 
 def _reproduce(verdict: Verdict) -> list[str]:
-    commands = (run_command(verdict.date, verdict.model), backfill_command(verdict.date, verdict.model))
+    commands = (run_again(verdict), fetch_again(verdict))
     return [
         "## How to reproduce",
         "",

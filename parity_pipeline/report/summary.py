@@ -120,7 +120,7 @@ def _row(verdict: Verdict) -> Sequence[str]:
         numbers.count(verdict.counts.samples_waived),
         numbers.cosine(verdict.worst_cosine, verdict.threshold),
         prose(first_cause(verdict) or numbers.NOTHING),
-        _link(report_name(verdict.date, verdict.model)),
+        _link(report_name(verdict.date, verdict.model, verdict.endpoint)),
     )
 
 

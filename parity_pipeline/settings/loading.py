@@ -90,6 +90,15 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: The file is not readable YAML, or a key or value is not usable; names every fault.
     """
+    return validate(read_content(path, environ), path)
+
+
+def read_content(path: Path, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a file holds with the environment's overrides and new spellings, not yet validated.
+
+    Raises:
+        SettingsError: The file is not readable YAML, or an override cannot be applied.
+    """
     try:
         content: Any = yaml.load(path.read_text("utf-8"), _UniqueKeyLoader)  # noqa: S506 - a SafeLoader
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -100,7 +109,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     merged = _merge(cast("dict[str, Any]", content), environ)
     for warning in _renamed(merged, path):
         sys.stderr.write(f"warning: {warning}\n")
-    return validate(merged, path)
+    return merged
 
 
 def validate(content: Mapping[str, Any], path: Path) -> Settings:
@@ -109,7 +118,7 @@ def validate(content: Mapping[str, Any], path: Path) -> Settings:
     Raises:
         SettingsError: A key or value is not usable; names every fault.
     """
-    if taken := sorted({"root", "file"} & set(content)):
+    if taken := sorted({"root", "file", "through_adapter"} & set(content)):
         faults = [f"{name}: {UNKNOWN_KEY}" for name in taken]
         raise SettingsError("not usable", place=str(path), faults=faults, remedy=_EVERY_KEY)
     try:

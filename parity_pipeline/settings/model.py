@@ -21,7 +21,9 @@ from parity_pipeline.core.limits import MIN_COMPARED_SHARE
 from parity_pipeline.core.measures import NOTHING_FAILS, Measure, Thresholds
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.retrieval.checks import RetrievalCheckSettings
+from parity_pipeline.core.verdict import EMBED, EMBED_THROUGH_ADAPTER
 from parity_pipeline.core.waivers import waiver_faults
+from parity_pipeline.flip.options import FlipOptions
 from parity_pipeline.services.state import ServiceSpec
 from parity_pipeline.settings.adapter import AdapterSettings
 from parity_pipeline.settings.embed import (
@@ -45,6 +47,7 @@ from parity_pipeline.settings.fields import (
     named_by_key,
     without_faults,
 )
+from parity_pipeline.settings.flip import FlipSettings
 from parity_pipeline.settings.retrieve import ALL_HAZARDS, BUILT_IN_RETRIEVAL, RetrievalDialects, RetrieveSettings
 from parity_pipeline.settings.sides import SideSettings
 from parity_pipeline.storage.layout import Layout
@@ -70,10 +73,14 @@ class Sides(Strict):
 
 
 class Settings(Strict):
-    """All settings. Relative paths are relative to `root`, the folder of `file`, from which they came."""
+    """All settings. Relative paths are relative to `root`, the folder of `file`, from which they came.
+
+    `settings.through_adapter` makes those of a probe through the adapter; no file can ask for them.
+    """
 
     root: Path = Field(default=Path(), exclude=True)
     file: Path | None = Field(default=None, exclude=True)
+    through_adapter: bool = Field(default=False, exclude=True)
     first_date: date
     timezone: str = "UTC"
     data_dir: Path = Path("data")
@@ -104,6 +111,7 @@ class Settings(Strict):
     ]
     executor: Literal["in_process", "forkserver"] = "in_process"
     adapter: AdapterSettings | None = None
+    flip: FlipSettings = FlipOptions()
 
     @field_validator("timezone")
     @classmethod
@@ -220,7 +228,14 @@ class Settings(Strict):
 
     def layout(self) -> Layout:
         """Return the folders of data and reports."""
-        return Layout(data_dir=self.path(self.data_dir), reports_dir=self.path(self.reports_dir))
+        return Layout(
+            data_dir=self.path(self.data_dir), reports_dir=self.path(self.reports_dir), probe=self.embed_probe
+        )
+
+    @property
+    def embed_probe(self) -> str:
+        """Return the name of the probe of embeddings, as verdicts have it."""
+        return EMBED_THROUGH_ADAPTER if self.through_adapter else EMBED
 
     def sources(self) -> tuple[SourceSpec, ...]:
         """Return the sample sources with absolute paths, and all hazards last unless a source names sets or none are wanted."""

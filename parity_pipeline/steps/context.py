@@ -26,6 +26,7 @@ from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.retrieval.provenance import FetchedRankings, QueriesBlock
 from parity_pipeline.core.retrieval.records import Query, Ranking
 from parity_pipeline.core.stability.records import Budget, Response, Step
+from parity_pipeline.core.verdict import EMBED
 from parity_pipeline.core.waivers import Waiver
 from parity_pipeline.steps.retrieval.context import RetrievalContext
 from parity_pipeline.storage.layout import Layout
@@ -211,6 +212,7 @@ class RunContext:
         stability: How many texts and requests measuring a side's repeatability may take.
         contract: Whether the contract of each side is observed, and with how many requests.
         retrieval: What the steps of the retrieve probe share; None where there is none.
+        probe: The probe of embeddings, as verdicts name it.
         watch: Called with the lane's name and its progress, for a person who waits; None where nobody does.
     """
 
@@ -227,6 +229,7 @@ class RunContext:
     stability: Budget = field(default_factory=Budget)
     contract: ContractBudget = field(default_factory=ContractBudget)
     retrieval: RetrievalContext | None = None
+    probe: str = EMBED
     watch: Callable[[str, Progress], None] | None = None
 
 

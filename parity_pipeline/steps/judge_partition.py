@@ -6,7 +6,6 @@ core's.
 
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Final
 
 from parity_pipeline.core.confidence import PooledBound
 from parity_pipeline.core.confirmation import Confirmation
@@ -29,9 +28,6 @@ from parity_pipeline.steps.simulate_faults import simulate_faults
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.evidence_files import read_diagnosis, read_verdict, write_verdict
 from parity_pipeline.storage.parity_files import ParityFile
-
-PROBE: Final = "embed"
-"""What this chain compares, as verdicts name it."""
 
 
 def judge_partition(run: RunContext, day: str, model: str, *, run_id: str) -> Verdict:
@@ -109,7 +105,7 @@ def _judged(run: RunContext, day: str, model: str, evidence: _Evidence) -> Verdi
     return build_verdict(
         tally,
         evidence.header,
-        endpoint=PROBE,
+        endpoint=run.probe,
         date=day,
         model=model,
         package_version=run.package_version,

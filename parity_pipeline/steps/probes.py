@@ -5,13 +5,13 @@ further probe is a row here, a package of its own in `core`, and its steps (docs
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
-from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.verdict import EMBED_THROUGH_ADAPTER, Verdict
 from parity_pipeline.storage.evidence_files import read_verdict
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.retrieval_evidence import read_retrieval_verdict
@@ -79,6 +79,9 @@ EMBED: Final = Probe(
     read_verdict=read_verdict,
     staged=staged_samples,
 )
+EMBED_BEHIND_ADAPTER: Final = replace(EMBED, name=EMBED_THROUGH_ADAPTER)
+"""The same assets, of settings whose candidate is the adapter, in a history of their own (docs/adr/0036)."""
+
 RETRIEVE: Final = Probe(
     name="retrieve",
     dimension="corpus",
@@ -94,5 +97,5 @@ RETRIEVE: Final = Probe(
     staged=staged_rankings,
 )
 
-PROBES: Final = {probe.name: probe for probe in (EMBED, RETRIEVE)}
-"""Every probe by its name, in the order in which they are run."""
+PROBES: Final = {probe.name: probe for probe in (EMBED, EMBED_BEHIND_ADAPTER, RETRIEVE)}
+"""Every probe by its name, as verdicts have it."""

@@ -2,7 +2,8 @@
 
 Here belong paths, and nothing that opens them. Results lie in hive folders, `date=2026-04-30/model=<slug>/`, so that
 DuckDB, Polars and pandas read a whole folder with `date` and `model` as columns and decode the slug to the name. Those of
-the retrieve probe lie below `retrieve/`, with `corpus` in place of `model`.
+the retrieve probe lie below `retrieve/`, with `corpus` in place of `model`; those of the embed probe through the adapter below
+`through-adapter/`, but for the sample sets, which it shares with the plain one.
 """
 
 import datetime as dt
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.slugs import report_name, slug
+from parity_pipeline.core.verdict import EMBED, EMBED_THROUGH_ADAPTER
 
 
 def _partition(date: str, model: str) -> Path:
@@ -42,10 +44,12 @@ class Layout:
     Attributes:
         data_dir: Folder of what a run can make again: sample sets, vectors, comparisons, verdicts, staging.
         reports_dir: Folder of what is tracked: the ledger, reports and their summary.
+        probe: The probe of embeddings whose files these are: `EMBED` or `EMBED_THROUGH_ADAPTER`.
     """
 
     data_dir: Path
     reports_dir: Path
+    probe: str = EMBED
 
     def samples(self, date: str, model: str) -> Path:
         """Return the sample set of one date and model."""
@@ -53,35 +57,35 @@ class Layout:
 
     def embeddings(self, side: str, date: str, model: str) -> Path:
         """Return the vectors of one side (`legacy` or `candidate`), date and model."""
-        return self.data_dir / "embeddings" / f"side={slug(side)}" / _partition(date, model) / "embeddings.parquet"
+        return self._embed / "embeddings" / f"side={slug(side)}" / _partition(date, model) / "embeddings.parquet"
 
     def stability(self, side: str, date: str, model: str) -> Path:
         """Return what trying one side against itself came to on one date, for one model."""
-        return self.data_dir / "stability" / f"side={slug(side)}" / _partition(date, model) / "stability.json"
+        return self._embed / "stability" / f"side={slug(side)}" / _partition(date, model) / "stability.json"
 
     def contract(self, side: str, date: str, model: str) -> Path:
         """Return the observed contract of one side, date and model."""
-        return self.data_dir / "contracts" / f"side={slug(side)}" / _partition(date, model) / "contract.json"
+        return self._embed / "contracts" / f"side={slug(side)}" / _partition(date, model) / "contract.json"
 
     def parity(self, date: str, model: str) -> Path:
         """Return the compared rows of one date and model."""
-        return self.data_dir / "parity" / _partition(date, model) / "parity.parquet"
+        return self._embed / "parity" / _partition(date, model) / "parity.parquet"
 
     def confirmation(self, date: str, model: str) -> Path:
         """Return the file of what requesting failing rows again showed."""
-        return self.data_dir / "confirmations" / _partition(date, model) / "confirmation.json"
+        return self._embed / "confirmations" / _partition(date, model) / "confirmation.json"
 
     def diagnosis(self, date: str, model: str) -> Path:
         """Return the file of the diagnosis."""
-        return self.data_dir / "diagnoses" / _partition(date, model) / "diagnosis.json"
+        return self._embed / "diagnoses" / _partition(date, model) / "diagnosis.json"
 
     def verdict(self, date: str, model: str) -> Path:
         """Return the stored verdict of one date and model."""
-        return self.data_dir / "verdicts" / _partition(date, model) / "verdict.json"
+        return self._embed / "verdicts" / _partition(date, model) / "verdict.json"
 
     def report(self, date: str, model: str) -> Path:
         """Return the report of one date and model, such as `embed_parity_20260430_v1.md`."""
-        return self.reports_dir / report_name(_day(date), model)
+        return self.reports_dir / report_name(_day(date), model, self.probe)
 
     def queries(self, date: str, corpus: str) -> Path:
         """Return the query set of one date and corpus."""
@@ -108,6 +112,10 @@ class Layout:
         return self.reports_dir / report_name(_day(date), corpus, "retrieve")
 
     @property
+    def _embed(self) -> Path:
+        return self.data_dir / "through-adapter" if self.probe == EMBED_THROUGH_ADAPTER else self.data_dir
+
+    @property
     def _retrieve(self) -> Path:
         return self.data_dir / "retrieve"
 
@@ -124,4 +132,4 @@ class Layout:
     @property
     def staging(self) -> Path:
         """Return the folder of what a fetch has in hand before its Parquet is whole."""
-        return self.data_dir / "staging"
+        return self._embed / "staging"

@@ -1,4 +1,4 @@
-"""The ledger: every verdict ever given, by whatever probe, one line each, only ever appended to.
+"""The ledger: every verdict ever given, by whatever probe, and every step of the flip, one line each, only ever appended to.
 
 Here belong appending and reading. Of one probe, date and model or corpus the entry with the newest `recorded_at` counts, the last
 in the file among equal ones: a merge in version control may put an older line behind a newer one.
@@ -21,6 +21,7 @@ from typing import Final, TypeAlias
 from filelock import FileLock, Timeout
 
 from parity_pipeline.core.errors import ArtifactError
+from parity_pipeline.core.flip_steps import FLIP_SCHEMA_VERSION, FlipRecord
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.verdict import SCHEMA_VERSION, Verdict
 from parity_pipeline.storage import older_versions
@@ -75,6 +76,9 @@ _EMBED: Final = RecordKind(
 _RETRIEVAL: Final = RecordKind(record=_RetrievalLine, name=_NAME, remedy=_REMEDY, schema=RETRIEVAL_VERDICT.schema)
 _RETRIEVAL_MARK: Final = b'"endpoint": "retrieve"'
 """Stands in every line of a retrieval verdict."""
+_FLIP: Final = RecordKind(record=FlipRecord, name=_NAME, remedy=_REMEDY, schema=FLIP_SCHEMA_VERSION)
+_FLIP_MARK: Final = b'"kind": "flip"'
+"""Stands in every line of a step of the flip."""
 
 
 def append(path: Path, verdict: AnyVerdict, *, recorded_at: str, run_id: str) -> None:
@@ -90,7 +94,23 @@ def append(path: Path, verdict: AnyVerdict, *, recorded_at: str, run_id: str) ->
         ArtifactError: The disk or folder does not take it, or another writer does not let go.
     """
     entry = LedgerEntry(recorded_at=recorded_at, run_id=run_id, verdict=_short(verdict))
-    line = json_text(entry).encode()
+    _append(path, json_text(entry).encode())
+
+
+def append_step(path: Path, record: FlipRecord) -> None:
+    """Append one step of the flip, durably, one writer at a time.
+
+    Args:
+        path: The ledger, as for `append`.
+        record: The step.
+
+    Raises:
+        ArtifactError: The disk or folder does not take it, or another writer does not let go.
+    """
+    _append(path, json_text(record).encode())
+
+
+def _append(path: Path, line: bytes) -> None:
     with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -145,7 +165,7 @@ def _ending(handle: int, size: int) -> bytes:
 
 
 def entries(path: Path, model: str | None = None) -> Iterator[LedgerEntry]:
-    """Yield the entries of all probes in file order; none where there is no ledger.
+    """Yield the verdicts of all probes in file order, steps of the flip left out; none where there is no ledger.
 
     Args:
         path: The ledger.
@@ -156,16 +176,55 @@ def entries(path: Path, model: str | None = None) -> Iterator[LedgerEntry]:
         ArtifactError: A line is damaged or of another schema; names file and line.
     """
     named = b"" if model is None else json.dumps(model).encode()
+    for number, line in _lines(path):
+        if (named in line or not _looks_whole(line)) and not _torn(line) and not _is_step(line):
+            yield _entry(line, f"{path}:{number}")
+
+
+def steps(path: Path) -> list[FlipRecord]:
+    """Return the steps of the flip in the order in which they were recorded; none where there is no ledger.
+
+    Raises:
+        ArtifactError: A line with a step is damaged or of another schema; names file and line.
+    """
+    found = [
+        _FLIP.read(line, f"{path}:{number}") for number, line in _lines(path) if _is_step(line) and not _torn(line)
+    ]
+    return sorted(found, key=lambda one: _moment(one.recorded_at))
+
+
+def raw_lines(path: Path) -> Iterator[tuple[bytes, LedgerEntry | FlipRecord]]:
+    """Yield every line as it is stored, its newline included, with what it holds; torn ones are passed over.
+
+    Raises:
+        ArtifactError: A line is damaged or of another schema; names file and line.
+    """
+    for number, line in _lines(path):
+        if not _torn(line):
+            place = f"{path}:{number}"
+            yield line, (_FLIP.read(line, place) if _is_step(line) else _entry(line, place))
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines with their numbers, from 1 on; none where there is no ledger."""
     try:
         with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                if not (named not in line and _looks_whole(line)) and not _torn(line):
-                    yield _entry(line, f"{path}:{number}")
+            yield from enumerate(file, start=1)
     except FileNotFoundError:
         return
     except OSError as error:
         problem = f"cannot read the ledger: {error.strerror}"
         raise ArtifactError(problem, place=str(path), remedy="Check its permissions.") from error
+
+
+def _is_step(line: bytes) -> bool:
+    # The mark alone may also be what a side sent.
+    if _FLIP_MARK not in line:
+        return False
+    with suppress(ValueError, RecursionError):
+        held: object = json.loads(line)
+        return isinstance(held, dict) and "verdict" not in held
+    return False
 
 
 def _entry(line: bytes, place: str) -> LedgerEntry:
@@ -203,6 +262,11 @@ def newest(path: Path) -> list[AnyVerdict]:
         if key not in latest or moment >= latest[key][0]:
             latest[key] = moment, held
     return [latest[key][1] for key in sorted(latest)]
+
+
+def moment_of(entry: LedgerEntry) -> datetime:
+    """Return when an entry was appended; aware, and the oldest time where that cannot be read."""
+    return _moment(entry.recorded_at)
 
 
 def _moment(recorded_at: str) -> datetime:

@@ -12,13 +12,16 @@ from parity_pipeline.cli.main import app
 from parity_pipeline.core.checks import CheckName
 from parity_pipeline.core.diagnosis.records import CauseName
 from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.demo.fault_table import FAULTS
+from parity_pipeline.faults.adapter_faults import ADAPTER_FAULTS, AdapterFaults, AdapterLine, section
 from parity_pipeline.faults.expected_causes import EXPECTED, ONE_ROW, Trial, trials
 from parity_pipeline.faults.matrix import SEED, SIZES, Line, Matrix, cells, document, is_right, proven_wrongly, summary
 from parity_pipeline.faults.retrieval_matrix import RetrievalLine, RetrievalMatrix
 from parity_pipeline.faults.retrieval_trial import JudgedRankings
 from parity_pipeline.faults.texts import beginning, sample_set
 from parity_pipeline.faults.trial_run import COULD_NOT_RUN, Judged
+from parity_pipeline_tests.report.verdicts import mixed
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "faults.md"
 
@@ -174,15 +177,32 @@ def test_the_command_says_by_its_exit_code_whether_all_were_detected(
         return [line]
 
     def none(_: RetrievalMatrix, show: Callable[[RetrievalLine], None]) -> list[RetrievalLine]:
+        del show
         return []
 
+    def clean(_: RetrievalMatrix) -> JudgedRankings:
+        return JudgedRankings(verdict="PASS")
+
+    def adapter_lines(_: AdapterFaults, show: Callable[[AdapterLine], None]) -> list[AdapterLine]:
+        show(of_adapter)
+        return [of_adapter]
+
+    def without_fault(_: AdapterFaults) -> tuple[None, Verdict]:
+        return None, sound
+
+    sound = mixed()
+    of_adapter = AdapterLine(fault=ADAPTER_FAULTS[0], verdict="FAIL", named=("cosine",))
     monkeypatch.setattr(Matrix, "lines", lines)
     monkeypatch.setattr(RetrievalMatrix, "lines", none)
-    monkeypatch.setattr(RetrievalMatrix, "clean", lambda _: JudgedRankings(verdict="PASS"))
+    monkeypatch.setattr(RetrievalMatrix, "clean", clean)
+    monkeypatch.setattr(AdapterFaults, "lines", adapter_lines)
+    monkeypatch.setattr(AdapterFaults, "sound", without_fault)
     page = tmp_path / "faults.md"
     done = CliRunner().invoke(app, ["faults", "--page", str(page)])
     assert done.exit_code == code
     assert "lower-case | 13 | all | FAIL | case folded | right" in done.stdout
+    assert "parts-swapped | " in done.stdout
     text = page.read_text(encoding="utf-8")
     assert text.startswith(document([line]))
     assert "## Faults of retrieval" in text
+    assert text.endswith(section([of_adapter], sound))

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from parity_pipeline.core.errors import ArtifactError
+from parity_pipeline.core.flip_steps import FlipRecord, FlipStep
 from parity_pipeline.core.outcomes import Decision
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.verdict import Verdict
-from parity_pipeline.storage.ledger import TORN_MARK, append, entries, newest
+from parity_pipeline.storage.ledger import TORN_MARK, append, append_step, entries, newest, raw_lines, steps
 from parity_pipeline_tests.storage.records import make_power, make_verdict, of_embed
 from parity_pipeline_tests.storage.retrieval_records import make_retrieval_verdict
 
@@ -236,3 +237,50 @@ def test_a_torn_retrieval_line_does_not_count(tmp_path: Path) -> None:
     assert list(entries(path)) == []
     append(path, make_retrieval_verdict(), recorded_at=WHEN, run_id="kept")
     assert [entry.run_id for entry in entries(path)] == ["kept"]
+
+
+def _step(step: FlipStep = FlipStep.SHADOW, when: str = WHEN) -> FlipRecord:
+    return FlipRecord(
+        recorded_at=when, step=step, by="ann \ud800", note="", evidence="allowed", package_version="0.1.0"
+    )
+
+
+def test_steps_of_the_flip_stand_between_verdicts_and_both_are_read(tmp_path: Path) -> None:
+    """A reader of verdicts passes over steps, with and without a name; a reader of steps passes over verdicts."""
+    path = tmp_path / "ledger.jsonl"
+    _append(path, "one", model="a")
+    append_step(path, _step())
+    append(path, make_retrieval_verdict(), recorded_at=WHEN, run_id="two")
+    append_step(path, _step(FlipStep.ROLL_BACK, "2026-05-01T00:00:00Z"))
+    assert [entry.run_id for entry in entries(path)] == ["one", "two"]
+    assert [entry.run_id for entry in entries(path, "a")] == ["one"]
+    assert len(newest(path)) == 2
+    assert [one.step for one in steps(path)] == [FlipStep.SHADOW, FlipStep.ROLL_BACK]
+    assert steps(path)[0] == _step()
+    lines = list(raw_lines(path))
+    assert b"".join(line for line, _ in lines) == path.read_bytes()
+    assert [isinstance(held, FlipRecord) for _, held in lines] == [False, True, False, True]
+
+
+def test_a_verdict_in_which_a_server_names_a_step_stays_a_verdict(tmp_path: Path) -> None:
+    """What a side sent does not make a line of the ledger something other than what it is."""
+    path = tmp_path / "ledger.jsonl"
+    candidate = make_verdict().candidate
+    headers = replace(candidate.provenance, server_headers={"kind": "flip"})
+    _append(path, candidate=replace(candidate, provenance=headers))
+    assert b'"kind": "flip"' in path.read_bytes()
+    assert len(list(entries(path))) == 1
+    assert steps(path) == []
+
+
+def test_a_damaged_step_is_an_error_and_a_torn_one_is_passed_over(tmp_path: Path) -> None:
+    """A step that cannot be read is not lost silently; one whose writing stopped never was taken."""
+    path = tmp_path / "ledger.jsonl"
+    append_step(path, _step())
+    whole = path.read_bytes()
+    path.write_bytes(whole + whole[:-9])
+    assert len(steps(path)) == 1
+    assert list(entries(path)) == []
+    path.write_bytes(whole.replace(b'"shadow"', b'"sideways"'))
+    with pytest.raises(ArtifactError, match=r"ledger\.jsonl:1"):
+        steps(path)

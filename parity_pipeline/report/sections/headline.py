@@ -59,12 +59,23 @@ def _outcomes(found: OutcomeCounts) -> tuple[str, str]:
     return numbers.count(sum(found.values())), prose(words or "none")
 
 
+THROUGH_ADAPTER: Final = (
+    "The candidate was requested through the adapter, in the legacy's dialect. The verdict is on the candidate and the adapter "
+    "together, and has no bearing on the candidate's own one."
+)
+
+
 def opening(verdict: Verdict) -> list[str]:
     """Return title, verdict line, and what the verdict leaves out, as Markdown."""
     moment = newest_response(verdict) or verdict.date
     # A date that is judged later is named beside the time of its responses.
     of_a_date = "" if moment.startswith(verdict.date) else f" for {prose(verdict.date)}"
-    lines = [f"# {prose(verdict.endpoint.capitalize())} parity{of_a_date} — {prose(moment)}", ""]
+    title = (
+        "Embed parity as callers will see it" if verdict.through_adapter else f"{verdict.endpoint.capitalize()} parity"
+    )
+    lines = [f"# {prose(title)}{of_a_date} — {prose(moment)}", ""]
+    if verdict.through_adapter:
+        lines += [THROUGH_ADAPTER, ""]
     lines.append(f"**{prose(str(verdict.decision))}** — {prose(headline(verdict))}")
     if verdict.power:
         lines += ["", prose(f"{verdict.power.words}.")]

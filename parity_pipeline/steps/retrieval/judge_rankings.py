@@ -5,7 +5,7 @@ itself is the core's, the words are `report`'s.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 
 from parity_pipeline.core.errors import ParityError
@@ -18,7 +18,7 @@ from parity_pipeline.core.retrieval.records import Query
 from parity_pipeline.core.retrieval.simulation import RetrievalJudge, retrieval_power
 from parity_pipeline.core.retrieval.tally import RetrievalTally
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
-from parity_pipeline.core.retrieval.verdict_builder import build_retrieval_verdict, inputs_of
+from parity_pipeline.core.retrieval.verdict_builder import RetrievalInputs, build_retrieval_verdict, inputs_of
 from parity_pipeline.core.retrieval.waivers import query_account_for
 from parity_pipeline.core.retrieval.worst_queries import JudgedQuery, ShownResult, query_of
 from parity_pipeline.report.retrieval import render_retrieval_report
@@ -47,39 +47,78 @@ def judge_rankings(run: RunContext, day: str, corpus: str, *, run_id: str) -> Re
         SettingsError: The waivers cannot be used.
     """
     context = retrieval_of(run)
-    parity = stored(run.layout.retrieval_parity(day, corpus), RetrievalParityFile)
-    evidence = _evidence(run, parity, day, corpus)
-
-    def make_tally(confirmation: RetrievalConfirmation | None = None) -> RetrievalTally:
-        day_of, today = date.fromisoformat(day), run.now().date()
-        account = query_account_for(context.waivers, corpus=corpus, day=day_of, today=today)
-        return RetrievalTally(bands=context.bands, waivers=account, confirmation=confirmation)
-
-    tally = make_tally(evidence.confirmation)
-    for rows in parity.blocks():
-        tally.add(grade(rows, context.bands))
-    inputs = replace(
-        inputs_of(parity.header),
-        required_bound=context.required_bound,
-        attribution=evidence.attribution,
-        causes=evidence.causes,
-        relevance=evidence.relevance,
-        settings=context.checks,
-        before=_before(run, day, corpus),
-    )
-    judged = build_retrieval_verdict(tally, inputs, date=day, corpus=corpus, package_version=run.package_version)
+    stored_parts = _Stored.of(run, day, corpus)
+    judged = stored_parts.judged(run)
     lanes = Lanes.of(run, day, corpus)
     judge = RetrievalJudge(
-        make_tally=make_tally,
+        make_tally=lambda: stored_parts.tally(run),
         make_codebook=lambda: context.codebook(corpus),
         rules=context.rules,
-        inputs=inputs,
+        inputs=stored_parts.inputs(run),
     )
-    power = retrieval_power(lanes.sample(evidence.confirmation), judge) if judged.decision in PASSING else None
+    sample = lanes.sample(stored_parts.evidence.confirmation)
+    power = retrieval_power(sample, judge) if judged.decision in PASSING else None
     verdict = replace(judged, queries=_with_lists(judged.queries, lanes, context), power=power)
     write_retrieval_verdict(run.layout.retrieval_verdict(day, corpus), verdict)
     ledger.append(run.layout.ledger, verdict, recorded_at=run.now().isoformat(timespec="seconds"), run_id=run_id)
     return verdict
+
+
+def judge_stored_rankings(run: RunContext, day: str, corpus: str) -> RetrievalVerdict:
+    """Return the verdict on what is stored of a date and corpus, without lists of queries, and keep it nowhere.
+
+    It needs the comparison and the evidence on it, not the lanes.
+
+    Raises:
+        ArtifactError: A file upstream is missing or damaged.
+        SettingsError: The waivers cannot be used.
+    """
+    return _Stored.of(run, day, corpus).judged(run)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Stored:
+    """What is stored of a date and corpus beside its lanes."""
+
+    day: str
+    corpus: str
+    parity: RetrievalParityFile
+    evidence: RetrievalEvidence
+    before: RetrievalVerdict | None
+
+    @classmethod
+    def of(cls, run: RunContext, day: str, corpus: str) -> "_Stored":
+        parity = stored(run.layout.retrieval_parity(day, corpus), RetrievalParityFile)
+        evidence = _evidence(run, parity, day, corpus)
+        return cls(day=day, corpus=corpus, parity=parity, evidence=evidence, before=_before(run, day, corpus))
+
+    def tally(self, run: RunContext, confirmation: RetrievalConfirmation | None = None) -> RetrievalTally:
+        """Return a tally without queries, under the bands and waivers of now."""
+        context = retrieval_of(run)
+        day_of, today = date.fromisoformat(self.day), run.now().date()
+        account = query_account_for(context.waivers, corpus=self.corpus, day=day_of, today=today)
+        return RetrievalTally(bands=context.bands, waivers=account, confirmation=confirmation)
+
+    def inputs(self, run: RunContext) -> RetrievalInputs:
+        """Return what the verdict takes beside the tally."""
+        context = retrieval_of(run)
+        return replace(
+            inputs_of(self.parity.header),
+            required_bound=context.required_bound,
+            attribution=self.evidence.attribution,
+            causes=self.evidence.causes,
+            relevance=self.evidence.relevance,
+            settings=context.checks,
+            before=self.before,
+        )
+
+    def judged(self, run: RunContext) -> RetrievalVerdict:
+        """Return the verdict without power and without the lists of its queries."""
+        tally = self.tally(run, self.evidence.confirmation)
+        for rows in self.parity.blocks():
+            tally.add(grade(rows, retrieval_of(run).bands))
+        inputs, version = self.inputs(run), run.package_version
+        return build_retrieval_verdict(tally, inputs, date=self.day, corpus=self.corpus, package_version=version)
 
 
 def _evidence(run: RunContext, parity: RetrievalParityFile, day: str, corpus: str) -> RetrievalEvidence:
