@@ -4,10 +4,11 @@ Here belong the sides, the run context around them and what the matrix reads fro
 what counts as right is of no concern here; the embed probe's runs belong to `trial_run`.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -172,6 +173,7 @@ class CleanLegacy:
     seed: int
     hazards: bool = True
     _fetched: RunContext | None = None
+    _numbers: Iterator[int] = field(default_factory=count)
 
     def judge(self, candidate: Any, *, name: str) -> tuple[RunContext, RetrievalVerdict]:
         """Return the run and the verdict on a candidate.
@@ -180,7 +182,9 @@ class CleanLegacy:
             GatewayError: The candidate cannot be used at all.
         """
         apps = {Side.LEGACY: demo_app(Side.LEGACY), Side.CANDIDATE: candidate}
-        run = retrieval_run(self.folder / name, self.queries, apps, seed=self.seed, hazards=self.hazards)
+        run = retrieval_run(
+            self.folder / f"{next(self._numbers)}-{name}", self.queries, apps, seed=self.seed, hazards=self.hazards
+        )
         if self._fetched is None:
             found = run_retrieval(run, DAY, EVERYONE, run_id=RUN_ID)
             self._fetched = run

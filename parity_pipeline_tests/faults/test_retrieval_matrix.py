@@ -123,11 +123,12 @@ def test_metric_embedding_and_tuning_are_told_apart(seed: int, tmp_path: Path, m
     matrix = RetrievalMatrix(tmp_path, seed)
     assert matrix.line("wrong-metric").judged.causes == (N.WRONG_METRIC,)
     assert matrix.line("other-embedding").judged.causes == (N.OTHER_EMBEDDING,)
-    monkeypatch.setattr("parity_pipeline.demo.worker_indexes.CONNECTIVITY", 3)
-    monkeypatch.setattr("parity_pipeline.demo.worker_indexes.EXPANSION_SEARCH", 12)
-    badly_tuned = matrix.clean()
-    assert badly_tuned.verdict != "PASS"
-    assert badly_tuned.causes == (N.APPROXIMATE_INDEX,)
+    for connectivity, effort in ((4, 16), (8, 10)):
+        monkeypatch.setattr("parity_pipeline.demo.worker_indexes.CONNECTIVITY", connectivity)
+        monkeypatch.setattr("parity_pipeline.demo.worker_indexes.EXPANSION_SEARCH", effort)
+        badly_tuned = matrix.clean()
+        assert badly_tuned.verdict != "PASS"
+        assert badly_tuned.causes == (N.APPROXIMATE_INDEX,)
 
 
 def test_the_seed_of_the_one_query_hits_a_plain_query() -> None:

@@ -31,6 +31,8 @@ _LEAST_KEPT: Final = 0.35
 """Smallest share of results that lists with holes keep; an index that loses more is not tuned badly but broken."""
 _SHORT: Final = 5
 """Results of a list that an approximate index may lose altogether."""
+_SEVERE: Final = 0.1
+"""Share of legacy results that are lost where an index is tuned so badly that it loses whole lists."""
 _SMALL: Final = 0.1
 """Share of legacy results that documents which never appear may have where they could also be a corpus."""
 
@@ -370,11 +372,16 @@ def approximate_index(picture: Picture) -> Claim | None:
         return None
     if not _at_random(picture):
         return None
+    nothing = [case for case in picture.left if case.apart and len(case.legacy) <= _SHORT]
+    # A long list that keeps nothing is a stray query, unless so much is lost that whole regions of a graph are not reached.
+    deep = [case for case in picture.left if case.apart and len(case.legacy) > _SHORT and not case.better_extras]
+    if lost > _SEVERE * total and 2 * len(deep) <= len(cases):
+        nothing += [case for case in deep if case.comparable]
     return Claim(
         name=RetrievalCauseName.APPROXIMATE_INDEX,
         proven=False,
         side="candidate",
-        cases=cases + [case for case in picture.left if case.apart and len(case.legacy) <= _SHORT],
+        cases=cases + nothing,
         evidence=(
             f"{lost / total:.1%} of the legacy results are missing, and the places are filled from further down",
             "common documents have the same order and scores",
