@@ -176,9 +176,9 @@ def test_the_command_says_by_its_exit_code_whether_all_were_detected(
         show(line)
         return [line]
 
-    def none(_: RetrievalMatrix, show: Callable[[RetrievalLine], None]) -> list[RetrievalLine]:
-        del show
-        return []
+    def searches(_: RetrievalMatrix, show: Callable[[RetrievalLine], None]) -> list[RetrievalLine]:
+        show(of_search)
+        return [of_search]
 
     def clean(_: RetrievalMatrix) -> JudgedRankings:
         return JudgedRankings(verdict="PASS")
@@ -191,9 +191,10 @@ def test_the_command_says_by_its_exit_code_whether_all_were_detected(
         return None, sound
 
     sound = mixed()
+    of_search = RetrievalLine(fault="dropped-corpus", judged=JudgedRankings(verdict="FAIL"), right=True)
     of_adapter = AdapterLine(fault=ADAPTER_FAULTS[0], verdict="FAIL", named=("cosine",))
     monkeypatch.setattr(Matrix, "lines", lines)
-    monkeypatch.setattr(RetrievalMatrix, "lines", none)
+    monkeypatch.setattr(RetrievalMatrix, "lines", searches)
     monkeypatch.setattr(RetrievalMatrix, "clean", clean)
     monkeypatch.setattr(AdapterFaults, "lines", adapter_lines)
     monkeypatch.setattr(AdapterFaults, "sound", without_fault)
