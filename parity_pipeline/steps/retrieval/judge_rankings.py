@@ -56,8 +56,8 @@ def judge_rankings(run: RunContext, day: str, corpus: str, *, run_id: str) -> Re
         rules=context.rules,
         inputs=stored_parts.inputs(run),
     )
-    sample = lanes.sample(stored_parts.evidence.confirmation)
-    power = retrieval_power(sample, judge) if judged.decision in PASSING else None
+    confirmation = stored_parts.evidence.confirmation
+    power = retrieval_power(lanes.sample(confirmation), judge) if judged.decision in PASSING else None
     verdict = replace(judged, queries=_with_lists(judged.queries, lanes, context), power=power)
     write_retrieval_verdict(run.layout.retrieval_verdict(day, corpus), verdict)
     ledger.append(run.layout.ledger, verdict, recorded_at=run.now().isoformat(timespec="seconds"), run_id=run_id)
