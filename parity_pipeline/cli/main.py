@@ -129,7 +129,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Judge one date: start services, fetch both lanes, write verdict and report, stop services."""
-    with _probed(load_from_here(config), through_adapter=through_adapter) as settings:
+    with _settings_of_run(load_from_here(config), through_adapter=through_adapter) as settings:
         chosen = calendar_date(day, "--date") if day else today(settings)
         names = chosen_names(settings, probes=probes or (), models=models or (), corpora=corpora or ())
         _run(
@@ -164,15 +164,15 @@ def backfill(
     if redraw and through_adapter:
         remedy = "Leave --redraw out, or run `parity backfill --redraw` without the adapter first."
         raise SettingsError("the samples are those of the probe without the adapter", place="--redraw", remedy=remedy)
-    with _probed(load_from_here(config), through_adapter=through_adapter) as settings:
+    with _settings_of_run(load_from_here(config), through_adapter=through_adapter) as settings:
         names = chosen_names(settings, probes=probes or (), models=models or (), corpora=corpora or ())
         partitions = _partitions(settings, calendar_date(first, "--from"), calendar_date(last, "--to"), names)
         _run(settings, partitions, side=side, redraw=redraw, discard_staging=discard_staging or afresh, as_json=as_json)
 
 
 @contextmanager
-def _probed(settings: Settings, *, through_adapter: bool) -> Generator[Settings]:
-    """Yield the settings of what is probed: as they are, or those of a probe through the adapter, one at a time."""
+def _settings_of_run(settings: Settings, *, through_adapter: bool) -> Generator[Settings]:
+    """Yield the settings as they are, or those of a probe through the adapter, of which one command runs at a time."""
     if not through_adapter:
         yield settings
         return
@@ -192,7 +192,7 @@ def _probed(settings: Settings, *, through_adapter: bool) -> Generator[Settings]
             yield found
     except Timeout:
         remedy = "Wait for the other command to end."
-        raise ParityError("another command is probing through the adapter", place=str(state), remedy=remedy) from None
+        raise ParityError("another command runs a probe through the adapter", place=str(state), remedy=remedy) from None
 
 
 Partitions = Mapping[str, Sequence[tuple[str, str]]]
