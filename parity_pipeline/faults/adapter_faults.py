@@ -152,7 +152,7 @@ class AdapterFault:
 ADAPTER_FAULTS: Final = (
     AdapterFault(
         name="parts-swapped",
-        what="parts of a batch are joined in order of arrival",
+        what="parts are joined in order of arrival",
         named_by=frozenset({"contract-large-batch", "rows permuted"}),
         rows=_swapped_parts,
     ),
@@ -164,13 +164,13 @@ ADAPTER_FAULTS: Final = (
     ),
     AdapterFault(
         name="default-model-replaced",
-        what="a request without a model gets the candidate's own default",
+        what="no model gets the candidate's own default",
         named_by=frozenset({"contract-no-model"}),
         config={"default_model": MODEL},
     ),
     AdapterFault(
         name="normalised-as-one",
-        what="vectors are divided by the norm of the whole response",
+        what="the norm is that of the whole response",
         named_by=frozenset({"norm-ratio", "normalisation"}),
         rows=_as_one,
     ),
@@ -196,13 +196,13 @@ ADAPTER_FAULTS: Final = (
     ),
     AdapterFault(
         name="errors-as-200",
-        what="every error has the status 200",
+        what="errors have the status 200",
         named_by=frozenset({"contract-unknown-model", "contract-blank-text"}),
         around=_flattened,
     ),
     AdapterFault(
         name="zeros-for-errors",
-        what="a request that fails gets a zero vector",
+        what="a failed request gets zeros",
         named_by=frozenset({"refused-by-legacy", "zero-vector", "contract-blank-text"}),
         around=_zeros_for_errors,
     ),
@@ -370,5 +370,5 @@ def _cells(line: AdapterLine) -> tuple[str, ...]:
     # Those made for the fault; the others are counted, and the row stays readable.
     wanted = sorted(line.fault.named_by & set(line.named)) or list(line.named[:3])
     more = len(line.named) - len(wanted)
-    named = ", ".join(wanted) + (f" and {more} more" if more else "") or "nothing"
+    named = ", ".join(wanted) + (f", {more} more" if more else "") or "nothing"
     return f"`{line.fault.name}`", line.fault.what, line.verdict, named, "right" if line.right else "**wrong**"
