@@ -184,15 +184,17 @@ def _settings_of_run(settings: Settings, *, through_adapter: bool) -> Generator[
     found = derived(settings, os.environ)
     state = settings.path(settings.state_dir)
     state.mkdir(parents=True, exist_ok=True)
-    # The adapter is one service by name: a second command would replace that of the first.
+    lock = FileLock(state / f"{SERVICE}.lock")
     try:
-        with FileLock(state / f"{SERVICE}.lock", timeout=0):
-            os.environ.pop("DAGSTER_HOME", None)  # keeps these runs out of the history of the plain probe
-            os.environ[ADDRESS_VARIABLE] = found.sides.candidate.base_url
-            yield found
+        lock.acquire(timeout=0)
     except Timeout:
+        # The adapter is one service by name: a second command would replace that of the first.
         remedy = "Wait for the other command to end."
         raise ParityError("another command runs a probe through the adapter", place=str(state), remedy=remedy) from None
+    with lock:
+        os.environ.pop("DAGSTER_HOME", None)  # keeps these runs out of the history of the plain probe
+        os.environ[ADDRESS_VARIABLE] = found.sides.candidate.base_url
+        yield found
 
 
 Partitions = Mapping[str, Sequence[tuple[str, str]]]
@@ -224,7 +226,7 @@ def _run(
         from parity_pipeline.definitions import build_context, build_definitions
         from parity_pipeline.runs.instance import open_instance
         from parity_pipeline.runs.runner import discard_staged, exit_code, run_partitions
-        from parity_pipeline.steps.probes import EMBED, PROBES
+        from parity_pipeline.steps.probes import EMBED, PROBES, probe_named
 
         with open_instance(settings) as instance, progress_bar(errors) as watch:
             definitions = build_definitions(settings, context=build_context(settings, watch=watch))
@@ -239,7 +241,7 @@ def _run(
                             definitions,
                             instance,
                             pairs,
-                            probe=PROBES[settings.embed_probe if probe == EMBED.name else probe],
+                            probe=probe_named(settings.embed_probe if probe == EMBED.name else probe),
                             side=side,
                             redraw=redraw,
                         )
