@@ -24,7 +24,7 @@ from parity_pipeline.settings.loading import load_from_here
 from parity_pipeline.settings.model import Settings
 from parity_pipeline.settings.through_adapter import started_through_adapter
 from parity_pipeline.steps.context import Gateway, RunContext
-from parity_pipeline.steps.probes import EMBED, PROBES, RETRIEVE, Probe
+from parity_pipeline.steps.probes import EMBED, RETRIEVE, Probe, probe_named
 from parity_pipeline.steps.retrieval.context import RetrievalContext
 from parity_pipeline.wire.retrieval_side import RetrievalSide
 
@@ -157,7 +157,7 @@ def _executor(settings: Settings) -> dg.ExecutorDefinition:
 def whole_job(probe: str = EMBED.name) -> dg.JobDefinition:
     """Return the job of a probe, for processes that have to load it again by name: `defs`, or through the adapter."""
     settings = started_through_adapter(load_from_here(), os.environ)
-    return build_definitions(settings).resolve_job_def(PROBES[probe].job)
+    return build_definitions(settings).resolve_job_def(probe_named(probe).job)
 
 
 @dg.definitions

@@ -129,7 +129,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Judge one date: start services, fetch both lanes, write verdict and report, stop services."""
-    with _probed(load_from_here(config), through_adapter=through_adapter) as settings:
+    with _settings_of_run(load_from_here(config), through_adapter=through_adapter) as settings:
         chosen = calendar_date(day, "--date") if day else today(settings)
         names = chosen_names(settings, probes=probes or (), models=models or (), corpora=corpora or ())
         _run(
@@ -164,15 +164,15 @@ def backfill(
     if redraw and through_adapter:
         remedy = "Leave --redraw out, or run `parity backfill --redraw` without the adapter first."
         raise SettingsError("the samples are those of the probe without the adapter", place="--redraw", remedy=remedy)
-    with _probed(load_from_here(config), through_adapter=through_adapter) as settings:
+    with _settings_of_run(load_from_here(config), through_adapter=through_adapter) as settings:
         names = chosen_names(settings, probes=probes or (), models=models or (), corpora=corpora or ())
         partitions = _partitions(settings, calendar_date(first, "--from"), calendar_date(last, "--to"), names)
         _run(settings, partitions, side=side, redraw=redraw, discard_staging=discard_staging or afresh, as_json=as_json)
 
 
 @contextmanager
-def _probed(settings: Settings, *, through_adapter: bool) -> Generator[Settings]:
-    """Yield the settings of what is probed: as they are, or those of a probe through the adapter, one at a time."""
+def _settings_of_run(settings: Settings, *, through_adapter: bool) -> Generator[Settings]:
+    """Yield the settings as they are, or those of a probe through the adapter, of which one command runs at a time."""
     if not through_adapter:
         yield settings
         return
@@ -184,15 +184,17 @@ def _probed(settings: Settings, *, through_adapter: bool) -> Generator[Settings]
     found = derived(settings, os.environ)
     state = settings.path(settings.state_dir)
     state.mkdir(parents=True, exist_ok=True)
-    # The adapter is one service by name: a second command would replace that of the first.
+    lock = FileLock(state / f"{SERVICE}.lock")
     try:
-        with FileLock(state / f"{SERVICE}.lock", timeout=0):
-            os.environ.pop("DAGSTER_HOME", None)  # keeps these runs out of the history of the plain probe
-            os.environ[ADDRESS_VARIABLE] = found.sides.candidate.base_url
-            yield found
+        lock.acquire(timeout=0)
     except Timeout:
+        # The adapter is one service by name: a second command would replace that of the first.
         remedy = "Wait for the other command to end."
-        raise ParityError("another command is probing through the adapter", place=str(state), remedy=remedy) from None
+        raise ParityError("another command runs a probe through the adapter", place=str(state), remedy=remedy) from None
+    with lock:
+        os.environ.pop("DAGSTER_HOME", None)  # keeps these runs out of the history of the plain probe
+        os.environ[ADDRESS_VARIABLE] = found.sides.candidate.base_url
+        yield found
 
 
 Partitions = Mapping[str, Sequence[tuple[str, str]]]
@@ -224,7 +226,7 @@ def _run(
         from parity_pipeline.definitions import build_context, build_definitions
         from parity_pipeline.runs.instance import open_instance
         from parity_pipeline.runs.runner import discard_staged, exit_code, run_partitions
-        from parity_pipeline.steps.probes import EMBED, PROBES
+        from parity_pipeline.steps.probes import EMBED, PROBES, probe_named
 
         with open_instance(settings) as instance, progress_bar(errors) as watch:
             definitions = build_definitions(settings, context=build_context(settings, watch=watch))
@@ -239,7 +241,7 @@ def _run(
                             definitions,
                             instance,
                             pairs,
-                            probe=PROBES[settings.embed_probe if probe == EMBED.name else probe],
+                            probe=probe_named(settings.embed_probe if probe == EMBED.name else probe),
                             side=side,
                             redraw=redraw,
                         )

@@ -133,12 +133,12 @@ def _model(model: str) -> str:
 
 
 def run_again(verdict: Verdict) -> str:
-    """Return the command that gives this verdict again, of both sides fetched anew."""
+    """Return the command that gives this verdict again, with both sides fetched again."""
     return run_command(verdict.date, verdict.model) + _way(verdict)
 
 
 def fetch_again(verdict: Verdict, side: Side = Side.CANDIDATE) -> str:
-    """Return the command that gives this verdict again, of one side fetched anew."""
+    """Return the command that gives this verdict again, with one side fetched again."""
     return backfill_command(verdict.date, verdict.model, side) + _way(verdict)
 
 

@@ -97,5 +97,10 @@ RETRIEVE: Final = Probe(
     staged=staged_rankings,
 )
 
-PROBES: Final = {probe.name: probe for probe in (EMBED, EMBED_BEHIND_ADAPTER, RETRIEVE)}
-"""Every probe by its name, as verdicts have it."""
+PROBES: Final = {probe.name: probe for probe in (EMBED, RETRIEVE)}
+"""Every probe by its name, in the order in which they are run."""
+
+
+def probe_named(name: str) -> Probe:
+    """Return a probe by its name in verdicts: one of `PROBES`, or that of embeddings through the adapter."""
+    return EMBED_BEHIND_ADAPTER if name == EMBED_BEHIND_ADAPTER.name else PROBES[name]

@@ -192,7 +192,7 @@ def test_the_command_says_by_its_exit_code_whether_all_were_detected(
 
     sound = mixed()
     of_search = RetrievalLine(fault="dropped-corpus", judged=JudgedRankings(verdict="FAIL"), right=True)
-    of_adapter = AdapterLine(fault=ADAPTER_FAULTS[0], verdict="FAIL", named=("cosine",))
+    of_adapter = AdapterLine(fault=ADAPTER_FAULTS[0], verdict="FAIL", named=("rows permuted",))
     monkeypatch.setattr(Matrix, "lines", lines)
     monkeypatch.setattr(RetrievalMatrix, "lines", searches)
     monkeypatch.setattr(RetrievalMatrix, "clean", clean)

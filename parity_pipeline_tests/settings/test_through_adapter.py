@@ -47,7 +47,7 @@ def settings(folder: Path, adapter: dict[str, Any] | None = None, **legacy: Any)
     return load(file, {})
 
 
-def test_the_candidate_is_spoken_to_as_the_legacys_callers_do(tmp_path: Path) -> None:
+def test_requests_are_those_of_the_legacys_callers(tmp_path: Path) -> None:
     """Dialect, names of models, headers and token are the callers'; nothing of the candidate's own credentials is sent."""
     plain = settings(tmp_path, model_names={"m": "old-m"}, headers={"x-team": "search"}, bearer_env="LEGACY_TOKEN")
     found = through_adapter(plain, {}, ADDRESS)
@@ -122,7 +122,7 @@ def test_the_fingerprint_is_that_of_the_mapping(tmp_path: Path) -> None:
 
 
 def test_a_file_cannot_ask_for_them(tmp_path: Path) -> None:
-    """`through_adapter` is no key of the settings file, and without a file there is nothing for the adapter to read."""
+    """The settings file must not hold `through_adapter`, and without a file there is nothing for the adapter to read."""
     plain = settings(tmp_path)
     assert plain.file
     plain.file.write_text(plain.file.read_text("utf-8").replace("{", '{"through_adapter": true, ', 1), "utf-8")

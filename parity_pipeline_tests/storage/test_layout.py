@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from parity_pipeline.core.errors import ArtifactError
+from parity_pipeline.core.verdict import EMBED_THROUGH_ADAPTER
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline_tests.storage.records import DATE, make_rows, make_samples, store_rows, store_samples
 
@@ -34,6 +35,10 @@ def test_paths_are_the_documented_ones() -> None:
     assert layout.parity(DATE, HOSTILE).as_posix() == f"d/parity/{part}/parity.parquet"
     assert layout.verdict(DATE, HOSTILE).as_posix() == f"d/verdicts/{part}/verdict.json"
     assert layout.report(DATE, "v1").as_posix() == "r/embed_parity_20260430_v1.md"
+    through = Layout(Path("d"), Path("r"), EMBED_THROUGH_ADAPTER)
+    assert through.samples(DATE, HOSTILE) == layout.samples(DATE, HOSTILE)
+    assert through.verdict(DATE, HOSTILE).as_posix() == f"d/through-adapter/verdicts/{part}/verdict.json"
+    assert through.report(DATE, "v1").as_posix() == "r/embed-through-adapter_parity_20260430_v1.md"
     corpus = "retrieve/{}/date=2026-04-30/corpus=org%2Fmodel%3Atag/{}"
     assert layout.queries(DATE, HOSTILE).as_posix() == "d/" + corpus.format("querysets", "queries.parquet")
     assert layout.rankings("legacy", DATE, HOSTILE).as_posix() == (

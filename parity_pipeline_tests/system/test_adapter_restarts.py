@@ -26,11 +26,11 @@ MODEL = "fake-32"
 
 @dataclass
 class Load:
-    """Callers that each send one request after another over a connection that they keep, until they are told to stop.
+    """Callers that each send one request after another over a connection that they keep, until they have to stop.
 
     Attributes:
         url: The adapter.
-        right: Responses with exactly the vectors that were asked for.
+        right: Responses with exactly the vectors of their texts.
         wrong: What else came back.
         lost: Requests whose connection ended without a byte of a response.
     """
