@@ -119,7 +119,9 @@ def attribute(
         with_same = _kinds(same.compared, near_tie)
         tried, agreeing = _tried(same)
         kinds = np.where(tried, with_same, kinds)
-        kinds = np.where(tried & agreeing, Explanation.EMBEDDING, kinds)
+        # Where both sides are known to embed the query alike, its text must have been served in another way.
+        alike = _embedded_alike(evidence, len(rows), cosine)
+        kinds = np.where(tried & agreeing, np.where(alike, Explanation.RETRIEVAL, Explanation.EMBEDDING), kinds)
         kinds = np.where(tried & ~agreeing & other, Explanation.EMBEDDING_AND_RETRIEVAL, kinds)
         kinds = np.where(tried | equal, kinds, np.where(other, Explanation.EMBEDDING, Explanation.UNKNOWN))
     else:
@@ -130,6 +132,13 @@ def attribute(
         Explanation(kind) if outcome in EXPLAINABLE else None
         for kind, outcome in zip(kinds.tolist(), rows.outcomes, strict=True)
     ]
+
+
+def _embedded_alike(evidence: Evidence, queries: int, cosine: float) -> Flags:
+    """Return for which queries the embeddings of both sides are known to be the same."""
+    if evidence.cosine is None:
+        return np.zeros(queries, np.bool_)
+    return evidence.cosine >= cosine
 
 
 def _vectors(rows: ComparedQueries, evidence: Evidence, cosine: float) -> tuple[Flags, Flags]:

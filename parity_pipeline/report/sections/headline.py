@@ -140,7 +140,11 @@ def checks(verdict: Verdict | RetrievalVerdict) -> list[str]:
         head = ("Check", "Severity", "Seen", "What to do")
         lines += [*table(head, map(_row, against)), ""]
     passed = [one.name.value for one in verdict.checks if one.passed]
-    return [*lines, prose(f"Passed: {', '.join(passed)}.")] if passed else lines[:-1]
+    lines += [prose(f"Passed: {', '.join(passed)}."), ""] if passed else []
+    if isinstance(verdict, RetrievalVerdict):
+        unmeasured = [f"{one.name.value} ({one.seen})" for one in verdict.checks if one.passed is None]
+        lines += [prose(f"Not measured: {'; '.join(unmeasured)}."), ""] if unmeasured else []
+    return lines[:-1]
 
 
 def _row(one: Check | RetrievalCheck) -> Sequence[str]:

@@ -13,6 +13,7 @@ from parity_pipeline.core.outcomes import PASSING, Side
 from parity_pipeline.core.retrieval.bands import grade
 from parity_pipeline.core.retrieval.compare import compare
 from parity_pipeline.core.retrieval.confirmation import RetrievalConfirmation
+from parity_pipeline.core.retrieval.outcomes import DIFFERENT, RetrievalOutcome
 from parity_pipeline.core.retrieval.ranked_lists import QueryBlock, RankedLists
 from parity_pipeline.core.retrieval.records import Query
 from parity_pipeline.core.retrieval.simulation import RetrievalJudge, retrieval_power
@@ -161,11 +162,21 @@ def write_retrieval_report(run: RunContext, day: str, corpus: str) -> tuple[Retr
     text = render_retrieval_report(
         verdict,
         queries,
-        requests=_requests(run, queries[verdict.queries[0].id], corpus) if queries else (),
+        requests=_requests(run, queries[worst], corpus) if (worst := _worst(verdict)) in queries else (),
         explained=_evidence(run, parity, day, corpus).explained,
     )
     publish_text(run.layout.retrieval_report(day, corpus), text)
     return verdict, text
+
+
+def _worst(verdict: RetrievalVerdict) -> str:
+    """Return the id of the query to reproduce: the worst that differs, else the first with lists; "" for none.
+
+    A query that both sides refuse alike shows nobody anything.
+    """
+    wanted = [one for one in verdict.queries if one.outcome is not RetrievalOutcome.REFUSED_BY_BOTH]
+    differing = [one for one in wanted if one.outcome in DIFFERENT]
+    return (differing or wanted)[0].id if wanted else ""
 
 
 def _requests(run: RunContext, query: Query, corpus: str) -> tuple[SentRequest, ...]:
