@@ -9,6 +9,7 @@ import json
 import tarfile
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,7 @@ from parity_pipeline.core.limits import BOUND_GOAL
 from parity_pipeline.core.measures import Measure, Thresholds, grade
 from parity_pipeline.core.outcomes import Severity
 from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.flip.options import FlipOptions
 from parity_pipeline.settings.loading import load
 from parity_pipeline.settings.model import Settings
 from parity_pipeline.storage import ledger
@@ -186,6 +188,10 @@ def settings_values(path: Path) -> Facts:
         "allow_same_origin": False,
         "soak": None,
         "contract": contract,
+        "retrieve": None,
+        "retrieval_dialects": {},
+        "adapter": None,
+        "flip": json.loads(json.dumps(asdict(FlipOptions()))),
     }
     assert {name: values.pop(name) for name in later} == later
     assert not [waiver for waiver in values["waivers"] if waiver.pop("checks")]
