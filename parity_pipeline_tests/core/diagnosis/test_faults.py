@@ -290,7 +290,7 @@ def test_rows_that_moved_up_behind_a_blank_text_are_shifted_on_either_side(at_fa
 
 
 def test_rows_behind_a_blank_text_are_shifted_where_the_first_of_them_fail_for_another_reason_too() -> None:
-    """Nobody knows whose vector a row holds that lost its accents as well: the rows after it are not permuted."""
+    """A row that lost its accents as well cannot be assigned to another one: the rows after it are not permuted."""
     plain = [f"Pallet {number} of order {number * 37} waits at gate {number % 9}" for number in range(96)]
     texts = [
         " " if place % 32 == 3 else f"{text}, café and crème brûlée for Zoë" if place % 32 in (4, 5, 6) else text
