@@ -118,7 +118,9 @@ def test_a_wrong_cause_that_is_called_proven_is_counted_apart() -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_metric_embedding_and_tuning_are_told_apart(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metric_embedding_and_tuning_are_distinguished(
+    seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Three candidates that rank otherwise than the legacy side get three different causes, on the queries of each seed.
 
     Beside a badly tuned index, one or two queries whose whole list is lost may be called single ones.
