@@ -2,7 +2,7 @@
 
 Run: `.venv/bin/python -m bench.retrieval_clean [--runs 200] [--queries 80] [--first 1]`. Each run has queries of its own and a
 candidate of its own, whose approximate index has a recall of about 0.996 and which returns ties in another order with each
-request. A quarter of the runs are only that; in a quarter the candidate restarts while it is asked (a few requests in a row get
+request. A quarter of the runs are only that; in a quarter the candidate restarts in the middle (a few requests in a row get
 503); in a quarter one response is that of the request before; in a quarter both happen. About two seconds per run on
 one core; no network is used. Exits with 1 where a run FAILs.
 """
@@ -73,7 +73,7 @@ class Disturbed:
 
 
 def main(show: Callable[[str], None] = print) -> int:
-    """Print each run that is no PASS and the counts of each kind; return how the process ends."""
+    """Print each run that does not PASS and the counts of each kind; return how the process ends."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--queries", type=int, default=80)

@@ -198,18 +198,18 @@ def _tables(lines: Sequence[RetrievalLine], clean: JudgedRankings) -> list[str]:
 _INTRODUCTION: Final = f"""\
 ## Faults of retrieval
 
-What the retrieve probe says of every fault of the demo candidate's retrieval. They lie inside of its search, and not in a
-proxy before it. Case numbers are those of the documented failure modes.
+What the retrieve probe says of every fault of the demo candidate's retrieval. They lie inside of its search, and
+not in a proxy before it. Case numbers are those of the documented failure modes.
 
-- **Method.** Both gateways of the demo in one process, and all steps of a partition with their defaults: fetch, noise of
-  both sides, comparison, confirmation, controls by query vector, causes, and verdict.
-- **Queries.** About 285 made from seed {SEED} (`parity_pipeline/demo/generated_queries.py`): plain, one and a hundred results,
-  filtered beside the same query without its filter, one corpus and both, paraphrases; and the built-in hazards. For
-  `one-query-in-200` they are chosen so that it hits at least one plain query.
-- **Verdict.** Every fault has to keep a PASS away, but for `shuffled-ties`: ties within 1e-6 in another order agree, and a
-  PASS with a finding that says so is right. `shuffled-near-ties` goes beyond that tolerance.
-- **Named rightly.** What counts as right is a table in `parity_pipeline/faults/retrieval_matrix.py`. The fault has to be
-  named, and nothing else. *Proven* causes are marked by an asterisk.
+- **Method.** Both gateways of the demo in one process, and all steps of a partition with their defaults: fetch,
+  noise of both sides, comparison, confirmation, controls by query vector, causes, and verdict.
+- **Queries.** About 285 made from seed {SEED} (`parity_pipeline/demo/generated_queries.py`): plain, one and a
+  hundred results, filtered beside the same query without its filter, one corpus and both, paraphrases; and the
+  built-in hazards. For `one-query-in-200` they are chosen so that it hits at least one plain query.
+- **Verdict.** Every fault has to keep a PASS away, but for `shuffled-ties`: ties within 1e-6 in another order
+  agree, and a PASS with a finding that says so is right. `shuffled-near-ties` goes beyond that tolerance.
+- **Named rightly.** What counts as right is a table in `parity_pipeline/faults/retrieval_matrix.py`. The fault has
+  to be named, and nothing else. *Proven* causes are marked by an asterisk.
 - **Differing queries.** The share that proves a difference; queries that are only worth a look are not among them.
 """
 

@@ -118,8 +118,13 @@ def test_a_wrong_cause_that_is_called_proven_is_counted_apart() -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_metric_embedding_and_tuning_are_told_apart(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three candidates that rank otherwise than the legacy side get three different causes, on the queries of each seed."""
+def test_metric_embedding_and_tuning_are_distinguished(
+    seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three candidates that rank otherwise than the legacy side get three different causes, on the queries of each seed.
+
+    Beside a badly tuned index, one or two queries whose whole list is lost may be called single ones.
+    """
     matrix = RetrievalMatrix(tmp_path, seed)
     assert matrix.line("wrong-metric").judged.causes == (N.WRONG_METRIC,)
     assert matrix.line("other-embedding").judged.causes == (N.OTHER_EMBEDDING,)
@@ -128,7 +133,8 @@ def test_metric_embedding_and_tuning_are_told_apart(seed: int, tmp_path: Path, m
         monkeypatch.setattr("parity_pipeline.demo.worker_indexes.EXPANSION_SEARCH", effort)
         badly_tuned = matrix.clean()
         assert badly_tuned.verdict != "PASS"
-        assert badly_tuned.causes == (N.APPROXIMATE_INDEX,)
+        assert badly_tuned.causes[0] is N.APPROXIMATE_INDEX
+        assert set(badly_tuned.causes) <= {N.APPROXIMATE_INDEX, N.STRAY_QUERIES}
 
 
 def test_the_seed_of_the_one_query_hits_a_plain_query() -> None:

@@ -8,12 +8,12 @@ from typing import Final
 
 from parity_pipeline.core.retrieval.bands import NEAR_TIE
 from parity_pipeline.core.retrieval.causes import CauseConfidence, RetrievalCause, RetrievalCauseName
+from parity_pipeline.core.retrieval.diagnosis.approximate import approximate_index
 from parity_pipeline.core.retrieval.diagnosis.cases import Case
 from parity_pipeline.core.retrieval.diagnosis.evidence import CauseEvidence
 from parity_pipeline.core.retrieval.diagnosis.ids import duplicates, ids_do_not_map
 from parity_pipeline.core.retrieval.diagnosis.index_content import (
     added_documents,
-    approximate_index,
     changed_documents,
     missing_documents,
 )
