@@ -253,22 +253,20 @@ RETRIEVAL_FAULTS: Final[tuple[RetrievalFault, ...]] = (
     RetrievalFault(
         name="shuffled-near-ties",
         case=32,
-        says="returns in any order what three digits of the distance do not distinguish",
+        says="shuffles near ties",
         search=look_further,
         hits=shuffle_near_ties,
     ),
     RetrievalFault(name="off-by-one-k", case=0, says="returns one result too few", search=one_too_few),
     RetrievalFault(name="one-too-many", case=0, says="returns one result too many", search=one_too_many),
     RetrievalFault(name="filter-ignored", case=0, says="ignores the filter", search=without_filter),
-    RetrievalFault(name="filter-after-top-k", case=0, says="filters what is left after the cut at k", late_filter=True),
-    RetrievalFault(
-        name="duplicates-across-corpora", case=0, says="returns a worker once per corpus", hits=repeat_across_corpora
-    ),
+    RetrievalFault(name="filter-after-top-k", case=0, says="filters after the cut at k", late_filter=True),
+    RetrievalFault(name="duplicates-across-corpora", case=0, says="repeats a worker", hits=repeat_across_corpora),
     RetrievalFault(name="wrong-id-mapping", case=0, says="returns the id of the next worker", hits=next_id),
     RetrievalFault(name="qualified-ids", case=0, says="spells ids with their corpus", hits=qualified_id),
     RetrievalFault(name="scores-rescaled", case=0, says="halves the distances", hits=halve_distances),
-    RetrievalFault(name="other-embedding", case=27, says="embeds queries by another model", query=embed_by_other_model),
-    RetrievalFault(name="one-query-in-200", case=0, says="mixes up one query in 200 with another", query=mix_up),
+    RetrievalFault(name="other-embedding", case=27, says="embeds by another model", query=embed_by_other_model),
+    RetrievalFault(name="one-query-in-200", case=0, says="mixes up one query in 200", query=mix_up),
 )
 
 
