@@ -168,7 +168,6 @@ def proven_wrongly(fault: str, found: JudgedRankings) -> frozenset[RetrievalCaus
 HEAD: Final = (
     "Fault",
     "Case",
-    "What it does",
     "Verdict",
     "Cause named",
     "Named rightly",
@@ -189,7 +188,7 @@ def _tables(lines: Sequence[RetrievalLine], clean: JudgedRankings) -> list[str]:
     return [
         f"The candidate without a fault: {clean.verdict}, mean overlap {_share(clean.overlap, 4)}.\n",
         "### The table of retrieval\n",
-        "\n".join(table(HEAD, map(retrieval_cells, lines), right=(1, 6, 7))) + "\n",
+        "\n".join(table(HEAD, map(retrieval_cells, lines), right=(1, 5, 6))) + "\n",
         "### What is wrong or missed in retrieval\n",
         "\n".join(weak or ["Nothing in this run."]) + "\n",
     ]
@@ -239,7 +238,6 @@ def retrieval_cells(line: RetrievalLine) -> tuple[str, ...]:
     return (
         f"`{fault.name}`",
         str(fault.case) if fault.case else "—",
-        fault.says,
         judged.verdict,
         named,
         "right" if line.right else "**wrong**",
