@@ -46,7 +46,7 @@ _NEEDS_SIDE: Final = (RetrievalOutcome.WRONG_MODE, RetrievalOutcome.MISSING)
 """Outcomes whose words do not say which side they are about."""
 
 _EXPLANATIONS: Final[Mapping[Explanation, str]] = {
-    Explanation.EMBEDDING: "the sides embed the query differently; for the same query vector the lists agree",
+    Explanation.EMBEDDING: "for the same query vector the lists agree, so what becomes of the query before the search differs",
     Explanation.EMBEDDING_AND_RETRIEVAL: "the sides embed the query differently, and the same query vector gives another list too",
     Explanation.MODE: "a side used another mode than agreed",
     Explanation.TIE_ORDER: "the documents are the same, and their scores so close that the order says little",

@@ -8,6 +8,7 @@ import httpx
 from parity_pipeline.core.outcomes import Decision, Side
 from parity_pipeline.core.retrieval.attribution import Explanation
 from parity_pipeline.core.retrieval.causes import CauseConfidence, RetrievalCauseName
+from parity_pipeline.core.retrieval.outcomes import RetrievalOutcome
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.definitions import build_context
 from parity_pipeline.faults.trial_run import CLOCK, DAY, searching_gateway
@@ -54,6 +55,11 @@ def test_the_shipped_settings_pass_on_the_demo(tmp_path: Path) -> None:
     assert verdict.relevance
     assert verdict.power is not None
     assert verdict.strength in report
+    reproduced = report.partition("## How to reproduce")[2]
+    refused = next(one.id for one in verdict.queries if one.outcome is RetrievalOutcome.REFUSED_BY_BOTH)
+    assert refused.startswith("hazard/")
+    assert "curl" in reproduced
+    assert "10000" not in reproduced, "a query that both sides refuse shows nobody anything"
 
 
 def test_another_embedding_of_the_demo_is_named(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ class Explanation(StrEnum):
     """What explains that the two lists of a query differ. Each differing query has exactly one."""
 
     EMBEDDING = "embedding"
-    """The same query vector gives the same list; the sides embed the query differently."""
+    """The same query vector gives the same list: what becomes of the query before the search differs."""
     EMBEDDING_AND_RETRIEVAL = "embedding_and_retrieval"
     """The query vectors differ, and the same one gives another list too."""
     MODE = "mode"
@@ -119,9 +119,7 @@ def attribute(
         with_same = _kinds(same.compared, near_tie)
         tried, agreeing = _tried(same)
         kinds = np.where(tried, with_same, kinds)
-        # Where both sides are known to embed the query alike, its text must have been served in another way.
-        alike = _embedded_alike(evidence, len(rows), cosine)
-        kinds = np.where(tried & agreeing, np.where(alike, Explanation.RETRIEVAL, Explanation.EMBEDDING), kinds)
+        kinds = np.where(tried & agreeing, Explanation.EMBEDDING, kinds)
         kinds = np.where(tried & ~agreeing & other, Explanation.EMBEDDING_AND_RETRIEVAL, kinds)
         kinds = np.where(tried | equal, kinds, np.where(other, Explanation.EMBEDDING, Explanation.UNKNOWN))
     else:
@@ -132,13 +130,6 @@ def attribute(
         Explanation(kind) if outcome in EXPLAINABLE else None
         for kind, outcome in zip(kinds.tolist(), rows.outcomes, strict=True)
     ]
-
-
-def _embedded_alike(evidence: Evidence, queries: int, cosine: float) -> Flags:
-    """Return for which queries the embeddings of both sides are known to be the same."""
-    if evidence.cosine is None:
-        return np.zeros(queries, np.bool_)
-    return evidence.cosine >= cosine
 
 
 def _vectors(rows: ComparedQueries, evidence: Evidence, cosine: float) -> tuple[Flags, Flags]:

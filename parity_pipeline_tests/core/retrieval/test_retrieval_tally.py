@@ -150,6 +150,13 @@ def test_a_query_is_shown_side_by_side() -> None:
     assert len(shown.shown) == SHOWN_RESULTS
 
 
+def test_the_upper_end_of_a_measure_is_a_quantile_of_its_own() -> None:
+    """Where most queries reach 1, the median is 1 and not the lower edge of the last bin."""
+    found = Distribution(0.0, 1.0)
+    found.add(np.array([0.25, 0.9995, 1.0, 1.0, 1.0]))
+    assert found.quantile(0.5) == 1.0
+
+
 def test_quantiles_are_exact_to_a_bin() -> None:
     """A quantile is at most one bin below the exact one, and within the extremes."""
     values = np.random.default_rng(1).random(5_000)
