@@ -1,3 +1,4 @@
+import json
 import re
 from pathlib import Path
 
@@ -30,6 +31,14 @@ def test_the_documentation_lists_every_category() -> None:
     """The table of docs/query-sets.md has the categories of the code, in their order and their words."""
     text = (Path(__file__).parents[3] / "docs" / "query-sets.md").read_text("utf-8")
     assert "\n".join(f"| `{name}` | {what} |" for name, what in CATEGORIES.items()) in text
+
+
+def test_the_shipped_queries_spell_the_categories_of_hazards_alike() -> None:
+    """No category of the shipped queries differs from one of the hazards in spaces alone: a report would list both."""
+    lines = (Path(__file__).parents[3] / "data" / "samples" / "queries.jsonl").read_text("utf-8").splitlines()
+    shipped = {json.loads(line)["category"] for line in lines}
+    assert {"k-1", "k-100"} <= shipped
+    assert {one for one in shipped if one.replace(" ", "-") in CATEGORIES} <= set(CATEGORIES)
 
 
 def test_ids_are_stable_words_and_none_comes_twice() -> None:
