@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 
 from parity_pipeline.core.outcomes import Decision, Side
 from parity_pipeline.core.retrieval.attribution import Explanation
-from parity_pipeline.core.retrieval.causes import RetrievalCauseName
+from parity_pipeline.core.retrieval.causes import CauseConfidence, RetrievalCauseName
 from parity_pipeline.core.retrieval.outcomes import IN_VERDICTS, RetrievalOutcome
 from parity_pipeline.core.retrieval.records import Query
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
@@ -124,6 +124,16 @@ def test_the_first_cause_is_named_with_its_side() -> None:
     unknown = tuple(one for one in verdict.causes if one.name is RetrievalCauseName.UNKNOWN)
     assert "Find out why the queries below differ." in _advice(replace(verdict, causes=unknown))
     assert "Fix the cause below: tie order." in _advice(replace(verdict, causes=verdict.causes[1:]))
+
+
+def test_a_likely_cause_does_not_deny_its_controls() -> None:
+    """A cause may be likely although controls were sent, and its evidence then names them: nothing above says otherwise."""
+    verdict, _ = failing()
+    likely = replace(verdict.causes[0], confidence=CauseConfidence.LIKELY, evidence=("the same vector gives its list",))
+    section = _section(render_retrieval_report(replace(verdict, causes=(likely,)), {}), "Why")
+    assert "Likely: it fits what was seen, and no control that was sent proves it." in section
+    assert "The same vector gives its list." in section
+    assert "o control was sent" not in section
 
 
 def test_the_short_form_of_the_causes() -> None:

@@ -17,7 +17,7 @@ from parity_pipeline.report.retrieval_view import explanation_name, explanation_
 
 _MEANING: Final[Mapping[CauseConfidence, str]] = {
     CauseConfidence.PROVEN: "a control was sent that would have come out differently if the cause were false",
-    CauseConfidence.LIKELY: "it fits what was seen, and no control was sent that could refute it",
+    CauseConfidence.LIKELY: "it fits what was seen, and no control that was sent proves it",
 }
 
 
