@@ -177,5 +177,9 @@ def _ranking_check(subject: str, where: RetrievalSide, ranking: Ranking, mode: s
     text = f"{where.url} uses {where.dialect.name}, {len(ranking.ids)} results for {CONNECTIVITY_TEXT!r}{served}"
     if mode is None or ranking.mode == mode:
         return DoctorCheck(subject=subject, ok=True, text=text)
+    if ranking.mode is None:
+        # A verdict holds no side to a mode that its responses say nothing of, and so does this.
+        text = f"{text}; it reports no mode, so nothing shows whether it is {mode!r}, as the settings say"
+        return DoctorCheck(subject=subject, ok=True, text=text)
     remedy = f"Set retrieve.{where.config.side}.mode to the mode that it reports, or find out why it changed."
     return DoctorCheck(subject=subject, ok=False, text=f"{text}; the settings say {mode!r}", remedy=remedy)

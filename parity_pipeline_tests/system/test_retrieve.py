@@ -192,6 +192,16 @@ def test_doctor_names_what_is_wrong_with_retrieval(tmp_path: Path) -> None:
     assert "→ Start the service, or set retrieve.candidate.base_url" in lines[2]
 
 
+def test_doctor_fails_no_side_that_reports_no_mode(tmp_path: Path) -> None:
+    """A side whose responses say nothing of a mode is ok where one is set, as it is in a verdict, and the line says so."""
+    silent = {"corpora": ["staff"], "candidate": {**RETRIEVE["candidate"], "mode": "hybrid"}}
+    with served(tmp_path, SearchingGateway("rust"), SearchingGateway("go"), retrieve=silent) as project:
+        result = project.parity("doctor")
+    [line] = [line for line in result.out.splitlines() if "candidate retrieval of staff" in line]
+    assert (result.code, line[:3]) == (0, "ok ")
+    assert "it reports no mode, so nothing shows whether it is 'hybrid', as the settings say" in line
+
+
 def test_doctor_embeds_the_query_where_an_endpoint_takes_vectors_alone(tmp_path: Path) -> None:
     """The vector comes from the side's embed endpoint, also where its retrieval has an address of its own."""
     candidate, searching = SearchingGateway("go"), SearchingGateway("go")
