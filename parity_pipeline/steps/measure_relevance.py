@@ -91,7 +91,7 @@ def _values(
     import ir_measures  # noqa: PLC0415 - most query sets have no labels, and pay nothing for them
     from ir_measures import RR, R, nDCG  # noqa: PLC0415
 
-    measures = {f"nDCG@{depth}": nDCG @ depth, f"R@{depth}": R @ depth, "MRR": RR}
+    measures = {f"nDCG@{depth}": nDCG @ depth, f"recall@{depth}": R @ depth, "MRR": RR}
     qrels = [ir_measures.Qrel(query, document, value) for query in queries for document, value in labels[query].items()]
     run = [
         ir_measures.ScoredDoc(query, document, float(-rank))

@@ -296,6 +296,14 @@ def test_a_report_without_anything_is_still_one() -> None:
     assert "Nothing was observed." in report
 
 
+def test_built_in_sources_are_named_with_their_version() -> None:
+    """What is stored as `hazards:1` reads as a version and not as a number of queries; a file keeps its name."""
+    verdict, queries = failing()
+    named = replace(verdict.query_set, sources=("q.jsonl", "hazards:1", "hazards:x"))
+    found = _section(render_retrieval_report(replace(verdict, query_set=named), queries), "Query set")
+    assert "- Sources: `q.jsonl`, `hazards (version 1)`, `hazards:x`" in found
+
+
 def test_both_requests_stand_below_their_query() -> None:
     """The report ends with one command per side that sends the named query again."""
     verdict, queries = failing()

@@ -18,7 +18,7 @@ def test_measures_by_hand() -> None:
     values = {one.measure: (one.legacy, one.candidate) for one in found}
     ideal = 3.0 + 1.0 / math.log2(3)
     assert values["nDCG@10"] == pytest.approx(((3.0 + 1.0 / math.log2(4)) / ideal, (3.0 / math.log2(3)) / ideal))
-    assert values["R@10"] == (1.0, 0.5)
+    assert values["recall@10"] == (1.0, 0.5)
     assert values["MRR"] == (1.0, 0.5)
 
 
@@ -45,4 +45,4 @@ def test_no_labels_no_measures() -> None:
 def test_a_repeated_document_counts_where_it_stands_first() -> None:
     """A document that a list repeats is judged once."""
     found = measure_relevance([ranking("q", "xax")], [ranking("q", "xaa")], {"q": {"a": 1}})
-    assert {one.measure: one.difference for one in found} == {"nDCG@10": 0.0, "R@10": 0.0, "MRR": 0.0}
+    assert {one.measure: one.difference for one in found} == {"nDCG@10": 0.0, "recall@10": 0.0, "MRR": 0.0}

@@ -90,5 +90,11 @@ def query_set(verdict: RetrievalVerdict) -> list[str]:
         "",
         f"- {numbers.things(found.queries, 'query', 'queries')}, {dropped} dropped",
         f"- Content hash: {known(found.hash)}",
-        f"- Sources: {listed_code(found.sources)}",
+        f"- Sources: {listed_code(map(_source, found.sources))}",
     ]
+
+
+def _source(name: str) -> str:
+    """Return a source in words: `hazards:1` is the first version of the built-in ones, and no number of queries."""
+    built_in, colon, version = name.partition(":")
+    return f"hazards (version {version})" if built_in == "hazards" and colon and version.isdecimal() else name

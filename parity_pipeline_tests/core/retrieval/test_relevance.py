@@ -23,7 +23,7 @@ def test_the_interval_holds_the_true_difference() -> None:
 def test_a_difference_is_paired() -> None:
     """Queries are compared with themselves: a constant gain has an interval of one value, however queries vary."""
     legacy = np.random.default_rng(1).random(50) * 0.5
-    found = paired_difference("R@10", legacy, legacy + 0.25)
+    found = paired_difference("recall@10", legacy, legacy + 0.25)
     assert (found.low, found.high) == (pytest.approx(0.25), pytest.approx(0.25))
     assert (found.better, found.worse, found.queries) == (50, 0, 50)
     assert found.difference == pytest.approx(0.25)
