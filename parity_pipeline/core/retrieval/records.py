@@ -99,7 +99,7 @@ class IdMapping:
         if "id" not in found or found - _FIELDS:
             msg = f"the id template {self.template!r} must contain {{id}} and may contain {{corpus}}"
             raise MetricInputError(
-                msg, place="retrieve.ids.template", remedy="Write it as '{corpus}:{id}', for example."
+                msg, place="retrieve.<side>.ids.template", remedy="Write it as '{corpus}:{id}', for example."
             )
 
     def apply(self, identity: str) -> str:
@@ -153,7 +153,9 @@ class ScoreScale:
         """Refuse a scale that does not keep the order."""
         if not (0.0 < self.factor < math.inf and math.isfinite(self.offset)):
             msg = f"scores cannot be scaled by {self.factor} and shifted by {self.offset}"
-            raise MetricInputError(msg, place="retrieve.scores", remedy="Give a factor above 0 and a finite offset.")
+            raise MetricInputError(
+                msg, place="retrieve.<side>.scores", remedy="Give a factor above 0 and a finite offset."
+            )
 
     @property
     def ascending(self) -> bool:

@@ -157,8 +157,9 @@ def test_rules_that_cannot_be(rules: dict[str, float]) -> None:
 @pytest.mark.parametrize("template", ["{corpus}", "fixed", "{id}{x}", "{id", "{}"])
 def test_templates_that_would_make_ids_one(template: str) -> None:
     """An id template needs the id, and has no other field but the corpus."""
-    with pytest.raises(MetricInputError, match="id template"):
+    with pytest.raises(MetricInputError, match="id template") as refused:
         IdMapping(template=template)
+    assert refused.value.place == "retrieve.<side>.ids.template"
 
 
 @pytest.mark.parametrize(
@@ -182,8 +183,9 @@ def test_what_is_reported_becomes_a_score(reported: Reported, value: float, scor
 def test_a_scale_keeps_the_order() -> None:
     """A factor of 0 or below would lose or turn the order, and is refused; another one is applied."""
     assert ScoreScale(factor=2.0, offset=-1.0).scores(np.array([0.75])).tolist() == [0.5]
-    with pytest.raises(MetricInputError, match="cannot be scaled"):
+    with pytest.raises(MetricInputError, match="cannot be scaled") as refused:
         ScoreScale(factor=0.0)
+    assert refused.value.place == "retrieve.<side>.scores"
 
 
 def test_a_codebook_forgets_beyond_its_limit() -> None:
