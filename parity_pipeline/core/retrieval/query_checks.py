@@ -181,9 +181,8 @@ def _of_share(tally: RetrievalTally, measure: SetMeasure, *, doubted: bool) -> R
 
 
 def _by_measures(tally: RetrievalTally) -> str:
-    """Return which measures put queries in INVESTIGATE, the most frequent first, in brackets; "" for none."""
-    counts = {measure: bands[Band.INVESTIGATE] for measure, bands in tally.by_band.items() if bands[Band.INVESTIGATE]}
-    named = sorted(counts.items(), key=lambda one: -one[1])
+    """Return which measures make queries worth a look, the most frequent first, in brackets; "" for none."""
+    named = [(measure, count) for measure, count in tally.by_look.most_common() if count]
     return f" ({', '.join(f'{QUERY_NAMES[measure]} {count}' for measure, count in named)})" if named else ""
 
 

@@ -107,6 +107,7 @@ class RetrievalTally:
         unconfirmed: Queries of each outcome that differed once, and not when they were requested again.
         by_category: Queries of each outcome per category.
         by_band: Compared queries of each measure in each band.
+        by_look: Queries worth a look by each measure that makes them so; queries that fail by another one are not.
         distributions: Values of each measure over compared queries.
         overlap_at_10: Overlap of the first ten results, of queries that requested ten or more.
         drawn: Random draws per category and outcome, as `ShareBound` counts them.
@@ -130,6 +131,7 @@ class RetrievalTally:
     unconfirmed: Counter[RetrievalOutcome] = field(default_factory=Counter[RetrievalOutcome])
     by_category: dict[str, Counter[RetrievalOutcome]] = field(default_factory=dict[str, Counter[RetrievalOutcome]])
     by_band: dict[QueryMeasure, Counter[Band]] = field(default_factory=dict[QueryMeasure, Counter[Band]])
+    by_look: Counter[QueryMeasure] = field(default_factory=Counter[QueryMeasure])
     distributions: dict[QueryMeasure, Distribution] = field(default_factory=_distributions)
     overlap_at_10: Distribution = field(default_factory=lambda: Distribution(0.0, 1.0))
     drawn: dict[str, Counter[Outcome]] = field(default_factory=dict[str, Counter[Outcome]])
@@ -151,9 +153,11 @@ class RetrievalTally:
         waivers, unconfirmed = self._excuses(rows)
         excused = np.array([bool(waiver) for waiver in waivers], np.bool_) | unconfirmed
         compared = np.array([outcome in _WITH_MEASURES for outcome in rows.outcomes], np.bool_) & ~excused
+        look = np.array([one is RetrievalOutcome.INVESTIGATE for one in rows.outcomes], np.bool_) & ~excused
         for measure, places in graded.places.items():
             counts = np.bincount(places[(places >= 0) & ~excused], minlength=len(BANDS)).tolist()
             self.by_band.setdefault(measure, Counter()).update(dict(zip(BANDS, counts, strict=True)))
+            self.by_look[measure] += int((look & (places == BANDS.index(Band.INVESTIGATE))).sum())
         for measure, values in self.distributions.items():
             values.add(values_of(measure, rows)[compared])
         self._count_lists(rows, compared)

@@ -1,6 +1,7 @@
 """The checks of the retrieve probe: each passes on what is clean, fails on its fault, and measures nothing without data."""
 
 import itertools
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -229,6 +230,16 @@ def test_an_off_by_one_k_names_the_length() -> None:
     """Queries that are worth a look name the measures that make them so."""
     found = by_name(judged([SHORTER] * 20))["investigate-share"]
     assert "(length 20" in found.seen
+
+
+def test_a_query_that_fails_is_not_named_among_those_worth_a_look() -> None:
+    """No measure is said to make more queries worth a look than there are: one that fails by another is left out."""
+    # Nine of these documents are gone, which fails a query, and its length alone would be worth a look.
+    failing: Pair = (in_order(TEN), in_order("a"))
+    found = by_name(judged([SAME] * 70 + [SHORTER] * 10 + [failing] * 20))["investigate-share"]
+    assert found.seen.startswith("10/100 queries")
+    assert "length 10" in found.seen
+    assert max(map(int, re.findall(r" (\d+)[,)]", found.seen.rpartition("(")[2]))) == 10
 
 
 def test_legacy_noise_that_explains_the_difference_proves_nothing() -> None:
