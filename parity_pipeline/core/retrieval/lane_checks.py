@@ -4,6 +4,7 @@ Here belongs the step from provenances, repeats and labels to checks. What count
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from parity_pipeline.core.checks import CheckSeverity
@@ -61,6 +62,22 @@ def noise_checks(tally: RetrievalTally, sides: Sides) -> Iterator[RetrievalCheck
             remedy="Find out what makes its responses differ: an index that is being built, replicas, or load.",
             side=side,
         )
+
+
+def mode_check(
+    found: RetrievalCheck, sides: Sequence[RetrievalProvenance], held: Sequence[Side] | None
+) -> RetrievalCheck:
+    """Return the check of queries in the wrong mode as one that measured nothing where no response could have shown one.
+
+    Args:
+        found: The check as the queries give it.
+        sides: Where the lanes came from, with the modes that their responses report.
+        held: Sides that are held to a mode; None where that is not known, which leaves the check as it is.
+    """
+    if held is None or not found.passed or any(any(lane.modes) for lane in sides if lane.side in held):
+        return found
+    seen = "no side that is held to a mode reports one" if held else "no side is held to a mode"
+    return replace(found, passed=None, seen=seen)
 
 
 def lane_checks(sides: Sides) -> Iterator[RetrievalCheck]:

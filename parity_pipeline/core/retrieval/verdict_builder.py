@@ -28,6 +28,7 @@ from parity_pipeline.core.retrieval.drift import retrieval_drift
 from parity_pipeline.core.retrieval.lane_checks import (
     confirmation_check,
     lane_checks,
+    mode_check,
     noise_checks,
     noise_explains,
     order_check,
@@ -68,6 +69,7 @@ class RetrievalInputs:
         query_set: The set whose queries were compared.
         sides: Where the legacy and the candidate lane came from, in this order, with the noise of each.
         pairing_faults: Reasons why the two lanes may not be paired.
+        held: Sides that are held to a mode; None where that is not known.
         required_bound: Share of inputs, in (0, 1), that at most may differ; None asks for no proof.
         attribution: Differing queries by what explains each.
         causes: What explains the differences, the surest first.
@@ -79,6 +81,7 @@ class RetrievalInputs:
     query_set: QuerySetIdentity
     sides: tuple[RetrievalProvenance, RetrievalProvenance]
     pairing_faults: Sequence[str] = ()
+    held: Sequence[Side] | None = None
     required_bound: float | None = None
     attribution: Mapping[Explanation, int] = field(default_factory=dict[Explanation, int])
     causes: tuple[RetrievalCause, ...] = ()
@@ -111,7 +114,8 @@ def _measured(tally: RetrievalTally, inputs: RetrievalInputs) -> Iterator[Retrie
     yield from ground_checks(tally, inputs.query_set.queries, inputs.pairing_faults)
     # No noise refuses a query or empties a list; that none persists when requested again weakens those too.
     yield from outcome_checks(tally, doubted=transient)
-    yield from measure_checks(tally, doubted=doubted)
+    for one in measure_checks(tally, doubted=doubted):
+        yield mode_check(one, inputs.sides, inputs.held) if one.name is RetrievalCheckName.WRONG_MODE else one
     yield relevance_check(inputs.relevance)
     yield from noise_checks(tally, inputs.sides)
     yield confirmation_check(tally)

@@ -105,6 +105,7 @@ class _Stored:
         context = retrieval_of(run)
         return replace(
             inputs_of(self.parity.header),
+            held=tuple(side for side, _ in context.rules.modes),
             required_bound=context.required_bound,
             attribution=self.evidence.attribution,
             causes=self.evidence.causes,
