@@ -1,4 +1,4 @@
-"""The stored comparison of one date and corpus: one row per query, NaN stored as null, no limit applied.
+"""The stored comparison of one date and corpus: one row per query, no limit applied, null where nothing was measured.
 
 Here belong its columns, writer and reader. What the numbers mean belongs to `core.retrieval.measures`.
 
@@ -16,7 +16,7 @@ import pyarrow as pa
 from parity_pipeline.core.retrieval.alignment import Alignment, PaddedLists
 from parity_pipeline.core.retrieval.compare import ComparedLists, ComparedQueries, Spelling
 from parity_pipeline.core.retrieval.measures import QueryMeasures
-from parity_pipeline.core.retrieval.outcomes import GRADED, RetrievalOutcome
+from parity_pipeline.core.retrieval.outcomes import GRADED, NOT_COMPARED, RetrievalOutcome
 from parity_pipeline.core.retrieval.provenance import RetrievalParityHeader
 from parity_pipeline.core.retrieval.ranked_lists import NOT_NAMED, QueryBlock
 from parity_pipeline.storage.parquet_tables import StoredTable, Table, TableKind, TableWriter, utf8
@@ -81,7 +81,9 @@ class RetrievalParityWriter(TableWriter[RetrievalParityHeader]):
             return
         start, found, queries = rows.queries.start, rows.measures, rows.queries
         outcomes = [RetrievalOutcome.COMPARED if one in GRADED else one for one in rows.outcomes]
-        flat, depths = found.overlap_at.ravel(), len(rows.depths)
+        # A mean that somebody takes over a column must not count lists that nobody gave as equal or different ones.
+        unmeasured = np.array([one in NOT_COMPARED for one in outcomes], np.bool_)
+        flat, depths = np.where(unmeasured[:, None], np.nan, found.overlap_at).ravel(), len(rows.depths)
         at_depths = pa.array(flat, pa.float64(), from_pandas=True)
         columns = [
             pa.array(np.arange(start, start + len(rows), dtype=np.int64)),
@@ -95,7 +97,10 @@ class RetrievalParityWriter(TableWriter[RetrievalParityHeader]):
             utf8(rows.sides),
             *(pa.array(getattr(rows, name), pa.int64()) for name in _LISTS),
             *(pa.array(getattr(rows, name), pa.bool_()) for name in _ORDER),
-            *(pa.array(getattr(found, name), pa.float64(), from_pandas=True) for name in _NUMBERS),
+            *(
+                pa.array(np.where(unmeasured, np.nan, getattr(found, name)), pa.float64(), from_pandas=True)
+                for name in _NUMBERS
+            ),
             *(pa.array(getattr(found, name), pa.int64()) for name in _COUNTS),
             pa.ListArray.from_arrays(pa.array(np.arange(len(rows) + 1, dtype=np.int32) * depths), at_depths),
         ]
@@ -112,7 +117,7 @@ class RetrievalParityFile(StoredTable[RetrievalParityHeader]):
     def blocks(self, rows: int = 4096) -> Iterator[ComparedQueries]:
         """Yield consecutive queries in blocks of `rows`, the last one shorter, ready to be graded and tallied.
 
-        Nulls of measures come back as NaN. Lists are empty, so that nothing can be shown or attributed by them.
+        Nulls of measures come back as NaN: what could not be measured, and all of a query that a side gave no list for. Lists are empty, so that nothing can be shown or attributed by them.
         """
         for start, table in self.table_blocks(rows):
             yield self._compared(start, table)

@@ -6,6 +6,7 @@ Here belong writing the sample and reading it back. `data/retrieval_version_1/RE
 
 import hashlib
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -102,7 +103,7 @@ def raw_facts(folder: Path = FOLDER) -> Facts:
             side: dict(Counter(row["status"] for row in rows if row["rank"] in {None, 1}))
             for side, rows in lists.items()
         },
-        "parity": _digest(f"{row['query_id']}|{row['outcome']}|{row['rbo'].hex()}" for row in parity),
+        "parity": _digest(f"{row['query_id']}|{row['outcome']}|{_hex(row['rbo'])}" for row in parity),
         "evidence": json.loads(place.retrieval_evidence(DATE, CORPUS).read_text())["evidence"]["causes"][0]["name"],
         "verdict": [verdict[name] for name in ("date", "corpus", "decision", "reasons")],
         "ledger": [
@@ -145,6 +146,11 @@ def facts(folder: Path = FOLDER) -> Facts:
             [entry.run_id, entry.verdict.endpoint, entry.verdict.decision] for entry in ledger.entries(place.ledger)
         ],
     }
+
+
+def _hex(value: float | None) -> str:
+    """Return a number bit for bit; null as the NaN that a reader makes of it."""
+    return (math.nan if value is None else value).hex()
 
 
 def _rows(path: Path) -> list[Facts]:

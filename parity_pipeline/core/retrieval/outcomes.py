@@ -61,6 +61,15 @@ DIFFERENT: Final = (
 )
 """Outcomes that prove a difference, the worst first."""
 
+NOT_COMPARED: Final = (
+    RetrievalOutcome.REFUSED_BY_LEGACY,
+    RetrievalOutcome.REFUSED_BY_CANDIDATE,
+    RetrievalOutcome.REFUSED_BY_BOTH,
+    RetrievalOutcome.REFUSED_DIFFERENTLY,
+    RetrievalOutcome.MISSING,
+)
+"""Outcomes of queries for which a side gave no list, not even an empty one: no measure of theirs means anything."""
+
 IN_VERDICTS: Final = tuple(outcome for outcome in RetrievalOutcome if outcome is not RetrievalOutcome.COMPARED)
 """Outcomes that a verdict counts."""
 

@@ -15,8 +15,9 @@ import numpy as np
 from parity_pipeline.core.limits import REPORT_ROWS
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.retrieval.compare import ComparedQueries
-from parity_pipeline.core.retrieval.outcomes import AGREEING, DIFFERENT, RetrievalOutcome
+from parity_pipeline.core.retrieval.outcomes import AGREEING, DIFFERENT, NOT_COMPARED, RetrievalOutcome
 from parity_pipeline.core.retrieval.ranked_lists import Flags
+from parity_pipeline.core.retrieval.records import Float64
 
 SHOWN_RESULTS: Final = 10
 """Results per side that are kept of a query for a report: the first page of a search."""
@@ -76,8 +77,9 @@ class JudgedQuery:
 
 
 def query_of(rows: ComparedQueries, row: int) -> JudgedQuery:
-    """Return one query of a graded block in the form that reports and JSON use."""
+    """Return one query of a graded block in the form that reports and JSON use; measures only where lists were compared."""
     found = rows.measures
+    number = _nothing if rows.outcomes[row] in NOT_COMPARED else _number
     return JudgedQuery(
         ordinal=rows.queries.start + row,
         id=rows.queries.ids[row],
@@ -87,17 +89,17 @@ def query_of(rows: ComparedQueries, row: int) -> JudgedQuery:
         k=int(rows.queries.k[row]),
         legacy_results=int(rows.legacy_results[row]),
         candidate_results=int(rows.candidate_results[row]),
-        overlap=_number(found.overlap[row]),
-        top_1=_number(found.top_1[row]),
-        rbo=_number(found.rbo[row]),
-        tau_b=_number(found.tau_b[row]),
+        overlap=number(found.overlap[row]),
+        top_1=number(found.top_1[row]),
+        rbo=number(found.rbo[row]),
+        tau_b=number(found.tau_b[row]),
         rank_change=int(found.rank_change[row]),
-        score_delta=_number(found.score_delta[row]),
+        score_delta=number(found.score_delta[row]),
         missing=int(found.missing[row]),
         extra=int(found.extra[row]),
         paired=int(found.paired[row]),
         inversions=int(found.inversions[row]),
-        inversion_gap=_number(found.inversion_gap[row]),
+        inversion_gap=number(found.inversion_gap[row]),
         metadata=int(found.metadata[row]),
         repeats=int(rows.candidate_repeats[row]),
         drawn=int(rows.queries.drawn[row]),
@@ -115,6 +117,17 @@ def _side_by_side(rows: ComparedQueries, row: int) -> tuple[ShownResult, ...]:
     return tuple(
         ShownResult(ours, *(theirs or (None, None))) for ours, theirs in zip_longest(left, right, fillvalue=None)
     )
+
+
+def _nothing(_value: float) -> None:
+    """Return that nothing was measured."""
+
+
+def _agreement(rows: ComparedQueries) -> Float64:
+    """Return rank-biased overlap in [0, 1]; of queries without two lists 0 where one side has results, else 1."""
+    unmeasured = np.array([outcome in NOT_COMPARED for outcome in rows.outcomes], np.bool_)
+    nothing = (rows.legacy_results == 0) & (rows.candidate_results == 0)
+    return np.where(unmeasured, nothing.astype(np.float64), rows.measures.rbo)
 
 
 def _number(value: float) -> float | None:
@@ -160,7 +173,7 @@ class WorstQueries:
         names = waivers or [None] * len(rows)
         excused = np.array([name is not None for name in names], np.bool_)
         transient = np.zeros(len(rows), np.bool_) if unconfirmed is None else unconfirmed
-        badness = rows.measures.rbo + _BEHIND * (excused | transient)
+        badness = _agreement(rows) + _BEHIND * (excused | transient)
         for kind in set(rows.outcomes):
             some = np.array([row for row, outcome in enumerate(rows.outcomes) if outcome is kind], np.int64)
             order = np.argsort(badness[some], kind="stable")
