@@ -43,7 +43,8 @@ class RetrievalEvidence:
     Attributes:
         confirmation: What sending differing queries again showed; None where nothing was sent.
         attribution: Differing queries by what explains each.
-        explained: What explains those of them that further requests were spent on, by query id.
+        explained: What explains those of them that further requests were spent on, and the worst of each outcome, by
+            query id.
         causes: What explains the differences, the surest first.
         relevance: How relevant both sides' lists are; empty without labels.
     """

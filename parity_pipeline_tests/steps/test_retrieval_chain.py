@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from parity_pipeline.core.errors import ArtifactError, GatewayError
 from parity_pipeline.core.outcomes import Decision, Side
-from parity_pipeline.core.retrieval.attribution import Explanation
+from parity_pipeline.core.retrieval.attribution import EXPLAINABLE, Explanation
 from parity_pipeline.core.retrieval.causes import CauseConfidence, RetrievalCauseName
 from parity_pipeline.core.retrieval.checks import RetrievalCheckName
 from parity_pipeline.core.retrieval.outcomes import RetrievalOutcome
@@ -19,6 +19,8 @@ from parity_pipeline.steps.retrieval.fetch_side import draw_queries, fetch_ranki
 from parity_pipeline.steps.retrieval.judge_rankings import judge_rankings, write_retrieval_report
 from parity_pipeline.steps.retrieval.run_retrieval import run_retrieval
 from parity_pipeline.storage.query_set_files import QuerySetFile
+from parity_pipeline.storage.retrieval_evidence import read_retrieval_evidence
+from parity_pipeline.storage.retrieval_parity_files import RetrievalParityFile
 from parity_pipeline_tests.defs.project import DAY, Project, searching_project
 from parity_pipeline_tests.fakes.gateways import hash_vector
 from parity_pipeline_tests.fakes.searching import DIMENSION, MODEL, QUERIES, SearchingGateway
@@ -235,6 +237,19 @@ def test_another_embedding_is_proven_by_the_same_vector(tmp_path: Path) -> None:
     assert candidate.queries[""] == len(QUERIES)
     _, text = write_retrieval_report(project.context(), DAY, CORPUS)
     assert "another model" in text
+
+
+def test_queries_beyond_the_budget_are_explained_too(tmp_path: Path) -> None:
+    """What explains a query that the report shows is kept also where nothing more was requested for it."""
+    project = searching_project(tmp_path, confirm={"queries": 1, "times": 1})
+    candidate_of(project).indexed["contractors"] = []
+    verdict = judge(project)
+    parity = RetrievalParityFile(project.context().layout.retrieval_parity(DAY, CORPUS))
+    evidence = read_retrieval_evidence(project.context().layout.retrieval_evidence(DAY, CORPUS), parity.header)
+    shown = {one.id for one in verdict.queries if one.outcome in EXPLAINABLE}
+    assert len(shown) > 1
+    assert evidence is not None
+    assert shown <= set(evidence.explained)
 
 
 def test_a_dropped_corpus_is_retrieval_and_not_embedding(tmp_path: Path) -> None:

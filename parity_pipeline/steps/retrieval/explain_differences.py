@@ -4,17 +4,20 @@ Here belong these further requests and the pass over both lanes that names cause
 a query and which causes a set has belong to `core.retrieval`.
 """
 
+import heapq
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import numpy as np
 
 from parity_pipeline.core.errors import GatewayError, SettingsError
+from parity_pipeline.core.limits import REPORT_ROWS
 from parity_pipeline.core.outcomes import RowStatus, Side
 from parity_pipeline.core.retrieval.attribution import EXPLAINABLE, Evidence, Explanation, attribute
 from parity_pipeline.core.retrieval.bands import GradedQueries, grade
-from parity_pipeline.core.retrieval.compare import compare
+from parity_pipeline.core.retrieval.compare import ComparedQueries, compare
 from parity_pipeline.core.retrieval.confirmation import DifferingQueries, RequestedAgain, RetrievalConfirmation, confirm
 from parity_pipeline.core.retrieval.diagnosis.cases import Documents
 from parity_pipeline.core.retrieval.diagnosis.evidence import CauseEvidence
@@ -55,6 +58,45 @@ class ChosenDifferences:
         self.look += [rows.queries.ids[row] for _, row in zip(range(room), worth, strict=False)]
 
 
+EXPLAINED: Final = 4 * REPORT_ROWS
+"""Most queries of one outcome whose explanations are kept, beside those that were requested again: a report shows fewer."""
+
+
+@dataclass(slots=True)
+class KeptExplanations:
+    """What explains the queries that were requested again, and of each outcome those whose lists differ most.
+
+    Attributes:
+        asked: Ids of queries that are kept whatever their lists are.
+        limit: Most others of each outcome: smallest rank-biased overlap first, then smallest ordinal.
+    """
+
+    asked: frozenset[str]
+    limit: int = EXPLAINED
+    _asked: dict[str, Explanation] = field(default_factory=dict[str, Explanation])
+    _worst: dict[RetrievalOutcome, list[tuple[float, int, str, Explanation]]] = field(
+        default_factory=dict[RetrievalOutcome, list[tuple[float, int, str, Explanation]]]
+    )
+
+    def add(self, rows: ComparedQueries, explanations: Sequence[Explanation | None]) -> None:
+        """Take in the next block, with one explanation per query, None for none."""
+        for row, (name, one) in enumerate(zip(rows.queries.ids, explanations, strict=True)):
+            if one is None:
+                continue
+            if name in self.asked:
+                self._asked[name] = one
+                continue
+            heap = self._worst.setdefault(rows.outcomes[row], [])
+            heapq.heappush(heap, (-float(rows.measures.rbo[row]), -(rows.queries.start + row), name, one))
+            if len(heap) > self.limit:
+                heapq.heappop(heap)
+
+    def by_id(self) -> dict[str, Explanation]:
+        """Return what is kept, by query id: first what was requested again, then the others by their place in the set."""
+        others = sorted((one for heap in self._worst.values() for one in heap), key=lambda one: -one[1])
+        return self._asked | {name: one for _, _, name, one in others}
+
+
 def explain_differences(run: RunContext, lanes: Lanes, chosen: ChosenDifferences, corpus: str) -> RetrievalEvidence:
     """Ask again what differs, send the controls, and name causes; one pass over both lanes.
 
@@ -75,7 +117,7 @@ def explain_differences(run: RunContext, lanes: Lanes, chosen: ChosenDifferences
         noise=(lanes.legacy.header.noise, lanes.candidate.header.noise),
         confirmation=confirmation,
     )
-    attribution, explained = Counter[Explanation](), dict[str, Explanation]()
+    attribution, explained = Counter[Explanation](), KeptExplanations(asked=frozenset(kept))
     for block, left, right in paired_lists(lanes.queries, lanes.legacy, lanes.candidate):
         codebook, queries = controls.codebook, QueryBlock.of(block.queries, block.start)
         graded = grade(compare(queries, left, right, codebook, context.rules), context.bands)
@@ -83,13 +125,11 @@ def explain_differences(run: RunContext, lanes: Lanes, chosen: ChosenDifferences
         explanations = attribute(graded, evidence, near_tie=context.bands.near_tie)
         causes.add(graded, explanations, evidence, block.queries)
         attribution.update(one for one in explanations if one is not None)
-        explained |= {
-            name: one for name, one in zip(queries.ids, explanations, strict=True) if one is not None and name in kept
-        }
+        explained.add(graded.compared, explanations)
     return RetrievalEvidence(
         confirmation=confirmation,
         attribution=dict(sorted(attribution.items())),
-        explained=explained,
+        explained=explained.by_id(),
         causes=name_causes(causes),
     )
 
