@@ -252,6 +252,19 @@ def test_queries_beyond_the_budget_are_explained_too(tmp_path: Path) -> None:
     assert shown <= set(evidence.explained)
 
 
+def test_a_query_without_a_response_is_not_the_one_to_reproduce(tmp_path: Path) -> None:
+    """Where no query differs, the commands send one that has lists, and not one that a side gave no list for."""
+    project = searching_project(tmp_path, noise={"queries": 0})
+    candidate_of(project).rule = lambda text, _: JSONResponse({"results": 7}) if text == QUERIES[3] else None
+    verdict = judge(project)
+    [lost] = [one for one in verdict.queries if one.outcome is RetrievalOutcome.MISSING]
+    assert lost is verdict.queries[0]
+    _, text = write_retrieval_report(project.context(), DAY, CORPUS)
+    reproduced = text.partition("## How to reproduce")[2]
+    assert "curl" in reproduced
+    assert QUERIES[3] not in reproduced
+
+
 def test_a_dropped_corpus_is_retrieval_and_not_embedding(tmp_path: Path) -> None:
     """A candidate that searches one of two corpora fails, and the control does not blame the embedding."""
     project = searching_project(tmp_path)

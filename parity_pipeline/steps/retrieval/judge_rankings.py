@@ -13,7 +13,7 @@ from parity_pipeline.core.outcomes import PASSING, Side
 from parity_pipeline.core.retrieval.bands import grade
 from parity_pipeline.core.retrieval.compare import compare
 from parity_pipeline.core.retrieval.confirmation import RetrievalConfirmation
-from parity_pipeline.core.retrieval.outcomes import DIFFERENT, RetrievalOutcome
+from parity_pipeline.core.retrieval.outcomes import DIFFERENT, NOT_COMPARED, RetrievalOutcome
 from parity_pipeline.core.retrieval.ranked_lists import QueryBlock, RankedLists
 from parity_pipeline.core.retrieval.records import Query
 from parity_pipeline.core.retrieval.simulation import RetrievalJudge, retrieval_power
@@ -173,11 +173,15 @@ def write_retrieval_report(run: RunContext, day: str, corpus: str) -> tuple[Retr
 def _worst(verdict: RetrievalVerdict) -> str:
     """Return the id of the query to reproduce: the worst that differs, else the first with lists; "" for none.
 
-    A query that both sides refuse alike shows nobody anything.
+    A difference that nothing excuses comes before one that a waiver takes or a repeat did not confirm. A query that both
+    sides refuse alike shows nobody anything.
     """
-    wanted = [one for one in verdict.queries if one.outcome is not RetrievalOutcome.REFUSED_BY_BOTH]
-    differing = [one for one in wanted if one.outcome in DIFFERENT]
-    return (differing or wanted)[0].id if wanted else ""
+    differing = [one for one in verdict.queries if one.outcome in DIFFERENT]
+    standing = [one for one in differing if not (one.waiver or one.unconfirmed)]
+    listed = [one for one in verdict.queries if one.outcome not in NOT_COMPARED]
+    lost = [one for one in verdict.queries if one.outcome is RetrievalOutcome.MISSING]
+    found = standing or differing or listed or lost
+    return found[0].id if found else ""
 
 
 def _requests(run: RunContext, query: Query, corpus: str) -> tuple[SentRequest, ...]:
