@@ -31,9 +31,11 @@ def graded(kinds: list[int], start: int = 0) -> GradedQueries:
     return grade(compared(pairs, queries=queries, start=start, codebook=Codebook()), Bands())
 
 
-def kept(blocks: list[GradedQueries], asked: frozenset[str] = frozenset(), limit: int = EXPLAINED) -> dict[str, object]:
+def kept(
+    blocks: list[GradedQueries], requested: frozenset[str] = frozenset(), limit: int = EXPLAINED
+) -> dict[str, object]:
     """Return what is kept of some blocks."""
-    found = KeptExplanations(asked=asked, limit=limit)
+    found = KeptExplanations(requested=requested, limit=limit)
     for one in blocks:
         found.add(one.compared, attribute(one, Evidence()))
     return dict(found.by_id())
@@ -61,14 +63,14 @@ def test_a_bounded_number_is_kept_however_blocks_are_cut(kinds: list[int], limit
 def test_what_was_requested_again_is_kept_beside(kinds: list[int]) -> None:
     """Queries that requests were spent on take no place of the others, and one that agrees has no explanation."""
     whole = graded(kinds)
-    asked = frozenset(whole.compared.queries.ids[::2])
+    requested = frozenset(whole.compared.queries.ids[::2])
     explainable = {
         name
         for name, one in zip(whole.compared.queries.ids, whole.compared.outcomes, strict=True)
         if one in EXPLAINABLE
     }
-    found = kept([whole], asked, limit=1)
-    assert asked & explainable <= set(found) <= explainable
+    found = kept([whole], requested, limit=1)
+    assert requested & explainable <= set(found) <= explainable
 
 
 def test_every_query_that_a_report_shows_is_explained() -> None:

@@ -67,13 +67,13 @@ class KeptExplanations:
     """What explains the queries that were requested again, and of each outcome those whose lists differ most.
 
     Attributes:
-        asked: Ids of queries that are kept whatever their lists are.
+        requested: Ids of queries that are kept whatever their lists are.
         limit: Most others of each outcome: smallest rank-biased overlap first, then smallest ordinal.
     """
 
-    asked: frozenset[str]
+    requested: frozenset[str]
     limit: int = EXPLAINED
-    _asked: dict[str, Explanation] = field(default_factory=dict[str, Explanation])
+    _again: dict[str, Explanation] = field(default_factory=dict[str, Explanation])
     _worst: dict[RetrievalOutcome, list[tuple[float, int, str, Explanation]]] = field(
         default_factory=dict[RetrievalOutcome, list[tuple[float, int, str, Explanation]]]
     )
@@ -83,8 +83,8 @@ class KeptExplanations:
         for row, (name, one) in enumerate(zip(rows.queries.ids, explanations, strict=True)):
             if one is None:
                 continue
-            if name in self.asked:
-                self._asked[name] = one
+            if name in self.requested:
+                self._again[name] = one
                 continue
             heap = self._worst.setdefault(rows.outcomes[row], [])
             heapq.heappush(heap, (-float(rows.measures.rbo[row]), -(rows.queries.start + row), name, one))
@@ -94,7 +94,7 @@ class KeptExplanations:
     def by_id(self) -> dict[str, Explanation]:
         """Return what is kept, by query id: first what was requested again, then the others by their place in the set."""
         others = sorted((one for heap in self._worst.values() for one in heap), key=lambda one: -one[1])
-        return self._asked | {name: one for _, _, name, one in others}
+        return self._again | {name: one for _, _, name, one in others}
 
 
 def explain_differences(run: RunContext, lanes: Lanes, chosen: ChosenDifferences, corpus: str) -> RetrievalEvidence:
@@ -117,7 +117,7 @@ def explain_differences(run: RunContext, lanes: Lanes, chosen: ChosenDifferences
         noise=(lanes.legacy.header.noise, lanes.candidate.header.noise),
         confirmation=confirmation,
     )
-    attribution, explained = Counter[Explanation](), KeptExplanations(asked=frozenset(kept))
+    attribution, explained = Counter[Explanation](), KeptExplanations(requested=frozenset(kept))
     for block, left, right in paired_lists(lanes.queries, lanes.legacy, lanes.candidate):
         codebook, queries = controls.codebook, QueryBlock.of(block.queries, block.start)
         graded = grade(compare(queries, left, right, codebook, context.rules), context.bands)
