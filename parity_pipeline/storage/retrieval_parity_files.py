@@ -117,7 +117,8 @@ class RetrievalParityFile(StoredTable[RetrievalParityHeader]):
     def blocks(self, rows: int = 4096) -> Iterator[ComparedQueries]:
         """Yield consecutive queries in blocks of `rows`, the last one shorter, ready to be graded and tallied.
 
-        Nulls of measures come back as NaN: what could not be measured, and all of a query that a side gave no list for. Lists are empty, so that nothing can be shown or attributed by them.
+        Nulls of measures come back as NaN: what could not be measured, and all of a query that a side gave no list for.
+        Lists are empty, so that nothing can be shown or attributed by them.
         """
         for start, table in self.table_blocks(rows):
             yield self._compared(start, table)
