@@ -1,6 +1,6 @@
 """Check a project: folders, samples, queries, services, and each side with one text and one query.
 
-Here belongs the list of checks, each with its remedy. Requests to a side belong to `wire.connectivity` and
+Here belongs the list of checks, each with its remedy. Requests to a side belong to `wire.doctor_request` and
 `wire.fetch_rankings`, printing to `main`.
 """
 
@@ -17,7 +17,7 @@ from parity_pipeline.settings.model import Settings
 from parity_pipeline.settings.retrieve import RetrieveSettings
 from parity_pipeline.storage.query_sources import read_queries
 from parity_pipeline.storage.sources import absent_sources, read_sources
-from parity_pipeline.wire.connectivity import CONNECTIVITY_TEXT, ConnectivityResult, check_connectivity
+from parity_pipeline.wire.doctor_request import CONNECTIVITY_TEXT, ConnectivityResult, check_connectivity
 from parity_pipeline.wire.fetch_lane import embed_texts
 from parity_pipeline.wire.fetch_rankings import ask_rankings
 from parity_pipeline.wire.retrieval_side import RetrievalSide

@@ -201,12 +201,3 @@ def _worker(random: Random, row: int, corpus: str) -> Worker:
 def _registered_again(original: Worker, other: Worker) -> Worker:
     """Return the original under the id and in the corpus of the other one."""
     return Worker(id=other.id, corpus=other.corpus, **original.metadata)  # pyright: ignore[reportArgumentType] - the fields of the same class
-
-
-def relevant_ids(role: str, city: str, corpus: str) -> tuple[str, ...]:
-    """Return the ids of a corpus that a query for a role in a city asks for, in the order of their rows.
-
-    The labels in `data/samples/qrels.txt` are these, written down: they follow from what the generator made, not from any
-    ranking.
-    """
-    return tuple(one.id for one in workers() if (one.role, one.city, one.corpus) == (role, city, corpus))

@@ -31,8 +31,6 @@ from parity_pipeline.demo.worker_filters import Mask, SqlFilters
 from parity_pipeline.demo.worker_indexes import ExactIndex, GraphIndex, LexicalIndex, Matrix
 
 Embed = Callable[[str, Sequence[str]], NDArray[np.float32]]
-Respond = Callable[[bytes], bytes]
-"""Request body -> response body, or a starlette HTTPException; called from worker threads."""
 
 MODE: Final = "vector"
 

@@ -1,7 +1,7 @@
 """One batch from its request to its rows: send, decode, retry, split.
 
 Here belong the attempts at one batch and the rows that it ends with. One attempt belongs to `client`, what to
-do about each kind of error to `retry_policy`, whether it is an outage and which texts may hang to `side_health`, the order
+do about each kind of error to `retry_policy`, whether it is an outage and which texts may hang to `outage_or_hang`, the order
 of rows and the end of a lane to `lane`.
 """
 
@@ -19,9 +19,9 @@ from parity_pipeline.wire.client import RequestSender
 from parity_pipeline.wire.codec import DecodedT, HttpResponse, not_requested, without_definite_response
 from parity_pipeline.wire.encode import Batch
 from parity_pipeline.wire.gateway_errors import AttemptError, LaneOverError, side_is_down
+from parity_pipeline.wire.outage_or_hang import PROOFS, Health, SideHealth
 from parity_pipeline.wire.retry_policy import OnExhausted, Rule
 from parity_pipeline.wire.side_config import SideConfig
-from parity_pipeline.wire.side_health import PROOFS, Health, SideHealth
 
 _FREE_RETRIES: Final = 100
 """Retries that are allowed before `retry_share` applies: a share of a few requests means nothing."""

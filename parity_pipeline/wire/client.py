@@ -32,11 +32,11 @@ from parity_pipeline.wire.gateway_errors import (
     one_line,
     retry_after,
 )
+from parity_pipeline.wire.outage_or_hang import HangingTexts
 from parity_pipeline.wire.pacing import ConcurrencyLimiter, Now, RateLimiter, Sleep
 from parity_pipeline.wire.progress import LaneCounters
 from parity_pipeline.wire.retry_policy import kind_of_status
 from parity_pipeline.wire.side_config import SideConfig
-from parity_pipeline.wire.side_health import HangingTexts
 from parity_pipeline.wire.transport import TRANSPORT_ERRORS, kind_and_detail
 
 _BODY_PIECE: Final = 1024 * 1024

@@ -1,7 +1,7 @@
 """What a probe gives to the fetch engine: how its inputs become requests, and responses become its rows.
 
 Here belong the protocol of a codec and the records that it shares with the engine. The engine (`client`, `batch_fetcher`,
-`lane_run`, `reorder_buffer`, `side_health`) sends, retries, divides, stops and resumes without knowing what it fetches.
+`lane_run`, `reorder_buffer`, `outage_or_hang`) sends, retries, divides, stops and resumes without knowing what it fetches.
 Codecs: `embed_codec` and `retrieval_codec`.
 """
 

@@ -16,9 +16,9 @@ from parity_pipeline.wire.codec import HttpResponse
 from parity_pipeline.wire.decode import Decoded, Decoder
 from parity_pipeline.wire.encode import Batch, RequestEncoder, encode_text
 from parity_pipeline.wire.gateway_errors import AttemptError, LaneWords, UnusableSideError, unusable
+from parity_pipeline.wire.outage_or_hang import CANARY_TEXT
 from parity_pipeline.wire.retry_policy import Rule, rule_of
 from parity_pipeline.wire.side_config import SideConfig
-from parity_pipeline.wire.side_health import CANARY_TEXT
 
 
 class EmbedCodec:

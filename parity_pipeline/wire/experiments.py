@@ -21,9 +21,9 @@ from parity_pipeline.wire.embed_codec import EmbedCodec
 from parity_pipeline.wire.encode import encode_text
 from parity_pipeline.wire.fetch_lane import run_anywhere
 from parity_pipeline.wire.gateway_errors import AttemptError, unusable
+from parity_pipeline.wire.outage_or_hang import CANARY_TEXT
 from parity_pipeline.wire.retry_policy import OnExhausted, Rule, rule_of
 from parity_pipeline.wire.side_config import SideConfig
-from parity_pipeline.wire.side_health import CANARY_TEXT
 from parity_pipeline.wire.transport import transport_for
 
 ATTEMPTS: Final = 2

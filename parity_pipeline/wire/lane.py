@@ -23,9 +23,9 @@ from parity_pipeline.wire.encode import RequestEncoder, encode_text, plan
 from parity_pipeline.wire.gateway_errors import AttemptError, one_line
 from parity_pipeline.wire.lane_canaries import LaneCanaries
 from parity_pipeline.wire.lane_run import LaneRun, LaneTotals
+from parity_pipeline.wire.outage_or_hang import CANARY_TEXT
 from parity_pipeline.wire.progress import Progress
 from parity_pipeline.wire.side_config import SideConfig
-from parity_pipeline.wire.side_health import CANARY_TEXT
 from parity_pipeline.wire.wire_observation import observe
 
 

@@ -1,7 +1,7 @@
 """Send the canaries of a lane: the same small request at its start, middle and end, and in a soak again and again.
 
 Here belong sending, and comparing with what came before. What is recorded of it belongs to `core.canaries`. The text that is
-sent again to see whether a side is up is another one, and belongs to `side_health`.
+sent again to see whether a side is up is another one, and belongs to `outage_or_hang`.
 """
 
 import asyncio

@@ -116,7 +116,7 @@ MODULES: Final = MappingProxyType(
             "paths": "json_path",
             "observe": "wire_observation",
             "side": "side_config",
-            "probe": "connectivity",
+            "probe": "doctor_request",
             "policy": "retry_policy",
         },
         "parity_pipeline/storage": {"staging_frames": "staging_format", "tables": "parquet_tables"},

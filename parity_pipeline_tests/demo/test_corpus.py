@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from parity_pipeline.demo.corpus import CORPORA, INDEXES, REGISTERED_TWICE, relevant_ids, workers
+from parity_pipeline.demo.corpus import CORPORA, INDEXES, REGISTERED_TWICE, workers
 from parity_pipeline.demo.retrieval_faults import DEMO_SEED, is_mixed_up
 from parity_pipeline.demo.retrieval_request import MODEL
 from parity_pipeline_tests.demo.support import embedder
@@ -41,6 +41,15 @@ def test_some_workers_are_registered_twice() -> None:
     repeated = [found for found in corpora.values() if len(found) > 1]
     assert sum(len(found) - 1 for found in repeated) == REGISTERED_TWICE
     assert {len(set(found)) for found in repeated} == {1, 2}
+
+
+def relevant_ids(role: str, city: str, corpus: str) -> tuple[str, ...]:
+    """Return the ids of a corpus that a query for a role in a city asks for, in the order of their rows.
+
+    The labels in `data/samples/qrels.txt` are these, written down: they follow from what the generator made, not from any
+    ranking.
+    """
+    return tuple(one.id for one in workers() if (one.role, one.city, one.corpus) == (role, city, corpus))
 
 
 def test_labels_follow_from_the_generator() -> None:

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from parity_pipeline.core.outcomes import RowStatus
-from parity_pipeline.wire.connectivity import check_connectivity
 from parity_pipeline.wire.dialects import Dialect
+from parity_pipeline.wire.doctor_request import check_connectivity
 from parity_pipeline.wire.fetch_lane import fetch_lane
 from parity_pipeline_tests.wire.fake_side import DIALECTS, FakeSide, blocks, side
 

@@ -1,7 +1,7 @@
 """The hazard corpus: its version, its sets, the hazards of each with the cases they exercise, the samples they become.
 
 Here belong the choice of sets and the order in which they are sent. The texts stand in `texts` and `scripts_and_symbols`,
-what the documented cases are in `failure_modes`.
+what happens in each of the 34 cases in `docs/failure-modes.md`.
 
 Blanks are sent as whole requests of 32 with a blank in the first, the middle, the last and in all three slots. So they
 have to begin where a request begins: when other samples go before, short hazards of other chosen sets fill up to the

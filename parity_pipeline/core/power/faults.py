@@ -154,9 +154,6 @@ def _rolled(request: Sequence[int]) -> list[int]:
     return [*request[-1:], *request[:-1]]
 
 
-NO_FAULT: Final = Fault(name="none", words="nothing", change=in_space(lambda vectors, _: vectors))
-"""A fault of size zero, which nothing may catch."""
-
 FAULTS: Final[tuple[Fault, ...]] = (
     Fault(
         name="swap",

@@ -157,11 +157,6 @@ class ScoreScale:
                 msg, place="retrieve.<side>.scores", remedy="Give a factor above 0 and a finite offset."
             )
 
-    @property
-    def ascending(self) -> bool:
-        """Return whether the side reports its best result with the lowest number."""
-        return self.reported not in {Reported.SCORE, Reported.NOTHING}
-
     def scores(self, reported: Float64) -> Float64:
         """Return scores of the same shape, higher is better; NaN where nothing is reported."""
         match self.reported:

@@ -231,9 +231,6 @@ def _other_mode(lists: StoredLists) -> Changes:
     return {}
 
 
-NO_FAULT: Final = RetrievalFault(name="nothing", change=lambda lists: dict(lists.usable()))
-"""A fault of size zero, which nothing may catch."""
-
 RETRIEVAL_FAULTS: Final[tuple[RetrievalFault, ...]] = (
     RetrievalFault(
         name="the first two results swapped",

@@ -114,8 +114,7 @@ class RetrievalTally:
         drawn_waived: Those of them that waivers took, per category.
         drawn_queries: Queries that came from a random draw.
         paired: Documents that differ because a tie group was cut at k.
-        inverted: Queries with inversions.
-        excused: Those of them whose inversions a score gap of `Bands.near_tie` excuses.
+        excused: Queries whose inversions a score gap of `Bands.near_tie` excuses.
         legacy_repeats: Queries for which the legacy side repeats a document.
         candidate_repeats: The same of the candidate.
         unordered: Queries for which a side's scores rise towards the end of its list.
@@ -138,7 +137,6 @@ class RetrievalTally:
     drawn_waived: Counter[str] = field(default_factory=Counter[str])
     drawn_queries: int = 0
     paired: int = 0
-    inverted: int = 0
     excused: int = 0
     legacy_repeats: int = 0
     candidate_repeats: int = 0
@@ -193,7 +191,6 @@ class RetrievalTally:
     def _count_lists(self, rows: ComparedQueries, compared: NDArray[np.bool_]) -> None:
         found = rows.measures
         inverted = compared & (found.inversions > 0)
-        self.inverted += int(inverted.sum())
         self.excused += int((inverted & (found.inversion_gap <= self.bands.near_tie)).sum())
         self.paired += int(found.paired[compared].sum())
         self.legacy_repeats += int((rows.legacy_repeats > 0).sum())

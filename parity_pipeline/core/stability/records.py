@@ -32,7 +32,7 @@ TESTED: Final = (
     "canaries",
     "salted",
 )
-"""The experiments of `core.hazards.failure_modes` that are made here, in the order in which they are reported."""
+"""The experiments of `docs/failure-modes.md` that are made here, in the order in which they are reported."""
 
 OF_THE_FLOOR: Final = frozenset({"repeats", "batch-sizes", "shuffled", "concurrency", "equal-length-load"})
 """Experiments whose worst pair makes the noise floor: what the circumstances of one fetch do to a vector: being sent

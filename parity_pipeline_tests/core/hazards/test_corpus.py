@@ -22,8 +22,8 @@ from parity_pipeline.core.hazards.corpus import (
     hazard_samples,
     hazards_in,
 )
-from parity_pipeline.core.hazards.failure_modes import FAILURE_MODES
 from parity_pipeline.core.hazards.texts import CANARIES, WINDOWS, salted_texts
+from parity_pipeline_tests.core.hazards.failure_modes import FAILURE_MODES
 
 SALT = "2026-04-30"
 FINGERPRINTS = {"1": "4834c26f4faa4410"}

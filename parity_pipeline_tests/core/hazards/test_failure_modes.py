@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from parity_pipeline.core.hazards.corpus import SETS, hazards_in
-from parity_pipeline.core.hazards.failure_modes import (
+from parity_pipeline_tests.core.hazards.failure_modes import (
     EXPERIMENTS,
     FAILURE_MODES,
     FailureMode,

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parity_pipeline.core.outcomes import Outcome
-from parity_pipeline.core.power.changes import ChangeRows, cached_by, in_order, of_texts, where
-from parity_pipeline.core.power.faults import FAULTS, NO_FAULT, ONE, Fault
+from parity_pipeline.core.power.changes import ChangeRows, cached_by, in_order, in_space, of_texts, where
+from parity_pipeline.core.power.faults import FAULTS, ONE, Fault
 from parity_pipeline.core.power.records import FaultResult, Power, SimulatedFault
 from parity_pipeline.core.power.rows import FEW, HAZARDS, LONGEST, MOST, ROWS, RowsSample, Vector
 from parity_pipeline.core.power.simulation import Simulation
@@ -37,7 +37,7 @@ def simulated(fault: Fault, texts: list[str]) -> SimulatedFault:
 @pytest.mark.parametrize(
     "change",
     [
-        NO_FAULT.change,
+        in_space(lambda vectors, _: vectors),
         in_order(lambda request: request),
         of_texts(lambda text: text),
         cached_by(lambda text: text),

@@ -177,7 +177,6 @@ def test_what_is_reported_becomes_a_score(reported: Reported, value: float, scor
     """Each kind of distance of unit vectors becomes their cosine."""
     found = ScoreScale(reported=reported).scores(np.array([value]))
     np.testing.assert_allclose(found, [score], equal_nan=True)
-    assert ScoreScale(reported=reported).ascending == (reported not in {Reported.SCORE, Reported.NOTHING})
 
 
 def test_a_scale_keeps_the_order() -> None:

@@ -15,7 +15,7 @@ from parity_pipeline.core.retrieval.power import SimulatedRetrievalFault
 from parity_pipeline.core.retrieval.provenance import QuerySetIdentity
 from parity_pipeline.core.retrieval.ranked_lists import Codebook, RankedLists
 from parity_pipeline.core.retrieval.records import Query, Ranking
-from parity_pipeline.core.retrieval.simulated_faults import ALL, NO_FAULT, ONE, RETRIEVAL_FAULTS
+from parity_pipeline.core.retrieval.simulated_faults import ALL, ONE, RETRIEVAL_FAULTS, RetrievalFault
 from parity_pipeline.core.retrieval.simulation import QUERIES, ListsSample, RetrievalJudge, retrieval_power
 from parity_pipeline.core.retrieval.tally import RetrievalTally
 from parity_pipeline.core.retrieval.verdict_builder import RetrievalInputs
@@ -83,7 +83,8 @@ def test_a_set_that_shows_everything_catches_every_fault() -> None:
 
 def test_nothing_is_caught_where_nothing_is_wrong() -> None:
     """A fault of size zero passes, so that what is caught is caught for its own sake."""
-    power = retrieval_power(sampled(rows(50)), judge(), [NO_FAULT])
+    nothing = RetrievalFault(name="nothing", change=lambda lists: dict(lists.usable()))
+    power = retrieval_power(sampled(rows(50)), judge(), [nothing])
     assert (power.simulated, power.caught, power.faults[0].decision) == (1, 0, "PASS")
     assert "0/50 queries are worth a look" in power.faults[0].why_not
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-from parity_pipeline.core.hazards.failure_modes import EXPERIMENTS
 from parity_pipeline.core.stability.plan import (
     BATCH_SIZES,
     LEVELS,
@@ -14,6 +13,7 @@ from parity_pipeline.core.stability.plan import (
     spread,
 )
 from parity_pipeline.core.stability.records import OF_THE_FLOOR, TESTED, Budget, Reference
+from parity_pipeline_tests.core.hazards.failure_modes import EXPERIMENTS
 from parity_pipeline_tests.core.stability.scripted_side import AMPLE, LIMITS, SAMPLES, plan_of
 
 
