@@ -1,7 +1,7 @@
 """The stored query set of one date and corpus: a snapshot that backfills read again.
 
-Here belong its columns, its header and its reader. Where queries come from belongs to `query_sources`. Texts with lone
-surrogates are stored as those of samples are, in a column of their own beside `text`; see `sample_set_files`.
+Here belong its columns, its header and its reader. Where queries come from belongs to `query_sources`, how a text without UTF-8
+is stored to `input_sets`.
 """
 
 from collections import Counter
@@ -17,15 +17,11 @@ from parity_pipeline.core.errors import ArtifactError, SampleSourceError
 from parity_pipeline.core.retrieval.provenance import QueriesBlock, QuerySetIdentity
 from parity_pipeline.core.retrieval.query_set import QueryCount, SourcedQuery, content, unique_queries
 from parity_pipeline.core.retrieval.records import Query
-from parity_pipeline.core.samples import SetHash
+from parity_pipeline.storage.input_sets import GROUP_ROWS, SetProgress, exact_texts, text_columns
 from parity_pipeline.storage.parquet_tables import Batch, StoredTable, TableKind, TableWriter, utf8
-from parity_pipeline.storage.sample_set_files import text_columns
 from parity_pipeline.storage.source_formats import SURROGATE_COLUMN
 
 _REMEDY: Final = "Materialize retrieve/queries again."
-_GROUP_ROWS: Final = 2048
-_GROUP_CHARACTERS: Final = 4_000_000
-"""Characters after which a row group ends before its rows are full: over-long texts must not fill the memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,41 +89,23 @@ KIND: Final = TableKind(
 
 
 @dataclass(slots=True)
-class _Progress:
-    """The running counts of a set that is being written, and the rows of its next row group."""
-
-    digest: SetHash = field(default_factory=SetHash)
-    categories: Counter[str] = field(default_factory=Counter[str])
+class _Progress(SetProgress[SourcedQuery, SourcedQuery]):
     corpora: Counter[str] = field(default_factory=Counter[str])
-    drawn: int = 0
     blank: int = 0
     filtered: int = 0
-    longest: int = 0
     largest_k: int = 0
-    held: list[SourcedQuery] = field(default_factory=list[SourcedQuery])
-    held_characters: int = 0
 
     def add(self, one: SourcedQuery) -> None:
         query = one.query
-        self.held.append(one)
-        self.held_characters += len(query.text)
+        self.hold(one, query.text, query.category, query.drawn)
         self.digest.add(query.id, content(query), query.category)
-        self.categories[query.category] += 1
         self.corpora.update(query.corpora)
-        self.drawn += query.drawn > 0
         self.blank += not query.text.strip()
         self.filtered += query.filter is not None
-        self.longest = max(self.longest, len(query.text))
         self.largest_k = max(self.largest_k, query.k)
 
-    @property
-    def full(self) -> bool:
-        return len(self.held) >= _GROUP_ROWS or self.held_characters >= _GROUP_CHARACTERS
-
-    def take(self) -> Batch:
-        queries, sources = [one.query for one in self.held], [one.source for one in self.held]
-        start = self.digest.count - len(queries)
-        self.held, self.held_characters = [], 0
+    def batch(self, start: int, rows: Sequence[SourcedQuery]) -> Batch:
+        queries = [one.query for one in rows]
         text, exact = text_columns([query.text for query in queries])
         columns = [
             pa.array(range(start, start + len(queries)), pa.int64()),
@@ -137,7 +115,7 @@ class _Progress:
             utf8([query.filter for query in queries]),
             pa.array([query.corpora for query in queries], pa.list_(pa.string())),
             utf8([query.category for query in queries]),
-            utf8(sources),
+            utf8([one.source for one in rows]),
             pa.array([query.drawn for query in queries], pa.int32()),
             exact,
         ]
@@ -160,14 +138,8 @@ def write_query_set(temporary: Path, queries: Iterable[SourcedQuery], *, sources
         ArtifactError: The disk or folder does not take the file.
     """
     seen, count = _Progress(), QueryCount()
-    with TableWriter(temporary, KIND, _GROUP_ROWS) as writer:
-        for one in unique_queries(queries, count):
-            seen.add(one)
-            if seen.full:
-                writer.add_batch(seen.take())
-                writer.flush()
-        if seen.held:
-            writer.add_batch(seen.take())
+    with TableWriter(temporary, KIND, GROUP_ROWS) as writer:
+        seen.write(writer, unique_queries(queries, count))
         if not seen.digest.count:
             problem = "the query sources hold no query that this partition sends"
             remedy = "Put a query into a source of `retrieve.queries`, or name corpora that the partition searches."
@@ -208,21 +180,20 @@ class QuerySetFile(StoredTable[QuerySetHeader]):
         """Yield consecutive queries in blocks of `rows`, the last one shorter; `stop` ends before that ordinal."""
         for start, table in self.table_blocks(rows, stop):
             plain = {name: table.column(name).to_pylist() for name in table.column_names}
-            columns = ("id", "text", "k", "filter", "corpora", "category", "drawn", SURROGATE_COLUMN)
+            texts = exact_texts(plain["text"], plain[SURROGATE_COLUMN])
+            columns = (plain[name] for name in ("id", "k", "filter", "corpora", "category", "drawn"))
             yield QueriesBlock(
                 start,
                 [
                     Query(
                         id=identity,
-                        text=text if exact is None else exact.decode("utf-8", "surrogatepass"),
+                        text=text,
                         k=k,
                         filter=spelled,
                         corpora=tuple(corpora),
                         category=category,
                         drawn=drawn,
                     )
-                    for identity, text, k, spelled, corpora, category, drawn, exact in zip(
-                        *(plain[name] for name in columns), strict=True
-                    )
+                    for text, identity, k, spelled, corpora, category, drawn in zip(texts, *columns, strict=True)
                 ],
             )

@@ -1,14 +1,9 @@
 """The stored sample set of one date and model: a snapshot that backfills read again.
 
-Here belong its columns, its header and its reader. Where samples come from belongs to `sources`.
-
-A text with lone surrogates has no UTF-8, and a Parquet string must. `text` then holds it with U+FFFD in their place, so
-that every reader sees a string, and the binary column `text_surrogatepass` holds it exactly; it is null in all other
-rows. Reading a set back gives the exact text.
+Here belong its columns, its header and its reader. Where samples come from belongs to `sources`, how a text without UTF-8
+is stored to `input_sets`.
 """
 
-import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -19,10 +14,10 @@ import pyarrow as pa
 
 from parity_pipeline.core.errors import ArtifactError, SampleSourceError
 from parity_pipeline.core.fetched_rows import SampleBlock
-from parity_pipeline.core.samples import DropCount, Sample, SetHash, unique
+from parity_pipeline.core.samples import DropCount, Sample, unique
 from parity_pipeline.storage import older_versions
+from parity_pipeline.storage.input_sets import GROUP_ROWS, SetProgress, exact_texts, text_columns
 from parity_pipeline.storage.parquet_tables import (
-    Array,
     Batch,
     StoredTable,
     TableKind,
@@ -33,9 +28,6 @@ from parity_pipeline.storage.parquet_tables import (
 from parity_pipeline.storage.source_formats import SURROGATE_COLUMN
 
 _REMEDY: Final = "Materialize samples again."
-_GROUP_ROWS: Final = 2048
-_GROUP_CHARACTERS: Final = 4_000_000
-"""Characters after which a row group ends before its rows are full: over-long texts must not fill the memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,58 +79,30 @@ KIND: Final = TableKind(
     remedy=_REMEDY,
 )
 
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
-
-
-_Row: TypeAlias = tuple[int, str, str, str, str, int]
-"""Ordinal, id, text, category, source, drawn."""
+_Row: TypeAlias = tuple[str, str, str, str, int]
+"""Id, text, category, source, drawn."""
 
 
 @dataclass(slots=True)
-class _Progress:
-    """The running counts of a set that is being written, and the rows of its next row group."""
-
-    digest: SetHash = field(default_factory=SetHash)
-    categories: Counter[str] = field(default_factory=Counter[str])
-    drawn: int = 0
+class _Progress(SetProgress[Sample, _Row]):
     drawn_as: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
     empty: int = 0
-    longest: int = 0
-    held: list[_Row] = field(default_factory=list["_Row"])
-    held_characters: int = 0
 
-    def add(self, sample: Sample) -> None:
-        identity, category = sample.id, printable(sample.category)
-        self.held.append((self.digest.count, identity, sample.text, category, sample.source, sample.drawn))
-        self.held_characters += len(sample.text)
+    def add(self, one: Sample) -> None:
+        identity, category = one.id, printable(one.category)
+        self.hold((identity, one.text, category, one.source, one.drawn), one.text, category, one.drawn)
         self.digest.add(identity, category)
-        self.categories[category] += 1
-        self.drawn += sample.drawn > 0
-        if sample.drawn_as:
-            self.drawn_as[identity] = {printable(name): times for name, times in sample.drawn_as.items()}
-        self.empty += not sample.text
-        self.longest = max(self.longest, len(sample.text))
+        if one.drawn_as:
+            self.drawn_as[identity] = {printable(name): times for name, times in one.drawn_as.items()}
+        self.empty += not one.text
 
-    @property
-    def full(self) -> bool:
-        return len(self.held) >= _GROUP_ROWS or self.held_characters >= _GROUP_CHARACTERS
-
-    def take(self) -> Batch:
-        ordinals, ids, texts, categories, sources, drawn = zip(*self.held, strict=True)
-        self.held, self.held_characters = [], 0
+    def batch(self, start: int, rows: Sequence[_Row]) -> Batch:
+        ids, texts, categories, sources, drawn = zip(*rows, strict=True)
         text, exact = text_columns(texts)
         words = [utf8(ids), text, utf8(categories), utf8(sources)]
-        arrays = [pa.array(ordinals, pa.int64()), *words, pa.array(drawn, pa.int32()), exact]
+        ordinals = pa.array(range(start, start + len(rows)), pa.int64())
+        arrays = [ordinals, *words, pa.array(drawn, pa.int32()), exact]
         return pa.RecordBatch.from_arrays(arrays, schema=KIND.schema)
-
-
-def text_columns(texts: Sequence[str]) -> tuple[Array, Array]:
-    """Return the `text` column and the column of exact texts."""
-    try:
-        return pa.array(texts, pa.string()), pa.nulls(len(texts), pa.binary())
-    except UnicodeEncodeError:
-        exact = [text.encode("utf-8", "surrogatepass") if _SURROGATE.search(text) else None for text in texts]
-        return pa.array([_SURROGATE.sub("\ufffd", text) for text in texts]), pa.array(exact, pa.binary())
 
 
 def write_sample_set(temporary: Path, samples: Iterable[Sample], *, sources: Sequence[str]) -> SampleSetHeader:
@@ -157,14 +121,8 @@ def write_sample_set(temporary: Path, samples: Iterable[Sample], *, sources: Seq
         ArtifactError: The disk or folder does not take the file.
     """
     seen, dropped = _Progress(), DropCount()
-    with TableWriter(temporary, KIND, _GROUP_ROWS) as writer:
-        for sample in unique(samples, dropped):
-            seen.add(sample)
-            if seen.full:
-                writer.add_batch(seen.take())
-                writer.flush()
-        if seen.held:
-            writer.add_batch(seen.take())
+    with TableWriter(temporary, KIND, GROUP_ROWS) as writer:
+        seen.write(writer, unique(samples, dropped))
         if not seen.digest.count:
             remedy = "Put at least one text into a sample source of parity.yaml."
             raise SampleSourceError("the sample sources hold no sample", place=", ".join(sources), remedy=remedy)
@@ -206,10 +164,7 @@ class SampleSetFile(StoredTable[SampleSetHeader]):
             yield SampleBlock(
                 start=start,
                 ids=table.column("id").to_pylist(),
-                texts=[
-                    text if raw is None else raw.decode("utf-8", "surrogatepass")
-                    for text, raw in zip(texts, exact, strict=True)
-                ],
+                texts=exact_texts(texts, exact),
                 categories=table.column("category").to_pylist(),
                 drawn=table.column("drawn").to_pylist(),
             )
