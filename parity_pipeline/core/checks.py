@@ -15,7 +15,7 @@ A new check takes, with what notices that it is missing:
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final
 
 from parity_pipeline.core.limits import MIN_COMPARED_SHARE
 from parity_pipeline.core.measures import Measure
@@ -216,11 +216,11 @@ def description(name: CheckName) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One check of a verdict.
+class JudgedCheck:
+    """One check of a verdict of any probe.
 
     Attributes:
-        name: Its name.
+        name: Its name, which each probe narrows to its own set.
         severity: What it means that it does not pass.
         passed: Whether it passed; None where nothing was measured for it.
         seen: What was seen, a clause without a full stop. It may hold a server's words.
@@ -229,7 +229,7 @@ class Check:
         waived_by: Ids of the waivers that cover all of it, joined by commas; "" where it is not waived.
     """
 
-    name: CheckName
+    name: StrEnum
     severity: CheckSeverity
     passed: bool | None
     seen: str
@@ -241,6 +241,13 @@ class Check:
     def stands(self) -> bool:
         """Return whether it did not pass and nothing excuses that."""
         return self.passed is False and not self.waived_by
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check(JudgedCheck):
+    """One check of the embed probe."""
+
+    name: CheckName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,21 +279,6 @@ def settings_faults(names: Iterable[StrEnum], always: Collection[StrEnum] = ALWA
         always: Checks of the probe that no setting changes.
     """
     return tuple(f"{name.value}: this check cannot be changed; remove it" for name in names if name in always)
-
-
-class JudgedCheck(Protocol):
-    """What the decision looks at in the check of any probe; the fields are those of `Check`."""
-
-    @property
-    def name(self) -> StrEnum: ...  # noqa: D102 - as in `Check`, and the same below
-    @property
-    def severity(self) -> CheckSeverity: ...  # noqa: D102
-    @property
-    def seen(self) -> str: ...  # noqa: D102
-    @property
-    def waived_by(self) -> str: ...  # noqa: D102
-    @property
-    def stands(self) -> bool: ...  # noqa: D102
 
 
 def decision_of(

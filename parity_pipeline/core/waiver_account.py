@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from enum import StrEnum
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 
@@ -25,6 +26,8 @@ class AnyWaiver(Protocol):
     def first_date(self) -> date | None: ...  # noqa: D102
     @property
     def last_date(self) -> date | None: ...  # noqa: D102
+    @property
+    def checks(self) -> Collection[StrEnum]: ...  # noqa: D102
     @property
     def most(self) -> int: ...  # noqa: D102 - the most inputs that it takes
 
@@ -106,6 +109,10 @@ class Account(Generic[W]):
         self.beyond.update(waiver.id for waiver in covering)
         self.lapsed.update(waiver.id for waiver in self.expired if covers(waiver))
         return None
+
+    def waiver_of(self, check: StrEnum) -> str | None:
+        """Return the id of the first waiver that covers a check by name; None where none does."""
+        return next((waiver.id for waiver in self.holding if check in waiver.checks), None)
 
     def findings(self, *, complete: bool, of_checks: Collection[str] = ()) -> tuple[str, ...]:
         """Return what has to be said of the waivers, the ones that matter most first.

@@ -137,10 +137,6 @@ class WaiverAccount(Account[Waiver]):
             return None
         return self.take_first(lambda waiver: waiver.covers(rows, index, off))
 
-    def waiver_of(self, check: CheckName) -> str | None:
-        """Return the id of the first waiver that covers a check by name; None where none does."""
-        return next((waiver.id for waiver in self.holding if check in waiver.checks), None)
-
 
 def account_for(waivers: Sequence[Waiver], *, model: str, day: date, today: date) -> WaiverAccount:
     """Return an empty account of the waivers that are about a model and date.

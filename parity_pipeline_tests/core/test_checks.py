@@ -1,6 +1,5 @@
 """Checks: each piece of evidence by name, what it means for the decision, and what settings and waivers make of it."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -30,6 +29,7 @@ from parity_pipeline.core.tally import Tally
 from parity_pipeline.core.verdict_builder import DecisionInputs, checks_of, decide_over
 from parity_pipeline.core.waivers import Waiver, account_for, waiver_faults
 from parity_pipeline_tests.core.builders import Row, compared, provenance
+from parity_pipeline_tests.core.check_cases import CASES, CheckState, checks_in, decision_over
 from parity_pipeline_tests.core.stability.scripted_side import (
     Distortion,
     Rows,
@@ -350,29 +350,8 @@ def test_every_check_says_what_it_looks_at() -> None:
     assert len({description(name) for name in CheckName}) == len(CheckName)
 
 
-SEVERITIES = tuple(CheckSeverity)
-CASES = list(itertools.product(SEVERITIES, (True, False, None), ("", "W")))
-
-
 @given(st.lists(st.sampled_from(CASES), max_size=6))
-def test_the_decision_is_that_of_the_worst_check(cases: list[tuple[CheckSeverity, bool | None, str]]) -> None:
+def test_the_decision_is_that_of_the_worst_check(cases: list[CheckState]) -> None:
     """Only a check that did not pass and is not waived counts, fail before inconclusive, and a warning never."""
-    checks = [
-        Check(
-            name=CheckName.CAVEATS,
-            severity=severity,
-            passed=passed,
-            seen="x",
-            waived_by=waiver if passed is False else "",
-        )
-        for severity, passed, waiver in cases
-    ]
-    standing = {severity for severity, passed, waiver in cases if passed is False and not waiver}
-    waived = any(waiver and passed is False for _, passed, waiver in cases)
-    decision, _ = decision_of(checks)
-    if FAIL in standing:
-        assert decision is Decision.FAIL
-    elif INCONCLUSIVE in standing:
-        assert decision is Decision.INCONCLUSIVE
-    else:
-        assert decision is (Decision.PASS_WITH_WAIVERS if waived else Decision.PASS)
+    decision, _ = decision_of(checks_in(Check, CheckName.CAVEATS, cases))
+    assert decision is decision_over(cases)

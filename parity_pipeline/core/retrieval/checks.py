@@ -157,31 +157,10 @@ def description(name: RetrievalCheckName) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RetrievalCheck:
-    """One check of a retrieval verdict.
-
-    Attributes:
-        name: Its name.
-        severity: What it means that it does not pass.
-        passed: Whether it passed; None where nothing was measured for it.
-        seen: What was seen, a clause without a full stop. It may hold a server's words.
-        remedy: What to do where it did not pass; "" where that is said by what was seen.
-        side: The side that it is about; None for both.
-        waived_by: Ids of the waivers that cover all of it, joined by commas; "" where it is not waived.
-    """
+class RetrievalCheck(core_checks.JudgedCheck):
+    """One check of the retrieve probe."""
 
     name: RetrievalCheckName
-    severity: CheckSeverity
-    passed: bool | None
-    seen: str
-    remedy: str = ""
-    side: Side | None = None
-    waived_by: str = ""
-
-    @property
-    def stands(self) -> bool:
-        """Return whether it did not pass and nothing excuses that."""
-        return self.passed is False and not self.waived_by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -109,10 +109,6 @@ class QueryWaiverAccount(Account[QueryWaiver]):
             return None
         return self.take_first(lambda waiver: waiver.covers(rows, index))
 
-    def waiver_of(self, check: RetrievalCheckName) -> str | None:
-        """Return the id of the first waiver that covers a check by name; None where none does."""
-        return next((waiver.id for waiver in self.holding if check in waiver.checks), None)
-
 
 def query_account_for(waivers: Sequence[QueryWaiver], *, corpus: str, day: date, today: date) -> QueryWaiverAccount:
     """Return an empty account of the waivers that are about a corpus and date.

@@ -1,6 +1,5 @@
 """The checks of the retrieve probe: each passes on what is clean, fails on its fault, and measures nothing without data."""
 
-import itertools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -29,6 +28,7 @@ from parity_pipeline.core.retrieval.outcomes import Band
 from parity_pipeline.core.retrieval.records import Query
 from parity_pipeline.core.retrieval.relevance import RelevanceDifference
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
+from parity_pipeline_tests.core.check_cases import CASES, CheckState, checks_in, decision_over
 from parity_pipeline_tests.core.retrieval.builders import Pair, in_order, lost, ranked, refused
 from parity_pipeline_tests.core.retrieval.judging import (
     LANES,
@@ -328,31 +328,11 @@ def test_every_check_says_what_it_looks_at() -> None:
     assert len({description(name) for name in RetrievalCheckName}) == len(RetrievalCheckName)
 
 
-CASES = list(itertools.product(CheckSeverity, (True, False, None), ("", "W")))
-
-
 @given(st.lists(st.sampled_from(CASES), max_size=6))
-def test_the_decision_is_that_of_the_worst_check(cases: list[tuple[CheckSeverity, bool | None, str]]) -> None:
+def test_the_decision_is_that_of_the_worst_check(cases: list[CheckState]) -> None:
     """The rule is that of every probe: fail before inconclusive, a warning and a waived check never count."""
-    checks = [
-        RetrievalCheck(
-            name=RetrievalCheckName.CAVEATS,
-            severity=severity,
-            passed=passed,
-            seen="x",
-            waived_by=waiver if passed is False else "",
-        )
-        for severity, passed, waiver in cases
-    ]
-    standing = {severity for severity, passed, waiver in cases if passed is False and not waiver}
-    waived = any(waiver and passed is False for _, passed, waiver in cases)
-    decision, reasons = retrieval_decision_of(checks)
-    if FAIL in standing:
-        assert decision is Decision.FAIL
-    elif INCONCLUSIVE in standing:
-        assert decision is Decision.INCONCLUSIVE
-    else:
-        assert decision is (Decision.PASS_WITH_WAIVERS if waived else Decision.PASS)
+    decision, reasons = retrieval_decision_of(checks_in(RetrievalCheck, RetrievalCheckName.CAVEATS, cases))
+    assert decision is decision_over(cases)
     assert all("waived by W" in one or one == "x" for one in reasons)
 
 
