@@ -329,7 +329,7 @@ def demo(
     ] = None,
 ) -> None:
     """Run the main job on the demo gateways, or show what a fault looks like, in a folder of its own."""
-    from parity_pipeline.demo.fault_settings import fault_settings
+    from parity_pipeline.demo.demo_settings import fault_settings
 
     settings = load_from_here(config)
     if fault:

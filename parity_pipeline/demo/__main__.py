@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from parity_pipeline.demo.fault_settings import KINDS
+from parity_pipeline.demo.demo_settings import KINDS
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette

@@ -17,7 +17,7 @@ from parity_pipeline.core.retrieval.records import Query
 from parity_pipeline.demo.corpus import AVAILABILITY, CITIES, CORPORA, TRADES
 
 FILTERS: Final = ("oslo", "oslo_or_bergen", "experienced", "packing")
-"""Names of the filters of `retrieve_section` that let something through."""
+"""Names of the filters of `demo_settings` that let something through."""
 
 PARAPHRASES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {

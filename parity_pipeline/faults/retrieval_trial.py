@@ -24,8 +24,8 @@ from parity_pipeline.core.retrieval.causes import CauseConfidence, RetrievalCaus
 from parity_pipeline.core.retrieval.records import Query
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.demo.corpus import EVERYONE
+from parity_pipeline.demo.demo_settings import demo_retrieve
 from parity_pipeline.demo.generated_queries import write_queries
-from parity_pipeline.demo.retrieve_section import demo_retrieve
 from parity_pipeline.faults.trial_run import (
     ADDRESS,
     CLOCK,

@@ -6,14 +6,12 @@ Here belongs the document as a whole. What stands in a section belongs to `secti
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report.advice import fetch_again, flip_advice, run_again
 from parity_pipeline.report.escape import fenced, prose, sentence
-from parity_pipeline.report.sections.collisions import collisions
-from parity_pipeline.report.sections.confidence import confidence, confirmation
+from parity_pipeline.report.sections.confidence import confidence, confirmation, power
 from parity_pipeline.report.sections.contract import contract
-from parity_pipeline.report.sections.diagnosis import observations, why
+from parity_pipeline.report.sections.diagnosis import collisions, observations, why
 from parity_pipeline.report.sections.headline import checks, counts, findings, opening, reasons
 from parity_pipeline.report.sections.measures import measures
 from parity_pipeline.report.sections.noise import noise
-from parity_pipeline.report.sections.power import power
 from parity_pipeline.report.sections.samples import errors, sample_set, samples
 from parity_pipeline.report.sections.sides import compared, drift
 

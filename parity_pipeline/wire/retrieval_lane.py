@@ -14,8 +14,9 @@ import httpx
 
 from parity_pipeline.core.fetched_rows import StagingOf
 from parity_pipeline.core.outcomes import RowStatus
-from parity_pipeline.core.retrieval.provenance import FetchedRankings, QueriesBlock, RetrievalObservation
+from parity_pipeline.core.retrieval.provenance import FetchedRankings, QueriesBlock
 from parity_pipeline.core.retrieval.records import Reported
+from parity_pipeline.core.retrieval.wire_drift import RetrievalObservation
 from parity_pipeline.wire.client import LaneEnvironment
 from parity_pipeline.wire.codec import HttpResponse
 from parity_pipeline.wire.lane_run import LaneRun, LaneTotals

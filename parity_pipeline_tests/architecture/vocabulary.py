@@ -138,7 +138,7 @@ MODULES: Final = MappingProxyType(
         "parity_pipeline/demo": {
             "asking": "request_parser",
             "fields": "json_fields",
-            "showing": "fault_settings",
+            "showing": "demo_settings",
             "serving": "app",
         },
         "bench": {"plain": "baseline_client"},

@@ -9,8 +9,8 @@ import yaml
 
 from parity_pipeline.core.retrieval.hazards import PARAPHRASE
 from parity_pipeline.demo.corpus import CORPORA, EVERYONE, workers
+from parity_pipeline.demo.demo_settings import SECTION, demo_retrieve, is_of_demo
 from parity_pipeline.demo.generated_queries import FILTERS, SHARES, generated_queries, write_queries
-from parity_pipeline.demo.retrieve_section import SECTION, demo_retrieve, is_of_demo
 
 SHIPPED = Path(__file__).parents[2] / "parity.yaml"
 

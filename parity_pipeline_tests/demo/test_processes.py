@@ -10,7 +10,7 @@ import pytest
 import tenacity
 
 from parity_pipeline.demo.__main__ import main
-from parity_pipeline.demo.fault_settings import demo_command
+from parity_pipeline.demo.demo_settings import demo_command
 from parity_pipeline_tests.fakes.ports import free_port
 
 

@@ -10,7 +10,7 @@ import pytest
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.demo.__main__ import main
 from parity_pipeline.demo.corpus import CORPORA, EVERYONE, workers
-from parity_pipeline.demo.fault_settings import fault_settings
+from parity_pipeline.demo.demo_settings import demo_retrieve, fault_settings
 from parity_pipeline.demo.fault_table import FAULTS
 from parity_pipeline.demo.gateway import CANDIDATE
 from parity_pipeline.demo.retrieval_faults import (
@@ -20,7 +20,6 @@ from parity_pipeline.demo.retrieval_faults import (
     is_mixed_up,
 )
 from parity_pipeline.demo.retrieval_request import MODEL
-from parity_pipeline.demo.retrieve_section import demo_retrieve
 from parity_pipeline.settings.loading import load
 from parity_pipeline.settings.model import Settings
 from parity_pipeline_tests.demo.retrieval_support import ask_candidate, candidate, queries, vectors

@@ -13,17 +13,14 @@ from parity_pipeline.core.outcomes import RowStatus, Side
 from parity_pipeline.core.retrieval.bands import QUERY_LIMITS, SET_LIMITS, QueryMeasure, SetMeasure
 from parity_pipeline.core.retrieval.checks import RetrievalCheck, RetrievalCheckName
 from parity_pipeline.core.retrieval.outcomes import IN_VERDICTS, Band, RetrievalOutcome
-from parity_pipeline.core.retrieval.provenance import (
-    RetrievalNoise,
-    RetrievalObservation,
-    RetrievalProvenance,
-)
+from parity_pipeline.core.retrieval.provenance import RetrievalNoise, RetrievalProvenance
 from parity_pipeline.core.retrieval.records import Query
 from parity_pipeline.core.retrieval.verdict import (
     QueryCounts,
     QueryMeasureResult,
     SetMeasureResult,
 )
+from parity_pipeline.core.retrieval.wire_drift import RetrievalObservation
 from parity_pipeline.core.retrieval.worst_queries import SHOWN_RESULTS, JudgedQuery, ShownResult
 from parity_pipeline.core.wire_drift import DriftRow
 from parity_pipeline.report.shell import SentRequest

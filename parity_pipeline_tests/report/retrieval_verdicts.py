@@ -13,17 +13,15 @@ from parity_pipeline.core.retrieval.attribution import Explanation
 from parity_pipeline.core.retrieval.bands import QueryMeasure, SetMeasure
 from parity_pipeline.core.retrieval.causes import CauseConfidence, RetrievalCause, RetrievalCauseName
 from parity_pipeline.core.retrieval.confirmation import RetrievalConfirmation
-from parity_pipeline.core.retrieval.power import RetrievalPower, SimulatedRetrievalFault
-from parity_pipeline.core.retrieval.provenance import (
-    QuerySetIdentity,
-    RetrievalObservation,
-)
+from parity_pipeline.core.retrieval.provenance import QuerySetIdentity
 from parity_pipeline.core.retrieval.records import Query
 from parity_pipeline.core.retrieval.relevance import RelevanceDifference
+from parity_pipeline.core.retrieval.simulated_faults import RetrievalPower, SimulatedRetrievalFault
 from parity_pipeline.core.retrieval.verdict import (
     RetrievalRandomDraws,
     RetrievalVerdict,
 )
+from parity_pipeline.core.retrieval.wire_drift import RetrievalObservation
 from parity_pipeline_tests.report.retrieval_records import (
     CORPUS,
     DRIFT,

@@ -22,13 +22,11 @@ from parity_pipeline.core.waivers import account_for
 from parity_pipeline.report.advice import flip_advice
 from parity_pipeline.report.escape import prose, sentence
 from parity_pipeline.report.markdown import render_report
-from parity_pipeline.report.sections.collisions import collisions
-from parity_pipeline.report.sections.confidence import confidence, how_sure
-from parity_pipeline.report.sections.diagnosis import first_cause, observations, why
+from parity_pipeline.report.sections.confidence import confidence, how_sure, power
+from parity_pipeline.report.sections.diagnosis import collisions, first_cause, observations, why
 from parity_pipeline.report.sections.headline import findings, headline, opening
 from parity_pipeline.report.sections.measures import measures, passing_limit
 from parity_pipeline.report.sections.noise import noise
-from parity_pipeline.report.sections.power import power
 from parity_pipeline_tests.report.measured import (
     DAY,
     POWER,

@@ -20,12 +20,10 @@ from parity_pipeline.core.retrieval.checks import RetrievalCheck, RetrievalCheck
 from parity_pipeline.core.retrieval.compare import ComparedQueries, ComparisonRules, compare
 from parity_pipeline.core.retrieval.confirmation import RetrievalConfirmation
 from parity_pipeline.core.retrieval.outcomes import IN_VERDICTS, Band, RetrievalOutcome
-from parity_pipeline.core.retrieval.power import RetrievalPower, SimulatedRetrievalFault
 from parity_pipeline.core.retrieval.provenance import (
     FetchedRankings,
     QuerySetIdentity,
     RetrievalNoise,
-    RetrievalObservation,
     RetrievalParityHeader,
     RetrievalProvenance,
 )
@@ -33,6 +31,7 @@ from parity_pipeline.core.retrieval.query_set import SourcedQuery
 from parity_pipeline.core.retrieval.ranked_lists import Codebook, QueryBlock, RankedLists
 from parity_pipeline.core.retrieval.records import Query, Ranking, Reported
 from parity_pipeline.core.retrieval.relevance import RelevanceDifference
+from parity_pipeline.core.retrieval.simulated_faults import RetrievalPower, SimulatedRetrievalFault
 from parity_pipeline.core.retrieval.tally import RetrievalTally
 from parity_pipeline.core.retrieval.verdict import (
     QueryCounts,
@@ -41,6 +40,7 @@ from parity_pipeline.core.retrieval.verdict import (
     RetrievalVerdict,
     SetMeasureResult,
 )
+from parity_pipeline.core.retrieval.wire_drift import RetrievalObservation
 from parity_pipeline.core.wire_drift import DriftRow
 from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.query_set_files import QuerySetFile, write_query_set

@@ -12,7 +12,7 @@ from parity_pipeline.core.outcomes import RowStatus, Side
 from parity_pipeline.core.retrieval.measures import DEPTHS
 from parity_pipeline.core.retrieval.outcomes import RetrievalOutcome
 from parity_pipeline.core.retrieval.records import Query, Ranking
-from parity_pipeline.core.wire_drift import NOT_OBSERVED
+from parity_pipeline.core.retrieval.wire_drift import RetrievalObservation
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,31 +93,6 @@ class QuerySetIdentity:
     queries: int
     sources: tuple[str, ...] = ()
     duplicates_dropped: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetrievalObservation:
-    """What one side's wire looked like during one fetch of rankings.
-
-    Attributes:
-        method_and_path: Such as `POST /vectors/hybrid`.
-        request_fields: Fields of requests that returned rankings, sorted.
-        response_fields: Top-level fields of the responses as `name: type`, sorted.
-        result_fields: Fields of a result, likewise.
-        unknown_fields: Fields of a response or a result that the dialect does not read.
-        modes: The modes that responses report, sorted; empty where they say nothing.
-        reported: What stands beside a document, such as `score` or `cosine_distance`, as the settings say.
-        takes: What the dialect sends: `text`, `vector`, or both.
-    """
-
-    method_and_path: str = NOT_OBSERVED
-    request_fields: tuple[str, ...] = ()
-    response_fields: tuple[str, ...] = ()
-    result_fields: tuple[str, ...] = ()
-    unknown_fields: tuple[str, ...] = ()
-    modes: tuple[str, ...] = ()
-    reported: str = NOT_OBSERVED
-    takes: str = NOT_OBSERVED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

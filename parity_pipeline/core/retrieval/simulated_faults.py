@@ -1,7 +1,7 @@
 """The faults whose effect on a query set is simulated: one row each, and what each does to the candidate's stored lists.
 
-Here belong the table and the changes. Judging the changed lists belongs to `simulation`, the records that a verdict stores
-to `power`.
+Here belong the table, the changes, and the records of the results that a verdict stores. Judging the changed lists belongs
+to `simulation`.
 
 A fault works on what the candidate returned, so that nothing is requested again. Where its effect depends on documents that the
 candidate did not return, such as those that a filter left out, documents of another query stand in for them.
@@ -328,3 +328,39 @@ RETRIEVAL_FAULTS: Final[tuple[RetrievalFault, ...]] = (
     ),
 )
 """Every simulated fault, in the order in which they are reported."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatedRetrievalFault:
+    """One simulated fault.
+
+    Attributes:
+        name: What it is, such as `one corpus of two is dropped`.
+        caught: Whether the verdict would not have been a pass; None where it could not be simulated.
+        decision: The decision that it would have led to; "" where it could not be simulated.
+        why_not: Why it was not caught or not simulated; "" where it was caught.
+    """
+
+    name: str
+    caught: bool | None
+    decision: str
+    why_not: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrievalPower:
+    """What the queries would have caught.
+
+    Attributes:
+        faults: The simulated faults; empty in the ledger.
+        simulated: Faults that could be simulated.
+        caught: Those of them that would have been caught.
+    """
+
+    faults: tuple[SimulatedRetrievalFault, ...]
+    simulated: int
+    caught: int
+
+    def sentence(self) -> str:
+        """Say how many simulated faults would have been caught."""
+        return f"{self.caught} of {self.simulated} simulated faults would have been caught"

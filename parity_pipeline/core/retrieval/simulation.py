@@ -20,7 +20,6 @@ from parity_pipeline.core.outcomes import PASSING, Decision, Side
 from parity_pipeline.core.retrieval.bands import grade
 from parity_pipeline.core.retrieval.checks import RetrievalCheck, RetrievalCheckName
 from parity_pipeline.core.retrieval.compare import ComparisonRules, compare
-from parity_pipeline.core.retrieval.power import RetrievalPower, SimulatedRetrievalFault
 from parity_pipeline.core.retrieval.ranked_lists import Codebook, QueryBlock, RankedLists
 from parity_pipeline.core.retrieval.records import Query, Ranking
 from parity_pipeline.core.retrieval.simulated_faults import (
@@ -29,6 +28,8 @@ from parity_pipeline.core.retrieval.simulated_faults import (
     RETRIEVAL_FAULTS,
     Changes,
     RetrievalFault,
+    RetrievalPower,
+    SimulatedRetrievalFault,
     StoredLists,
 )
 from parity_pipeline.core.retrieval.tally import RetrievalTally

@@ -17,9 +17,9 @@ from parity_pipeline.core.retrieval.causes import RetrievalCause
 from parity_pipeline.core.retrieval.checks import RetrievalCheck
 from parity_pipeline.core.retrieval.confirmation import RetrievalConfirmation
 from parity_pipeline.core.retrieval.outcomes import AGREEING, Band, RetrievalOutcome
-from parity_pipeline.core.retrieval.power import RetrievalPower
 from parity_pipeline.core.retrieval.provenance import QuerySetIdentity, RetrievalProvenance
 from parity_pipeline.core.retrieval.relevance import RelevanceDifference
+from parity_pipeline.core.retrieval.simulated_faults import RetrievalPower
 from parity_pipeline.core.retrieval.worst_queries import JudgedQuery
 from parity_pipeline.core.wire_drift import DriftRow
 

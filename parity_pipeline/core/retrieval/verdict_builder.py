@@ -24,7 +24,6 @@ from parity_pipeline.core.retrieval.checks import (
     retrieval_decision_of,
 )
 from parity_pipeline.core.retrieval.confirmation import nothing_persists, stray_findings
-from parity_pipeline.core.retrieval.drift import retrieval_drift
 from parity_pipeline.core.retrieval.lane_checks import (
     confirmation_check,
     lane_checks,
@@ -37,7 +36,6 @@ from parity_pipeline.core.retrieval.lane_checks import (
 )
 from parity_pipeline.core.retrieval.noise import tie_order_words
 from parity_pipeline.core.retrieval.outcomes import IN_VERDICTS
-from parity_pipeline.core.retrieval.power import RetrievalPower
 from parity_pipeline.core.retrieval.provenance import QuerySetIdentity, RetrievalParityHeader, RetrievalProvenance
 from parity_pipeline.core.retrieval.query_checks import (
     bound_check,
@@ -51,6 +49,7 @@ from parity_pipeline.core.retrieval.query_checks import (
     waived_queries,
 )
 from parity_pipeline.core.retrieval.relevance import RelevanceDifference
+from parity_pipeline.core.retrieval.simulated_faults import RetrievalPower
 from parity_pipeline.core.retrieval.tally import RetrievalTally
 from parity_pipeline.core.retrieval.verdict import (
     QueryCounts,
@@ -59,6 +58,7 @@ from parity_pipeline.core.retrieval.verdict import (
     RetrievalVerdict,
     SetMeasureResult,
 )
+from parity_pipeline.core.retrieval.wire_drift import retrieval_drift
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,14 +1,15 @@
-"""Why samples differ: each cause in words with its evidence, the samples left unexplained, and observations.
+"""Why samples differ: each cause in words with its evidence, the samples left unexplained, observations and collisions.
 
 Here belongs the layout of a diagnosis, and its short form for the summary and the terminal. Finding causes belongs to
-`core.diagnosis`.
+`core.diagnosis`, the scan for collisions to `core.collisions`.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from parity_pipeline.core.collisions import Collision, OneSided
 from parity_pipeline.core.diagnosis.records import Cause, Confidence, Diagnosis, Evidence
-from parity_pipeline.core.outcomes import Decision
+from parity_pipeline.core.outcomes import Decision, Side
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
 from parity_pipeline.report.escape import prose, table
@@ -16,6 +17,10 @@ from parity_pipeline.report.view import Names, listed, named, names_of
 
 _NAMED: Final = 12
 """Samples that one list names; the verdict's JSON holds more."""
+
+_GROUPS: Final = 5
+_MEMBERS: Final = 6
+"""Groups of one side's collisions that are shown, and texts of each."""
 
 _MEANING: Final[Mapping[Confidence, str]] = {
     Confidence.PROVEN: "one named change restores the threshold on these very samples, or the response itself says so",
@@ -110,6 +115,29 @@ def observations(verdict: Verdict) -> list[str]:
 def _observation(cause: Cause) -> str:
     facts = ", ".join(fact for fact in (cause.confidence, documented(cause.cases)) if fact)
     return f"- {prose(f'{cause.name} ({facts}): {cause.words}.')}"
+
+
+def collisions(verdict: Verdict) -> list[str]:
+    """Return distinct texts that share a vector on one side alone, as Markdown; nothing where there are none."""
+    found = verdict.diagnosis.collisions if verdict.diagnosis else ()
+    names = names_of(verdict)
+    lines = [line for one in found if one.groups for line in _side(one, names)]
+    return ["## Collisions on one side only", "", *lines] if lines else []
+
+
+def _side(one: OneSided, names: Names) -> list[str]:
+    other = Side.CANDIDATE if one.side is Side.LEGACY else Side.LEGACY
+    described = (
+        f"On the {one.side} side alone: {numbers.things(one.groups, 'group')} of distinct texts with the same vector, "
+        f"{numbers.things(one.pairs, 'pair')} that the {other} side separates."
+    )
+    lines = [f"- {prose(described)}", *(f"  - {_group(group, names)}" for group in one.listed[:_GROUPS])]
+    rest = one.groups - min(len(one.listed), _GROUPS)
+    return [*lines, f"  - {prose(numbers.things(rest, 'more group'))}"] if rest > 0 else lines
+
+
+def _group(group: Collision, names: Names) -> str:
+    return listed(group.ids, names, count=group.size, most=_MEMBERS)
 
 
 def documented(cases: Sequence[int]) -> str:

@@ -9,8 +9,8 @@ from typing import Final
 from parity_pipeline.core.confidence import ShareBound
 from parity_pipeline.core.number_format import percent
 from parity_pipeline.core.outcomes import PASSING
-from parity_pipeline.core.retrieval.power import SimulatedRetrievalFault
 from parity_pipeline.core.retrieval.provenance import RetrievalNoise
+from parity_pipeline.core.retrieval.simulated_faults import SimulatedRetrievalFault
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.report import numbers
 from parity_pipeline.report.escape import Sentence, Verbatim, prose, sentence, table

@@ -11,11 +11,16 @@ from parity_pipeline.core.outcomes import RowStatus, Side
 from parity_pipeline.core.retrieval.bands import Bands
 from parity_pipeline.core.retrieval.checks import RetrievalCheckSettings
 from parity_pipeline.core.retrieval.compare import ComparisonRules
-from parity_pipeline.core.retrieval.power import SimulatedRetrievalFault
 from parity_pipeline.core.retrieval.provenance import QuerySetIdentity
 from parity_pipeline.core.retrieval.ranked_lists import Codebook, RankedLists
 from parity_pipeline.core.retrieval.records import Query, Ranking
-from parity_pipeline.core.retrieval.simulated_faults import ALL, ONE, RETRIEVAL_FAULTS, RetrievalFault
+from parity_pipeline.core.retrieval.simulated_faults import (
+    ALL,
+    ONE,
+    RETRIEVAL_FAULTS,
+    RetrievalFault,
+    SimulatedRetrievalFault,
+)
 from parity_pipeline.core.retrieval.simulation import QUERIES, ListsSample, RetrievalJudge, retrieval_power
 from parity_pipeline.core.retrieval.tally import RetrievalTally
 from parity_pipeline.core.retrieval.verdict_builder import RetrievalInputs

@@ -5,15 +5,11 @@ from dataclasses import replace
 from parity_pipeline.core.outcomes import Decision
 from parity_pipeline.core.retrieval.attribution import Explanation
 from parity_pipeline.core.retrieval.bands import QueryMeasure, SetMeasure
-from parity_pipeline.core.retrieval.drift import retrieval_drift
 from parity_pipeline.core.retrieval.outcomes import IN_VERDICTS, Band
-from parity_pipeline.core.retrieval.power import RetrievalPower
-from parity_pipeline.core.retrieval.provenance import (
-    QuerySetIdentity,
-    RetrievalObservation,
-    RetrievalParityHeader,
-)
+from parity_pipeline.core.retrieval.provenance import QuerySetIdentity, RetrievalParityHeader
+from parity_pipeline.core.retrieval.simulated_faults import RetrievalPower
 from parity_pipeline.core.retrieval.verdict_builder import build_retrieval_verdict, inputs_of
+from parity_pipeline.core.retrieval.wire_drift import RetrievalObservation, retrieval_drift
 from parity_pipeline.core.wire_drift import NOT_OBSERVED
 from parity_pipeline_tests.core.retrieval.builders import in_order, refused
 from parity_pipeline_tests.core.retrieval.judging import (

@@ -1,22 +1,50 @@
-"""The command line that starts one of the demo's processes.
+"""Settings for runs of the demo, and the command line that starts one of its processes.
 
-Here belongs the argument vector alone, for settings, tests and the `parity` command; `__main__` reads it.
+Here belong the argument vector, which `__main__` reads, the `retrieve` section over the made-up workers, and settings for a
+run with a fault. They are used by the `parity` command, the fault matrix, benchmarks and tests.
 """
 
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 from parity_pipeline.core.errors import SettingsError
+from parity_pipeline.core.outcomes import Side
+from parity_pipeline.demo.corpus import CORPORA, EVERYONE
 from parity_pipeline.demo.fault_table import FAULTS
 from parity_pipeline.demo.generated_queries import generated_queries, write_queries
 from parity_pipeline.demo.retrieval_faults import DEMO_SEED, RETRIEVAL_FAULTS
-from parity_pipeline.demo.retrieve_section import demo_retrieve, is_of_demo
+from parity_pipeline.demo.retrieval_request import MODEL
 from parity_pipeline.settings.model import Settings
 from parity_pipeline.settings.retrieve import RetrieveSettings
 from parity_pipeline.settings.sides import ServiceSettings, SideSettings
+
+SECTION: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "corpora": {EVERYONE: list(CORPORA)},
+        "filters": {
+            "oslo": {"legacy": "city = 'Oslo'", "candidate": {"city": "Oslo"}},
+            "oslo_or_bergen": {
+                "legacy": "city IN ('Oslo', 'Bergen')",
+                "candidate": {"city": {"in": ["Oslo", "Bergen"]}},
+            },
+            "experienced": {"legacy": "years >= 10", "candidate": {"years": {"gte": 10}}},
+            "packing": {
+                "legacy": "list_contains(skills, 'packing')",
+                "candidate": {"skills": {"contains": "packing"}},
+            },
+            "nothing": {"legacy": "city = 'Atlantis'", "candidate": {"city": "Atlantis"}},
+        },
+        "model": MODEL,
+        "metadata": ["role", "city"],
+        "legacy": {"dialect": "rust-hybrid", "mode": "vector"},
+        "candidate": {"dialect": "go-matrix", "scores": {"reported": "cosine_distance"}},
+    }
+)
+"""The `retrieve` section of the demo, all of it but where queries and relevance labels are. `parity.yaml` has the same one."""
 
 KINDS = ("legacy", "candidate", "fault")
 
@@ -37,6 +65,22 @@ def demo_command(kind: str, port: int, *, host: str = "127.0.0.1", options: Sequ
         msg = f"the demo has {', '.join(KINDS)}, not {kind!r}"
         raise ValueError(msg)
     return [sys.executable, "-m", "parity_pipeline.demo", kind, "--port", str(port), "--host", host, *options]
+
+
+def demo_retrieve(**more: Any) -> RetrieveSettings:
+    """Return the section, validated, with further keys such as `queries`."""
+    return RetrieveSettings.model_validate({**SECTION, **more})
+
+
+def is_of_demo(section: RetrieveSettings | None) -> bool:
+    """Return whether the demo's gateways serve a section: their dialects and corpora, at the addresses of the sides."""
+    if section is None:
+        return False
+    known = {EVERYONE, *CORPORA}
+    searched = {name for names in section.corpora.values() for name in names}
+    spoken = all(section.side(side).dialect == SECTION[side.value]["dialect"] for side in Side)
+    elsewhere = any(section.side(side).base_url for side in Side)
+    return spoken and not elsewhere and searched <= set(CORPORA) and set(section.corpora) <= known
 
 
 HOST: Final = "127.0.0.1"
