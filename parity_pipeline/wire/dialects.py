@@ -1,7 +1,7 @@
 """Dialects: how texts become a request body and a response becomes vectors, as rows of data.
 
-Here belong the record and the built-in rows. Encoding and decoding by a row belong to `encode` and
-`decode`. Headers and credentials are a side's and not a dialect's: `side_config`, put on the request by `client`.
+Here belong the record and the built-in rows. Encoding and decoding by a row belong to `encode` and `decode`. Headers,
+credentials and signatures are a side's and not a dialect's: `side_config` holds them, `client` puts them on the request.
 """
 
 import re

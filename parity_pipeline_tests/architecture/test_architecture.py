@@ -22,6 +22,18 @@ BENCH: Final = ROOT / "bench"
 OPENING: Final = frozenset({"open", "read_bytes", "read_text", "ParquetFile"})
 """Calls that open a file, which may be missing or damaged."""
 MAX_LINES: Final = 400
+MIN_LINES: Final = 60
+ONE_FILE_EACH: Final = ("steps/", "flip/proxies/")
+"""Folders of the product where each file is one step or one proxy, however short."""
+SHORT: Final = {
+    "adapter/request_log.py": "what a line of the log may hold is looked for here",
+    "adapter/share.py": "the one rule of which texts move, and why a batch is divided by it",
+    "core/retrieval/causes.py": "words that are stored, apart from the rules in `diagnosis`, which the verdict does not import",
+    "defs/partitions.py": "one file per concept of Dagster",
+    "report/numbers.py": "every number format of the reports",
+    "settings/without_secrets.py": "whoever adds a key that holds a secret looks for this list",
+}
+"""Modules of the product below `MIN_LINES`, each with the reason why it is easier to find alone (docs/adr/0038)."""
 MAX_STATEMENTS: Final = 15
 VAGUE_NAMES: Final = frozenset({"utils", "util", "helpers", "helper", "common", "misc"})
 MACHINE_PATH: Final = re.compile(rb"(?<![\w./:-])/(?:home|Users|root|work|workspace|mnt|private)/(?!someone\b)[\w.-]")
@@ -74,6 +86,18 @@ def test_files_are_short() -> None:
     """No Python file has more than 400 lines."""
     long = {name_of(path): lines for path in modules(PRODUCT, TESTS, BENCH) if (lines := lines_of(path)) > MAX_LINES}
     assert not long
+
+
+def test_modules_are_no_slivers() -> None:
+    """A module of the product has 60 lines or more, or is listed with the reason why it has fewer."""
+    short = {
+        name
+        for path in modules(PRODUCT)
+        if path.name != "__init__.py"
+        and lines_of(path) < MIN_LINES
+        and not (name := path.relative_to(PRODUCT).as_posix()).startswith(ONE_FILE_EACH)
+    }
+    assert short == SHORT.keys()
 
 
 def lines_of(path: Path) -> int:

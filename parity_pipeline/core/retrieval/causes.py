@@ -1,6 +1,7 @@
 """Why two sides' lists differ, over a whole set: named causes with their evidence.
 
-Here belong the causes and the rules that distinguish them. What explains a single query belongs to `attribution`.
+Here belong the causes as a verdict stores them. The rules that distinguish them belong to `diagnosis`, what explains a single
+query to `attribution`.
 """
 
 from dataclasses import dataclass
