@@ -123,7 +123,7 @@ def explain_differences(run: RunContext, lanes: Lanes, chosen: ChosenDifferences
         graded = grade(compare(queries, left, right, codebook, context.rules), context.bands)
         evidence = controls.evidence(queries, left, context)
         explanations = attribute(graded, evidence, near_tie=context.bands.near_tie)
-        causes.add(graded, explanations, evidence, block.queries)
+        causes.add(graded, evidence, block.queries)
         attribution.update(one for one in explanations if one is not None)
         explained.add(graded.compared, explanations)
     return RetrievalEvidence(

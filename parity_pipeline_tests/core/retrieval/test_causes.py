@@ -77,7 +77,7 @@ def gathered(pairs: list[Pair], **fields: object) -> CauseEvidence:
         for pair, sent in zip(pairs, queries, strict=True)
     ]
     rows = compared([(left, right) for left, right in named], queries=queries)
-    found.add(grade(rows, Bands()), [None] * len(pairs))
+    found.add(grade(rows, Bands()))
     return found
 
 

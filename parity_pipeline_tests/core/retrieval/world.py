@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parity_pipeline.core.outcomes import RowStatus, Side
-from parity_pipeline.core.retrieval.attribution import EXPLAINABLE, Evidence, attribute
+from parity_pipeline.core.retrieval.attribution import EXPLAINABLE, Evidence
 from parity_pipeline.core.retrieval.bands import GradedQueries, grade
 from parity_pipeline.core.retrieval.compare import ComparisonRules, compare
 from parity_pipeline.core.retrieval.diagnosis.evidence import CauseEvidence
@@ -282,8 +282,7 @@ def judge(
         graded = _graded(sent, left, right, codebook, rules, start)
         tally.add(graded)
         known_vectors = _controls(world, candidate, sent, left, graded, codebook, rules, controls, embedded_alike)
-        explained = attribute(graded, known_vectors)
-        evidence.add(graded, explained, known_vectors, [one.query for one in sent] if known else ())
+        evidence.add(graded, known_vectors, [one.query for one in sent] if known else ())
     return Judged(tally, evidence)
 
 

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from parity_pipeline.core.limits import COSINE_THRESHOLD
-from parity_pipeline.core.retrieval.attribution import EXPLAINABLE, Explanation
+from parity_pipeline.core.retrieval.attribution import EXPLAINABLE
 from parity_pipeline.core.retrieval.bands import NEAR_TIE, QUERY_LIMITS, QueryMeasure
 from parity_pipeline.core.retrieval.compare import ComparedQueries, Spelling
 from parity_pipeline.core.retrieval.outcomes import AGREEING, RetrievalOutcome
@@ -62,7 +62,6 @@ class Case:
         several: Whether it searches more than one corpus.
         text: What is searched for; "" where the query was not given.
         outcome: The graded outcome.
-        explanation: What attribution says; None for an outcome that is not attributed.
         legacy: The legacy list, at most `LIST_RESULTS` of it.
         candidate: The candidate's.
         results: Results of both sides, repeats included.
@@ -89,7 +88,6 @@ class Case:
     several: bool
     text: str
     outcome: RetrievalOutcome
-    explanation: Explanation | None
     legacy: CaseList
     candidate: CaseList
     results: tuple[int, int]
@@ -262,14 +260,12 @@ class CaseContext:
     Attributes:
         block: The numbered results.
         several: bool, shape (queries,): which queries search more than one corpus.
-        explanations: One per query.
         queries: The queries themselves; empty where they are not known.
         cosine: float64, shape (queries,); NaN where it is not known.
     """
 
     block: NumberedBlock
     several: Flags
-    explanations: Sequence[Explanation | None]
     queries: Sequence[Query]
     cosine: Float64
 
@@ -286,7 +282,6 @@ def case_of(rows: ComparedQueries, row: int, context: CaseContext, same: Case | 
         several=bool(context.several[row]),
         text=query.text if query else "",
         outcome=rows.outcomes[row],
-        explanation=context.explanations[row],
         legacy=_list_of(rows, row, context.block, 0),
         candidate=_list_of(rows, row, context.block, 1),
         results=(int(rows.legacy_results[row]), int(rows.candidate_results[row])),

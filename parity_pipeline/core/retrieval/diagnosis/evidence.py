@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from parity_pipeline.core.retrieval.attribution import Evidence, Explanation
+from parity_pipeline.core.retrieval.attribution import Evidence
 from parity_pipeline.core.retrieval.bands import NEAR_TIE, GradedQueries
 from parity_pipeline.core.retrieval.compare import ComparedQueries
 from parity_pipeline.core.retrieval.confirmation import RetrievalConfirmation
@@ -119,7 +119,6 @@ class CauseEvidence:
     def add(
         self,
         graded: GradedQueries,
-        explanations: Sequence[Explanation | None],
         evidence: Evidence | None = None,
         queries: Sequence[Query] = (),
     ) -> None:
@@ -127,8 +126,7 @@ class CauseEvidence:
 
         Args:
             graded: The queries as they were compared.
-            explanations: What `attribute` says of each.
-            evidence: What it was given about the query vectors; without it no control counts.
+            evidence: What `attribute` was given about the query vectors; without it no control counts.
             queries: The queries themselves, in this order; texts and corpora are known only from them.
         """
         rows, evidence = graded.compared, evidence or Evidence()
@@ -139,7 +137,7 @@ class CauseEvidence:
         unrepeated = rows.candidate_repeats <= rows.legacy_repeats
         self.counts.add(block, in_order & ~(found.score_delta > SAME_SCORE) & unrepeated, len(self.documents))
         cosine = np.full(len(rows), np.nan) if evidence.cosine is None else evidence.cosine
-        context = CaseContext(block, several, explanations, queries, cosine)
+        context = CaseContext(block, several, queries, cosine)
         same = evidence.same_vector.compared if evidence.same_vector is not None else None
         with_same = self._same_vector(same, context) if same is not None else None
         for row, outcome in enumerate(rows.outcomes):
@@ -165,7 +163,7 @@ class CauseEvidence:
 
     def _same_vector(self, rows: ComparedQueries, context: CaseContext) -> CaseContext:
         block = NumberedBlock.of(rows, self.documents)
-        return CaseContext(block, context.several, [None] * len(rows), context.queries, context.cosine)
+        return CaseContext(block, context.several, context.queries, context.cosine)
 
     def kept(self, kind: Kind) -> int:
         """Return how many differing queries of a kind are kept as cases."""
