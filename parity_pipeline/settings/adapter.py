@@ -25,7 +25,7 @@ from parity_pipeline.adapter.config import (
 )
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.settings.fields import Name, Positive, Rate, Seconds, Share, Strict, Validated
+from parity_pipeline.settings.fields import Bytes, Name, Positive, Rate, Seconds, Share, Strict, Validated
 from parity_pipeline.settings.sides import HeaderName, TimeoutSettings
 from parity_pipeline.wire.dialects import BUILT_IN, Dialect
 from parity_pipeline.wire.side_config import SideConfig
@@ -60,10 +60,10 @@ CallerSettings = Annotated[
         model_names=dict[str, Name],
         passed_headers=tuple[HeaderName, ...],
         passed_fields=dict[str, Name],
-        max_body_bytes=Positive,
+        max_body_bytes=Bytes,
         max_texts=Positive,
         batch_texts=Positive | None,
-        batch_bytes=Positive | None,
+        batch_bytes=Bytes | None,
         token_env=Variable | None,
         error_statuses=Annotated[
             dict[str, Annotated[int, Field(ge=400, le=599)]],
@@ -77,7 +77,7 @@ ShadowSettings = Annotated[
     Validated(
         concurrency=Annotated[int, Field(ge=1, le=64)],
         queue=Positive,
-        queue_bytes=Positive,
+        queue_bytes=Bytes,
         requests_per_second=Rate | None,
         busy_share=Annotated[float, Field(gt=0, le=1)],
     ),
@@ -97,36 +97,61 @@ TrafficSettings = Annotated[
 class CallersSettings(Strict):
     """What holds for callers of each side's wire."""
 
-    legacy: CallerSettings = CallerOptions()
-    candidate: CallerSettings = CallerOptions()
+    legacy: CallerSettings = Field(default=CallerOptions(), description="For callers of the legacy's wire.")
+    candidate: CallerSettings = Field(
+        default=CallerOptions(), description="For callers of the candidate's wire, the way back."
+    )
 
 
 class TokenSettings(Strict):
     """Environment variables with the token that the adapter presents to each side; without one, it presents none."""
 
-    legacy: Variable | None = None
-    candidate: Variable | None = None
+    legacy: Variable | None = Field(
+        default=None, description="Environment variable with the token presented to the legacy side."
+    )
+    candidate: Variable | None = Field(
+        default=None, description="Environment variable with the token presented to the candidate."
+    )
 
 
 class AdapterSettings(Strict):
     """The section `adapter`."""
 
-    host: Name = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65_535)] = 43_120
-    workers: Annotated[int, Field(ge=1, le=64)] = 1
-    shutdown_seconds: Positive = 30
-    mode: Mode = Mode.CANDIDATE
-    share: Annotated[float, Field(ge=0, le=100)] = 0.0
-    callers: CallersSettings = CallersSettings()
-    tokens: TokenSettings = TokenSettings()
-    timeouts: TimeoutSettings = adapter_timeouts()
-    concurrency: Annotated[int, Field(ge=1, le=1024)] = 64
-    max_in_flight: Positive = 1024
-    shadow: ShadowSettings = ShadowOptions()
-    traffic: TrafficSettings = TrafficOptions()
-    traffic_dir: Path = Path("data/traffic")
-    log_requests: bool = True
-    upstream_messages: bool = False
+    host: Name = Field(default="127.0.0.1", description="Address to listen on; there is no TLS, put a proxy in front.")
+    port: Annotated[int, Field(ge=1, le=65_535)] = Field(default=43_120, description="TCP port.")
+    workers: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=1, description="Processes; each has its own connections, queue and draw."
+    )
+    shutdown_seconds: Annotated[int, Field(ge=1, json_schema_extra={"unit": "seconds"})] = Field(
+        default=30, description="How long requests in flight may take once the server is to stop."
+    )
+    mode: Mode = Field(default=Mode.CANDIDATE, description="Which side responds, and what the other one is for.")
+    share: Annotated[float, Field(ge=0, le=100, json_schema_extra={"unit": "per cent"})] = Field(
+        default=0.0, description="Per cent of the texts that go to the candidate in mode `share`."
+    )
+    callers: CallersSettings = Field(default=CallersSettings(), description="What holds for callers.")
+    tokens: TokenSettings = Field(
+        default=TokenSettings(), description="Tokens that the adapter presents; without one, it presents none."
+    )
+    timeouts: TimeoutSettings = Field(
+        default=adapter_timeouts(),
+        description="Timeouts of one request to a side; shorter than a probe's, for a caller waits.",
+    )
+    concurrency: Annotated[int, Field(ge=1, le=1024)] = Field(
+        default=64, description="Connections of a worker to each side."
+    )
+    max_in_flight: Positive = Field(
+        default=1024, description="Callers' requests of a worker at once; more are refused."
+    )
+    shadow: ShadowSettings = Field(default=ShadowOptions(), description="What shadowing may cost.")
+    traffic: TrafficSettings = Field(
+        default=TrafficOptions(), description="What is kept of the callers' texts; **they may be personal data**."
+    )
+    traffic_dir: Path = Field(default=Path("data/traffic"), description="Folder of the kept texts.")
+    log_requests: bool = Field(default=True, description="Write a line per request to standard error.")
+    upstream_messages: bool = Field(
+        default=False, description="Repeat a side's own words in errors; they may hold texts."
+    )
 
     @field_validator("timeouts", mode="before")
     @classmethod

@@ -18,11 +18,13 @@ from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.stability.records import Budget
 from parity_pipeline.core.waivers import Waiver
 from parity_pipeline.settings.fields import (
+    PATH_OR_HAZARDS,
     Name,
     Positive,
     Validated,
     known_names,
     one_kind,
+    one_of,
     without_faults,
 )
 from parity_pipeline.storage.sources import SourceSpec
@@ -108,6 +110,7 @@ SampleSettings = Annotated[
         sample=Positive | None,
     ),
     WrapValidator(one_kind),
+    PATH_OR_HAZARDS,
 ]
 
 
@@ -136,8 +139,12 @@ def _one_length(value: Soak) -> Soak:
 
 SoakSettings = Annotated[
     Soak,
-    Validated(requests=Annotated[int, Field(ge=0, le=1_000_000)], minutes=Annotated[float, Field(ge=0, le=1440)]),
+    Validated(
+        requests=Annotated[int, Field(ge=0, le=1_000_000)],
+        minutes=Annotated[float, Field(ge=0, le=1440, json_schema_extra={"unit": "minutes"})],
+    ),
     AfterValidator(_one_length),
+    one_of("requests", "minutes"),
 ]
 
 

@@ -8,20 +8,23 @@ from collections.abc import Callable, Iterable
 from dataclasses import MISSING, asdict, fields
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar, cast, get_type_hints
+from typing import Annotated, Any, Final, TypeVar, cast, get_args, get_type_hints
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, create_model
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, PydanticUndefined, core_schema
 
 from parity_pipeline.core.slugs import slug
+from parity_pipeline.settings.attribute_docs import attribute_docs, summary
 from parity_pipeline.storage.sources import SourceSpec
 
 Name = Annotated[str, Field(min_length=1)]
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-Rate = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, le=86_400, json_schema_extra={"unit": "seconds"})]
+Rate = Annotated[float, Field(gt=0, json_schema_extra={"unit": "per second"})]
+Number = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
+Bytes = Annotated[int, Field(ge=1, json_schema_extra={"unit": "bytes"})]
 
 Accepted = TypeVar("Accepted")
 Source = TypeVar("Source", bound=SourceSpec)
@@ -38,6 +41,8 @@ class Validated:
 
     Unknown keys are refused, as in `Strict`. The dataclass itself needs no pydantic.
 
+    Descriptions are those of the dataclass's docstring; a type with a `Field(description=…)` of its own keeps that.
+
     Args:
         types: Types of fields that the settings limit further than the dataclass does.
     """
@@ -45,22 +50,32 @@ class Validated:
     def __init__(self, **types: Any) -> None:
         """Keep the narrower types by field."""
         self._types = types
+        self._forms: dict[type[Any], type[Strict]] = {}
 
     def __get_pydantic_core_schema__(self, record: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
         """Return the schema of a strict model with the dataclass's fields, whose values then make the dataclass."""
-        types = {**get_type_hints(record, include_extras=True), **self._types}
-        members: dict[str, Any] = {}
-        for one in fields(record):
-            if one.default_factory is not MISSING:
-                members[one.name] = (types[one.name], Field(default_factory=one.default_factory))
-            else:
-                members[one.name] = (types[one.name], ... if one.default is MISSING else one.default)
-        form = create_model(record.__name__, __base__=Strict, **members)
+        # One form per record: the JSON schema would otherwise hold the same section once for each place that uses it.
+        form = self._forms.setdefault(record, self._form(record))
         return core_schema.no_info_after_validator_function(
-            lambda given: record(**{name: getattr(given, name) for name in members}),
+            lambda given: record(**{name: getattr(given, name) for name in form.model_fields}),
             handler.generate_schema(form),
             serialization=core_schema.plain_serializer_function_ser_schema(asdict),
         )
+
+    def _form(self, record: type[Any]) -> type[Strict]:
+        types = {**get_type_hints(record, include_extras=True), **self._types}
+        documented = attribute_docs(record)
+        members: dict[str, Any] = {}
+        for one in fields(record):
+            kind = types[one.name]
+            own = next((found for part in get_args(kind)[1:] if (found := getattr(part, "description", None))), None)
+            if one.default_factory is not MISSING:
+                default = Field(default_factory=one.default_factory, description=own or documented.get(one.name))
+            else:
+                given = PydanticUndefined if one.default is MISSING else one.default
+                default = Field(default=given, description=own or documented.get(one.name))
+            members[one.name] = (kind, default)
+        return create_model(record.__name__, __base__=Strict, __doc__=summary(record), **members)
 
 
 def known_names(names: type[StrEnum], what: str) -> Callable[[Any], Any]:
@@ -109,6 +124,15 @@ def named_by_key(section: str) -> Callable[[Any], Any]:
         return {key: {**row, "name": key} if isinstance(row, dict) else row for key, row in rows.items()}
 
     return named
+
+
+def one_of(*names: str) -> Any:
+    """Return what says to the JSON schema that exactly one of these keys is set; the loader has a validator for it."""
+    return Field(json_schema_extra={"oneOf": [{"required": [name]} for name in names]})
+
+
+PATH_OR_HAZARDS: Final = one_of("path", "hazards")
+"""What `one_kind` demands, for the JSON schema."""
 
 
 def one_kind(value: Any, validate: Callable[[Any], Source]) -> Source:

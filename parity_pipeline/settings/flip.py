@@ -54,7 +54,7 @@ FlipSettings = Annotated[
     Validated(
         dates=Positive,
         bound=Bound | None,
-        max_age_days=Annotated[int, Field(ge=0, le=366)],
+        max_age_days=Annotated[int, Field(ge=0, le=366, json_schema_extra={"unit": "days"})],
         accepted=Annotated[tuple[str, ...], AfterValidator(_known_checks)],
         listen=Annotated[str, AfterValidator(_listening)],
         hours=Annotated[dict[FlipStep, Annotated[float, Field(ge=0, le=8784)]], AfterValidator(_of_steps)],

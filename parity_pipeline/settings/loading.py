@@ -30,6 +30,9 @@ RENAMED: Final[Mapping[str, str]] = {
 }
 """Keys that were renamed, old to new, as dotted places; the old one still works and gives a warning."""
 
+INTERNAL: Final = ("root", "file", "through_adapter")
+"""Fields of the settings that no file may set."""
+
 UNKNOWN_KEY: Final = "unknown key; check its spelling"
 
 _EVERY_KEY: Final = "docs/settings.md lists every key."
@@ -118,7 +121,7 @@ def validate(content: Mapping[str, Any], path: Path) -> Settings:
     Raises:
         SettingsError: A key or value is not usable; names every fault.
     """
-    if taken := sorted({"root", "file", "through_adapter"} & set(content)):
+    if taken := sorted(set(INTERNAL) & set(content)):
         faults = [f"{name}: {UNKNOWN_KEY}" for name in taken]
         raise SettingsError("not usable", place=str(path), faults=faults, remedy=_EVERY_KEY)
     try:

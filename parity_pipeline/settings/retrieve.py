@@ -4,7 +4,6 @@ Here belong the form of the section and the step from it to the records of other
 means belongs to the room whose dataclass is validated here; addresses, tokens and limits of a side to `sides`.
 """
 
-import math
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, cast
@@ -14,16 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WrapValidator, fiel
 from parity_pipeline.core.checks import CheckSeverity
 from parity_pipeline.core.errors import MetricInputError, SampleSourceError
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.core.retrieval.bands import (
-    AT_LEAST,
-    NEAR_TIE,
-    QUERY_LIMITS,
-    SET_LIMITS,
-    Bands,
-    Limits,
-    QueryMeasure,
-    SetMeasure,
-)
+from parity_pipeline.core.retrieval.bands import Bands
 from parity_pipeline.core.retrieval.checks import RetrievalCheckName, retrieval_settings_faults
 from parity_pipeline.core.retrieval.compare import TIE_TOLERANCE, ComparisonRules
 from parity_pipeline.core.retrieval.confirmation import ConfirmBudget
@@ -34,7 +24,9 @@ from parity_pipeline.core.retrieval.ranked_lists import Codebook
 from parity_pipeline.core.retrieval.records import IdMapping, Reported, ScoreScale
 from parity_pipeline.core.retrieval.waivers import QueryWaiver, query_waiver_faults
 from parity_pipeline.settings.fields import (
+    PATH_OR_HAZARDS,
     Name,
+    Number,
     Positive,
     Strict,
     Validated,
@@ -45,6 +37,7 @@ from parity_pipeline.settings.fields import (
     one_kind,
     without_faults,
 )
+from parity_pipeline.settings.retrieve_bands import BandSettings
 from parity_pipeline.storage.query_sources import QueryDefaults, QuerySourceSpec
 from parity_pipeline.wire.retrieval_dialects import RETRIEVAL_DIALECTS, RetrievalDialect, retrieval_dialect_faults
 from parity_pipeline.wire.retrieval_side import RetrievalSide
@@ -74,6 +67,7 @@ QuerySettings = Annotated[
         text=Name,
     ),
     WrapValidator(one_kind),
+    PATH_OR_HAZARDS,
 ]
 
 _known_checks = known_names(RetrievalCheckName, "a check of the retrieve probe")
@@ -134,57 +128,14 @@ ConfirmSettings = Annotated[
     ConfirmBudget, Validated(queries=Annotated[int, Field(ge=0, le=1000)], times=Annotated[int, Field(ge=1, le=20)])
 ]
 
-_Number = Annotated[float, Field(allow_inf_nan=False)]
-_Pair = tuple[_Number, _Number | None]
-"""The value that passes, and the one beyond which it fails; null for never."""
-
-
-class BandSettings(Strict):
-    """Limits of measures, by name, in place of the default ones."""
-
-    query: Annotated[dict[QueryMeasure, _Pair | None], BeforeValidator(known_names(QueryMeasure, "a measure"))] = {}
-    set: Annotated[dict[SetMeasure, _Pair | None], BeforeValidator(known_names(SetMeasure, "a measure"))] = {}
-    near_tie: Annotated[float, Field(ge=0, allow_inf_nan=False)] = NEAR_TIE
-
-    @model_validator(mode="after")
-    def _judge_something(self) -> Self:
-        try:
-            self.bands()
-        except MetricInputError as error:
-            place = error.place.removeprefix("retrieve.bands.")
-            raise ValueError(f"{place}: {error.problem}. {error.remedy}") from None
-        return self
-
-    def bands(self) -> Bands:
-        """Return the limits of all measures; a measure without limits, null, is reported and not judged."""
-        query = {measure: self.query.get(measure, _NOT_SET) for measure in QueryMeasure}
-        whole = {measure: self.set.get(measure, _NOT_SET) for measure in SetMeasure}
-        return Bands(
-            query={one: found for one, pair in query.items() if (found := _limits(one, pair, QUERY_LIMITS.get(one)))},
-            whole={one: found for one, pair in whole.items() if (found := _limits(one, pair, SET_LIMITS.get(one)))},
-            near_tie=self.near_tie,
-        )
-
-
-_NOT_SET: Final = (math.nan, math.nan)
-
-
-def _limits(
-    measure: QueryMeasure | SetMeasure, pair: tuple[float, float | None] | None, default: Limits | None
-) -> Limits | None:
-    if pair is _NOT_SET:
-        return default
-    if pair is None:
-        return None
-    never = -math.inf if measure in AT_LEAST else math.inf
-    return Limits(pair[0], never if pair[1] is None else pair[1])
-
 
 class IdSettings(Strict):
     """How a side's document ids are spelled in the space that both sides are compared in."""
 
-    prefix: str = ""
-    template: str = "{id}"
+    prefix: str = Field(default="", description="Removed from the front of document ids.")
+    template: str = Field(
+        default="{id}", description="What an id becomes before both sides are compared, with `{id}` and `{corpus}`."
+    )
 
     @field_validator("template")
     @classmethod
@@ -197,31 +148,44 @@ class IdSettings(Strict):
 
 
 ScaleSettings = Annotated[
-    ScoreScale, Validated(factor=Annotated[float, Field(gt=0, allow_inf_nan=False)], offset=_Number)
+    ScoreScale, Validated(factor=Annotated[float, Field(gt=0, allow_inf_nan=False)], offset=Number)
 ]
 
 
 class FilterSettings(Strict):
     """One filter as each side spells it: a string, a mapping, or whatever its endpoint takes."""
 
-    legacy: Any
-    candidate: Any
+    legacy: Any = Field(description="As the legacy side spells it.")
+    candidate: Any = Field(description="As the candidate spells it.")
 
 
 class RetrieveSideSettings(Strict):
     """How one side is requested for rankings. Its headers, token, timeouts and limits are those of `sides`."""
 
-    dialect: Name
-    base_url: Name | None = None
-    corpora: dict[str, Name] = {}
-    ids: IdSettings = IdSettings()
-    scores: ScaleSettings = ScoreScale()
-    mode: Name | None = None
+    dialect: Name = Field(description="Name of a retrieval dialect, built in or one of yours.")
+    base_url: Name | None = Field(default=None, description="Address of retrieval, where it is not that of the side.")
+    corpora: dict[str, Name] = Field(
+        default={}, description="This side's names of corpora and partitions, such as `{everyone: all_staff}`."
+    )
+    ids: IdSettings = Field(
+        default=IdSettings(), description="How document ids of both sides are brought into one form."
+    )
+    scores: ScaleSettings = Field(
+        default=ScoreScale(), description="How scores of both sides are brought into one form."
+    )
+    mode: Name | None = Field(
+        default=None,
+        description="Mode that responses must report, such as `hybrid`; a response that reports none is accepted.",
+    )
 
     @field_validator("base_url")
     @classmethod
     def _http(cls, value: str | None) -> str | None:
         return None if value is None else checked_url(value).rstrip("/")
+
+
+_Corpora = Annotated[list[Name], Field(min_length=1)]
+_Searched = Annotated[dict[Name, Annotated[tuple[Name, ...], Field(min_length=1)]], Field(min_length=1)]
 
 
 def _searches(value: Any) -> Any:
@@ -238,29 +202,55 @@ class RetrieveSettings(Strict):
     """The retrieve probe. Without this section there is none."""
 
     corpora: Annotated[
-        dict[Name, Annotated[tuple[Name, ...], Field(min_length=1)]], BeforeValidator(_searches), Field(min_length=1)
-    ]
-    queries: list[QuerySettings] = []
-    hazards: bool = True
-    k: Annotated[int, Field(ge=1, le=10_000)] = 10
-    filters: dict[Name, FilterSettings] = {}
-    model: Name | None = None
-    qrels: Path | None = None
-    metadata: tuple[Name, ...] = ()
-    comparable_scores: bool = True
-    tie_tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] = TIE_TOLERANCE
-    persistence: Annotated[float, Field(gt=0, lt=1)] = RBO_PERSISTENCE
-    depths: Annotated[tuple[Positive, ...], Field(min_length=1)] = DEPTHS
-    bands: BandSettings = BandSettings()
-    required_bound: Annotated[float, Field(gt=0, lt=1)] | None = None
+        _Searched, BeforeValidator(_searches, json_schema_input_type=_Searched | _Corpora)
+    ] = Field(description="Names, one partition each; or what each searches: `{everyone: [staff, contractors]}`.")
+    queries: list[QuerySettings] = Field(default=[], description="Where queries come from.")
+    hazards: bool = Field(
+        default=True, description="Send all built-in hazard queries too, unless a source names categories of its own."
+    )
+    k: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        default=10, description="Results requested where a query names no number."
+    )
+    filters: dict[Name, FilterSettings] = Field(
+        default={},
+        description="Filters by name, as each side spells them; a filter that is not named here is sent as it is.",
+    )
+    model: Name | None = Field(
+        default=None,
+        description="Model that queries are embedded with, for dialects that take vectors and for attribution.",
+    )
+    qrels: Path | None = Field(
+        default=None, description="File of relevance labels, in TREC form: `query 0 document relevance`."
+    )
+    metadata: tuple[Name, ...] = Field(default=(), description="Metadata fields that must be equal.")
+    comparable_scores: bool = Field(default=True, description="A score means the same on both sides, after `scores`.")
+    tie_tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        default=TIE_TOLERANCE, description="Score difference up to which two documents may stand in any order."
+    )
+    persistence: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=RBO_PERSISTENCE, description="p of rank-biased overlap."
+    )
+    depths: Annotated[tuple[Positive, ...], Field(min_length=1)] = Field(
+        default=DEPTHS, description="Depths at which overlap is measured too; 10 always is."
+    )
+    bands: BandSettings = Field(default=BandSettings(), description="Limits of measures.")
+    required_bound: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=None, description="Largest share of queries that may differ; randomly drawn queries have to prove it."
+    )
     waivers: Annotated[
         list[QueryWaiverSettings], AfterValidator(lambda value: without_faults(query_waiver_faults(value), value))
-    ] = []
-    checks: RetrievalChecks = {}
-    noise: NoiseSettings = NoiseBudget()
-    confirm: ConfirmSettings = ConfirmBudget()
-    legacy: RetrieveSideSettings
-    candidate: RetrieveSideSettings
+    ] = Field(default=[], description="Expected differences of queries that someone takes responsibility for.")
+    checks: RetrievalChecks = Field(
+        default={}, description="Severity of each check of this probe that is not to have its default one."
+    )
+    noise: NoiseSettings = Field(
+        default=NoiseBudget(), description="Queries that each side gets again, to measure its noise."
+    )
+    confirm: ConfirmSettings = Field(
+        default=ConfirmBudget(), description="Differing queries that both sides get again."
+    )
+    legacy: RetrieveSideSettings = Field(description="How rankings are requested from the legacy side.")
+    candidate: RetrieveSideSettings = Field(description="How rankings are requested from the candidate.")
 
     @field_validator("corpora")
     @classmethod
