@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from parity_pipeline.reference import check_page, settings_page
 from parity_pipeline.reference.blocks import Writer, filled
-from parity_pipeline.reference.settings_page import SettingsList
 from parity_pipeline.settings.schema import FILE, schema_text
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
@@ -24,10 +24,11 @@ def generated(docs: Path = DOCS) -> Iterator[tuple[Path, str]]:
     """
     yield docs / FILE, schema_text()
     pages = {path.name: path.read_text("utf-8") for path in sorted(docs.glob("*.md"))}
-    settings = SettingsList(pages)
+    settings = settings_page.SettingsList(pages)
     for name, text in pages.items():
         writers: dict[str, Writer] = {
-            "settings": lambda place, name=name: settings.on_page(name, place),
+            check_page.KIND: check_page.check_table,
+            settings_page.KIND: lambda place, name=name: settings.on_page(name, place),
         }
         yield docs / name, filled(text, writers)
 

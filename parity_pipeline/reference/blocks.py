@@ -62,7 +62,7 @@ def filled(page: str, writers: Mapping[str, Writer]) -> str:
             remedy = f"Use one of {', '.join(sorted(writers))}."
             raise ParityError(f"no code writes a block {found['kind']!r}", remedy=remedy)
         opening = found[0].partition("\n")[0]
-        return f"{opening}\n{writers[found['kind']](found['subject']).strip()}\n<!-- end -->"
+        return f"{opening}\n\n{writers[found['kind']](found['subject']).strip()}\n\n<!-- end -->"
 
     return _BLOCK.sub(write, page)
 

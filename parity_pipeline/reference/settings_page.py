@@ -6,6 +6,7 @@ therefore appears by itself, and a new section does so too until it gets a block
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -53,14 +54,16 @@ class SettingsList:
     def on_page(self, page: str, place: str) -> str:
         """Return the list of the keys at a place, as a page has it."""
         prefix = "" if {"*", "[]"} & set(place.replace("[]", ".[]").split(".")) else place
-        entries = self._entries(at(self.schema, place), prefix, page)
+        entries = self._entries(at(self.schema, place), prefix, page, {})
         return "\n".join(item(entry) for entry in entries)
 
-    def _entries(self, node: Node, prefix: str, page: str) -> Iterator[str]:
+    def _entries(self, node: Node, prefix: str, page: str, defaults: Node) -> Iterator[str]:
+        """Yield an entry per key; `defaults` are those of the section above, which win over a key's own."""
         required = set(node.get("required", ()))
-        for name, value in node.get("properties", {}).items():
-            if value.get("deprecated"):
+        for name, one in node.get("properties", {}).items():
+            if one.get("deprecated"):
                 continue
+            value = {**one, "default": defaults[name]} if name in defaults else one
             place = f"{prefix}.{name}" if prefix else name
             yield self._entry(place, value, page, required=name in required)
             yield from self._below(place, value, page)
@@ -75,7 +78,8 @@ class SettingsList:
             shared = next(iter(node["properties"].values()))
             yield from self._below(f"{place}.*", shared, page)
             return
-        yield from self._entries(node, place, page)
+        default = value.get("default")
+        yield from self._entries(node, place, page, default if isinstance(default, dict) else {})
 
     def _record(self, value: Node, place: str) -> tuple[Node, str]:
         """Return the record that a value is, or holds in a list or a mapping, and its place."""
@@ -96,7 +100,7 @@ class SettingsList:
         text = value.get("description") or node.get("description", "")
         examples = ", ".join(f"`{_yaml(one)}`" for one in value.get("examples", ()))
         example = f" Example: {examples}." if examples else ""
-        return f"`{place}` ({facts}): {_lower(text)}{example}{self._link(value, place, page)}"
+        return f"`{place}` ({facts}): {_yaml_words(_lower(text))}{example}{self._link(value, place, page)}"
 
     def _link(self, value: Node, place: str, page: str) -> str:
         nodes = [self._record(value, place)[0]]
@@ -173,5 +177,10 @@ def _yaml(value: Any) -> str:
 def _lower(text: str) -> str:
     """Return a sentence for use after a colon: its first word small, unless that is a name or an abbreviation."""
     first, _, rest = text.partition(" ")
-    plain = first[:1].isupper() and first[1:].islower() and first not in ("IANA", "Dagster", "Parquet", "Kendall")
+    plain = first[:1].isupper() and first[1:] == first[1:].lower() and first not in ("IANA", "Dagster", "Parquet", "Kendall")
     return f"{first[0].lower()}{first[1:]} {rest}" if plain else text
+
+
+def _yaml_words(text: str) -> str:
+    """Return a text with null and the empty string as code."""
+    return re.sub(r'(?<!`)(""|\bnull\b)(?!`)', r"`\1`", text)
