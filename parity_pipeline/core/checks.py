@@ -9,7 +9,7 @@ A new check takes, with what notices that it is missing:
     a function that returns it, in `sample_checks` or `side_checks`        nothing
     its call in `verdict_builder`                                          a test: every name is measured
     its family in `defs.checks` (`FAMILIES`), for the UI                   a test
-    a row in `docs/settings.md`                                            a test
+    `make reference`, which writes its row in `docs/checks.md`             a test
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -14,7 +14,8 @@ A new measure takes, with what notices that it is missing:
     `within` and the words beside it, if a larger value is better          nothing: it would be judged the wrong way round
     a few words in `report.sections.measures`                              the first report, KeyError
     the range of its limit in `settings.model` (`ThresholdSettings`)       nothing: any number would be accepted
-    a row for the limit and one for the check in `docs/settings.md`        a test, for the check
+    `make reference`, for `docs/settings.md` and `docs/checks.md`          a test
+    a row in `docs/measures.md`                                            a test
 
 One that follows from the stored columns, such as an angle from the cosine, needs no more. Any other takes a column too: a field of `RowMeasures` with its formula in `_measure_block`,
 and a field of `ComparedRows`, which the type checker asks `compare` for; its name in `storage.parity_files` (`_MEASURES`) and

@@ -53,8 +53,7 @@ class SettingsList:
 
     def on_page(self, page: str, place: str) -> str:
         """Return the list of the keys at a place, as a page has it."""
-        prefix = "" if {"*", "[]"} & set(place.replace("[]", ".[]").split(".")) else place
-        entries = self._entries(at(self.schema, place), prefix, page, {})
+        entries = self._entries(at(self.schema, place), place, page, {})
         return "\n".join(item(entry) for entry in entries)
 
     def _entries(self, node: Node, prefix: str, page: str, defaults: Node) -> Iterator[str]:
@@ -177,7 +176,11 @@ def _yaml(value: Any) -> str:
 def _lower(text: str) -> str:
     """Return a sentence for use after a colon: its first word small, unless that is a name or an abbreviation."""
     first, _, rest = text.partition(" ")
-    plain = first[:1].isupper() and first[1:] == first[1:].lower() and first not in ("IANA", "Dagster", "Parquet", "Kendall")
+    plain = (
+        first[:1].isupper()
+        and first[1:] == first[1:].lower()
+        and first not in ("IANA", "Dagster", "Parquet", "Kendall")
+    )
     return f"{first[0].lower()}{first[1:]} {rest}" if plain else text
 
 

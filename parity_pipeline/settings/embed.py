@@ -19,6 +19,7 @@ from parity_pipeline.core.stability.records import Budget
 from parity_pipeline.core.waivers import Waiver
 from parity_pipeline.settings.fields import (
     PATH_OR_HAZARDS,
+    REQUIRED_FOLDER,
     Name,
     Positive,
     Validated,
@@ -105,7 +106,12 @@ def _known_sets(value: tuple[str, ...]) -> tuple[str, ...]:
 SampleSettings = Annotated[
     SourceSpec,
     Validated(
-        hazards=Annotated[tuple[str, ...], AfterValidator(_known_sets)],
+        required=REQUIRED_FOLDER,
+        hazards=Annotated[
+            tuple[str, ...],
+            AfterValidator(_known_sets),
+            Field(description="Sets of the built-in hazard corpus, or `[all]`, in place of a path."),
+        ],
         format=Literal["text", "jsonl", "csv", "parquet"] | None,
         sample=Positive | None,
     ),

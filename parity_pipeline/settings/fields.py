@@ -135,6 +135,13 @@ PATH_OR_HAZARDS: Final = one_of("path", "hazards")
 """What `one_kind` demands, for the JSON schema."""
 
 
+REQUIRED_FOLDER: Final = Annotated[
+    bool,
+    Field(description="Whether a missing folder of the date is an error; else the source then gives nothing."),
+]
+"""The key `required` of a source of each date."""
+
+
 def one_kind(value: Any, validate: Callable[[Any], Source]) -> Source:
     """Refuse a source that is neither a path nor hazards, or both, or hazards with options of files."""
     source = validate(value)

@@ -31,7 +31,7 @@ _CHECKS: Final = frozenset({*(one.value for one in CheckName), *(one.value for o
 
 
 def _known_checks(value: tuple[str, ...]) -> tuple[str, ...]:
-    faults = (f"{one!r} is not a check; docs/settings.md lists them" for one in value if one not in _CHECKS)
+    faults = (f"{one!r} is not a check; docs/checks.md lists them" for one in value if one not in _CHECKS)
     return without_faults(faults, value)
 
 

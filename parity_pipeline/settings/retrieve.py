@@ -25,6 +25,7 @@ from parity_pipeline.core.retrieval.records import IdMapping, Reported, ScoreSca
 from parity_pipeline.core.retrieval.waivers import QueryWaiver, query_waiver_faults
 from parity_pipeline.settings.fields import (
     PATH_OR_HAZARDS,
+    REQUIRED_FOLDER,
     Name,
     Number,
     Positive,
@@ -61,7 +62,12 @@ def _known_categories(value: tuple[str, ...]) -> tuple[str, ...]:
 QuerySettings = Annotated[
     QuerySourceSpec,
     Validated(
-        hazards=Annotated[tuple[str, ...], AfterValidator(_known_categories)],
+        required=REQUIRED_FOLDER,
+        hazards=Annotated[
+            tuple[str, ...],
+            AfterValidator(_known_categories),
+            Field(description="Categories of the built-in hazard queries, or `[all]`, in place of a path."),
+        ],
         format=Literal["text", "jsonl", "csv", "parquet"] | None,
         sample=Positive | None,
         text=Name,
@@ -106,7 +112,13 @@ def _not_built_in(value: dict[str, RetrievalDialect]) -> dict[str, RetrievalDial
 _Dialect = Annotated[
     RetrievalDialect,
     Validated(
-        path=Annotated[str, Field(pattern=r"^/")],
+        path=Annotated[
+            str,
+            Field(
+                pattern=r"^/",
+                description="Path of the endpoint below the base URL; may hold `{corpus}`, `{corpora}` and `{model}`.",
+            ),
+        ],
         text_request=dict[str, Any] | None,
         vector_request=dict[str, Any] | None,
         id_field=Name,
@@ -201,9 +213,9 @@ def _searches(value: Any) -> Any:
 class RetrieveSettings(Strict):
     """The retrieve probe. Without this section there is none."""
 
-    corpora: Annotated[
-        _Searched, BeforeValidator(_searches, json_schema_input_type=_Searched | _Corpora)
-    ] = Field(description="Names, one partition each; or what each searches: `{everyone: [staff, contractors]}`.")
+    corpora: Annotated[_Searched, BeforeValidator(_searches, json_schema_input_type=_Searched | _Corpora)] = Field(
+        description="Names, one partition each; or what each searches: `{everyone: [staff, contractors]}`."
+    )
     queries: list[QuerySettings] = Field(default=[], description="Where queries come from.")
     hazards: bool = Field(
         default=True, description="Send all built-in hazard queries too, unless a source names categories of its own."

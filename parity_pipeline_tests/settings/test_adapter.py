@@ -120,4 +120,4 @@ def keys() -> Iterator[str]:
 def test_the_page_of_the_settings_lists_every_key_of_the_adapter() -> None:
     """Whoever sets up an adapter finds each key in the documentation."""
     page = (ROOT / "docs" / "settings.md").read_text("utf-8")
-    assert [key for key in keys() if not re.search(rf"^\| `{re.escape(key)}`", page, re.MULTILINE)] == []
+    assert [key for key in keys() if not re.search(rf"^- `{re.escape(key)}` \(", page, re.MULTILINE)] == []

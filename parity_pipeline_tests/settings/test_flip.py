@@ -91,7 +91,7 @@ def test_the_page_of_the_settings_lists_every_key_of_the_flip() -> None:
     """Whoever decides what has to hold finds each key in the documentation, and each step in the runbook."""
     page = (ROOT / "docs" / "settings.md").read_text("utf-8")
     keys = [f"flip.{one.name}" for one in fields(FlipOptions)]
-    assert [key for key in keys if not re.search(rf"^\| `{re.escape(key)}`", page, re.MULTILINE)] == []
+    assert [key for key in keys if not re.search(rf"^- `{re.escape(key)}` \(", page, re.MULTILINE)] == []
     runbook = (ROOT / "docs" / "runbook.md").read_text("utf-8")
     assert [step for step in FORWARD if step not in runbook] == []
 

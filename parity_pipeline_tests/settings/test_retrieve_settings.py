@@ -18,7 +18,8 @@ from parity_pipeline.core.retrieval.records import Reported
 from parity_pipeline.core.retrieval.waivers import QueryWaiver
 from parity_pipeline.settings.loading import load, validate
 from parity_pipeline.settings.model import Settings
-from parity_pipeline.settings.retrieve import BandSettings, RetrieveSettings, RetrieveSideSettings
+from parity_pipeline.settings.retrieve import RetrieveSettings, RetrieveSideSettings
+from parity_pipeline.settings.retrieve_bands import BandSettings
 from parity_pipeline_tests.settings.test_settings import minimal, written
 
 ROOT = Path(__file__).parents[2]
@@ -255,15 +256,16 @@ def test_a_variable_overrides_a_key_of_the_section(tmp_path: Path) -> None:
     assert load(written(tmp_path, section()), {"PARITY__RETRIEVE__K": "3"}).retrieval().k == 3
 
 
-def test_the_page_of_the_settings_lists_every_key_and_check() -> None:
+def test_the_pages_of_settings_and_checks_list_every_key_and_check() -> None:
     """Whoever writes the section finds each key, measure and check in the documentation."""
     page = (ROOT / "docs" / "settings.md").read_text("utf-8")
     part = page[page.index("## The retrieve probe") :]
     forms = (RetrieveSettings, RetrieveSideSettings, BandSettings)
     for key in [key for form in forms for key in form.model_fields]:
-        assert re.search(rf"`(…\.|bands\.)?{key}(\.[a-z_]+)*`", part), key
+        assert re.search(rf"^- `retrieve\.((legacy|bands)\.)?{key}` \(", part, re.MULTILINE), key
+    checks = (ROOT / "docs" / "checks.md").read_text("utf-8").partition("## The retrieve probe")[2]
     for name in RetrievalCheckName:
         of_side = re.sub(r"^(legacy|candidate)-", "…-", name.value)
-        assert f"| `{name.value}` |" in part or f"| `{of_side}` |" in part, name
+        assert f"| `{name.value}` |" in checks or f"| `{of_side}` |" in checks, name
     for measure in (*QueryMeasure, *SetMeasure):
         assert f"`{measure.value}`" in part, measure
