@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 CODE := parity_pipeline parity_pipeline_tests bench
 
 .DEFAULT_GOAL := help
-.PHONY: help install home demo test dev check fmt bench lock clean
+.PHONY: help install home demo test dev check fmt docs reference bench lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
@@ -48,6 +48,12 @@ check: $(INSTALLED) home ## what CI runs: format, ruff, pyright, import-linter, 
 fmt: $(INSTALLED) ## format, and fix what ruff can
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/ruff check --fix $(CODE)
+
+docs: $(INSTALLED) ## build the documentation as a site into site/; a broken link is an error
+	$(BIN)/python -m zensical build --strict --clean
+
+reference: $(INSTALLED) ## write what docs/ repeats from the code: settings, dialects, checks, commands, JSON schema
+	$(BIN)/python -m parity_pipeline.reference
 
 bench: $(INSTALLED) ## benchmarks, each with its comparison in the same run; uses nginx and wrk if they are installed
 	$(BIN)/python bench/fetch.py

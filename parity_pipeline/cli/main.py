@@ -23,6 +23,7 @@ from parity_pipeline.cli.adapter import adapter
 from parity_pipeline.cli.bundle import bundle
 from parity_pipeline.cli.flip import flip
 from parity_pipeline.cli.partition_args import calendar_date, chosen_names, dates_between, today
+from parity_pipeline.cli.schema import schema
 from parity_pipeline.cli.signals import StopSignals
 from parity_pipeline.core.errors import ParityError, SettingsError
 from parity_pipeline.core.outcomes import Side
@@ -42,6 +43,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.add_typer(adapter)
 app.add_typer(bundle)
 app.add_typer(flip)
+app.command()(schema)
 output = Console(highlight=False)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 stop_signals = StopSignals()

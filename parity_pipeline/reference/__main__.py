@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from parity_pipeline.reference import check_page, dialect_page, settings_page
+from parity_pipeline.reference import check_page, command_page, dialect_page, settings_page
 from parity_pipeline.reference.blocks import Writer, filled
 from parity_pipeline.settings.schema import FILE, schema_text
 
@@ -28,6 +28,7 @@ def generated(docs: Path = DOCS) -> Iterator[tuple[Path, str]]:
     for name, text in pages.items():
         writers: dict[str, Writer] = {
             check_page.KIND: check_page.check_table,
+            command_page.KIND: command_page.command_sections,
             dialect_page.KIND: dialect_page.dialect_sections,
             settings_page.KIND: lambda place, name=name: settings.on_page(name, place),
         }

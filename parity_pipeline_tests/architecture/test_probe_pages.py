@@ -8,8 +8,9 @@ from typing import Final
 
 import pytest
 
+from parity_pipeline.core.measures import Measure
 from parity_pipeline.core.retrieval.attribution import Explanation
-from parity_pipeline.core.retrieval.bands import QueryMeasure
+from parity_pipeline.core.retrieval.bands import QueryMeasure, SetMeasure
 from parity_pipeline.core.retrieval.causes import RetrievalCauseName
 from parity_pipeline.core.retrieval.outcomes import IN_VERDICTS
 from parity_pipeline.core.retrieval.records import Reported
@@ -20,15 +21,29 @@ from parity_pipeline.steps.probes import PROBES, Probe
 ROOT: Final = Path(__file__).parents[2]
 PRODUCT: Final = ROOT / "parity_pipeline"
 PAGE: Final = (ROOT / "docs" / "retrieval.md").read_text("utf-8")
+MEASURES: Final = (ROOT / "docs" / "measures.md").read_text("utf-8")
 ADDING: Final = (ROOT / "docs" / "adding-a-probe.md").read_text("utf-8")
 OWN: Final = re.compile(r"retriev|ranking|quer(y|ies)|relevance|worker_|demo/corpus")
 """Files of the retrieve probe alone, by their path."""
 
 
-@pytest.mark.parametrize("word", [*IN_VERDICTS, *QueryMeasure, *Reported], ids=str)
-def test_the_page_of_retrieval_lists_every_outcome_measure_and_scale(word: StrEnum) -> None:
+@pytest.mark.parametrize("word", [*IN_VERDICTS, *Reported], ids=str)
+def test_the_page_of_retrieval_lists_every_outcome_and_scale(word: StrEnum) -> None:
     """Whoever meets one of these words in a file, a report or the settings finds it explained."""
     assert f"`{word.value}`" in PAGE
+
+
+@pytest.mark.parametrize("measure", [*Measure, *QueryMeasure, *SetMeasure], ids=str)
+def test_the_page_of_measures_has_a_row_for_each(measure: StrEnum) -> None:
+    """Whoever sets a limit or reads a number finds what it is computed of."""
+    assert f"\n| `{measure.value}` | " in MEASURES
+
+
+def test_the_page_of_measures_names_modules_that_are_there() -> None:
+    """The module that computes a measure is the one that the page names."""
+    named = re.findall(r"`(core/[\w/]+\.py)`", MEASURES)
+    assert named
+    assert not [name for name in named if not (PRODUCT / name).is_file()]
 
 
 @pytest.mark.parametrize("explanation", Explanation)
