@@ -28,11 +28,10 @@ def command_sections(subject: str = "") -> str:  # noqa: ARG001 - there is one l
 
 
 def runnable(command: Command, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Command]]:
-    """Yield each command below one, groups left out, with its words; hidden ones are left out."""
-    below = getattr(command, "commands", None)
-    if below is None:
+    """Yield each command below one with its words; hidden ones, and groups that do nothing themselves, are left out."""
+    below = getattr(command, "commands", {})
+    if not below or command.invoke_without_command:
         yield words, command
-        return
     for name, one in below.items():
         if not one.hidden:
             yield from runnable(one, (*words, name))

@@ -8,7 +8,7 @@ therefore appears by itself, and a new section does so too until it gets a block
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
@@ -32,14 +32,11 @@ class SettingsList:
 
     Attributes:
         pages: Text of each page by its name, such as `settings.md`.
+        schema: The JSON schema of the settings.
     """
 
     pages: Mapping[str, str]
-
-    @cached_property
-    def schema(self) -> Node:
-        """The JSON schema of the settings."""
-        return settings_schema()
+    schema: Node = field(default_factory=settings_schema)
 
     @cached_property
     def homes(self) -> dict[int, tuple[str, str, str]]:

@@ -34,6 +34,11 @@ def attribute_docs(record: type) -> dict[str, str]:
     return found
 
 
+def in_yaml_words(text: str) -> str:
+    """Return a text as one line in which None is spelled as in YAML."""
+    return re.sub(r"\bNone\b", "null", " ".join(text.split()))
+
+
 def summary(record: type) -> str:
     """Return the first paragraph of a class's docstring as one line; "" if it has none."""
     paragraph = cleandoc(record.__doc__ or "").partition("\n\n")[0]
@@ -43,4 +48,4 @@ def summary(record: type) -> str:
 def _entries(docstring: str) -> Iterator[tuple[str, str]]:
     section = _SECTION.search(docstring)
     for name, text in _ENTRY.findall(section[1]) if section else ():
-        yield name, re.sub(r"\bNone\b", "null", " ".join(text.split()))
+        yield name, in_yaml_words(text)

@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 
 from pydantic.json_schema import GenerateJsonSchema
 
+from parity_pipeline.settings.attribute_docs import in_yaml_words
 from parity_pipeline.settings.loading import INTERNAL, RENAMED
 from parity_pipeline.settings.model import Settings
 
@@ -43,6 +44,9 @@ def settings_schema() -> Node:
         row = at(schema, place)
         row["properties"].pop("name")
         row["required"].remove("name")
+    for form in (schema, *schema["$defs"].values()):
+        if "description" in form:
+            form["description"] = in_yaml_words(form["description"].partition("\n\n")[0])
     for old, new in RENAMED.items():
         _add_old_spelling(schema, old, new)
     return {
