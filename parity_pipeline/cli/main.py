@@ -23,7 +23,6 @@ from parity_pipeline.cli.adapter import adapter
 from parity_pipeline.cli.bundle import bundle
 from parity_pipeline.cli.flip import flip
 from parity_pipeline.cli.partition_args import calendar_date, chosen_names, dates_between, today
-from parity_pipeline.cli.schema import schema
 from parity_pipeline.cli.signals import StopSignals
 from parity_pipeline.core.errors import ParityError, SettingsError
 from parity_pipeline.core.outcomes import Side
@@ -43,7 +42,6 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.add_typer(adapter)
 app.add_typer(bundle)
 app.add_typer(flip)
-app.command()(schema)
 output = Console(highlight=False)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 stop_signals = StopSignals()
@@ -321,6 +319,14 @@ def doctor(config: Config = None) -> None:
         output.print(visible(f"{one.subject}: {one.text}{remedy}"), markup=False, soft_wrap=True)
     if not all(one.ok for one in checks):
         raise typer.Exit(2)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of parity.yaml, for an editor that completes and checks the file."""
+    from parity_pipeline.settings.schema import schema_text
+
+    typer.echo(schema_text(), nl=False)
 
 
 @app.command()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from parity_pipeline.reference import check_page, command_page, dialect_page, settings_page
+from parity_pipeline.reference import dialect_page, lists, settings_page
 from parity_pipeline.reference.blocks import Writer, filled
 from parity_pipeline.settings.schema import FILE, schema_text
 
@@ -27,8 +27,8 @@ def generated(docs: Path = DOCS) -> Iterator[tuple[Path, str]]:
     settings = settings_page.SettingsList(pages)
     for name, text in pages.items():
         writers: dict[str, Writer] = {
-            check_page.KIND: check_page.check_table,
-            command_page.KIND: command_page.command_sections,
+            lists.CHECKS: lists.check_table,
+            lists.COMMANDS: lists.command_sections,
             dialect_page.KIND: dialect_page.dialect_sections,
             settings_page.KIND: lambda place, name=name: settings.on_page(name, place),
         }
@@ -36,19 +36,27 @@ def generated(docs: Path = DOCS) -> Iterator[tuple[Path, str]]:
 
 
 def outdated(docs: Path = DOCS) -> list[Path]:
-    """Return the files that do not hold what the code says."""
+    """Return the files that do not hold what the code says, missing ones included.
+
+    Args:
+        docs: The folder of the documentation.
+    """
     return [path for path, text in generated(docs) if not path.exists() or path.read_text("utf-8") != text]
 
 
 def main() -> None:
-    """Write all files, or list those that are out of date."""
-    if "--check" in sys.argv[1:]:
-        found = outdated()
-        for path in found:
-            sys.stdout.write(f"{path} is out of date; run make reference\n")
-        sys.exit(bool(found))
+    """Write what is out of date, or list it with `--check` and exit with 1."""
+    checking = sys.argv[1:] == ["--check"]
+    if sys.argv[1:] and not checking:
+        sys.stderr.write("the one option is --check\n")
+        sys.exit(2)
+    stale = set(outdated())
     for path, text in list(generated()):
-        path.write_text(text, "utf-8")
+        if path in stale:
+            if not checking:
+                path.write_text(text, "utf-8")
+            sys.stdout.write(f"{path}: {'out of date; run make reference' if checking else 'written'}\n")
+    sys.exit(bool(stale) and checking)
 
 
 if __name__ == "__main__":

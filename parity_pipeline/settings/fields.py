@@ -1,13 +1,16 @@
 """The types and validators that all sections of the settings share.
 
-Here belong strict models, records of other rooms as settings, names, numbers and URLs, and what is said of a misspelt name.
+Here belong strict models, records of other rooms as settings with their descriptions, names, numbers and URLs, and what is
+said of a misspelt name.
 The sections belong to `sides`, `retrieve` and `model`.
 """
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import MISSING, asdict, fields
 from difflib import get_close_matches
 from enum import StrEnum
+from inspect import cleandoc
 from typing import Annotated, Any, Final, TypeVar, cast, get_args, get_type_hints
 from urllib.parse import urlsplit
 
@@ -15,7 +18,6 @@ from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, create_
 from pydantic_core import CoreSchema, PydanticUndefined, core_schema
 
 from parity_pipeline.core.slugs import slug
-from parity_pipeline.settings.attribute_docs import attribute_docs, summary
 from parity_pipeline.storage.sources import SourceSpec
 
 Name = Annotated[str, Field(min_length=1)]
@@ -34,6 +36,48 @@ class Strict(BaseModel):
     """Unknown keys are refused, so that a typing error does not silently become a default."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, protected_namespaces=())
+
+
+_SECTION: Final = re.compile(r"^Attributes:\n((?:[ ]{4}.*\n?|\n)+)", re.MULTILINE)
+_ENTRY: Final = re.compile(r"^[ ]{4}(\w+): (.*(?:\n[ ]{8}.*)*)", re.MULTILINE)
+
+
+def attribute_docs(record: type) -> dict[str, str]:
+    """Return the description of each attribute that a class and its bases document, each as one line.
+
+    `None` becomes `null`, which is how a settings file spells it. Under `python -OO`, which drops docstrings, there is none.
+
+    >>> class Budget:
+    ...     '''How much may be sent.
+    ...
+    ...     Attributes:
+    ...         texts: Texts to try, at most;
+    ...             None for all.
+    ...     '''
+    >>> attribute_docs(Budget)
+    {'texts': 'Texts to try, at most; null for all.'}
+    """
+    found = dict[str, str]()
+    for one in reversed(record.__mro__):
+        found |= dict(_entries(cleandoc(one.__dict__.get("__doc__") or "")))
+    return found
+
+
+def in_yaml_words(text: str) -> str:
+    """Return a text as one line in which None is spelled as in YAML."""
+    return re.sub(r"\bNone\b", "null", " ".join(text.split()))
+
+
+def summary(record: type) -> str:
+    """Return the first paragraph of a class's docstring as one line; "" if it has none."""
+    paragraph = cleandoc(record.__doc__ or "").partition("\n\n")[0]
+    return " ".join(paragraph.split())
+
+
+def _entries(docstring: str) -> Iterator[tuple[str, str]]:
+    section = _SECTION.search(docstring)
+    for name, text in _ENTRY.findall(section[1]) if section else ():
+        yield name, in_yaml_words(text)
 
 
 class Validated:

@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from parity_pipeline.settings.attribute_docs import in_yaml_words
+from parity_pipeline.settings.fields import in_yaml_words
 from parity_pipeline.settings.loading import INTERNAL, RENAMED
 from parity_pipeline.settings.model import Settings
 

@@ -13,8 +13,18 @@ from pydantic import Field, SecretStr, field_validator
 
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.settings.attribute_docs import attribute_docs
-from parity_pipeline.settings.fields import Bytes, Name, Positive, Rate, Seconds, Share, Strict, Validated, checked_url
+from parity_pipeline.settings.fields import (
+    Bytes,
+    Name,
+    Positive,
+    Rate,
+    Seconds,
+    Share,
+    Strict,
+    Validated,
+    attribute_docs,
+    checked_url,
+)
 from parity_pipeline.wire.dialects import Dialect
 from parity_pipeline.wire.side_config import SideConfig, Timeouts
 

@@ -12,7 +12,7 @@ import pytest
 import typer
 import yaml
 
-from parity_pipeline.reference.command_page import Command, command_tree
+from parity_pipeline.reference.lists import Command, command_tree
 from parity_pipeline.settings.loading import validate
 from parity_pipeline_tests.docs.pages import ROOT, CodeBlock, blocks, pages
 

@@ -14,9 +14,9 @@ from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.samples import sample_id
 from parity_pipeline.reference import example_bodies as examples
 from parity_pipeline.settings.loading import load
-from parity_pipeline.wire.connectivity import check_connectivity
 from parity_pipeline.wire.decode import Decoder
 from parity_pipeline.wire.dialects import BUILT_IN, Dialect
+from parity_pipeline.wire.doctor_request import check_connectivity
 from parity_pipeline.wire.fetch_lane import fetch_lane
 from parity_pipeline.wire.retrieval_dialects import RETRIEVAL_DIALECTS, RetrievalDialect
 from parity_pipeline.wire.retrieval_responses import RankingDecoder

@@ -10,10 +10,9 @@ from pydantic import Field
 from parity_pipeline.core.errors import ParityError
 from parity_pipeline.reference.__main__ import generated, outdated
 from parity_pipeline.reference.blocks import anchor, blocks_of, filled
-from parity_pipeline.reference.command_page import command_sections
+from parity_pipeline.reference.lists import command_sections
 from parity_pipeline.reference.settings_page import SettingsList
-from parity_pipeline.settings.attribute_docs import attribute_docs
-from parity_pipeline.settings.fields import Seconds, Strict
+from parity_pipeline.settings.fields import Seconds, Strict, attribute_docs
 from parity_pipeline.settings.schema import settings_schema
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline_tests.docs.pages import DOCS

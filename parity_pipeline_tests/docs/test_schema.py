@@ -110,7 +110,7 @@ WRONG: Final[dict[str, tuple[str, Any]]] = {
 }
 
 
-def spoiled(place: str, value: Any) -> dict[str, Any]:
+def faulty(place: str, value: Any) -> dict[str, Any]:
     """Return settings with a value at a place; None removes the key at its end, or empties a section."""
     content = base()
     *above, last = place.split(".")
@@ -129,7 +129,7 @@ def spoiled(place: str, value: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("kind", WRONG)
 def test_files_that_do_not_load_are_refused(kind: str, tmp_path: Path) -> None:
     """Each kind of mistake that the loader refuses for its form has a red line in an editor, and nothing else has."""
-    content = spoiled(*WRONG[kind])
+    content = faulty(*WRONG[kind])
     path = tmp_path / "parity.yaml"
     path.write_text(yaml.safe_dump(content), "utf-8")
     with pytest.raises(SettingsError):
