@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
+import yaml
+
 from parity_pipeline.reference.blocks import anchor, blocks_of, item
 from parity_pipeline.settings.schema import Node, at, followed, reference, settings_schema
 
@@ -158,7 +160,7 @@ def _default(value: Node) -> str:
 def _yaml(value: Any) -> str:
     """Return a value as flow style YAML that a person would write."""
     if isinstance(value, str):
-        return value
+        return value if yaml.safe_load(value) == value else json.dumps(value)
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if isinstance(value, float):

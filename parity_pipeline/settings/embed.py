@@ -125,7 +125,7 @@ class Stability(Budget):
     """Whether each side's repeatability is measured, and with how many requests.
 
     Attributes:
-        enabled: Whether it is measured.
+        enabled: Whether repeatability is measured, by `legacy/stability` and `candidate/stability`.
     """
 
     enabled: bool = True
@@ -159,7 +159,7 @@ class Contract(ContractBudget):
     """Whether each side's contract is observed, and with how many requests; on by default.
 
     Attributes:
-        enabled: Whether it is observed.
+        enabled: Whether what each side does with odd requests is observed.
     """
 
     enabled: bool = True

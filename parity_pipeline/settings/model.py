@@ -82,7 +82,11 @@ class Settings(Strict):
     file: Path | None = Field(default=None, exclude=True)
     through_adapter: bool = Field(default=False, exclude=True)
     first_date: date = Field(description="First partition date, `YYYY-MM-DD`.")
-    timezone: str = Field(default="UTC", description="IANA time zone in which a day begins and the schedule runs.")
+    timezone: str = Field(
+        default="UTC",
+        description="IANA time zone in which a day begins and the schedule runs.",
+        examples=["Europe/Oslo"],
+    )
     data_dir: Path = Field(default=Path("data"), description="Folder of Parquet files, verdicts and staging.")
     reports_dir: Path = Field(
         default=Path("reports/cutover"),
@@ -93,7 +97,8 @@ class Settings(Strict):
         default=Path(".dagster"), description="Folder of Dagster's history, unless `DAGSTER_HOME` is set."
     )
     models: Annotated[list[Name], Field(min_length=1)] = Field(
-        description="Models to request, one partition each; any name, slashes and colons included."
+        description="Models to request, one partition each; any name, slashes and colons included.",
+        examples=[["nomic-embed-text"]],
     )
     samples: Annotated[list[SampleSettings], Field(min_length=1)] = Field(description="Where samples come from.")
     hazards: bool = Field(

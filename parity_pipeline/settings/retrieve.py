@@ -177,7 +177,8 @@ class RetrieveSideSettings(Strict):
     dialect: Name = Field(description="Name of a retrieval dialect, built in or one of yours.")
     base_url: Name | None = Field(default=None, description="Address of retrieval, where it is not that of the side.")
     corpora: dict[str, Name] = Field(
-        default={}, description="This side's names of corpora and partitions, such as `{everyone: all_staff}`."
+        default={},
+        description="This side's names of corpora and partitions, such as `{everyone: all_staff}`.",
     )
     ids: IdSettings = Field(
         default=IdSettings(), description="How document ids of both sides are brought into one form."
@@ -214,7 +215,8 @@ class RetrieveSettings(Strict):
     """The retrieve probe. Without this section there is none."""
 
     corpora: Annotated[_Searched, BeforeValidator(_searches, json_schema_input_type=_Searched | _Corpora)] = Field(
-        description="Names, one partition each; or what each searches: `{everyone: [staff, contractors]}`."
+        description="Names, one partition each; or what each searches: `{everyone: [staff, contractors]}`.",
+        examples=[["staff", "contractors"]],
     )
     queries: list[QuerySettings] = Field(default=[], description="Where queries come from.")
     hazards: bool = Field(
@@ -234,7 +236,9 @@ class RetrieveSettings(Strict):
     qrels: Path | None = Field(
         default=None, description="File of relevance labels, in TREC form: `query 0 document relevance`."
     )
-    metadata: tuple[Name, ...] = Field(default=(), description="Metadata fields that must be equal.")
+    metadata: tuple[Name, ...] = Field(
+        default=(), description="Metadata fields that must be equal.", examples=[["role", "city"]]
+    )
     comparable_scores: bool = Field(default=True, description="A score means the same on both sides, after `scores`.")
     tie_tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
         default=TIE_TOLERANCE, description="Score difference up to which two documents may stand in any order."

@@ -52,10 +52,14 @@ class ServiceSettings(Strict):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")] = Field(
         description="Names its log and its state file."
     )
-    command: Annotated[list[Name], Field(min_length=1)] = Field(description="Program and arguments, no shell.")
+    command: Annotated[list[Name], Field(min_length=1)] = Field(
+        description="Program and arguments, no shell.", examples=[["./bin/gateway", "--port", "8080"]]
+    )
     cwd: Path = Field(default=Path(), description="Working folder; relative to the settings file's.")
     env: dict[str, SecretStr] = Field(default={}, description="Further variables; never shown.")
-    health_url: Name = Field(description="Returns a 2xx status when the service is ready.")
+    health_url: Name = Field(
+        description="Returns a 2xx status when the service is ready.", examples=["http://127.0.0.1:8080/health"]
+    )
     startup_timeout: Seconds = Field(default=30.0, description="Longest wait until it is ready.")
 
     @field_validator("health_url")
@@ -68,11 +72,17 @@ class SideSettings(Strict):
     """One of the two sides."""
 
     label: Name = Field(description="What people call it.")
-    base_url: Name = Field(description="Scheme, host, port and path prefix; no credentials.")
+    base_url: Name = Field(
+        description="Scheme, host, port and path prefix; no credentials.", examples=["http://127.0.0.1:8080"]
+    )
     dialect: Name = Field(description="Name of a dialect, built in or one of yours.")
-    headers: dict[str, SecretStr] = Field(default={}, description="Further headers; never shown anywhere.")
+    headers: dict[str, SecretStr] = Field(
+        default={}, description="Further headers; never shown anywhere.", examples=[{"x-tenant": "search"}]
+    )
     bearer_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = Field(
-        default=None, description="*Name* of the environment variable that holds the bearer token."
+        default=None,
+        description="*Name* of the environment variable that holds the bearer token.",
+        examples=["CANDIDATE_TOKEN"],
     )
     ca_bundle: Path | None = Field(
         default=None, description="PEM file of trusted roots, in place of those of the system."
@@ -85,7 +95,11 @@ class SideSettings(Strict):
     accept_echo: list[Name] = Field(
         default=[], description="Names, or globs, that may be echoed for the model: another case, `m-2026-*`."
     )
-    model_names: dict[str, Name] = Field(default={}, description="This side's own names of models, where they differ.")
+    model_names: dict[str, Name] = Field(
+        default={},
+        description="This side's own names of models, where they differ.",
+        examples=[{"all-minilm": "sentence-transformers/all-MiniLM-L6-v2"}],
+    )
     proxy: SecretStr | None = Field(
         default=None, description="URL of a proxy; variables such as `HTTPS_PROXY` are not read."
     )

@@ -280,9 +280,9 @@ class ContractBudget:
     """What observing the contract of a side may send.
 
     Attributes:
-        enabled: Whether it is observed at all.
+        enabled: Whether what each side does with odd requests is observed at all.
         requests: Most requests to one side, the search for limits left out.
-        window_tokens: The long text has twice as many words.
+        window_tokens: Context window that the long text goes beyond; it has twice as many words.
         limits: Whether the limits of a side are searched for: bodies of up to 8 MB, batches of up to 2,048 texts.
     """
 

@@ -134,7 +134,7 @@ class ScoreScale:
     """How what a side reports becomes a score that can be compared with the other side's.
 
     Attributes:
-        reported: What is reported.
+        reported: What a response holds for each document: a score, or which kind of distance.
         factor: Multiplied with the score, for a side that rescales it; finite and above 0, so that the order stays.
         offset: Added after that.
 

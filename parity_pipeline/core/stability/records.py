@@ -106,8 +106,8 @@ class Budget:
     """How much may be sent to a side for this.
 
     Attributes:
-        texts: Texts of the sample set to try, at most.
-        requests: Requests to one side, at most, retries included.
+        texts: Most samples to repeat. More find rarer faults, at about 2 requests per text.
+        requests: Most requests to one side for one date and model, retries included.
     """
 
     texts: int = 8
