@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, TypeVar, cast, get_args, get_type_hint
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, create_model
-from pydantic_core import CoreSchema, PydanticUndefined, core_schema
+from pydantic_core import CoreSchema, core_schema
 
 from parity_pipeline.core.slugs import slug
 from parity_pipeline.storage.sources import SourceSpec
@@ -113,12 +113,10 @@ class Validated:
         for one in fields(record):
             kind = types[one.name]
             own = next((found for part in get_args(kind)[1:] if (found := getattr(part, "description", None))), None)
+            default: dict[str, Any] = {"default": one.default} if one.default is not MISSING else {}
             if one.default_factory is not MISSING:
-                default = Field(default_factory=one.default_factory, description=own or documented.get(one.name))
-            else:
-                given = PydanticUndefined if one.default is MISSING else one.default
-                default = Field(default=given, description=own or documented.get(one.name))
-            members[one.name] = (kind, default)
+                default = {"default_factory": one.default_factory}
+            members[one.name] = (kind, Field(**default, description=own or documented.get(one.name)))
         return create_model(record.__name__, __base__=Strict, __doc__=summary(record), **members)
 
 

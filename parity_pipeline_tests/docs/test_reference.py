@@ -13,7 +13,7 @@ from parity_pipeline.reference.blocks import anchor, blocks_of, filled
 from parity_pipeline.reference.lists import command_sections
 from parity_pipeline.reference.settings_page import SettingsList
 from parity_pipeline.settings.fields import Seconds, Strict, attribute_docs
-from parity_pipeline.settings.schema import settings_schema
+from parity_pipeline.settings.schema import at, settings_schema
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline_tests.docs.pages import DOCS
 
@@ -104,9 +104,21 @@ def test_a_section_with_a_block_of_its_own_is_linked() -> None:
 
 def test_defaults_of_a_section_win_over_those_of_its_form() -> None:
     """The adapter's timeouts are shown with the adapter's own defaults, not with those of a probe."""
-    page = (DOCS / "settings.md").read_text("utf-8")
-    assert "`adapter.timeouts.total` (number, above 0 and at most 86,400, seconds; default `30`)" in page
-    assert "`sides.*.timeouts.total` (number, above 0 and at most 86,400, seconds; default `120`)" in page
+    lists = SettingsList({})
+    seconds = "(number, above 0 and at most 86,400, seconds; default"
+    assert f"`adapter.timeouts.total` {seconds} `30`)" in lists.on_page("settings.md", "adapter")
+    assert f"`sides.*.timeouts.total` {seconds} `120`)" in lists.on_page("settings.md", "sides.*")
+
+
+def test_deprecated_keys_are_not_listed() -> None:
+    """A page offers no key that gives a warning."""
+    assert "ask_default_model" not in SettingsList({}).on_page("settings.md", "")
+
+
+def test_a_description_of_a_setting_wins_over_that_of_its_record() -> None:
+    """Where the record speaks to programmers, the setting has words of its own."""
+    hazards = at(settings_schema(), "samples[]")["properties"]["hazards"]
+    assert hazards["description"] == "Sets of the built-in hazard corpus, or `[all]`, in place of a path."
 
 
 def test_a_block_that_nothing_writes_is_an_error() -> None:

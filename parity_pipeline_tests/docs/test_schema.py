@@ -173,7 +173,11 @@ def test_examples_are_valid() -> None:
     """What an editor offers as an example is accepted by the key that it is an example of."""
     shown = [(one, example) for one in every(SCHEMA) for example in one.get("examples", ())]
     assert len(shown) >= 10
-    assert not [example for one, example in shown if not VALIDATOR.evolve(schema={"$defs": SCHEMA["$defs"], **one}).is_valid(example)]
+    assert not [
+        example
+        for one, example in shown
+        if not VALIDATOR.evolve(schema={"$defs": SCHEMA["$defs"], **one}).is_valid(example)
+    ]
 
 
 def every(node: Any) -> list[dict[str, Any]]:
