@@ -116,7 +116,7 @@ def test_deprecated_keys_are_not_listed() -> None:
 
 
 def test_a_description_of_a_setting_wins_over_that_of_its_record() -> None:
-    """Where the record speaks to programmers, the setting has words of its own."""
+    """Where the words of the record are for programmers, the setting has its own."""
     hazards = at(settings_schema(), "samples[]")["properties"]["hazards"]
     assert hazards["description"] == "Sets of the built-in hazard corpus, or `[all]`, in place of a path."
 
