@@ -95,63 +95,67 @@ TrafficSettings = Annotated[
 
 
 class CallersSettings(Strict):
-    """What holds for callers of each side's wire."""
+    """What holds for callers of each side's wire.
 
-    legacy: CallerSettings = Field(default=CallerOptions(), description="For callers of the legacy's wire.")
-    candidate: CallerSettings = Field(
-        default=CallerOptions(), description="For callers of the candidate's wire, the way back."
-    )
+    Attributes:
+        legacy: For callers of the legacy's wire.
+        candidate: For callers of the candidate's wire, the way back.
+    """
+
+    legacy: CallerSettings = CallerOptions()
+    candidate: CallerSettings = CallerOptions()
 
 
 class TokenSettings(Strict):
-    """Environment variables with the token that the adapter presents to each side; without one, it presents none."""
+    """Environment variables with the token that the adapter presents to each side; without one, it presents none.
 
-    legacy: Variable | None = Field(
-        default=None, description="Environment variable with the token presented to the legacy side."
-    )
-    candidate: Variable | None = Field(
-        default=None, description="Environment variable with the token presented to the candidate."
-    )
+    Attributes:
+        legacy: Environment variable with the token presented to the legacy side.
+        candidate: Environment variable with the token presented to the candidate.
+    """
+
+    legacy: Variable | None = None
+    candidate: Variable | None = None
 
 
 class AdapterSettings(Strict):
-    """The section `adapter`."""
+    """The section `adapter`.
 
-    host: Name = Field(default="127.0.0.1", description="Address to listen on; there is no TLS, put a proxy in front.")
-    port: Annotated[int, Field(ge=1, le=65_535)] = Field(default=43_120, description="TCP port.")
-    workers: Annotated[int, Field(ge=1, le=64)] = Field(
-        default=1, description="Processes; each has its own connections, queue and draw."
-    )
-    shutdown_seconds: Annotated[int, Field(ge=1, json_schema_extra={"unit": "seconds"})] = Field(
-        default=30, description="How long requests in flight may take once the server is to stop."
-    )
-    mode: Mode = Field(default=Mode.CANDIDATE, description="Which side responds, and what the other one is for.")
-    share: Annotated[float, Field(ge=0, le=100, json_schema_extra={"unit": "per cent"})] = Field(
-        default=0.0, description="Per cent of the texts that go to the candidate in mode `share`."
-    )
-    callers: CallersSettings = Field(default=CallersSettings(), description="What holds for callers.")
-    tokens: TokenSettings = Field(
-        default=TokenSettings(), description="Tokens that the adapter presents; without one, it presents none."
-    )
-    timeouts: TimeoutSettings = Field(
-        default=adapter_timeouts(),
-        description="Timeouts of one request to a side; shorter than a probe's, for a caller waits.",
-    )
-    concurrency: Annotated[int, Field(ge=1, le=1024)] = Field(
-        default=64, description="Connections of a worker to each side."
-    )
-    max_in_flight: Positive = Field(
-        default=1024, description="Callers' requests of a worker at once; more are refused."
-    )
-    shadow: ShadowSettings = Field(default=ShadowOptions(), description="What shadowing may cost.")
-    traffic: TrafficSettings = Field(
-        default=TrafficOptions(), description="What is kept of the callers' texts; **they may be personal data**."
-    )
-    traffic_dir: Path = Field(default=Path("data/traffic"), description="Folder of the kept texts.")
-    log_requests: bool = Field(default=True, description="Write a line per request to standard error.")
-    upstream_messages: bool = Field(
-        default=False, description="Repeat a side's own words in errors; they may hold texts."
-    )
+    Attributes:
+        host: Address to listen on; there is no TLS, put a proxy in front.
+        port: TCP port.
+        workers: Processes; each has its own connections, queue and draw.
+        shutdown_seconds: How long requests in flight may take once the server is to stop.
+        mode: Which side responds, and what the other one is for.
+        share: Per cent of the texts that go to the candidate in mode `share`.
+        callers: What holds for callers.
+        tokens: Tokens that the adapter presents; without one, it presents none.
+        timeouts: Timeouts of one request to a side; shorter than a probe's, for a caller waits.
+        concurrency: Connections of a worker to each side.
+        max_in_flight: Callers' requests of a worker at once; more are refused.
+        shadow: What shadowing may cost.
+        traffic: What is kept of the callers' texts; **they may be personal data**.
+        traffic_dir: Folder of the kept texts.
+        log_requests: Write a line per request to standard error.
+        upstream_messages: Repeat a side's own words in errors; they may hold texts.
+    """
+
+    host: Name = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65_535)] = 43_120
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    shutdown_seconds: Annotated[int, Field(ge=1, json_schema_extra={"unit": "seconds"})] = 30
+    mode: Mode = Mode.CANDIDATE
+    share: Annotated[float, Field(ge=0, le=100, json_schema_extra={"unit": "per cent"})] = 0.0
+    callers: CallersSettings = CallersSettings()
+    tokens: TokenSettings = TokenSettings()
+    timeouts: TimeoutSettings = adapter_timeouts()
+    concurrency: Annotated[int, Field(ge=1, le=1024)] = 64
+    max_in_flight: Positive = 1024
+    shadow: ShadowSettings = ShadowOptions()
+    traffic: TrafficSettings = TrafficOptions()
+    traffic_dir: Path = Path("data/traffic")
+    log_requests: bool = True
+    upstream_messages: bool = False
 
     @field_validator("timeouts", mode="before")
     @classmethod

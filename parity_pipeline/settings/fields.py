@@ -14,7 +14,8 @@ from inspect import cleandoc
 from typing import Annotated, Any, Final, TypeVar, cast, get_args, get_type_hints
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, create_model
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, create_model
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from parity_pipeline.core.slugs import slug
@@ -33,9 +34,23 @@ Source = TypeVar("Source", bound=SourceSpec)
 
 
 class Strict(BaseModel):
-    """Unknown keys are refused, so that a typing error does not silently become a default."""
+    """Unknown keys are refused, so that a typing error does not silently become a default.
+
+    The `Attributes:` section of a model's docstring describes its keys, for the JSON schema and the list of settings. A
+    `Field(description=…)` wins.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, protected_namespaces=())
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Return the JSON schema with a description of each key."""
+        found = handler(schema)
+        documented = attribute_docs(cls)
+        for name, value in handler.resolve_ref_schema(found).get("properties", {}).items():
+            if name in documented:
+                value.setdefault("description", documented[name])
+        return found
 
 
 _SECTION: Final = re.compile(r"^Attributes:\n((?:[ ]{4}.*\n?|\n)+)", re.MULTILINE)

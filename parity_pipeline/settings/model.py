@@ -59,92 +59,99 @@ from parity_pipeline.wire.side_config import SideConfig
 
 
 class ScheduleSettings(Strict):
-    """When the day's probe runs, in the time zone of the settings."""
+    """When the day's probe runs, in the time zone of the settings.
 
-    hour: int = Field(default=6, ge=0, le=23, description="Hour of the day, in `timezone`.")
-    minute: int = Field(default=0, ge=0, le=59, description="Minute of that hour.")
+    Attributes:
+        hour: Hour of the day, in `timezone`.
+        minute: Minute of that hour.
+    """
+
+    hour: int = Field(default=6, ge=0, le=23)
+    minute: int = Field(default=0, ge=0, le=59)
 
 
 class Sides(Strict):
-    """The two sides, by their part."""
+    """The two sides, by their part.
 
-    legacy: SideSettings = Field(description="The side whose results are the reference.")
-    candidate: SideSettings = Field(description="The side that is to replace it.")
+    Attributes:
+        legacy: The side whose results are the reference.
+        candidate: The side that is to replace it.
+    """
+
+    legacy: SideSettings
+    candidate: SideSettings
 
 
 class Settings(Strict):
     """All settings. Relative paths are relative to `root`, the folder of `file`, from which they came.
 
     `settings.through_adapter` makes those of a probe through the adapter; no file can ask for them.
+
+    Attributes:
+        first_date: First partition date, `YYYY-MM-DD`.
+        timezone: IANA time zone in which a day begins and the schedule runs, such as `Europe/Oslo`.
+        data_dir: Folder of Parquet files, verdicts and staging.
+        reports_dir: Folder of reports, summary and ledger; meant to be tracked in git.
+        state_dir: Folder of pids and logs of services.
+        dagster_home: Folder of Dagster's history, unless `DAGSTER_HOME` is set.
+        models: Models to request, one partition each; any name, slashes and colons included.
+        samples: Where samples come from.
+        hazards: Sample all built-in hazards too, after `samples`, unless a source there names sets of its own.
+        thresholds: What each sample has to reach.
+        required_bound: Largest share of inputs that may fail; randomly drawn samples have to prove it.
+        waivers: Expected differences that someone takes responsibility for.
+        checks: Severity of each check that is not to have its default one.
+        min_compared_share: Smallest share of samples or queries that must be comparable, or the verdict is
+            INCONCLUSIVE.
+        allow_same_origin: Accept one address for both sides, to compare a gateway with itself.
+        sides: The two sides.
+        dialects: Your own dialects by name.
+        retrieve: The retrieve probe; without this section there is none.
+        retrieval_dialects: Your own retrieval dialects by name.
+        stability: How the repeatability of each side is measured.
+        soak: Go on with canaries after each lane.
+        contract: What each side does with odd requests.
+        schedule: When the daily run starts.
+        owners: Owners that Dagster shows: e-mail addresses or `team:name`.
+        executor: `forkserver` takes a process per step and runs both lanes at once; worth it for long fetches.
+        adapter: What `parity adapter serve` does.
+        flip: What has to hold before traffic moves.
     """
 
     root: Path = Field(default=Path(), exclude=True)
     file: Path | None = Field(default=None, exclude=True)
     through_adapter: bool = Field(default=False, exclude=True)
-    first_date: date = Field(description="First partition date, `YYYY-MM-DD`.")
-    timezone: str = Field(
-        default="UTC",
-        description="IANA time zone in which a day begins and the schedule runs.",
-        examples=["Europe/Oslo"],
-    )
-    data_dir: Path = Field(default=Path("data"), description="Folder of Parquet files, verdicts and staging.")
-    reports_dir: Path = Field(
-        default=Path("reports/cutover"),
-        description="Folder of reports, summary and ledger; meant to be tracked in git.",
-    )
-    state_dir: Path = Field(default=Path(".parity"), description="Folder of pids and logs of services.")
-    dagster_home: Path = Field(
-        default=Path(".dagster"), description="Folder of Dagster's history, unless `DAGSTER_HOME` is set."
-    )
-    models: Annotated[list[Name], Field(min_length=1)] = Field(
-        description="Models to request, one partition each; any name, slashes and colons included.",
-        examples=[["nomic-embed-text"]],
-    )
-    samples: Annotated[list[SampleSettings], Field(min_length=1)] = Field(description="Where samples come from.")
-    hazards: bool = Field(
-        default=True,
-        description="Sample all built-in hazards too, after `samples`, unless a source there names sets of its own.",
-    )
-    thresholds: ThresholdSettings = Field(default=Thresholds(), description="What each sample has to reach.")
-    required_bound: Annotated[float, Field(gt=0, lt=1)] | None = Field(
-        default=None, description="Largest share of inputs that may fail; randomly drawn samples have to prove it."
-    )
+    first_date: date
+    timezone: str = "UTC"
+    data_dir: Path = Path("data")
+    reports_dir: Path = Path("reports/cutover")
+    state_dir: Path = Path(".parity")
+    dagster_home: Path = Path(".dagster")
+    models: Annotated[list[Name], Field(min_length=1)]
+    samples: Annotated[list[SampleSettings], Field(min_length=1)]
+    hazards: bool = True
+    thresholds: ThresholdSettings = Thresholds()
+    required_bound: Annotated[float, Field(gt=0, lt=1)] | None = None
     waivers: Annotated[
         list[WaiverSettings], AfterValidator(lambda value: without_faults(waiver_faults(value), value))
-    ] = Field(default=[], description="Expected differences that someone takes responsibility for.")
-    checks: ChecksSettings = Field(
-        default={}, description="Severity of each check that is not to have its default one."
-    )
-    min_compared_share: Share = Field(
-        default=MIN_COMPARED_SHARE,
-        description="Smallest share of samples or queries that must be comparable, or the verdict is INCONCLUSIVE.",
-    )
-    allow_same_origin: bool = Field(
-        default=False, description="Accept one address for both sides, to compare a gateway with itself."
-    )
-    sides: Sides = Field(description="The two sides.")
-    dialects: Annotated[dict[str, DialectSettings], BeforeValidator(named_by_key("dialects"))] = Field(
-        default={}, description="Your own dialects by name."
-    )
-    retrieve: RetrieveSettings | None = Field(
-        default=None, description="The retrieve probe; without this section there is none."
-    )
-    retrieval_dialects: RetrievalDialects = Field(default={}, description="Your own retrieval dialects by name.")
-    stability: StabilitySettings = Field(
-        default=Stability(), description="How the repeatability of each side is measured."
-    )
-    soak: SoakSettings | None = Field(default=None, description="Go on with canaries after each lane.")
-    contract: ContractSettings = Field(default=Contract(), description="What each side does with odd requests.")
-    schedule: ScheduleSettings = Field(default=ScheduleSettings(), description="When the daily run starts.")
-    owners: Annotated[list[Annotated[str, Field(pattern=r"^(team:.+|[^@\s]+@[^@\s]+)$")]], Field(min_length=1)] = Field(
-        default=["team:embedding-cutover"], description="Owners that Dagster shows: e-mail addresses or `team:name`."
-    )
-    executor: Literal["in_process", "forkserver"] = Field(
-        default="in_process",
-        description="`forkserver` takes a process per step and runs both lanes at once; worth it for long fetches.",
-    )
-    adapter: AdapterSettings | None = Field(default=None, description="What `parity adapter serve` does.")
-    flip: FlipSettings = Field(default=FlipOptions(), description="What has to hold before traffic moves.")
+    ] = []
+    checks: ChecksSettings = {}
+    min_compared_share: Share = MIN_COMPARED_SHARE
+    allow_same_origin: bool = False
+    sides: Sides
+    dialects: Annotated[dict[str, DialectSettings], BeforeValidator(named_by_key("dialects"))] = {}
+    retrieve: RetrieveSettings | None = None
+    retrieval_dialects: RetrievalDialects = {}
+    stability: StabilitySettings = Stability()
+    soak: SoakSettings | None = None
+    contract: ContractSettings = Contract()
+    schedule: ScheduleSettings = ScheduleSettings()
+    owners: Annotated[list[Annotated[str, Field(pattern=r"^(team:.+|[^@\s]+@[^@\s]+)$")]], Field(min_length=1)] = [
+        "team:embedding-cutover"
+    ]
+    executor: Literal["in_process", "forkserver"] = "in_process"
+    adapter: AdapterSettings | None = None
+    flip: FlipSettings = FlipOptions()
 
     @field_validator("timezone")
     @classmethod

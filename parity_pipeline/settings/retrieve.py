@@ -142,12 +142,15 @@ ConfirmSettings = Annotated[
 
 
 class IdSettings(Strict):
-    """How a side's document ids are spelled in the space that both sides are compared in."""
+    """How a side's document ids are spelled in the space that both sides are compared in.
 
-    prefix: str = Field(default="", description="Removed from the front of document ids.")
-    template: str = Field(
-        default="{id}", description="What an id becomes before both sides are compared, with `{id}` and `{corpus}`."
-    )
+    Attributes:
+        prefix: Removed from the front of document ids.
+        template: What an id becomes before both sides are compared, with `{id}` and `{corpus}`.
+    """
+
+    prefix: str = ""
+    template: str = "{id}"
 
     @field_validator("template")
     @classmethod
@@ -165,31 +168,35 @@ ScaleSettings = Annotated[
 
 
 class FilterSettings(Strict):
-    """One filter as each side spells it: a string, a mapping, or whatever its endpoint takes."""
+    """One filter as each side spells it: a string, a mapping, or whatever its endpoint takes.
 
-    legacy: Any = Field(description="As the legacy side spells it.")
-    candidate: Any = Field(description="As the candidate spells it.")
+    Attributes:
+        legacy: As the legacy side spells it.
+        candidate: As the candidate spells it.
+    """
+
+    legacy: Any
+    candidate: Any
 
 
 class RetrieveSideSettings(Strict):
-    """How one side is requested for rankings. Its headers, token, timeouts and limits are those of `sides`."""
+    """How one side is requested for rankings. Its headers, token, timeouts and limits are those of `sides`.
 
-    dialect: Name = Field(description="Name of a retrieval dialect, built in or one of yours.")
-    base_url: Name | None = Field(default=None, description="Address of retrieval, where it is not that of the side.")
-    corpora: dict[str, Name] = Field(
-        default={},
-        description="This side's names of corpora and partitions, such as `{everyone: all_staff}`.",
-    )
-    ids: IdSettings = Field(
-        default=IdSettings(), description="How document ids of both sides are brought into one form."
-    )
-    scores: ScaleSettings = Field(
-        default=ScoreScale(), description="How scores of both sides are brought into one form."
-    )
-    mode: Name | None = Field(
-        default=None,
-        description="Mode that responses must report, such as `hybrid`; a response that reports none is accepted.",
-    )
+    Attributes:
+        dialect: Name of a retrieval dialect, built in or one of yours.
+        base_url: Address of retrieval, where it is not that of the side.
+        corpora: This side's names of corpora and partitions, such as `{everyone: all_staff}`.
+        ids: How document ids of both sides are brought into one form.
+        scores: How scores of both sides are brought into one form.
+        mode: Mode that responses must report, such as `hybrid`; a response that reports none is accepted.
+    """
+
+    dialect: Name
+    base_url: Name | None = None
+    corpora: dict[str, Name] = {}
+    ids: IdSettings = IdSettings()
+    scores: ScaleSettings = ScoreScale()
+    mode: Name | None = None
 
     @field_validator("base_url")
     @classmethod
@@ -212,61 +219,54 @@ def _searches(value: Any) -> Any:
 
 
 class RetrieveSettings(Strict):
-    """The retrieve probe. Without this section there is none."""
+    """The retrieve probe. Without this section there is none.
 
-    corpora: Annotated[_Searched, BeforeValidator(_searches, json_schema_input_type=_Searched | _Corpora)] = Field(
-        description="Names, one partition each; or what each searches: `{everyone: [staff, contractors]}`.",
-        examples=[["staff", "contractors"]],
-    )
-    queries: list[QuerySettings] = Field(default=[], description="Where queries come from.")
-    hazards: bool = Field(
-        default=True, description="Send all built-in hazard queries too, unless a source names categories of its own."
-    )
-    k: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        default=10, description="Results requested where a query names no number."
-    )
-    filters: dict[Name, FilterSettings] = Field(
-        default={},
-        description="Filters by name, as each side spells them; a filter that is not named here is sent as it is.",
-    )
-    model: Name | None = Field(
-        default=None,
-        description="Model that queries are embedded with, for dialects that take vectors and for attribution.",
-    )
-    qrels: Path | None = Field(
-        default=None, description="File of relevance labels, in TREC form: `query 0 document relevance`."
-    )
-    metadata: tuple[Name, ...] = Field(
-        default=(), description="Metadata fields that must be equal.", examples=[["role", "city"]]
-    )
-    comparable_scores: bool = Field(default=True, description="A score means the same on both sides, after `scores`.")
-    tie_tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
-        default=TIE_TOLERANCE, description="Score difference up to which two documents may stand in any order."
-    )
-    persistence: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=RBO_PERSISTENCE, description="p of rank-biased overlap."
-    )
-    depths: Annotated[tuple[Positive, ...], Field(min_length=1)] = Field(
-        default=DEPTHS, description="Depths at which overlap is measured too; 10 always is."
-    )
-    bands: BandSettings = Field(default=BandSettings(), description="Limits of measures.")
-    required_bound: Annotated[float, Field(gt=0, lt=1)] | None = Field(
-        default=None, description="Largest share of queries that may differ; randomly drawn queries have to prove it."
-    )
+    Attributes:
+        corpora: Names, one partition each, such as `[staff]`; or what each searches: `{everyone: [staff,
+            contractors]}`.
+        queries: Where queries come from.
+        hazards: Send all built-in hazard queries too, unless a source names categories of its own.
+        k: Results requested where a query names no number.
+        filters: Filters by name, as each side spells them; a filter that is not named here is sent as it is.
+        model: Model that queries are embedded with, for dialects that take vectors and for attribution.
+        qrels: File of relevance labels, in TREC form: `query 0 document relevance`.
+        metadata: Metadata fields that must be equal, such as `[role, city]`.
+        comparable_scores: A score means the same on both sides, after `scores`.
+        tie_tolerance: Score difference up to which two documents may stand in any order.
+        persistence: p of rank-biased overlap.
+        depths: Depths at which overlap is measured too; 10 always is.
+        bands: Limits of measures.
+        required_bound: Largest share of queries that may differ; randomly drawn queries have to prove it.
+        waivers: Expected differences of queries that someone takes responsibility for.
+        checks: Severity of each check of this probe that is not to have its default one.
+        noise: Queries that each side gets again, to measure its noise.
+        confirm: Differing queries that both sides get again.
+        legacy: How rankings are requested from the legacy side.
+        candidate: How rankings are requested from the candidate.
+    """
+
+    corpora: Annotated[_Searched, BeforeValidator(_searches, json_schema_input_type=_Searched | _Corpora)]
+    queries: list[QuerySettings] = []
+    hazards: bool = True
+    k: Annotated[int, Field(ge=1, le=10_000)] = 10
+    filters: dict[Name, FilterSettings] = {}
+    model: Name | None = None
+    qrels: Path | None = None
+    metadata: tuple[Name, ...] = ()
+    comparable_scores: bool = True
+    tie_tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] = TIE_TOLERANCE
+    persistence: Annotated[float, Field(gt=0, lt=1)] = RBO_PERSISTENCE
+    depths: Annotated[tuple[Positive, ...], Field(min_length=1)] = DEPTHS
+    bands: BandSettings = BandSettings()
+    required_bound: Annotated[float, Field(gt=0, lt=1)] | None = None
     waivers: Annotated[
         list[QueryWaiverSettings], AfterValidator(lambda value: without_faults(query_waiver_faults(value), value))
-    ] = Field(default=[], description="Expected differences of queries that someone takes responsibility for.")
-    checks: RetrievalChecks = Field(
-        default={}, description="Severity of each check of this probe that is not to have its default one."
-    )
-    noise: NoiseSettings = Field(
-        default=NoiseBudget(), description="Queries that each side gets again, to measure its noise."
-    )
-    confirm: ConfirmSettings = Field(
-        default=ConfirmBudget(), description="Differing queries that both sides get again."
-    )
-    legacy: RetrieveSideSettings = Field(description="How rankings are requested from the legacy side.")
-    candidate: RetrieveSideSettings = Field(description="How rankings are requested from the candidate.")
+    ] = []
+    checks: RetrievalChecks = {}
+    noise: NoiseSettings = NoiseBudget()
+    confirm: ConfirmSettings = ConfirmBudget()
+    legacy: RetrieveSideSettings
+    candidate: RetrieveSideSettings
 
     @field_validator("corpora")
     @classmethod

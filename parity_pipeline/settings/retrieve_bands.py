@@ -27,17 +27,17 @@ _Pair = tuple[Number, Number | None]
 
 
 class BandSettings(Strict):
-    """Limits of measures, by name, in place of the default ones."""
+    """Limits of measures, by name, in place of the default ones.
 
-    query: Annotated[dict[QueryMeasure, _Pair | None], BeforeValidator(known_names(QueryMeasure, "a measure"))] = Field(
-        default={}, description="Limits of measures of one query; `null` judges nothing."
-    )
-    set: Annotated[dict[SetMeasure, _Pair | None], BeforeValidator(known_names(SetMeasure, "a measure"))] = Field(
-        default={}, description="Limits of measures of the whole set."
-    )
-    near_tie: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
-        default=NEAR_TIE, description="Score gap up to which inversions fail no query."
-    )
+    Attributes:
+        query: Limits of measures of one query; `null` judges nothing.
+        set: Limits of measures of the whole set.
+        near_tie: Score gap up to which inversions fail no query.
+    """
+
+    query: Annotated[dict[QueryMeasure, _Pair | None], BeforeValidator(known_names(QueryMeasure, "a measure"))] = {}
+    set: Annotated[dict[SetMeasure, _Pair | None], BeforeValidator(known_names(SetMeasure, "a measure"))] = {}
+    near_tie: Annotated[float, Field(ge=0, allow_inf_nan=False)] = NEAR_TIE
 
     @model_validator(mode="after")
     def _judge_something(self) -> Self:

@@ -36,7 +36,7 @@ _DEFAULTS: Final = {one.name: one.default for one in fields(SideConfig) if one.d
 _DOCUMENTED: Final = attribute_docs(SideConfig)
 
 
-def _of_wire(name: str) -> Any:
+def _default(name: str) -> Any:
     """Return the default and the description that the wire gives a setting, so that both are written in one place."""
     return Field(default=_DEFAULTS[name], description=_DOCUMENTED.get(name))
 
@@ -47,20 +47,23 @@ TimeoutSettings = Annotated[
 
 
 class ServiceSettings(Strict):
-    """A process that a side needs, started and stopped by `parity up` and `parity down`."""
+    """A process that a side needs, started and stopped by `parity up` and `parity down`.
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")] = Field(
-        description="Names its log and its state file."
-    )
-    command: Annotated[list[Name], Field(min_length=1)] = Field(
-        description="Program and arguments, no shell.", examples=[["./bin/gateway", "--port", "8080"]]
-    )
-    cwd: Path = Field(default=Path(), description="Working folder; relative to the settings file's.")
-    env: dict[str, SecretStr] = Field(default={}, description="Further variables; never shown.")
-    health_url: Name = Field(
-        description="Returns a 2xx status when the service is ready.", examples=["http://127.0.0.1:8080/health"]
-    )
-    startup_timeout: Seconds = Field(default=30.0, description="Longest wait until it is ready.")
+    Attributes:
+        name: Names its log and its state file.
+        command: Program and arguments, no shell: `[./bin/gateway, --port, "8080"]`.
+        cwd: Working folder; relative to the settings file's.
+        env: Further variables; never shown.
+        health_url: Returns a 2xx status when the service is ready.
+        startup_timeout: Longest wait until it is ready.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+    command: Annotated[list[Name], Field(min_length=1)]
+    cwd: Path = Path()
+    env: dict[str, SecretStr] = {}
+    health_url: Name
+    startup_timeout: Seconds = 30.0
 
     @field_validator("health_url")
     @classmethod
@@ -69,59 +72,56 @@ class ServiceSettings(Strict):
 
 
 class SideSettings(Strict):
-    """One of the two sides."""
+    """One of the two sides.
 
-    label: Name = Field(description="What people call it.")
-    base_url: Name = Field(
-        description="Scheme, host, port and path prefix; no credentials.", examples=["http://127.0.0.1:8080"]
-    )
-    dialect: Name = Field(description="Name of a dialect, built in or one of yours.")
-    headers: dict[str, SecretStr] = Field(
-        default={}, description="Further headers; never shown anywhere.", examples=[{"x-tenant": "search"}]
-    )
-    bearer_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = Field(
-        default=None,
-        description="*Name* of the environment variable that holds the bearer token.",
-        examples=["CANDIDATE_TOKEN"],
-    )
-    ca_bundle: Path | None = Field(
-        default=None, description="PEM file of trusted roots, in place of those of the system."
-    )
-    client_cert: Path | None = Field(default=None, description="PEM file of the client certificate with its key.")
-    timeouts: TimeoutSettings = Field(default=Timeouts(), description="Timeouts of one request.")
-    default_model: Name | None = Field(
-        default=None, description="What you believe its default model to be; `parity doctor` verifies it."
-    )
-    accept_echo: list[Name] = Field(
-        default=[], description="Names, or globs, that may be echoed for the model: another case, `m-2026-*`."
-    )
-    model_names: dict[str, Name] = Field(
-        default={},
-        description="This side's own names of models, where they differ.",
-        examples=[{"all-minilm": "sentence-transformers/all-MiniLM-L6-v2"}],
-    )
-    proxy: SecretStr | None = Field(
-        default=None, description="URL of a proxy; variables such as `HTTPS_PROXY` are not read."
-    )
-    batch_texts: Positive = _of_wire("batch_texts")
-    batch_bytes: Bytes = _of_wire("batch_bytes")
-    concurrency: Annotated[int, Field(ge=1, le=1024)] = _of_wire("concurrency")
-    adaptive: bool = _of_wire("adaptive")
-    attempts: Annotated[int, Field(ge=1, le=20)] = _of_wire("attempts")
-    requests_per_second: Rate | None = _of_wire("requests_per_second")
-    texts_per_second: Rate | None = _of_wire("texts_per_second")
-    backoff_seconds: Seconds = _of_wire("backoff_seconds")
-    backoff_max_seconds: Seconds = _of_wire("backoff_max_seconds")
-    retry_seconds: Annotated[float, Field(ge=0, json_schema_extra={"unit": "seconds"})] = _of_wire("retry_seconds")
-    retry_share: Share = _of_wire("retry_share")
-    stop_share: Share = _of_wire("stop_share")
-    stop_window: Positive = _of_wire("stop_window")
-    lane_seconds: Annotated[float, Field(gt=0, json_schema_extra={"unit": "seconds"})] | None = _of_wire("lane_seconds")
-    response_bytes: Bytes = _of_wire("response_bytes")
-    observe_default_model: bool = _of_wire("ask_default_model")
-    canaries: bool = _of_wire("canaries")
-    request_id_header: HeaderName | None = _of_wire("request_id_header")
-    services: list[ServiceSettings] = Field(default=[], description="Processes that this side needs.")
+    Attributes:
+        label: What people call it.
+        base_url: Scheme, host, port and path prefix, such as `http://127.0.0.1:8080`; no credentials.
+        dialect: Name of a dialect, built in or one of yours.
+        headers: Further headers, such as `{x-tenant: search}`; never shown anywhere.
+        bearer_env: *Name* of the environment variable that holds the bearer token, such as `CANDIDATE_TOKEN`.
+        ca_bundle: PEM file of trusted roots, in place of those of the system.
+        client_cert: PEM file of the client certificate with its key.
+        timeouts: Timeouts of one request.
+        default_model: What you believe its default model to be; `parity doctor` verifies it.
+        accept_echo: Names, or globs, that may be echoed for the model: another case, `m-2026-*`.
+        model_names: This side's own names of models, where they differ: `{all-minilm:
+            sentence-transformers/all-MiniLM-L6-v2}`.
+        proxy: URL of a proxy; variables such as `HTTPS_PROXY` are not read.
+        services: Processes that this side needs.
+    """
+
+    label: Name
+    base_url: Name
+    dialect: Name
+    headers: dict[str, SecretStr] = {}
+    bearer_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    ca_bundle: Path | None = None
+    client_cert: Path | None = None
+    timeouts: TimeoutSettings = Timeouts()
+    default_model: Name | None = None
+    accept_echo: list[Name] = []
+    model_names: dict[str, Name] = {}
+    proxy: SecretStr | None = None
+    batch_texts: Positive = _default("batch_texts")
+    batch_bytes: Bytes = _default("batch_bytes")
+    concurrency: Annotated[int, Field(ge=1, le=1024)] = _default("concurrency")
+    adaptive: bool = _default("adaptive")
+    attempts: Annotated[int, Field(ge=1, le=20)] = _default("attempts")
+    requests_per_second: Rate | None = _default("requests_per_second")
+    texts_per_second: Rate | None = _default("texts_per_second")
+    backoff_seconds: Seconds = _default("backoff_seconds")
+    backoff_max_seconds: Seconds = _default("backoff_max_seconds")
+    retry_seconds: Annotated[float, Field(ge=0, json_schema_extra={"unit": "seconds"})] = _default("retry_seconds")
+    retry_share: Share = _default("retry_share")
+    stop_share: Share = _default("stop_share")
+    stop_window: Positive = _default("stop_window")
+    lane_seconds: Annotated[float, Field(gt=0, json_schema_extra={"unit": "seconds"})] | None = _default("lane_seconds")
+    response_bytes: Bytes = _default("response_bytes")
+    observe_default_model: bool = _default("ask_default_model")
+    canaries: bool = _default("canaries")
+    request_id_header: HeaderName | None = _default("request_id_header")
+    services: list[ServiceSettings] = []
 
     @field_validator("base_url")
     @classmethod

@@ -64,15 +64,21 @@ class _Inner(Strict):
     """How often."""
 
     seconds: Seconds = Field(default=5.0, description="Wait between two.", examples=[2.5])
-    names: list[str] = Field(default=[], description="Whom to tell.")
+    names: list[str] = Field(default=[], description="Who gets it.")
 
 
 class _Outer(Strict):
-    """Settings of a test."""
+    """Settings of a test.
+
+    Attributes:
+        by_name: By name; None
+            for none.
+        channels: Not shown.
+    """
 
     alerts: _Inner = _Inner()
-    channels: list[_Inner] = []
-    by_name: dict[str, _Inner] = Field(default={}, description="By name; null for none.")
+    channels: list[_Inner] = Field(default=[], description="Where to send it.")
+    by_name: dict[str, _Inner] = {}
 
 
 @pytest.mark.parametrize(
@@ -80,7 +86,8 @@ class _Outer(Strict):
     [
         "- `alerts` (section): how often.",
         "- `alerts.seconds` (number, above 0 and at most 86,400, seconds; default `5`): wait between two. Example: `2.5`.",
-        "- `alerts.names` (list of texts): whom to tell.",
+        "- `alerts.names` (list of texts): who gets it.",
+        "- `channels` (list of sections): where to send it.",
         "- `channels[].seconds` (number",
         "- `by_name` (mapping): by name; `null` for none.",
         "- `by_name.*.seconds` (number",
