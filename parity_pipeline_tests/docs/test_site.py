@@ -24,7 +24,10 @@ def entries(nav: Any) -> list[tuple[str, str]]:
 def test_every_page_is_in_the_navigation_once() -> None:
     """Whoever adds a page or a decision also says where readers find it."""
     listed = [target for _, target in entries(CONFIG["nav"])]
-    assert sorted(listed) == sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
+    there = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")}
+    assert len(listed) == len(set(listed))
+    assert there - set(listed) == set(), "add these pages to `nav` in zensical.toml"
+    assert set(listed) - there == set(), "remove these pages from `nav` in zensical.toml"
 
 
 def test_decisions_are_listed_in_order_by_their_titles() -> None:
