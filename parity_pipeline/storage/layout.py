@@ -87,6 +87,10 @@ class Layout:
         """Return the report of one date and model, such as `embed_parity_20260430_v1.md`."""
         return self.reports_dir / report_name(_day(date), model, self.probe)
 
+    def html_report(self, date: str, model: str) -> Path:
+        """Return the same report as a page, such as `html/embed_parity_20260430_v1.html`."""
+        return self._page(self.report(date, model))
+
     def queries(self, date: str, corpus: str) -> Path:
         """Return the query set of one date and corpus."""
         return self._retrieve / "querysets" / _corpus(date, corpus) / "queries.parquet"
@@ -111,6 +115,14 @@ class Layout:
         """Return the report of one date and corpus, such as `retrieve_parity_20260430_staff.md`."""
         return self.reports_dir / report_name(_day(date), corpus, "retrieve")
 
+    def html_retrieval_report(self, date: str, corpus: str) -> Path:
+        """Return the same report as a page, such as `html/retrieve_parity_20260430_staff.html`."""
+        return self._page(self.retrieval_report(date, corpus))
+
+    def _page(self, report: Path) -> Path:
+        # Not `with_suffix`: a model's name may hold dots.
+        return self.reports_dir / "html" / f"{report.name.removesuffix('.md')}.html"
+
     @property
     def _embed(self) -> Path:
         return self.data_dir / "through-adapter" if self.probe == EMBED_THROUGH_ADAPTER else self.data_dir
@@ -128,6 +140,11 @@ class Layout:
     def summary(self) -> Path:
         """Return the summary of all verdicts."""
         return self.reports_dir / "SUMMARY.md"
+
+    @property
+    def html_index(self) -> Path:
+        """Return the page of all verdicts, which links to the page of each."""
+        return self.reports_dir / "html" / "index.html"
 
     @property
     def staging(self) -> Path:

@@ -49,6 +49,10 @@ def test_paths_are_the_documented_ones() -> None:
     assert layout.retrieval_verdict(DATE, HOSTILE).as_posix() == "d/" + corpus.format("verdicts", "verdict.json")
     assert layout.retrieval_report(DATE, "staff").as_posix() == "r/retrieve_parity_20260430_staff.md"
     assert (layout.ledger.as_posix(), layout.summary.as_posix()) == ("r/ledger.jsonl", "r/SUMMARY.md")
+    assert layout.html_report(DATE, "org/v1.5").as_posix() == "r/html/embed_parity_20260430_org%2Fv1.5.html"
+    assert through.html_report(DATE, "v1").as_posix() == "r/html/embed-through-adapter_parity_20260430_v1.html"
+    assert layout.html_retrieval_report(DATE, "staff").as_posix() == "r/html/retrieve_parity_20260430_staff.html"
+    assert layout.html_index.as_posix() == "r/html/index.html"
     assert layout.staging.as_posix() == "d/staging"
 
 
