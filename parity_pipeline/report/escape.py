@@ -69,6 +69,8 @@ def visible(text: str) -> str:
     if not text:
         return EMPTY
     shown = _EDGE_SPACES.sub(lambda spaces: _SPACE * len(spaces.group()), text)
+    if text.isascii() and text.isprintable():
+        return shown
     marked = unicodedata.category(shown[0]).startswith("M")
     return "".join(
         f"⟨U+{ord(character):04X}⟩" if _unseen(character) or (marked and place == 0) else character

@@ -1,0 +1,161 @@
+"""The trend of one model or corpus over all dates, with a mark wherever a gateway changed.
+
+Here belong the scale, the choice of lines, and the words for changes. Finding changes belongs to `gateway_changes`.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+from markupsafe import Markup
+
+from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.retrieval.bands import SetMeasure
+from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
+from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.report.html.charts import Line, lines
+from parity_pipeline.report.html.gateway_changes import GatewayChange, Identity, gateway_changes, identity_of
+from parity_pipeline.report.html.index_grid import AnyVerdict
+
+_NINES: Final = 8
+"""Nines at the top of the scale: between float32 vectors more of them are rounding."""
+_LABELS: Final = 6
+"""Labels of the time axis, at most."""
+
+Identities = Mapping[Side, Iterable[tuple[str, Identity]]]
+"""Of each side: dates and what is recorded of its gateway on them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trend:
+    """The trend of one column.
+
+    Attributes:
+        svg: The drawing.
+        words: The same in a sentence.
+        legend: Name and class of each line.
+        changes: Changes of the gateways, newest first: date, side, and what changed.
+    """
+
+    svg: Markup
+    words: str
+    legend: tuple[tuple[str, str], ...]
+    changes: tuple[tuple[str, str, str], ...]
+
+
+def trend_of(verdicts: Sequence[AnyVerdict], identities: Identities | None = None) -> Trend:
+    """Return the trend of one column.
+
+    Args:
+        verdicts: Its verdicts, 1 or more, at most one per date.
+        identities: What is recorded of the gateways; None for what the lanes of the verdicts recorded.
+    """
+    ordered = sorted(verdicts, key=lambda one: one.date)
+    changes = {side: gateway_changes(dates) for side, dates in (identities or _identities(ordered)).items()}
+    of_lists = isinstance(ordered[-1], RetrievalVerdict)
+    drawn = _drawn(ordered, _SHARES if of_lists else _COSINES)
+    marks = {_day(one.date) for found in changes.values() for one in found}
+    svg = lines(drawn, sorted(marks), days=_days(ordered), levels=_PARTS if of_lists else _LEVELS)
+    legend = [(line.name, line.look) for line in drawn]
+    return Trend(
+        svg=svg,
+        words=_words(ordered, len(marks)),
+        legend=(*legend, ("a gateway changed", "change")) if marks else tuple(legend),
+        changes=tuple(sorted(_told(changes), reverse=True)),
+    )
+
+
+def _identities(verdicts: Sequence[AnyVerdict]) -> dict[Side, list[tuple[str, Identity]]]:
+    found: dict[Side, list[tuple[str, Identity]]] = {side: [] for side in Side}
+    for verdict in verdicts:
+        for side in verdict.sides:
+            lane = side if not hasattr(side, "provenance") else side.provenance
+            found[lane.side].append((verdict.date, identity_of(lane)))
+    return found
+
+
+def nines(cosine: float | None) -> float | None:
+    """Return a cosine on a scale of nines: 0.9 is 1, 0.999 is 3, at most 8; None for None.
+
+    >>> nines(0.999), nines(1.0), nines(-0.5)
+    (3.0, 8, 0.0)
+    """
+    if cosine is None:
+        return None
+    if cosine <= 0.0:
+        return 0.0
+    return _NINES if cosine >= 1.0 else round(min(-math.log10(1.0 - cosine), _NINES), 4)
+
+
+_LEVELS: Final = {0.0: "0", **{float(one): f"0.{'9' * one}" for one in range(1, _NINES)}, float(_NINES): "1"}
+_PARTS: Final = {step / 5: f"{step / 5:g}" for step in range(6)}
+
+_Value = Callable[[AnyVerdict], float | None]
+
+
+def _worst(verdict: AnyVerdict) -> float | None:
+    return nines(verdict.worst_cosine) if isinstance(verdict, Verdict) else None
+
+
+def _limit(verdict: AnyVerdict) -> float | None:
+    return nines(verdict.threshold) if isinstance(verdict, Verdict) else None
+
+
+def _floor(side: Side) -> _Value:
+    def value(verdict: AnyVerdict) -> float | None:
+        floor = verdict.side(side).floor if isinstance(verdict, Verdict) else None
+        return nines(floor.cosine) if floor else None
+
+    return value
+
+
+def _overlap(verdict: AnyVerdict) -> float | None:
+    return verdict.value(SetMeasure.MEAN_OVERLAP) if isinstance(verdict, RetrievalVerdict) else None
+
+
+_COSINES: Final[Mapping[str, tuple[str, _Value]]] = {
+    "threshold": ("limit", _limit),
+    "noise floor, legacy": ("legacy floor", _floor(Side.LEGACY)),
+    "noise floor, candidate": ("candidate floor", _floor(Side.CANDIDATE)),
+    "worst cosine": ("worst", _worst),
+}
+_SHARES: Final[Mapping[str, tuple[str, _Value]]] = {"mean overlap": ("worst", _overlap)}
+
+
+def _drawn(verdicts: Sequence[AnyVerdict], wanted: Mapping[str, tuple[str, _Value]]) -> list[Line]:
+    found = [
+        Line(name, look, [(_day(one.date), value(one)) for one in verdicts]) for name, (look, value) in wanted.items()
+    ]
+    return [line for line in found if any(value is not None for _, value in line.points)]
+
+
+def _day(text: str) -> int:
+    return date.fromisoformat(text).toordinal()
+
+
+def _days(verdicts: Sequence[AnyVerdict]) -> dict[int, str]:
+    first, last = date.fromisoformat(verdicts[0].date), date.fromisoformat(verdicts[-1].date)
+    steps = min(_LABELS - 1, max(1, (last - first).days))
+    days = [first + timedelta(days=round((last - first).days * step / steps)) for step in range(steps + 1)]
+    return {day.toordinal(): day.isoformat() for day in days}
+
+
+def _words(verdicts: Sequence[AnyVerdict], changed: int) -> str:
+    dates = f"{len(verdicts)} dates from {verdicts[0].date} to {verdicts[-1].date}" if len(verdicts) > 1 else verdicts[0].date
+    known = [(value, one.date) for one in verdicts if (value := _plain(one)) is not None]
+    lowest = min(known, default=None)
+    low = f", the lowest value on {lowest[1]}" if lowest else ", nothing measured"
+    return f"{dates}{low}; {changed or 'no'} {'date' if changed == 1 else 'dates'} on which a gateway changed"
+
+
+def _plain(verdict: AnyVerdict) -> float | None:
+    return verdict.worst_cosine if isinstance(verdict, Verdict) else _overlap(verdict)
+
+
+def _told(changes: Mapping[Side, Sequence[GatewayChange]]) -> Iterable[tuple[str, str, str]]:
+    for side, found in changes.items():
+        for one in found:
+            parts = "; ".join(f"{part}: {old} → {new}" for part, old, new in one.parts)
+            yield one.date, side.value, f"{parts} (before: {one.before})"
