@@ -184,7 +184,7 @@ def _drawing(chart: Any, looks: Sequence[str]) -> Markup:
         if found:
             overlay = " values" if "text-overlay" in group.get("class", "") else ""
             group.set("class", f"series {looks[int(found[1])]}{overlay}")
-    return Markup(_DIGITS.sub(r"\1", ET.tostring(root, encoding="unicode")))  # noqa: S704 - made of a tree, which escapes its texts
+    return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704 - made of a tree, which escapes its texts
 
 
 def _clean(node: ET.Element) -> None:
@@ -195,5 +195,8 @@ def _clean(node: ET.Element) -> None:
             node.remove(child)
         else:
             _clean(child)
-    for name in [name for name in node.attrib if name not in _KEPT]:
-        del node.attrib[name]
+    for name, value in list(node.attrib.items()):
+        if name in _KEPT:
+            node.set(name, _DIGITS.sub(r"\1", value))
+        else:
+            del node.attrib[name]

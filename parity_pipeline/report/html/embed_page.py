@@ -81,7 +81,7 @@ def _sections(verdict: Verdict, evidence: EmbedEvidence) -> list[Section]:
         Section(anchor="reasons", title="Reasons, worst first", body=_reasons(verdict), printed=True),
         Section(anchor="causes", title="Causes", body=cause_cards.causes(verdict, links), printed=True),
         Section(
-            anchor="samples", title=_samples_title(cards), body=parts.samples(cards, sample_cards.WORST), printed=True
+            anchor="samples", title=_samples_title(cards), body=_samples(verdict, cards), printed=True
         ),
         Section(anchor="cosine", title="How similar the vectors are", body=_cosines(verdict, evidence)),
         Section(anchor="norms", title="Norms", body=_norms(verdict, evidence)),
@@ -105,7 +105,6 @@ _EVIDENCE: Final[Sequence[tuple[str, str, Callable[[Verdict], list[str]]]]] = (
     ("power", "What these samples would have caught", power),
     ("observations", "Observations", observations),
     ("collisions", "Collisions on one side only", collisions),
-    ("table", "Samples as a table", samples.samples),
     ("errors", "What the sides said in place of vectors", samples.errors),
     ("provenance", "Provenance", sides.compared),
     ("set", "Sample set", samples.sample_set),
@@ -151,6 +150,11 @@ def _reasons(verdict: Verdict) -> Markup:
 
 def _samples_title(cards: Sequence[sample_cards.Card]) -> str:
     return "Worst samples" if any(card.state != "within" for card in cards) else "Samples closest to the limit"
+
+
+def _samples(verdict: Verdict, cards: Sequence[sample_cards.Card]) -> Markup:
+    table = section_body(samples.samples(verdict), "Samples") if cards else Markup()
+    return macros().samples(cards, sample_cards.WORST, table)
 
 
 def _cosines(verdict: Verdict, evidence: EmbedEvidence) -> Markup:

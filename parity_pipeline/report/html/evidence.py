@@ -35,7 +35,7 @@ class EmbedEvidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RetrievalEvidenceOfPage:
+class RetrievalPageEvidence:
     """What is stored of the queries of one date and corpus.
 
     Attributes:

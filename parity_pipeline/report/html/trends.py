@@ -21,7 +21,7 @@ from parity_pipeline.report.html.index_grid import AnyVerdict
 
 _NINES: Final = 8
 """Nines at the top of the scale: between float32 vectors more of them are rounding."""
-_LABELS: Final = 6
+_LABELS: Final = 5
 """Labels of the time axis, at most."""
 
 Identities = Mapping[Side, Iterable[tuple[str, Identity]]]
@@ -137,9 +137,11 @@ def _day(text: str) -> int:
 
 def _days(verdicts: Sequence[AnyVerdict]) -> dict[int, str]:
     first, last = date.fromisoformat(verdicts[0].date), date.fromisoformat(verdicts[-1].date)
-    steps = min(_LABELS - 1, max(1, (last - first).days))
-    days = [first + timedelta(days=round((last - first).days * step / steps)) for step in range(steps + 1)]
-    return {day.toordinal(): day.isoformat() for day in days}
+    length = (last - first).days
+    # Whole days, evenly apart, or two labels would touch.
+    step = max(1, -(-length // (_LABELS - 1)))
+    days = [first + timedelta(days=at) for at in range(0, length + 1, step)]
+    return {day.toordinal(): day.isoformat() for day in days} | {last.toordinal(): "" for _ in [0] if last not in days}
 
 
 def _words(verdicts: Sequence[AnyVerdict], changed: int) -> str:

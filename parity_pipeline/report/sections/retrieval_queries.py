@@ -45,7 +45,7 @@ _ARROWS: Final = (
 def changed_queries(verdict: RetrievalVerdict, queries: Queries, explained: Explained) -> list[str]:
     """Return the table of changed queries and the lists of the worst as Markdown; one line where none changed."""
     lines = ["## Most changed queries", ""]
-    changed = [query for query in verdict.queries[:REPORT_ROWS] if not _alike(query)]
+    changed = [query for query in verdict.queries[:REPORT_ROWS] if not alike(query)]
     if not changed:
         said = (
             "Every query that was kept for this report has equal lists."
@@ -65,7 +65,7 @@ def changed_queries(verdict: RetrievalVerdict, queries: Queries, explained: Expl
     return lines
 
 
-def _alike(query: JudgedQuery) -> bool:
+def alike(query: JudgedQuery) -> bool:
     """Return whether a person would see no difference between the two lists of a query."""
     same_place = all(row.legacy_rank == rank for rank, row in enumerate(query.shown, 1))
     return query.outcome in AGREEING and same_place and not (query.missing or query.extra or query.rank_change)
@@ -96,12 +96,12 @@ def _row(query: JudgedQuery, queries: Queries, explained: Explained) -> Sequence
         numbers.count(query.k),
         f"{numbers.count(query.legacy_results)} / {numbers.count(query.candidate_results)}",
         prose(outcome_words(query)),
-        *_measures(query),
+        *measured(query),
         prose(explanation_name(explanation)) if explanation else numbers.NOTHING,
     )
 
 
-def _measures(query: JudgedQuery) -> tuple[str, str]:
+def measured(query: JudgedQuery) -> tuple[str, str]:
     """Return overlap and rank-biased overlap; without two lists there are none, whatever an empty list would give."""
     if not (query.legacy_results and query.candidate_results):
         return numbers.NOTHING, numbers.NOTHING
@@ -111,7 +111,7 @@ def _measures(query: JudgedQuery) -> tuple[str, str]:
 def _lists(query: JudgedQuery, queries: Queries, explained: Explained) -> list[str]:
     """Return one query with both lists side by side."""
     lines = [f"### Query {position(query)}: {text_of(query, queries, most=LONG_HEAD)}", ""]
-    lines += [f"- {fact}" for fact in _facts(query, queries, explained)]
+    lines += [f"- {fact}" for fact in facts(query, queries, explained)]
     rows = [_ranked(rank, row, query) for rank, row in enumerate(query.shown, 1)]
     lines += ["", *table(("Rank", "Legacy", "", "Candidate", "Change"), rows, right=(0,))]
     longest = max(query.legacy_results, query.candidate_results)
@@ -120,16 +120,16 @@ def _lists(query: JudgedQuery, queries: Queries, explained: Explained) -> list[s
     return lines
 
 
-def _facts(query: JudgedQuery, queries: Queries, explained: Explained) -> list[str]:
+def facts(query: JudgedQuery, queries: Queries, explained: Explained) -> list[str]:
     """Return what was sent, its outcome and what explains it, as Markdown."""
-    facts = [_sent(query, queries), prose(f"{outcome_words(query)}{_changes(query)}.")]
+    found = [_sent(query, queries), prose(f"{outcome_words(query)}{_changes(query)}.")]
     if explanation := explained.get(query.id):
-        facts.append(prose(f"{explanation_name(explanation).capitalize()}: {explanation_words(explanation)}."))
+        found.append(prose(f"{explanation_name(explanation).capitalize()}: {explanation_words(explanation)}."))
     if query.paired:
         tied = "1 document differs" if query.paired == 1 else f"{numbers.count(query.paired)} documents differ"
         counts = "counts" if query.paired == 1 else "count"
-        facts.append(f"{tied} only because k cuts a group of equal scores, and {counts} as the same.")
-    return facts
+        found.append(f"{tied} only because k cuts a group of equal scores, and {counts} as the same.")
+    return found
 
 
 def _sent(query: JudgedQuery, queries: Queries) -> str:
@@ -142,7 +142,7 @@ def _sent(query: JudgedQuery, queries: Queries) -> str:
 
 def _changes(query: JudgedQuery) -> str:
     """Return what differs between the two lists, beginning with a colon; "" for nothing. Raw text."""
-    overlap, rbo = _measures(query)
+    overlap, rbo = measured(query)
     words = [] if overlap == numbers.NOTHING else [f"overlap {overlap}", f"RBO {rbo}"]
     found = [
         (query.missing, "document of the legacy side missing", "documents of the legacy side missing"),
@@ -162,9 +162,9 @@ def _ranked(rank: int, row: ShownResult, query: JudgedQuery) -> Sequence[str]:
     return (
         str(rank),
         _document(row.legacy_id),
-        _left(row, query),
+        left(row, query),
         _document(row.candidate_id),
-        "" if row.candidate_id is None else _arrow(rank, row.legacy_rank),
+        "" if row.candidate_id is None else arrow(rank, row.legacy_rank),
     )
 
 
@@ -172,7 +172,7 @@ def _document(identity: str | None) -> str:
     return "" if identity is None else code(clipped(identity, ID_CHARACTERS))
 
 
-def _arrow(rank: int, legacy_rank: int | None) -> str:
+def arrow(rank: int, legacy_rank: int | None) -> str:
     """Return how a document of the candidate moved from its rank on the legacy side."""
     if legacy_rank is None:
         return "new"
@@ -180,7 +180,7 @@ def _arrow(rank: int, legacy_rank: int | None) -> str:
     return "=" if not moved else f"{'↑' if moved > 0 else '↓'} {numbers.count(abs(moved))}"
 
 
-def _left(row: ShownResult, query: JudgedQuery) -> str:
+def left(row: ShownResult, query: JudgedQuery) -> str:
     """Return whether a document of the legacy side is gone, as far as the shown results can say."""
     place = query.shown.index(row) + 1
     if row.legacy_id is None or any(one.legacy_rank == place for one in query.shown):
