@@ -22,9 +22,7 @@ _SAME_EDGE: Final = 1e-6
 _NORM_BINS: Final = 24
 _ALIKE: Final = 1e-6
 """Relative width within which norms are one value: that is the rounding of float32."""
-_LATENCIES: Final = tuple(
-    step * 10.0**power for power in range(-1, 6) for step in (1.0, 1.4, 2.0, 3.0, 5.0, 7.0)
-)
+_LATENCIES: Final = tuple(step * 10.0**power for power in range(-1, 6) for step in (1.0, 1.4, 2.0, 3.0, 5.0, 7.0))
 """Milliseconds from 0.1 ms to 12 minutes, six bins per factor of ten."""
 
 

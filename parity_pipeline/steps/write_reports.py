@@ -1,6 +1,6 @@
-"""Write what people read: the dated report of one verdict, and the summary of all.
+"""Write what people read: the dated report of one verdict, and the summary of all, each as Markdown and as a page.
 
-Here belong the two steps. What stands in them belongs to `report`.
+Here belong the two steps. What stands in them belongs to `report`, writing the pages to `write_pages`.
 """
 
 from collections.abc import Sequence
@@ -9,30 +9,33 @@ from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report.markdown import render_report
 from parity_pipeline.report.summary import render_summary
 from parity_pipeline.steps.context import RunContext, stored
+from parity_pipeline.steps.write_pages import write_index, write_page
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.atomic import publish_text
 from parity_pipeline.storage.evidence_files import read_verdict
 
 
 def write_report(run: RunContext, day: str, model: str) -> tuple[Verdict, str]:
-    """Write the report of a date and model, and return its verdict and its Markdown.
+    """Write the report of a date and model and its page, and return its verdict and its Markdown.
 
     Raises:
-        ArtifactError: There is no verdict, or the disk does not take the report.
+        ArtifactError: There is no verdict, or the disk does not take the report or its page.
     """
     verdict = stored(run.layout.verdict(day, model), read_verdict)
     text = render_report(verdict)
     publish_text(run.layout.report(day, model), text)
+    write_page(run, verdict)
     return verdict, text
 
 
 def write_summary(run: RunContext) -> tuple[Sequence[ledger.AnyVerdict], str]:
-    """Write the summary of the newest verdicts of the ledger, and return them and its Markdown.
+    """Write the summary of the newest verdicts of the ledger and their index, and return them and its Markdown.
 
     Raises:
-        ArtifactError: The ledger is damaged, or the disk does not take the summary.
+        ArtifactError: The ledger is damaged, or the disk does not take the summary or the index.
     """
     verdicts = ledger.newest(run.layout.ledger)
     text = render_summary(verdicts)
     publish_text(run.layout.summary, text)
+    write_index(run, verdicts)
     return verdicts, text

@@ -179,7 +179,9 @@ _CONTROLS: Final = {
 def _name(character: str) -> str:
     if unicodedata.category(character) == "Cs":
         return "lone surrogate"
-    return unicodedata.name(character, "") or _CONTROLS.get(character, "control character" if ord(character) < 160 else "")
+    return unicodedata.name(character, "") or _CONTROLS.get(
+        character, "control character" if ord(character) < 160 else ""
+    )
 
 
 def _facts(text: str) -> Iterator[str]:

@@ -78,7 +78,11 @@ def bars(
     chart.x_labels = list(ticks)
     chart.y_labels = [
         {"label": "0", "value": 0.0},
-        *({"label": _short(10**power), "value": _height(10**power)} for power in decades if 10**power <= max(most, 1) * 3),
+        *(
+            {"label": _short(10**power), "value": _height(10**power)}
+            for power in decades
+            if 10**power <= max(most, 1) * 3
+        ),
     ]
     chart.range = (0.0, _height(most) * 1.12)
     for one in series:
@@ -108,7 +112,11 @@ def _bar(count: int | None) -> Mapping[str, Any] | None:
     if not count:
         return None
     label = numbers.count(count)
-    return {"value": _height(count), "formatter": lambda _value: label}
+
+    def formatter(_height: object) -> str:
+        return label
+
+    return {"value": _height(count), "formatter": formatter}
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +198,7 @@ def _drawing(chart: Any, looks: Sequence[str]) -> Markup:
 def _clean(node: ET.Element) -> None:
     for child in list(node):
         # A comment's tag is a function; a bar without a value has no height and is labelled 0.
-        odd = not isinstance(child.tag, str) or child.tag in _DROPPED or child.get("height") == "0.0"
+        odd = callable(child.tag) or child.tag in _DROPPED or child.get("height") == "0.0"
         if odd or (child.get("class") == "value" and child.text == "0"):
             node.remove(child)
         else:

@@ -80,9 +80,7 @@ def _sections(verdict: Verdict, evidence: EmbedEvidence) -> list[Section]:
         ),
         Section(anchor="reasons", title="Reasons, worst first", body=_reasons(verdict), printed=True),
         Section(anchor="causes", title="Causes", body=cause_cards.causes(verdict, links), printed=True),
-        Section(
-            anchor="samples", title=_samples_title(cards), body=_samples(verdict, cards), printed=True
-        ),
+        Section(anchor="samples", title=_samples_title(cards), body=_samples(verdict, cards), printed=True),
         Section(anchor="cosine", title="How similar the vectors are", body=_cosines(verdict, evidence)),
         Section(anchor="norms", title="Norms", body=_norms(verdict, evidence)),
         Section(anchor="latency", title="Latency", body=_latency(verdict, evidence)),
@@ -113,7 +111,9 @@ _EVIDENCE: Final[Sequence[tuple[str, str, Callable[[Verdict], list[str]]]]] = (
 
 
 def _evidence(verdict: Verdict) -> list[Section]:
-    return [Section(anchor=anchor, title=title, body=_section(give, verdict, title)) for anchor, title, give in _EVIDENCE]
+    return [
+        Section(anchor=anchor, title=title, body=_section(give, verdict, title)) for anchor, title, give in _EVIDENCE
+    ]
 
 
 def _section(give: Callable[[Verdict], list[str]], verdict: Verdict, caption: str) -> Markup:
@@ -123,7 +123,9 @@ def _section(give: Callable[[Verdict], list[str]], verdict: Verdict, caption: st
 
 def _facts(verdict: Verdict) -> list[Fact]:
     found = verdict.counts
-    worst = numbers.cosine(verdict.worst_cosine, verdict.threshold) if verdict.worst_cosine is not None else NOT_MEASURED
+    worst = (
+        numbers.cosine(verdict.worst_cosine, verdict.threshold) if verdict.worst_cosine is not None else NOT_MEASURED
+    )
     return [
         Fact(
             label="samples that match",
@@ -139,7 +141,11 @@ def _facts(verdict: Verdict) -> list[Fact]:
             )
             for side in verdict.sides
         ),
-        Fact(label="L2 norms", value=" / ".join(side.norms.describe() for side in verdict.sides), note="legacy / candidate"),
+        Fact(
+            label="L2 norms",
+            value=" / ".join(side.norms.describe() for side in verdict.sides),
+            note="legacy / candidate",
+        ),
     ]
 
 
@@ -205,5 +211,3 @@ def _contract(verdict: Verdict) -> Markup:
 
 def _reproduce(verdict: Verdict) -> Markup:
     return macros().commands((run_again(verdict), fetch_again(verdict)))
-
-

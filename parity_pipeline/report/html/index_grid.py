@@ -17,6 +17,7 @@ from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
 from parity_pipeline.report.html.environment import DECISION_CLASS
 from parity_pipeline.report.retrieval_view import agreement
+from parity_pipeline.report.view import Lane
 
 AnyVerdict = Verdict | RetrievalVerdict
 """A verdict of either probe."""
@@ -66,6 +67,13 @@ class Month:
 def name_of(verdict: AnyVerdict) -> str:
     """Return the model or corpus."""
     return verdict.corpus if isinstance(verdict, RetrievalVerdict) else verdict.model
+
+
+def lanes_of(verdict: AnyVerdict) -> Sequence[Lane]:
+    """Return where the results of the legacy and of the candidate side came from, in this order."""
+    if isinstance(verdict, RetrievalVerdict):
+        return verdict.sides
+    return [side.provenance for side in verdict.sides]
 
 
 def key_of(verdict: AnyVerdict) -> Key:

@@ -69,9 +69,7 @@ def render_index(
     by_column: dict[Column, list[AnyVerdict]] = {column: [] for column in columns}
     for one in unique:
         by_column[Column(one.endpoint, name_of(one))].append(one)
-    latest = [
-        _latest(column, by_column[column], marked, pages, (identities or {}).get(column)) for column in columns
-    ]
+    latest = [_latest(column, by_column[column], marked, pages, (identities or {}).get(column)) for column in columns]
     months = months_of(unique, columns, stale=marked, pages=pages)
     parts = macros("index_macros.html.j2")
     sections = [

@@ -45,4 +45,4 @@ def _milliseconds(value: float | None) -> str:
 
 
 def _multiple(legacy: float | None, candidate: float | None) -> str:
-    return f"× {candidate / legacy:.2f}" if legacy and candidate is not None else ""
+    return f"{candidate / legacy:.2f} times" if legacy and candidate is not None else ""

@@ -53,9 +53,7 @@ class QueryCard:
     longer: int
 
 
-def query_cards(
-    verdict: RetrievalVerdict, queries: Queries, explained: Mapping[str, Explanation]
-) -> list[QueryCard]:
+def query_cards(verdict: RetrievalVerdict, queries: Queries, explained: Mapping[str, Explanation]) -> list[QueryCard]:
     """Return the queries of the verdict's table whose lists differ, in its order: worst first."""
     changed = [query for query in verdict.queries[:REPORT_ROWS] if not alike(query)]
     return [_card(query, queries, explained) for query in changed]

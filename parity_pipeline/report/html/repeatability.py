@@ -68,7 +68,7 @@ def _cells(tried: ExperimentResult | None, limit: float) -> Iterator[Cell]:
         same = tried.bit_identical
         yield Cell(label, "identical" if same else numbers.cosine(1.0 - worst, limit), _level(worst, limit, same=same))
     for fault in tried.faults:
-        yield Cell(fault.label, f"{fault.kind} × {numbers.count(fault.count)}", "broken")
+        yield Cell(fault.label, f"{fault.kind}, {numbers.things(fault.count, 'time')}", "broken")
 
 
 def _level(worst: float, limit: float, *, same: bool) -> str:

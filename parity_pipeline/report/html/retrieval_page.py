@@ -140,7 +140,9 @@ _EVIDENCE: Final[Sequence[tuple[str, str, Callable[[RetrievalVerdict], list[str]
 
 
 def _evidence(verdict: RetrievalVerdict) -> list[Section]:
-    return [Section(anchor=anchor, title=title, body=_section(give, verdict, title)) for anchor, title, give in _EVIDENCE]
+    return [
+        Section(anchor=anchor, title=title, body=_section(give, verdict, title)) for anchor, title, give in _EVIDENCE
+    ]
 
 
 def _section(give: Callable[[RetrievalVerdict], list[str]], verdict: RetrievalVerdict, caption: str) -> Markup:

@@ -17,7 +17,7 @@ from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report.html.charts import Line, lines
 from parity_pipeline.report.html.gateway_changes import GatewayChange, Identity, gateway_changes, identity_of
-from parity_pipeline.report.html.index_grid import AnyVerdict
+from parity_pipeline.report.html.index_grid import AnyVerdict, lanes_of
 
 _NINES: Final = 8
 """Nines at the top of the scale: between float32 vectors more of them are rounding."""
@@ -70,8 +70,7 @@ def trend_of(verdicts: Sequence[AnyVerdict], identities: Identities | None = Non
 def _identities(verdicts: Sequence[AnyVerdict]) -> dict[Side, list[tuple[str, Identity]]]:
     found: dict[Side, list[tuple[str, Identity]]] = {side: [] for side in Side}
     for verdict in verdicts:
-        for side in verdict.sides:
-            lane = side if not hasattr(side, "provenance") else side.provenance
+        for lane in lanes_of(verdict):
             found[lane.side].append((verdict.date, identity_of(lane)))
     return found
 
@@ -145,7 +144,11 @@ def _days(verdicts: Sequence[AnyVerdict]) -> dict[int, str]:
 
 
 def _words(verdicts: Sequence[AnyVerdict], changed: int) -> str:
-    dates = f"{len(verdicts)} dates from {verdicts[0].date} to {verdicts[-1].date}" if len(verdicts) > 1 else verdicts[0].date
+    dates = (
+        f"{len(verdicts)} dates from {verdicts[0].date} to {verdicts[-1].date}"
+        if len(verdicts) > 1
+        else verdicts[0].date
+    )
     known = [(value, one.date) for one in verdicts if (value := _plain(one)) is not None]
     lowest = min(known, default=None)
     low = f", the lowest value on {lowest[1]}" if lowest else ", nothing measured"

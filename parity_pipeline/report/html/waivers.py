@@ -3,7 +3,6 @@
 Here belongs reading them out of a verdict of either probe. What a waiver is belongs to `core.waivers`.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
@@ -42,7 +41,7 @@ class Waivers:
 def waivers_used(verdict: Verdict | RetrievalVerdict) -> Waivers:
     """Return the waivers that took a sample or query, or cover a check."""
     of_queries = isinstance(verdict, RetrievalVerdict)
-    taken: Mapping[str, int] = verdict.counts.waived
+    taken = verdict.counts.waived
     checks: dict[str, list[str]] = {}
     for check in verdict.checks:
         for name in check.waived_by.split(", ") if check.waived_by else ():
@@ -55,5 +54,5 @@ def waivers_used(verdict: Verdict | RetrievalVerdict) -> Waivers:
     return Waivers(rows=rows, findings=findings)
 
 
-def _things(count: int, of_queries: bool) -> str:  # noqa: FBT001 - a word of a table
+def _things(count: int, of_queries: bool) -> str:
     return numbers.things(count, "query", "queries") if of_queries else numbers.things(count, "sample")

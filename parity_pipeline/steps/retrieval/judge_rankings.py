@@ -28,6 +28,7 @@ from parity_pipeline.steps.context import RunContext, stored
 from parity_pipeline.steps.retrieval.context import RetrievalContext
 from parity_pipeline.steps.retrieval.fetch_side import query_vectors, retrieval_of
 from parity_pipeline.steps.retrieval.lanes import KeptQuery, Lanes
+from parity_pipeline.steps.write_pages import write_retrieval_page
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.atomic import publish_text
 from parity_pipeline.storage.retrieval_evidence import (
@@ -151,7 +152,7 @@ def _with_lists(queries: Iterable[JudgedQuery], lanes: Lanes, context: Retrieval
 
 
 def write_retrieval_report(run: RunContext, day: str, corpus: str) -> tuple[RetrievalVerdict, str]:
-    """Write the report of a date and corpus, and return its verdict and its Markdown.
+    """Write the report of a date and corpus and its page, and return its verdict and its Markdown.
 
     Raises:
         ArtifactError: There is no verdict, or the disk does not take the report.
@@ -160,13 +161,11 @@ def write_retrieval_report(run: RunContext, day: str, corpus: str) -> tuple[Retr
     kept = Lanes.of(run, day, corpus).kept({one.id for one in verdict.queries})
     queries = {name: one.query for name, one in kept.items()}
     parity = stored(run.layout.retrieval_parity(day, corpus), RetrievalParityFile)
-    text = render_retrieval_report(
-        verdict,
-        queries,
-        requests=_requests(run, queries[worst], corpus) if (worst := _worst(verdict)) in queries else (),
-        explained=_evidence(run, parity, day, corpus).explained,
-    )
+    requests = _requests(run, queries[worst], corpus) if (worst := _worst(verdict)) in queries else ()
+    explained = _evidence(run, parity, day, corpus).explained
+    text = render_retrieval_report(verdict, queries, requests=requests, explained=explained)
     publish_text(run.layout.retrieval_report(day, corpus), text)
+    write_retrieval_page(run, verdict, queries, requests=requests, explained=explained)
     return verdict, text
 
 
