@@ -19,6 +19,8 @@ _TAIL: Final = 120
 """Characters of the end, since cut texts differ there."""
 _LISTED: Final = 16
 """Distinct characters of the table."""
+_DOT: Final = "\u00b7"
+"""Stands for a space; the sign for it that Markdown gets has a glyph in few fonts, and here its colour says what it is."""
 _CIRCLE: Final = "\u25cc"
 """Carries a combining mark that is shown alone."""
 
@@ -140,7 +142,7 @@ def _plain(characters: str) -> Iterator[Piece]:
 
 
 def _spaces(count: int) -> str:
-    return visible(" " * count)
+    return _DOT * count
 
 
 def _shown(character: str) -> str:

@@ -17,6 +17,8 @@ from parity_pipeline.report import numbers
 
 _WIDTH: Final = 720
 _HEIGHT: Final = 230
+_VALUES: Final = 30
+"""Bars above which their values can be written without overlap."""
 _DROPPED: Final = frozenset({"script", "style", "title", "desc"})
 """Elements of a chart that only pygal's own script and stylesheet use, or that would name it `Pygal`."""
 _KEPT: Final = frozenset({"d", "x", "y", "cx", "cy", "r", "width", "height", "class", "transform", "viewBox"})
@@ -74,7 +76,8 @@ def bars(
     most = max((count for one in series for count in one.counts if count), default=1)
     decades = range(math.ceil(math.log10(most + 1)) + 1)
     kind = pygal.StackedBar if stacked else pygal.Bar
-    chart = kind(**_OPTIONS, print_values=len(labels) * len(series) <= 30, print_values_position="top", spacing=8)
+    drawn = sum(count is not None for one in series for count in one.counts)
+    chart = kind(**_OPTIONS, print_values=drawn <= _VALUES, print_values_position="top", spacing=8)
     chart.x_labels = list(ticks)
     chart.y_labels = [
         {"label": "0", "value": 0.0},
@@ -174,6 +177,7 @@ _OPTIONS: Final[Mapping[str, Any]] = {
     "disable_xml_declaration": True,
     "no_prefix": True,
     "show_legend": False,
+    "truncate_label": -1,
     "margin": 6,
     "width": _WIDTH,
     "height": _HEIGHT,

@@ -170,10 +170,7 @@ def _cosines(verdict: Verdict, evidence: EmbedEvidence) -> Markup:
     if evidence.cosines is None:
         return parts.absent("The cosines of the single samples are not stored any more.")
     chart = cosine_chart(evidence.cosines, verdict.threshold)
-    note = (
-        "Each bar begins at the cosine below it, and each step to the right is a third of the distance to 1. "
-        f"{explained(verdict)}"
-    )
+    note = f"Two bars per nine: a bar begins at the cosine below it, and the last one holds all that is closer to 1. {explained(verdict)}"
     return parts.figure(chart, note)
 
 

@@ -132,7 +132,9 @@ def links_to(verdict: Verdict) -> dict[str, Markup]:
 
 
 def linked(samples: Sequence[str], links: Links, *, count: int, most: int) -> Markup:
-    """Return at most `most` samples, as links where they have a card, and how many of `count` are not named."""
-    named = [links[one] if one in links else code(one) for one in samples[:most]]
+    """Return at most `most` samples, first those with a card as links, and how many of `count` are not named."""
+    # Those that can be looked at come first.
+    found = sorted(samples, key=lambda one: one not in links)[:most]
+    named = [links[one] if one in links else code(one) for one in found]
     rest = count - len(named)
     return Markup(", ").join([*named, *([f"{numbers.count(rest)} more"] if rest > 0 else [])])
