@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from parity_pipeline.core.limits import ERROR_CHARACTERS
@@ -47,6 +48,7 @@ _BLOCK_START = re.compile(r"^()([-+=>#])|^(\d+)([.)])(?= |$)")
 """What can start a list, a rule, a quotation or a heading inside a list item."""
 
 
+@lru_cache(maxsize=4096)
 def _unseen(character: str) -> bool:
     if character == " ":
         return False

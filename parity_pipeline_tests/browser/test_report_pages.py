@@ -75,7 +75,8 @@ def test_a_phone_scrolls_in_one_direction(open_page: Open, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "dark"), [*((name, False) for name in PAGES if name != "mixed"), ("fail", True), ("waived", True), ("index", True)],
+    ("name", "dark"),
+    [*((name, False) for name in PAGES if name != "mixed"), ("fail", True), ("waived", True), ("index", True)],
     ids=str,
 )
 def test_axe_finds_nothing_serious(open_page: Open, name: str, *, dark: bool) -> None:

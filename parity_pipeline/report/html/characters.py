@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from itertools import groupby
 from typing import Final
 
@@ -99,6 +100,7 @@ def look(text: str) -> Look:
     )
 
 
+@lru_cache(maxsize=4096)
 def kind_of(character: str) -> Kind:
     """Return what one character is to a reader; a single space is plain."""
     if character == " " or (character.isascii() and character.isprintable()):

@@ -6,8 +6,10 @@ class, so that a chart follows light, dark and print. What is drawn is decided b
 
 import math
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 from xml.etree import ElementTree as ET
 
@@ -71,8 +73,7 @@ def bars(
         series: What is drawn, one bar each, or one upon the other.
         stacked: Draw them one upon the other: where a label has a value in one series alone.
     """
-    import pygal  # noqa: PLC0415 - most commands draw no chart
-
+    pygal = _pygal()
     most = max((count for one in series for count in one.counts if count), default=1)
     decades = range(math.ceil(math.log10(most + 1)) + 1)
     kind = pygal.StackedBar if stacked else pygal.Bar
@@ -152,8 +153,7 @@ def lines(
         days: Labels of the time axis, by day.
         levels: Labels of the value axis, by value, at least two.
     """
-    import pygal  # noqa: PLC0415 - most commands draw no chart
-
+    pygal = _pygal()
     low, high = min(levels), max(levels)
     few = max((len(one.points) for one in found), default=0) <= 45
     chart = pygal.XY(**_OPTIONS, show_dots=few, dots_size=2.5, show_y_guides=True, allow_interruptions=True)
@@ -182,6 +182,18 @@ _OPTIONS: Final[Mapping[str, Any]] = {
     "width": _WIDTH,
     "height": _HEIGHT,
 }
+
+
+@cache
+def _pygal() -> Any:
+    """Return pygal without the hook that it puts into Python's imports, for plug-ins that nothing here uses.
+
+    The hook has the protocol of Python 2, which makes every later import warn.
+    """
+    import pygal  # noqa: PLC0415 - most commands draw no chart
+
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, pygal.PluginImportFixer)]
+    return pygal
 
 
 def _drawing(chart: Any, looks: Sequence[str]) -> Markup:

@@ -23,7 +23,7 @@ def cosine_chart(found: Histogram, threshold: float) -> Chart:
     """Return the cosines, evenly spaced in nines; what is below the threshold has another colour."""
     edges = found.edges
     first = next((place for place, count in enumerate(found.counts) if count), len(edges))
-    first = min(first, next(place for place, edge in enumerate(edges) if edge >= min(_FROM, threshold)))
+    first = min(first, next(place for place, edge in enumerate(edges, 1) if edge >= min(_FROM, threshold)))
     places = range(first, len(found.counts))
     below = [place for place in places if place < len(edges) and edges[place] <= threshold]
     counts = found.counts.tolist()

@@ -111,7 +111,7 @@ def environment() -> "Environment":
         lstrip_blocks=True,
     )
     made.filters |= {"code": code, "sentence": sentence, "capitalised": capitalised, "count": numbers.count}
-    made.globals.update(things=numbers.things)
+    made.filters |= {"things": numbers.things}
     return made
 
 

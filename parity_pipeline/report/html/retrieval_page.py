@@ -96,7 +96,7 @@ def _decision(verdict: RetrievalVerdict, queries: Queries, explained: Mapping[st
         Section(
             anchor="queries",
             title="Most changed queries",
-            body=parts.queries(cards, WORST, bool(verdict.queries)),
+            body=macros("query_macros.html.j2").queries(cards, WORST, bool(verdict.queries)),
             printed=True,
         ),
     ]
@@ -177,10 +177,9 @@ def _facts(verdict: RetrievalVerdict) -> list[Fact]:
 
 
 def _reproduce(verdict: RetrievalVerdict, requests: Sequence[SentRequest]) -> Markup:
-    parts = macros()
     sent = [(f"{one.query_id}, as the {one.side} side was sent it", curl_lines(one)) for one in requests]
     commands = (
         retrieval_run_command(verdict.date, verdict.corpus),
         retrieval_backfill_command(verdict.date, verdict.corpus),
     )
-    return parts.requests(sent) + parts.commands(commands)
+    return macros("query_macros.html.j2").requests(sent) + macros().commands(commands)

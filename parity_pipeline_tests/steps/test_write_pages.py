@@ -1,0 +1,121 @@
+"""Pages are written by the steps that write the Markdown, from what is stored, whatever of it is missing."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from parity_pipeline.core.outcomes import Decision, Side
+from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.demo.fault_scope import Scope
+from parity_pipeline.faults.texts import sample_set
+from parity_pipeline.faults.trial_run import DAY, MODEL, SHAPES, context_for, side_of
+from parity_pipeline.steps.context import RunContext
+from parity_pipeline.steps.page_evidence import embed_evidence, retrieval_evidence
+from parity_pipeline.steps.run_partition import run_partition
+from parity_pipeline.steps.write_reports import write_report, write_summary
+from parity_pipeline.storage.layout import Layout
+from parity_pipeline_tests.report import retrieval_verdicts
+from parity_pipeline_tests.report.html_tree import tree_of
+
+SIZE = 60
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunContext, Verdict]:
+    """Return a whole run whose candidate cuts texts, and its verdict."""
+    scope = Scope()
+    sides = {side: side_of(side, SHAPES, "truncate" if side is Side.CANDIDATE else "", scope) for side in Side}
+    run = context_for(tmp_path_factory.mktemp("run"), sample_set(1, SIZE), sides)
+    return run, run_partition(run, DAY, MODEL, run_id="test")
+
+
+@pytest.fixture
+def copied(done: tuple[RunContext, Verdict], tmp_path: Path) -> RunContext:
+    """Return the run with files of its own."""
+    run, _ = done
+    shutil.copytree(run.layout.data_dir, tmp_path / "data")
+    shutil.copytree(run.layout.reports_dir, tmp_path / "reports")
+    return replace(run, layout=Layout(data_dir=tmp_path / "data", reports_dir=tmp_path / "reports"))
+
+
+def test_report_and_summary_write_their_pages(copied: RunContext) -> None:
+    """Beside the Markdown lies a page with the same decision, and an index that links to it."""
+    verdict, _ = write_report(copied, DAY, MODEL)
+    write_summary(copied)
+    page = copied.layout.html_report(DAY, MODEL)
+    found = tree_of(page.read_text("utf-8"))
+    assert verdict.decision is Decision.FAIL
+    assert "FAIL" in found.text
+    assert found.values("class").count("chart") == 3
+    assert "not stored" not in found.text
+    assert page.name in tree_of(copied.layout.html_index.read_text("utf-8")).values("href")
+
+
+def test_the_index_links_to_markdown_without_a_page(copied: RunContext) -> None:
+    """A verdict of before there were pages leads to its Markdown."""
+    write_summary(copied)
+    hrefs = tree_of(copied.layout.html_index.read_text("utf-8")).values("href")
+    assert f"../{copied.layout.report(DAY, MODEL).name}" in hrefs
+
+
+def test_distributions_count_every_sample(done: tuple[RunContext, Verdict]) -> None:
+    """Each compared sample is in the histogram of cosines, on the side of the threshold that the verdict counts it on."""
+    run, verdict = done
+    found = embed_evidence(run, verdict)
+    assert found.absent == ()
+    assert found.cosines is not None
+    assert found.cosines.total == verdict.counts.compared
+    below = int(found.cosines.counts[: found.cosines.edges.index(verdict.threshold) + 1].sum())
+    assert below == verdict.measures[0].beyond
+    assert all(one is not None and one.total for one in (*found.norms, *found.latencies))
+    assert set(found.texts) == {row.id for row in verdict.rows}
+    # A lone surrogate is stored spelled out in the comparison, and as it is in the sample set.
+    assert all(found.texts[row.id].startswith(row.head) for row in verdict.rows if "\\u" not in row.head)
+
+
+@pytest.mark.parametrize("broken", ["missing", "damaged"])
+def test_a_page_is_written_without_what_cannot_be_read(copied: RunContext, broken: str) -> None:
+    """Pruned or damaged files leave the verdict on the page, and a sentence for each that says what is not shown."""
+    layout = copied.layout
+    gone = [layout.parity(DAY, MODEL), layout.samples(DAY, MODEL)]
+    gone += [layout.embeddings(side.value, DAY, MODEL) for side in Side]
+    for path in gone:
+        path.unlink() if broken == "missing" else path.write_bytes(b"PAR1 torn")
+    write_report(copied, DAY, MODEL)
+    text = tree_of(layout.html_report(DAY, MODEL).read_text("utf-8")).text
+    assert "FAIL" in text
+    for words in (
+        "Distributions",
+        "Latencies of the legacy",
+        "Latencies of the candidate",
+        "Only the beginnings of texts",
+    ):
+        assert words in text
+
+
+def test_files_of_another_run_are_not_shown(done: tuple[RunContext, Verdict]) -> None:
+    """What was fetched or drawn anew since the verdict says nothing about it, and is left out."""
+    run, verdict = done
+    later = replace(
+        verdict,
+        legacy=replace(
+            verdict.legacy, provenance=replace(verdict.legacy.provenance, fetched_to="2026-05-01T07:00:00+00:00")
+        ),
+        sample_set=replace(verdict.sample_set, hash="0" * 64),
+    )
+    found = embed_evidence(run, later)
+    assert found.cosines is None
+    assert found.latencies[0] is None
+    assert found.latencies[1] is not None
+    assert found.texts == {}
+    assert len([one for one in found.absent if "anew after this verdict" in one]) == 3
+
+
+def test_a_corpus_without_files_has_a_page_too(done: tuple[RunContext, Verdict]) -> None:
+    """Of queries the same holds: what is missing is said."""
+    verdict, _ = retrieval_verdicts.failing()
+    found = retrieval_evidence(done[0], verdict)
+    assert (found.overlaps, found.rank_biased, found.latencies) == (None, None, (None, None))
+    assert len(found.absent) == 3
