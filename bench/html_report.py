@@ -122,7 +122,7 @@ def first_page(folder: Path, repeats: int) -> None:
 
 
 def opened(pages: Sequence[Path], repeats: int) -> None:
-    """Print size and load time of each page, and whether both are within what is asked."""
+    """Print size and load time of each page, and whether both are within the limits."""
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - the figures above need no browser
 
     program = next(

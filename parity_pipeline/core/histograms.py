@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from parity_pipeline.core.wire_drift import NormRange
 
 _NINES: Final = 8
-"""Nines of a cosine that are told apart. Between float32 vectors more of them are rounding."""
+"""Nines of a cosine that are distinguished. Between float32 vectors more of them are rounding."""
 _STEPS: Final = 2
 """Bins per nine."""
 _SAME_EDGE: Final = 1e-6

@@ -1,7 +1,7 @@
 """What a page shows beyond its verdict, gathered from what is stored: distributions over all samples, and whole texts.
 
 Here belongs reading, in blocks. A page is written whatever of it is missing or damaged, since the verdict has been given: what
-cannot be read is left out with a sentence that says so. A file that was made anew since belongs to another verdict.
+cannot be read is left out with a sentence that says so. A file that was replaced since belongs to another verdict.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -117,7 +117,7 @@ def retrieval_evidence(run: RunContext, verdict: RetrievalVerdict) -> RetrievalP
 def _same(stored: Sequence[Lane], judged: Sequence[Lane]) -> None:
     """Raise ArtifactError where a stored file is of other lanes than those that were judged."""
     if [one.fetched_to for one in stored] != [one.fetched_to for one in judged]:
-        raise ArtifactError("it was made anew after this verdict", remedy="Judge this date again.")
+        raise ArtifactError("it was replaced after this verdict", remedy="Judge this date again.")
 
 
 def _counted(groups: Callable[[list[str]], Iterable[Any]], into: Mapping[str, Histogram]) -> list[Histogram]:
@@ -142,7 +142,7 @@ def _texts(run: RunContext, verdict: Verdict) -> dict[str, str]:
         return {}
     samples = SampleSetFile(run.layout.samples(verdict.date, verdict.model))
     if samples.header.hash != verdict.sample_set.hash:
-        raise ArtifactError("it was drawn anew after this verdict", remedy="Judge this date again.")
+        raise ArtifactError("it was replaced after this verdict", remedy="Judge this date again.")
     return {
         identity: text
         for block in samples.blocks(stop=max(wanted) + 1)

@@ -58,7 +58,7 @@ def write_index(
     Args:
         run: What the steps share.
         verdicts: The verdict that counts of each probe, date and model or corpus.
-        stale: Verdicts that are to be judged again, by endpoint, date and model or corpus, and why.
+        stale: Verdicts that are to be judged again, by probe, date and model or corpus, and why.
 
     Raises:
         ArtifactError: The disk does not take the page.

@@ -84,7 +84,7 @@ def test_a_full_overlap_is_a_bar_of_its_own() -> None:
 
 
 def test_a_trend_of_one_day_and_one_of_many() -> None:
-    """One date is a dot; a gap is no line; a mark outside the range is left out."""
+    """One date is a dot; a gap interrupts the line; a mark outside the range is left out."""
     one = lines([Line("w", "worst", [(10, 3.0)])], [99], days={10: "d"}, levels={0.0: "0", 8.0: "1"})
     assert one.count("<circle") == 1
     assert "change" not in one

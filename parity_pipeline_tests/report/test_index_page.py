@@ -109,7 +109,7 @@ def test_identities_may_come_from_elsewhere() -> None:
 
 
 def test_a_change_is_between_the_dates_that_recorded_the_part() -> None:
-    """Only a part that both dates have can change: one that a lane did not record is no change, and none is lost."""
+    """Only a part that both dates have can change: one that a lane did not record does not count, and none is lost."""
     first, none, last = {"server": "a", "URL": "x"}, {"URL": "x"}, {"server": "b", "URL": "x"}
     found = gateway_changes([("2026-05-03", last), ("2026-05-01", first), ("2026-05-02", none)])
     assert [(one.date, one.before, one.parts) for one in found] == [

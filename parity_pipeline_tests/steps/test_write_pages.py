@@ -96,7 +96,7 @@ def test_a_page_is_written_without_what_cannot_be_read(copied: RunContext, broke
 
 
 def test_files_of_another_run_are_not_shown(done: tuple[RunContext, Verdict]) -> None:
-    """What was fetched or drawn anew since the verdict says nothing about it, and is left out."""
+    """What was fetched or drawn again since the verdict says nothing about it, and is left out."""
     run, verdict = done
     later = replace(
         verdict,
@@ -110,7 +110,7 @@ def test_files_of_another_run_are_not_shown(done: tuple[RunContext, Verdict]) ->
     assert found.latencies[0] is None
     assert found.latencies[1] is not None
     assert found.texts == {}
-    assert len([one for one in found.absent if "anew after this verdict" in one]) == 3
+    assert len([one for one in found.absent if "replaced after this verdict" in one]) == 3
 
 
 def test_a_corpus_without_files_has_a_page_too(done: tuple[RunContext, Verdict]) -> None:

@@ -156,7 +156,9 @@ def lines(
     pygal = _pygal()
     low, high = min(levels), max(levels)
     few = max((len(one.points) for one in found), default=0) <= 45
-    chart = pygal.XY(**_OPTIONS, show_dots=few, dots_size=2.5, show_y_guides=True, allow_interruptions=True)
+    chart = pygal.XY(
+        **_OPTIONS, margin_right=36, show_dots=few, dots_size=2.5, show_y_guides=True, allow_interruptions=True
+    )
     chart.range = (low, high)
     chart.y_labels = [{"label": label, "value": value} for value, label in sorted(levels.items())]
     chart.x_labels = [{"label": label, "value": day} for day, label in sorted(days.items())]

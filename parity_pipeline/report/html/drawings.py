@@ -98,7 +98,7 @@ def share_chart(found: Histogram, title: str, name: str) -> Chart:
         ],
         ["1" if place == full else f"{edges[place - 1] if place else 0:g}" for place in places],
         [
-            Series(f"{name} below 1", "beyond", [None if place == full else counts[place] for place in places]),
+            Series(f"{name} below 1", "partial", [None if place == full else counts[place] for place in places]),
             Series(f"{name} 1", "within", [counts[place] if place == full else None for place in places]),
         ],
         stacked=True,

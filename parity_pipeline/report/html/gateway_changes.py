@@ -12,7 +12,7 @@ from parity_pipeline.core.retrieval.provenance import RetrievalProvenance
 from parity_pipeline.report.view import Lane
 
 Identity = Mapping[str, str]
-"""What is recorded of a gateway: what it is, and its value. A part that is missing was not recorded, and tells nothing."""
+"""What is recorded of a gateway: what it is, and its value. A part that is missing was not recorded, and shows nothing."""
 
 _MODELS: Final = 3
 """Names of models in responses that one identity holds: a server may name a new one in each."""
@@ -46,7 +46,7 @@ def identity_of(lane: Lane) -> Identity:
 def gateway_changes(dates: Iterable[tuple[str, Identity]]) -> list[GatewayChange]:
     """Return the changes of one side, by date.
 
-    A part counts only where both of two consecutive dates have it: one that a lane did not record is no change.
+    A part counts only where both of two consecutive dates have it: one that a lane did not record does not count.
 
     Args:
         dates: Date and identity, in any order; of one date the last one counts.

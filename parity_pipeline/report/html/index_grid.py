@@ -23,7 +23,7 @@ AnyVerdict = Verdict | RetrievalVerdict
 """A verdict of either probe."""
 
 Key = tuple[str, str, str]
-"""Endpoint, date, and model or corpus: of each the newest verdict counts."""
+"""Probe, date, and model or corpus: of each the newest verdict counts."""
 
 Stale = Mapping[Key, str]
 """Verdicts that are to be judged again, and why: a sentence without a full stop."""

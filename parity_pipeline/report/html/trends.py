@@ -63,7 +63,7 @@ def trend_of(verdicts: Sequence[AnyVerdict], identities: Identities | None = Non
         svg=svg,
         words=_words(ordered, len(marks)),
         legend=(*legend, ("a gateway changed", "change")) if marks else tuple(legend),
-        changes=tuple(sorted(_told(changes), reverse=True)),
+        changes=tuple(sorted(_described(changes), reverse=True)),
     )
 
 
@@ -159,7 +159,7 @@ def _plain(verdict: AnyVerdict) -> float | None:
     return verdict.worst_cosine if isinstance(verdict, Verdict) else _overlap(verdict)
 
 
-def _told(changes: Mapping[Side, Sequence[GatewayChange]]) -> Iterable[tuple[str, str, str]]:
+def _described(changes: Mapping[Side, Sequence[GatewayChange]]) -> Iterable[tuple[str, str, str]]:
     for side, found in changes.items():
         for one in found:
             parts = "; ".join(f"{part}: {old} → {new}" for part, old, new in one.parts)
