@@ -20,7 +20,7 @@ from parity_pipeline.report.html.markdown_html import section_body
 from parity_pipeline.report.html.repeatability import heat_rows
 from parity_pipeline.report.html.retrieval_page import render_retrieval_page
 from parity_pipeline.report.html.sample_cards import cards
-from parity_pipeline.report.html.waivers import waivers_used
+from parity_pipeline.report.html.verdict_tables import waivers_used
 from parity_pipeline_tests.browser.pages import HOSTILE, evidence_of, hostile
 from parity_pipeline_tests.report import retrieval_records, retrieval_verdicts
 from parity_pipeline_tests.report.html_tree import Tree, tree_of

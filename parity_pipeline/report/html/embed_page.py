@@ -18,10 +18,9 @@ from parity_pipeline.report.html.drawings import cosine_chart, latency_chart, no
 from parity_pipeline.report.html.environment import DECISION_CLASS, Fact, Section, macros, page
 from parity_pipeline.report.html.evidence import EmbedEvidence
 from parity_pipeline.report.html.index_safety import index_safety
-from parity_pipeline.report.html.latency import latency_rows
 from parity_pipeline.report.html.markdown_html import section_body
 from parity_pipeline.report.html.repeatability import LEVELS, heat_rows
-from parity_pipeline.report.html.waivers import waivers_used
+from parity_pipeline.report.html.verdict_tables import latency_rows, waivers_used
 from parity_pipeline.report.sections import confidence as sureness
 from parity_pipeline.report.sections import headline, samples, sides
 from parity_pipeline.report.sections.collisions import collisions

@@ -1,7 +1,8 @@
 """What a page shows beyond its verdict: distributions over all samples, and the texts of those it lists.
 
 Here belong the records that the steps fill from what is stored. A verdict holds counts and extremes and the worst rows alone;
-everything here may be absent, and the page then says so.
+everything here may be absent, and the page then says so. The steps import this module with every run, so it loads none of
+the tools that pages are made with. Reading belongs to `steps.page_evidence`, drawing to `drawings`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ Pair = tuple[Histogram | None, Histogram | None]
 """The legacy side's and the candidate's; None where it was not stored."""
 
 NOTHING: Pair = (None, None)
+"""Where neither side's was stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

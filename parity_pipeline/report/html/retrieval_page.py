@@ -17,10 +17,9 @@ from parity_pipeline.report import numbers
 from parity_pipeline.report.html.drawings import latency_chart, share_chart
 from parity_pipeline.report.html.environment import DECISION_CLASS, Fact, Section, macros, page
 from parity_pipeline.report.html.evidence import RetrievalPageEvidence
-from parity_pipeline.report.html.latency import latency_rows
 from parity_pipeline.report.html.markdown_html import section_body
 from parity_pipeline.report.html.query_cards import WORST, query_cards
-from parity_pipeline.report.html.waivers import waivers_used
+from parity_pipeline.report.html.verdict_tables import latency_rows, waivers_used
 from parity_pipeline.report.retrieval_advice import (
     retrieval_backfill_command,
     retrieval_flip_advice,
