@@ -30,6 +30,7 @@ SHORT: Final = {
     "adapter/share.py": "the one rule of which texts move, and why a batch is divided by it",
     "core/retrieval/causes.py": "words that are stored, apart from the rules in `diagnosis`, which the verdict does not import",
     "defs/partitions.py": "one file per concept of Dagster",
+    "report/html/evidence.py": "every run imports these records, and none of the tools that pages are made with",
     "report/numbers.py": "every number format of the reports",
     "settings/without_secrets.py": "whoever adds a key that holds a secret looks for this list",
 }

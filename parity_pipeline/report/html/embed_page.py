@@ -23,12 +23,10 @@ from parity_pipeline.report.html.repeatability import LEVELS, heat_rows
 from parity_pipeline.report.html.verdict_tables import latency_rows, waivers_used
 from parity_pipeline.report.sections import confidence as sureness
 from parity_pipeline.report.sections import headline, samples, sides
-from parity_pipeline.report.sections.collisions import collisions
 from parity_pipeline.report.sections.contract import contract
-from parity_pipeline.report.sections.diagnosis import observations
+from parity_pipeline.report.sections.diagnosis import collisions, observations
 from parity_pipeline.report.sections.measures import measures, norms
 from parity_pipeline.report.sections.noise import explained, noise
-from parity_pipeline.report.sections.power import power
 from parity_pipeline.report.view import newest_response
 
 NOT_MEASURED: Final = "not measured"
@@ -99,7 +97,7 @@ _EVIDENCE: Final[Sequence[tuple[str, str, Callable[[Verdict], list[str]]]]] = (
     ("counts", "Counts", headline.counts),
     ("measures", "Measures", measures),
     ("again", "Requested again", sureness.confirmation),
-    ("power", "What these samples would have caught", power),
+    ("power", "What these samples would have caught", sureness.power),
     ("observations", "Observations", observations),
     ("collisions", "Collisions on one side only", collisions),
     ("errors", "What the sides said in place of vectors", samples.errors),

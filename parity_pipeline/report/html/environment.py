@@ -101,7 +101,7 @@ def environment() -> "Environment":
     """Return the template engine, made once."""
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - most commands render no page
 
-    made = Environment(
+    made: Any = Environment(
         loader=PackageLoader(_PACKAGE),
         autoescape=True,
         undefined=StrictUndefined,
@@ -110,8 +110,8 @@ def environment() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"code": code, "sentence": sentence, "capitalised": capitalised, "count": numbers.count}
-    made.filters |= {"things": numbers.things}
+    made.filters |= {"code": code, "sentence": sentence, "capitalised": capitalised}
+    made.filters |= {"count": numbers.count, "things": numbers.things}
     return made
 
 
