@@ -30,7 +30,7 @@ from parity_pipeline.bundle.manifest import (
     read_stored_verdict,
 )
 from parity_pipeline.bundle.signature import verify_signature
-from parity_pipeline.bundle.write import Key, newest_entries, same_verdict
+from parity_pipeline.bundle.write import same_verdict
 from parity_pipeline.core.checks import CheckName, decision_of
 from parity_pipeline.core.errors import ArtifactError, ParityError
 from parity_pipeline.core.outcomes import Decision
@@ -42,7 +42,7 @@ from parity_pipeline.steps.probes import RETRIEVE
 from parity_pipeline.steps.retrieval.judge_rankings import judge_stored_rankings
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.layout import Layout
-from parity_pipeline.storage.ledger import AnyVerdict, LedgerEntry
+from parity_pipeline.storage.ledger import AnyVerdict, Key, LedgerEntry, newest_entries
 
 _MANIFEST_BYTES: Final = 64 * 1024 * 1024
 _SIGNATURE_BYTES: Final = 64 * 1024

@@ -11,7 +11,7 @@ and an error: a ledger that skips lines proves nothing.
 import json
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -30,6 +30,8 @@ from parity_pipeline.storage.json_records import RecordKind, json_text
 from parity_pipeline.storage.retrieval_evidence import RETRIEVAL_VERDICT, restored, storable
 
 TORN_MARK: Final = b" // torn: writing stopped here, this line does not count"
+REJUDGED: Final = "rejudged-"
+"""What the run id of a verdict begins with that was given on what was stored; a run of Dagster has a UUID."""
 _LOCK_SECONDS: Final = 60.0
 """Longest wait for another writer. An append takes milliseconds; more means a process that hangs."""
 
@@ -52,6 +54,30 @@ class LedgerEntry:
     recorded_at: str
     run_id: str
     verdict: AnyVerdict
+
+    @property
+    def rejudged(self) -> bool:
+        """Return whether `parity rejudge` gave the verdict, of what was stored and without a request."""
+        return self.run_id.startswith(REJUDGED)
+
+
+Key = tuple[str, str, str]
+"""Probe, date, and model or corpus."""
+
+
+def key_of(verdict: AnyVerdict) -> Key:
+    """Return what a verdict is about."""
+    return verdict.endpoint, verdict.date, verdict.model if isinstance(verdict, Verdict) else verdict.corpus
+
+
+def newest_entries(entries: Iterable[LedgerEntry]) -> dict[Key, LedgerEntry]:
+    """Return the entry that counts for each probe, date and name."""
+    found: dict[Key, LedgerEntry] = {}
+    for entry in entries:
+        key = key_of(entry.verdict)
+        if key not in found or moment_of(entry) >= moment_of(found[key]):
+            found[key] = entry
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
