@@ -22,6 +22,7 @@ from rich.console import Console
 from parity_pipeline.cli.adapter import adapter
 from parity_pipeline.cli.bundle import bundle
 from parity_pipeline.cli.flip import flip
+from parity_pipeline.cli.gate import gate
 from parity_pipeline.cli.partition_args import calendar_date, chosen_names, dates_between, today
 from parity_pipeline.cli.signals import StopSignals
 from parity_pipeline.core.errors import ParityError, SettingsError
@@ -42,6 +43,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.add_typer(adapter)
 app.add_typer(bundle)
 app.add_typer(flip)
+app.command()(gate)
 output = Console(highlight=False)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 stop_signals = StopSignals()

@@ -82,13 +82,13 @@ def test_every_entry_is_a_verdict_and_the_newest_counts(history: History) -> Non
     found = history.verdicts()
     assert list(found["counts"]) == [True, True, False, True, True]
     rows = found.to_dict("records")
-    passed, again, third = (row for row in rows if row["model"] is not pd.NA)
+    passed, again, third = (row for row in rows if row["probe"] == "embed")
     assert [row["date"] for row in (passed, again, third)] == [pd.Timestamp(day) for day in (DAYS[0], *DAYS[1:] * 2)]
     assert (again["decision"], third["decision"]) == ("FAIL", "PASS WITH WAIVERS")
     assert (again["run_id"], third["run_id"]) == (f"run-{DAYS[1]}", "again")
     assert third["recorded_at"] == pd.Timestamp(noon_of("2026-05-03"))
     assert (passed["inputs"], passed["matched"], passed["threshold"]) == (len(SAMPLES), len(SAMPLES), 0.999)
-    retrieved, _ = (row for row in rows if row["corpus"] is not pd.NA)
+    retrieved, _ = (row for row in rows if row["probe"] == "retrieve")
     assert (retrieved["corpus"], retrieved["inputs"], retrieved["mean_overlap"]) == (CORPUS, 12, 1.0)
     assert {row["rejudged"] for row in rows} == {False}
 
