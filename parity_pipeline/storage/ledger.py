@@ -99,7 +99,13 @@ _REMEDY: Final = "Restore that line from version control; do not delete it."
 _EMBED: Final = RecordKind(
     record=_EmbedLine, name=_NAME, remedy=_REMEDY, upgrade=older_versions.ledger_line, schema=SCHEMA_VERSION
 )
-_RETRIEVAL: Final = RecordKind(record=_RetrievalLine, name=_NAME, remedy=_REMEDY, schema=RETRIEVAL_VERDICT.schema)
+_RETRIEVAL: Final = RecordKind(
+    record=_RetrievalLine,
+    name=_NAME,
+    remedy=_REMEDY,
+    upgrade=older_versions.retrieval_ledger_line,
+    schema=RETRIEVAL_VERDICT.schema,
+)
 _RETRIEVAL_MARK: Final = b'"endpoint": "retrieve"'
 """Stands in every line of a retrieval verdict."""
 _FLIP: Final = RecordKind(record=FlipRecord, name=_NAME, remedy=_REMEDY, schema=FLIP_SCHEMA_VERSION)
