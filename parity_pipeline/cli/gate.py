@@ -1,6 +1,6 @@
 """`parity gate`: whether a date passed, as an exit code and one line, for scripts and CI.
 
-Here belong the options and where each form goes. What the ledger answers belongs to `reading.ledger_gate`, how it is written
+Here belong the options and where each form goes. What the ledger says belongs to `reading.ledger_gate`, how it is written
 to `report.gate_formats`.
 """
 
@@ -15,8 +15,8 @@ from parity_pipeline.cli.adapter import Config
 from parity_pipeline.cli.partition_args import EMBED, age, calendar_date, chosen_names, today
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.core.verdict import EMBED_THROUGH_ADAPTER
-from parity_pipeline.flip.staleness import fetched_at
-from parity_pipeline.reading.ledger_gate import GateAnswer, GateQuestion, answers, exit_code, overall
+from parity_pipeline.flip.evidence_age import fetched_at
+from parity_pipeline.reading.ledger_gate import GateQuestion, GateResult, exit_code, gate_results, overall
 from parity_pipeline.report.gate_formats import gate_annotations, gate_json, gate_junit, gate_line
 from parity_pipeline.settings.loading import load_from_here
 from parity_pipeline.storage import ledger
@@ -60,7 +60,7 @@ def gate(
     path = settings.layout().ledger
     of_one = [name for of_probe in names.values() for name in of_probe]
     entries = ledger.entries(path, of_one[0] if len(of_one) == 1 else None)
-    found = answers(question, entries, ledger.steps(path))
+    found = gate_results(question, entries, ledger.steps(path))
     code = exit_code(found)
     if junit is not None:
         publish_bytes(junit, gate_junit(found))
@@ -72,11 +72,11 @@ def gate(
     raise typer.Exit(code)
 
 
-def _facts(found: Sequence[GateAnswer]) -> list[dict[str, Any]]:
+def _facts(found: Sequence[GateResult]) -> list[dict[str, Any]]:
     return [
         {
             "cause": one.cause and one.cause.value,
-            "decision": one.entry.verdict.decision.value if one.entry else None,
+            "verdict": one.entry.verdict.decision.value if one.entry else None,
             "strength": one.entry.verdict.strength if one.entry else None,
             "recorded_at": one.entry.recorded_at if one.entry else None,
             "fetched_at": fetched_at(one.entry.verdict).isoformat() if one.entry else None,

@@ -118,7 +118,7 @@ def _judged(
     write: bool,
     through_adapter: bool,
 ) -> list[Rejudgement]:
-    """Judge every partition that has a verdict again, and keep those that changed where that is asked for."""
+    """Judge every partition that has a verdict again, and keep those that changed with --write."""
     from parity_pipeline.definitions import build_context  # noqa: PLC0415 - imports Dagster
     from parity_pipeline.settings.through_adapter import through_adapter as derived  # noqa: PLC0415
 

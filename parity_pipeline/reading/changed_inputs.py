@@ -17,7 +17,7 @@ from parity_pipeline.core.retrieval.bands import grade as grade_queries
 from parity_pipeline.core.retrieval.outcomes import AGREEING, RetrievalOutcome
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.verdict import Verdict
-from parity_pipeline.flip.staleness import lanes_of
+from parity_pipeline.flip.evidence_age import lanes_of
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.ledger import AnyVerdict
 from parity_pipeline.storage.parity_files import ParityFile
@@ -30,7 +30,7 @@ _PASSING = frozenset({Outcome.MATCH, Outcome.REFUSED_BY_BOTH, *AGREEING, Retriev
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class InputResult:
     """What a comparison holds of one input: whether both sides agree, its outcome, and the cosine or overlap, NaN for none."""
 
     passes: bool
@@ -44,8 +44,8 @@ class ChangedInput:
 
     id: str
     text: str
-    before: Seen
-    after: Seen
+    before: InputResult
+    after: InputResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,7 @@ def changed_inputs(
     )
 
 
-def _outcomes(layout: Layout, verdict: AnyVerdict, near_tie: float) -> dict[str, Seen]:
+def _outcomes(layout: Layout, verdict: AnyVerdict, near_tie: float) -> dict[str, InputResult]:
     """Return what a verdict's comparison holds of each input, under the verdict's own limits."""
     if isinstance(verdict, Verdict):
         rows = ParityFile(layout.parity(verdict.date, verdict.model))
@@ -127,19 +127,19 @@ def _thresholds(verdict: Verdict) -> Thresholds:
     return Thresholds(**limits, warn_only=warned)
 
 
-def _of_samples(file: ParityFile, thresholds: Thresholds) -> Iterator[tuple[str, Seen]]:
+def _of_samples(file: ParityFile, thresholds: Thresholds) -> Iterator[tuple[str, InputResult]]:
     for block in file.blocks():
         rows = grade_rows(block, thresholds)
         for name, outcome, cosine in zip(rows.ids, rows.outcomes, rows.cosine.tolist(), strict=True):
-            yield name, Seen(outcome in _PASSING, outcome.value, cosine)
+            yield name, InputResult(outcome in _PASSING, outcome.value, cosine)
 
 
-def _of_queries(file: RetrievalParityFile, bands: Bands) -> Iterator[tuple[str, Seen]]:
+def _of_queries(file: RetrievalParityFile, bands: Bands) -> Iterator[tuple[str, InputResult]]:
     for block in file.blocks():
         rows = grade_queries(block, bands).compared
         overlaps = rows.measures.overlap.tolist()
         for name, outcome, overlap in zip(rows.queries.ids, rows.outcomes, overlaps, strict=True):
-            yield name, Seen(outcome in _PASSING, outcome.value, overlap)
+            yield name, InputResult(outcome in _PASSING, outcome.value, overlap)
 
 
 def _texts(layout: Layout, verdict: AnyVerdict, names: set[str]) -> Mapping[str, str]:

@@ -58,7 +58,7 @@ def open_history(config: str | os.PathLike[str] | None = None, *, through_adapte
 
 @dataclass(frozen=True, kw_only=True)
 class History:
-    """Everything that is stored, read when it is asked for. Every table has the same columns and types, rows or none.
+    """Everything that is stored, read with each call. Every table has the same columns and types, rows or none.
 
     Dates are ISO 8601 text, such as `"2026-05-01"`, or dates. What takes no date or name returns what there is, which
     may be nothing; what names a partition raises ArtifactError where it is not stored, with the command that makes it.

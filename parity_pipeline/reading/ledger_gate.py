@@ -1,7 +1,7 @@
-"""What the ledger answers a script about one date: pass, fail, or nothing that can be relied on, and why.
+"""What the ledger says to a script about one date: pass, fail, or nothing that can be relied on, and why.
 
-Here belong the question, the answer for each model or corpus, and the exit code of all answers. Verdicts are read and not
-judged again. How answers are written belongs to `report.gate_formats`, the stricter gate of the flip to `flip.gate`.
+Here belong the question, the result for each model or corpus, and the exit code of all results. Verdicts are read and not
+judged again. How results are written belongs to `report.gate_formats`, the stricter gate of the flip to `flip.gate`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,15 +12,15 @@ from typing import Final
 
 from parity_pipeline.core.flip_steps import FlipRecord
 from parity_pipeline.core.outcomes import PASSING, Decision
-from parity_pipeline.flip.staleness import changed_between, changed_since, fetched_at
+from parity_pipeline.flip.evidence_age import changed_between, changed_since, fetched_at
 from parity_pipeline.storage.ledger import LedgerEntry, key_of, newest_entries
 
 EXIT_CODES: Final[Mapping[str, int]] = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 2}
-"""What a script is told; those of `parity run`."""
+"""As those of `parity run`."""
 
 
 class Cause(StrEnum):
-    """Why an answer is not PASS."""
+    """Why a result is not PASS."""
 
     FAILED = "failed"
     INCONCLUSIVE = "inconclusive"
@@ -34,7 +34,7 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class GateQuestion:
-    """What is asked.
+    """What a script wants to know.
 
     Attributes:
         date: Partition date, ISO 8601.
@@ -50,14 +50,14 @@ class GateQuestion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GateAnswer:
-    """The answer for one model or corpus.
+class GateResult:
+    """The result for one model or corpus.
 
     Attributes:
         probe: The probe.
         name: Model or corpus.
         date: Partition date, ISO 8601.
-        answer: `PASS`, `FAIL` or `INCONCLUSIVE`.
+        decision: `PASS`, `FAIL` or `INCONCLUSIVE`.
         cause: Why it is not PASS; None for PASS.
         reason: Why, one sentence without a full stop; foreign text in it is as it was.
         entry: The entry of the ledger that counts; None where there is none.
@@ -66,7 +66,7 @@ class GateAnswer:
     probe: str
     name: str
     date: str
-    answer: Decision
+    decision: Decision
     cause: Cause | None
     reason: str
     entry: LedgerEntry | None
@@ -77,11 +77,13 @@ class GateAnswer:
         return tuple(dict.fromkeys((self.reason, *(self.entry.verdict.reasons if self.entry else ()))))
 
 
-def answers(question: GateQuestion, entries: Iterable[LedgerEntry], records: Sequence[FlipRecord]) -> list[GateAnswer]:
-    """Return one answer per name, in the order of the question.
+def gate_results(
+    question: GateQuestion, entries: Iterable[LedgerEntry], records: Sequence[FlipRecord]
+) -> list[GateResult]:
+    """Return one result per name, in the order of the question.
 
     Args:
-        question: What is asked.
+        question: The question.
         entries: The ledger's verdicts, in any order.
         records: The ledger's steps of the flip, oldest first; a change of a gateway is one.
     """
@@ -93,43 +95,45 @@ def answers(question: GateQuestion, entries: Iterable[LedgerEntry], records: Seq
         if known is None or fetched_at(entry.verdict) > fetched_at(known.verdict):
             latest[probe, name] = entry
     return [
-        _answer(question, probe, name, newest.get((probe, question.date, name)), latest.get((probe, name)), records)
+        _result(question, probe, name, newest.get((probe, question.date, name)), latest.get((probe, name)), records)
         for probe, names in question.names.items()
         for name in names
     ]
 
 
-def exit_code(found: Sequence[GateAnswer]) -> int:
-    """Return 0 when every answer is PASS, 1 when any is FAIL, else 2, also where there is none."""
+def exit_code(found: Sequence[GateResult]) -> int:
+    """Return 0 when every result is PASS, 1 when any is FAIL, else 2, also where there is none."""
     return EXIT_CODES[overall(found)]
 
 
-def overall(found: Sequence[GateAnswer]) -> Decision:
-    """Return the answer of all together."""
-    said = {one.answer for one in found}
+def overall(found: Sequence[GateResult]) -> Decision:
+    """Return the result of all together."""
+    said = {one.decision for one in found}
     if Decision.FAIL in said:
         return Decision.FAIL
     return Decision.PASS if said == {Decision.PASS} else Decision.INCONCLUSIVE
 
 
-def _answer(
+def _result(
     question: GateQuestion,
     probe: str,
     name: str,
     entry: LedgerEntry | None,
     latest: LedgerEntry | None,
     records: Sequence[FlipRecord],
-) -> GateAnswer:
+) -> GateResult:
     cause, reason = _cause(question, entry, latest, records)
     passed, failed = Decision.PASS, Decision.FAIL
     said = passed if cause is None else failed if cause is Cause.FAILED else Decision.INCONCLUSIVE
-    return GateAnswer(probe=probe, name=name, date=question.date, answer=said, cause=cause, reason=reason, entry=entry)
+    return GateResult(
+        probe=probe, name=name, date=question.date, decision=said, cause=cause, reason=reason, entry=entry
+    )
 
 
 def _cause(
     question: GateQuestion, entry: LedgerEntry | None, latest: LedgerEntry | None, records: Sequence[FlipRecord]
 ) -> tuple[Cause | None, str]:
-    """Return why the answer is not PASS, and the reason; what cannot be relied on is not asked what it says."""
+    """Return why the result is not PASS, and the reason; first whether it can be relied on, then what it says."""
     if entry is None:
         return Cause.MISSING, "no verdict is recorded"
     verdict = entry.verdict

@@ -21,8 +21,8 @@ _VALUE_CHARACTERS: Final = 100
 """Longest shown text of a sample, and value of a fact."""
 
 
-class Seen(Protocol):
-    """What a comparison holds of one input; the fields are those of `reading.changed_inputs.Seen`."""
+class InputResult(Protocol):
+    """What a comparison holds of one input; the fields are those of `reading.changed_inputs.InputResult`."""
 
     @property
     def outcome(self) -> str: ...  # noqa: D102 - as above, and the same below
@@ -38,9 +38,9 @@ class Changed(Protocol):
     @property
     def text(self) -> str: ...  # noqa: D102
     @property
-    def before(self) -> Seen: ...  # noqa: D102
+    def before(self) -> InputResult: ...  # noqa: D102
     @property
-    def after(self) -> Seen: ...  # noqa: D102
+    def after(self) -> InputResult: ...  # noqa: D102
 
 
 def change_lines(found: VerdictChanges, *, times: tuple[str, str] | None = None) -> Iterator[str]:
@@ -88,7 +88,7 @@ def input_lines(what: str, inputs: Sequence[Changed], shared: int) -> Iterator[s
         yield f"    and {len(inputs) - MOST_INPUTS:,} more"
 
 
-def _seen(one: Seen) -> str:
+def _seen(one: InputResult) -> str:
     # Rounded down, as reports do: a cosine just below a limit must not read as one that meets it.
     number = "" if math.isnan(one.value) else f" {floored(exact_decimal(one.value), _DECIMALS)}"
     return f"{one.outcome.replace('_', ' ')}{number}"

@@ -1,8 +1,7 @@
-"""Judge what is stored again under the settings of now: nothing is fetched, and nothing is kept unless that is asked for.
+"""Judge what is stored again under the settings of now: nothing is fetched, and nothing is kept unless that is wanted.
 
 Here belong judging one partition of any probe again, what of a verdict such a judgement can change, and keeping it. `parity
-rejudge` and the check of a bundle share it. The judgement itself is the core's; the day that waivers are held against is that
-of the run's clock.
+rejudge` and the check of a bundle share it. The judgement itself is the core's; waivers expire by the run's clock.
 """
 
 import uuid
@@ -29,7 +28,7 @@ from parity_pipeline.storage.ledger import REJUDGED
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejudgement:
-    """What judging one partition again comes to.
+    """Result of judging one partition again.
 
     Attributes:
         date: Partition date, ISO 8601.

@@ -67,9 +67,9 @@ def test_json_is_the_whole_output(config: Path) -> None:
     """Standard output is one document, with what a script wants of the entry that counts."""
     done = run(config, "--date", DAYS[1], "--json", "--model", MODEL)
     document = json.loads(done.output)
-    assert (done.exit_code, document["exit_code"], document["answer"]) == (1, 1, "FAIL")
+    assert (done.exit_code, document["exit_code"], document["decision"]) == (1, 1, "FAIL")
     [one] = document["results"]
-    assert (one["decision"], one["cause"], one["run_id"]) == ("FAIL", "failed", f"run-{DAYS[1]}")
+    assert (one["verdict"], one["cause"], one["run_id"]) == ("FAIL", "failed", f"run-{DAYS[1]}")
     assert one["fetched_at"].startswith(DAYS[1])
     assert isinstance(run(config, "--json", "--github").exception, SettingsError)
 
@@ -80,7 +80,7 @@ def test_the_probe_through_the_adapter_has_verdicts_of_its_own(config: Path) -> 
 
 
 def test_a_damaged_ledger_is_an_error(tmp_path: Path) -> None:
-    """What cannot be read is neither a PASS nor a FAIL: the command ends with its error, exit code 2."""
+    """What cannot be read is not evidence of anything: the command ends with its error, exit code 2."""
     project = make_project(tmp_path)
     path = project.settings().layout().ledger
     path.parent.mkdir(parents=True)
@@ -89,7 +89,7 @@ def test_a_damaged_ledger_is_an_error(tmp_path: Path) -> None:
 
 
 def test_the_gate_imports_no_dagster_and_no_pandas(config: Path) -> None:
-    """A script gets its answer without waiting for what only runs and notebooks need."""
+    """A script gets its exit code without waiting for what only runs and notebooks need."""
     code = "import sys; from parity_pipeline.cli.main import app\n"
     code += f"try: app(['gate', '--config', {str(config)!r}])\n"
     code += "except SystemExit: pass\nprint([name for name in ('dagster', 'pandas') if name in sys.modules])"

@@ -167,7 +167,7 @@ def test_no_request_is_sent_and_no_token_is_read(project: Project, monkeypatch: 
 
 
 def test_an_expired_waiver_changes_a_verdict(project: Project) -> None:
-    """Waivers are held against today: one that has expired since does not excuse again."""
+    """Waivers expire by the day of the command: one that has expired since does not excuse again."""
     waiver = {"id": "W", "owner": "ann", "reason": "known", "max_samples": 1, "outcomes": ["mismatch"]}
     change_settings(project, waivers=[{**waiver, "expires": "2099-01-01"}])
     assert "FAIL → PASS WITH WAIVERS" in run(project, "--model", MODEL, "--write").output
@@ -188,7 +188,7 @@ def test_a_date_without_vectors_keeps_its_verdict(project: Project) -> None:
     assert [one.verdict.date for one in lines_of(project) if one.rejudged] == [DAYS[1]]
 
 
-def test_what_cannot_be_asked_is_refused(project: Project) -> None:
+def test_what_cannot_be_judged_is_refused(project: Project) -> None:
     """An unknown measure, a value that is none, a limit out of range, thresholds of rankings, and dates without a verdict."""
     for arguments, words in (
         (("--threshold", "cosin=0.9"), "is not a measure"),

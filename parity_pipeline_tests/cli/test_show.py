@@ -118,7 +118,7 @@ def test_a_date_without_a_verdict_is_named_with_its_command(config: Path) -> Non
 
 
 def test_a_report_that_is_gone_is_an_error(tmp_path: Path) -> None:
-    """A verdict without its report is told apart from a date without a verdict."""
+    """A verdict without its report is another error than a date without a verdict."""
     project = make_project(tmp_path)
     judge(project, DAYS[:1])
     layout = project.settings().layout()

@@ -1,4 +1,4 @@
-"""The gate's answers in their four forms, with names and reasons that try to break out of each."""
+"""The results of the gate in their four forms, with names and reasons that try to break out of each."""
 
 import json
 import xml.etree.ElementTree as ET
@@ -26,19 +26,19 @@ HOSTILE = (
 
 @dataclass(frozen=True, kw_only=True)
 class Said:
-    """One answer."""
+    """One result."""
 
     probe: str = "embed"
     name: str = "m"
     date: str = "2026-05-02"
-    answer: Decision = Decision.PASS
+    decision: Decision = Decision.PASS
     reason: str = "sampled"
     reasons: Sequence[str] = ("sampled",)
 
 
 def failing(name: str = "m", reason: str = "3 samples differ") -> Said:
     """Return a FAIL."""
-    return Said(name=name, answer=Decision.FAIL, reason=reason, reasons=(reason, "more"))
+    return Said(name=name, decision=Decision.FAIL, reason=reason, reasons=(reason, "more"))
 
 
 def parsed(*said: Said) -> Any:
@@ -54,8 +54,8 @@ def test_the_line_says_what_passed() -> None:
 
 
 def test_the_line_says_what_stands_against_it() -> None:
-    """The worst answer is shown with its reason, a FAIL before what is missing; the others are counted."""
-    missing = Said(name="x", answer=Decision.INCONCLUSIVE, reason="no verdict is recorded")
+    """The worst result is shown with its reason, a FAIL before what is missing; the others are counted."""
+    missing = Said(name="x", decision=Decision.INCONCLUSIVE, reason="no verdict is recorded")
     line = gate_line(Decision.FAIL, "2026-05-02", [Said(), missing, failing()])
     assert line == "FAIL 2026-05-02: embed m: 3 samples differ, and 1 more of 3"
 
@@ -70,7 +70,9 @@ def test_the_line_is_one_line_and_no_command(text: str) -> None:
 
 def test_junit_has_a_case_per_name() -> None:
     """A FAIL is a failure with its reasons, an INCONCLUSIVE an error, and the counts add up."""
-    unclear = Said(probe="retrieve", name="staff", answer=Decision.INCONCLUSIVE, reason="missing", reasons=("missing",))
+    unclear = Said(
+        probe="retrieve", name="staff", decision=Decision.INCONCLUSIVE, reason="missing", reasons=("missing",)
+    )
     root = parsed(Said(name="ok"), failing("bad"), unclear)
     assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("3", "1", "1")
     assert [one.get("name") for one in root.iter("testsuite")] == ["parity embed", "parity retrieve"]
@@ -118,18 +120,18 @@ def test_no_name_ends_an_annotation(text: str) -> None:
 
 
 def test_json_has_every_fact() -> None:
-    """One document with the code, the answer of all, and what is known of each; foreign text as it was, in ASCII."""
+    """One document with the code, the decision of all, and what is known of each; foreign text as it was, in ASCII."""
     text = gate_json(Decision.FAIL, 1, [failing("\u202e", "r")], [{"run_id": "1"}])
     assert text.isascii()
     assert json.loads(text) == {
-        "answer": "FAIL",
+        "decision": "FAIL",
         "exit_code": 1,
         "results": [
             {
                 "probe": "embed",
                 "name": "\u202e",
                 "date": "2026-05-02",
-                "answer": "FAIL",
+                "decision": "FAIL",
                 "reason": "r",
                 "reasons": ["r", "more"],
                 "run_id": "1",

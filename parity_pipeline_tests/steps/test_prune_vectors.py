@@ -122,7 +122,7 @@ def test_the_age_is_exact(run: RunContext, age: int, dates: Sequence[str]) -> No
 
 
 def test_verdicts_and_all_else_stay(run: RunContext) -> None:
-    """Whatever is no vector, no ranking and not staged is never touched, and neither is the ledger."""
+    """Anything but vectors, rankings and staging is never touched, the ledger least of all."""
     paths = [getattr(run.layout, name)(DAYS[0], MODEL) for name in OTHERS]
     paths += [run.layout.retrieval_parity(DAYS[0], CORPUS), run.layout.queries(DAYS[0], CORPUS)]
     paths += [run.layout.report(DAYS[0], MODEL), run.layout.summary]

@@ -1,7 +1,7 @@
 """Whether a verdict still speaks of what is deployed: when its lanes were fetched, and what was changed since.
 
-Here belong the questions that the gate of the flip and the gate of scripts ask alike. They are put to records of the ledger;
-nothing is requested. What follows from an answer belongs to whoever asks.
+Here belongs what the gate of the flip and the gate of scripts both need to know. It is read from records of the ledger;
+nothing is requested. What follows from it belongs to those gates.
 """
 
 from collections.abc import Sequence
