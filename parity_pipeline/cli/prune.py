@@ -41,7 +41,7 @@ def prune(
     for line in _lines(found.old):
         typer.echo(line)
     for line in _lines(found.kept):
-        typer.echo(f"kept for a recorded legacy side: {line}")
+        typer.echo(f"kept for a side that is a recording: {line}")
     files = things(len(found.old), "file")
     if delete:
         typer.echo(f"freed {decimal(remove(found.old))} in {files}")

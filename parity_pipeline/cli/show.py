@@ -193,6 +193,6 @@ def _print_reports(paths: Sequence[Path]) -> None:
     console = Console(color_system=None if plain else "auto")
     # As git does: without it, less shows the codes of colours, and waits at the end of a report that fits the screen.
     os.environ.setdefault("LESS", "FRX")
-    with console.pager(styles=not plain):
+    with console.pager(styles=True):
         for text in texts:
             console.print(Markdown(text.decode("utf-8", "replace"), hyperlinks=False))

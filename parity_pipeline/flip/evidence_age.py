@@ -9,25 +9,18 @@ from datetime import UTC, datetime
 
 from parity_pipeline.core.flip_steps import FlipRecord, FlipStep
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.core.provenance import Provenance
-from parity_pipeline.core.retrieval.provenance import RetrievalProvenance
-from parity_pipeline.core.verdict import Verdict
-from parity_pipeline.storage.ledger import AnyVerdict
-
-
-def lanes_of(verdict: AnyVerdict) -> tuple[Provenance | RetrievalProvenance, Provenance | RetrievalProvenance]:
-    """Return where the legacy and the candidate lane came from."""
-    if isinstance(verdict, Verdict):
-        return verdict.legacy.provenance, verdict.candidate.provenance
-    return verdict.sides
+from parity_pipeline.storage.ledger import AnyVerdict, lanes_of
 
 
 def fetched_at(verdict: AnyVerdict) -> datetime:
     """Return when the first request of either lane was sent: the verdict says nothing about a later time.
 
-    A verdict that was given again on stored vectors is as old as these vectors.
+    A verdict that was given again on stored vectors is as old as these vectors. A side that is a recording is meant to be
+    old, and does not count.
     """
-    return min(moment_of(lane.fetched_from) for lane in lanes_of(verdict))
+    lanes = lanes_of(verdict)
+    fetched = [lane for lane in lanes if not getattr(lane, "recorded", "")] or lanes
+    return min(moment_of(lane.fetched_from) for lane in fetched)
 
 
 def changed_since(verdict: AnyVerdict, records: Sequence[FlipRecord]) -> FlipRecord | None:

@@ -17,9 +17,9 @@ from parity_pipeline.core.retrieval.checks import RetrievalCheckName
 from parity_pipeline.core.retrieval.waivers import QueryWaiver, query_account_for
 from parity_pipeline.core.verdict import EMBED, EMBED_THROUGH_ADAPTER, Verdict
 from parity_pipeline.core.waivers import Waiver, account_for
-from parity_pipeline.flip.evidence_age import changed_between, changed_since, lanes_of, moment_of
+from parity_pipeline.flip.evidence_age import changed_between, changed_since, moment_of
 from parity_pipeline.flip.options import FlipOptions
-from parity_pipeline.storage.ledger import AnyVerdict, LedgerEntry
+from parity_pipeline.storage.ledger import AnyVerdict, LedgerEntry, lanes_of
 
 _ORDER: Final = ("smoke", "sampled", "proved")
 _CONTRACT: Final = "contract-"

@@ -17,9 +17,8 @@ from parity_pipeline.core.retrieval.bands import grade as grade_queries
 from parity_pipeline.core.retrieval.outcomes import AGREEING, RetrievalOutcome
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.verdict import Verdict
-from parity_pipeline.flip.evidence_age import lanes_of
 from parity_pipeline.storage.layout import Layout
-from parity_pipeline.storage.ledger import AnyVerdict
+from parity_pipeline.storage.ledger import AnyVerdict, lanes_of
 from parity_pipeline.storage.parity_files import ParityFile
 from parity_pipeline.storage.query_set_files import QuerySetFile
 from parity_pipeline.storage.retrieval_parity_files import RetrievalParityFile

@@ -1,14 +1,15 @@
 """Remove vectors, rankings and staging that are older than a set age; verdicts, comparisons, reports and the ledger stay.
 
 Here belongs the choice of what may go. A lane goes when both its partition date and its file are older than the age, so that
-an old date which was fetched again yesterday stays. What a `recorded: last` legacy side may be compared with never goes: of
-each model and corpus the newest legacy lane, the newest that is whole, and the newest whose verdict passed.
+an old date which was fetched again yesterday stays. What a side that is a recording rests on never goes: of each side and model
+or corpus the newest lane, the newest that is whole, the newest whose verdict passed, and a date that the settings name. A lane
+that was copied from another date counts as that one, which stays with it.
 
 Each file is removed at once and alone. Whatever a stop leaves is removed by the next call, and nothing else depends on it: a
 date without vectors has its verdict, and is not judged again.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -17,7 +18,9 @@ from pathlib import Path
 from typing import Final
 
 from parity_pipeline.core.errors import ArtifactError
-from parity_pipeline.core.outcomes import PASSING, Side
+from parity_pipeline.core.outcomes import PASSING, RowStatus, Side
+from parity_pipeline.core.provenance import Provenance
+from parity_pipeline.core.retrieval.provenance import RetrievalProvenance
 from parity_pipeline.core.verdict import EMBED, EMBED_THROUGH_ADAPTER
 from parity_pipeline.steps.context import RunContext
 from parity_pipeline.steps.probes import RETRIEVE
@@ -25,14 +28,17 @@ from parity_pipeline.storage import ledger
 from parity_pipeline.storage.atomic import write_errors
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile
 from parity_pipeline.storage.layout import Layout
-from parity_pipeline.storage.ledger import Key, LedgerEntry, newest_entries
+from parity_pipeline.storage.ledger import Key, LedgerEntry, lanes_of, newest_entries
+from parity_pipeline.storage.query_set_files import QuerySetFile
 from parity_pipeline.storage.rankings_files import RankingsFile
+from parity_pipeline.storage.sample_set_files import SampleSetFile
 from parity_pipeline.storage.staging import RankingsStaging, SqliteStaging
 from parity_pipeline.storage.stored_partitions import Place, StoredPartition, stored_partitions
 
 STAGING: Final = "staging"
 """Stands for a side where what is staged has none of its own."""
 
+Header = Provenance | RetrievalProvenance
 _LANES: Final = (EMBED, EMBED_THROUGH_ADAPTER, RETRIEVE.name)
 
 
@@ -63,7 +69,7 @@ class Pruning:
 
     Attributes:
         old: What may go, by probe, side and date.
-        kept: Legacy lanes that are as old, and stay for `recorded: last`.
+        kept: Lanes that are as old, and stay for a side that is a recording.
     """
 
     old: tuple[OldFile, ...]
@@ -94,7 +100,7 @@ def find_old(run: RunContext, age: timedelta, today: datetime) -> Pruning:
         known = {*run.models, *(run.retrieval.corpora if run.retrieval else ()), *(key[2] for key in newest)}
         for side in Side:
             found = list(stored_partitions(_place(layout, probe, side), known))
-            staying = _staying(found, probe, newest) if side is Side.LEGACY else set[Path]()
+            staying = _Staying(run, layout, probe, side, newest).among(found)
             for one in found:
                 if one.date < limit.date().isoformat() and _changed_at(one.path) < limit.timestamp():
                     (kept if one.path in staying else old).append(_lane(probe, side, one))
@@ -135,33 +141,67 @@ def _changed_at(path: Path) -> float:
     return float("inf")
 
 
-def _staying(found: Sequence[StoredPartition], probe: str, newest: dict[Key, LedgerEntry]) -> set[Path]:
-    """Return the legacy lanes that stay, whatever their age, of the partitions of one probe in the order of their dates."""
+@dataclass(frozen=True, slots=True)
+class _Staying:
+    """Which lanes of one side stay, whatever their age."""
 
-    def passed(one: StoredPartition) -> bool:
-        entry = newest.get((probe, one.date, one.name))
-        return entry is not None and entry.verdict.decision in PASSING
+    run: RunContext
+    layout: Layout
+    probe: str
+    side: Side
+    newest: Mapping[Key, LedgerEntry]
 
-    def any_of(_one: StoredPartition) -> bool:
-        return True
+    def among(self, found: Sequence[StoredPartition]) -> set[Path]:
+        """Return the files that stay, of the partitions of all models or corpora in the order of their dates."""
+        staying = set[Path]()
+        for name in {one.name for one in found}:
+            own = [one for one in found if one.name == name]
+            headers = {one.path: _header(self.probe, one.path) for one in own}
+            chosen = {one.path for one in own if one.date == self._named()} | {own[-1].path}
+            for good in (self._is_whole, self._passed):
+                chosen |= set([one.path for one in own if good(one, headers[one.path])][-1:])
+            staying |= chosen | {_original(path, headers) for path in chosen}
+        return staying
 
-    whole = partial(_is_whole, probe)
-    tests: tuple[Callable[[StoredPartition], bool], ...] = (any_of, whole, passed)
-    return {
-        one.path
-        for name in {one.name for one in found}
-        for test in tests
-        if (one := next((one for one in reversed(found) if one.name == name and test(one)), None))
-    }
+    def _named(self) -> str:
+        return str(getattr(self.run.gateways.get(self.side), "recorded", ""))
+
+    def _is_whole(self, _one: StoredPartition, header: Header | None) -> bool:
+        return header is not None and not header.stopped_early and not header.status_counts.get(RowStatus.FAILED)
+
+    def _passed(self, one: StoredPartition, header: Header | None) -> bool:
+        """Return whether the verdict that counts passed, was given on this very lane, and its inputs are still stored."""
+        entry = self.newest.get((self.probe, one.date, one.name))
+        if header is None or entry is None or entry.verdict.decision not in PASSING:
+            return False
+        of_verdict = lanes_of(entry.verdict)[list(Side).index(self.side)]
+        return of_verdict.fetched_to == header.fetched_to and self._has_inputs(one, header)
+
+    def _has_inputs(self, one: StoredPartition, header: Header) -> bool:
+        try:
+            if isinstance(header, RetrievalProvenance):
+                return QuerySetFile(self.layout.queries(one.date, one.name)).header.hash == header.query_set_hash
+            return SampleSetFile(self.layout.samples(one.date, one.name)).header.hash == header.sample_set_hash
+        except ArtifactError:
+            return False
 
 
-def _is_whole(probe: str, one: StoredPartition) -> bool:
-    """Return whether a lane has a response for every input; one that cannot be read has none."""
+def _header(probe: str, path: Path) -> Header | None:
+    """Return where a lane came from; None where it cannot be read."""
     try:
-        header = (RankingsFile if probe == RETRIEVE.name else EmbeddingsFile)(one.path).header
+        return (RankingsFile if probe == RETRIEVE.name else EmbeddingsFile)(path).header
     except ArtifactError:
-        return False
-    return not header.stopped_early and not header.status_counts.get("failed")
+        return None
+
+
+def _original(path: Path, headers: Mapping[Path, Header | None]) -> Path:
+    """Return the lane of the earliest date that was fetched at the same time: what a lane was copied from, or itself."""
+    own = headers[path]
+    return next(
+        one
+        for one, header in headers.items()
+        if one == path or (own and header and header.fetched_to == own.fetched_to)
+    )
 
 
 def _old_staging(layout: Layout, limit: datetime) -> Iterator[OldFile]:

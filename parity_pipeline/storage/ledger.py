@@ -22,6 +22,8 @@ from filelock import FileLock, Timeout
 
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.flip_steps import FLIP_SCHEMA_VERSION, FlipRecord
+from parity_pipeline.core.provenance import Provenance
+from parity_pipeline.core.retrieval.provenance import RetrievalProvenance
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.verdict import SCHEMA_VERSION, Verdict
 from parity_pipeline.storage import older_versions
@@ -68,6 +70,13 @@ Key = tuple[str, str, str]
 def key_of(verdict: AnyVerdict) -> Key:
     """Return what a verdict is about."""
     return verdict.endpoint, verdict.date, verdict.model if isinstance(verdict, Verdict) else verdict.corpus
+
+
+def lanes_of(verdict: AnyVerdict) -> tuple[Provenance | RetrievalProvenance, Provenance | RetrievalProvenance]:
+    """Return where the legacy and the candidate lane came from."""
+    if isinstance(verdict, Verdict):
+        return verdict.legacy.provenance, verdict.candidate.provenance
+    return verdict.sides
 
 
 def newest_entries(entries: Iterable[LedgerEntry]) -> dict[Key, LedgerEntry]:

@@ -38,8 +38,8 @@ def test_without_delete_it_only_shows(folder: Path) -> None:
     done = run(folder, "--older-than", "7d")
     assert done.exit_code == 0
     assert f"embed fake-32, {DAYS[0]}: legacy and candidate, " in done.output
-    assert f"kept for a recorded legacy side: retrieve everyone, {DAYS[1]}: legacy, " in done.output
-    assert "in 6 files; --delete removes them" in done.output
+    assert f"kept for a side that is a recording: retrieve everyone, {DAYS[1]}: legacy and candidate, " in done.output
+    assert "in 4 files; --delete removes them" in done.output
     assert vectors(folder) == 8
 
 
@@ -48,7 +48,7 @@ def test_delete_frees_what_was_shown(folder: Path) -> None:
     shown = run(folder, "--older-than", "7d").output.splitlines()[-1]
     done = run(folder, "--older-than", "7d", "--delete").output.splitlines()[-1]
     assert done == shown.replace("would free", "freed").partition(";")[0]
-    assert vectors(folder) == 2
+    assert vectors(folder) == 4
     assert run(folder, "--older-than", "7d", "--delete").output.splitlines()[-1] == "freed 0 bytes in 0 files"
 
 

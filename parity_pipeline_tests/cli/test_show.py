@@ -25,6 +25,7 @@ from parity_pipeline_tests.reading.stored import (
 )
 
 ESCAPE: Final = b"\x1b["
+EARLIER: Final = "2026-04-30"
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = make_project(folder)
     judge(project, DAYS[:1])
     another_candidate(project, "hello", "a | b")
-    judge(project, DAYS[1:])
+    judge(project, (EARLIER, *DAYS[1:]))
     another_candidate(project, "hello")
     project.clock = noon_of("2026-05-03")
     run_partition(project.context(), DAYS[1], MODEL, run_id="again")
@@ -147,6 +148,14 @@ def test_the_other_way_round_it_newly_passes(config: Path) -> None:
     output = run("diff", config, *reversed(DAYS), "--model", MODEL).output
     assert "better  decision" in output
     assert "newly passing: 1 of 5" in output
+
+
+def test_what_failed_before_does_not_newly_fail(config: Path) -> None:
+    """A sample that fails on both dates is in neither list."""
+    output = run("diff", config, EARLIER, DAYS[1], "--model", MODEL).output
+    assert "newly failing: 0 of 5" in output
+    assert "newly passing: 1 of 5" in output
+    assert "hello" not in output
 
 
 def test_two_verdicts_of_one_date_are_compared(config: Path) -> None:

@@ -16,12 +16,13 @@ from parity_pipeline.steps.context import RunContext
 from parity_pipeline.steps.prune_vectors import STAGING, find_old, prune_by_settings, remove
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.atomic import draft_path, publish
-from parity_pipeline.storage.embeddings_files import EmbeddingsWriter
+from parity_pipeline.storage.embeddings_files import EmbeddingsFile, EmbeddingsWriter
 from parity_pipeline.storage.layout import Layout
+from parity_pipeline.storage.sample_set_files import SampleSetFile
 from parity_pipeline.storage.staging import SqliteStaging, staging_folder
 from parity_pipeline_tests.defs.project import MODEL
 from parity_pipeline_tests.reading.stored import CORPUS, make_project
-from parity_pipeline_tests.storage.records import make_provenance, make_rows, make_verdict
+from parity_pipeline_tests.storage.records import make_provenance, make_rows, make_samples, make_verdict, store_samples
 
 DAYS: Final = ("2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04")
 NOW: Final = datetime(2026, 5, 1, tzinfo=UTC)
@@ -34,20 +35,23 @@ def run(tmp_path: Path) -> RunContext:
     """A project whose lanes of four dates in January are all stored, and whose last two dates did not pass."""
     context = make_project(tmp_path).context()
     for day in DAYS:
+        store_samples(context.layout.samples(day, MODEL), make_samples(3))
         for side in Side:
             store_lane(context.layout, side, day)
         judged(context, day, Decision.PASS if day in DAYS[:2] else Decision.FAIL)
     return replace(context, now=lambda: NOW)
 
 
-def store_lane(layout: Layout, side: Side, day: str, *, failed: bool = False) -> Path:
-    """Store a small lane of a date, its file as old as the date."""
+def store_lane(layout: Layout, side: Side, day: str, *, failed: bool = False, copy_of: str = "") -> Path:
+    """Store a small lane of a date, its file as old as the date; a copy of another date says when that one was fetched."""
     path = layout.embeddings(side, day, MODEL)
     draft = draft_path(path)
     with EmbeddingsWriter(draft) as writer:
         writer.add(make_rows(0, 3))
         counts = {"failed": 3} if failed else {"ok": 3}
-        writer.finish(make_provenance(side, samples=3, model=MODEL, date=day, status_counts=counts))
+        fetched, inputs = f"{copy_of or day}T06:00:01Z", SampleSetFile(layout.samples(DAYS[0], MODEL)).header.hash
+        facts = {"status_counts": counts, "fetched_to": fetched, "sample_set_hash": inputs}
+        writer.finish(make_provenance(side, samples=3, model=MODEL, date=day, **facts))
     publish(draft, path)
     return aged(path, day)
 
@@ -62,6 +66,12 @@ def aged(path: Path, day: str) -> Path:
 def judged(run: RunContext, day: str, decision: Decision, *, recorded: str = "06:00:00Z", probe: str = "embed") -> None:
     """Record a verdict of a date."""
     verdict = make_verdict(date=day, model=MODEL, decision=decision, endpoint=probe)
+    layout = replace(run.layout, probe=probe)
+    legacy, candidate = (
+        replace(verdict.side(side), provenance=EmbeddingsFile(layout.embeddings(side, day, MODEL)).header)
+        for side in Side
+    )
+    verdict = replace(verdict, legacy=legacy, candidate=candidate)
     ledger.append(run.layout.ledger, verdict, recorded_at=f"{day}T{recorded}", run_id="run")
 
 
@@ -75,15 +85,38 @@ def pruned(run: RunContext, age: timedelta = AGE) -> int:
     return remove(find_old(run, age, NOW).old)
 
 
-def test_what_a_recorded_legacy_needs_stays(run: RunContext) -> None:
-    """Of the legacy side the newest lane and the newest that passed stay, however old; of the candidate none does."""
+def test_what_a_recording_rests_on_stays(run: RunContext) -> None:
+    """Of each side the newest lane and the newest that passed stay, however old; the others go."""
     found = find_old(run, AGE, NOW)
-    assert {(one.date, one.side) for one in found.kept} == {(DAYS[1], "legacy"), (DAYS[3], "legacy")}
-    assert len(found.old) == 6
+    assert {(one.date, one.side) for one in found.kept} == {(day, side) for day in (DAYS[1], DAYS[3]) for side in Side}
+    assert len(found.old) == 4
     assert found.bytes == sum(one.path.stat().st_size for one in found.old)
     assert pruned(run) == found.bytes
-    assert lanes(run.layout, Side.LEGACY) == [DAYS[1], DAYS[3]]
-    assert lanes(run.layout, Side.CANDIDATE) == []
+    for side in Side:
+        assert lanes(run.layout, side) == [DAYS[1], DAYS[3]]
+
+
+def test_what_a_copy_was_copied_from_stays(run: RunContext) -> None:
+    """Where the newest lanes that passed are copies of a recording, the date that was recorded stays with them."""
+    for day in DAYS[2:]:
+        store_lane(run.layout, Side.LEGACY, day, copy_of=DAYS[0])
+        judged(run, day, Decision.PASS, recorded="07:00:00Z")
+    pruned(run)
+    assert lanes(run.layout, Side.LEGACY) == [DAYS[0], DAYS[3]]
+
+
+def test_a_pass_on_other_vectors_does_not_count(run: RunContext) -> None:
+    """A date whose lane, or whose samples, came after its verdict is not the newest that passed."""
+    store_lane(run.layout, Side.LEGACY, DAYS[1], copy_of="2026-01-09")
+    pruned(run)
+    assert lanes(run.layout, Side.LEGACY) == [DAYS[0], DAYS[3]]
+
+
+def test_a_pass_without_its_samples_does_not_count(run: RunContext) -> None:
+    """A date whose samples were drawn again, or are gone, cannot stand in for a side."""
+    store_samples(run.layout.samples(DAYS[1], MODEL), make_samples(4))
+    pruned(run)
+    assert lanes(run.layout, Side.CANDIDATE) == [DAYS[0], DAYS[3]]
 
 
 def test_the_newest_whole_lane_stays_too(run: RunContext) -> None:
@@ -107,18 +140,19 @@ def test_the_verdict_that_counts_decides_what_passed(run: RunContext) -> None:
 def test_nothing_young_goes(run: RunContext) -> None:
     """A lane stays while its date, or its file, is younger than the age: an old date that was fetched again is young."""
     assert find_old(run, timedelta(days=121), NOW).old == ()
-    fetched = run.layout.embeddings(Side.CANDIDATE, DAYS[0], MODEL)
-    aged(fetched, "2026-04-30")
+    aged(run.layout.embeddings(Side.CANDIDATE, DAYS[0], MODEL), "2026-04-30")
     pruned(run)
-    assert lanes(run.layout, Side.CANDIDATE) == [DAYS[0]]
-    assert find_old(run, timedelta(hours=12), NOW).old != ()
+    assert lanes(run.layout, Side.CANDIDATE) == [DAYS[0], DAYS[1], DAYS[3]]
+    assert [one.date for one in find_old(run, timedelta(hours=12), NOW).old] == [DAYS[0]]
 
 
-@pytest.mark.parametrize(("age", "dates"), [(117, list(DAYS[:3])), (118, list(DAYS[:2])), (119, [DAYS[0]]), (120, [])])
+@pytest.mark.parametrize(("age", "dates"), [(117, DAYS[:3]), (118, DAYS[:2]), (119, DAYS[:1]), (120, ())])
 def test_the_age_is_exact(run: RunContext, age: int, dates: Sequence[str]) -> None:
-    """A date that is exactly as old as the age stays, and one that is a day older goes."""
-    gone = [one.date for one in find_old(run, timedelta(days=age), NOW).old if one.side == "candidate"]
-    assert gone == dates
+    """A date that is exactly as old as the age is not old, and one that is a day older is."""
+    for day in DAYS:
+        aged(run.layout.embeddings(Side.CANDIDATE, day, MODEL), "2025-12-01")
+    found = find_old(run, timedelta(days=age), NOW)
+    assert sorted(one.date for one in (*found.old, *found.kept) if one.side == "candidate") == list(dates)
 
 
 def test_verdicts_and_all_else_stay(run: RunContext) -> None:
@@ -137,19 +171,20 @@ def test_verdicts_and_all_else_stay(run: RunContext) -> None:
 
 
 def test_rankings_and_the_adapter_s_lanes_go_likewise(run: RunContext) -> None:
-    """Every probe has its own lanes; the newest legacy lane of each stays."""
+    """Every probe has lanes and verdicts of its own, by which the newest that passed is found."""
     adapter = replace(run.layout, probe=EMBED_THROUGH_ADAPTER)
-    for day in DAYS[:2]:
-        store_lane(adapter, Side.LEGACY, day)
+    for day in DAYS[:3]:
         for side in Side:
+            store_lane(adapter, side, day)
             path = run.layout.rankings(side, day, CORPUS)
             path.parent.mkdir(parents=True)
             path.write_bytes(b"rankings")
             aged(path, day)
+    judged(run, DAYS[0], Decision.PASS, probe=EMBED_THROUGH_ADAPTER)
     pruned(run)
-    assert lanes(adapter, Side.LEGACY) == [DAYS[1]]
-    stored = [run.layout.rankings(side, day, CORPUS).exists() for side in Side for day in DAYS[:2]]
-    assert stored == [False, True, False, False]
+    assert lanes(adapter, Side.LEGACY) == [DAYS[0], DAYS[2]]
+    stored = [run.layout.rankings(side, day, CORPUS).exists() for side in Side for day in DAYS[:3]]
+    assert stored == [False, False, True] * 2
 
 
 def test_what_is_staged_goes_unless_a_fetch_holds_it(run: RunContext) -> None:
@@ -183,8 +218,8 @@ def test_a_stop_midway_is_made_good(run: RunContext) -> None:
     """After some files went, the next call removes the others and keeps what the first would have kept."""
     remove(find_old(run, AGE, NOW).old[:3])
     pruned(run)
-    assert lanes(run.layout, Side.LEGACY) == [DAYS[1], DAYS[3]]
-    assert lanes(run.layout, Side.CANDIDATE) == []
+    for side in Side:
+        assert lanes(run.layout, side) == [DAYS[1], DAYS[3]]
 
 
 def test_empty_folders_go_with_the_last_file(run: RunContext) -> None:
@@ -207,4 +242,4 @@ def test_the_settings_keep_everything_unless_they_say_otherwise(run: RunContext)
     assert prune_by_settings(run) == 0
     assert lanes(run.layout, Side.CANDIDATE) == list(DAYS)
     assert prune_by_settings(replace(run, keep_vectors=AGE)) > 0
-    assert lanes(run.layout, Side.CANDIDATE) == []
+    assert lanes(run.layout, Side.CANDIDATE) == [DAYS[1], DAYS[3]]
