@@ -71,7 +71,11 @@ class ScheduleSettings(Strict):
 
 
 class RetentionSettings(Strict):
-    """How long stored vectors and rankings are kept; verdicts, comparisons and reports always are."""
+    """How long stored vectors and rankings are kept; verdicts, comparisons and reports always are.
+
+    Attributes:
+        vectors_days: Days for which vectors and rankings are kept; without it, for ever.
+    """
 
     vectors_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
 
@@ -118,6 +122,7 @@ class Settings(Strict):
         soak: Go on with canaries after each lane.
         contract: What each side does with odd requests.
         schedule: When the daily run starts.
+        retention: How long vectors and rankings are kept.
         owners: Owners that Dagster shows: e-mail addresses or `team:name`.
         executor: `forkserver` takes a process per step and runs both lanes at once; worth it for long fetches.
         adapter: What `parity adapter serve` does.
