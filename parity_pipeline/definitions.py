@@ -103,6 +103,7 @@ def build_context(settings: Settings, *, environ: Mapping[str, str] | None = Non
         checks=settings.check_settings(),
         package_version=version("parity_pipeline"),
         probe=settings.embed_probe,
+        keep_vectors=settings.keep_vectors(),
     )
     return replace(run, **changes)
 

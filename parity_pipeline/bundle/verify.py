@@ -30,19 +30,13 @@ from parity_pipeline.bundle.manifest import (
     read_stored_verdict,
 )
 from parity_pipeline.bundle.signature import verify_signature
-from parity_pipeline.bundle.write import Key, newest_entries, same_verdict
-from parity_pipeline.core.checks import CheckName, decision_of
+from parity_pipeline.bundle.write import same_verdict
 from parity_pipeline.core.errors import ArtifactError, ParityError
-from parity_pipeline.core.outcomes import Decision
-from parity_pipeline.core.retrieval.checks import GROUND, OF_QUERIES, RetrievalCheckName
-from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.steps.context import RunContext
-from parity_pipeline.steps.judge_partition import judge_stored
-from parity_pipeline.steps.probes import RETRIEVE
-from parity_pipeline.steps.retrieval.judge_rankings import judge_stored_rankings
+from parity_pipeline.steps.rejudge import judge_again, without_change
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.layout import Layout
-from parity_pipeline.storage.ledger import AnyVerdict, LedgerEntry
+from parity_pipeline.storage.ledger import Key, LedgerEntry, newest_entries
 
 _MANIFEST_BYTES: Final = 64 * 1024 * 1024
 _SIGNATURE_BYTES: Final = 64 * 1024
@@ -182,30 +176,16 @@ def _check_verdict(one: BundledVerdict, recorded: Mapping[Key, LedgerEntry], run
         raise refused(f"has a verdict that its ledger does not have as the newest: {what}", place)
     if (verdict.decision, inputs_hash(verdict), verdict.strength) != (one.decision, one.inputs_hash, one.strength):
         raise refused(f"has a manifest that says something else of a verdict: {what}", place)
-    judge = judge_stored_rankings if one.probe == RETRIEVE.name else judge_stored
     # Waivers expire: what counts is the day on which the verdict was given.
     at_the_time = replace(run, now=lambda: _moment(entry.recorded_at, place))
     try:
-        again = judge(at_the_time, one.date, one.name)
+        again = judge_again(at_the_time, one.probe, one.date, one.name)
     except ParityError as error:
         raise refused(f"cannot be judged again ({error.problem}): {what}", place) from error
     if inputs_hash(again) != one.inputs_hash:
         raise refused(f"has a comparison of other inputs than its verdict: {what}", place)
-    if again.decision is not verdict.decision and again.decision is not _without_change(verdict):
+    if again.decision is not verdict.decision and again.decision is not without_change(verdict):
         raise refused(f"says {verdict.decision} where its evidence says {again.decision}: {what}", place)
-
-
-def _without_change(verdict: AnyVerdict) -> Decision | None:
-    """Return the decision without the check that compares a verdict with the one before, which a bundle lacks.
-
-    Returns:
-        The decision; None where that check has no part in it.
-    """
-    if isinstance(verdict, Verdict):
-        kept = [one for one in verdict.checks if one.name is not CheckName.CHANGED_VERDICT or not one.stands]
-        return decision_of(kept)[0] if len(kept) < len(verdict.checks) else None
-    rest = [one for one in verdict.checks if one.name is not RetrievalCheckName.CHANGED_VERDICT or not one.stands]
-    return decision_of(rest, ground=GROUND, counting=OF_QUERIES)[0] if len(rest) < len(verdict.checks) else None
 
 
 def _moment(recorded_at: str, place: str) -> datetime:

@@ -35,7 +35,7 @@ from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.json_records import json_text
 from parity_pipeline.storage.layout import Layout
-from parity_pipeline.storage.ledger import AnyVerdict, LedgerEntry
+from parity_pipeline.storage.ledger import AnyVerdict, Key, LedgerEntry, key_of, newest_entries
 
 _PACKAGES: Final = ("parity_pipeline", "numpy", "scipy", "pyarrow", "pydantic")
 """Packages whose version may matter to whoever judges again."""
@@ -99,15 +99,6 @@ def write_bundle(request: BundleRequest, path: Path) -> Manifest:
     return manifest
 
 
-Key = tuple[str, str, str]
-"""Probe, date, and model or corpus."""
-
-
-def key_of(verdict: AnyVerdict) -> Key:
-    """Return what a verdict is about."""
-    return verdict.endpoint, verdict.date, verdict.model if isinstance(verdict, Verdict) else verdict.corpus
-
-
 def _ledger(request: BundleRequest) -> tuple[list[bytes], dict[Key, LedgerEntry]]:
     """Return the lines of the dates and of every step of the flip, and the newest verdict of each probe, date and name."""
     lines: list[bytes] = []
@@ -119,16 +110,6 @@ def _ledger(request: BundleRequest) -> tuple[list[bytes], dict[Key, LedgerEntry]
             lines.append(line if line.endswith(b"\n") else line + b"\n")
             entries.append(held)
     return lines, newest_entries(entries)
-
-
-def newest_entries(entries: Iterable[LedgerEntry]) -> dict[Key, LedgerEntry]:
-    """Return the entry that counts for each probe, date and name."""
-    found: dict[Key, LedgerEntry] = {}
-    for entry in entries:
-        key = key_of(entry.verdict)
-        if key not in found or ledger.moment_of(entry) >= ledger.moment_of(found[key]):
-            found[key] = entry
-    return found
 
 
 def _verdicts(request: BundleRequest, newest: Mapping[Key, LedgerEntry]) -> list[tuple[AnyVerdict, str]]:

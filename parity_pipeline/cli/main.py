@@ -22,7 +22,11 @@ from rich.console import Console
 from parity_pipeline.cli.adapter import adapter
 from parity_pipeline.cli.bundle import bundle
 from parity_pipeline.cli.flip import flip
+from parity_pipeline.cli.gate import gate
 from parity_pipeline.cli.partition_args import calendar_date, chosen_names, dates_between, today
+from parity_pipeline.cli.prune import prune
+from parity_pipeline.cli.rejudge import rejudge
+from parity_pipeline.cli.show import diff, show
 from parity_pipeline.cli.signals import StopSignals
 from parity_pipeline.core.errors import ParityError, SettingsError
 from parity_pipeline.core.outcomes import Side
@@ -42,6 +46,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.add_typer(adapter)
 app.add_typer(bundle)
 app.add_typer(flip)
+for command in (gate, show, diff, rejudge, prune):
+    app.command()(command)
 output = Console(highlight=False)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 stop_signals = StopSignals()

@@ -4,6 +4,7 @@ Here belong the dates and names that a person gives, checked against the setting
 a wrong date is refused at once. Running the partitions belongs to `runs.runner`.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -29,6 +30,24 @@ def calendar_date(text: str, option: str) -> date:
     except ValueError:
         remedy = "Write a date as YYYY-MM-DD, such as 2026-05-04."
         raise SettingsError(f"{text!r} is not a date", place=option, remedy=remedy) from None
+
+
+_AGE: Final = re.compile(r"(\d{1,6})([smhd])")
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def age(text: str, option: str) -> timedelta:
+    """Return the length of time that a person wrote after an option, such as `90m`, `24h` or `7d`.
+
+    Raises:
+        SettingsError: It is not one, or is zero.
+    """
+    match = _AGE.fullmatch(text.strip())
+    found = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else timedelta()
+    if not found:
+        remedy = "Write a number and a unit, such as 90m, 24h or 7d."
+        raise SettingsError(f"{text!r} is not a length of time", place=option, remedy=remedy)
+    return found
 
 
 def dates_between(settings: Settings, first: date, last: date, current: date) -> list[str]:

@@ -227,6 +227,7 @@ class JudgedCheck:
         remedy: What to do where it did not pass; "" where that is said by what was seen.
         side: The side that it is about; None for both.
         waived_by: Ids of the waivers that cover all of it, joined by commas; "" where it is not waived.
+        by_default: The severity that it would have without the settings; None where they leave it as it is.
     """
 
     name: StrEnum
@@ -236,6 +237,7 @@ class JudgedCheck:
     remedy: str = ""
     side: Side | None = None
     waived_by: str = ""
+    by_default: CheckSeverity | None = None
 
     @property
     def stands(self) -> bool:

@@ -47,6 +47,7 @@ def origin_check(sides: tuple[Provenance, Provenance], settings: CheckSettings) 
         passed=False,
         seen=f"both sides were fetched from {legacy.url}, so that a gateway is compared with itself",
         remedy="Give each side its own base_url; if one address is meant, set allow_same_origin: true.",
+        by_default=_INCONCLUSIVE if settings.allow_same_origin else None,
     )
 
 

@@ -20,6 +20,7 @@ from parity_pipeline.core.number_format import percent
 from parity_pipeline.core.outcomes import GRADED, PASSING, Decision, Outcome, Severity, Side
 from parity_pipeline.core.power.records import Power
 from parity_pipeline.core.provenance import Provenance, SampleSetIdentity
+from parity_pipeline.core.run_failure import RunFailure
 from parity_pipeline.core.stability.records import Stability
 from parity_pipeline.core.wire_drift import DriftRow, NormRange
 from parity_pipeline.core.worst_rows import JudgedRow
@@ -205,6 +206,8 @@ class Verdict:
             and in verdicts of earlier versions.
         power: What the samples would have caught; None for a verdict that is not a pass, and in verdicts of earlier
             versions.
+        not_run: Why the run ended before anything was judged; None for every other verdict.
+        min_compared_share: Smallest share of samples that had to have a cosine; None in verdicts of earlier versions.
         schema: `SCHEMA_VERSION`.
     """
 
@@ -232,6 +235,8 @@ class Verdict:
     confirmation: Confirmation | None = None
     power: Power | None = None
     contract: ContractComparison | None = None
+    not_run: RunFailure | None = None
+    min_compared_share: float | None = None
     schema: Literal[4] = SCHEMA_VERSION
 
     @property

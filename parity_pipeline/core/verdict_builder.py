@@ -151,7 +151,9 @@ def _settled(one: Check, tally: Tally, settings: CheckSettings) -> Check:
     """Return a check with the severity that the settings give it, and the waiver that covers it by name."""
     if one.name in ALWAYS:
         return one
-    found = replace(one, severity=settings.severities.get(one.name, one.severity))
+    severity = settings.severities.get(one.name, one.severity)
+    changed = one.by_default or (one.severity if severity is not one.severity else None)
+    found = replace(one, severity=severity, by_default=changed)
     weighs = found.stands and found.severity is not CheckSeverity.WARN
     if not weighs or found.name in OF_SAMPLES:
         return found
@@ -256,6 +258,7 @@ def build_verdict(
         confirmation=tally.confirmation,
         contract=compared,
         package_version=package_version,
+        min_compared_share=inputs.settings.min_compared_share,
     )
 
 

@@ -22,6 +22,7 @@ from parity_pipeline.steps.judge_partition import judge_partition
 from parity_pipeline.steps.measure_repeatability import measure_repeatability
 from parity_pipeline.steps.pair_lanes import pair_lanes
 from parity_pipeline.steps.probe_contract import probe_contracts
+from parity_pipeline.steps.prune_vectors import prune_by_settings
 from parity_pipeline.steps.write_reports import write_report, write_summary
 from parity_pipeline.storage.embeddings_files import KIND as EMBEDDINGS
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile
@@ -151,6 +152,7 @@ def build_assets(
         """One row per probe, model or corpus, and date, and the wire drift, from the newest ledger entries."""
         with explained():
             verdicts, text = write_summary(run)
+            prune_by_settings(run)
         shown = metadata.summary_metadata(verdicts, text, run.layout.summary)
         return Made(metadata=shown, data_version=version_of(text))
 

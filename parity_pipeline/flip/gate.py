@@ -6,21 +6,20 @@ and the settings. What a verdict says is not judged again.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from parity_pipeline.core.checks import CheckName, CheckSeverity
 from parity_pipeline.core.flip_steps import FORWARD, FlipRecord, FlipStep, current_step, next_step
 from parity_pipeline.core.number_format import percent
 from parity_pipeline.core.outcomes import PASSING, Side
-from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.retrieval.checks import RetrievalCheckName
-from parity_pipeline.core.retrieval.provenance import RetrievalProvenance
 from parity_pipeline.core.retrieval.waivers import QueryWaiver, query_account_for
 from parity_pipeline.core.verdict import EMBED, EMBED_THROUGH_ADAPTER, Verdict
 from parity_pipeline.core.waivers import Waiver, account_for
+from parity_pipeline.flip.evidence_age import changed_between, changed_since, moment_of
 from parity_pipeline.flip.options import FlipOptions
-from parity_pipeline.storage.ledger import AnyVerdict, LedgerEntry
+from parity_pipeline.storage.ledger import AnyVerdict, LedgerEntry, lanes_of
 
 _ORDER: Final = ("smoke", "sampled", "proved")
 _CONTRACT: Final = "contract-"
@@ -97,7 +96,7 @@ def newest_verdicts(entries: Iterable[LedgerEntry]) -> list[AnyVerdict]:
     for entry in entries:
         held = entry.verdict
         key = held.endpoint, name_of(held), held.date
-        moment = _moment(entry.recorded_at)
+        moment = moment_of(entry.recorded_at)
         if key not in latest or moment >= latest[key][0]:
             latest[key] = moment, held
     return [latest[key][1] for key in sorted(latest, key=lambda key: key[2], reverse=True)]
@@ -106,13 +105,6 @@ def newest_verdicts(entries: Iterable[LedgerEntry]) -> list[AnyVerdict]:
 def name_of(verdict: AnyVerdict) -> str:
     """Return the model or corpus of a verdict."""
     return verdict.model if isinstance(verdict, Verdict) else verdict.corpus
-
-
-def lanes_of(verdict: AnyVerdict) -> tuple[Provenance | RetrievalProvenance, Provenance | RetrievalProvenance]:
-    """Return where the legacy and the candidate lane came from."""
-    if isinstance(verdict, Verdict):
-        return verdict.legacy.provenance, verdict.candidate.provenance
-    return verdict.sides
 
 
 def _of_order(inputs: GateInputs, step: FlipStep) -> Iterable[Refusal]:
@@ -126,7 +118,7 @@ def _of_order(inputs: GateInputs, step: FlipStep) -> Iterable[Refusal]:
         )
     if at is None or step is at.step:
         return
-    due = _moment(at.recorded_at) + timedelta(hours=inputs.options.hours_of(at.step))
+    due = moment_of(at.recorded_at) + timedelta(hours=inputs.options.hours_of(at.step))
     if inputs.now < due:
         yield Refusal(
             problem=f"The step {at.step} has to last until {due.isoformat(timespec='minutes')}.",
@@ -172,7 +164,7 @@ def _of_dates(inputs: GateInputs, verdicts: Sequence[AnyVerdict], what: str) -> 
             )
         else:
             yield from _too_weak(options, held, what)
-        if changed := _changes(held, newest):
+        if changed := changed_between(held, newest):
             yield Refusal(
                 problem=f"{what}: {changed} differs between {held.date} and {newest.date}, so a gateway was changed.",
                 remedy=f"Run `parity backfill --from {held.date} --to {held.date}` against what is deployed now.",
@@ -195,11 +187,9 @@ def _stale(inputs: GateInputs, newest: AnyVerdict, what: str) -> Iterable[Refusa
 
 
 def _changed_after(inputs: GateInputs, verdict: AnyVerdict, what: str) -> Iterable[Refusal]:
-    changes = [one for one in inputs.records if one.step is FlipStep.GATEWAY_CHANGED]
-    fetched = min(_moment(lane.fetched_from) for lane in lanes_of(verdict))
-    if changes and fetched < _moment(changes[-1].recorded_at):
+    if change := changed_since(verdict, inputs.records):
         yield Refusal(
-            problem=f"A gateway was changed at {changes[-1].recorded_at}, after {what} was fetched for {verdict.date}.",
+            problem=f"A gateway was changed at {change.recorded_at}, after {what} was fetched for {verdict.date}.",
             remedy=f"{_RUN_AGAIN} against what is deployed now.",
         )
 
@@ -219,16 +209,6 @@ def _too_weak(options: FlipOptions, verdict: AnyVerdict, what: str) -> Iterable[
             problem=f"{place} proves {known} of differing inputs, and flip.bound asks for {percent(options.bound)}.",
             remedy="Draw more samples at random, then run again.",
         )
-
-
-def _changes(held: AnyVerdict, newest: AnyVerdict) -> str:
-    """Return what of the sides differs between two verdicts; "" for nothing."""
-    for side, one, two in zip(Side, lanes_of(held), lanes_of(newest), strict=True):
-        if one.url != two.url or one.settings_hash != two.settings_hash:
-            return f"how the {side} is requested"
-        if one.server_headers != two.server_headers:
-            return f"what the {side} says of its software"
-    return ""
 
 
 def _of_adapter(inputs: GateInputs, verdicts: Sequence[AnyVerdict], what: str) -> Iterable[Refusal]:
@@ -283,12 +263,3 @@ def _waived(inputs: GateInputs, verdict: AnyVerdict, name: str) -> bool:
         return account.waiver_of(CheckName(name)) is not None
     held = query_account_for(inputs.query_waivers, corpus=verdict.corpus, day=day, today=inputs.today)
     return held.waiver_of(RetrievalCheckName(name)) is not None
-
-
-def _moment(text: str) -> datetime:
-    """Return a stored time; one without a zone is UTC, and one that cannot be read is the oldest."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from parity_pipeline.core.flip_steps import FORWARD, SHARES, FlipRecord, FlipStep, current_step, next_step
-from parity_pipeline.flip.gate import Refusal, lanes_of, name_of
+from parity_pipeline.flip.gate import Refusal, name_of
 from parity_pipeline.flip.options import FlipOptions
 from parity_pipeline.flip.proxies.table import Proxy
 from parity_pipeline.flip.routing import Route
 from parity_pipeline.report.escape import visible
-from parity_pipeline.storage.ledger import AnyVerdict
+from parity_pipeline.storage.ledger import AnyVerdict, lanes_of
 
 _OF_ALL: Final = (
     'parity_adapter_requests_total: the share of kind != "ok" is what it was at the legacy',

@@ -6,7 +6,7 @@ The form of a section belongs to `embed`, `retrieve` and `sides`; reading the fi
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -70,6 +70,16 @@ class ScheduleSettings(Strict):
     minute: int = Field(default=0, ge=0, le=59)
 
 
+class RetentionSettings(Strict):
+    """How long stored vectors and rankings are kept; verdicts, comparisons and reports always are.
+
+    Attributes:
+        vectors_days: Days for which vectors and rankings are kept; without it, for ever.
+    """
+
+    vectors_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+
+
 class Sides(Strict):
     """The two sides, by their part.
 
@@ -112,6 +122,7 @@ class Settings(Strict):
         soak: Go on with canaries after each lane.
         contract: What each side does with odd requests.
         schedule: When the daily run starts.
+        retention: How long vectors and rankings are kept.
         owners: Owners that Dagster shows: e-mail addresses or `team:name`.
         executor: `forkserver` takes a process per step and runs both lanes at once; worth it for long fetches.
         adapter: What `parity adapter serve` does.
@@ -146,6 +157,7 @@ class Settings(Strict):
     soak: SoakSettings | None = None
     contract: ContractSettings = Contract()
     schedule: ScheduleSettings = ScheduleSettings()
+    retention: RetentionSettings = RetentionSettings()
     owners: Annotated[list[Annotated[str, Field(pattern=r"^(team:.+|[^@\s]+@[^@\s]+)$")]], Field(min_length=1)] = [
         "team:embedding-cutover"
     ]
@@ -271,6 +283,11 @@ class Settings(Strict):
         return Layout(
             data_dir=self.path(self.data_dir), reports_dir=self.path(self.reports_dir), probe=self.embed_probe
         )
+
+    def keep_vectors(self) -> timedelta | None:
+        """Return how long vectors and rankings are kept; None for ever."""
+        days = self.retention.vectors_days
+        return None if days is None else timedelta(days=days)
 
     @property
     def embed_probe(self) -> str:

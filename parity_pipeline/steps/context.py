@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random, SystemRandom
 from typing import TypeVar
@@ -213,6 +213,7 @@ class RunContext:
         contract: Whether the contract of each side is observed, and with how many requests.
         retrieval: What the steps of the retrieve probe share; None where there is none.
         probe: The probe of embeddings, as verdicts name it.
+        keep_vectors: How long stored vectors and rankings are kept; None for ever.
         watch: Called with the lane's name and its progress, for a person who waits; None where nobody does.
     """
 
@@ -230,6 +231,7 @@ class RunContext:
     contract: ContractBudget = field(default_factory=ContractBudget)
     retrieval: RetrievalContext | None = None
     probe: str = EMBED
+    keep_vectors: timedelta | None = None
     watch: Callable[[str, Progress], None] | None = None
 
 

@@ -11,7 +11,7 @@ and an error: a ledger that skips lines proves nothing.
 import json
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -22,6 +22,8 @@ from filelock import FileLock, Timeout
 
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.flip_steps import FLIP_SCHEMA_VERSION, FlipRecord
+from parity_pipeline.core.provenance import Provenance
+from parity_pipeline.core.retrieval.provenance import RetrievalProvenance
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.verdict import SCHEMA_VERSION, Verdict
 from parity_pipeline.storage import older_versions
@@ -30,6 +32,8 @@ from parity_pipeline.storage.json_records import RecordKind, json_text
 from parity_pipeline.storage.retrieval_evidence import RETRIEVAL_VERDICT, restored, storable
 
 TORN_MARK: Final = b" // torn: writing stopped here, this line does not count"
+REJUDGED: Final = "rejudged-"
+"""What the run id of a verdict begins with that was given on what was stored; a run of Dagster has a UUID."""
 _LOCK_SECONDS: Final = 60.0
 """Longest wait for another writer. An append takes milliseconds; more means a process that hangs."""
 
@@ -53,6 +57,37 @@ class LedgerEntry:
     run_id: str
     verdict: AnyVerdict
 
+    @property
+    def rejudged(self) -> bool:
+        """Return whether `parity rejudge` gave the verdict, of what was stored and without a request."""
+        return self.run_id.startswith(REJUDGED)
+
+
+Key = tuple[str, str, str]
+"""Probe, date, and model or corpus."""
+
+
+def key_of(verdict: AnyVerdict) -> Key:
+    """Return what a verdict is about."""
+    return verdict.endpoint, verdict.date, verdict.model if isinstance(verdict, Verdict) else verdict.corpus
+
+
+def lanes_of(verdict: AnyVerdict) -> tuple[Provenance | RetrievalProvenance, Provenance | RetrievalProvenance]:
+    """Return where the legacy and the candidate lane came from."""
+    if isinstance(verdict, Verdict):
+        return verdict.legacy.provenance, verdict.candidate.provenance
+    return verdict.sides
+
+
+def newest_entries(entries: Iterable[LedgerEntry]) -> dict[Key, LedgerEntry]:
+    """Return the entry that counts for each probe, date and name."""
+    found: dict[Key, LedgerEntry] = {}
+    for entry in entries:
+        key = key_of(entry.verdict)
+        if key not in found or moment_of(entry) >= moment_of(found[key]):
+            found[key] = entry
+    return found
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _EmbedLine:
@@ -73,7 +108,13 @@ _REMEDY: Final = "Restore that line from version control; do not delete it."
 _EMBED: Final = RecordKind(
     record=_EmbedLine, name=_NAME, remedy=_REMEDY, upgrade=older_versions.ledger_line, schema=SCHEMA_VERSION
 )
-_RETRIEVAL: Final = RecordKind(record=_RetrievalLine, name=_NAME, remedy=_REMEDY, schema=RETRIEVAL_VERDICT.schema)
+_RETRIEVAL: Final = RecordKind(
+    record=_RetrievalLine,
+    name=_NAME,
+    remedy=_REMEDY,
+    upgrade=older_versions.retrieval_ledger_line,
+    schema=RETRIEVAL_VERDICT.schema,
+)
 _RETRIEVAL_MARK: Final = b'"endpoint": "retrieve"'
 """Stands in every line of a retrieval verdict."""
 _FLIP: Final = RecordKind(record=FlipRecord, name=_NAME, remedy=_REMEDY, schema=FLIP_SCHEMA_VERSION)

@@ -5,7 +5,7 @@ nothing. Checking the result is left to the strict reader of `json_records`.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from parity_pipeline.core.measures import Measure, passing_text
 from parity_pipeline.core.outcomes import Outcome, Severity, Side
@@ -32,6 +32,12 @@ _SINCE_2: Final[Mapping[str, Any]] = {
 
 _SINCE_0_2: Final[Json] = {"pooled": None, "power": None, "contract": None}
 """Fields that early verdicts of schema 3 and 4 do not have; a reader that does not know them loses what they show."""
+
+_SINCE_RULES: Final[Json] = {"not_run": None, "min_compared_share": None}
+"""Fields that verdicts of either probe do not have from before it was stored under which rules they were given."""
+
+_CHECK_SINCE_RULES: Final[Json] = {"by_default": None}
+"""The same of each of their checks."""
 
 _UNTIL_0_2: Final = ("coverage",)
 """Fields of early verdicts of schema 3 and 4 that `power` has taken the place of: cases by the categories of the samples."""
@@ -96,7 +102,7 @@ def verdict(value: Json) -> Json:
         raise ValueError(msg)
     if schema == SCHEMA_VERSION:
         random = {"random": {**_RANDOM_SINCE_0_2, **value["random"]}} if isinstance(value.get("random"), dict) else {}
-        return {**_SINCE_0_2, **_kept(value), **random, **_canaries(value)}
+        return with_rules({**_SINCE_0_2, **_kept(value), **random, **_canaries(value)})
     return _since_3(value if schema == 3 else _since_2(value))
 
 
@@ -109,7 +115,16 @@ def _since_3(value: Json) -> Json:
     sides = {
         side.value: {**value[side.value], "provenance": provenance(value[side.value]["provenance"])} for side in Side
     }
-    return {**_SINCE_0_2, **_kept(value), **random, **sides, "checks": [], "schema": SCHEMA_VERSION}
+    return with_rules({**_SINCE_0_2, **_kept(value), **random, **sides, "checks": [], "schema": SCHEMA_VERSION})
+
+
+def with_rules(value: Json) -> Json:
+    """Return a verdict of either probe with the fields that say under which rules it was given; left empty in old ones."""
+    checks = value.get("checks")
+    if not (isinstance(checks, list) and all(isinstance(one, dict) for one in cast("list[Any]", checks))):
+        return value
+    known = [{**_CHECK_SINCE_RULES, **one} for one in cast("list[Json]", checks)]
+    return {**_SINCE_RULES, **value, "checks": known}
 
 
 def _kept(value: Json) -> Json:
@@ -228,6 +243,11 @@ def _diagnosis(value: Json, looked_at: int) -> Json | None:
 def ledger_line(value: Json) -> Json:
     """Return a line of the ledger with its verdict in the form of this version; earlier lines left its rows out."""
     return {**value, "verdict": verdict({"rows": [], **value["verdict"]})}
+
+
+def retrieval_ledger_line(value: Json) -> Json:
+    """Return a line of the ledger with its retrieval verdict in the form of this version."""
+    return {**value, "verdict": with_rules(value["verdict"])}
 
 
 def diagnosis_file(value: Json) -> Json:

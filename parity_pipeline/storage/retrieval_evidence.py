@@ -19,6 +19,7 @@ from parity_pipeline.core.retrieval.confirmation import RetrievalConfirmation
 from parity_pipeline.core.retrieval.provenance import RetrievalParityHeader
 from parity_pipeline.core.retrieval.relevance import RelevanceDifference
 from parity_pipeline.core.retrieval.verdict import RETRIEVAL_SCHEMA_VERSION, RetrievalVerdict
+from parity_pipeline.storage import older_versions
 from parity_pipeline.storage.atomic import publish_text
 from parity_pipeline.storage.json_records import RecordKind, json_text, read_document
 
@@ -26,6 +27,7 @@ RETRIEVAL_VERDICT: Final = RecordKind(
     record=RetrievalVerdict,
     name="retrieval verdict",
     remedy="Materialize retrieve/verdict again.",
+    upgrade=older_versions.with_rules,
     schema=RETRIEVAL_SCHEMA_VERSION,
 )
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import dagster as dg
 import httpx
+import yaml
 
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.definitions import build_context, build_definitions
@@ -86,9 +87,19 @@ class Project:
 
     def settings(self) -> Settings:
         """Return the settings, the sample file written."""
+        return validate(self.content(), self.folder / "parity.yaml")
+
+    def write_settings(self) -> Path:
+        """Write the settings as a file, for what reads one, and return it."""
+        path = self.folder / "parity.yaml"
+        path.write_text(yaml.safe_dump(self.content()), "utf-8")
+        return path
+
+    def content(self) -> dict[str, Any]:
+        """Return what the settings file holds, the sample file written."""
         (self.folder / "samples.txt").write_text("".join(f"{line}\n" for line in self.samples), "utf-8")
         side = {"base_url": "http://gateway.test", "dialect": "rust", "attempts": 2}
-        content = {
+        return {
             "first_date": "2026-04-30",
             "models": list(self.models),
             "samples": [{"path": "samples.txt", "category": "seed"}],
@@ -100,7 +111,6 @@ class Project:
                 "candidate": {**side, "label": "New gateway", "dialect": "go"},
             },
         }
-        return validate(content, self.folder / "parity.yaml")
 
     def definitions(self) -> dg.Definitions:
         """Return the definitions with the fake sides and a standing clock."""

@@ -115,6 +115,7 @@ def origin_check(sides: Sides, *, allowed: bool) -> RetrievalCheck:
         passed=False,
         seen=f"both sides were fetched from {legacy.url}, so that a gateway is compared with itself",
         remedy="Give each side its own base_url; if one address is meant, set allow_same_origin: true.",
+        by_default=_INCONCLUSIVE if allowed else None,
     )
 
 

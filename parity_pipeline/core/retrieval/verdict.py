@@ -21,6 +21,7 @@ from parity_pipeline.core.retrieval.provenance import QuerySetIdentity, Retrieva
 from parity_pipeline.core.retrieval.relevance import RelevanceDifference
 from parity_pipeline.core.retrieval.simulated_faults import RetrievalPower
 from parity_pipeline.core.retrieval.worst_queries import JudgedQuery
+from parity_pipeline.core.run_failure import RunFailure
 from parity_pipeline.core.wire_drift import DriftRow
 
 RETRIEVAL_SCHEMA_VERSION: Final = 1
@@ -145,6 +146,8 @@ class RetrievalVerdict:
         drift: The wire drift of the two sides.
         queries: The queries of the report's table; empty in the ledger.
         package_version: Version that judged.
+        not_run: Why the run ended before anything was judged; None for every other verdict.
+        min_compared_share: Smallest share of queries that had to have results; None in verdicts of earlier versions.
         schema: `RETRIEVAL_SCHEMA_VERSION`.
     """
 
@@ -170,6 +173,8 @@ class RetrievalVerdict:
     queries: tuple[JudgedQuery, ...]
     package_version: str
     endpoint: Literal["retrieve"] = "retrieve"
+    not_run: RunFailure | None = None
+    min_compared_share: float | None = None
     schema: Literal[1] = RETRIEVAL_SCHEMA_VERSION
 
     @property

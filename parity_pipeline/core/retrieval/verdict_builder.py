@@ -153,7 +153,9 @@ def _settled(one: RetrievalCheck, tally: RetrievalTally, settings: RetrievalChec
     """Return a check with the severity that the settings give it, and the waiver that covers it by name."""
     if one.name in ALWAYS or one.name in BY_BANDS:
         return one
-    found = replace(one, severity=settings.severities.get(one.name, one.severity))
+    severity = settings.severities.get(one.name, one.severity)
+    changed = one.by_default or (one.severity if severity is not one.severity else None)
+    found = replace(one, severity=severity, by_default=changed)
     weighs = found.stands and found.severity is not CheckSeverity.WARN
     if not weighs or found.name in OF_QUERIES:
         return found
@@ -221,6 +223,7 @@ def build_retrieval_verdict(
         drift=retrieval_drift(legacy.observation, candidate.observation),
         queries=tally.shown_queries(),
         package_version=package_version,
+        min_compared_share=inputs.settings.min_compared_share,
     )
 
 

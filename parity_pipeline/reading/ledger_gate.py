@@ -1,0 +1,153 @@
+"""What the ledger says to a script about one date: pass, fail, or nothing that can be relied on, and why.
+
+Here belong the question, the result for each model or corpus, and the exit code of all results. Verdicts are read and not
+judged again. How results are written belongs to `report.gate_formats`, the stricter gate of the flip to `flip.gate`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from parity_pipeline.core.flip_steps import FlipRecord
+from parity_pipeline.core.outcomes import PASSING, Decision
+from parity_pipeline.flip.evidence_age import changed_between, changed_since, fetched_at
+from parity_pipeline.storage.ledger import LedgerEntry, key_of, newest_entries
+
+EXIT_CODES: Final[Mapping[str, int]] = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 2}
+"""As those of `parity run`."""
+
+
+class Cause(StrEnum):
+    """Why a result is not PASS."""
+
+    FAILED = "failed"
+    INCONCLUSIVE = "inconclusive"
+    MISSING = "missing"
+    """No verdict on this date is recorded."""
+    TOO_OLD = "too old"
+    """Its vectors or rankings were fetched longer ago than allowed."""
+    STALE = "stale"
+    """A gateway was changed after they were fetched."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateQuestion:
+    """What a script wants to know.
+
+    Attributes:
+        date: Partition date, ISO 8601.
+        names: Models or corpora, by probe.
+        now: The time; aware.
+        max_age: Longest time since the first request of either lane; None for any.
+    """
+
+    date: str
+    names: Mapping[str, Sequence[str]]
+    now: datetime
+    max_age: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateResult:
+    """The result for one model or corpus.
+
+    Attributes:
+        probe: The probe.
+        name: Model or corpus.
+        date: Partition date, ISO 8601.
+        decision: `PASS`, `FAIL` or `INCONCLUSIVE`.
+        cause: Why it is not PASS; None for PASS.
+        reason: Why, one sentence without a full stop; foreign text in it is as it was.
+        entry: The entry of the ledger that counts; None where there is none.
+    """
+
+    probe: str
+    name: str
+    date: str
+    decision: Decision
+    cause: Cause | None
+    reason: str
+    entry: LedgerEntry | None
+
+    @property
+    def reasons(self) -> Sequence[str]:
+        """Return the reason, and the reasons of the verdict where they say more."""
+        return tuple(dict.fromkeys((self.reason, *(self.entry.verdict.reasons if self.entry else ()))))
+
+
+def gate_results(
+    question: GateQuestion, entries: Iterable[LedgerEntry], records: Sequence[FlipRecord]
+) -> list[GateResult]:
+    """Return one result per name, in the order of the question.
+
+    Args:
+        question: The question.
+        entries: The ledger's verdicts, in any order.
+        records: The ledger's steps of the flip, oldest first; a change of a gateway is one.
+    """
+    newest = newest_entries(entries)
+    # What was fetched last shows what is deployed; a verdict that was only given again does not.
+    latest = dict[tuple[str, str], LedgerEntry]()
+    for (probe, _, name), entry in newest.items():
+        known = latest.get((probe, name))
+        if known is None or fetched_at(entry.verdict) > fetched_at(known.verdict):
+            latest[probe, name] = entry
+    return [
+        _result(question, probe, name, newest.get((probe, question.date, name)), latest.get((probe, name)), records)
+        for probe, names in question.names.items()
+        for name in names
+    ]
+
+
+def exit_code(found: Sequence[GateResult]) -> int:
+    """Return 0 when every result is PASS, 1 when any is FAIL, else 2, also where there is none."""
+    return EXIT_CODES[overall(found)]
+
+
+def overall(found: Sequence[GateResult]) -> Decision:
+    """Return the result of all together."""
+    said = {one.decision for one in found}
+    if Decision.FAIL in said:
+        return Decision.FAIL
+    return Decision.PASS if said == {Decision.PASS} else Decision.INCONCLUSIVE
+
+
+def _result(
+    question: GateQuestion,
+    probe: str,
+    name: str,
+    entry: LedgerEntry | None,
+    latest: LedgerEntry | None,
+    records: Sequence[FlipRecord],
+) -> GateResult:
+    cause, reason = _cause(question, entry, latest, records)
+    passed, failed = Decision.PASS, Decision.FAIL
+    said = passed if cause is None else failed if cause is Cause.FAILED else Decision.INCONCLUSIVE
+    return GateResult(
+        probe=probe, name=name, date=question.date, decision=said, cause=cause, reason=reason, entry=entry
+    )
+
+
+def _cause(
+    question: GateQuestion, entry: LedgerEntry | None, latest: LedgerEntry | None, records: Sequence[FlipRecord]
+) -> tuple[Cause | None, str]:
+    """Return why the result is not PASS, and the reason; first whether it can be relied on, then what it says."""
+    if entry is None:
+        return Cause.MISSING, "no verdict is recorded"
+    verdict = entry.verdict
+    fetched = fetched_at(verdict)
+    # A clock that runs behind the one by which it was fetched would make any verdict new.
+    if question.max_age is not None and not timedelta() <= question.now - fetched <= question.max_age:
+        when, hours = fetched.isoformat(timespec="minutes"), question.max_age / timedelta(hours=1)
+        return Cause.TOO_OLD, f"{verdict.decision} rests on what was fetched at {when}, not within {hours:g} h"
+    if change := changed_since(verdict, records):
+        return Cause.STALE, f"{verdict.decision} is from before a gateway was changed at {change.recorded_at}"
+    if latest is not None and (what := changed_between(verdict, latest.verdict)):
+        day = key_of(latest.verdict)[1]
+        return Cause.STALE, f"{verdict.decision} is from before {what} changed, as {day} was judged"
+    first = verdict.reasons[0] if verdict.reasons else "no reason is given"
+    if verdict.decision in PASSING:
+        return None, verdict.strength if verdict.decision is Decision.PASS else f"{verdict.decision}: {first}"
+    return (Cause.FAILED if verdict.decision is Decision.FAIL else Cause.INCONCLUSIVE), first
