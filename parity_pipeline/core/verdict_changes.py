@@ -5,6 +5,7 @@ decision, what matches, limits and severities, waivers, causes, inputs, gateways
 about it, belongs to whoever shows it. Comparing two sides belongs to `compare`.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -179,6 +180,16 @@ def agreement_of(verdict: AnyVerdict) -> float | None:
     return verdict.worst_cosine if isinstance(verdict, Verdict) else verdict.value(SetMeasure.MEAN_OVERLAP)
 
 
+def agreement_text(verdict: AnyVerdict) -> str:
+    """Return the worst cosine or the mean overlap as reports print it; "" where nothing was measured."""
+    value = agreement_of(verdict)
+    if value is None:
+        return ""
+    if isinstance(verdict, Verdict):
+        return cosine_text(value, verdict.threshold)
+    return floored(exact_decimal(value), _DECIMALS)
+
+
 def causes_of(verdict: AnyVerdict) -> tuple[str, ...]:
     """Return the names of the causes, with the side of each where it is known, the first one first."""
     if isinstance(verdict, RetrievalVerdict):
@@ -191,25 +202,33 @@ def causes_of(verdict: AnyVerdict) -> tuple[str, ...]:
 def rule_changes(before: Iterable[Rule], after: Iterable[Rule]) -> tuple[Change, ...]:
     """Return which rules differ, and whether more or less passes under the later ones.
 
-    A rule that one of them does not have is as loose as it can be there.
+    Where one of them does not have a rule, the default of that rule holds there, or nothing.
     """
     old, new = ({one.name: one for one in rules} for rules in (before, after))
     found: list[Change] = []
     for name in dict.fromkeys((*old, *new)):
-        was, now = old.get(name), new.get(name)
-        if (was.text if was else NONE) == (now.text if now else NONE):
+        was, strict = _held(old.get(name), new.get(name))
+        now, stricter = _held(new.get(name), old.get(name))
+        if was == now:
             continue
-        gained = (now.strictness if now else float("-inf")) - (was.strictness if was else float("-inf"))
+        direction = Direction.OTHER if strict == stricter else Direction.LOOSER
         found.append(
             Change(
                 subject=Subject.RULE,
                 what=name,
-                before=was.text if was else NONE,
-                after=now.text if now else NONE,
-                direction=Direction.OTHER if not gained else Direction.STRICTER if gained > 0 else Direction.LOOSER,
+                before=was,
+                after=now,
+                direction=Direction.STRICTER if stricter > strict else direction,
             )
         )
     return tuple(found)
+
+
+def _held(rule: Rule | None, other: Rule | None) -> tuple[str, float]:
+    """Return text and strictness of a rule; those of its default, as the other verdict knows it, where there is none."""
+    if rule is not None:
+        return rule.text, rule.strictness
+    return (other.default_text or NONE, other.default_strictness) if other else (NONE, -math.inf)
 
 
 _DECIMALS: Final = 4
@@ -268,7 +287,7 @@ def _matching(before: AnyVerdict, after: AnyVerdict) -> Iterator[Change]:
 
 def _agreement(before: AnyVerdict, after: AnyVerdict) -> Iterator[Change]:
     was, now = agreement_of(before), agreement_of(after)
-    texts = [_agreement_text(before), _agreement_text(after)]
+    texts = [agreement_text(before) or NONE, agreement_text(after) or NONE]
     if texts[0] == texts[1]:
         return
     yield Change(
@@ -278,15 +297,6 @@ def _agreement(before: AnyVerdict, after: AnyVerdict) -> Iterator[Change]:
         after=texts[1],
         direction=Direction.OTHER if was is None or now is None else _direction(was, now),
     )
-
-
-def _agreement_text(verdict: AnyVerdict) -> str:
-    value = agreement_of(verdict)
-    if value is None:
-        return NONE
-    if isinstance(verdict, Verdict):
-        return cosine_text(value, verdict.threshold)
-    return floored(exact_decimal(value), _DECIMALS)
 
 
 def _waived(before: AnyVerdict, after: AnyVerdict) -> Iterator[Change]:

@@ -180,3 +180,18 @@ def test_verdicts_of_two_probes_cannot_be_compared() -> None:
     with pytest.raises(MetricInputError, match="nothing in common"):
         changes_between(verdict_of(SEED), passing)
     assert key_of(passing).name == passing.corpus
+
+
+def test_a_check_that_settings_ease_for_one_verdict_is_looser_than_its_default_before() -> None:
+    """A verdict without a setting of a check was given under its default, which the other one knows."""
+    plain = verdict_of(SEED)
+    eased = verdict_of(SEED, settings=CheckSettings(severities={CheckName.MISSING: CheckSeverity.WARN}))
+    [there] = changes_between(plain, eased).of(Subject.RULE)
+    [back] = changes_between(eased, plain).of(Subject.RULE)
+    assert (there.before, there.after, there.direction) == ("inconclusive", "warn", Direction.LOOSER)
+    assert (back.before, back.after, back.direction) == ("warn", "inconclusive", Direction.STRICTER)
+
+
+def test_a_verdict_of_an_earlier_version_was_given_under_the_default_share() -> None:
+    """What an old verdict does not hold is no change."""
+    assert changes_between(replace(verdict_of(SEED), min_compared_share=None), verdict_of(SEED)).changes == ()
