@@ -135,7 +135,7 @@ def _threshold(verdict: AnyVerdict) -> str:
     else:
         limits = next((one.limits for one in verdict.set_measures if one.measure is SetMeasure.MEAN_OVERLAP), None)
         shown = f"≥ {limits.passes:g}" if limits else numbers.NOTHING
-    return f"{shown}, **looser**" if looser_than_default(verdict) else shown
+    return f"{shown}, **looser**" if not verdict.not_run and looser_than_default(verdict) else shown
 
 
 def _cause(verdict: AnyVerdict) -> str:

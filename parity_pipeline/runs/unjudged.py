@@ -5,7 +5,7 @@ process ended without an exception of its own. How it is recorded belongs to `st
 to `defs.failed_runs`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -64,7 +64,7 @@ def record_unjudged(
         The verdict; None where nothing failed, where the run was interrupted, or where nothing can be recorded.
     """
     failed = [event for event in events if event.is_step_failure]
-    if not failed or any(not _INTERRUPTS.isdisjoint(_kinds(event)) for event in failed):
+    if not failed or any(map(_interrupted, failed)):
         return None
     try:
         recorded = record_failure(run, probe, day, name, _failure(failed[0]), run_id=run_id)
@@ -79,21 +79,23 @@ def _failure(event: dg.DagsterEvent) -> RunFailure:
 
     The text is shown where it is the product's own or Dagster's: that of any other error may hold a secret.
     """
-    step, kinds, data = (event.step_key or "a step").replace("__", "/"), _kinds(event), event.step_failure_data
+    step, data, errors = (event.step_key or "a step").replace("__", "/"), event.step_failure_data, _errors(event)
     described = data.user_failure_data.description if data.user_failure_data else None
-    if not described and _CRASHED in kinds and data.error:
-        described = data.error.message.partition("\n")[0].strip()
-    problem = described or f"unexpected {kinds[-1]}, whose text is in the log of the run"
-    return RunFailure(step=step, problem=" ".join(problem.split()).rstrip("."), kind=kinds[-1])
+    crashed = next((message for kind, message in errors if kind == _CRASHED), "")
+    kind = errors[-1][0] if errors else "Exception"
+    words = described or crashed.partition("\n")[0] or f"unexpected {kind}, whose text is in the log of the run"
+    return RunFailure(step=step, problem=" ".join(words.split()).rstrip("."), kind=kind)
 
 
-def _kinds(event: dg.DagsterEvent) -> list[str]:
-    """Return the names of the exceptions of a failure, each with the one that caused it after it; at least one."""
-    return list(_chain(event)) or ["Exception"]
+def _interrupted(event: dg.DagsterEvent) -> bool:
+    return any(kind in _INTERRUPTS for kind, _ in _errors(event))
 
 
-def _chain(event: dg.DagsterEvent) -> Iterable[str]:
+def _errors(event: dg.DagsterEvent) -> list[tuple[str, str]]:
+    """Return name and text of the exception of a failed step, and of what caused it, each after its consequence."""
+    found: list[tuple[str, str]] = []
     error = event.step_failure_data.error
     while error is not None:
-        yield error.cls_name or "Exception"
+        found.append((error.cls_name or "Exception", error.message))
         error = error.cause
+    return found

@@ -36,8 +36,11 @@ _RUN_DIGITS: Final = 8
 def loosened(verdict: AnyVerdict, history: VerdictHistory) -> list[str]:
     """Return what stands below the verdict line where a rule is looser than its default or than it was, as Markdown.
 
-    What the verdict before came to stands beside it, so that a pass that a loosened rule made is seen as one.
+    What the verdict before came to stands beside it, so that a pass that a loosened rule made is seen as one. Nothing for a
+    date that could not be run: no rule was applied.
     """
+    if verdict.not_run:
+        return []
     by_default = looser_than_default(verdict)
     before = [one for one in looser_than_before(verdict, history) if one.after not in _afters(by_default, one)]
     lines = [
@@ -47,7 +50,8 @@ def loosened(verdict: AnyVerdict, history: VerdictHistory) -> list[str]:
     ]
     last = history.last
     if lines and last is not None:
-        lines[-1] += prose(f" The verdict before, {_of(last, verdict)}, was {described(last.verdict)}.")
+        was = f"The verdict before, {_of(last, verdict)}, was {described(last.verdict)}."
+        lines[-1] = f"{lines[-1]} {prose(was)}"
     return lines
 
 
