@@ -110,7 +110,7 @@ def _default_limits() -> Iterator[Rule]:
 
 
 def _limit(measure: Measure, limit: float, severity: Severity) -> Iterator[Rule]:
-    """Yield two rules of a measure: its limit, and what a sample beyond it comes to."""
+    """Yield two rules of a measure: its limit, and the outcome of a sample beyond it."""
     name = measure.value.replace("_", " ")
     least = measure is Measure.COSINE
     text = f"≥ {limit_text(limit)}" if least else f"≤ {limit:g}"

@@ -12,10 +12,11 @@ from typing import Any, cast
 
 import dagster as dg
 
+from parity_pipeline.core.run_failure import failure_of
 from parity_pipeline.defs.partitions import split_key
 from parity_pipeline.steps.context import RunContext
 from parity_pipeline.steps.probes import EMBED, EMBED_BEHIND_ADAPTER, Probe
-from parity_pipeline.steps.record_failure import failure_of, record_failure
+from parity_pipeline.steps.record_failure import record_failure
 
 Body = Callable[[dg.AssetExecutionContext, RunContext], Any]
 """What an asset does."""
@@ -43,7 +44,7 @@ def recorded(body: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
 
     @wraps(body)
     def returning(context: dg.AssetExecutionContext, run: RunContext) -> Any:
-        # An interrupted run is no verdict: what interrupts it is no Exception.
+        # What interrupts a run is not an Exception, and is not recorded: it says nothing about the sides.
         try:
             return inner(context, run)
         except Exception as error:

@@ -11,11 +11,10 @@ from parity_pipeline.report.escape import fenced, prose, sentence
 from parity_pipeline.report.sections.confidence import confidence, confirmation, power
 from parity_pipeline.report.sections.contract import contract
 from parity_pipeline.report.sections.diagnosis import collisions, observations, why
-from parity_pipeline.report.sections.headline import checks, counts, findings, opening, reasons
+from parity_pipeline.report.sections.headline import checks, could_not_run, counts, findings, opening, reasons
 from parity_pipeline.report.sections.history import changes
 from parity_pipeline.report.sections.measures import measures
 from parity_pipeline.report.sections.noise import noise
-from parity_pipeline.report.sections.not_run import could_not_run
 from parity_pipeline.report.sections.plain_words import approval
 from parity_pipeline.report.sections.samples import errors, sample_set, samples
 from parity_pipeline.report.sections.sides import compared, drift

@@ -15,9 +15,8 @@ from parity_pipeline.report.retrieval_advice import (
     retrieval_run_command,
 )
 from parity_pipeline.report.retrieval_view import Queries, position, text_of
-from parity_pipeline.report.sections.headline import checks, findings, reasons
+from parity_pipeline.report.sections.headline import checks, could_not_run, findings, reasons
 from parity_pipeline.report.sections.history import changes
-from parity_pipeline.report.sections.not_run import could_not_run
 from parity_pipeline.report.sections.plain_words import approval
 from parity_pipeline.report.sections.retrieval_bands import bands
 from parity_pipeline.report.sections.retrieval_causes import attribution, why

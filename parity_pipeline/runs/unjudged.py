@@ -12,18 +12,18 @@ from typing import Final
 import dagster as dg
 
 from parity_pipeline.core.errors import ParityError, ServiceError
-from parity_pipeline.core.run_failure import RunFailure
+from parity_pipeline.core.run_failure import RunFailure, failure_of
 from parity_pipeline.definitions import build_context
 from parity_pipeline.settings.model import Settings
 from parity_pipeline.steps.context import RunContext
 from parity_pipeline.steps.probes import EMBED, AnyVerdict, Probe, probe_named
-from parity_pipeline.steps.record_failure import failure_of, record_failure
+from parity_pipeline.steps.record_failure import record_failure
 
 SERVICES: Final = "services"
 """The step that fails where a service of a side does not start."""
 
 _INTERRUPTS: Final = frozenset({"KeyboardInterrupt", "DagsterExecutionInterruptedError"})
-"""What ends a run that a person stopped; that is no verdict."""
+"""What ends a run that a person stopped, which says nothing about the sides."""
 
 _CRASHED: Final = "ChildProcessCrashException"
 """How Dagster reports that the process of a step ended by itself, as when the system had no memory left."""

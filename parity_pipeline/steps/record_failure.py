@@ -6,7 +6,7 @@ been tried.
 
 What counts is every exception of a step of a run that was to give a verdict: a gateway that is down, a token that is not
 set, samples that cannot be read, a lane that is missing, a service that did not start, a bug. What does not count: settings
-that stop every command, since then no date and model is known; a run that a person interrupted, since that is no verdict;
+that stop every command, since then no date and model is known; a run that a person interrupted, which says nothing about the sides;
 a process that was killed, since nobody is left to record it.
 """
 
@@ -15,7 +15,6 @@ from dataclasses import replace
 
 from parity_pipeline.core.checks import CheckName
 from parity_pipeline.core.errors import ParityError
-from parity_pipeline.core.limits import ERROR_CHARACTERS
 from parity_pipeline.core.outcomes import Decision, RowStatus, Side
 from parity_pipeline.core.provenance import ParityHeader, Provenance, SampleSetIdentity
 from parity_pipeline.core.retrieval.checks import RetrievalCheckName
@@ -28,7 +27,6 @@ from parity_pipeline.core.tally import Tally
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.verdict_builder import build_verdict
 from parity_pipeline.core.wire_drift import WireObservation
-from parity_pipeline.report.escape import clipped
 from parity_pipeline.steps.context import RunContext
 from parity_pipeline.steps.probes import RETRIEVE, AnyVerdict, Probe
 from parity_pipeline.steps.retrieval.judge_rankings import write_retrieval_report
@@ -71,31 +69,6 @@ def record_failure(
         write_retrieval_report(run, day, name)
     write_summary(run)
     return verdict
-
-
-def failure_of(error: BaseException, step: str) -> RunFailure:
-    """Return why a step failed; what is not an error of the product is a bug, and says so.
-
-    The text of such an error is left out: no code of the product has seen to it that it holds no secret, and the ledger is
-    kept in version control.
-    """
-    kind = type(error).__name__
-    if isinstance(error, ParityError):
-        return RunFailure(
-            step=step,
-            problem=_one_line(error.problem),
-            place=error.place,
-            remedy=" ".join(error.remedy.split()),
-            kind=kind,
-        )
-    problem = f"unexpected {kind}, whose text is in the log of the run"
-    return RunFailure(step=step, problem=problem, remedy="Report it as a bug, with that log.", kind=kind)
-
-
-def _one_line(problem: str) -> str:
-    """Return the first line of what was wrong: the others, such as those of a service's log, are its output."""
-    first = problem.strip().partition("\n")[0].strip()
-    return clipped(first.removesuffix("; the last lines of its log:"), ERROR_CHARACTERS)
 
 
 def not_run_verdict(run: RunContext, probe: Probe, day: str, name: str, failure: RunFailure) -> AnyVerdict:

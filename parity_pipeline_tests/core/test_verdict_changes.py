@@ -31,7 +31,7 @@ def test_two_equal_verdicts_have_no_changes() -> None:
     assert changes_between(passing, passing).changes == ()
 
 
-def test_the_times_of_a_fetch_are_no_change() -> None:
+def test_the_times_of_a_fetch_do_not_count() -> None:
     """What differs from run to run without anything having changed stays out: times, latencies, retries."""
     again = with_provenance(
         verdict_of(SEED), Side.CANDIDATE, fetched_to="2026-05-01T00:00:00Z", retries=3, latency_ms={}
@@ -154,7 +154,7 @@ def test_another_gateway_is_named_by_its_facts() -> None:
     assert {one.side for one in found.values()} == {Side.CANDIDATE}
 
 
-def test_a_side_that_was_not_reached_is_no_other_gateway() -> None:
+def test_a_side_that_was_not_reached_is_not_called_another_gateway() -> None:
     """A lane without requests says nothing about the gateway behind it."""
     lost = with_provenance(verdict_of(SEED), Side.CANDIDATE, requests=0, url="", label="")
     assert identity_of(lost, Side.CANDIDATE) == {}
@@ -168,7 +168,7 @@ def test_another_sample_set_is_named() -> None:
     assert (one.subject, one.what, one.after) == (Subject.INPUTS, "sample set", "5 (111111111111)")
 
 
-def test_nothing_measured_is_no_number() -> None:
+def test_what_was_not_measured_is_neither_better_nor_worse() -> None:
     """Where no cosine was measured, the agreement is not called worse: nothing is known."""
     [one] = changes_between(mixed(), unpaired()).of(Subject.AGREEMENT)
     assert (one.after, one.direction) == (NONE, Direction.OTHER)
@@ -193,5 +193,5 @@ def test_a_check_that_settings_ease_for_one_verdict_is_looser_than_its_default_b
 
 
 def test_a_verdict_of_an_earlier_version_was_given_under_the_default_share() -> None:
-    """What an old verdict does not hold is no change."""
+    """What an old verdict does not hold has not changed."""
     assert changes_between(replace(verdict_of(SEED), min_compared_share=None), verdict_of(SEED)).changes == ()

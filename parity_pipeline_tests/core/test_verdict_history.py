@@ -75,7 +75,7 @@ def test_a_verdict_that_the_ledger_lost_supersedes_the_last_line() -> None:
     assert history_of(verdict_of(SEED), entries).superseded == entries[0]
 
 
-def test_other_models_probes_and_later_dates_are_no_history() -> None:
+def test_other_models_probes_and_later_dates_are_left_out() -> None:
     """What came after, or is about something else, is never named."""
     now = verdict_of(SEED)
     passing, _ = retrieval_verdicts.passing()

@@ -122,7 +122,7 @@ def test_a_failure_of_the_retrieve_probe_is_recorded(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("error", "lines"), [(KeyboardInterrupt(), 0), (KeyError("token=abc"), 1)])
-def test_an_interrupted_run_is_no_verdict_and_a_bug_is_one(tmp_path: Path, error: BaseException, lines: int) -> None:
+def test_an_interrupted_run_is_not_recorded_and_a_bug_is(tmp_path: Path, error: BaseException, lines: int) -> None:
     """Ctrl-C records nothing; an error that nobody expected is recorded without its text, which may hold a secret."""
     project = a_project(tmp_path)
 

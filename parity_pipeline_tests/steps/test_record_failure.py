@@ -7,11 +7,11 @@ import pytest
 
 from parity_pipeline.core.errors import ArtifactError, GatewayError, ServiceError, SettingsError
 from parity_pipeline.core.outcomes import Decision, Side
-from parity_pipeline.core.run_failure import RunFailure
+from parity_pipeline.core.run_failure import RunFailure, failure_of
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.steps.context import RunContext
 from parity_pipeline.steps.probes import EMBED, EMBED_BEHIND_ADAPTER, RETRIEVE
-from parity_pipeline.steps.record_failure import failure_of, not_run_verdict, record_failure
+from parity_pipeline.steps.record_failure import not_run_verdict, record_failure
 from parity_pipeline.storage.evidence_files import read_verdict
 from parity_pipeline.storage.ledger import entries, newest
 from parity_pipeline_tests.defs.project import DAY, MODEL, searching_project

@@ -1,4 +1,4 @@
-"""What a reader sees first: title, verdict line, reasons, findings, checks, and how many samples have each outcome.
+"""What a reader sees first: title, verdict line, reasons, why a date could not run, findings, checks, counts of outcomes.
 
 Here belongs the layout of the opening, of the counts and of the checks: those that did not pass first, and what nothing was
 measured for. Deciding belongs to `core.verdict_builder`, what a check means to `core.checks`, counting to `core.tally`.
@@ -13,6 +13,7 @@ from parity_pipeline.core.measures import Measure
 from parity_pipeline.core.outcomes import PASSING, Decision, Outcome, Severity, Side
 from parity_pipeline.core.retrieval.checks import RetrievalCheck
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
+from parity_pipeline.core.run_failure import RunFailure
 from parity_pipeline.core.side_checks import EXPERIMENTS
 from parity_pipeline.core.verdict import OutcomeCounts, SamplesApart, Verdict
 from parity_pipeline.core.verdict_history import NO_HISTORY, VerdictHistory
@@ -90,6 +91,22 @@ def reasons(verdict: Verdict | RetrievalVerdict) -> list[str]:
     if verdict.decision in PASSING or not verdict.reasons:
         return []
     return ["## Reasons, worst first", "", *(f"- {prose(reason)}" for reason in verdict.reasons)]
+
+
+def could_not_run(failure: RunFailure) -> list[str]:
+    """Return what failed, where and what to do, as Markdown."""
+    rows = [
+        ("Step", code(failure.step)),
+        ("What was wrong", prose(failure.problem)),
+        ("Where", code(failure.place) if failure.place else numbers.NOTHING),
+        ("What to do", prose(failure.remedy) if failure.remedy else numbers.NOTHING),
+        ("Kind of error", prose(failure.kind) if failure.kind else numbers.NOTHING),
+    ]
+    note = (
+        "What was fetched before that stays stored. The vectors or lists of an earlier run are still there too, and "
+        "nothing in this report is about them."
+    )
+    return ["## Why it could not run", "", *table(("", ""), rows), "", note]
 
 
 def headline(verdict: Verdict) -> str:

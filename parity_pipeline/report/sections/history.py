@@ -36,7 +36,7 @@ _RUN_DIGITS: Final = 8
 def loosened(verdict: AnyVerdict, history: VerdictHistory) -> list[str]:
     """Return what stands below the verdict line where a rule is looser than its default or than it was, as Markdown.
 
-    What the verdict before came to stands beside it, so that a pass that a loosened rule made is seen as one. Nothing for a
+    The result of the verdict before stands beside it, so that a pass that a loosened rule made is seen as one. Nothing for a
     date that could not be run: no rule was applied.
     """
     if verdict.not_run:

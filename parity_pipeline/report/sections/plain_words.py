@@ -97,5 +97,5 @@ def approval(verdict: AnyVerdict) -> list[str]:
         ("Conditions", ""),
         ("Signature", ""),
     ]
-    note = "Sign a copy that is kept elsewhere: the next run of this date writes this file anew."
+    note = "Sign a copy that is kept elsewhere: the next run of this date writes this file again."
     return ["## Approval", "", f"On the verdict {about}.", "", *table(("Approver", ""), rows), "", note]
