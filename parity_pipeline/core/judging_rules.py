@@ -16,6 +16,7 @@ from parity_pipeline.core.number_format import limit_text, percent
 from parity_pipeline.core.outcomes import Severity
 from parity_pipeline.core.retrieval.bands import AT_LEAST, QUERY_LIMITS, SET_LIMITS, Limits, QueryMeasure, SetMeasure
 from parity_pipeline.core.retrieval.checks import RetrievalCheck
+from parity_pipeline.core.retrieval.outcomes import Band
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.verdict import Verdict
 
@@ -134,22 +135,18 @@ def _default_bands(verdict: RetrievalVerdict) -> Iterator[Rule]:
 
 def _band(measure: SetMeasure | QueryMeasure, limits: Limits) -> Iterator[Rule]:
     """Yield two rules of a measure: from where it passes, and from where it fails."""
-    of = "set" if isinstance(measure, SetMeasure) else "query"
-    name, least = (
-        f"{measure.value.replace('_', ' ')} of the {of}" if of == "query" else measure.value,
-        measure in AT_LEAST,
-    )
-    name = name.replace("_", " ")
-    for band, value in (("passes", limits.passes), ("fails", limits.fails)):
+    name, least = measure.value.replace("_", " "), measure in AT_LEAST
+    if isinstance(measure, QueryMeasure):
+        name = f"query {name}"
+    for band, value in ((Band.PASS, limits.passes), (Band.FAIL, limits.fails)):
         finite = max(-_NEVER, min(_NEVER, value))
-        yield Rule(
-            name=f"{name}, {band}", text=_band_text(value, band, least=least), strictness=finite if least else -finite
-        )
+        text = _band_text(value, band, least=least)
+        yield Rule(name=f"{name}, {band}", text=text, strictness=finite if least else -finite)
 
 
-def _band_text(value: float, band: str, *, least: bool) -> str:
+def _band_text(value: float, band: Band, *, least: bool) -> str:
     if abs(value) >= _NEVER:
         return "never"
-    if band == "passes":
+    if band is Band.PASS:
         return f"{'≥' if least else '≤'} {value:g}"
     return f"{'<' if least else '>'} {value:g}"

@@ -131,7 +131,8 @@ class VerdictChanges:
 def changes_between(before: AnyVerdict, after: AnyVerdict) -> VerdictChanges:
     """Return what changed from one verdict to a later one.
 
-    Either may be of any date, model or corpus, and may be one of the ledger, which holds no rows.
+    Either may be of any date, model or corpus, and may be one of the ledger, which holds no rows. Of a date that could not be
+    run nothing is compared but the decision and the numbers that it lacks: no limit was applied, and no cause looked for.
 
     Raises:
         MetricInputError: One is on vectors and the other on ranked lists.
@@ -139,10 +140,14 @@ def changes_between(before: AnyVerdict, after: AnyVerdict) -> VerdictChanges:
     if isinstance(before, Verdict) is not isinstance(after, Verdict):
         problem = f"a verdict of {before.endpoint} and one of {after.endpoint} have nothing in common to compare"
         raise MetricInputError(problem, remedy="Compare two verdicts of one probe.")
-    found = (
-        *_decision(before, after),
-        *_matching(before, after),
-        *_agreement(before, after),
+    found = (*_decision(before, after), *_matching(before, after), *_agreement(before, after))
+    if not (before.not_run or after.not_run):
+        found = (*found, *_of_judged(before, after))
+    return VerdictChanges(before=key_of(before), after=key_of(after), changes=found)
+
+
+def _of_judged(before: AnyVerdict, after: AnyVerdict) -> tuple[Change, ...]:
+    return (
         *rule_changes(rules_of(before), rules_of(after)),
         *_waived(before, after),
         *_causes(before, after),
@@ -150,7 +155,6 @@ def changes_between(before: AnyVerdict, after: AnyVerdict) -> VerdictChanges:
         *_gateways(before, after),
         *_different(Subject.VERSION, "parity_pipeline", before.package_version, after.package_version),
     )
-    return VerdictChanges(before=key_of(before), after=key_of(after), changes=found)
 
 
 def key_of(verdict: AnyVerdict) -> VerdictKey:
@@ -236,11 +240,11 @@ _DECIMALS: Final = 4
 
 _ORDER: Final[Mapping[Decision, int]] = {
     Decision.FAIL: 0,
-    Decision.INCONCLUSIVE: 1,
-    Decision.PASS_WITH_WAIVERS: 2,
-    Decision.PASS: 3,
+    Decision.INCONCLUSIVE: 0,
+    Decision.PASS_WITH_WAIVERS: 1,
+    Decision.PASS: 2,
 }
-"""How good a decision is for whoever wants to flip."""
+"""How good a decision is for whoever wants to flip: not to know is no better than to know that it fails."""
 
 
 def _direction(before: float, after: float) -> Direction:

@@ -21,6 +21,7 @@ from parity_pipeline.core.verdict_changes import (
 )
 from parity_pipeline_tests.report import retrieval_verdicts
 from parity_pipeline_tests.report.measured import two_causes, waived_pass
+from parity_pipeline_tests.report.past import not_run
 from parity_pipeline_tests.report.verdicts import SEED, V2, mixed, unpaired, verdict_of, with_provenance
 
 
@@ -120,8 +121,8 @@ def test_bands_of_retrieval_are_rules() -> None:
     )
     found = changes_between(passing, loose)
     assert [(one.what, one.before, one.after) for one in found.looser] == [
-        ("mean overlap, passes", "≥ 0.99", "≥ 0.5"),
-        ("mean overlap, fails", "< 0.95", "< 0.4"),
+        ("mean overlap, PASS", "≥ 0.99", "≥ 0.5"),
+        ("mean overlap, FAIL", "< 0.95", "< 0.4"),
     ]
 
 
@@ -195,3 +196,14 @@ def test_a_check_that_settings_ease_for_one_verdict_is_looser_than_its_default_b
 def test_a_verdict_of_an_earlier_version_was_given_under_the_default_share() -> None:
     """What an old verdict does not hold has not changed."""
     assert changes_between(replace(verdict_of(SEED), min_compared_share=None), verdict_of(SEED)).changes == ()
+
+
+def test_a_date_that_could_not_be_run_is_compared_by_its_decision_alone() -> None:
+    """No limit was applied and no cause looked for, so that none is said to have changed; and not to know is no gain."""
+    failed, _ = retrieval_verdicts.failing()
+    for before, after in ((two_causes(), not_run()), (failed, retrieval_verdicts.not_run())):
+        found = changes_between(before, after)
+        assert {one.subject for one in found.changes} == {Subject.DECISION, Subject.MATCHING, Subject.AGREEMENT}
+        assert found.changes[0].direction is Direction.OTHER
+    assert changes_between(verdict_of(SEED), not_run()).changes[0].direction is Direction.WORSE
+    assert changes_between(not_run(), verdict_of(SEED)).changes[0].direction is Direction.BETTER
