@@ -199,7 +199,7 @@ def test_a_verdict_of_an_earlier_version_was_given_under_the_default_share() -> 
 
 
 def test_a_date_that_could_not_be_run_is_compared_by_its_decision_alone() -> None:
-    """No limit was applied and no cause looked for, so that none is said to have changed; and not to know is no gain."""
+    """No limit was applied and no cause looked for, so that none is said to have changed; and not to know is neither a gain nor a loss to a FAIL."""
     failed, _ = retrieval_verdicts.failing()
     for before, after in ((two_causes(), not_run()), (failed, retrieval_verdicts.not_run())):
         found = changes_between(before, after)
