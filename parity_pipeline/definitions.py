@@ -63,7 +63,7 @@ def build_definitions(
     if settings.retrieve:
         corpora = list(settings.retrieve.corpora)
         partitions = make_partitions(settings.first_date, settings.timezone, corpora, RETRIEVE.dimension)
-        assets += build_retrieval_assets(replace(factory, partitions=partitions), late)
+        assets += build_retrieval_assets(replace(factory, partitions=partitions, probe=RETRIEVE), late)
     data = dg.Definitions(assets=assets, resources={"run": run}, executor=_executor(settings))
     automation = build_automation(hour, minute, [probe_assets(settings, probe) for probe in probes_of(settings)])
     return dg.Definitions.merge(data, automation)

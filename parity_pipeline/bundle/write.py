@@ -128,6 +128,10 @@ def _verdicts(request: BundleRequest, newest: Mapping[Key, LedgerEntry]) -> list
             remedy = f"Run `parity backfill --from {day} --to {day}`, or choose other dates."
             raise ArtifactError("the ledger has a verdict whose file is missing", place=str(path), remedy=remedy)
         verdict = read_stored_verdict(request.layout, *key)
+        if verdict.not_run:
+            problem = f"this date could not be run ({verdict.not_run.problem}), so that there is no evidence to bundle"
+            remedy = f"Run `parity backfill --from {day} --to {day}`, or choose other dates."
+            raise ArtifactError(problem, place=str(path), remedy=remedy)
         if not same_verdict(verdict, newest[key].verdict):
             remedy = f"Run `parity backfill --from {day} --to {day}`."
             raise ArtifactError("this verdict is not the newest one of the ledger", place=str(path), remedy=remedy)

@@ -136,7 +136,7 @@ def results_json(results: Sequence[PartitionResult], layout: Layout, exit_code: 
 
 def written_files(results: Sequence[PartitionResult], layout: Layout) -> list[Path]:
     """Return the reports of these results, and the summary, in the order they were written."""
-    reports = [one.probe.report_path(layout, one.date, one.name) for one in results if one.verdict]
+    reports = [one.probe.report_path(layout, one.date, one.name) for one in results if one.verdict or one.not_run]
     return [*reports, layout.summary] if reports else []
 
 

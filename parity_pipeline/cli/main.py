@@ -8,7 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from importlib import import_module
 from itertools import chain, product
@@ -28,7 +28,7 @@ from parity_pipeline.cli.prune import prune
 from parity_pipeline.cli.rejudge import rejudge
 from parity_pipeline.cli.show import diff, show
 from parity_pipeline.cli.signals import StopSignals
-from parity_pipeline.core.errors import ParityError, SettingsError
+from parity_pipeline.core.errors import ParityError, ServiceError, SettingsError
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.report.escape import visible, visible_lines
 from parity_pipeline.settings.loading import CONFIG_VARIABLE, load_from_here
@@ -227,7 +227,14 @@ def _run(
 
     sides = (side,) if side else tuple(Side)
     state = settings.path(settings.state_dir)
-    with running(settings.services(*sides), state, meanwhile=_load_dagster):
+    with ExitStack() as services:
+        try:
+            services.enter_context(running(settings.services(*sides), state, meanwhile=_load_dagster))
+        except ServiceError as error:
+            from parity_pipeline.runs.unjudged import record_services
+
+            record_services(settings, partitions, error)
+            raise
         from parity_pipeline.cli.console import progress_bar, results_json, shown_path, verdict_table, written_files
         from parity_pipeline.definitions import build_context, build_definitions
         from parity_pipeline.runs.instance import open_instance

@@ -4,6 +4,7 @@ Here belong the rules of both probes as comparable records. What a limit means b
 what a check means to `checks`; comparing the rules of two verdicts to `verdict_changes`.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -15,6 +16,7 @@ from parity_pipeline.core.number_format import limit_text, percent
 from parity_pipeline.core.outcomes import Severity
 from parity_pipeline.core.retrieval.bands import AT_LEAST, QUERY_LIMITS, SET_LIMITS, Limits, QueryMeasure, SetMeasure
 from parity_pipeline.core.retrieval.checks import RetrievalCheck
+from parity_pipeline.core.retrieval.outcomes import Band
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.verdict import Verdict
 
@@ -29,11 +31,15 @@ class Rule:
         name: What it limits, such as `cosine` or `check missing`; unique within a probe.
         text: What it demands, such as `≥ 0.9990`, or what happens where it is not met.
         strictness: Orders the rules of one name: with a larger number less passes. It has no unit.
+        default_text: What holds where a verdict has no rule of that name; "" for nothing.
+        default_strictness: How strict that is.
     """
 
     name: str
     text: str
     strictness: float
+    default_text: str = ""
+    default_strictness: float = -math.inf
 
 
 _WEIGHT: Final[Mapping[str, float]] = {
@@ -54,25 +60,43 @@ def rules_of(verdict: AnyVerdict) -> tuple[Rule, ...]:
     required = verdict.random.required_bound
     proof = [] if required is None else [Rule(name=_BOUND, text=f"at most {percent(required)}", strictness=-required)]
     least = [] if verdict.min_compared_share is None else [_share(verdict.min_compared_share)]
-    return (*of_probe, *least, *proof, *(_severity(one, one.severity) for one in verdict.checks if one.by_default))
+    changed = (_severity(one, one.severity, one.by_default) for one in verdict.checks if one.by_default)
+    return (*of_probe, *least, *proof, *changed)
 
 
 def default_rules_of(verdict: AnyVerdict) -> tuple[Rule, ...]:
     """Return the rules that the same verdict would have been given under without any setting of them."""
-    of_probe = _default_bands() if isinstance(verdict, RetrievalVerdict) else _default_limits()
+    of_probe = _default_bands(verdict) if isinstance(verdict, RetrievalVerdict) else _default_limits()
     least = [] if verdict.min_compared_share is None else [_share(MIN_COMPARED_SHARE)]
-    return (*of_probe, *least, *(_severity(one, one.by_default) for one in verdict.checks if one.by_default))
+    unchanged = (_severity(one, one.by_default, one.by_default) for one in verdict.checks if one.by_default)
+    return (*of_probe, *least, *unchanged)
 
 
 _BOUND: Final = "required bound"
 
 
 def _share(least: float) -> Rule:
-    return Rule(name="share that is compared", text=f"≥ {least * 100:g} %", strictness=least)
+    return Rule(
+        name="share that is compared",
+        text=_share_text(least),
+        strictness=least,
+        default_text=_share_text(MIN_COMPARED_SHARE),
+        default_strictness=MIN_COMPARED_SHARE,
+    )
 
 
-def _severity(one: Check | RetrievalCheck, severity: CheckSeverity) -> Rule:
-    return Rule(name=f"check {one.name.value}", text=severity.value, strictness=_WEIGHT[severity])
+def _share_text(least: float) -> str:
+    return f"≥ {least * 100:g} %"
+
+
+def _severity(one: Check | RetrievalCheck, severity: CheckSeverity, default: CheckSeverity) -> Rule:
+    return Rule(
+        name=f"check {one.name.value}",
+        text=severity.value,
+        strictness=_WEIGHT[severity],
+        default_text=default.value,
+        default_strictness=_WEIGHT[default],
+    )
 
 
 def _limits(verdict: Verdict) -> Iterator[Rule]:
@@ -87,7 +111,7 @@ def _default_limits() -> Iterator[Rule]:
 
 
 def _limit(measure: Measure, limit: float, severity: Severity) -> Iterator[Rule]:
-    """Yield two rules of a measure: its limit, and what a sample beyond it comes to."""
+    """Yield two rules of a measure: its limit, and the outcome of a sample beyond it."""
     name = measure.value.replace("_", " ")
     least = measure is Measure.COSINE
     text = f"≥ {limit_text(limit)}" if least else f"≤ {limit:g}"
@@ -101,29 +125,28 @@ def _bands(verdict: RetrievalVerdict) -> Iterator[Rule]:
             yield from _band(one.measure, one.limits)
 
 
-def _default_bands() -> Iterator[Rule]:
-    for measure, limits in (*SET_LIMITS.items(), *QUERY_LIMITS.items()):
-        yield from _band(measure, limits)
+def _default_bands(verdict: RetrievalVerdict) -> Iterator[Rule]:
+    """Yield the default limits of what the verdict measured."""
+    defaults: Mapping[SetMeasure | QueryMeasure, Limits] = {**SET_LIMITS, **QUERY_LIMITS}
+    for one in (*verdict.set_measures, *verdict.query_measures):
+        if limits := defaults.get(one.measure):
+            yield from _band(one.measure, limits)
 
 
 def _band(measure: SetMeasure | QueryMeasure, limits: Limits) -> Iterator[Rule]:
     """Yield two rules of a measure: from where it passes, and from where it fails."""
-    of = "set" if isinstance(measure, SetMeasure) else "query"
-    name, least = (
-        f"{measure.value.replace('_', ' ')} of the {of}" if of == "query" else measure.value,
-        measure in AT_LEAST,
-    )
-    name = name.replace("_", " ")
-    for band, value in (("passes", limits.passes), ("fails", limits.fails)):
+    name, least = measure.value.replace("_", " "), measure in AT_LEAST
+    if isinstance(measure, QueryMeasure):
+        name = f"query {name}"
+    for band, value in ((Band.PASS, limits.passes), (Band.FAIL, limits.fails)):
         finite = max(-_NEVER, min(_NEVER, value))
-        yield Rule(
-            name=f"{name}, {band}", text=_band_text(value, band, least=least), strictness=finite if least else -finite
-        )
+        text = _band_text(value, band, least=least)
+        yield Rule(name=f"{name}, {band}", text=text, strictness=finite if least else -finite)
 
 
-def _band_text(value: float, band: str, *, least: bool) -> str:
+def _band_text(value: float, band: Band, *, least: bool) -> str:
     if abs(value) >= _NEVER:
         return "never"
-    if band == "passes":
+    if band is Band.PASS:
         return f"{'≥' if least else '≤'} {value:g}"
     return f"{'<' if least else '>'} {value:g}"

@@ -5,6 +5,7 @@ decision, what matches, limits and severities, waivers, causes, inputs, gateways
 about it, belongs to whoever shows it. Comparing two sides belongs to `compare`.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -130,7 +131,8 @@ class VerdictChanges:
 def changes_between(before: AnyVerdict, after: AnyVerdict) -> VerdictChanges:
     """Return what changed from one verdict to a later one.
 
-    Either may be of any date, model or corpus, and may be one of the ledger, which holds no rows.
+    Either may be of any date, model or corpus, and may be one of the ledger, which holds no rows. Of a date that could not be
+    run nothing is compared but the decision and the numbers that it lacks: no limit was applied, and no cause looked for.
 
     Raises:
         MetricInputError: One is on vectors and the other on ranked lists.
@@ -138,10 +140,14 @@ def changes_between(before: AnyVerdict, after: AnyVerdict) -> VerdictChanges:
     if isinstance(before, Verdict) is not isinstance(after, Verdict):
         problem = f"a verdict of {before.endpoint} and one of {after.endpoint} have nothing in common to compare"
         raise MetricInputError(problem, remedy="Compare two verdicts of one probe.")
-    found = (
-        *_decision(before, after),
-        *_matching(before, after),
-        *_agreement(before, after),
+    found = (*_decision(before, after), *_matching(before, after), *_agreement(before, after))
+    if not (before.not_run or after.not_run):
+        found = (*found, *_of_judged(before, after))
+    return VerdictChanges(before=key_of(before), after=key_of(after), changes=found)
+
+
+def _of_judged(before: AnyVerdict, after: AnyVerdict) -> tuple[Change, ...]:
+    return (
         *rule_changes(rules_of(before), rules_of(after)),
         *_waived(before, after),
         *_causes(before, after),
@@ -149,7 +155,6 @@ def changes_between(before: AnyVerdict, after: AnyVerdict) -> VerdictChanges:
         *_gateways(before, after),
         *_different(Subject.VERSION, "parity_pipeline", before.package_version, after.package_version),
     )
-    return VerdictChanges(before=key_of(before), after=key_of(after), changes=found)
 
 
 def key_of(verdict: AnyVerdict) -> VerdictKey:
@@ -179,6 +184,16 @@ def agreement_of(verdict: AnyVerdict) -> float | None:
     return verdict.worst_cosine if isinstance(verdict, Verdict) else verdict.value(SetMeasure.MEAN_OVERLAP)
 
 
+def agreement_text(verdict: AnyVerdict) -> str:
+    """Return the worst cosine or the mean overlap as reports print it; "" where nothing was measured."""
+    value = agreement_of(verdict)
+    if value is None:
+        return ""
+    if isinstance(verdict, Verdict):
+        return cosine_text(value, verdict.threshold)
+    return floored(exact_decimal(value), _DECIMALS)
+
+
 def causes_of(verdict: AnyVerdict) -> tuple[str, ...]:
     """Return the names of the causes, with the side of each where it is known, the first one first."""
     if isinstance(verdict, RetrievalVerdict):
@@ -191,25 +206,33 @@ def causes_of(verdict: AnyVerdict) -> tuple[str, ...]:
 def rule_changes(before: Iterable[Rule], after: Iterable[Rule]) -> tuple[Change, ...]:
     """Return which rules differ, and whether more or less passes under the later ones.
 
-    A rule that one of them does not have is as loose as it can be there.
+    Where one of them does not have a rule, the default of that rule holds there, or nothing.
     """
     old, new = ({one.name: one for one in rules} for rules in (before, after))
     found: list[Change] = []
     for name in dict.fromkeys((*old, *new)):
-        was, now = old.get(name), new.get(name)
-        if (was.text if was else NONE) == (now.text if now else NONE):
+        was, strict = _held(old.get(name), new.get(name))
+        now, stricter = _held(new.get(name), old.get(name))
+        if was == now:
             continue
-        gained = (now.strictness if now else float("-inf")) - (was.strictness if was else float("-inf"))
+        direction = Direction.OTHER if strict == stricter else Direction.LOOSER
         found.append(
             Change(
                 subject=Subject.RULE,
                 what=name,
-                before=was.text if was else NONE,
-                after=now.text if now else NONE,
-                direction=Direction.OTHER if not gained else Direction.STRICTER if gained > 0 else Direction.LOOSER,
+                before=was,
+                after=now,
+                direction=Direction.STRICTER if stricter > strict else direction,
             )
         )
     return tuple(found)
+
+
+def _held(rule: Rule | None, other: Rule | None) -> tuple[str, float]:
+    """Return text and strictness of a rule; those of its default, as the other verdict knows it, where there is none."""
+    if rule is not None:
+        return rule.text, rule.strictness
+    return (other.default_text or NONE, other.default_strictness) if other else (NONE, -math.inf)
 
 
 _DECIMALS: Final = 4
@@ -217,11 +240,11 @@ _DECIMALS: Final = 4
 
 _ORDER: Final[Mapping[Decision, int]] = {
     Decision.FAIL: 0,
-    Decision.INCONCLUSIVE: 1,
-    Decision.PASS_WITH_WAIVERS: 2,
-    Decision.PASS: 3,
+    Decision.INCONCLUSIVE: 0,
+    Decision.PASS_WITH_WAIVERS: 1,
+    Decision.PASS: 2,
 }
-"""How good a decision is for whoever wants to flip."""
+"""How good a decision is for whoever wants to flip: not to know is no better than to know that it fails."""
 
 
 def _direction(before: float, after: float) -> Direction:
@@ -268,7 +291,7 @@ def _matching(before: AnyVerdict, after: AnyVerdict) -> Iterator[Change]:
 
 def _agreement(before: AnyVerdict, after: AnyVerdict) -> Iterator[Change]:
     was, now = agreement_of(before), agreement_of(after)
-    texts = [_agreement_text(before), _agreement_text(after)]
+    texts = [agreement_text(before) or NONE, agreement_text(after) or NONE]
     if texts[0] == texts[1]:
         return
     yield Change(
@@ -278,15 +301,6 @@ def _agreement(before: AnyVerdict, after: AnyVerdict) -> Iterator[Change]:
         after=texts[1],
         direction=Direction.OTHER if was is None or now is None else _direction(was, now),
     )
-
-
-def _agreement_text(verdict: AnyVerdict) -> str:
-    value = agreement_of(verdict)
-    if value is None:
-        return NONE
-    if isinstance(verdict, Verdict):
-        return cosine_text(value, verdict.threshold)
-    return floored(exact_decimal(value), _DECIMALS)
 
 
 def _waived(before: AnyVerdict, after: AnyVerdict) -> Iterator[Change]:

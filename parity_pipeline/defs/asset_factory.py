@@ -16,6 +16,8 @@ import dagster as dg
 from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.defs.checks import specs
+from parity_pipeline.defs.failed_runs import recorded
+from parity_pipeline.steps.probes import EMBED, Probe
 
 SAMPLES: Final = dg.AssetKey("samples")
 """What both sides are sent by the embed probe."""
@@ -48,11 +50,13 @@ class AssetFactory:
         partitions: Partitions of every asset but the summary.
         owners: Owners of every asset.
         package_version: Version of this package: the code version of what depends on more than a file's schema.
+        probe: The probe that these are the assets of.
     """
 
     partitions: dg.PartitionsDefinition
     owners: Sequence[str]
     package_version: str
+    probe: Probe = EMBED
 
     def asset(
         self,
@@ -78,11 +82,10 @@ class AssetFactory:
             partitioned: Whether it has the partitions.
             more: Further arguments of `dagster.asset`.
         """
-        partitions = self.partitions if partitioned else None
-        return dg.asset(
+        declared = dg.asset(
             key=list(key),
             deps=list(deps),
-            partitions_def=partitions,
+            partitions_def=self.partitions if partitioned else None,
             group_name=group,
             kinds=set(kinds),
             owners=list(self.owners),
@@ -90,6 +93,11 @@ class AssetFactory:
             check_specs=specs(key, self.partitions, checks) if checks else None,
             **more,
         )
+
+        def declare(body: Callable[..., Made]) -> dg.AssetsDefinition:
+            return declared(recorded(body, self.probe) if partitioned else body)
+
+        return declare
 
     def side_asset(
         self,
@@ -124,7 +132,7 @@ class AssetFactory:
             schema_version: Version of the files it writes.
             after: The asset of a side that its contract comes after.
         """
-        return dg.multi_asset(
+        declared = dg.multi_asset(
             name="contracts",
             specs=[
                 dg.AssetSpec(
@@ -144,6 +152,7 @@ class AssetFactory:
             # A step has one pool; the legacy side is the live one, and the candidate's is held for its lane.
             pool=f"gateway_{Side.LEGACY.value}",
         )
+        return lambda body: declared(recorded(body, self.probe))
 
 
 def freshness(hour: int, minute: int, timezone: str) -> dg.FreshnessPolicy:

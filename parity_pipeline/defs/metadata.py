@@ -7,8 +7,10 @@ file in `storage`.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import dagster as dg
 
@@ -23,9 +25,13 @@ from parity_pipeline.core.provenance import ParityHeader, Provenance
 from parity_pipeline.core.retrieval.checks import RetrievalCheck
 from parity_pipeline.core.stability.records import ExperimentResult, StabilityRecord
 from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.verdict_changes import AnyVerdict, name_of_partition
+from parity_pipeline.defs.partitions import make_key
 from parity_pipeline.report.escape import prose, table
 from parity_pipeline.report.numbers import things
 from parity_pipeline.report.sections.diagnosis import first_cause
+from parity_pipeline.report.summary import report_target
+from parity_pipeline.steps.probes import PROBES
 from parity_pipeline.storage.parquet_tables import TableKind
 from parity_pipeline.storage.sample_set_files import SampleSetHeader
 
@@ -84,7 +90,7 @@ _SUMMARY_LINES: Final = 60
 """Lines of the summary that the UI shows, each of which Dagster stores with every run; the file holds all."""
 
 _LINK: Final = re.compile(r"\[report\]\(([^()]*)\)")
-"""A link of the summary: relative to its folder, so that it leads nowhere from the UI."""
+"""A link of the summary: relative to its folder, which the UI does not serve."""
 
 
 def columns_of(kind: TableKind[Any], words_of: Mapping[str, Mapping[str, str]] = WORDS) -> Metadata:
@@ -257,21 +263,43 @@ def report_metadata(verdict: Verdict, text: str, path: Path) -> Metadata:
     }
 
 
-def summary_metadata(verdicts: Sequence[object], text: str, path: Path) -> Metadata:
+def summary_metadata(verdicts: Sequence[AnyVerdict], text: str, path: Path) -> Metadata:
     """Return how many verdicts the summary holds, its head, and where it lies."""
+    pages = {report_target(one): page for one in verdicts if (page := report_page(one))}
     return {
         "dagster/row_count": len(verdicts),
-        "summary": dg.MetadataValue.md(_shown(text, path)),
+        "summary": dg.MetadataValue.md(_shown(text, path, pages)),
         **path_fact(path),
     }
 
 
-def _shown(text: str, path: Path) -> str:
-    """Return the head of the summary, which says so where lines are left out."""
-    lines = _LINK.sub(r"`\1`", text).splitlines()
+def report_page(verdict: AnyVerdict) -> str:
+    """Return the address, within the UI, of a report's asset at the verdict's partition; "" where the UI has none.
+
+    Runs through the adapter have a history of their own, which is not that of the UI.
+    """
+    if verdict.endpoint not in PROBES:
+        return ""
+    probe = PROBES[verdict.endpoint]
+    asset = next(one for one in probe.after_sides if one.rpartition("/")[2] == "report")
+    key = make_key(verdict.date, name_of_partition(verdict), probe.dimension)
+    return f"/assets/{asset}?view=partitions&partition={quote(str(key), safe='')}"
+
+
+def _shown(text: str, path: Path, pages: Mapping[str, str]) -> str:
+    """Return the head of the summary, which says so where lines are left out.
+
+    A link of the file leads to the report's asset instead, and becomes the file's name where that is not known.
+    """
+    lines = text.splitlines()
     left_out = len(lines) - _SUMMARY_LINES
     more = ["", f"{things(left_out, 'more line')} in `{path.name}`."] if left_out > 0 else []
-    return "\n".join([*lines[:_SUMMARY_LINES], *more])
+    return "\n".join([*(_LINK.sub(partial(_linked, pages), line) for line in lines[:_SUMMARY_LINES]), *more])
+
+
+def _linked(pages: Mapping[str, str], link: re.Match[str]) -> str:
+    page = pages.get(link[1])
+    return f"[report]({page})" if page else f"`{link[1]}`"
 
 
 def confirmation_metadata(found: Confirmation | None, path: Path) -> Metadata:

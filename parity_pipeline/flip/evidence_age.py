@@ -35,7 +35,9 @@ def changed_since(verdict: AnyVerdict, records: Sequence[FlipRecord]) -> FlipRec
 
 
 def changed_between(held: AnyVerdict, newest: AnyVerdict) -> str:
-    """Return what of the sides differs between two verdicts; "" for nothing."""
+    """Return what of the sides differs between two verdicts; "" for nothing, and where one of them reached no side."""
+    if held.not_run or newest.not_run:
+        return ""
     for side, one, two in zip(Side, lanes_of(held), lanes_of(newest), strict=True):
         if one.url != two.url or one.settings_hash != two.settings_hash:
             return f"how the {side} is requested"

@@ -178,7 +178,7 @@ def _stale(inputs: GateInputs, newest: AnyVerdict, what: str) -> Iterable[Refusa
             problem=f"The newest verdict on {what} is of {newest.date}, {age} days ago.", remedy=f"{_RUN_AGAIN} today."
         )
     for side, lane in zip(Side, lanes_of(newest), strict=True):
-        if not _below(lane.url, inputs.urls[newest.endpoint][side]):
+        if not (newest.not_run or _below(lane.url, inputs.urls[newest.endpoint][side])):
             yield Refusal(
                 problem=f"The newest verdict on {what} is about a {side} at another address than that of the settings.",
                 remedy=f"{_RUN_AGAIN} with these settings.",
@@ -234,7 +234,9 @@ def _of_adapter(inputs: GateInputs, verdicts: Sequence[AnyVerdict], what: str) -
 
 
 def _of_checks(inputs: GateInputs, verdict: AnyVerdict, what: str) -> Iterable[Refusal]:
-    """Yield what is open in the newest verdict: what callers will see."""
+    """Yield what is open in the newest verdict: what callers will see; nothing of one that only says why it could not run."""
+    if verdict.not_run:
+        return
     contract = [one for one in verdict.checks if one.name.startswith(_CONTRACT) and one.passed is not None]
     if isinstance(verdict, Verdict) and not contract:
         yield Refusal(

@@ -125,7 +125,8 @@ def _towards_a_verdict(verdict: Verdict) -> tuple[Sentence, ...]:
         for batch in (side.provenance for side in verdict.sides)
         if (lost := sum(batch.status_counts.get(status, 0) for status in _LOST))
     ]
-    return (*lost_rows, ("When every reason below is fixed, run it again: ", Verbatim(run_again(verdict))))
+    fixed = "When what is named above is fixed" if verdict.not_run else "When every reason below is fixed"
+    return (*lost_rows, (f"{fixed}, run it again: ", Verbatim(run_again(verdict))))
 
 
 def _model(model: str) -> str:

@@ -3,20 +3,24 @@
 Here belongs the document as a whole. What stands in a section belongs to `sections`.
 """
 
+from parity_pipeline.core.run_failure import RunFailure
 from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.verdict_history import NO_HISTORY, VerdictHistory
 from parity_pipeline.report.advice import fetch_again, flip_advice, run_again
 from parity_pipeline.report.escape import fenced, prose, sentence
 from parity_pipeline.report.sections.confidence import confidence, confirmation, power
 from parity_pipeline.report.sections.contract import contract
 from parity_pipeline.report.sections.diagnosis import collisions, observations, why
-from parity_pipeline.report.sections.headline import checks, counts, findings, opening, reasons
+from parity_pipeline.report.sections.headline import checks, could_not_run, counts, findings, opening, reasons
+from parity_pipeline.report.sections.history import changes
 from parity_pipeline.report.sections.measures import measures
 from parity_pipeline.report.sections.noise import noise
+from parity_pipeline.report.sections.plain_words import approval
 from parity_pipeline.report.sections.samples import errors, sample_set, samples
 from parity_pipeline.report.sections.sides import compared, drift
 
 
-def render_report(verdict: Verdict) -> str:
+def render_report(verdict: Verdict, history: VerdictHistory = NO_HISTORY) -> str:
     """Return the dated report on one verdict, as Markdown that ends in a newline.
 
     The same verdict gives the same bytes: the time in the title is that of the newest response, not of the rendering.
@@ -25,13 +29,30 @@ def render_report(verdict: Verdict) -> str:
 
     Args:
         verdict: The verdict; `rows` may be empty where pairing was refused.
+        history: Which verdicts came before it.
     """
-    sections = (
-        opening(verdict),
+    sections = _short(verdict, history, verdict.not_run) if verdict.not_run else _whole(verdict, history)
+    return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
+
+
+def _short(verdict: Verdict, history: VerdictHistory, failure: RunFailure) -> tuple[list[str], ...]:
+    return (
+        opening(verdict, history),
+        could_not_run(failure),
+        _flip(verdict),
+        changes(verdict, history),
+        _reproduce(verdict),
+    )
+
+
+def _whole(verdict: Verdict, history: VerdictHistory) -> tuple[list[str], ...]:
+    return (
+        opening(verdict, history),
         _flip(verdict),
         reasons(verdict),
         why(verdict),
         findings(verdict),
+        changes(verdict, history),
         confirmation(verdict),
         checks(verdict),
         counts(verdict),
@@ -48,8 +69,8 @@ def render_report(verdict: Verdict) -> str:
         drift(verdict),
         sample_set(verdict),
         _reproduce(verdict),
+        approval(verdict),
     )
-    return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
 
 
 def _flip(verdict: Verdict) -> list[str]:

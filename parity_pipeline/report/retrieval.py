@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from parity_pipeline.core.retrieval.attribution import Explanation
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
+from parity_pipeline.core.verdict_history import NO_HISTORY, VerdictHistory
 from parity_pipeline.report.escape import code, fenced, prose, sentence
 from parity_pipeline.report.retrieval_advice import (
     retrieval_backfill_command,
@@ -14,7 +15,9 @@ from parity_pipeline.report.retrieval_advice import (
     retrieval_run_command,
 )
 from parity_pipeline.report.retrieval_view import Queries, position, text_of
-from parity_pipeline.report.sections.headline import checks, findings, reasons
+from parity_pipeline.report.sections.headline import checks, could_not_run, findings, reasons
+from parity_pipeline.report.sections.history import changes
+from parity_pipeline.report.sections.plain_words import approval
 from parity_pipeline.report.sections.retrieval_bands import bands
 from parity_pipeline.report.sections.retrieval_causes import attribution, why
 from parity_pipeline.report.sections.retrieval_evidence import confidence, confirmation, noise, power, relevance
@@ -30,6 +33,7 @@ def render_retrieval_report(
     *,
     requests: Sequence[SentRequest] = (),
     explained: Mapping[str, Explanation] | None = None,
+    history: VerdictHistory = NO_HISTORY,
 ) -> str:
     """Return the dated report on one retrieval verdict, as Markdown that ends in a newline.
 
@@ -42,15 +46,37 @@ def render_retrieval_report(
         queries: The queries of the verdict's table, by id. One that is not in it is shown by its id.
         requests: The request of the worst query as each side was sent it, legacy first; empty for none to show.
         explained: What explains a differing query, by id; None for not known.
+        history: Which verdicts came before it.
     """
-    sections = (
-        opening(verdict),
+    if verdict.not_run:
+        sections: tuple[list[str], ...] = (
+            opening(verdict, history),
+            could_not_run(verdict.not_run),
+            _flip(verdict),
+            changes(verdict, history),
+            _reproduce(verdict, queries, requests),
+        )
+    else:
+        sections = _whole(verdict, queries, requests, explained or {}, history)
+    return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
+
+
+def _whole(
+    verdict: RetrievalVerdict,
+    queries: Queries,
+    requests: Sequence[SentRequest],
+    explained: Mapping[str, Explanation],
+    history: VerdictHistory,
+) -> tuple[list[str], ...]:
+    return (
+        opening(verdict, history),
         _flip(verdict),
         reasons(verdict),
         confidence(verdict),
         why(verdict),
         findings(verdict),
-        changed_queries(verdict, queries, explained or {}),
+        changes(verdict, history),
+        changed_queries(verdict, queries, explained),
         attribution(verdict),
         bands(verdict),
         counts(verdict),
@@ -63,8 +89,8 @@ def render_retrieval_report(
         compared(verdict),
         query_set(verdict),
         _reproduce(verdict, queries, requests),
+        approval(verdict),
     )
-    return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
 
 
 def _flip(verdict: RetrievalVerdict) -> list[str]:

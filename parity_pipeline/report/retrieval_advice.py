@@ -104,7 +104,8 @@ def _towards_a_verdict(verdict: RetrievalVerdict) -> tuple[Sentence, ...]:
         if (lost := sum(lane.status_counts.get(status, 0) for status in _LOST))
     ]
     run_again = Verbatim(retrieval_run_command(verdict.date, verdict.corpus))
-    return (*fetch_again, ("When every reason below is fixed, run it again: ", run_again))
+    fixed = "When what is named above is fixed" if verdict.not_run else "When every reason below is fixed"
+    return (*fetch_again, (f"{fixed}, run it again: ", run_again))
 
 
 def retrieval_run_command(date: str, corpus: str) -> str:

@@ -15,9 +15,10 @@ from parity_pipeline.core.retrieval.bands import SetMeasure
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.slugs import report_name
 from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.verdict_history import looser_than_default
 from parity_pipeline.core.wire_drift import NOT_OBSERVED
 from parity_pipeline.report import numbers
-from parity_pipeline.report.escape import code, drift_cell, prose, table
+from parity_pipeline.report.escape import clipped, code, drift_cell, prose, table
 from parity_pipeline.report.retrieval_view import agreement
 from parity_pipeline.report.sections.diagnosis import first_cause
 from parity_pipeline.report.sections.retrieval_causes import first_retrieval_cause
@@ -26,7 +27,18 @@ from parity_pipeline.report.view import newest, newest_response, same_words, set
 AnyVerdict = Verdict | RetrievalVerdict
 """A verdict of either probe."""
 
-_HEAD = ("Date", "Model", "Endpoint", "Verdict", "Matched / samples", "Waived", "Worst cosine", "First cause", "Report")
+_HEAD = (
+    "Date",
+    "Model",
+    "Endpoint",
+    "Verdict",
+    "Matched / samples",
+    "Waived",
+    "Worst cosine",
+    "Threshold",
+    "First cause",
+    "Report",
+)
 _HEAD_OF_PROBES = (
     "Date",
     "Probe",
@@ -35,6 +47,7 @@ _HEAD_OF_PROBES = (
     "Matched / inputs",
     "Waived",
     "Agreement",
+    "Threshold",
     "First cause",
     "Report",
 )
@@ -96,8 +109,8 @@ def _overview(rows: Sequence[AnyVerdict]) -> str:
 def _verdicts(rows: Sequence[AnyVerdict]) -> list[str]:
     """Return the table of verdicts, its columns those of embeddings where there are no others."""
     if not any(isinstance(verdict, RetrievalVerdict) for verdict in rows):
-        return table(_HEAD, [_row(one) for one in rows if isinstance(one, Verdict)], right=(4, 5, 6))
-    return table(_HEAD_OF_PROBES, map(_row_of_probe, rows), right=(4, 5))
+        return table(_HEAD, [_row(one) for one in rows if isinstance(one, Verdict)], right=(4, 5, 6, 7))
+    return table(_HEAD_OF_PROBES, map(_row_of_probe, rows), right=(4, 5, 7))
 
 
 def _decision(verdict: AnyVerdict) -> str:
@@ -105,9 +118,36 @@ def _decision(verdict: AnyVerdict) -> str:
     return decision if verdict.decision in PASSING else f"**{decision}**"
 
 
-def _link(name: str) -> str:
+def report_target(verdict: AnyVerdict) -> str:
+    """Return the target of a verdict's link in the summary: its report's name, relative to the summary's folder."""
     # A browser decodes the target once, and the file's own name holds percent signs.
-    return f"[report]({quote(name)})"
+    return quote(report_name(verdict.date, _name(verdict), verdict.endpoint))
+
+
+def _link(verdict: AnyVerdict) -> str:
+    return f"[report]({report_target(verdict)})"
+
+
+def _threshold(verdict: AnyVerdict) -> str:
+    """Return the limit that speaks for the others; marked where any rule is looser than its default."""
+    if isinstance(verdict, Verdict):
+        shown = f"≥ {numbers.limit(verdict.threshold)}"
+    else:
+        limits = next((one.limits for one in verdict.set_measures if one.measure is SetMeasure.MEAN_OVERLAP), None)
+        shown = f"≥ {limits.passes:g}" if limits else numbers.NOTHING
+    return f"{shown}, **looser**" if not verdict.not_run and looser_than_default(verdict) else shown
+
+
+def _cause(verdict: AnyVerdict) -> str:
+    """Return the first cause, or why the date could not be run."""
+    if verdict.not_run:
+        return prose(clipped(verdict.not_run.words, _REASON))
+    found = first_retrieval_cause(verdict) if isinstance(verdict, RetrievalVerdict) else first_cause(verdict)
+    return prose(found or numbers.NOTHING)
+
+
+_REASON = 120
+"""Characters of a reason that a row shows; the report has all of it."""
 
 
 def _row(verdict: Verdict) -> Sequence[str]:
@@ -119,8 +159,9 @@ def _row(verdict: Verdict) -> Sequence[str]:
         f"{numbers.count(verdict.counts.matched)} / {numbers.count(set_size(verdict))}",
         numbers.count(verdict.counts.samples_waived),
         numbers.cosine(verdict.worst_cosine, verdict.threshold),
-        prose(first_cause(verdict) or numbers.NOTHING),
-        _link(report_name(verdict.date, verdict.model, verdict.endpoint)),
+        _threshold(verdict),
+        _cause(verdict),
+        _link(verdict),
     )
 
 
@@ -139,8 +180,9 @@ def _row_of_probe(verdict: AnyVerdict) -> Sequence[str]:
         f"{numbers.count(found.agreeing)} / {numbers.count(max(found.queries, verdict.query_set.queries))}",
         numbers.count(found.waived_queries),
         numbers.NOTHING if overlap is None else f"mean overlap {agreement(overlap)}",
-        prose(first_retrieval_cause(verdict) or numbers.NOTHING),
-        _link(report_name(verdict.date, verdict.corpus, verdict.endpoint)),
+        _threshold(verdict),
+        _cause(verdict),
+        _link(verdict),
     )
 
 

@@ -13,11 +13,12 @@ from uuid import uuid4
 import dagster as dg
 
 from parity_pipeline.core.outcomes import PASSING, Decision, Side
-from parity_pipeline.definitions import probe_assets, whole_job
+from parity_pipeline.definitions import build_context, probe_assets, whole_job
 from parity_pipeline.defs.automation import asset_key
 from parity_pipeline.defs.partitions import make_key
 from parity_pipeline.runs.instance import open_logs, open_run_log
 from parity_pipeline.runs.run_lock import command_lock
+from parity_pipeline.runs.unjudged import record_unjudged
 from parity_pipeline.settings.loading import CONFIG_VARIABLE
 from parity_pipeline.settings.model import Settings
 from parity_pipeline.steps.probes import EMBED, AnyVerdict, Probe
@@ -42,6 +43,8 @@ class PartitionResult:
         verdict: The verdict of this run; None where it failed before.
         failures: Messages of the steps that failed.
         probe: The probe that was run.
+        not_run: The verdict by which the ledger says why there is no other one; None where the run was judged, or where
+            nothing was recorded.
     """
 
     date: str
@@ -50,6 +53,7 @@ class PartitionResult:
     verdict: AnyVerdict | None
     failures: tuple[str, ...] = ()
     probe: Probe = EMBED
+    not_run: AnyVerdict | None = None
 
 
 def exit_code(results: Iterable[PartitionResult]) -> int:
@@ -88,6 +92,7 @@ def run_partitions(
         ArtifactError: Another run is using what would be discarded; nothing was run.
     """
     layout, pairs, assets = settings.layout(), list(pairs), probe_assets(settings, probe)
+    run = build_context(settings)
     if discard_staging:
         discard_staged(layout.staging, pairs, (side,) if side else tuple(Side), probe)
     execute = _forked if settings.executor == "forkserver" and settings.file else _in_process
@@ -102,14 +107,16 @@ def run_partitions(
             judged = any(
                 one.is_step_materialization and one.asset_key == asset_key(probe.verdict_asset) for one in events
             )
+            # A side that is down fails all its steps with the same message.
+            failures = tuple(dict.fromkeys(_failures(events)))
             yield PartitionResult(
                 date=day,
                 name=name,
                 run_id=run_id,
                 verdict=probe.read_verdict(probe.verdict_path(layout, day, name)) if judged else None,
-                # A side that is down fails all its steps with the same message.
-                failures=tuple(dict.fromkeys(_failures(events))),
+                failures=failures,
                 probe=probe,
+                not_run=None if judged else record_unjudged(run, probe, day, name, run_id=run_id, events=events),
             )
 
 

@@ -131,12 +131,19 @@ def _power(run: RunContext, day: str, model: str, evidence: _Evidence, verdict: 
 
 
 def _verdict_before(run: RunContext, day: str, model: str) -> Verdict | None:
-    """Return the verdict that is stored until now; None where there is none that can be read."""
+    """Return the verdict that is stored until now; None where there is none that can be read.
+
+    Where the last run failed, it is the one that was judged last, without its rows.
+    """
     path = run.layout.verdict(day, model)
     if not path.exists():
         return None
     try:
-        return read_verdict(path)
+        found = read_verdict(path)
+        if found.not_run is None:
+            return found
+        judged = ledger.last_judged(run.layout.ledger, run.probe, day, model)
     except ArtifactError:
         # It is about to be replaced, and a damaged one must not keep the new one from being given.
         return None
+    return judged if isinstance(judged, Verdict) else None

@@ -9,6 +9,7 @@ from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report.markdown import render_report
 from parity_pipeline.report.summary import render_summary
 from parity_pipeline.steps.context import RunContext, stored
+from parity_pipeline.steps.verdict_past import past_of
 from parity_pipeline.steps.write_pages import write_index, write_page
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.atomic import publish_text
@@ -22,7 +23,7 @@ def write_report(run: RunContext, day: str, model: str) -> tuple[Verdict, str]:
         ArtifactError: There is no verdict, or the disk does not take the report or its page.
     """
     verdict = stored(run.layout.verdict(day, model), read_verdict)
-    text = render_report(verdict)
+    text = render_report(verdict, past_of(run.layout, verdict))
     publish_text(run.layout.report(day, model), text)
     write_page(run, verdict)
     return verdict, text

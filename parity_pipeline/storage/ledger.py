@@ -11,6 +11,7 @@ and an error: a ledger that skips lines proves nothing.
 import json
 import mmap
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -122,20 +123,28 @@ _FLIP_MARK: Final = b'"kind": "flip"'
 """Stands in every line of a step of the flip."""
 
 
-def append(path: Path, verdict: AnyVerdict, *, recorded_at: str, run_id: str) -> None:
+def append(path: Path, verdict: AnyVerdict, *, recorded_at: str, run_id: str, once: bool = False) -> bool:
     """Append one verdict, durably, one writer at a time, without what only its own file holds (`LedgerEntry.verdict`).
+
+    Return whether it was appended.
 
     Args:
         path: The ledger; made with its folder where it is missing. The lock lies beside it as `.ledger.lock`.
         verdict: The verdict.
         recorded_at: The time now, ISO 8601.
         run_id: The run that gave it.
+        once: Leave the ledger as it is where it has a line of this run already.
 
     Raises:
         ArtifactError: The disk or folder does not take it, or another writer does not let go.
     """
     entry = LedgerEntry(recorded_at=recorded_at, run_id=run_id, verdict=_short(verdict))
-    _append(path, json_text(entry).encode())
+    return _append(path, json_text(entry).encode(), unless=_of_run(run_id) if once else b"")
+
+
+def _of_run(run_id: str) -> bytes:
+    """Return what stands in every line of a run; within a string of JSON its quotes would be escaped."""
+    return f'"run_id": {json.dumps(run_id)}'.encode()
 
 
 def append_step(path: Path, record: FlipRecord) -> None:
@@ -151,15 +160,26 @@ def append_step(path: Path, record: FlipRecord) -> None:
     _append(path, json_text(record).encode())
 
 
-def _append(path: Path, line: bytes) -> None:
+def _append(path: Path, line: bytes, *, unless: bytes = b"") -> bool:
+    """Append a line, unless the ledger holds these bytes; return whether it was appended."""
     with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with FileLock(path.with_name(f".{path.stem}.lock"), timeout=_LOCK_SECONDS):
+                if unless and _holds(path, unless):
+                    return False
                 _append_line(path, line)
+                return True
         except Timeout as error:
             problem = f"another process holds the ledger's lock for more than {_LOCK_SECONDS:.0f} s"
             raise ArtifactError(problem, place=str(path), remedy="End the process that hangs, run again.") from error
+
+
+def _holds(path: Path, words: bytes) -> bool:
+    if not path.exists() or not path.stat().st_size:
+        return False
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(words) >= 0
 
 
 def _short(verdict: AnyVerdict) -> AnyVerdict:
@@ -246,6 +266,57 @@ def raw_lines(path: Path) -> Iterator[tuple[bytes, LedgerEntry | FlipRecord]]:
             yield line, (_FLIP.read(line, place) if _is_step(line) else _entry(line, place))
 
 
+def history(path: Path, probe: str, date: str, name: str) -> list[LedgerEntry]:
+    """Return every verdict of one date and model or corpus, and all of the newest earlier date that has any.
+
+    They are sorted by when they were recorded, those of the earlier date first. Lines of other dates are passed over
+    unread: in a long ledger, reading them all takes seconds.
+
+    Raises:
+        ArtifactError: A line of these two dates is damaged or of another schema; names file and line.
+    """
+    by_date: dict[str, list[tuple[int, bytes]]] = {}
+    named = json.dumps(name).encode()
+    for number, line in _lines(path):
+        if named in line and not _torn(line) and not _is_step(line) and (day := _date(line)) <= date:
+            by_date.setdefault(day, []).append((number, line))
+
+    def of(day: str) -> list[LedgerEntry]:
+        found = (_entry(line, f"{path}:{number}") for number, line in by_date.get(day, ()))
+        held = [one for one in found if _key(one.verdict) == (probe, day, name)]
+        return sorted(held, key=moment_of)
+
+    earlier = (of(day) for day in sorted(by_date, reverse=True) if day < date)
+    return [*next((found for found in earlier if found), []), *of(date)]
+
+
+def last_judged(path: Path, probe: str, date: str, name: str) -> AnyVerdict | None:
+    """Return the newest verdict of one date and model or corpus that was judged, whatever runs failed since; None for none.
+
+    Raises:
+        ArtifactError: A line of that date is damaged or of another schema; names file and line.
+    """
+    found = (entry.verdict for entry in reversed(history(path, probe, date, name)))
+    return next((one for one in found if one.date == date and one.not_run is None), None)
+
+
+def _key(verdict: AnyVerdict) -> tuple[str, str, str]:
+    return verdict.endpoint, verdict.date, verdict.model if isinstance(verdict, Verdict) else verdict.corpus
+
+
+_DATED: Final = re.compile(rb'"date": "([^"\\\\]*)", "decision": "')
+"""Where a line that this version wrote says its date: keys are sorted, and a quote within a string would be escaped."""
+
+
+def _date(line: bytes) -> str:
+    """Return the date of a line without reading all of it; "" for one that does not say it."""
+    if len(found := _DATED.findall(line)) == 1:
+        return found[0].decode("utf-8", "replace")
+    with suppress(ValueError, RecursionError, TypeError, LookupError):
+        return str(json.loads(line)["verdict"]["date"])
+    return ""
+
+
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yield the lines with their numbers, from 1 on; none where there is no ledger."""
     try:
@@ -298,8 +369,7 @@ def newest(path: Path) -> list[AnyVerdict]:
     latest: dict[tuple[str, str, str], tuple[datetime, AnyVerdict]] = {}
     for entry in entries(path):
         held = entry.verdict
-        name = held.model if isinstance(held, Verdict) else held.corpus
-        key, moment = (held.endpoint, held.date, name), _moment(entry.recorded_at)
+        key, moment = _key(held), _moment(entry.recorded_at)
         if key not in latest or moment >= latest[key][0]:
             latest[key] = moment, held
     return [latest[key][1] for key in sorted(latest)]

@@ -24,9 +24,12 @@ from parity_pipeline.cli.bundle import judging_context
 from parity_pipeline.cli.main import app
 from parity_pipeline.core.errors import ArtifactError, ParityError
 from parity_pipeline.core.outcomes import Decision
+from parity_pipeline.core.run_failure import RunFailure
 from parity_pipeline.faults.texts import block_of
 from parity_pipeline.faults.trial_run import MODEL, context_for
 from parity_pipeline.steps.context import RunContext
+from parity_pipeline.steps.probes import EMBED
+from parity_pipeline.steps.record_failure import record_failure
 from parity_pipeline.steps.run_partition import run_partition
 from parity_pipeline.storage.json_records import json_text
 from parity_pipeline.storage.layout import Layout
@@ -229,6 +232,13 @@ def test_what_a_run_leaves_is_bundled_twice_to_the_same_bytes_and_verifies(tmp_p
 
     assert verify_bundle(one, context).manifest == manifest
     assert [(row.date, row.decision) for row in manifest.verdicts] == [(DAY, Decision.PASS)]
+
+
+def test_a_date_that_could_not_be_run_is_not_bundled(tmp_path: Path, run: RunContext) -> None:
+    """There is no evidence for it, and the comparison of an earlier run must not pass for it."""
+    record_failure(run, EMBED, DAY, MODEL, RunFailure(step="samples", problem="no such file"), run_id="next")
+    with pytest.raises(ArtifactError, match=r"could not be run \(no such file\)"):
+        write_bundle(request(run), tmp_path / "b.zip")
 
 
 def test_a_verdict_that_the_ledger_does_not_have_is_not_bundled(tmp_path: Path, run: RunContext) -> None:

@@ -21,6 +21,7 @@ from parity_pipeline.core.verdict_changes import (
 )
 from parity_pipeline_tests.report import retrieval_verdicts
 from parity_pipeline_tests.report.measured import two_causes, waived_pass
+from parity_pipeline_tests.report.past import not_run
 from parity_pipeline_tests.report.verdicts import SEED, V2, mixed, unpaired, verdict_of, with_provenance
 
 
@@ -31,7 +32,7 @@ def test_two_equal_verdicts_have_no_changes() -> None:
     assert changes_between(passing, passing).changes == ()
 
 
-def test_the_times_of_a_fetch_are_no_change() -> None:
+def test_the_times_of_a_fetch_do_not_count() -> None:
     """What differs from run to run without anything having changed stays out: times, latencies, retries."""
     again = with_provenance(
         verdict_of(SEED), Side.CANDIDATE, fetched_to="2026-05-01T00:00:00Z", retries=3, latency_ms={}
@@ -120,8 +121,8 @@ def test_bands_of_retrieval_are_rules() -> None:
     )
     found = changes_between(passing, loose)
     assert [(one.what, one.before, one.after) for one in found.looser] == [
-        ("mean overlap, passes", "≥ 0.99", "≥ 0.5"),
-        ("mean overlap, fails", "< 0.95", "< 0.4"),
+        ("mean overlap, PASS", "≥ 0.99", "≥ 0.5"),
+        ("mean overlap, FAIL", "< 0.95", "< 0.4"),
     ]
 
 
@@ -154,7 +155,7 @@ def test_another_gateway_is_named_by_its_facts() -> None:
     assert {one.side for one in found.values()} == {Side.CANDIDATE}
 
 
-def test_a_side_that_was_not_reached_is_no_other_gateway() -> None:
+def test_a_side_that_was_not_reached_is_not_called_another_gateway() -> None:
     """A lane without requests says nothing about the gateway behind it."""
     lost = with_provenance(verdict_of(SEED), Side.CANDIDATE, requests=0, url="", label="")
     assert identity_of(lost, Side.CANDIDATE) == {}
@@ -168,7 +169,7 @@ def test_another_sample_set_is_named() -> None:
     assert (one.subject, one.what, one.after) == (Subject.INPUTS, "sample set", "5 (111111111111)")
 
 
-def test_nothing_measured_is_no_number() -> None:
+def test_what_was_not_measured_is_neither_better_nor_worse() -> None:
     """Where no cosine was measured, the agreement is not called worse: nothing is known."""
     [one] = changes_between(mixed(), unpaired()).of(Subject.AGREEMENT)
     assert (one.after, one.direction) == (NONE, Direction.OTHER)
@@ -180,3 +181,29 @@ def test_verdicts_of_two_probes_cannot_be_compared() -> None:
     with pytest.raises(MetricInputError, match="nothing in common"):
         changes_between(verdict_of(SEED), passing)
     assert key_of(passing).name == passing.corpus
+
+
+def test_a_check_that_settings_ease_for_one_verdict_is_looser_than_its_default_before() -> None:
+    """A verdict without a setting of a check was given under its default, which the other one knows."""
+    plain = verdict_of(SEED)
+    eased = verdict_of(SEED, settings=CheckSettings(severities={CheckName.MISSING: CheckSeverity.WARN}))
+    [there] = changes_between(plain, eased).of(Subject.RULE)
+    [back] = changes_between(eased, plain).of(Subject.RULE)
+    assert (there.before, there.after, there.direction) == ("inconclusive", "warn", Direction.LOOSER)
+    assert (back.before, back.after, back.direction) == ("warn", "inconclusive", Direction.STRICTER)
+
+
+def test_a_verdict_of_an_earlier_version_was_given_under_the_default_share() -> None:
+    """What an old verdict does not hold has not changed."""
+    assert changes_between(replace(verdict_of(SEED), min_compared_share=None), verdict_of(SEED)).changes == ()
+
+
+def test_a_date_that_could_not_be_run_is_compared_by_its_decision_alone() -> None:
+    """No limit was applied and no cause looked for, so that none is said to have changed; and not to know is neither a gain nor a loss to a FAIL."""
+    failed, _ = retrieval_verdicts.failing()
+    for before, after in ((two_causes(), not_run()), (failed, retrieval_verdicts.not_run())):
+        found = changes_between(before, after)
+        assert {one.subject for one in found.changes} == {Subject.DECISION, Subject.MATCHING, Subject.AGREEMENT}
+        assert found.changes[0].direction is Direction.OTHER
+    assert changes_between(verdict_of(SEED), not_run()).changes[0].direction is Direction.WORSE
+    assert changes_between(not_run(), verdict_of(SEED)).changes[0].direction is Direction.BETTER

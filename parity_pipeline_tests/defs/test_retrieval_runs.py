@@ -80,7 +80,7 @@ def test_a_failing_corpus_still_gets_its_report_and_its_row(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(("down", "up"), [("legacy", "candidate"), ("candidate", "legacy")])
 def test_a_side_that_is_down_fails_alone(tmp_path: Path, down: str, up: str) -> None:
-    """A dead endpoint fails its own lane with address and remedy; the other lane's file stays, no verdict is made."""
+    """A dead endpoint fails its own lane with address and remedy; the other lane's file stays, the date could not run."""
     project = searching_project(tmp_path)
     setattr(project, down, None)
     result = judge(project)
@@ -94,7 +94,10 @@ def test_a_side_that_is_down_fails_alone(tmp_path: Path, down: str, up: str) -> 
     assert f"({down}) at http://gateway.test" in data.description
     assert f"sides.{down}.base_url" in data.description
     assert RankingsFile(layout.rankings(up, DAY, CORPUS)).header.queries == len(QUERIES)
-    assert not layout.retrieval_verdict(DAY, CORPUS).exists()
+    verdict = read_retrieval_verdict(layout.retrieval_verdict(DAY, CORPUS))
+    assert verdict.decision is Decision.INCONCLUSIVE
+    assert verdict.not_run is not None
+    assert verdict.not_run.step == f"{down}/retrieval"
 
 
 def test_one_lane_alone_leaves_queries_and_the_other_lane_as_they_were(tmp_path: Path) -> None:

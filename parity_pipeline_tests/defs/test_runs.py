@@ -72,7 +72,7 @@ def test_a_failing_date_still_gets_its_report_and_its_row(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(("down", "up"), [("legacy", "candidate"), ("candidate", "legacy")])
 def test_a_side_that_is_down_fails_alone(tmp_path: Path, down: str, up: str) -> None:
-    """A dead gateway fails its own lane with address and remedy; the other lane's file stays, no verdict is made."""
+    """A dead gateway fails its own lane with address and remedy; the other lane's file stays, and the date could not run."""
     project = a_project(tmp_path, **{down: None})
     result = project.run()
     layout = project.settings().layout()
@@ -84,7 +84,10 @@ def test_a_side_that_is_down_fails_alone(tmp_path: Path, down: str, up: str) -> 
     assert data.description is not None
     assert "http://gateway.test" in data.description
     assert EmbeddingsFile(layout.embeddings(up, DAY, MODEL)).rows == len(SAMPLES)
-    assert not layout.verdict(DAY, MODEL).exists()
+    verdict = read_verdict(layout.verdict(DAY, MODEL))
+    assert verdict.decision is Decision.INCONCLUSIVE
+    assert verdict.not_run is not None
+    assert verdict.not_run.step == f"{down}/embeddings"
 
 
 def test_a_lane_of_an_older_sample_set_is_never_paired(tmp_path: Path) -> None:

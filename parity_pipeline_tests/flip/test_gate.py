@@ -11,6 +11,7 @@ from parity_pipeline.core.checks import Check, CheckName, CheckSeverity
 from parity_pipeline.core.confidence import ShareBound
 from parity_pipeline.core.flip_steps import FORWARD, FlipRecord, FlipStep, current_step, next_step
 from parity_pipeline.core.outcomes import Decision, Outcome, Side
+from parity_pipeline.core.run_failure import RunFailure
 from parity_pipeline.core.verdict import EMBED, EMBED_THROUGH_ADAPTER, RandomDraws, Verdict
 from parity_pipeline.core.waivers import Waiver
 from parity_pipeline.flip.gate import GateInputs, refusals
@@ -220,3 +221,12 @@ def test_after_a_way_back_the_steps_begin_again() -> None:
     assert next_step(taken) is None
     assert next_step([*taken, record(FlipStep.ROLL_BACK)]) is FlipStep.SHADOW
     assert current_step([*taken[:1], record(FlipStep.GATEWAY_CHANGED)]) == taken[0]
+
+
+def test_a_date_that_could_not_be_run_is_the_only_reason() -> None:
+    """A failed run stops a step by its reason, and by nothing that only a lane that was fetched could show."""
+    failure = RunFailure(step="candidate/embeddings", problem="no connection")
+    lost = with_candidate(verdict(), url="", settings_hash="", server_headers={})
+    newest = replace(lost, decision=Decision.INCONCLUSIVE, reasons=(failure.words,), checks=(), not_run=failure)
+    [problem] = problems([*map(verdict, DAYS), newest])
+    assert "INCONCLUSIVE: could not run: candidate/embeddings failed: no connection" in problem

@@ -22,6 +22,7 @@ from parity_pipeline.core.retrieval.verdict import (
     RetrievalVerdict,
 )
 from parity_pipeline.core.retrieval.wire_drift import RetrievalObservation
+from parity_pipeline_tests.report.past import FAILURE
 from parity_pipeline_tests.report.retrieval_records import (
     CORPUS,
     DRIFT,
@@ -369,4 +370,22 @@ def unpaired() -> RetrievalVerdict:
         candidate=lane(Side.CANDIDATE, noise=None, status_counts={"failed": 3}),
         drift=(),
         queries=(),
+    )
+
+
+def not_run() -> RetrievalVerdict:
+    """Return the verdict on a date that could not be run, as `steps.record_failure` makes it."""
+    bare = unpaired()
+    legacy, candidate = (
+        replace(lane, requests=0, fetched_from="", fetched_to="", status_counts={}) for lane in bare.sides
+    )
+    return replace(
+        bare,
+        reasons=(FAILURE.words,),
+        findings=(),
+        checks=(check("pairing", passed=False, seen=FAILURE.words),),
+        legacy=legacy,
+        candidate=candidate,
+        drift=(),
+        not_run=FAILURE,
     )

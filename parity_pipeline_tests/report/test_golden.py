@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from parity_pipeline.core.verdict_history import VerdictHistory
 from parity_pipeline.report.markdown import render_report
 from parity_pipeline.report.retrieval import render_retrieval_report
 from parity_pipeline.report.summary import render_summary
 from parity_pipeline_tests.report import retrieval_records, retrieval_verdicts
 from parity_pipeline_tests.report.measured import measured_pass, two_causes, waived_pass
+from parity_pipeline_tests.report.past import loosened_pass, not_run, recorded
 from parity_pipeline_tests.report.verdicts import SEED, V1, mixed, unpaired, verdict_of
 
 _GOLDEN = Path(__file__).parent.parent / "golden"
@@ -70,6 +72,8 @@ def test_the_summary() -> None:
         replace(unpaired(), date="2026-05-03"),
         replace(waived_pass(), date="2026-05-04"),
         replace(two_causes(), date="2026-05-05"),
+        replace(not_run(), date="2026-05-06"),
+        replace(loosened_pass(), date="2026-05-07"),
     ]
     random.Random(7).shuffle(verdicts)  # noqa: S311 - any fixed order but the sorted one
     _expect("summary.md", render_summary(verdicts))
@@ -107,6 +111,28 @@ def test_the_summary_of_both_probes() -> None:
         replace(found, corpus="con|tractors"),
         replace(failed, date="2026-05-01"),
         replace(retrieval_verdicts.unpaired(), date="2026-05-02"),
+        replace(retrieval_verdicts.not_run(), date="2026-05-03"),
     ]
     random.Random(7).shuffle(verdicts)  # noqa: S311 - any fixed order but the sorted one
     _expect("summary_of_both_probes.md", render_summary(verdicts))
+
+
+def test_the_report_of_a_date_that_could_not_be_run() -> None:
+    """Why, what to do and which verdict no longer counts fit on a screen, whatever a server says."""
+    _expect("report_not_run.md", render_report(not_run(), VerdictHistory(superseded=recorded(verdict_of(SEED)))))
+
+
+def test_the_retrieval_report_of_a_date_that_could_not_be_run() -> None:
+    """Ranked lists have the same short report."""
+    failed, _ = retrieval_verdicts.failing()
+    history = VerdictHistory(superseded=recorded(failed))
+    report = render_retrieval_report(retrieval_verdicts.not_run(), {}, history=history)
+    _expect("retrieval_report_not_run.md", report)
+
+
+def test_the_report_under_loosened_limits() -> None:
+    """A pass that a loosened limit made says so below the verdict, with the verdict before it and what changed."""
+    history = VerdictHistory(
+        superseded=recorded(mixed()), earlier_date=recorded(replace(verdict_of(SEED), date="2026-04-29"))
+    )
+    _expect("report_loosened.md", render_report(loosened_pass(), history))

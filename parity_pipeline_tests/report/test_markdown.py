@@ -24,6 +24,7 @@ _HEADINGS = [
     "Drift notes",
     "Sample set",
     "How to reproduce",
+    "Approval",
 ]
 
 
@@ -33,17 +34,20 @@ def _headings(markdown: str) -> list[str]:
 
 
 def test_the_verdict_stands_right_below_the_title() -> None:
-    """Who reads three lines has read the verdict."""
+    """Who reads three lines has read model and verdict, and who reads on what that means."""
     lines = render_report(verdict_of(SEED)).splitlines()
-    assert lines[0] == "# Embed parity — 2026-04-30 06:00:12 UTC"
+    assert lines[0] == "# Embed parity of `nomic-embed-text-v2-moe` — 2026-04-30 06:00:12 UTC"
     assert lines[2] == "**PASS** — smoke test (5 hand-picked texts): 5/5 samples ≥ 0.9990"
-    assert lines[6] == "## What may be flipped next"
+    assert lines[4].startswith(
+        "For every text that was compared, the candidate returns the same vector as the legacy side"
+    )
+    assert lines[8] == "## What may be flipped next"
 
 
 def test_the_title_names_the_date_where_it_was_judged_later() -> None:
     """A backfilled date is not taken for the day on which its vectors were fetched."""
     title = render_report(replace(verdict_of(SEED), date="2026-04-29")).splitlines()[0]
-    assert title == "# Embed parity for 2026-04-29 — 2026-04-30 06:00:12 UTC"
+    assert title == "# Embed parity of `nomic-embed-text-v2-moe` for 2026-04-29 — 2026-04-30 06:00:12 UTC"
 
 
 def test_every_reason_is_named_on_top() -> None:

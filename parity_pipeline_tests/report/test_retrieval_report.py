@@ -76,6 +76,7 @@ def test_the_order_of_a_report() -> None:
         "What was compared",
         "Query set",
         "How to reproduce",
+        "Approval",
     ]
 
 

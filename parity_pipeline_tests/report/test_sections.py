@@ -132,7 +132,7 @@ def test_no_foreign_word_changes_the_structure(text: str) -> None:
     report = render_report(replace(verdict, reasons=(text,)))
     tokens = MarkdownIt("commonmark").enable("table").parse(report)
     heads = [after.content for token, after in pairwise(tokens) if token.type == "heading_open"]
-    assert len(heads) == 18
+    assert len(heads) == 19
     assert heads[4].startswith("1. wrong model — possible")
     assert "html_block" not in {token.type for token in tokens}
     report.encode()
@@ -241,7 +241,7 @@ def test_noise_is_the_worst_row_side_by_side() -> None:
         "<", "&lt;"
     )
     assert "| concurrency | identical | 0.720000 (concurrency 8); 2 texts" in shown
-    assert "candidate, concurrency, concurrency 8, cases 1, 3: rows swapped, 2 times" in shown
+    assert "| candidate | concurrency, concurrency 8, cases 1, 3: rows swapped, 2 times" in shown
     assert "so it excuses no sample below the threshold of 0.9990" in shown
 
 
@@ -294,8 +294,11 @@ def test_power_names_every_fault_once() -> None:
     assert "Only 2,048 of 60,000 samples were looked at; the others can catch more." in shown
     assert "no sample has a decomposed character" in shown
     assert all(shown.count(prose(one.words)) == 1 for one in POWER.faults)
-    assert "Caught: rows shifted by one." in shown
-    assert "Caught, if a changed text moves a vector as far as models do" in shown
+    assert "| rows shifted by one | yes | cosine |" in shown
+    assert "| capitals folded | yes † | cosine |" in shown
+    assert "† Assumed: a changed text moves a vector as far as models do" in shown
+    results = [line.split(" | ")[1] for line in shown.splitlines() if line.startswith("| ")][2:]
+    assert results == ["**no**", "**no**", "**perhaps**", "yes", "yes †"]
 
 
 def test_power_is_not_computed_without_a_pass() -> None:
@@ -341,7 +344,9 @@ def test_a_verdict_of_the_first_schema_still_reads(verdict: Any) -> None:
 
 
 def test_a_clean_pass_stays_short() -> None:
-    """Who approves five samples reads a page and a half: as many words as before the later sections, and a bit."""
-    lines = render_report(verdict_of(SEED)).splitlines()
+    """Who approves five samples reads a page and a half, as many words as before the later sections, and signs below."""
+    read, _, signed = render_report(verdict_of(SEED)).partition("## Approval")
+    lines = read.splitlines()
     assert len(lines) <= 112
+    assert len(signed.splitlines()) <= 13
     assert Measure.COSINE in "\n".join(lines)

@@ -120,7 +120,7 @@ def test_waivers_and_the_first_cause_are_columns() -> None:
     rows = _rows(
         render_summary([waived_pass(), replace(two_causes(), date="2026-05-01"), verdict_of(SEED, model=V1)]), "2026"
     )
-    assert [(row[3], row[5], row[7]) for row in rows] == [
+    assert [(row[3], row[5], row[8]) for row in rows] == [
         ("**FAIL**", "2", "rows permuted (proven, 14), 1 more, 4 unknown"),
         ("PASS", "0", "—"),
         ("PASS WITH WAIVERS", "3", "precision (proven, 2), 1 more"),

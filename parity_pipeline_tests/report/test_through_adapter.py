@@ -31,7 +31,7 @@ def inconclusive() -> Verdict:
 def test_the_first_lines_say_as_callers_will_see_it() -> None:
     """Title and first sentence name what was judged, before the decision."""
     lines = render_report(through(passing())).splitlines()
-    assert lines[0].startswith("# Embed parity as callers will see it — ")
+    assert lines[0].startswith("# Embed parity of `nomic-embed-text-v2-moe` as callers will see it — ")
     assert lines[2].startswith("The candidate was requested through the adapter, in the legacy's dialect.")
     assert lines[4].startswith("**PASS**")
     assert "callers will see it" not in render_report(passing())

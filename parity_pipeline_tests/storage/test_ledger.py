@@ -9,8 +9,19 @@ from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.flip_steps import FlipRecord, FlipStep
 from parity_pipeline.core.outcomes import Decision
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
+from parity_pipeline.core.run_failure import RunFailure
 from parity_pipeline.core.verdict import Verdict
-from parity_pipeline.storage.ledger import TORN_MARK, append, append_step, entries, newest, raw_lines, steps
+from parity_pipeline.storage.ledger import (
+    TORN_MARK,
+    append,
+    append_step,
+    entries,
+    history,
+    last_judged,
+    newest,
+    raw_lines,
+    steps,
+)
 from parity_pipeline_tests.storage.records import make_power, make_verdict, of_embed
 from parity_pipeline_tests.storage.retrieval_records import make_retrieval_verdict
 
@@ -284,3 +295,78 @@ def test_a_damaged_step_is_an_error_and_a_torn_one_is_passed_over(tmp_path: Path
     path.write_bytes(whole.replace(b'"shadow"', b'"sideways"'))
     with pytest.raises(ArtifactError, match=r"ledger\.jsonl:1"):
         steps(path)
+
+
+def test_a_line_that_is_wanted_once_is_not_appended_to_a_run_that_has_one(tmp_path: Path) -> None:
+    """A run leaves one line, whichever of its steps fails or judges first; other runs are not looked at."""
+    path = tmp_path / "ledger.jsonl"
+    verdict = make_verdict(decision=Decision.INCONCLUSIVE)
+    assert append(path, verdict, recorded_at=WHEN, run_id='r"1', once=True)
+    assert not append(path, make_verdict(), recorded_at=WHEN, run_id='r"1', once=True)
+    assert append(path, make_verdict(), recorded_at=WHEN, run_id="r", once=True)
+    assert append(path, make_verdict(), recorded_at=WHEN, run_id='r"1')
+    assert [entry.run_id for entry in entries(path)] == ['r"1', "r", 'r"1']
+
+
+def test_the_words_of_a_sample_are_not_taken_for_a_run(tmp_path: Path) -> None:
+    """What a verdict quotes never counts as the run that gave it."""
+    path = tmp_path / "ledger.jsonl"
+    append(path, make_verdict(reasons=('"run_id": "next"',)), recorded_at=WHEN, run_id="first")
+    assert append(path, make_verdict(), recorded_at=WHEN, run_id="next", once=True)
+
+
+def test_the_history_of_a_date_holds_it_and_the_newest_earlier_one(tmp_path: Path) -> None:
+    """By when they were recorded: the verdicts of the date before, then those of the date; no other model, probe or date."""
+    path = tmp_path / "ledger.jsonl"
+    lines = [
+        ("2026-04-28", "m", "01"),
+        ("2026-04-30", "m", "05"),
+        ("2026-04-29", "m", "03"),
+        ("2026-04-29", "m", "02"),
+        ("2026-04-29", "other", "04"),
+        ("2026-04-30", "m", "04"),
+        ("2026-05-01", "m", "06"),
+    ]
+    for date, model, hour in lines:
+        verdict = make_verdict(date=date, model=model)
+        append(path, verdict, recorded_at=f"2026-05-02T{hour}:00:00Z", run_id=f"{date} {hour}")
+    append(path, make_retrieval_verdict(corpus="m"), recorded_at=WHEN, run_id="retrieve")
+    found = history(path, "embed", "2026-04-30", "m")
+    assert [one.run_id for one in found] == ["2026-04-29 02", "2026-04-29 03", "2026-04-30 04", "2026-04-30 05"]
+    assert [one.run_id for one in history(path, "retrieve", "2026-04-30", "m")] == ["retrieve"]
+    assert history(path, "embed", "2026-04-27", "m") == []
+    assert history(tmp_path / "none.jsonl", "embed", "2026-04-30", "m") == []
+
+
+def test_an_earlier_date_of_another_model_that_names_this_one_is_passed_over(tmp_path: Path) -> None:
+    """A model that echoes the name of another one has no part in its history."""
+    path = tmp_path / "ledger.jsonl"
+    _append(path, "own", date="2026-04-28", model="m")
+    _append(path, "foreign", date="2026-04-29", model="other", reasons=("the responses name", "m"))
+    assert [one.run_id for one in history(path, "embed", "2026-04-30", "m")] == ["own"]
+
+
+def test_the_history_reads_no_line_of_other_dates(tmp_path: Path) -> None:
+    """Damage elsewhere is the summary's to name; a damaged line of the date itself is an error."""
+    path = tmp_path / "ledger.jsonl"
+    _append(path, "older", date="2026-04-01", model="m")
+    damaged = path.read_bytes().replace(b'"counts"', b'"counted"')
+    _append(path, "own", date="2026-04-30", model="m")
+    path.write_bytes(damaged + path.read_bytes().partition(b"\n")[2])
+    _append(path, "before", date="2026-04-29", model="m")
+    assert [one.run_id for one in history(path, "embed", "2026-04-30", "m")] == ["before", "own"]
+    with pytest.raises(ArtifactError):
+        history(path, "embed", "2026-04-01", "m")
+
+
+def test_the_last_that_was_judged_passes_over_runs_that_failed(tmp_path: Path) -> None:
+    """However often a date could not be run since, what was judged last is still known."""
+    path = tmp_path / "ledger.jsonl"
+    assert last_judged(path, "embed", "2026-04-30", "m") is None
+    _append(path, model="m", decision=Decision.FAIL)
+    failure = RunFailure(step="samples", problem="x")
+    _append(path, model="m", decision=Decision.INCONCLUSIVE, not_run=failure)
+    found = last_judged(path, "embed", "2026-04-30", "m")
+    assert found is not None
+    assert found.decision is Decision.FAIL
+    assert last_judged(path, "embed", "2026-05-01", "m") is None

@@ -5,7 +5,7 @@ side strays. Computing them, and their sentences, belong to `core.confidence`, `
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from parity_pipeline.core.confidence import ShareBound, clean_needed
@@ -123,18 +123,24 @@ def power(verdict: Verdict) -> list[str]:
     if found.looked_at < found.samples:
         looked_at = f"{numbers.count(found.looked_at)} of {numbers.count(found.samples)} samples"
         lines.append(prose(f"Only {looked_at} were looked at; the others can catch more."))
-    for result, head in ((FaultResult.MISSED, "Not caught"), (FaultResult.UNSURE, "May not be caught")):
-        if rows := [(prose(one.words), prose(one.why)) for one in found.of(result)]:
-            lines += ["", *table((head, "Why"), rows)]
-    caught = found.of(FaultResult.CAUGHT)
-    exact, assumed = ([one for one in caught if one.assumed is flag] for flag in (False, True))
-    lines += _listed("Caught", exact)
-    lines += _listed("Caught, if a changed text moves a vector as far as models do (docs/adr/0026)", assumed)
+    rows = [(one, words) for result, words in _RESULTS.items() for one in found.of(result)]
+    if not rows:
+        return lines
+    lines += ["", *table(("Fault of the candidate", "Would it have been caught?", "Why"), [_row(*row) for row in rows])]
+    if any(one.assumed for one, _ in rows):
+        lines += ["", f"{_ASSUMED} Assumed: a changed text moves a vector as far as models do (docs/adr/0026)."]
     return lines
 
 
-def _listed(head: str, faults: Sequence[SimulatedFault]) -> Iterable[str]:
-    return ["", prose(f"{head}: {'; '.join(one.words for one in faults)}.")] if faults else []
+_RESULTS: Final = {FaultResult.MISSED: "**no**", FaultResult.UNSURE: "**perhaps**", FaultResult.CAUGHT: "yes"}
+"""The results in the order of the table, what a reader has to see to first."""
+
+_ASSUMED: Final = "†"
+"""Marks a result that rests on an assumption."""
+
+
+def _row(one: SimulatedFault, words: str) -> Sequence[str]:
+    return prose(one.words), f"{words} {_ASSUMED}" if one.assumed else words, prose(one.why)
 
 
 _NAMED: Final = 12

@@ -1,4 +1,4 @@
-"""What a reader sees first: title, verdict line, reasons, findings, checks, and how many samples have each outcome.
+"""What a reader sees first: title, verdict line, reasons, why a date could not run, findings, checks, counts of outcomes.
 
 Here belongs the layout of the opening, of the counts and of the checks: those that did not pass first, and what nothing was
 measured for. Deciding belongs to `core.verdict_builder`, what a check means to `core.checks`, counting to `core.tally`.
@@ -13,11 +13,15 @@ from parity_pipeline.core.measures import Measure
 from parity_pipeline.core.outcomes import PASSING, Decision, Outcome, Severity, Side
 from parity_pipeline.core.retrieval.checks import RetrievalCheck
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
+from parity_pipeline.core.run_failure import RunFailure
 from parity_pipeline.core.side_checks import EXPERIMENTS
 from parity_pipeline.core.verdict import OutcomeCounts, SamplesApart, Verdict
+from parity_pipeline.core.verdict_history import NO_HISTORY, VerdictHistory
 from parity_pipeline.report import numbers
 from parity_pipeline.report.escape import code, prose, table
 from parity_pipeline.report.numbers import NOTHING
+from parity_pipeline.report.sections.history import loosened
+from parity_pipeline.report.sections.plain_words import in_plain_words
 from parity_pipeline.report.view import newest_response, words_of
 
 
@@ -65,25 +69,21 @@ THROUGH_ADAPTER: Final = (
 )
 
 
-def opening(verdict: Verdict) -> list[str]:
-    """Return title, verdict line, and what the verdict leaves out, as Markdown."""
+def opening(verdict: Verdict, history: VerdictHistory = NO_HISTORY) -> list[str]:
+    """Return title, verdict line, what it means, loosened limits, and what the verdict leaves out, as Markdown."""
     moment = newest_response(verdict) or verdict.date
     # A date that is judged later is named beside the time of its responses.
     of_a_date = "" if moment.startswith(verdict.date) else f" for {prose(verdict.date)}"
-    title = (
-        "Embed parity as callers will see it" if verdict.through_adapter else f"{verdict.endpoint.capitalize()} parity"
-    )
-    lines = [f"# {prose(title)}{of_a_date} — {prose(moment)}", ""]
+    probe = "Embed" if verdict.through_adapter else verdict.endpoint.capitalize()
+    seen = " as callers will see it" if verdict.through_adapter else ""
+    lines = [f"# {prose(probe)} parity of {code(verdict.model)}{seen}{of_a_date} — {prose(moment)}", ""]
     if verdict.through_adapter:
         lines += [THROUGH_ADAPTER, ""]
     lines.append(f"**{prose(str(verdict.decision))}** — {prose(headline(verdict))}")
-    if verdict.power:
-        lines += ["", prose(f"{verdict.power.words}.")]
-    if described := not_compared(verdict):
-        lines += ["", prose(described)]
-    if words := unmeasured(verdict):
-        lines += ["", prose(words)]
-    return lines
+    power = f"{verdict.power.words}." if verdict.power else ""
+    said = [prose(power), prose(in_plain_words(verdict)), *loosened(verdict, history)]
+    said += [prose(words) for words in (not_compared(verdict), unmeasured(verdict)) if words]
+    return [*lines, *(line for words in said[0 if power else 1 :] for line in ("", words))]
 
 
 def reasons(verdict: Verdict | RetrievalVerdict) -> list[str]:
@@ -93,12 +93,28 @@ def reasons(verdict: Verdict | RetrievalVerdict) -> list[str]:
     return ["## Reasons, worst first", "", *(f"- {prose(reason)}" for reason in verdict.reasons)]
 
 
+def could_not_run(failure: RunFailure) -> list[str]:
+    """Return what failed, where and what to do, as Markdown."""
+    rows = [
+        ("Step", code(failure.step)),
+        ("What was wrong", prose(failure.problem)),
+        ("Where", code(failure.place) if failure.place else numbers.NOTHING),
+        ("What to do", prose(failure.remedy) if failure.remedy else numbers.NOTHING),
+        ("Kind of error", prose(failure.kind) if failure.kind else numbers.NOTHING),
+    ]
+    note = (
+        "What was fetched before that stays stored. The vectors or lists of an earlier run are still there too, and "
+        "nothing in this report is about them."
+    )
+    return ["## Why it could not run", "", *table(("", ""), rows), "", note]
+
+
 def headline(verdict: Verdict) -> str:
     """Return what follows the decision in the verdict line; raw text."""
     if verdict.decision in PASSING:
         return f"{verdict.strength}: {'; '.join(verdict.reasons)}"
     if verdict.decision != Decision.FAIL:
-        return "not enough evidence"
+        return "could not run" if verdict.not_run else "not enough evidence"
     found = verdict.counts
     excused = f", {numbers.count(found.samples_waived)} waived" if found.samples_waived else ""
     # Other measures that fail a sample than the cosine have no short form.

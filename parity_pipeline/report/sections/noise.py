@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from parity_pipeline.core.noise_floor import NoiseFloor
-from parity_pipeline.core.stability.records import Defect, ExperimentResult, Stability
+from parity_pipeline.core.stability.records import Defect, ExperimentResult
 from parity_pipeline.core.verdict import SideEvidence, Verdict
 from parity_pipeline.report import numbers
 from parity_pipeline.report.escape import prose, table
@@ -33,9 +33,9 @@ def noise(verdict: Verdict) -> list[str]:
     limit = verdict.threshold
     rows = [("noise floor, worst cosine", *(prose(_floor(floor, limit)) for floor in floors)), *_rows(tried, limit)]
     lines += table(("Worst pair of responses to one text", "Legacy", "Candidate"), rows)
-    described = [prose(explained(verdict)), *(prose(words) for side in verdict.sides for words in _defects(side))]
-    notes = [note for side in verdict.sides if side.stability for note in _notes(side.stability)]
-    return [*lines, "", *(f"- {one}" for one in (*described, *notes))]
+    lines += ["", prose(explained(verdict))]
+    notes = [row for side in verdict.sides for row in (*_defects(side), *_notes(side))]
+    return [*lines, "", *table(("Side", "Note"), notes)] if notes else lines
 
 
 def _experiments(side: SideEvidence) -> _Tried:
@@ -78,31 +78,38 @@ def _worst(tried: ExperimentResult, limit: float) -> str:
     return numbers.cosine(1.0 - tried.worst, limit) + (f" ({tried.label})" if tried.label else "")
 
 
-def _defects(side: SideEvidence) -> list[str]:
+_Note = tuple[str, str]
+"""A side and what is worth knowing of it, as cells."""
+
+
+def _defects(side: SideEvidence) -> list[_Note]:
     """Return what went wrong in a side's experiments beside a distance."""
     if side.stability is None:
         return []
     # A defect that is among the findings stands above already, with the same words.
     findings = " ".join(finding.words for finding in side.stability.findings)
     return [
-        _defect(side.stability, tried, defect)
+        (side.stability.side, prose(_defect(tried, defect)))
         for tried in side.stability.experiments
         for defect in tried.faults
         if defect.words not in findings
     ]
 
 
-def _defect(stability: Stability, tried: ExperimentResult, defect: Defect) -> str:
-    parts = (stability.side, tried.name, defect.label, documented(defect.cases))
+def _defect(tried: ExperimentResult, defect: Defect) -> str:
+    parts = (tried.name, defect.label, documented(defect.cases))
     where = ", ".join(part for part in parts if part)
     return f"{where}: {defect.kind}, {numbers.count(defect.count)} times; {defect.words}."
 
 
-def _notes(stability: Stability) -> list[str]:
-    side, notes = stability.side, stability.notes
+def _notes(side: SideEvidence) -> list[_Note]:
+    """Return what was not tried on a side, or had no response, and how much of that is left out."""
+    if side.stability is None:
+        return []
+    name, notes = side.stability.side, side.stability.notes
     rest = len(notes) - _NOTES
-    more = [prose(f"{side}: {numbers.things(rest, 'more note')}.")] if rest > 0 else []
-    return [*(prose(f"{side}: {note}.") for note in notes[:_NOTES]), *more]
+    more = [(name, prose(f"{numbers.things(rest, 'more note')}."))] if rest > 0 else []
+    return [*((name, prose(f"{note}.")) for note in notes[:_NOTES]), *more]
 
 
 def explained(verdict: Verdict) -> str:

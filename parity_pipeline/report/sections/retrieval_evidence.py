@@ -154,13 +154,15 @@ def power(verdict: RetrievalVerdict) -> list[str]:
     if found is None:
         return []
     lines.append(prose(f"{found.sentence()}. No request was sent for it."))
-    missed = [one for one in found.faults if not one.caught]
-    if missed:
-        head = ("Not caught, or not simulated", "Verdict it would have got", "Why")
-        lines += ["", *table(head, [_fault(one) for one in missed])]
-    caught = [one.name for one in found.faults if one.caught]
-    return [*lines, "", prose(f"Caught: {'; '.join(caught)}.")] if caught else lines
+    if not found.faults:
+        return lines
+    head = ("Fault of the candidate", "Would it have been caught?", "Verdict it would have got", "Why not")
+    return [*lines, "", *table(head, map(_fault, sorted(found.faults, key=lambda one: bool(one.caught))))]
 
 
-def _fault(one: SimulatedRetrievalFault) -> tuple[str, str, str]:
-    return prose(one.name), prose(one.decision or numbers.NOTHING), prose(one.why_not or numbers.NOTHING)
+_CAUGHT: Final = {True: "yes", False: "**no**", None: "not simulated"}
+
+
+def _fault(one: SimulatedRetrievalFault) -> tuple[str, str, str, str]:
+    decision, why_not = (prose(words or numbers.NOTHING) for words in (one.decision, one.why_not))
+    return prose(one.name), _CAUGHT[one.caught], decision, why_not

@@ -10,25 +10,29 @@ from parity_pipeline.core.outcomes import PASSING, Decision
 from parity_pipeline.core.retrieval.bands import SetMeasure
 from parity_pipeline.core.retrieval.outcomes import IN_VERDICTS, RetrievalOutcome
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
+from parity_pipeline.core.verdict_history import NO_HISTORY, VerdictHistory
 from parity_pipeline.report import numbers
 from parity_pipeline.report.escape import code, prose, table
 from parity_pipeline.report.retrieval_view import agreement, outcome_name
+from parity_pipeline.report.sections.history import loosened
+from parity_pipeline.report.sections.plain_words import in_plain_words
 from parity_pipeline.report.view import newest
 
 _GROUND = ("pairing", "complete-counts")
 """Checks without which nothing could be measured, so that nothing else is worth a line."""
 
 
-def opening(verdict: RetrievalVerdict) -> list[str]:
-    """Return title, verdict line, power, and what the verdict leaves out, as Markdown."""
+def opening(verdict: RetrievalVerdict, history: VerdictHistory = NO_HISTORY) -> list[str]:
+    """Return title, verdict line, what it means, loosened limits, power, and what the verdict leaves out, as Markdown."""
     moment = newest(verdict.sides) or verdict.date
     # A date that is judged later is named beside the time of its responses.
     of_a_date = "" if moment.startswith(verdict.date) else f" for {prose(verdict.date)}"
     lines = [f"# {prose(verdict.endpoint.capitalize())} parity of {code(verdict.corpus)}{of_a_date} — {prose(moment)}"]
     lines += ["", f"**{prose(str(verdict.decision))}** — {prose(headline(verdict))}"]
     power = f"{verdict.power.sentence()}." if verdict.power else ""
-    further = (power, not_compared(verdict), unmeasured(verdict))
-    return [*lines, *(line for words in further if words for line in ("", prose(words)))]
+    said = [prose(power), prose(in_plain_words(verdict)), *loosened(verdict, history)]
+    said += [prose(words) for words in (not_compared(verdict), unmeasured(verdict)) if words]
+    return [*lines, *(line for words in said[0 if power else 1 :] for line in ("", words))]
 
 
 def headline(verdict: RetrievalVerdict) -> str:
@@ -36,7 +40,7 @@ def headline(verdict: RetrievalVerdict) -> str:
     if verdict.decision in PASSING:
         return ": ".join(part for part in (verdict.strength, "; ".join(verdict.reasons)) if part)
     if verdict.decision is not Decision.FAIL:
-        return "not enough evidence"
+        return "could not run" if verdict.not_run else "not enough evidence"
     found = verdict.counts
     words = f"both sides return the same for {numbers.count(found.agreeing)} of {_queries(found.queries)}"
     if found.waived_queries:

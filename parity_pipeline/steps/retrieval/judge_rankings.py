@@ -28,6 +28,7 @@ from parity_pipeline.steps.context import RunContext, stored
 from parity_pipeline.steps.retrieval.context import RetrievalContext
 from parity_pipeline.steps.retrieval.fetch_side import query_vectors, retrieval_of
 from parity_pipeline.steps.retrieval.lanes import KeptQuery, Lanes
+from parity_pipeline.steps.verdict_past import past_of
 from parity_pipeline.steps.write_pages import write_retrieval_page
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.atomic import publish_text
@@ -130,12 +131,19 @@ def _evidence(run: RunContext, parity: RetrievalParityFile, day: str, corpus: st
 
 
 def _before(run: RunContext, day: str, corpus: str) -> RetrievalVerdict | None:
-    """Return the verdict that was stored until now; None where there is none that can be read."""
+    """Return the verdict that was stored until now; None where there is none that can be read.
+
+    Where the last run failed, it is the one that was judged last, without its queries.
+    """
     path = run.layout.retrieval_verdict(day, corpus)
     try:
-        return read_retrieval_verdict(path) if path.exists() else None
+        found = read_retrieval_verdict(path) if path.exists() else None
+        if found is None or found.not_run is None:
+            return found
+        judged = ledger.last_judged(run.layout.ledger, found.endpoint, day, corpus)
     except ParityError:
         return None
+    return judged if isinstance(judged, RetrievalVerdict) else None
 
 
 def _with_lists(queries: Iterable[JudgedQuery], lanes: Lanes, context: RetrievalContext) -> tuple[JudgedQuery, ...]:
@@ -158,12 +166,18 @@ def write_retrieval_report(run: RunContext, day: str, corpus: str) -> tuple[Retr
         ArtifactError: There is no verdict, or the disk does not take the report.
     """
     verdict = stored(run.layout.retrieval_verdict(day, corpus), read_retrieval_verdict)
+    if verdict.not_run:
+        text = render_retrieval_report(verdict, {}, history=past_of(run.layout, verdict))
+        publish_text(run.layout.retrieval_report(day, corpus), text)
+        write_retrieval_page(run, verdict, {}, requests=(), explained={})
+        return verdict, text
     kept = Lanes.of(run, day, corpus).kept({one.id for one in verdict.queries})
     queries = {name: one.query for name, one in kept.items()}
     parity = stored(run.layout.retrieval_parity(day, corpus), RetrievalParityFile)
     requests = _requests(run, queries[worst], corpus) if (worst := _worst(verdict)) in queries else ()
     explained = _evidence(run, parity, day, corpus).explained
-    text = render_retrieval_report(verdict, queries, requests=requests, explained=explained)
+    history = past_of(run.layout, verdict)
+    text = render_retrieval_report(verdict, queries, requests=requests, explained=explained, history=history)
     publish_text(run.layout.retrieval_report(day, corpus), text)
     write_retrieval_page(run, verdict, queries, requests=requests, explained=explained)
     return verdict, text

@@ -1,0 +1,101 @@
+"""Dates that a command was to judge and could not: recorded as INCONCLUSIVE, whatever kept them from being run.
+
+Here belongs what no asset can record itself: services that did not start, so that there was no run, and a step whose
+process ended without an exception of its own. How it is recorded belongs to `steps.record_failure`; a step's own exception
+to `defs.failed_runs`.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Final
+
+import dagster as dg
+
+from parity_pipeline.core.errors import ParityError, ServiceError
+from parity_pipeline.core.run_failure import RunFailure, failure_of
+from parity_pipeline.definitions import build_context
+from parity_pipeline.settings.model import Settings
+from parity_pipeline.steps.context import RunContext
+from parity_pipeline.steps.probes import EMBED, AnyVerdict, Probe, probe_named
+from parity_pipeline.steps.record_failure import record_failure
+
+SERVICES: Final = "services"
+"""The step that fails where a service of a side does not start."""
+
+_INTERRUPTS: Final = frozenset({"KeyboardInterrupt", "DagsterExecutionInterruptedError"})
+"""What ends a run that a person stopped, which says nothing about the sides."""
+
+_CRASHED: Final = "ChildProcessCrashException"
+"""How Dagster reports that the process of a step ended by itself, as when the system had no memory left."""
+
+
+def record_services(
+    settings: Settings, partitions: Mapping[str, Sequence[tuple[str, str]]], error: ServiceError
+) -> None:
+    """Record for every partition of a command that its services did not start.
+
+    A disk that does not take it is passed over: the command shows the error itself.
+
+    Args:
+        settings: Of the project.
+        partitions: By the name of a probe: ISO 8601 dates with names of models or corpora.
+        error: Why the services did not start.
+    """
+    run, failure = build_context(settings), failure_of(error, SERVICES)
+    for probe, pairs in partitions.items():
+        named = probe_named(settings.embed_probe if probe == EMBED.name else probe)
+        for day, name in pairs:
+            with suppress(ParityError):
+                record_failure(run, named, day, name, failure, run_id="")
+
+
+def record_unjudged(
+    run: RunContext,
+    probe: Probe,
+    day: str,
+    name: str,
+    *,
+    run_id: str,
+    events: Sequence[dg.DagsterEvent],
+) -> AnyVerdict | None:
+    """Return the verdict that says why a run gave no other one, recorded now where no step has recorded it.
+
+    Returns:
+        The verdict; None where nothing failed, where the run was interrupted, or where nothing can be recorded.
+    """
+    failed = [event for event in events if event.is_step_failure]
+    if not failed or any(map(_interrupted, failed)):
+        return None
+    try:
+        recorded = record_failure(run, probe, day, name, _failure(failed[0]), run_id=run_id)
+        return recorded or probe.read_verdict(probe.verdict_path(run.layout, day, name))
+    except ParityError:
+        # The command shows the failure itself; a disk that takes nothing takes no record of it either.
+        return None
+
+
+def _failure(event: dg.DagsterEvent) -> RunFailure:
+    """Return why a step failed that could not record it itself.
+
+    The text is shown where it is the product's own or Dagster's: that of any other error may hold a secret.
+    """
+    step, data, errors = (event.step_key or "a step").replace("__", "/"), event.step_failure_data, _errors(event)
+    described = data.user_failure_data.description if data.user_failure_data else None
+    crashed = next((message for kind, message in errors if kind == _CRASHED), "")
+    kind = errors[-1][0] if errors else "Exception"
+    words = described or crashed.partition("\n")[0] or f"unexpected {kind}, whose text is in the log of the run"
+    return RunFailure(step=step, problem=" ".join(words.split()).rstrip("."), kind=kind)
+
+
+def _interrupted(event: dg.DagsterEvent) -> bool:
+    return any(kind in _INTERRUPTS for kind, _ in _errors(event))
+
+
+def _errors(event: dg.DagsterEvent) -> list[tuple[str, str]]:
+    """Return name and text of the exception of a failed step, and of what caused it, each after its consequence."""
+    found: list[tuple[str, str]] = []
+    error = event.step_failure_data.error
+    while error is not None:
+        found.append((error.cls_name or "Exception", error.message))
+        error = error.cause
+    return found
