@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from parity_pipeline.core.retrieval.attribution import Explanation
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.report.html.evidence import EmbedEvidence, RetrievalPageEvidence
 from parity_pipeline.report.retrieval_view import Queries
 from parity_pipeline.report.shell import SentRequest
 from parity_pipeline.steps.context import RunContext
@@ -25,7 +26,8 @@ def write_page(run: RunContext, verdict: Verdict) -> None:
     """
     from parity_pipeline.report.html.embed_page import render_page  # noqa: PLC0415 - see above
 
-    evidence = embed_evidence(run, verdict)
+    # What is stored of a date that could not be run is of an earlier run.
+    evidence = EmbedEvidence() if verdict.not_run else embed_evidence(run, verdict)
     publish_text(run.layout.html_report(verdict.date, verdict.model), render_page(verdict, evidence))
 
 
@@ -44,9 +46,8 @@ def write_retrieval_page(
     """
     from parity_pipeline.report.html.retrieval_page import render_retrieval_page  # noqa: PLC0415 - see above
 
-    text = render_retrieval_page(
-        verdict, queries, retrieval_evidence(run, verdict), requests=requests, explained=explained
-    )
+    evidence = RetrievalPageEvidence() if verdict.not_run else retrieval_evidence(run, verdict)
+    text = render_retrieval_page(verdict, queries, evidence, requests=requests, explained=explained)
     publish_text(run.layout.html_retrieval_report(verdict.date, verdict.corpus), text)
 
 

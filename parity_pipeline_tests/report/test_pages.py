@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from parity_pipeline.core.outcomes import PASSING, Decision, Side
+from parity_pipeline.core.run_failure import RunFailure
 from parity_pipeline.core.verdict import EMBED_THROUGH_ADAPTER, Verdict
 from parity_pipeline.report.advice import flip_advice, run_again
 from parity_pipeline.report.escape import Verbatim
@@ -124,6 +125,22 @@ def test_what_was_not_measured_is_said() -> None:
     missing = tree(measured_pass(), EmbedEvidence(absent=("Distributions are not shown, as it is damaged.",)))
     assert "Distributions are not shown, as it is damaged." in missing.text
     assert "not stored" in missing.sections["cosine"]
+
+
+def test_a_date_that_could_not_be_run_says_why() -> None:
+    """Of a run that failed the page has the reason and the remedy, and no section on what was not measured."""
+    failure = RunFailure(
+        step="candidate/embeddings", problem="it refuses <b>all</b>", place=HOSTILE[1], remedy="Start it."
+    )
+    found = tree(replace(unpaired(), not_run=failure))
+    assert list(found.sections) == ["failure", "flip", "reproduce"]
+    for words in ("candidate/embeddings", "It refuses <b>all</b>.", "Start it."):
+        assert words in found.sections["failure"]
+    assert not found.names() & {"img", "b"}
+    verdict = replace(retrieval_verdicts.unpaired(), not_run=failure)
+    queried = tree_of(render_retrieval_page(verdict, {}, RetrievalPageEvidence()))
+    assert list(queried.sections) == ["failure", "flip", "reproduce"]
+    assert "Start it." in queried.sections["failure"]
 
 
 def test_equal_norms_are_said_and_not_drawn() -> None:

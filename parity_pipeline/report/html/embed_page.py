@@ -9,6 +9,7 @@ from typing import Final
 
 from markupsafe import Markup
 
+from parity_pipeline.core.run_failure import RunFailure
 from parity_pipeline.core.slugs import report_name
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
@@ -44,11 +45,13 @@ def render_page(verdict: Verdict, evidence: EmbedEvidence) -> str:
     """
     title = "Embed parity as callers will see it" if verdict.through_adapter else "Embed parity"
     notes = [headline.not_compared(verdict), headline.unmeasured(verdict), *evidence.absent]
+    if verdict.not_run:
+        notes = []
     if verdict.through_adapter:
         notes.insert(0, headline.THROUGH_ADAPTER)
     return page(
         "report.html.j2",
-        _sections(verdict, evidence),
+        _of_failure(verdict, verdict.not_run) if verdict.not_run else _sections(verdict, evidence),
         kind=title,
         name=verdict.model,
         date=verdict.date,
@@ -57,11 +60,21 @@ def render_page(verdict: Verdict, evidence: EmbedEvidence) -> str:
         state=DECISION_CLASS[verdict.decision],
         headline=headline.headline(verdict),
         power=verdict.power.words if verdict.power else "",
-        facts=_facts(verdict),
+        facts=[] if verdict.not_run else _facts(verdict),
         notes=[note for note in notes if note],
         markdown=report_name(verdict.date, verdict.model, verdict.endpoint),
         version=verdict.package_version,
     )
+
+
+def _of_failure(verdict: Verdict, failure: RunFailure) -> list[Section]:
+    """Return the sections of a date that could not be run: why, what to do, and nothing that was not measured."""
+    parts = macros()
+    return [
+        Section(anchor="failure", title="Why it could not run", body=parts.failure(failure), printed=True),
+        Section(anchor="flip", title="What may be flipped next", body=parts.advice(flip_advice(verdict)), printed=True),
+        Section(anchor="reproduce", title="How to reproduce", body=_reproduce(verdict)),
+    ]
 
 
 def _sections(verdict: Verdict, evidence: EmbedEvidence) -> list[Section]:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from parity_pipeline.core.retrieval.attribution import Explanation
 from parity_pipeline.core.retrieval.bands import SetMeasure
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
+from parity_pipeline.core.run_failure import RunFailure
 from parity_pipeline.core.slugs import report_name
 from parity_pipeline.report import numbers
 from parity_pipeline.report.html.drawings import latency_chart, share_chart
@@ -56,13 +57,14 @@ def render_retrieval_page(
         requests: The request of the worst query as each side was sent it, legacy first; empty for none to show.
         explained: What explains a differing query, by id; None for not known.
     """
+    failure = verdict.not_run
     notes = [retrieval_headline.not_compared(verdict), retrieval_headline.unmeasured(verdict), *evidence.absent]
     return page(
         "report.html.j2",
         [
-            *_decision(verdict, queries, explained or {}),
-            *_measured(verdict, evidence),
-            *_evidence(verdict),
+            *(_of_failure(verdict, failure) if failure else _decision(verdict, queries, explained or {})),
+            *([] if failure else _measured(verdict, evidence)),
+            *([] if failure else _evidence(verdict)),
             Section(anchor="reproduce", title="How to reproduce", body=_reproduce(verdict, requests)),
         ],
         kind="Retrieve parity",
@@ -73,11 +75,21 @@ def render_retrieval_page(
         state=DECISION_CLASS[verdict.decision],
         headline=retrieval_headline.headline(verdict),
         power=verdict.power.sentence() if verdict.power else "",
-        facts=_facts(verdict),
-        notes=[note for note in notes if note],
+        facts=[] if failure else _facts(verdict),
+        notes=[note for note in notes if note and not failure],
         markdown=report_name(verdict.date, verdict.corpus, verdict.endpoint),
         version=verdict.package_version,
     )
+
+
+def _of_failure(verdict: RetrievalVerdict, failure: RunFailure) -> list[Section]:
+    """Return why a date could not be run, and what to do."""
+    parts = macros()
+    advice = parts.advice(retrieval_flip_advice(verdict))
+    return [
+        Section(anchor="failure", title="Why it could not run", body=parts.failure(failure), printed=True),
+        Section(anchor="flip", title="What may be flipped next", body=advice, printed=True),
+    ]
 
 
 def _decision(verdict: RetrievalVerdict, queries: Queries, explained: Mapping[str, Explanation]) -> list[Section]:
