@@ -15,7 +15,7 @@ from parity_pipeline.cli.adapter import Config
 from parity_pipeline.cli.partition_args import EMBED, age, calendar_date, chosen_names, today
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.core.verdict import EMBED_THROUGH_ADAPTER
-from parity_pipeline.flip.evidence_age import fetched_at
+from parity_pipeline.flip.gate import fetched_at
 from parity_pipeline.reading.ledger_gate import GateQuestion, GateResult, exit_code, gate_results, overall
 from parity_pipeline.report.gate_formats import gate_annotations, gate_json, gate_junit, gate_line
 from parity_pipeline.settings.loading import load_from_here

@@ -17,7 +17,6 @@ from rich.markdown import Markdown
 from parity_pipeline.cli.adapter import Config
 from parity_pipeline.cli.partition_args import EMBED, RETRIEVE, calendar_date, chosen_names
 from parity_pipeline.core.errors import ArtifactError, ParityError
-from parity_pipeline.core.retrieval.bands import NEAR_TIE
 from parity_pipeline.core.verdict import EMBED_THROUGH_ADAPTER
 from parity_pipeline.core.verdict_changes import changes_between
 from parity_pipeline.report.diff_lines import change_lines, input_lines
@@ -136,7 +135,7 @@ def _pair_lines(
     times = (before.recorded_at, after.recorded_at) if one_date else None
     yield from change_lines(changes_between(before.verdict, after.verdict), times=times)
     layout = _layout(settings.layout(), probe)
-    near_tie = settings.retrieve.judged_bands().near_tie if settings.retrieve else NEAR_TIE
+    near_tie = settings.retrieve.judged_bands().near_tie if settings.retrieve else None
     try:
         found = changed_inputs(layout, before.verdict, after.verdict, near_tie=near_tie)
     except ParityError as error:

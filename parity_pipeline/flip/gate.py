@@ -1,12 +1,13 @@
 """Whether the next step may be taken: every reason against it, each with what to do.
 
-Here belongs the judgement over verdicts and recorded steps. It reads nothing: the ledger is given, and so are the time
-and the settings. What a verdict says is not judged again.
+Here belongs the judgement over verdicts and recorded steps, and what the gate of scripts (`reading.ledger_gate`) needs of it:
+how old a verdict's evidence is, and what was changed since. It reads nothing: the ledger is given, and so are the time and the
+settings. What a verdict says is not judged again.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from parity_pipeline.core.checks import CheckName, CheckSeverity
@@ -17,7 +18,6 @@ from parity_pipeline.core.retrieval.checks import RetrievalCheckName
 from parity_pipeline.core.retrieval.waivers import QueryWaiver, query_account_for
 from parity_pipeline.core.verdict import EMBED, EMBED_THROUGH_ADAPTER, Verdict
 from parity_pipeline.core.waivers import Waiver, account_for
-from parity_pipeline.flip.evidence_age import changed_between, changed_since, moment_of
 from parity_pipeline.flip.options import FlipOptions
 from parity_pipeline.storage.ledger import AnyVerdict, LedgerEntry, lanes_of
 
@@ -265,3 +265,46 @@ def _waived(inputs: GateInputs, verdict: AnyVerdict, name: str) -> bool:
         return account.waiver_of(CheckName(name)) is not None
     held = query_account_for(inputs.query_waivers, corpus=verdict.corpus, day=day, today=inputs.today)
     return held.waiver_of(RetrievalCheckName(name)) is not None
+
+
+def fetched_at(verdict: AnyVerdict) -> datetime:
+    """Return when the first request of either lane was sent: the verdict says nothing about a later time.
+
+    A verdict that was given again on stored vectors is as old as these vectors. A side that is a recording is meant to be
+    old, and does not count.
+    """
+    lanes = lanes_of(verdict)
+    fetched = [lane for lane in lanes if not getattr(lane, "recorded", "")] or lanes
+    return min(moment_of(lane.fetched_from) for lane in fetched)
+
+
+def changed_since(verdict: AnyVerdict, records: Sequence[FlipRecord]) -> FlipRecord | None:
+    """Return the last recorded change of a gateway, where it came after the verdict's lanes were fetched; else None.
+
+    Args:
+        verdict: The verdict.
+        records: Steps of the ledger, oldest first.
+    """
+    changes = [one for one in records if one.step is FlipStep.GATEWAY_CHANGED]
+    return changes[-1] if changes and fetched_at(verdict) < moment_of(changes[-1].recorded_at) else None
+
+
+def changed_between(held: AnyVerdict, newest: AnyVerdict) -> str:
+    """Return what of the sides differs between two verdicts; "" for nothing, and where one of them reached no side."""
+    if held.not_run or newest.not_run:
+        return ""
+    for side, one, two in zip(Side, lanes_of(held), lanes_of(newest), strict=True):
+        if one.url != two.url or one.settings_hash != two.settings_hash:
+            return f"how the {side} is requested"
+        if one.server_headers != two.server_headers:
+            return f"what the {side} says of its software"
+    return ""
+
+
+def moment_of(text: str) -> datetime:
+    """Return a stored time; one without a zone is UTC, and one that cannot be read is the oldest."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

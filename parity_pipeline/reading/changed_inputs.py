@@ -67,7 +67,7 @@ class ChangedInputs:
 
 
 def changed_inputs(
-    layout: Layout, before: AnyVerdict, after: AnyVerdict, *, near_tie: float = NEAR_TIE
+    layout: Layout, before: AnyVerdict, after: AnyVerdict, *, near_tie: float | None = None
 ) -> ChangedInputs:
     """Return which inputs newly fail and newly pass.
 
@@ -75,7 +75,7 @@ def changed_inputs(
         layout: Where the files of the probe lie.
         before: The earlier verdict.
         after: The later one, of the same probe and name.
-        near_tie: Score gap up to which inversions fail no query, by which both were judged; see `Bands`.
+        near_tie: Score gap up to which inversions fail no query, by which both were judged; None for the default of `Bands`.
 
     Raises:
         ArtifactError: A comparison is not stored any more, is of other vectors than its verdict, or is damaged.
@@ -100,7 +100,7 @@ def changed_inputs(
     )
 
 
-def _outcomes(layout: Layout, verdict: AnyVerdict, near_tie: float) -> dict[str, InputResult]:
+def _outcomes(layout: Layout, verdict: AnyVerdict, near_tie: float | None) -> dict[str, InputResult]:
     """Return what a verdict's comparison holds of each input, under the verdict's own limits."""
     if isinstance(verdict, Verdict):
         rows = ParityFile(layout.parity(verdict.date, verdict.model))
@@ -109,7 +109,7 @@ def _outcomes(layout: Layout, verdict: AnyVerdict, near_tie: float) -> dict[str,
     queries = RetrievalParityFile(layout.retrieval_parity(verdict.date, verdict.corpus))
     _same_lanes(queries, verdict)
     limits = {one.measure: one.limits for one in verdict.query_measures if one.limits}
-    return dict(_of_queries(queries, Bands(query=limits, near_tie=near_tie)))
+    return dict(_of_queries(queries, Bands(query=limits, near_tie=NEAR_TIE if near_tie is None else near_tie)))
 
 
 def _same_lanes(file: ParityFile | RetrievalParityFile, verdict: AnyVerdict) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 
 from parity_pipeline.core.flip_steps import FlipRecord
 from parity_pipeline.core.outcomes import PASSING, Decision
-from parity_pipeline.flip.evidence_age import changed_between, changed_since, fetched_at
+from parity_pipeline.flip.gate import changed_between, changed_since, fetched_at
 from parity_pipeline.storage.ledger import LedgerEntry, key_of, newest_entries
 
 EXIT_CODES: Final[Mapping[str, int]] = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 2}
