@@ -51,6 +51,7 @@ def build_definitions(
         partitions=make_partitions(settings.first_date, settings.timezone, settings.models),
         owners=settings.owners,
         package_version=run.package_version,
+        links=settings.links,
     )
     late = freshness(hour, minute, settings.timezone)
     assets = build_assets(

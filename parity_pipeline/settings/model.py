@@ -24,6 +24,7 @@ from parity_pipeline.core.retrieval.checks import RetrievalCheckSettings
 from parity_pipeline.core.verdict import EMBED, EMBED_THROUGH_ADAPTER
 from parity_pipeline.core.waivers import waiver_faults
 from parity_pipeline.flip.options import FlipOptions
+from parity_pipeline.report.links import Links
 from parity_pipeline.services.state import ServiceSpec
 from parity_pipeline.settings.adapter import AdapterSettings
 from parity_pipeline.settings.embed import (
@@ -48,6 +49,7 @@ from parity_pipeline.settings.fields import (
     without_faults,
 )
 from parity_pipeline.settings.flip import FlipSettings
+from parity_pipeline.settings.links import LinkSettings
 from parity_pipeline.settings.retrieve import ALL_HAZARDS, BUILT_IN_RETRIEVAL, RetrievalDialects, RetrieveSettings
 from parity_pipeline.settings.sides import SideSettings
 from parity_pipeline.storage.layout import Layout
@@ -164,6 +166,7 @@ class Settings(Strict):
     executor: Literal["in_process", "forkserver"] = "in_process"
     adapter: AdapterSettings | None = None
     flip: FlipSettings = FlipOptions()
+    links: LinkSettings = Links()
 
     @field_validator("timezone")
     @classmethod
