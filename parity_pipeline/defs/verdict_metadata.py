@@ -31,9 +31,9 @@ VERDICT_CHECK: Final = "verdict_is_pass"
 
 def verdict_metadata(verdict: Verdict, path: Path) -> dict[str, Any]:
     """Return verdict, digest, worst samples, reasons, checks and measures, and the series that are plotted."""
-    facts = _opening(verdict, first_cause(verdict))
-    if worst := worst_samples(verdict):
-        facts["worst samples"] = dg.MetadataValue.md(worst)
+    facts = _opening(verdict, worst_samples(verdict))
+    if cause := first_cause(verdict):
+        facts["first cause"] = cause
     if verdict.worst_cosine is not None:
         facts["worst cosine"] = cosine_text(verdict.worst_cosine, verdict.threshold)
     counts = verdict.counts
@@ -45,9 +45,9 @@ def verdict_metadata(verdict: Verdict, path: Path) -> dict[str, Any]:
 
 def retrieval_verdict_metadata(verdict: RetrievalVerdict, path: Path, queries: Queries = NO_QUERIES) -> dict[str, Any]:
     """Return the same of ranked lists; `queries` are the texts of the queries that are shown, by id."""
-    facts = _opening(verdict, first_retrieval_cause(verdict))
-    if worst := worst_queries(verdict, queries):
-        facts["most changed queries"] = dg.MetadataValue.md(worst)
+    facts = _opening(verdict, worst_queries(verdict, queries))
+    if cause := first_retrieval_cause(verdict):
+        facts["first cause"] = cause
     for measure in (SetMeasure.MEAN_OVERLAP, SetMeasure.TOP_1_SHARE, SetMeasure.MEAN_RBO):
         if (value := verdict.value(measure)) is not None:
             facts[measure.value.replace("_", " ")] = value_text(measure, value)
@@ -65,14 +65,9 @@ def report_metadata(verdict: AnyVerdict, layout: Layout, links: Links, queries: 
         links: Where reports are reached.
         queries: Texts of queries by id.
     """
-    of_lists = isinstance(verdict, RetrievalVerdict)
-    worst = worst_queries(verdict, queries) if of_lists else worst_samples(verdict)
-    facts: dict[str, Any] = {
-        "verdict": marked(verdict.decision),
-        "digest": dg.MetadataValue.md(digest(verdict)),
-    }
-    if worst:
-        facts["most changed queries" if of_lists else "worst samples"] = dg.MetadataValue.md(worst)
+    facts = _opening(
+        verdict, worst_queries(verdict, queries) if isinstance(verdict, RetrievalVerdict) else worst_samples(verdict)
+    )
     if isinstance(verdict, RetrievalVerdict):
         places = (layout.retrieval_report, layout.html_retrieval_report)
     else:
@@ -80,7 +75,7 @@ def report_metadata(verdict: AnyVerdict, layout: Layout, links: Links, queries: 
     for name, place in zip(("report", "page"), places, strict=True):
         if (path := place(verdict.date, name_of(verdict))).exists():
             facts |= _file(name, path, layout.reports_dir, links)
-    return facts | {"checks of this verdict": _to_checks("retrieve/verdict" if of_lists else "verdict")}
+    return facts
 
 
 def _file(name: str, path: Path, folder: Path, links: Links) -> dict[str, Any]:
@@ -97,20 +92,21 @@ def _to_checks(asset: str) -> dg.MarkdownMetadataValue:
     )
 
 
-def _opening(verdict: AnyVerdict, cause: str) -> dict[str, Any]:
-    facts: dict[str, Any] = {
-        "verdict": marked(verdict.decision),
-        "digest": dg.MetadataValue.md(digest(verdict)),
-        "reasons": items_of(verdict.reasons),
-    }
-    return facts | ({"first cause": cause} if cause else {})
+def _opening(verdict: AnyVerdict, worst: str) -> dict[str, Any]:
+    """Return what stands at the top of both assets: the verdict, its digest, the worst inputs, the way to the checks."""
+    of_lists = isinstance(verdict, RetrievalVerdict)
+    facts: dict[str, Any] = {"verdict": marked(verdict.decision), "digest": dg.MetadataValue.md(digest(verdict))}
+    if worst:
+        facts["most changed queries" if of_lists else "worst samples"] = dg.MetadataValue.md(worst)
+    return facts | {"checks of all dates": _to_checks("retrieve/verdict" if of_lists else "verdict")}
 
 
 def _evidence(verdict: AnyVerdict) -> dict[str, Any]:
-    facts: dict[str, Any] = {"strength": verdict.strength} if verdict.strength else {}
+    facts: dict[str, Any] = {"reasons": items_of(verdict.reasons)}
+    if verdict.strength:
+        facts["strength"] = verdict.strength
     if verdict.power:
         facts["simulated faults"] = f"{count(verdict.power.caught)} of {count(verdict.power.simulated)} caught"
     if verdict.checks:
         facts["checks"] = table_of(("check", "result", "seen"), map(checked, verdict.checks))
-    of_lists = isinstance(verdict, RetrievalVerdict)
-    return facts | {"checks of all dates": _to_checks("retrieve/verdict" if of_lists else "verdict")}
+    return facts

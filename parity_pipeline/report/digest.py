@@ -17,7 +17,7 @@ from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.worst_rows import KINDS, JudgedRow
 from parity_pipeline.report import numbers
 from parity_pipeline.report.advice import flip_advice
-from parity_pipeline.report.escape import Sentence, clipped, code, prose, table
+from parity_pipeline.report.escape import Sentence, clipped, code, fenced, prose, table
 from parity_pipeline.report.retrieval_advice import retrieval_flip_advice
 from parity_pipeline.report.retrieval_view import Queries, agreement, outcome_words, text_of
 from parity_pipeline.report.retrieval_view import position as query_position
@@ -32,15 +32,23 @@ WORST: Final = 10
 """Samples or queries of the digest."""
 
 SYMBOLS: Final = {
-    Decision.PASS: "✅",
-    Decision.PASS_WITH_WAIVERS: "☑️",
-    Decision.FAIL: "❌",
-    Decision.INCONCLUSIVE: "⚠️",
+    Decision.PASS: "✔",
+    Decision.PASS_WITH_WAIVERS: "✔",
+    Decision.FAIL: "✘",
+    Decision.INCONCLUSIVE: "⚠",
 }
-"""Symbols that differ in shape and not in colour alone."""
+"""Symbols that differ in shape and not in colour alone, and that text fonts have: many machines have no emoji."""
 
-_SAME: Final = (Outcome.MATCH, Outcome.REFUSED_BY_BOTH)
-_SAME_LISTS: Final = (*AGREEING, RetrievalOutcome.REFUSED_BY_BOTH)
+_COLOURED: Final = {
+    Decision.PASS: "+",
+    Decision.PASS_WITH_WAIVERS: "+",
+    Decision.FAIL: "-",
+    Decision.INCONCLUSIVE: "@@",
+}
+"""How a line of a difference begins that the Dagster UI and GitHub show in green, red, or another colour than text."""
+
+_NO_COSINE: Final = -2.0
+"""Sorts what has no cosine before everything that has one."""
 _REASONS: Final = 3
 _CAUSES: Final = 3
 _CLAUSE: Final = 160
@@ -53,7 +61,7 @@ def marked(decision: Decision) -> str:
     """Return a decision with its symbol.
 
     >>> marked(Decision.FAIL)
-    '❌ FAIL'
+    '✘ FAIL'
     """
     return f"{SYMBOLS[decision]} {decision.value}"
 
@@ -73,13 +81,15 @@ def digest(verdict: AnyVerdict) -> str:
 
     Reasons and causes are cut, and those that do not fit are counted; the report has all.
     """
-    head = f"{SYMBOLS[verdict.decision]} **{verdict.decision.value}** — {prose(clipped(_subject(verdict), _CLAUSE))}"
+    head = fenced(
+        (f"{_COLOURED[verdict.decision]} {marked(verdict.decision)} · {clipped(_subject(verdict), _CLAUSE)}",), "diff"
+    )
     advice = retrieval_flip_advice(verdict) if isinstance(verdict, RetrievalVerdict) else flip_advice(verdict)
     parts = [
         ("Strength", [verdict.strength] if verdict.strength else []),
         ("Why", verdict.reasons[:_REASONS]),
         ("Causes", causes(verdict)),
-        ("Decision", [_plain(advice[0])]),
+        ("May be flipped", [_plain(advice[0])]),
     ]
     lines = [head, ""]
     for title, clauses in parts:
@@ -155,16 +165,22 @@ def worst_queries(verdict: RetrievalVerdict, queries: Queries) -> str:
     )
 
 
-def _badness(row: JudgedRow) -> tuple[bool, int, float, int]:
+def _badness(row: JudgedRow) -> tuple[int, int, float, int]:
     excused = row.waiver is not None or row.within_noise or bool(row.unconfirmed)
+    rank = _rank(row.outcome is Outcome.REFUSED_BY_BOTH, row.outcome is Outcome.MATCH or excused)
     kinds = [outcome for outcome, _ in KINDS]
-    cosine = -2.0 if row.cosine is None else row.cosine
-    return row.outcome in _SAME or excused, kinds.index(row.outcome), cosine, row.ordinal
+    return rank, kinds.index(row.outcome), _NO_COSINE if row.cosine is None else row.cosine, row.ordinal
 
 
-def _change(query: JudgedQuery) -> tuple[bool, float, int]:
+def _change(query: JudgedQuery) -> tuple[int, float, int]:
     excused = query.waiver is not None or query.unconfirmed
-    return query.outcome in _SAME_LISTS or excused, -1.0 if query.rbo is None else query.rbo, query.ordinal
+    rank = _rank(query.outcome is RetrievalOutcome.REFUSED_BY_BOTH, query.outcome in AGREEING or excused)
+    return rank, -1.0 if query.rbo is None else query.rbo, query.ordinal
+
+
+def _rank(refused_alike: bool, same: bool) -> int:
+    """Return 0 for what stands against the candidate, 1 for what agrees or is excused, 2 for what shows nobody anything."""
+    return 2 if refused_alike else int(same)
 
 
 def _outcome(row: JudgedRow) -> str:
