@@ -14,6 +14,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from parity_pipeline.alerts.options import AlertOptions
 from parity_pipeline.core.checks import OF_MEASURES, CheckSettings, CheckSeverity
 from parity_pipeline.core.errors import MetricInputError, SettingsError
 from parity_pipeline.core.hazards.corpus import ALL
@@ -27,6 +28,7 @@ from parity_pipeline.flip.options import FlipOptions
 from parity_pipeline.report.links import Links
 from parity_pipeline.services.state import ServiceSpec
 from parity_pipeline.settings.adapter import AdapterSettings
+from parity_pipeline.settings.alerts import AlertSettings
 from parity_pipeline.settings.embed import (
     BUILT_IN_DIALECTS,
     ChecksSettings,
@@ -167,6 +169,7 @@ class Settings(Strict):
     adapter: AdapterSettings | None = None
     flip: FlipSettings = FlipOptions()
     links: LinkSettings = Links()
+    alerts: AlertSettings = AlertOptions()
 
     @field_validator("timezone")
     @classmethod
