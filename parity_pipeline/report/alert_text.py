@@ -29,9 +29,9 @@ _HEADLINES: Final[Mapping[NewsKind, str]] = {
     NewsKind.FAIL: "FAIL",
     NewsKind.FAIL_OF_PAST_DATES: "FAIL on past dates",
     NewsKind.INCONCLUSIVE: "INCONCLUSIVE",
-    NewsKind.RECOVERED: "Recovered",
-    NewsKind.STALE: "No verdict",
-    NewsKind.RESUMED: "Verdicts again",
+    NewsKind.RECOVERED: "recovered",
+    NewsKind.STALE: "no verdict",
+    NewsKind.RESUMED: "verdicts again",
 }
 
 
@@ -112,7 +112,7 @@ def _title(kind: NewsKind, items: Sequence[News]) -> str:
         about = f"{_about(items[0].subject)}, {items[0].date}"
     else:
         about = things(len(items), "model or corpus", "models or corpora")
-    return f"Parity {_HEADLINES[kind]}: {visible(clipped(about, _FOREIGN))}"
+    return f"Parity: {_HEADLINES[kind]}, {visible(clipped(about, _FOREIGN))}"
 
 
 def _about(subject: Subject) -> str:
