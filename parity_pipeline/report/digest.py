@@ -1,8 +1,8 @@
 """A verdict in few lines: what the page of an asset, a list of runs and an alert show of it.
 
 Here belongs the short form of the report of either probe, and nothing that needs more than the verdict itself. Each part is
-shorter than `INLINE` characters: the Dagster UI shows such Markdown in place, and longer text behind a button. The whole
-report belongs to `markdown` and `retrieval`.
+shorter than `INLINE` characters: the Dagster UI shows such Markdown in place, and longer text behind a button. It shows HTML as
+text, so that samples are not in code, which is HTML where one holds a pipe. The whole report belongs to `markdown` and `retrieval`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,9 +17,9 @@ from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.worst_rows import KINDS, JudgedRow
 from parity_pipeline.report import numbers
 from parity_pipeline.report.advice import flip_advice
-from parity_pipeline.report.escape import Sentence, clipped, code, fenced, prose, table
+from parity_pipeline.report.escape import Sentence, clipped, fenced, prose, table
 from parity_pipeline.report.retrieval_advice import retrieval_flip_advice
-from parity_pipeline.report.retrieval_view import Queries, agreement, outcome_words, text_of
+from parity_pipeline.report.retrieval_view import Queries, agreement, outcome_words
 from parity_pipeline.report.retrieval_view import position as query_position
 from parity_pipeline.report.view import position, words_of
 
@@ -135,7 +135,7 @@ def worst_samples(verdict: Verdict) -> str:
         (
             (
                 position(row),
-                code(clipped(row.head, _TEXT)),
+                prose(clipped(row.head, _TEXT)),
                 numbers.cosine(row.cosine, verdict.threshold),
                 prose(_outcome(row)),
             )
@@ -156,7 +156,7 @@ def worst_queries(verdict: RetrievalVerdict, queries: Queries) -> str:
         (
             (
                 query_position(one),
-                text_of(one, queries, most=_TEXT),
+                prose(clipped(queries[one.id].text if one.id in queries else one.id, _TEXT)),
                 agreement(one.rbo),
                 prose(outcome_words(one)),
             )

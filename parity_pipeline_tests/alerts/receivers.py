@@ -3,6 +3,7 @@
 Here belong servers on free ports, and nothing that knows what an alert is.
 """
 
+import base64
 import json
 import socketserver
 import threading
@@ -77,7 +78,7 @@ def webhook() -> Generator[Webhook]:
             self.end_headers()
             self.wfile.write(held.answer.encode())
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that it has there
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -110,57 +111,76 @@ class MailServer:
     got: list[tuple[str, list[str], bytes]] = field(default_factory=list[tuple[str, list[str], bytes]])
 
 
+class _Server(socketserver.ThreadingTCPServer):
+    """The listening side of a mail server."""
+
+    daemon_threads = True
+
+    def __init__(self, held: MailServer) -> None:
+        super().__init__(("127.0.0.1", 0), _Session)
+        self.held = held
+
+
+class _Session(socketserver.StreamRequestHandler):
+    """One conversation: EHLO, AUTH PLAIN, MAIL, RCPT, DATA, QUIT."""
+
+    def handle(self) -> None:
+        self.sender, self.receivers = "", list[str]()
+        verbs = {"EHLO": self._greet, "AUTH": self._authenticate, "MAIL": self._mail, "RCPT": self._receiver}
+        verbs |= {"DATA": self._content}
+        self._say("220 loopback")
+        while line := self.rfile.readline().decode().strip():
+            verb, _, rest = line.partition(" ")
+            if verb.upper() == "QUIT":
+                self._say("221 bye")
+                return
+            verbs.get(verb.upper(), lambda _rest: self._say("250 ok"))(rest)
+
+    @property
+    def _held(self) -> MailServer:
+        assert isinstance(self.server, _Server)
+        return self.server.held
+
+    def _greet(self, _rest: str) -> None:
+        self._say("250-loopback")
+        self._say("250 AUTH PLAIN")
+
+    def _authenticate(self, rest: str) -> None:
+        given = base64.b64decode(rest.partition(" ")[2]).decode()
+        right = bool(self._held.password) and given.endswith(f"\0{self._held.password}")
+        self._say("235 welcome" if right else f"535 not {given[1:]}")
+
+    def _mail(self, rest: str) -> None:
+        self.sender, self.receivers = _address(rest), []
+        self._say("250 ok")
+
+    def _receiver(self, rest: str) -> None:
+        one = _address(rest)
+        known = one not in self._held.unknown
+        self.receivers += [one] if known else []
+        self._say("250 ok" if known else "550 unknown")
+
+    def _content(self, _rest: str) -> None:
+        self._say("354 go on")
+        lines = list[bytes]()
+        while (line := self.rfile.readline()) not in (b".\r\n", b""):
+            lines.append(line)
+        self._held.got.append((self.sender, self.receivers, b"".join(lines)))
+        self._say("250 taken")
+
+    def _say(self, words: str) -> None:
+        self.wfile.write(f"{words}\r\n".encode())
+
+
+def _address(rest: str) -> str:
+    return rest.partition("<")[2].partition(">")[0]
+
+
 @contextmanager
 def mail_server() -> Generator[MailServer]:
-    """Serve SMTP while the body runs: EHLO, AUTH PLAIN, MAIL, RCPT, DATA, QUIT."""
+    """Serve SMTP while the body runs."""
     held = MailServer()
-
-    class Handler(socketserver.StreamRequestHandler):
-        def handle(self) -> None:
-            self._say("220 loopback")
-            sender, receivers = "", list[str]()
-            while line := self.rfile.readline().decode().strip():
-                verb, _, rest = line.partition(" ")
-                if verb.upper() in ("EHLO", "HELO"):
-                    self._say("250-loopback")
-                    self._say("250 AUTH PLAIN")
-                elif verb.upper() == "AUTH":
-                    self._authenticate(rest)
-                elif verb.upper() == "MAIL":
-                    sender, receivers = rest.partition("<")[2].partition(">")[0], []
-                    self._say("250 ok")
-                elif verb.upper() == "RCPT":
-                    one = rest.partition("<")[2].partition(">")[0]
-                    receivers += [] if one in held.unknown else [one]
-                    self._say("550 unknown" if one in held.unknown else "250 ok")
-                elif verb.upper() == "DATA":
-                    self._say("354 go on")
-                    held.got.append((sender, receivers, self._content()))
-                    self._say("250 taken")
-                elif verb.upper() == "QUIT":
-                    self._say("221 bye")
-                    return
-                else:
-                    self._say("250 ok")
-
-        def _authenticate(self, rest: str) -> None:
-            import base64
-
-            given = base64.b64decode(rest.partition(" ")[2]).decode()
-            right = bool(held.password) and given.endswith(f"\0{held.password}")
-            self._say("235 welcome" if right else f"535 not {given[1:]}")
-
-        def _content(self) -> bytes:
-            lines = list[bytes]()
-            while (line := self.rfile.readline()) not in (b".\r\n", b""):
-                lines.append(line)
-            return b"".join(lines)
-
-        def _say(self, words: str) -> None:
-            self.wfile.write(f"{words}\r\n".encode())
-
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
+    with _Server(held) as server:
         held.port = server.server_address[1]
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()

@@ -22,6 +22,14 @@ from parity_pipeline_tests.report.verdicts import mixed
 SECRET = "tok-55-never-stored"  # noqa: S105 - a planted one
 
 
+TWO_CHANNELS = AlertOptions(
+    channels=(
+        Channel(name="one", kind=ChannelKind.WEBHOOK, url_env="ONE"),
+        Channel(name="two", kind=ChannelKind.WEBHOOK, url_env="TWO"),
+    )
+)
+
+
 @dataclass
 class World:
     """A ledger, two channels, and a clock that is set.
@@ -36,12 +44,7 @@ class World:
 
     folder: Path
     hook: Webhook
-    options: AlertOptions = AlertOptions(
-        channels=(
-            Channel(name="one", kind=ChannelKind.WEBHOOK, url_env="ONE"),
-            Channel(name="two", kind=ChannelKind.WEBHOOK, url_env="TWO"),
-        )
-    )
+    options: AlertOptions = TWO_CHANNELS
     now: datetime = datetime(2026, 5, 1, 7, tzinfo=UTC)
     expected: dict[Subject, str] = field(default_factory=dict[Subject, str])
 
@@ -218,7 +221,7 @@ def test_nothing_is_lost_where_the_process_dies_before_it_sends(world: World) ->
         """The process is gone."""
 
     class Fatal(dict[str, str]):
-        def get(self, key: str, default: str | None = None) -> str | None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        def get(self, *_: object) -> str:  # pyright: ignore[reportIncompatibleMethodOverride]
             raise Killed
 
     with pytest.raises(Killed):

@@ -18,6 +18,7 @@ from parity_pipeline.report.alert_text import alert_text
 from parity_pipeline_tests.alerts.receivers import MailServer, Webhook, mail_server, webhook
 
 SECRET = "T00/B11/s3cr3t-never-shown"  # noqa: S105 - a planted one
+PASSWORD = "PW"  # noqa: S105 - the name of a variable
 ITEM = News(
     kind=NewsKind.FAIL,
     subject=Subject(probe="embed", name="modèle <b>"),
@@ -117,7 +118,7 @@ def test_credentials_of_an_address_are_sent_as_such(hook: Webhook) -> None:
 def test_a_mail_has_both_forms(server: MailServer) -> None:
     """All receivers get one message with subject, date, id, a plain and an HTML part."""
     server.password = "pw"  # noqa: S105 - of this server
-    deliver(mailing(server, user="ann", password_env="PW"), LETTER, {"PW": "pw"})
+    deliver(mailing(server, user="ann", password_env=PASSWORD), LETTER, {PASSWORD: "pw"})
     ((sender, receivers, content),) = server.got
     assert (sender, receivers) == ("parity@example.test", ["a@example.test", "b@example.test"])
     message = email.message_from_bytes(content, policy=email.policy.default)
@@ -204,7 +205,7 @@ def test_nobody_there_is_an_error_that_names_the_host() -> None:
 def test_a_wrong_password_is_an_error_without_it(server: MailServer) -> None:
     """A server that repeats what it was sent does not make the error repeat it."""
     with pytest.raises(DeliveryError, match="535") as caught:
-        deliver(mailing(server, user="ann", password_env="PW"), LETTER, {"PW": SECRET})
+        deliver(mailing(server, user="ann", password_env=PASSWORD), LETTER, {PASSWORD: SECRET})
     assert_without(caught.value, SECRET)
 
 

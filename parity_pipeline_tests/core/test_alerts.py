@@ -128,10 +128,10 @@ def test_subjects_do_not_mix() -> None:
 @pytest.mark.parametrize(
     ("local", "expected"),
     [
-        (datetime(2026, 5, 2, 9, 59), "2026-05-01"),
-        (datetime(2026, 5, 2, 10, 0), "2026-05-02"),
-        (datetime(2026, 5, 2, 0, 0), "2026-05-01"),
-        (datetime(2026, 4, 30, 9, 0), ""),
+        (datetime(2026, 5, 2, 9, 59, tzinfo=UTC), "2026-05-01"),
+        (datetime(2026, 5, 2, 10, 0, tzinfo=UTC), "2026-05-02"),
+        (datetime(2026, 5, 2, 0, 0, tzinfo=UTC), "2026-05-01"),
+        (datetime(2026, 4, 30, 9, 0, tzinfo=UTC), ""),
         (datetime(2026, 4, 30, 10, 0, tzinfo=UTC), "2026-04-30"),
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.ledger_tail import LedgerMark, read_tail
+from parity_pipeline_tests.report.measured import two_causes
 from parity_pipeline_tests.report.retrieval_verdicts import failing
 from parity_pipeline_tests.report.verdicts import mixed
 
@@ -88,7 +89,7 @@ def test_lines_of_every_version_are_read_as_the_ledger_reads_them(path: Path) ->
 def test_reason_and_cause_are_the_first_ones(tmp_path: Path) -> None:
     """Of both probes, as the report has them."""
     path = tmp_path / "ledger.jsonl"
-    embed, (retrieve, _) = mixed(), failing()
+    embed, (retrieve, _) = two_causes(), failing()
     ledger.append(path, embed, recorded_at="2026-05-01T06:00:00+00:00", run_id="a")
     ledger.append(path, retrieve, recorded_at="2026-05-01T06:00:00+00:00", run_id="b")
     one, two = read_tail(path, LedgerMark())[0]
