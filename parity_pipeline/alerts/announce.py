@@ -1,6 +1,6 @@
-"""Tell what is new: read the ledger, decide, and send what no channel has taken yet.
+"""Announce what is new: read the ledger, decide, and send what no channel has taken yet.
 
-Here belongs the order of these steps, in which nothing is told twice or lost: what is news is stored before the first
+Here belongs the order of these steps, in which nothing is announced twice or lost: what is news is stored before the first
 message is sent, and each delivery is stored when it is made. A process that is killed between the two sends that one message
 again; its id is the same. Sensors, and `parity alerts send`, call the same function and share the state.
 """
@@ -48,7 +48,7 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, kw_only=True)
 class AlertContext:
-    """What telling needs.
+    """What announcing needs.
 
     Attributes:
         options: Of the settings.
@@ -96,7 +96,7 @@ class Round:
         parts = [f"sent {one}" for one in self.sent] + [f"not sent to {one}" for one in self.failed]
         if self.waiting:
             parts.append(f"{self.waiting} to be tried again")
-        return "; ".join(parts) + "." if parts else "Nothing new to tell."
+        return "; ".join(parts) + "." if parts else "Nothing new."
 
 
 def announce(context: AlertContext) -> Round:
@@ -182,7 +182,7 @@ class _Sending:
     def _send_all(self, channel: Channel) -> None:
         """Send a channel's messages, oldest first, until one fails for a reason that others would fail for too."""
         waiting = [one.message for one in self._state.outbox if channel.name in one.channels]
-        troubled, taken = None, 0
+        failure, taken = None, 0
         for message in waiting:
             if taken == AT_ONCE:
                 break
@@ -190,7 +190,7 @@ class _Sending:
             try:
                 deliver(channel, letter, self._context.environ)
             except DeliveryError as error:
-                troubled = error
+                failure = error
                 with self._guard:
                     self._failed.append(f"{channel.name}: {error.text}")
                 if not error.only_this:
@@ -198,7 +198,7 @@ class _Sending:
             else:
                 taken += 1
                 self._delivered(channel, message, letter.text.title)
-        self._note(channel, troubled)
+        self._note(channel, failure)
 
     def _delivered(self, channel: Channel, message: Message, title: str) -> None:
         with self._guard:
@@ -212,18 +212,18 @@ class _Sending:
             write_state(self._context.state, self._state)
             self._sent.append(f"{channel.name}: {title}")
 
-    def _note(self, channel: Channel, troubled: DeliveryError | None) -> None:
+    def _note(self, channel: Channel, failure: DeliveryError | None) -> None:
         """Keep how a channel fares: how long it is left alone, or that it works again."""
         with self._guard:
             channels = dict(self._state.channels)
             held = channels.pop(channel.name, None)
-            if troubled:
+            if failure:
                 failures = (held.failures if held else 0) + 1
                 # A message that is refused for what it is must not hold up those that come.
-                wait = FIRST_WAIT if troubled.only_this else _wait(failures)
-                wait = max(wait, timedelta(seconds=troubled.wait_seconds))
+                wait = FIRST_WAIT if failure.only_this else _wait(failures)
+                wait = max(wait, timedelta(seconds=failure.wait_seconds))
                 next_at = (self._context.now() + wait).astimezone(UTC).isoformat(timespec="seconds")
-                channels[channel.name] = ChannelState(failures=failures, next_at=next_at, error=troubled.text)
+                channels[channel.name] = ChannelState(failures=failures, next_at=next_at, error=failure.text)
             if channels != self._state.channels:
                 self._state = replace(self._state, channels=channels)
                 write_state(self._context.state, self._state)

@@ -67,7 +67,7 @@ def deliver(channel: Channel, letter: Letter, environ: Mapping[str, str]) -> Non
     except Exception as error:  # noqa: BLE001 - whatever a library raises: the other channels go on, its text may hold a secret
         failed = DeliveryError(f"it cannot be sent ({type(error).__name__})")
     if failed:
-        # Outside of the handler: an exception with a secret must not hang on this one.
+        # Outside of the handler: an exception with a secret must not be attached to this one.
         raise failed
 
 

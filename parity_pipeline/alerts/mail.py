@@ -29,7 +29,7 @@ def mail(channel: Channel, *, title: str, plain: str, html: str, at: str, identi
         plain: Its plain part.
         html: Its HTML part.
         at: Its date, ISO 8601 with a zone.
-        identity: Id of the message, by which a mail server may tell repeats.
+        identity: Id of the message, by which a mail server may recognise repeats.
         password: Password of the channel's user; None where nobody logs in.
 
     Raises:
@@ -51,7 +51,7 @@ def mail(channel: Channel, *, title: str, plain: str, html: str, at: str, identi
             server.send_message(message)
     except smtplib.SMTPResponseException as error:
         words = error.smtp_error.decode("utf-8", "replace") if isinstance(error.smtp_error, bytes) else error.smtp_error
-        raise DeliveryError(f"{channel.host} answers with {error.smtp_code} {words}") from None
+        raise DeliveryError(f"{channel.host} returns {error.smtp_code} {words}") from None
     except smtplib.SMTPRecipientsRefused as error:
         codes = sorted({code for code, _ in error.recipients.values()})
         raise DeliveryError(f"{channel.host} refuses all receivers ({', '.join(map(str, codes))})") from None

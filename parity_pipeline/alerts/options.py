@@ -76,7 +76,7 @@ class AlertOptions:
         inconclusive: Whether a date without enough evidence is news.
         stale_after_hours: Hours after the daily schedule after which a missing verdict is news; None for never.
         settled_after_minutes: Minutes without another verdict of a model or corpus after which its failing past dates are
-            told, all in one message.
+            announced, all in one message.
     """
 
     channels: tuple[Channel, ...] = ()

@@ -1,4 +1,4 @@
-"""What was told and what is still to be sent: one file, which one process at a time uses.
+"""What was announced and what is still to be sent: one file, which one process at a time uses.
 
 Here belong the file and its lock. It is the memory of alerts, and not Dagster's cursor: a cursor belongs to one sensor of
 one instance, is lost when someone resets it, and knows nothing of `parity alerts send` (docs/adr/0042).
@@ -26,7 +26,7 @@ class Message:
     """One message: all that happened of one kind at one time.
 
     Attributes:
-        id: Its id, which receivers can tell repeats by.
+        id: Its id, which receivers recognise repeats by.
         kind: What happened.
         at: When it was noticed, ISO 8601 in UTC.
         items: What it happened to.
@@ -82,7 +82,7 @@ class AlertState:
         ledger: How far the ledger was read.
         subjects: What is known of each subject.
         outbox: Messages that are still to be sent, oldest first.
-        channels: Channels in trouble, by name.
+        channels: Channels that fail, by name.
         schema: `STATE_VERSION`.
     """
 
@@ -101,7 +101,7 @@ class AlertState:
 _KIND: Final = RecordKind(
     record=AlertState,
     name="state of alerts",
-    remedy="Remove it: every failing model or corpus is then told once more.",
+    remedy="Remove it: every failing model or corpus is then announced once more.",
     schema=STATE_VERSION,
 )
 

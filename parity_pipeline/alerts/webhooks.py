@@ -68,11 +68,11 @@ def _judge(response: httpx.Response, host: str) -> None:
     if 200 <= status < 300:
         return
     if 300 <= status < 400:
-        raise DeliveryError(f"{host} answers with a redirect (HTTP {status}); set the address that it leads to")
+        raise DeliveryError(f"{host} returns a redirect (HTTP {status}); set the address that it leads to")
     words = _beginning(response)
     said = f": {words}" if words else ""
     raise DeliveryError(
-        f"{host} answers with HTTP {status}{said}",
+        f"{host} returns HTTP {status}{said}",
         only_this=status in REFUSED,
         wait_seconds=_wait(response.headers.get("retry-after", "")),
     )

@@ -3,7 +3,7 @@
 Here belongs the decision alone, over plain facts: what was known, which verdicts came, what the time is. Reading the ledger
 belongs to `storage.ledger_tail`, words to `report.alert_text`, sending to the room `alerts`.
 
-A model or corpus of a probe is one *subject*. Its state is that of its latest date, and a change of it is told once:
+A model or corpus of a probe is one *subject*. Its state is that of its latest date, and a change of it is announced once:
 
     announced before    state now       news
     nothing, PASS       FAIL            fail
@@ -12,7 +12,7 @@ A model or corpus of a probe is one *subject*. Its state is that of its latest d
     FAIL, INCONCLUSIVE  PASS            recovered
     FAIL                INCONCLUSIVE    none: it is open, and nothing shows that it is over
 
-Earlier dates that turn into FAIL while the state is not FAIL are told together, once no verdict of the subject has come for
+Earlier dates that turn into FAIL while the state is not FAIL are announced together, once no verdict of the subject has come for
 a while: a backfill of a week is one message. What a ledger holds when it is first looked at is known and not news, but for
 the state itself.
 """
@@ -35,7 +35,7 @@ class NewsKind(StrEnum):
     RECOVERED = "recovered"
     STALE = "stale"
     RESUMED = "resumed"
-    """A verdict came again after it was missed, and its decision is no other news."""
+    """A verdict came again after it was missed, and its decision is not news itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -89,9 +89,9 @@ class Known:
     Attributes:
         dates: The newest verdict of each date, by ISO 8601 date.
         pending: Verdicts on past dates that are news once no further one has come for a while.
-        announced: The trouble that was told and is not over; None where there is none.
-        since: First date of that trouble; "" where there is none.
-        stale: The date whose verdict was missed, told and still missing; "" where there is none.
+        announced: The problem that was announced and is not over; None where there is none.
+        since: First date of that problem; "" where there is none.
+        stale: The date whose verdict was missed, announced and still missing; "" where there is none.
     """
 
     dates: Mapping[str, KnownDate] = field(default_factory=dict[str, KnownDate])
@@ -114,7 +114,7 @@ class News:
         kind: What happened.
         subject: What it is about.
         date: The date that it is about; of a verdict that is missing, the expected one.
-        since: First date of the trouble; of a verdict that is missing, the last date that has one, "" where none has.
+        since: First date of the problem; of a verdict that is missing, the last date that has one, "" where none has.
         decision: The decision now; None for a verdict that is missing.
         dates: The dates concerned, where there are several.
         reason: First reason of the verdict; "" for none.
@@ -136,7 +136,7 @@ class News:
 State = Mapping[Subject, Known]
 
 SETTLED_AFTER: Final = timedelta(minutes=10)
-"""How long no verdict of a subject has come before its past dates are told: a partition takes a minute, a long one more."""
+"""How long no verdict of a subject has come before its past dates are announced: a partition takes a minute, a long one more."""
 
 
 def changes(
@@ -154,7 +154,7 @@ def changes(
         judged: Verdicts that came since, in any order, repeated ones included.
         now: The time; aware.
         inconclusive: Whether missing evidence is news.
-        settled_after: How long no verdict of a subject has to come before its past dates are told.
+        settled_after: How long no verdict of a subject has to come before its past dates are announced.
     """
     came: dict[Subject, list[Judged]] = {}
     for one in judged:
@@ -203,8 +203,8 @@ def _of_state(known: Known, newest: Judged | None, *, inconclusive: bool) -> tup
     elif decision is Decision.FAIL:
         kind, now = (None if announced is Decision.FAIL else NewsKind.FAIL), Decision.FAIL
     else:
-        told = announced is None and inconclusive
-        kind, now = (NewsKind.INCONCLUSIVE if told else None), Decision.INCONCLUSIVE if told else announced
+        is_news = announced is None and inconclusive
+        kind, now = (NewsKind.INCONCLUSIVE if is_news else None), Decision.INCONCLUSIVE if is_news else announced
     began = known.since if announced is now else _began(known)
     after = replace(known, announced=now, since=began if now else "")
     if kind is None:
@@ -224,7 +224,7 @@ def _began(known: Known) -> str:
 
 
 def _pending(known: Known, past: Iterable[Judged], newest: Mapping[str, Judged]) -> Known:
-    """Return what is known with the past dates that wait to be told; one that was judged anew waits as it is now."""
+    """Return what is known with the past dates that wait to be announced; one that was judged again waits as it is now."""
     waiting = {one.date: one for one in known.pending if one.date not in newest}
     waiting |= {one.date: one for one in past}
     waiting |= {
@@ -236,14 +236,14 @@ def _pending(known: Known, past: Iterable[Judged], newest: Mapping[str, Judged])
 
 
 def _with_past(news: list[News], known: Known, settled: datetime) -> tuple[list[News], Known]:
-    """Return the news with that of past dates, where it is time; trouble that is told covers them."""
+    """Return the news with that of past dates, where it is time; a problem that was announced covers them."""
     if known.announced is Decision.FAIL:
         return news, replace(known, pending=())
     if not known.pending or max(moment(held.recorded_at) for held in known.dates.values()) > settled:
         return news, known
     days = tuple(one.date for one in known.pending)
-    told = _news(NewsKind.FAIL_OF_PAST_DATES, known.pending[-1], since=days[0])
-    return [*news, replace(told, dates=days)], replace(known, pending=())
+    found = _news(NewsKind.FAIL_OF_PAST_DATES, known.pending[-1], since=days[0])
+    return [*news, replace(found, dates=days)], replace(known, pending=())
 
 
 def _news(kind: NewsKind, one: Judged, *, since: str) -> News:
@@ -260,16 +260,16 @@ def _news(kind: NewsKind, one: Judged, *, since: str) -> News:
 
 
 def staleness(
-    state: State, expected: Mapping[Subject, str], told: Iterable[Subject] = ()
+    state: State, expected: Mapping[Subject, str], others: Iterable[Subject] = ()
 ) -> tuple[list[News], dict[Subject, Known]]:
     """Return whose verdict is missing, and whose came again, in the order of the subjects; and the state after it.
 
     Args:
         state: The state, verdicts that came included.
         expected: The latest date that should have a verdict by now, of each subject that is judged on a schedule.
-        told: Subjects that have other news, which says that a verdict came.
+        others: Subjects that have other news, which says that a verdict came.
     """
-    found, after, covered = list[News](), dict(state), set(told)
+    found, after, covered = list[News](), dict(state), set(others)
     for subject in sorted(expected):
         known, due = state.get(subject, Known()), expected[subject]
         if known.latest < due:

@@ -1,7 +1,7 @@
 """The sensor of alerts: it looks at the ledger every minute, and has what is new sent.
 
 Here belongs what Dagster sees of alerts: when they are looked for, and what a tick shows. It is off until someone switches it
-on. What is news, and what was told, is decided without Dagster (`alerts.announce`).
+on. What is news, and what was announced, is decided without Dagster (`alerts.announce`).
 """
 
 from collections.abc import Callable

@@ -20,7 +20,7 @@ from parity_pipeline.core.verdict import Verdict
 Series = dict[str, float]
 
 EQUAL: Final = -16.0
-"""Logarithm shown for a difference of 0: just below what float64 can tell from it."""
+"""Logarithm shown for a difference of 0: just below what float64 can distinguish from it."""
 
 
 def series(verdict: Verdict) -> Series:
@@ -72,7 +72,7 @@ def _latency(side: Side, percentiles: Mapping[str, float]) -> Iterator[tuple[str
 
 
 def log10(difference: float) -> float:
-    """Return the logarithm of a difference in [0, 2] in two decimals; `EQUAL` for one that is 0 or smaller than float64 tells.
+    """Return the logarithm of a difference in [0, 2] in two decimals; `EQUAL` for one that is 0 or smaller than float64 can distinguish.
 
     >>> log10(0.001), log10(0.0)
     (-3.0, -16.0)

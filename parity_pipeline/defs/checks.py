@@ -128,7 +128,7 @@ def result(
 
 
 def _rounded(number: float) -> float:
-    """Return a count as it is, and a measure to twelve decimals: what storing a vector loses is no news."""
+    """Return a count as it is, and a measure to twelve decimals: what storing a vector loses is not news."""
     return number if isinstance(number, int) else round(number, 12)
 
 

@@ -148,7 +148,7 @@ def _past(one: News) -> Line:
 
 
 def _recovered(one: News) -> Line:
-    began = f" after the trouble that began on {one.since}" if one.since else ""
+    began = f" after the problem that began on {one.since}" if one.since else ""
     return (f" passes again on {one.date}{began}.",)
 
 

@@ -1,4 +1,4 @@
-"""Settings of alerts: the section `alerts` of `parity.yaml`, and the step from it to what telling needs.
+"""Settings of alerts: the section `alerts` of `parity.yaml`, and the step from it to what announcing needs.
 
 Here belongs the form of the section, above all what each kind of channel has to name and may not. A secret is never a
 setting: an address, a token or a password is named by the environment variable that holds it. What is news belongs to
@@ -98,7 +98,7 @@ AlertSettings = Annotated[
 
 
 def alert_context(settings: "Settings", environ: Mapping[str, str]) -> AlertContext:
-    """Return what telling needs for these settings.
+    """Return what announcing needs for these settings.
 
     Args:
         settings: All settings.

@@ -36,7 +36,7 @@ class Webhook:
     Attributes:
         port: Its port.
         status: Status of its responses, by path; 200 for others.
-        answer: Body of its responses.
+        reply: Body of its responses.
         headers: Headers of its responses.
         got: What it got.
         release: Set to let requests to `/hang` end.
@@ -44,7 +44,7 @@ class Webhook:
 
     port: int = 0
     status: dict[str, int] = field(default_factory=dict[str, int])
-    answer: str = "ok"
+    reply: str = "ok"
     headers: dict[str, str] = field(default_factory=dict[str, str])
     got: list[Received] = field(default_factory=list[Received])
     release: threading.Event = field(default_factory=threading.Event)
@@ -54,7 +54,7 @@ class Webhook:
         return f"http://127.0.0.1:{self.port}{path}"
 
     def texts(self, path: str) -> list[str]:
-        """Return the field `text` of what came to a path."""
+        """Return the field `text` of what was sent to a path."""
         return [one.body["text"] for one in self.got if one.path == path]
 
 
@@ -76,7 +76,7 @@ def webhook() -> Generator[Webhook]:
             for name, value in held.headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(held.answer.encode())
+            self.wfile.write(held.reply.encode())
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that it has there
             """Say nothing."""

@@ -127,7 +127,7 @@ def test_a_channel_that_fails_is_tried_again_and_holds_up_nobody(world: World) -
     world.judge(1, Decision.FAIL)
     first = world.look()
     assert (world.kinds("one"), world.kinds("two")) == ([], ["fail"])
-    assert first.failed == ("one: 127.0.0.1 answers with HTTP 503: ok",)
+    assert first.failed == ("one: 127.0.0.1 returns HTTP 503: ok",)
     assert first.waiting == 1
     world.judge(2, Decision.PASS)
     assert world.look().failed == ()
@@ -250,7 +250,7 @@ def test_what_a_removed_channel_was_to_get_is_dropped(world: World) -> None:
     assert world.look().waiting == 0
 
 
-def test_a_missing_verdict_is_told_and_its_coming_too(world: World) -> None:
+def test_a_missing_verdict_is_announced_and_its_coming_too(world: World) -> None:
     """The clock alone is enough: no verdict has to come for it."""
     world.judge(1, Decision.PASS)
     subject = Subject(probe=mixed().endpoint, name="m")
@@ -266,7 +266,7 @@ def test_a_missing_verdict_is_told_and_its_coming_too(world: World) -> None:
 
 def test_the_state_holds_no_secret(world: World) -> None:
     """Neither the address of a channel nor what its server repeats of it is stored."""
-    world.hook.status, world.hook.answer = {f"/two/{SECRET}": 500}, f"nothing at /two/{SECRET}"
+    world.hook.status, world.hook.reply = {f"/two/{SECRET}": 500}, f"nothing at /two/{SECRET}"
     world.judge(1, Decision.FAIL)
     found = world.look()
     stored = "".join(path.read_text("utf-8") for path in (world.folder / "state").iterdir())
@@ -276,7 +276,7 @@ def test_the_state_holds_no_secret(world: World) -> None:
 
 
 def test_a_damaged_state_is_an_error_that_says_what_to_do(world: World) -> None:
-    """It is not taken for an empty one, which would tell everything again."""
+    """It is not taken for an empty one, which would announce everything again."""
     world.judge(1, Decision.PASS)
     world.look()
     (world.folder / "state" / "alerts.json").write_text("{}", "utf-8")
@@ -287,7 +287,7 @@ def test_a_damaged_state_is_an_error_that_says_what_to_do(world: World) -> None:
 def test_a_round_says_in_one_sentence_what_it_did() -> None:
     """A tick shows what was sent, what was not, and what is left."""
     words: Mapping[str, Round] = {
-        "Nothing new to tell.": Round(),
+        "Nothing new.": Round(),
         "Another process is sending alerts.": Round(busy=True),
         "sent a: t; not sent to b: HTTP 500; 1 to be tried again.": Round(
             sent=("a: t",), failed=("b: HTTP 500",), waiting=1

@@ -145,7 +145,7 @@ def test_a_webhook_that_refuses_is_an_error_without_its_address(
 ) -> None:
     """Status and words of the server are said, what it repeats of the address is not; a redirect is not followed."""
     path = f"/services/{SECRET}"
-    hook.status, hook.answer, hook.headers = {path: status}, f"no {path}", {"location": hook.url("/else")}
+    hook.status, hook.reply, hook.headers = {path: status}, f"no {path}", {"location": hook.url("/else")}
     with pytest.raises(DeliveryError, match=words) as caught:
         deliver(channel(ChannelKind.SLACK), LETTER, {"URL": hook.url(path)})
     assert caught.value.only_this is only_this
@@ -154,7 +154,7 @@ def test_a_webhook_that_refuses_is_an_error_without_its_address(
 
 
 def assert_without(error: BaseException, *secrets: str) -> None:
-    """Check that no secret is in an error, its attributes, or any exception that hangs on it."""
+    """Check that no secret is in an error, its attributes, or any exception attached to it."""
     shown = "".join(traceback.format_exception(error)) + repr(vars(error))
     assert not [one for one in secrets if one in shown]
     assert error.__cause__ is None

@@ -44,10 +44,10 @@ def test_each_channel_gets_a_test_message(tmp_path: Path, hook: Webhook) -> None
 
 def test_a_channel_that_fails_is_named_and_its_address_is_not(tmp_path: Path, hook: Webhook) -> None:
     """Exit 2, why, and the other channel gets its message all the same."""
-    hook.status, hook.answer = {"/bus/s3cr3t": 404}, "no /bus/s3cr3t"
+    hook.status, hook.reply = {"/bus/s3cr3t": 404}, "no /bus/s3cr3t"
     result = called(tmp_path, "test")
     assert result.exit_code == 2
-    assert "FAIL bus (webhook): 127.0.0.1 answers with HTTP 404" in result.output
+    assert "FAIL bus (webhook): 127.0.0.1 returns HTTP 404" in result.output
     assert "s3cr3t" not in result.output
     assert hook.texts("/hook")
 
@@ -69,11 +69,11 @@ def test_without_a_channel_there_is_nothing_to_try(tmp_path: Path) -> None:
 
 
 def test_what_is_new_is_sent_once(tmp_path: Path, hook: Webhook) -> None:
-    """A project whose first date is long past has no verdict: that is told by the first call alone."""
+    """A project whose first date is long past has no verdict: that is announced by the first call alone."""
     first, second = called(tmp_path, "send"), called(tmp_path, "send")
     assert (first.exit_code, second.exit_code) == (0, 0)
     assert "sent oncall: Parity: no verdict, " in first.output
-    assert second.output.strip() == "Nothing new to tell."
+    assert second.output.strip() == "Nothing new."
     assert len(hook.got) == 2
 
 

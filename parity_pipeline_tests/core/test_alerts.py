@@ -19,7 +19,7 @@ def judged(day: int, decision: Decision, *, minute: int = 0, hour: int = 6, subj
     return Judged(subject=subject, date=f"2026-05-{day:02d}", decision=decision, recorded_at=at, run_id="r")
 
 
-def told(rounds: Sequence[Sequence[Judged]], *, inconclusive: bool = True, now: datetime = NOW) -> list[list[str]]:
+def announced(rounds: Sequence[Sequence[Judged]], *, inconclusive: bool = True, now: datetime = NOW) -> list[list[str]]:
     """Return the kinds of the news of each round, in which these verdicts come."""
     state: State = {}
     found = list[list[str]]()
@@ -42,29 +42,29 @@ def told(rounds: Sequence[Sequence[Judged]], *, inconclusive: bool = True, now: 
         ([FAIL, UNCLEAR, PASS], ["fail", "", "recovered"]),
     ],
 )
-def test_a_change_of_the_state_is_told_once(decisions: list[Decision], expected: list[str]) -> None:
+def test_a_change_of_the_state_is_announced_once(decisions: list[Decision], expected: list[str]) -> None:
     """Day after day, only what changes is news; the same verdict again never is."""
     rounds = [[judged(day, one)] for day, one in enumerate(decisions, 1)]
-    assert told(rounds) == [[one] if one else [] for one in expected]
+    assert announced(rounds) == [[one] if one else [] for one in expected]
 
 
 def test_missing_evidence_is_no_news_where_that_is_switched_off() -> None:
-    """Then neither it nor the pass after it is told, and a failure still is."""
+    """Then neither it nor the pass after it is announced, and a failure still is."""
     rounds = [[judged(1, PASS)], [judged(2, UNCLEAR)], [judged(3, PASS)], [judged(4, UNCLEAR)], [judged(5, FAIL)]]
-    assert told(rounds, inconclusive=False) == [[], [], [], [], ["fail"]]
+    assert announced(rounds, inconclusive=False) == [[], [], [], [], ["fail"]]
 
 
 def test_the_same_verdicts_read_again_are_no_news() -> None:
-    """A ledger that is read from its beginning again, as after a merge, tells nothing twice."""
+    """A ledger that is read from its beginning again, as after a merge, announces nothing twice."""
     came = [judged(1, PASS), judged(2, FAIL), judged(3, UNCLEAR)]
-    assert told([came, came, [*came, judged(2, FAIL)]]) == [["inconclusive"], [], []]
+    assert announced([came, came, [*came, judged(2, FAIL)]]) == [["inconclusive"], [], []]
 
 
 def test_a_date_that_is_judged_again_changes_the_state() -> None:
     """Of one date the verdict recorded last counts, in whatever order they come."""
     later = judged(2, PASS, minute=30)
-    assert told([[judged(2, FAIL)], [later], [judged(2, FAIL)]]) == [["fail"], ["recovered"], []]
-    assert told([[later, judged(2, FAIL)]]) == [[]]
+    assert announced([[judged(2, FAIL)], [later], [judged(2, FAIL)]]) == [["fail"], ["recovered"], []]
+    assert announced([[later, judged(2, FAIL)]]) == [[]]
 
 
 def test_since_is_the_first_date_that_did_not_pass() -> None:
@@ -79,7 +79,7 @@ def test_since_is_the_first_date_that_did_not_pass() -> None:
 
 
 def test_a_backfill_of_past_dates_is_one_message_when_it_is_over() -> None:
-    """While verdicts come, nothing is told; then all dates that fail now are told together, once."""
+    """While verdicts come, nothing is announced; then all dates that fail now are announced together, once."""
     _, state = changes({}, [judged(day, PASS) for day in range(1, 9)], now=NOW)
     for minute, day in enumerate((2, 3, 4)):
         now = datetime(2026, 5, 9, 6, minute, tzinfo=UTC)
@@ -96,15 +96,15 @@ def test_a_backfill_of_past_dates_is_one_message_when_it_is_over() -> None:
     assert changes(state, [], now=NOW)[0] == []
 
 
-def test_a_past_date_that_passes_in_the_end_is_not_told() -> None:
-    """Judged again while the backfill runs, it is no news any more."""
+def test_a_past_date_that_passes_in_the_end_is_not_announced() -> None:
+    """Judged again while the backfill runs, it is not news any more."""
     _, state = changes({}, [judged(1, PASS), judged(8, PASS)], now=NOW)
     _, state = changes(state, [judged(1, FAIL, hour=7)], now=datetime(2026, 5, 8, 7, tzinfo=UTC))
     news, _ = changes(state, [judged(1, PASS, hour=8)], now=NOW)
     assert news == []
 
 
-def test_past_dates_are_not_told_while_the_state_is_fail() -> None:
+def test_past_dates_are_not_announced_while_the_state_is_fail() -> None:
     """Somebody is at it already, and a message per date would hide the next thing."""
     _, state = changes({}, [judged(1, PASS), judged(8, FAIL)], now=NOW)
     news, state = changes(state, [judged(1, FAIL, hour=7)], now=NOW)
@@ -115,14 +115,14 @@ def test_past_dates_are_not_told_while_the_state_is_fail() -> None:
 
 def test_what_a_ledger_held_before_alerts_is_no_news() -> None:
     """At the first look only the state counts; failures of last year wake nobody."""
-    assert told([[judged(1, FAIL), judged(2, FAIL), judged(3, PASS)], []]) == [[], []]
+    assert announced([[judged(1, FAIL), judged(2, FAIL), judged(3, PASS)], []]) == [[], []]
 
 
 def test_subjects_do_not_mix() -> None:
     """A corpus named like a model has a state of its own."""
     corpus = Subject(probe="retrieve", name="m")
     rounds = [[judged(1, FAIL), judged(1, PASS, subject=corpus)], [judged(2, FAIL, subject=corpus)]]
-    assert told(rounds) == [["fail"], ["fail"]]
+    assert announced(rounds) == [["fail"], ["fail"]]
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def kinds(news: Sequence[News]) -> list[NewsKind]:
     return [one.kind for one in news]
 
 
-def test_a_missing_verdict_is_told_once_and_so_is_its_coming() -> None:
+def test_a_missing_verdict_is_announced_once_and_so_is_its_coming() -> None:
     """One message for all days that it is missing, and one when it is there again."""
     _, state = changes({}, [judged(1, PASS)], now=NOW)
     assert staleness(state, {MODEL: "2026-05-01"})[0] == []

@@ -25,7 +25,7 @@ def tick(announce: Callable[[], Round]) -> dg.SkipReason:
 
 def test_a_tick_says_what_was_sent() -> None:
     """It starts no run, and its words are those of the round."""
-    assert tick(Round).skip_message == "Nothing new to tell."
+    assert tick(Round).skip_message == "Nothing new."
     sent = tick(lambda: Round(news=1, sent=("oncall: FAIL",))).skip_message
     assert sent == "sent oncall: FAIL."
 
@@ -48,7 +48,7 @@ def test_the_sensor_is_there_where_a_channel_is_and_off(tmp_path: Path) -> None:
 
 
 def test_a_real_tick_sends_once(tmp_path: Path) -> None:
-    """Two sensors, as of two instances, share what was told: a channel without its variable fails in both alike."""
+    """Two sensors, as of two instances, share what was announced: a channel without its variable fails in both alike."""
     project = Project(tmp_path, hash_gateway("rust"), hash_gateway("go", noise=0.5))
     with project.instance:
         assert project.run().success

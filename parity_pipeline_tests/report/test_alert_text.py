@@ -23,7 +23,7 @@ def news(kind: NewsKind, name: str = "m", probe: str = "embed", **more: object) 
     [
         (NewsKind.FAIL, "m fails on 2026-05-03. No date has passed since 2026-05-01."),
         (NewsKind.INCONCLUSIVE, "not enough evidence"),
-        (NewsKind.RECOVERED, "passes again on 2026-05-03 after the trouble that began on 2026-05-01."),
+        (NewsKind.RECOVERED, "passes again on 2026-05-03 after the problem that began on 2026-05-01."),
         (NewsKind.STALE, "has no verdict on 2026-05-03, which should have one by now; the last one is of 2026-05-01."),
         (NewsKind.RESUMED, "has verdicts again: FAIL on 2026-05-03"),
     ],
@@ -70,7 +70,7 @@ def test_hostile_names_do_nothing_in_slack_or_mattermost() -> None:
 def test_hostile_names_are_text_in_a_mail() -> None:
     """Of a hostile name no tag and no address comes to be; the one link is ours."""
 
-    class Seen(HTMLParser):
+    class Tags(HTMLParser):
         def __init__(self) -> None:
             super().__init__()
             self.tags, self.links = set[str](), list[str | None]()
@@ -80,7 +80,7 @@ def test_hostile_names_are_text_in_a_mail() -> None:
             self.links += [value for name, value in attrs if name == "href"]
 
     item = news(NewsKind.FAIL, '<script>alert("x")</script><img src=x>' + HOSTILE, reason="</code><b>")
-    seen = Seen()
+    seen = Tags()
     seen.feed(as_html(alert_text(NewsKind.FAIL, [item], {item.subject: [LINK]})))
     assert seen.tags == {"html", "body", "h2", "p", "br", "code", "a"}
     assert seen.links == [LINK.target]

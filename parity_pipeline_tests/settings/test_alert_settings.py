@@ -91,7 +91,7 @@ def test_a_secret_in_place_of_a_variable_is_not_repeated(tmp_path: Path, key: st
 
 
 def test_a_bundle_holds_no_channels(tmp_path: Path) -> None:
-    """Who is told, and by which variables, changes no verdict."""
+    """Who is announced, and by which variables, changes no verdict."""
     path = written(tmp_path, minimal() | {"alerts": {"channels": [SLACK]}})
     assert "alerts" not in without_secrets(read_content(path, {}))
 

@@ -34,7 +34,7 @@ def test_only_what_was_appended_is_read(tmp_path: Path) -> None:
     assert mark.offset == path.stat().st_size
 
 
-def test_a_ledger_that_was_merged_is_read_anew(tmp_path: Path) -> None:
+def test_a_ledger_that_was_merged_is_read_again(tmp_path: Path) -> None:
     """Lines that version control puts before the mark are not overlooked."""
     path = tmp_path / "ledger.jsonl"
     add(path, "2026-05-02")
@@ -46,7 +46,7 @@ def test_a_ledger_that_was_merged_is_read_anew(tmp_path: Path) -> None:
 
 
 def test_a_line_that_is_being_written_waits(tmp_path: Path) -> None:
-    """Half a line is no damage; it is read when it is whole."""
+    """Half a line is not damage; it is read when it is whole."""
     path = tmp_path / "ledger.jsonl"
     add(path, "2026-05-01")
     whole = path.read_bytes()
@@ -58,7 +58,7 @@ def test_a_line_that_is_being_written_waits(tmp_path: Path) -> None:
 
 
 def test_a_torn_line_and_steps_of_the_flip_are_passed_over(tmp_path: Path) -> None:
-    """What the ledger itself does not count is no verdict here either."""
+    """What the ledger itself does not count is not a verdict here either."""
     path = tmp_path / "ledger.jsonl"
     path.write_bytes(b'{"kind": "flip"}\n{"verdict": ' + ledger.TORN_MARK + b"\n")
     add(path, "2026-05-01")
