@@ -48,13 +48,13 @@ def test_a_change_of_the_state_is_announced_once(decisions: list[Decision], expe
     assert announced(rounds) == [[one] if one else [] for one in expected]
 
 
-def test_missing_evidence_is_no_news_where_that_is_switched_off() -> None:
+def test_missing_evidence_is_not_news_where_that_is_switched_off() -> None:
     """Then neither it nor the pass after it is announced, and a failure still is."""
     rounds = [[judged(1, PASS)], [judged(2, UNCLEAR)], [judged(3, PASS)], [judged(4, UNCLEAR)], [judged(5, FAIL)]]
     assert announced(rounds, inconclusive=False) == [[], [], [], [], ["fail"]]
 
 
-def test_the_same_verdicts_read_again_are_no_news() -> None:
+def test_the_same_verdicts_read_again_are_not_news() -> None:
     """A ledger that is read from its beginning again, as after a merge, announces nothing twice."""
     came = [judged(1, PASS), judged(2, FAIL), judged(3, UNCLEAR)]
     assert announced([came, came, [*came, judged(2, FAIL)]]) == [["inconclusive"], [], []]
@@ -113,7 +113,7 @@ def test_past_dates_are_not_announced_while_the_state_is_fail() -> None:
     assert [one.kind for one in news] == [NewsKind.RECOVERED]
 
 
-def test_what_a_ledger_held_before_alerts_is_no_news() -> None:
+def test_what_a_ledger_held_before_alerts_is_not_news() -> None:
     """At the first look only the state counts; failures of last year wake nobody."""
     assert announced([[judged(1, FAIL), judged(2, FAIL), judged(3, PASS)], []]) == [[], []]
 
