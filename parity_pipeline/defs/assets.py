@@ -13,8 +13,7 @@ from parity_pipeline.defs import checks, metadata
 from parity_pipeline.defs.asset_factory import CONTRACT, LANES, STABILITY, AssetFactory, Made, explained, version_of
 from parity_pipeline.defs.automation import asset_key
 from parity_pipeline.defs.partitions import split_key
-from parity_pipeline.defs.run_tags import tag_verdict
-from parity_pipeline.defs.verdict_metadata import report_metadata, verdict_metadata
+from parity_pipeline.defs.verdict_metadata import report_metadata, tag_verdict, verdict_metadata
 from parity_pipeline.steps.confirm_rows import confirm_rows
 from parity_pipeline.steps.context import RunContext
 from parity_pipeline.steps.diagnose_failures import diagnose_failures

@@ -14,8 +14,7 @@ from parity_pipeline.defs.asset_factory import AssetFactory, Made, explained, ve
 from parity_pipeline.defs.assets import Run
 from parity_pipeline.defs.metadata import columns_of
 from parity_pipeline.defs.partitions import CORPUS, split_key
-from parity_pipeline.defs.run_tags import tag_verdict
-from parity_pipeline.defs.verdict_metadata import report_metadata, retrieval_verdict_metadata
+from parity_pipeline.defs.verdict_metadata import report_metadata, retrieval_verdict_metadata, tag_verdict
 from parity_pipeline.steps.retrieval.compare_rankings import compare_rankings
 from parity_pipeline.steps.retrieval.fetch_side import draw_queries, fetch_rankings
 from parity_pipeline.steps.retrieval.judge_rankings import judge_rankings, shown_queries, write_retrieval_report

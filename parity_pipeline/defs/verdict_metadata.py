@@ -1,4 +1,4 @@
-"""Metadata of verdicts and reports, of both probes: what a person reads first on the page of such an asset.
+"""Metadata of verdicts and reports, of both probes, and the tag of their runs: what a person reads first in the UI.
 
 Here belong what stands there and in which order, the verdict before everything else, and the links from it. The UI shows
 Markdown in place up to 1,000 characters and has no colours of its own for metadata, so that a symbol marks the decision.
@@ -11,6 +11,7 @@ from typing import Any, Final
 import dagster as dg
 
 from parity_pipeline.core.number_format import cosine_text
+from parity_pipeline.core.outcomes import Decision
 from parity_pipeline.core.retrieval.bands import SetMeasure
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.verdict import Verdict
@@ -24,9 +25,17 @@ from parity_pipeline.report.sections.diagnosis import first_cause
 from parity_pipeline.report.sections.retrieval_causes import first_retrieval_cause
 from parity_pipeline.storage.layout import Layout
 
+VERDICT_TAG: Final = "parity/verdict"
+"""Tag of a run: PASS, PASS WITH WAIVERS, FAIL or INCONCLUSIVE. A run that found a failing date has succeeded."""
+
 NO_QUERIES: Final[Queries] = {}
 VERDICT_CHECK: Final = "verdict_is_pass"
 """The check that repeats the decision."""
+
+
+def tag_verdict(context: dg.AssetExecutionContext, decision: Decision) -> None:
+    """Tag the run of a step with the decision that it made, so that the list of runs shows it and can be searched for it."""
+    context.instance.add_run_tags(context.run.run_id, {VERDICT_TAG: decision.value})
 
 
 def verdict_metadata(verdict: Verdict, path: Path) -> dict[str, Any]:

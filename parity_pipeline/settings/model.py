@@ -46,12 +46,13 @@ from parity_pipeline.settings.fields import (
     Name,
     Share,
     Strict,
+    Validated,
+    checked_url,
     distinct_names,
     named_by_key,
     without_faults,
 )
 from parity_pipeline.settings.flip import FlipSettings
-from parity_pipeline.settings.links import LinkSettings
 from parity_pipeline.settings.retrieve import ALL_HAZARDS, BUILT_IN_RETRIEVAL, RetrievalDialects, RetrieveSettings
 from parity_pipeline.settings.sides import SideSettings
 from parity_pipeline.storage.layout import Layout
@@ -60,6 +61,9 @@ from parity_pipeline.wire.dialects import Dialect
 from parity_pipeline.wire.retrieval_dialects import RetrievalDialect
 from parity_pipeline.wire.retrieval_side import RetrievalSide
 from parity_pipeline.wire.side_config import SideConfig
+
+Address = Annotated[str, AfterValidator(checked_url)]
+LinkSettings = Annotated[Links, Validated(reports=Address, dagster=Address)]
 
 
 class ScheduleSettings(Strict):
@@ -131,6 +135,8 @@ class Settings(Strict):
         executor: `forkserver` takes a process per step and runs both lanes at once; worth it for long fetches.
         adapter: What `parity adapter serve` does.
         flip: What has to hold before traffic moves.
+        links: Where people reach reports and the Dagster UI.
+        alerts: Who is alerted of which changes of verdicts; `docs/alerts.md` explains it.
     """
 
     root: Path = Field(default=Path(), exclude=True)

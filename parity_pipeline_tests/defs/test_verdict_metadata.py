@@ -9,8 +9,12 @@ import pytest
 
 from parity_pipeline.core.outcomes import Decision, Side
 from parity_pipeline.defs.charts import log10, per_cent, retrieval_series, series
-from parity_pipeline.defs.run_tags import VERDICT_TAG
-from parity_pipeline.defs.verdict_metadata import report_metadata, retrieval_verdict_metadata, verdict_metadata
+from parity_pipeline.defs.verdict_metadata import (
+    VERDICT_TAG,
+    report_metadata,
+    retrieval_verdict_metadata,
+    verdict_metadata,
+)
 from parity_pipeline.report.digest import INLINE
 from parity_pipeline.report.links import Links
 from parity_pipeline.steps.probes import RETRIEVE
