@@ -13,13 +13,16 @@ from typing import Any, Final
 
 import dagster as dg
 
+from parity_pipeline.alerts.announce import announce
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.retrieval.records import IdMapping
+from parity_pipeline.defs.alert_sensor import alert_sensor
 from parity_pipeline.defs.asset_factory import AssetFactory, freshness
 from parity_pipeline.defs.assets import build_assets
 from parity_pipeline.defs.automation import ProbeAssets, build_automation
 from parity_pipeline.defs.partitions import make_partitions
 from parity_pipeline.defs.retrieval_assets import build_retrieval_assets
+from parity_pipeline.settings.alerts import alert_context
 from parity_pipeline.settings.loading import load_from_here
 from parity_pipeline.settings.model import Settings
 from parity_pipeline.settings.through_adapter import started_through_adapter
@@ -51,6 +54,7 @@ def build_definitions(
         partitions=make_partitions(settings.first_date, settings.timezone, settings.models),
         owners=settings.owners,
         package_version=run.package_version,
+        links=settings.links,
     )
     late = freshness(hour, minute, settings.timezone)
     assets = build_assets(
@@ -66,7 +70,15 @@ def build_definitions(
         assets += build_retrieval_assets(replace(factory, partitions=partitions, probe=RETRIEVE), late)
     data = dg.Definitions(assets=assets, resources={"run": run}, executor=_executor(settings))
     automation = build_automation(hour, minute, [probe_assets(settings, probe) for probe in probes_of(settings)])
-    return dg.Definitions.merge(data, automation)
+    return dg.Definitions.merge(data, automation, _alerts(settings, environ))
+
+
+def _alerts(settings: Settings, environ: Mapping[str, str] | None) -> dg.Definitions:
+    """Return the sensor of alerts, where there is a channel to send them to."""
+    if not settings.alerts.channels:
+        return dg.Definitions()
+    context = alert_context(settings, os.environ if environ is None else environ)
+    return dg.Definitions(sensors=[alert_sensor(partial(announce, context))])
 
 
 def probes_of(settings: Settings) -> tuple[Probe, ...]:

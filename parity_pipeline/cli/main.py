@@ -20,6 +20,7 @@ import typer
 from rich.console import Console
 
 from parity_pipeline.cli.adapter import adapter
+from parity_pipeline.cli.alerts import alerts
 from parity_pipeline.cli.bundle import bundle
 from parity_pipeline.cli.flip import flip
 from parity_pipeline.cli.gate import gate
@@ -44,6 +45,7 @@ RENAMED_OPTIONS: Final[Mapping[str, str]] = {"--afresh": "--discard-staging"}
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 app.add_typer(adapter)
+app.add_typer(alerts)
 app.add_typer(bundle)
 app.add_typer(flip)
 for command in (gate, show, diff, rejudge, prune):

@@ -7,7 +7,7 @@ itself, and the asset reports it to Dagster (docs/adr/0010).
 import hashlib
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -18,6 +18,7 @@ from parity_pipeline.core.outcomes import Side
 from parity_pipeline.defs.checks import specs
 from parity_pipeline.defs.failed_runs import recorded
 from parity_pipeline.steps.probes import EMBED, Probe
+from parity_pipeline.report.links import Links
 
 SAMPLES: Final = dg.AssetKey("samples")
 """What both sides are sent by the embed probe."""
@@ -51,12 +52,14 @@ class AssetFactory:
         owners: Owners of every asset.
         package_version: Version of this package: the code version of what depends on more than a file's schema.
         probe: The probe that these are the assets of.
+        links: Where reports are reached.
     """
 
     partitions: dg.PartitionsDefinition
     owners: Sequence[str]
     package_version: str
     probe: Probe = EMBED
+    links: Links = field(default_factory=Links)
 
     def asset(
         self,

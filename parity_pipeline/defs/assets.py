@@ -13,6 +13,7 @@ from parity_pipeline.defs import checks, metadata
 from parity_pipeline.defs.asset_factory import CONTRACT, LANES, STABILITY, AssetFactory, Made, explained, version_of
 from parity_pipeline.defs.automation import asset_key
 from parity_pipeline.defs.partitions import split_key
+from parity_pipeline.defs.verdict_metadata import report_metadata, tag_verdict, verdict_metadata
 from parity_pipeline.steps.confirm_rows import confirm_rows
 from parity_pipeline.steps.context import RunContext
 from parity_pipeline.steps.diagnose_failures import diagnose_failures
@@ -129,7 +130,8 @@ def build_assets(
         day, model = split_key(context.partition_key)
         with explained():
             judged = judge_partition(run, day, model, run_id=context.run.run_id)
-        shown = metadata.verdict_metadata(judged, run.layout.verdict(day, model))
+        tag_verdict(context, judged.decision)
+        shown = verdict_metadata(judged, run.layout.verdict(day, model))
         return Made(metadata=shown, check_results=list(checks.check_verdict(judged)), data_version=version_of(judged))
 
     @factory.asset(["report"], group="verdicts", kinds={"python", "markdown"}, deps=[dg.AssetKey("verdict")])
@@ -138,7 +140,7 @@ def build_assets(
         day, model = split_key(context.partition_key)
         with explained():
             judged, text = write_report(run, day, model)
-        shown = metadata.report_metadata(judged, text, run.layout.report(day, model))
+        shown = report_metadata(judged, run.layout, factory.links)
         return Made(metadata=shown, data_version=version_of(text))
 
     @factory.asset(

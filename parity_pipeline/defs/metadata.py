@@ -24,12 +24,10 @@ from parity_pipeline.core.number_format import cosine_text
 from parity_pipeline.core.provenance import ParityHeader, Provenance
 from parity_pipeline.core.retrieval.checks import RetrievalCheck
 from parity_pipeline.core.stability.records import ExperimentResult, StabilityRecord
-from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.verdict_changes import AnyVerdict, name_of_partition
 from parity_pipeline.defs.partitions import make_key
 from parity_pipeline.report.escape import prose, table
 from parity_pipeline.report.numbers import things
-from parity_pipeline.report.sections.diagnosis import first_cause
 from parity_pipeline.report.summary import report_target
 from parity_pipeline.steps.probes import PROBES
 from parity_pipeline.storage.parquet_tables import TableKind
@@ -84,7 +82,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
 """What a column holds, by the kind of the file and its name."""
 
 
-Metadata = Mapping[str, Any]
+Metadata = dict[str, Any]
 
 _SUMMARY_LINES: Final = 60
 """Lines of the summary that the UI shows, each of which Dagster stores with every run; the file holds all."""
@@ -115,6 +113,15 @@ def items_of(lines: Iterable[str]) -> dg.MarkdownMetadataValue:
 def table_of(head: Sequence[str], rows: Iterable[Sequence[str]]) -> dg.MarkdownMetadataValue:
     """Return a table of escaped cells."""
     return dg.MetadataValue.md("\n".join(table(head, rows)))
+
+
+def significant(value: float) -> float:
+    """Return a number in three significant digits.
+
+    >>> significant(1.2345678e-9)
+    1.23e-09
+    """
+    return float(f"{value:.3g}")
 
 
 def counts_of(counts: Mapping[Any, int], of: str) -> dg.MarkdownMetadataValue:
@@ -155,7 +162,7 @@ def embeddings_metadata(provenance: Provenance, path: Path) -> Metadata:
         facts["errors by kind"] = counts_of(provenance.errors_by_kind, "kind")
     if provenance.stopped_early:
         facts["stopped early"] = provenance.stopped_early
-    facts |= {f"latency {name} (ms)": round(float(value), 3) for name, value in provenance.latency_ms.items()}
+    facts |= {f"latency {name} (ms)": round(float(value), 1) for name, value in provenance.latency_ms.items()}
     return facts
 
 
@@ -164,7 +171,7 @@ def stability_metadata(record: StabilityRecord, path: Path) -> Metadata:
     found = record.stability
     facts: dict[str, Any] = {}
     if found.floor is not None:
-        facts["noise floor, 1 - cosine"] = found.floor.worst
+        facts["noise floor, 1 - cosine"] = significant(found.floor.worst)
         facts["noise floor seen in"] = found.floor.worst_experiment or "all vectors are equal"
     if found.findings:
         facts["findings"] = items_of(one.words for one in found.findings)
@@ -216,35 +223,9 @@ def parity_metadata(header: ParityHeader, path: Path) -> Metadata:
     if sentence := background_words(header.background):
         facts["different texts"] = sentence
     if header.worst_cosine is not None:
-        facts["worst cosine"] = header.worst_cosine
+        facts["worst cosine"] = cosine_text(header.worst_cosine)
         facts["worst sample"] = header.worst_sample
     return facts
-
-
-def verdict_metadata(verdict: Verdict, path: Path) -> Metadata:
-    """Return the verdict, its reasons and first cause, its worst cosine, its counts, and what it would have caught."""
-    facts: dict[str, Any] = {
-        "verdict": verdict.decision.value,
-        "reasons": items_of(verdict.reasons),
-    }
-    if cause := first_cause(verdict):
-        facts["first cause"] = cause
-    if verdict.strength:
-        facts["strength"] = verdict.strength
-    if verdict.power:
-        facts["simulated faults"] = verdict.power.simulated
-        facts["simulated faults caught"] = verdict.power.caught
-    if verdict.checks:
-        facts["checks"] = table_of(("check", "result", "seen"), map(checked, verdict.checks))
-    if verdict.worst_cosine is not None:
-        facts["worst cosine"] = verdict.worst_cosine
-        facts["worst cosine, as reported"] = cosine_text(verdict.worst_cosine, verdict.threshold)
-    return facts | {
-        "samples": verdict.counts.samples,
-        "compared": verdict.counts.compared,
-        "matched": verdict.counts.matched,
-        **path_fact(path),
-    }
 
 
 def checked(one: Check | RetrievalCheck) -> Sequence[str]:
@@ -252,15 +233,6 @@ def checked(one: Check | RetrievalCheck) -> Sequence[str]:
     failed = prose(f"waived by {one.waived_by}") if one.waived_by else f"**{one.severity}**"
     outcome = "not measured" if one.passed is None else "passed" if one.passed else failed
     return prose(one.name.value), outcome, prose(one.seen)
-
-
-def report_metadata(verdict: Verdict, text: str, path: Path) -> Metadata:
-    """Return the report itself, and where it lies."""
-    return {
-        "verdict": verdict.decision.value,
-        "report": dg.MetadataValue.md(text),
-        **path_fact(path),
-    }
 
 
 def summary_metadata(verdicts: Sequence[AnyVerdict], text: str, path: Path) -> Metadata:

@@ -14,9 +14,10 @@ from parity_pipeline.defs.asset_factory import AssetFactory, Made, explained, ve
 from parity_pipeline.defs.assets import Run
 from parity_pipeline.defs.metadata import columns_of
 from parity_pipeline.defs.partitions import CORPUS, split_key
+from parity_pipeline.defs.verdict_metadata import report_metadata, retrieval_verdict_metadata, tag_verdict
 from parity_pipeline.steps.retrieval.compare_rankings import compare_rankings
 from parity_pipeline.steps.retrieval.fetch_side import draw_queries, fetch_rankings
-from parity_pipeline.steps.retrieval.judge_rankings import judge_rankings, write_retrieval_report
+from parity_pipeline.steps.retrieval.judge_rankings import judge_rankings, shown_queries, write_retrieval_report
 from parity_pipeline.storage.query_set_files import KIND as QUERIES
 from parity_pipeline.storage.rankings_files import KIND as RANKINGS
 from parity_pipeline.storage.retrieval_parity_files import KIND as PARITY
@@ -82,7 +83,9 @@ def build_retrieval_assets(factory: AssetFactory, freshness: dg.FreshnessPolicy)
         day, corpus = split_key(context.partition_key, CORPUS)
         with explained():
             judged = judge_rankings(run, day, corpus, run_id=context.run.run_id)
-        shown = metadata.verdict_metadata(judged, run.layout.retrieval_verdict(day, corpus))
+            queries = shown_queries(run, judged)
+        tag_verdict(context, judged.decision)
+        shown = retrieval_verdict_metadata(judged, run.layout.retrieval_verdict(day, corpus), queries)
         return Made(metadata=shown, check_results=list(checks.check_verdict(judged)), data_version=version_of(judged))
 
     @factory.asset(["retrieve", "report"], group=GROUP, kinds={"python", "markdown"}, deps=[VERDICT_KEY])
@@ -91,7 +94,8 @@ def build_retrieval_assets(factory: AssetFactory, freshness: dg.FreshnessPolicy)
         day, corpus = split_key(context.partition_key, CORPUS)
         with explained():
             judged, text = write_retrieval_report(run, day, corpus)
-        shown = metadata.report_metadata(judged, text, run.layout.retrieval_report(day, corpus))
+            queries = shown_queries(run, judged)
+        shown = report_metadata(judged, run.layout, factory.links, queries)
         return Made(metadata=shown, data_version=version_of(text))
 
     return [queries, *(_rankings(factory, side) for side in Side), parity, verdict, report]

@@ -7,14 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import dagster as dg
-
-from parity_pipeline.core.retrieval.bands import SetMeasure
 from parity_pipeline.core.retrieval.provenance import RetrievalParityHeader, RetrievalProvenance
-from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
-from parity_pipeline.defs.metadata import Metadata, checked, counts_of, items_of, path_fact, table_of
+from parity_pipeline.defs.metadata import Metadata, counts_of, path_fact
 from parity_pipeline.report.escape import prose
-from parity_pipeline.report.sections.retrieval_causes import first_retrieval_cause
 from parity_pipeline.storage.query_set_files import QuerySetHeader
 
 _QUERY: Final = "Id of the query, the same for each date and side."
@@ -119,7 +114,7 @@ def rankings_metadata(lane: RetrievalProvenance, path: Path) -> Metadata:
         facts["errors by kind"] = counts_of(lane.errors_by_kind, "kind")
     if lane.stopped_early:
         facts["stopped early"] = lane.stopped_early
-    return facts | {f"latency {name} (ms)": round(float(value), 3) for name, value in lane.latency_ms.items()}
+    return facts | {f"latency {name} (ms)": round(float(value), 1) for name, value in lane.latency_ms.items()}
 
 
 def parity_metadata(header: RetrievalParityHeader, path: Path) -> Metadata:
@@ -129,25 +124,3 @@ def parity_metadata(header: RetrievalParityHeader, path: Path) -> Metadata:
         "outcomes": counts_of(header.counts, "outcome"),
         **path_fact(path),
     }
-
-
-def verdict_metadata(verdict: RetrievalVerdict, path: Path) -> Metadata:
-    """Return the verdict, its reasons and first cause, its measures, its counts, and what it would have caught."""
-    facts: dict[str, Any] = {"verdict": verdict.decision.value, "reasons": items_of(verdict.reasons)}
-    if cause := first_retrieval_cause(verdict):
-        facts["first cause"] = cause
-    if verdict.strength:
-        facts["strength"] = verdict.strength
-    if verdict.power:
-        facts["simulated faults"] = verdict.power.simulated
-        facts["simulated faults caught"] = verdict.power.caught
-    facts["checks"] = table_of(("check", "result", "seen"), map(checked, verdict.checks))
-    for measure in (SetMeasure.MEAN_OVERLAP, SetMeasure.TOP_1_SHARE, SetMeasure.MEAN_RBO):
-        if (value := verdict.value(measure)) is not None:
-            facts[measure.value.replace("_", " ")] = round(value, 6)
-    return facts | {"queries": verdict.counts.queries, "agreeing": verdict.counts.agreeing, **path_fact(path)}
-
-
-def report_metadata(verdict: RetrievalVerdict, text: str, path: Path) -> Metadata:
-    """Return the report itself, and where it lies."""
-    return {"verdict": verdict.decision.value, "report": dg.MetadataValue.md(text), **path_fact(path)}

@@ -189,7 +189,7 @@ _WORDS: Final = {
 }
 """What is said in place of pydantic's message, by its type of error."""
 
-_SECRET_KEYS: Final = ("headers", "env", "bearer_env", "token_env", "tokens")
+_SECRET_KEYS: Final = ("headers", "env", "bearer_env", "token_env", "tokens", "channels")
 """Keys whose values are not shown: a person may have written the token itself."""
 
 

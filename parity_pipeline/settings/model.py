@@ -14,6 +14,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from parity_pipeline.alerts.options import AlertOptions
 from parity_pipeline.core.checks import OF_MEASURES, CheckSettings, CheckSeverity
 from parity_pipeline.core.errors import MetricInputError, SettingsError
 from parity_pipeline.core.hazards.corpus import ALL
@@ -24,8 +25,10 @@ from parity_pipeline.core.retrieval.checks import RetrievalCheckSettings
 from parity_pipeline.core.verdict import EMBED, EMBED_THROUGH_ADAPTER
 from parity_pipeline.core.waivers import waiver_faults
 from parity_pipeline.flip.options import FlipOptions
+from parity_pipeline.report.links import Links
 from parity_pipeline.services.state import ServiceSpec
 from parity_pipeline.settings.adapter import AdapterSettings
+from parity_pipeline.settings.alerts import AlertSettings
 from parity_pipeline.settings.embed import (
     BUILT_IN_DIALECTS,
     ChecksSettings,
@@ -43,6 +46,8 @@ from parity_pipeline.settings.fields import (
     Name,
     Share,
     Strict,
+    Validated,
+    checked_url,
     distinct_names,
     named_by_key,
     without_faults,
@@ -56,6 +61,9 @@ from parity_pipeline.wire.dialects import Dialect
 from parity_pipeline.wire.retrieval_dialects import RetrievalDialect
 from parity_pipeline.wire.retrieval_side import RetrievalSide
 from parity_pipeline.wire.side_config import SideConfig
+
+Address = Annotated[str, AfterValidator(checked_url)]
+LinkSettings = Annotated[Links, Validated(reports=Address, dagster=Address)]
 
 
 class ScheduleSettings(Strict):
@@ -127,6 +135,8 @@ class Settings(Strict):
         executor: `forkserver` takes a process per step and runs both lanes at once; worth it for long fetches.
         adapter: What `parity adapter serve` does.
         flip: What has to hold before traffic moves.
+        links: Where people reach reports and the Dagster UI.
+        alerts: Who is alerted of which changes of verdicts; `docs/alerts.md` explains it.
     """
 
     root: Path = Field(default=Path(), exclude=True)
@@ -164,6 +174,8 @@ class Settings(Strict):
     executor: Literal["in_process", "forkserver"] = "in_process"
     adapter: AdapterSettings | None = None
     flip: FlipSettings = FlipOptions()
+    links: LinkSettings = Links()
+    alerts: AlertSettings = AlertOptions()
 
     @field_validator("timezone")
     @classmethod

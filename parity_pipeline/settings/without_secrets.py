@@ -17,6 +17,7 @@ _LEFT_OUT: Final = (
     ("adapter", "tokens"),
     ("adapter", "callers", "*", "token_env"),
     ("adapter", "traffic", "redact"),
+    ("alerts",),
 )
 """Places of the keys; `*` stands for any key. Services may have tokens in their commands and variables."""
 

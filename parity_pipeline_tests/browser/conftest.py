@@ -1,4 +1,7 @@
-"""One browser per session, and pages opened in it from a folder, as a person opens a report that was sent on."""
+"""One browser for the tests of this folder, and pages opened in it as a person opens a report that was sent on.
+
+It is closed after the last test of the folder: it runs an event loop in this thread, where other tests run their own.
+"""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -14,7 +17,7 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 Open = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Return a browser of this machine; without one these tests are skipped, and the reason says how to get one."""
     program = next((found for name in _NAMES if (found := shutil.which(name))), None)

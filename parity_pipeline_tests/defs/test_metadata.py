@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from parity_pipeline.defs.metadata import WORDS, columns_of, diagnosis_metadata, summary_metadata, verdict_metadata
+from parity_pipeline.defs.metadata import WORDS, columns_of, diagnosis_metadata, summary_metadata
 from parity_pipeline.report.summary import render_summary
 from parity_pipeline.storage.embeddings_files import KIND as EMBEDDINGS
 from parity_pipeline.storage.parity_files import KIND as PARITY
@@ -53,14 +53,6 @@ def test_a_link_of_the_summary_leads_to_the_report_in_the_ui() -> None:
     assert "[report](/assets/report?view=partitions&partition=2026-04-30%7Corg%2Fa%20b%257Cc)" in shown
     assert "[report](/assets/retrieve/report?view=partitions&partition=staff%7C2026-04-30)" in shown
     assert "`embed-through-adapter_parity_20260430_nomic-embed-text-v2-moe.md`" in shown
-
-
-def test_a_verdict_begins_with_what_decides() -> None:
-    """Verdict, reasons, cause and worst cosine stand above counts and path."""
-    names = list(verdict_metadata(mixed(), PATH))
-    assert names[:2] == ["verdict", "reasons"]
-    assert names[-4:] == ["samples", "compared", "matched", "path"]
-    assert "worst cosine" in names[2:-4]
 
 
 @pytest.mark.parametrize(

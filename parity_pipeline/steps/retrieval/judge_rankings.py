@@ -4,7 +4,7 @@ Here belong the steps from what is stored of a date and corpus to the verdict, t
 itself is the core's, the words are `report`'s.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -171,8 +171,7 @@ def write_retrieval_report(run: RunContext, day: str, corpus: str) -> tuple[Retr
         publish_text(run.layout.retrieval_report(day, corpus), text)
         write_retrieval_page(run, verdict, {}, requests=(), explained={})
         return verdict, text
-    kept = Lanes.of(run, day, corpus).kept({one.id for one in verdict.queries})
-    queries = {name: one.query for name, one in kept.items()}
+    queries = shown_queries(run, verdict)
     parity = stored(run.layout.retrieval_parity(day, corpus), RetrievalParityFile)
     requests = _requests(run, queries[worst], corpus) if (worst := _worst(verdict)) in queries else ()
     explained = _evidence(run, parity, day, corpus).explained
@@ -181,6 +180,18 @@ def write_retrieval_report(run: RunContext, day: str, corpus: str) -> tuple[Retr
     publish_text(run.layout.retrieval_report(day, corpus), text)
     write_retrieval_page(run, verdict, queries, requests=requests, explained=explained)
     return verdict, text
+
+
+def shown_queries(run: RunContext, verdict: RetrievalVerdict) -> Mapping[str, Query]:
+    """Return the queries of a verdict's table by their ids, with their texts.
+
+    Raises:
+        ArtifactError: A file upstream is missing or damaged.
+    """
+    if not verdict.queries:
+        return {}
+    kept = Lanes.of(run, verdict.date, verdict.corpus).kept({one.id for one in verdict.queries})
+    return {name: one.query for name, one in kept.items()}
 
 
 def _worst(verdict: RetrievalVerdict) -> str:
