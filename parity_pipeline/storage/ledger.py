@@ -139,12 +139,9 @@ def append(path: Path, verdict: AnyVerdict, *, recorded_at: str, run_id: str, on
         ArtifactError: The disk or folder does not take it, or another writer does not let go.
     """
     entry = LedgerEntry(recorded_at=recorded_at, run_id=run_id, verdict=_short(verdict))
-    return _append(path, json_text(entry).encode(), unless=_of_run(run_id) if once else b"")
-
-
-def _of_run(run_id: str) -> bytes:
-    """Return what stands in every line of a run; within a string of JSON its quotes would be escaped."""
-    return f'"run_id": {json.dumps(run_id)}'.encode()
+    # What stands in every line of a run; within a string of JSON its quotes would be escaped.
+    of_run = f'"run_id": {json.dumps(run_id)}'.encode()
+    return _append(path, json_text(entry).encode(), unless=of_run if once else b"")
 
 
 def append_step(path: Path, record: FlipRecord) -> None:

@@ -57,7 +57,9 @@ def trend_of(verdicts: Sequence[AnyVerdict], identities: Identities | None = Non
     of_lists = isinstance(ordered[-1], RetrievalVerdict)
     drawn = _drawn(ordered, _SHARES if of_lists else _COSINES)
     marks = {_day(one.date) for found in changes.values() for one in found}
-    svg = lines(drawn, sorted(marks), days=_days(ordered), levels=_PARTS if of_lists else _LEVELS)
+    levels = _PARTS if of_lists else _LEVELS
+    # Dates that could not be run have nothing to draw.
+    svg = lines(drawn, sorted(marks), days=_days(ordered), levels=levels) if drawn else Markup()
     legend = [(line.name, line.look) for line in drawn]
     return Trend(
         svg=svg,
