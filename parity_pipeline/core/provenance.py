@@ -7,7 +7,7 @@ files belongs to `storage`.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from parity_pipeline.core.canaries import CanaryRecord
 from parity_pipeline.core.discrimination import Background
+from parity_pipeline.core.fingerprint import Fingerprint
 from parity_pipeline.core.measures import ComparedRows
 from parity_pipeline.core.outcomes import Outcome, RowStatus, Side
 from parity_pipeline.core.vector_stats import VectorSummary
@@ -75,6 +76,7 @@ class Provenance:
         usage: Token usage as the side reported it, summed over the responses; empty where it reported none.
         doubts: Caveats of the fetch: why good vectors prove less than they seem to.
         canaries: What the same request showed at the start, middle and end of the lane.
+        fingerprint: What the side showed of itself; empty where it was not looked at.
     """
 
     side: Side
@@ -103,11 +105,19 @@ class Provenance:
     usage: Mapping[str, int] = field(default_factory=dict[str, int])
     doubts: tuple[str, ...] = ()
     canaries: CanaryRecord = field(default_factory=CanaryRecord)
+    fingerprint: Fingerprint = field(default_factory=Fingerprint)
 
     @property
     def ok_rows(self) -> int:
         """Return the number of rows with a vector."""
         return self.status_counts.get(RowStatus.OK, 0)
+
+
+def without_vectors(lane: Provenance) -> Provenance:
+    """Return a provenance without the vectors of its canaries, as the ledger keeps it."""
+    if lane.fingerprint.canaries is None:
+        return lane
+    return replace(lane, fingerprint=replace(lane.fingerprint, canaries=None))
 
 
 def pairing_faults(legacy: Provenance, candidate: Provenance, sample_set_hash: str) -> tuple[str, ...]:

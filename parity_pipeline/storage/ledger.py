@@ -11,7 +11,7 @@ and an error: a ledger that skips lines proves nothing.
 import json
 import mmap
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.flip_steps import FLIP_SCHEMA_VERSION, FlipRecord
-from parity_pipeline.core.provenance import Provenance
+from parity_pipeline.core.provenance import Provenance, without_vectors
 from parity_pipeline.core.retrieval.provenance import RetrievalProvenance
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.verdict import SCHEMA_VERSION, Verdict
@@ -49,8 +49,8 @@ class LedgerEntry:
     Attributes:
         recorded_at: When it was appended, ISO 8601.
         run_id: The run that gave the verdict.
-        verdict: The verdict, without what only its own file holds: the `rows` and the `contract` of an embed verdict,
-            the `queries` of a retrieval verdict, and the faults of its `power`.
+        verdict: The verdict, without what only its own file holds: the `rows`, the `contract` and the canary vectors of
+            an embed verdict, the `queries` of a retrieval verdict, and the faults of its `power`.
     """
 
     recorded_at: str
@@ -112,7 +112,7 @@ _RETRIEVAL: Final = RecordKind(
     record=_RetrievalLine,
     name=_NAME,
     remedy=_REMEDY,
-    upgrade=older_versions.retrieval_ledger_line,
+    upgrade=older_versions.retrieval_line,
     schema=RETRIEVAL_VERDICT.schema,
 )
 _RETRIEVAL_MARK: Final = b'"endpoint": "retrieve"'
@@ -135,7 +135,7 @@ def append(path: Path, verdict: AnyVerdict, *, recorded_at: str, run_id: str) ->
         ArtifactError: The disk or folder does not take it, or another writer does not let go.
     """
     entry = LedgerEntry(recorded_at=recorded_at, run_id=run_id, verdict=_short(verdict))
-    _append(path, json_text(entry).encode())
+    append_line(path, json_text(entry).encode())
 
 
 def append_step(path: Path, record: FlipRecord) -> None:
@@ -148,15 +148,25 @@ def append_step(path: Path, record: FlipRecord) -> None:
     Raises:
         ArtifactError: The disk or folder does not take it, or another writer does not let go.
     """
-    _append(path, json_text(record).encode())
+    append_line(path, json_text(record).encode())
 
 
-def _append(path: Path, line: bytes) -> None:
+def append_line(path: Path, line: bytes | Callable[[], bytes]) -> None:
+    """Append one line to a file like the ledger, durably, one writer at a time.
+
+    Args:
+        path: The file, as for `append`.
+        line: The line with its newline, or what makes it while no one else writes; b"" adds nothing.
+
+    Raises:
+        ArtifactError: The disk or folder does not take it, or another writer does not let go.
+    """
     with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with FileLock(path.with_name(f".{path.stem}.lock"), timeout=_LOCK_SECONDS):
-                _append_line(path, line)
+                if content := line() if callable(line) else line:
+                    _append_line(path, content)
         except Timeout as error:
             problem = f"another process holds the ledger's lock for more than {_LOCK_SECONDS:.0f} s"
             raise ArtifactError(problem, place=str(path), remedy="End the process that hangs, run again.") from error
@@ -166,7 +176,8 @@ def _short(verdict: AnyVerdict) -> AnyVerdict:
     # Two branches of one text: what `replace` may be given depends on the type.
     if isinstance(verdict, Verdict):
         power = replace(verdict.power, faults=()) if verdict.power else None
-        return replace(verdict, rows=(), contract=None, power=power)
+        legacy, candidate = (replace(one, provenance=without_vectors(one.provenance)) for one in verdict.sides)
+        return replace(verdict, rows=(), contract=None, power=power, legacy=legacy, candidate=candidate)
     simulated = replace(verdict.power, faults=()) if verdict.power else None
     return replace(storable(verdict), queries=(), power=simulated)
 
@@ -218,7 +229,7 @@ def entries(path: Path, model: str | None = None) -> Iterator[LedgerEntry]:
     """
     named = b"" if model is None else json.dumps(model).encode()
     for number, line in _lines(path):
-        if (named in line or not _looks_whole(line)) and not _torn(line) and not _is_step(line):
+        if (named in line or not _looks_whole(line)) and not torn(line) and not _is_step(line):
             yield _entry(line, f"{path}:{number}")
 
 
@@ -228,9 +239,7 @@ def steps(path: Path) -> list[FlipRecord]:
     Raises:
         ArtifactError: A line with a step is damaged or of another schema; names file and line.
     """
-    found = [
-        _FLIP.read(line, f"{path}:{number}") for number, line in _lines(path) if _is_step(line) and not _torn(line)
-    ]
+    found = [_FLIP.read(line, f"{path}:{number}") for number, line in _lines(path) if _is_step(line) and not torn(line)]
     return sorted(found, key=lambda one: _moment(one.recorded_at))
 
 
@@ -241,7 +250,7 @@ def raw_lines(path: Path) -> Iterator[tuple[bytes, LedgerEntry | FlipRecord]]:
         ArtifactError: A line is damaged or of another schema; names file and line.
     """
     for number, line in _lines(path):
-        if not _torn(line):
+        if not torn(line):
             place = f"{path}:{number}"
             yield line, (_FLIP.read(line, place) if _is_step(line) else _entry(line, place))
 
@@ -319,7 +328,7 @@ def _moment(recorded_at: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _torn(line: bytes) -> bool:
+def torn(line: bytes) -> bool:
     """Say whether writing stopped within this line: marked so, or the last one, without newline and not whole."""
     unfinished = line.endswith(TORN_MARK + b"\n") or not line.endswith(b"\n")
     return unfinished and not _whole(line)

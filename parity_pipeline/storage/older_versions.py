@@ -75,6 +75,16 @@ _NO_CANARIES: Final[Json] = {
 }
 """The canaries of a lane of 0.1, which sent none; a reader that does not know them loses one check."""
 
+_NO_FINGERPRINT: Final[Json] = {
+    "state": "",
+    "version": "",
+    "model": "",
+    "digest": "",
+    "headers": {},
+    "canaries": None,
+}
+"""The fingerprint of a lane of 0.1 and early 0.2, which took none."""
+
 _NO_SURVEY: Final[Mapping[str, Any]] = {
     "dimensions": {},
     "non_finite_rows": 0,
@@ -135,7 +145,7 @@ def _canaries(value: Json) -> Json:
     """Return the sides of an early verdict of schema 4 with canaries that were not sent; another field is left missing."""
     sides = {side.value: value[side.value] for side in Side if isinstance(value.get(side.value), dict)}
     return {
-        name: {**side, "provenance": {"canaries": _NO_CANARIES, **side["provenance"]}}
+        name: {**side, "provenance": {"canaries": _NO_CANARIES, "fingerprint": _NO_FINGERPRINT, **side["provenance"]}}
         for name, side in sides.items()
         if isinstance(side.get("provenance"), dict)
     }
@@ -228,7 +238,34 @@ def provenance(value: Json) -> Json:
     whole = {**_PROVENANCE_SINCE_1, **value}
     observation = {"declared_dimension": 0, **whole["observation"]}
     survey, canaries = whole["survey"] or _NO_SURVEY, whole.get("canaries", _NO_CANARIES)
-    return {**whole, "survey": survey, "observation": observation, "canaries": canaries}
+    fingerprint = whole.get("fingerprint", _NO_FINGERPRINT)
+    return {**whole, "survey": survey, "observation": observation, "canaries": canaries, "fingerprint": fingerprint}
+
+
+def rankings_header(value: Json) -> Json:
+    """Return where rankings came from, of a file of early 0.2 with no fingerprint."""
+    return {"fingerprint": _NO_FINGERPRINT, **value}
+
+
+def retrieval_verdict(value: Json) -> Json:
+    """Return a verdict of the retrieve probe that may not say its rules, and whose sides may have no fingerprint."""
+    value = with_rules(value)
+    sides = {side.value: value[side.value] for side in Side if isinstance(value.get(side.value), dict)}
+    return {**value, **{name: rankings_header(side) for name, side in sides.items()}}
+
+
+def retrieval_parity_header(value: Json) -> Json:
+    """Return the header of compared queries whose sides may have no fingerprint."""
+    sides = value.get("sides")
+    if not isinstance(sides, list) or not all(isinstance(side, dict) for side in sides):
+        return value
+    return {**value, "sides": [rankings_header(side) for side in sides]}
+
+
+def retrieval_line(value: Json) -> Json:
+    """Return a line of the ledger with its retrieval verdict in the form of this version."""
+    verdict = value.get("verdict")
+    return {**value, "verdict": retrieval_verdict(verdict)} if isinstance(verdict, dict) else value
 
 
 def _diagnosis(value: Json, looked_at: int) -> Json | None:
@@ -243,11 +280,6 @@ def _diagnosis(value: Json, looked_at: int) -> Json | None:
 def ledger_line(value: Json) -> Json:
     """Return a line of the ledger with its verdict in the form of this version; earlier lines left its rows out."""
     return {**value, "verdict": verdict({"rows": [], **value["verdict"]})}
-
-
-def retrieval_ledger_line(value: Json) -> Json:
-    """Return a line of the ledger with its retrieval verdict in the form of this version."""
-    return {**value, "verdict": with_rules(value["verdict"])}
 
 
 def diagnosis_file(value: Json) -> Json:
