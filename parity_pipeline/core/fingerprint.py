@@ -4,7 +4,7 @@ Here belong the record and the comparison, which collects every difference. What
 `gateway_states`, taking one to `wire.gateway_look` and the lane.
 
 Vectors are compared by their cosine and norm, within what the side's own noise explains, and never bit by bit. What only one of
-two fingerprints knows is no difference: it is listed as something that cannot be told.
+two fingerprints knows is not a difference: it is listed as unknown.
 """
 
 import base64
@@ -25,6 +25,9 @@ NOISE_FACTOR: Final = 4.0
 
 Two vectors within the angle `a` of their middle are up to `2 a` apart, and 1 - cosine grows with the square of the angle.
 """
+
+MOST_NOISE: Final = 0.05
+"""Largest 1 - cosine of a side's own responses that counts as noise: one that is worse is broken, and would hide any change."""
 
 SAME_NORM: Final = 0.01
 """Largest |norm ratio - 1| at which two canaries have one norm: far above rounding, far below normalised against raw."""
@@ -90,7 +93,7 @@ class Likeness(StrEnum):
 
     UNCHANGED = "unchanged"
     CHANGED = "changed"
-    CANNOT_TELL = "cannot tell"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +115,7 @@ class FingerprintComparison:
         """Return what the two say: a name of a model or a header alone does not show that nothing changed."""
         if self.differences:
             return Likeness.CHANGED
-        return Likeness.UNCHANGED if IDENTIFYING & {*self.compared} else Likeness.CANNOT_TELL
+        return Likeness.UNCHANGED if IDENTIFYING & {*self.compared} else Likeness.UNKNOWN
 
     def describe(self) -> str:
         """Return everything in one sentence without a full stop."""
@@ -120,7 +123,7 @@ class FingerprintComparison:
             return "; ".join(self.differences)
         if self.likeness is Likeness.UNCHANGED:
             return f"unchanged: {_listed(self.compared)}"
-        return f"cannot tell whether it changed: {'; '.join(self.unknown) or 'nothing was compared'}"
+        return f"not known whether it changed: {'; '.join(self.unknown) or 'nothing was compared'}"
 
 
 VERSION: Final = "the version"
@@ -175,7 +178,7 @@ def distance(one: CanaryVectors, two: CanaryVectors) -> float | None:
 def compare_fingerprints(
     before: Fingerprint, after: Fingerprint, *, floor: float | None = None
 ) -> FingerprintComparison:
-    """Return every difference of two fingerprints of one side, and what cannot be told.
+    """Return every difference of two fingerprints of one side, and what is unknown.
 
     Args:
         before: The earlier one.
@@ -225,7 +228,7 @@ def _shown(name: str, word: str) -> str:
 def tolerance(one: CanaryVectors, two: CanaryVectors, floor: float | None = None) -> float:
     """Return the 1 - cosine that rounding and the side's own noise explain between two of its responses to one text."""
     noise = max(one.noise or 0.0, two.noise or 0.0, floor or 0.0)
-    return max(SAME, NOISE_FACTOR * noise)
+    return max(SAME, NOISE_FACTOR * min(noise, MOST_NOISE))
 
 
 def _vector_differences(before: CanaryVectors, after: CanaryVectors, floor: float | None) -> Iterator[str]:
@@ -270,7 +273,7 @@ def _norms(before: CanaryVectors, after: CanaryVectors) -> Iterator[tuple[float,
             yield norm, later
 
 
-def group_responses(seen: Sequence[Fingerprint], *, floor: float | None = None) -> tuple[Fingerprint, ...]:
+def group_responses(seen: Sequence[Fingerprint]) -> tuple[Fingerprint, ...]:
     """Return one fingerprint per gateway that responded: of repeats of one request, sent shortly after each other.
 
     Responses that differ by noise are of one gateway, whose noise the result holds. Two or more that return to the same
@@ -279,11 +282,10 @@ def group_responses(seen: Sequence[Fingerprint], *, floor: float | None = None) 
 
     Args:
         seen: The responses, in the order in which they came.
-        floor: As for `compare_fingerprints`.
     """
     groups: list[list[Fingerprint]] = []
     for one in seen:
-        own = next((group for group in groups if _alike(group[0], one, floor)), None)
+        own = next((group for group in groups if _alike(group[0], one)), None)
         if own is None:
             groups.append([one])
         else:
@@ -293,8 +295,9 @@ def group_responses(seen: Sequence[Fingerprint], *, floor: float | None = None) 
     return tuple(_merged(group) for group in groups)
 
 
-def _alike(one: Fingerprint, two: Fingerprint, floor: float | None) -> bool:
-    return not compare_fingerprints(one, two, floor=floor).differences
+def _alike(one: Fingerprint, two: Fingerprint) -> bool:
+    # Noise that is known is left out: it may be the distance of two gateways that take turns.
+    return not compare_fingerprints(one, two).differences
 
 
 def _merged(group: Sequence[Fingerprint]) -> Fingerprint:

@@ -3,7 +3,7 @@
 Here belong the record of one line, where a new fingerprint belongs among those that are recorded, and the newest state of each
 side. Comparing two fingerprints belongs to `fingerprint`, which verdicts are stale to `staleness`, the file to `storage.gateways`.
 
-A state is a build of a gateway with its model, as far as it can be told. It keeps its id when it comes back after another one,
+A state is a build of a gateway with its model, as far as it can be seen. It keeps its id when it comes back after another one,
 so that a rollback makes the verdicts of before current again.
 """
 
@@ -158,7 +158,7 @@ class Placement:
     """Where a fingerprint belongs.
 
     Attributes:
-        fingerprint: The fingerprint with the id of its state; without one where it cannot be told.
+        fingerprint: The fingerprint with the id of its state; without one where that is unknown.
         record: The line to add; None where it says nothing new.
     """
 
@@ -177,8 +177,8 @@ def place(
 ) -> Placement:
     """Return where a fingerprint belongs, and the line to add, if any.
 
-    A fingerprint that cannot be told from the newest state is given no id and adds no line: that is not the same as
-    unchanged. One that knows nothing by which a gateway could be told adds none either.
+    A fingerprint that may be of the newest state, or not, is given no id and adds no line: that is not the same as
+    unchanged. One that knows nothing by which a gateway could be recognised adds none either.
 
     Args:
         states: What is recorded of the lane.
@@ -204,7 +204,9 @@ def place(
 
     newest = states.newest
     if newest is None:
-        named = replace(fingerprint, state=_new_id(lane, seen_at, fingerprint)) if _tells(fingerprint) else fingerprint
+        named = (
+            replace(fingerprint, state=_new_id(lane, seen_at, fingerprint)) if _identifies(fingerprint) else fingerprint
+        )
         return Placement(fingerprint=named, record=line(StateEvent.FIRST, named) if named.state else None)
     before = states.known[newest.fingerprint.state]
     words = compare_fingerprints(before, fingerprint, floor=floor).differences
@@ -242,7 +244,7 @@ def alternating(
     )
 
 
-def _tells(fingerprint: Fingerprint) -> bool:
+def _identifies(fingerprint: Fingerprint) -> bool:
     return bool(fingerprint.version or fingerprint.digest or fingerprint.canaries)
 
 

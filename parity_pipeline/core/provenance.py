@@ -18,6 +18,7 @@ from parity_pipeline.core.discrimination import Background
 from parity_pipeline.core.fingerprint import Fingerprint
 from parity_pipeline.core.measures import ComparedRows
 from parity_pipeline.core.outcomes import Outcome, RowStatus, Side
+from parity_pipeline.core.self_drift import SelfDrift
 from parity_pipeline.core.vector_stats import VectorSummary
 from parity_pipeline.core.wire_drift import WireObservation
 
@@ -77,6 +78,8 @@ class Provenance:
         doubts: Caveats of the fetch: why good vectors prove less than they seem to.
         canaries: What the same request showed at the start, middle and end of the lane.
         fingerprint: What the side showed of itself; empty where it was not looked at.
+        recorded: The partition date that these vectors were fetched for and taken from, ISO 8601; "" where they were
+            fetched for this one.
     """
 
     side: Side
@@ -106,6 +109,7 @@ class Provenance:
     doubts: tuple[str, ...] = ()
     canaries: CanaryRecord = field(default_factory=CanaryRecord)
     fingerprint: Fingerprint = field(default_factory=Fingerprint)
+    recorded: str = ""
 
     @property
     def ok_rows(self) -> int:
@@ -118,6 +122,16 @@ def without_vectors(lane: Provenance) -> Provenance:
     if lane.fingerprint.canaries is None:
         return lane
     return replace(lane, fingerprint=replace(lane.fingerprint, canaries=None))
+
+
+def recording_words(lane: Provenance) -> str:
+    """Return that a lane is a recording; "" for one that was fetched for its date."""
+    if not lane.recorded:
+        return ""
+    return (
+        f"the {lane.side} is a recording of {lane.recorded}: its vectors were fetched until {lane.fetched_to},"
+        " and nothing was requested from it for this verdict"
+    )
 
 
 def pairing_faults(legacy: Provenance, candidate: Provenance, sample_set_hash: str) -> tuple[str, ...]:
@@ -181,6 +195,7 @@ class ParityHeader:
         background: Cosines of different texts across the sides; None where it was not looked at.
         drawn_as: Of each sample, by its id, how often it was drawn under each category; only those drawn under another
             category than their own.
+        drift: Each side against itself on earlier dates; empty where that was not looked at.
     """
 
     sample_set: SampleSetIdentity
@@ -191,6 +206,7 @@ class ParityHeader:
     worst_sample: str | None
     background: Background | None = None
     drawn_as: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
+    drift: tuple[SelfDrift, ...] = ()
 
     @property
     def compared(self) -> int:

@@ -1,9 +1,9 @@
 """Which verdicts are stale: the gateways that they were fetched from are no longer those that are deployed.
 
-Here belongs the pure function from what a verdict says of its lanes, and from the recorded states, to the answer. Recording
-states belongs to `gateway_states`, showing the answer to reports, pages and gates.
+Here belongs the pure function from what a verdict says of its lanes, and from the recorded states, to what holds. Recording
+states belongs to `gateway_states`, showing it to reports, pages and gates.
 
-A lane is stale until it is fetched again, whatever the verdict was and however often it is judged. 'Cannot tell' is not
+A lane is stale until it is fetched again, whatever the verdict was and however often it is judged. 'Unknown' is not
 'current': a lane without a recorded fingerprint may be of any gateway.
 """
 
@@ -23,7 +23,7 @@ class Freshness(StrEnum):
 
     CURRENT = "current"
     STALE = "stale"
-    CANNOT_TELL = "cannot tell"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +64,9 @@ class Staleness:
 
     @property
     def freshness(self) -> Freshness:
-        """Return the worse of both lanes: stale before cannot tell before current."""
+        """Return the worse of both lanes: stale before unknown before current."""
         found = {one.freshness for one in self.lanes}
-        return next(one for one in (Freshness.STALE, Freshness.CANNOT_TELL, Freshness.CURRENT) if one in found)
+        return next(one for one in (Freshness.STALE, Freshness.UNKNOWN, Freshness.CURRENT) if one in found)
 
     def describe(self) -> str:
         """Return why a verdict is stale, one sentence without a full stop; "" for one that is not."""
@@ -91,6 +91,9 @@ def staleness(verdict: Verdict | RetrievalVerdict, states: GatewayStates) -> Sta
 def lane_freshness(lane: Provenance | RetrievalProvenance, states: LaneStates) -> LaneFreshness:
     """Return whether a lane is of the newest recorded state of its side and model or corpus."""
     newest, state = states.newest, lane.fingerprint.state
+    if isinstance(lane, Provenance) and lane.recorded:
+        words = f"the {lane.side} is a recording of {lane.recorded}"
+        return LaneFreshness(side=lane.side, freshness=Freshness.CURRENT, words=words)
     if newest is None:
         return _unknown(lane.side, f"no state of the {lane.side} is recorded")
     if state not in states.known:
@@ -127,4 +130,4 @@ def _stale(side: Side, changes: list[GatewayRecord]) -> LaneFreshness:
 
 
 def _unknown(side: Side, words: str) -> LaneFreshness:
-    return LaneFreshness(side=side, freshness=Freshness.CANNOT_TELL, words=words)
+    return LaneFreshness(side=side, freshness=Freshness.UNKNOWN, words=words)

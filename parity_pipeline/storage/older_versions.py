@@ -85,6 +85,9 @@ _NO_FINGERPRINT: Final[Json] = {
 }
 """The fingerprint of a lane of 0.1 and early 0.2, which took none."""
 
+_LANE_SINCE_0_2: Final[Json] = {"canaries": _NO_CANARIES, "fingerprint": _NO_FINGERPRINT, "recorded": ""}
+"""Fields of a lane that 0.1 and early 0.2 do not have."""
+
 _NO_SURVEY: Final[Mapping[str, Any]] = {
     "dimensions": {},
     "non_finite_rows": 0,
@@ -145,7 +148,7 @@ def _canaries(value: Json) -> Json:
     """Return the sides of an early verdict of schema 4 with canaries that were not sent; another field is left missing."""
     sides = {side.value: value[side.value] for side in Side if isinstance(value.get(side.value), dict)}
     return {
-        name: {**side, "provenance": {"canaries": _NO_CANARIES, "fingerprint": _NO_FINGERPRINT, **side["provenance"]}}
+        name: {**side, "provenance": {**_LANE_SINCE_0_2, **side["provenance"]}}
         for name, side in sides.items()
         if isinstance(side.get("provenance"), dict)
     }
@@ -237,9 +240,8 @@ def provenance(value: Json) -> Json:
     """Return the provenance of an earlier embeddings file or verdict with the fields it did not know left empty."""
     whole = {**_PROVENANCE_SINCE_1, **value}
     observation = {"declared_dimension": 0, **whole["observation"]}
-    survey, canaries = whole["survey"] or _NO_SURVEY, whole.get("canaries", _NO_CANARIES)
-    fingerprint = whole.get("fingerprint", _NO_FINGERPRINT)
-    return {**whole, "survey": survey, "observation": observation, "canaries": canaries, "fingerprint": fingerprint}
+    survey = whole["survey"] or _NO_SURVEY
+    return {**_LANE_SINCE_0_2, **whole, "survey": survey, "observation": observation}
 
 
 def rankings_header(value: Json) -> Json:
@@ -297,7 +299,13 @@ def diagnosis_file(value: Json) -> Json:
 
 def paired_sides(value: Json) -> Json:
     """Return the header of a parity file of version 3, whose sides knew no declared dimension, as one of version 4."""
-    return {"background": None, "drawn_as": {}, **value, "sides": [provenance(side) for side in value["sides"]]}
+    return {
+        "background": None,
+        "drawn_as": {},
+        "drift": [],
+        **value,
+        "sides": [provenance(side) for side in value["sides"]],
+    }
 
 
 def sample_set_header(value: Json) -> Json:
@@ -313,5 +321,5 @@ def parity_header(value: Json) -> Json:
         counts[Outcome.COMPARED] = compared
     kept = ("sample_set", "pairing_faults", "worst_cosine", "worst_sample")
     sides = [provenance(side) for side in value["sides"]]
-    empty: Json = {"background": None, "drawn_as": {}}
+    empty: Json = {"background": None, "drawn_as": {}, "drift": []}
     return {name: value[name] for name in kept} | {"counts": counts, "sides": sides} | empty

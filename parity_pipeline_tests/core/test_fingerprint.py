@@ -1,4 +1,4 @@
-"""Two fingerprints of a side: every difference is named, noise is none, and what cannot be told is not unchanged."""
+"""Two fingerprints of a side: every difference is named, noise is none, and what is unknown is not unchanged."""
 
 from dataclasses import replace
 
@@ -40,14 +40,14 @@ def test_the_same_side_is_unchanged() -> None:
     assert found.describe() == "unchanged: the version and the canary vectors"
 
 
-def test_rounding_is_no_change() -> None:
+def test_rounding_changes_nothing() -> None:
     """Vectors rounded to float16 and bfloat16 precision are the same vectors."""
     rounded = pack(TEXTS, vectors().astype(np.float16).astype(np.float32))
     assert compare_fingerprints(fingerprint(), Fingerprint(canaries=rounded)).likeness is Likeness.UNCHANGED
 
 
 @pytest.mark.parametrize("angle", [0.03, 0.1])
-def test_noise_is_no_change_where_it_was_seen(angle: float) -> None:
+def test_noise_changes_nothing_where_it_was_seen(angle: float) -> None:
     """A side that moves by an angle is unchanged if it showed that noise, and changed if it did not."""
     one, two = packed(noise=angle), packed(noise=angle, noise_seed=1)
     moved = distance(one, two)
@@ -107,15 +107,15 @@ def test_a_vector_without_direction(value: float) -> None:
         (fingerprint(), Fingerprint(canaries=pack(("other",), vectors()[:1]))),
     ],
 )
-def test_cannot_tell_is_not_unchanged(before: Fingerprint, after: Fingerprint) -> None:
+def test_unknown_is_not_unchanged(before: Fingerprint, after: Fingerprint) -> None:
     """Where nothing that identifies a gateway is known both times, neither changed nor unchanged is said."""
     found = compare_fingerprints(before, after)
-    assert found.likeness is Likeness.CANNOT_TELL
-    assert found.describe().startswith("cannot tell whether it changed: ")
+    assert found.likeness is Likeness.UNKNOWN
+    assert found.describe().startswith("not known whether it changed: ")
 
 
 def test_what_is_known_once_is_listed() -> None:
-    """A version that is not stated any more is no difference, and is listed."""
+    """A version that is not stated any more does not differ, and is listed."""
     found = compare_fingerprints(fingerprint(version="1.4"), fingerprint())
     assert found.likeness is Likeness.UNCHANGED
     assert found.unknown == ("the version was 1.4 and is not stated now",)
@@ -127,7 +127,7 @@ def test_fewer_canary_texts_are_compared_by_text() -> None:
     assert compare_fingerprints(fingerprint(), part).likeness is Likeness.UNCHANGED
 
 
-def test_the_tag_latest_is_no_change() -> None:
+def test_the_tag_latest_changes_nothing() -> None:
     """Ollama's tag on a name makes no difference."""
     assert not compare_fingerprints(fingerprint(model="m"), fingerprint(model="m:latest")).differences
 

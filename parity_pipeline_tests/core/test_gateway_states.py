@@ -52,7 +52,7 @@ def test_a_version_that_is_known_later_is_added() -> None:
     assert changed.record.words == ("the version changed from 1.4 to 1.5",)
 
 
-def test_what_cannot_be_told_gets_no_state() -> None:
+def test_what_is_unknown_gets_no_state() -> None:
     """A fetch without canaries, version or digest is of no known state and adds no line, at first and later."""
     states, nothing = seen(LaneStates(), Fingerprint(model="m"), 0)
     assert (nothing.fingerprint.state, nothing.record) == ("", None)
@@ -89,7 +89,7 @@ def test_the_order_of_lines_does_not_matter() -> None:
     assert GatewayStates.of(reversed(states.records)).of_lane(*LANE) == states
 
 
-def test_noise_of_the_floor_is_no_state() -> None:
+def test_noise_of_the_floor_adds_no_state() -> None:
     """A side whose repeatability showed noise stays in its state within it."""
     states, _ = seen(LaneStates(), Fingerprint(canaries=packed(noise=0.05)), 0)
     noisy = replace(fingerprint(), canaries=packed(noise=-0.05))

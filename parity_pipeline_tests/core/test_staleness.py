@@ -57,22 +57,22 @@ def test_a_rollback_makes_it_current_again() -> None:
 
 
 def test_a_lane_without_a_recorded_state() -> None:
-    """One from before a change is stale, one from before the first record or after the last cannot be told."""
+    """One from before a change is stale, one from before the first record or after the last is unknown."""
     states, _, _ = two_states()
     assert lane_freshness(lane("", 5), states).freshness is Freshness.STALE
     assert lane_freshness(lane("elsewhere", 5), states).freshness is Freshness.STALE
-    assert lane_freshness(lane("", 11), states).freshness is Freshness.CANNOT_TELL
+    assert lane_freshness(lane("", 11), states).freshness is Freshness.UNKNOWN
     first, _ = seen(LaneStates(), fingerprint(), 10)
-    assert lane_freshness(lane("", 5), first).freshness is Freshness.CANNOT_TELL
+    assert lane_freshness(lane("", 5), first).freshness is Freshness.UNKNOWN
 
 
 def test_nothing_recorded_is_not_current() -> None:
     """Without a record nothing is said to be current, and nothing to be stale."""
-    assert lane_freshness(lane("x"), LaneStates()).freshness is Freshness.CANNOT_TELL
+    assert lane_freshness(lane("x"), LaneStates()).freshness is Freshness.UNKNOWN
     assert staleness(make_verdict(), GatewayStates()).stale == ()
 
 
-def test_alternating_states_cannot_be_told() -> None:
+def test_alternating_states_are_unknown() -> None:
     """A lane of one of the states that alternate is neither stale nor current, one of an older state is stale."""
     states, old, new = two_states()
     states, third = seen(states, fingerprint(3), 20)
@@ -84,7 +84,7 @@ def test_alternating_states_cannot_be_told() -> None:
         words=("two states in turn",),
     )
     states = GatewayStates.of([*states.records, line]).of_lane(*LANE)
-    assert lane_freshness(lane(new, 12), states).freshness is Freshness.CANNOT_TELL
+    assert lane_freshness(lane(new, 12), states).freshness is Freshness.UNKNOWN
     assert lane_freshness(lane(old), states).freshness is Freshness.STALE
 
 
@@ -95,4 +95,4 @@ def test_verdicts_of_retrieval_have_states_too() -> None:
     verdict = replace(verdict, legacy=replace(verdict.legacy, fingerprint=Fingerprint(state=old)))
     found = staleness(verdict, GatewayStates(lanes={("retrieve", Side.LEGACY, verdict.corpus): states}))
     assert found.legacy.freshness is Freshness.STALE
-    assert found.candidate.freshness is Freshness.CANNOT_TELL
+    assert found.candidate.freshness is Freshness.UNKNOWN

@@ -35,7 +35,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert states.known == {one.fingerprint.state: one.fingerprint, two.fingerprint.state: two.fingerprint}
 
 
-def test_no_file_is_no_state(tmp_path: Path) -> None:
+def test_without_a_file_nothing_is_recorded(tmp_path: Path) -> None:
     """Without a file there is no state, and reading makes none."""
     assert not read_states(tmp_path / "gateways.jsonl").lanes
     assert not list(tmp_path.iterdir())
@@ -45,8 +45,8 @@ def test_fetches_at_the_same_time_add_one_first_state(tmp_path: Path) -> None:
     """Of eight fetches of one side at once, one records the state and the others find it."""
     path = tmp_path / "gateways.jsonl"
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: added(path, fingerprint()).fingerprint.state, range(8)))
-    assert len(set(found)) == 1
+        found = list(pool.map(added, [path] * 8, [fingerprint()] * 8))
+    assert len({one.fingerprint.state for one in found}) == 1
     assert len(path.read_bytes().splitlines()) == 1
 
 
