@@ -115,6 +115,8 @@ _SINCE_0_2: Mapping[tuple[str | int, ...], str | CanaryRecord | Fingerprint | No
     ("checks", 0, "by_default"): None,
     ("legacy", "provenance", "fingerprint"): Fingerprint(),
     ("candidate", "provenance", "fingerprint"): Fingerprint(),
+    ("legacy", "provenance", "recorded"): "",
+    ("candidate", "provenance", "recorded"): "",
 }
 """Fields that the first verdicts of schema 3 and 4 do not have, and what they are read as."""
 

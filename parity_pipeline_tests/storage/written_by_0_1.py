@@ -202,6 +202,7 @@ def settings_values(path: Path) -> Facts:
         assert side.pop("accept_echo") == []
         assert side.pop("canaries") is True
         assert side.pop("version") is None
+        assert side.pop("recorded") is None
         assert side.pop("request_id_header") == "x-request-id"
         side["ask_default_model"] = side.pop("observe_default_model")
     for dialect in values["dialects"].values():
