@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.gateway_states import GatewayStates
+from parity_pipeline.core.staleness import staleness
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report.markdown import render_report
 from parity_pipeline.report.summary import render_summary
@@ -46,7 +47,9 @@ def write_summary(run: RunContext) -> tuple[Sequence[ledger.AnyVerdict], str]:
         ArtifactError: The ledger is damaged, or the disk does not take the summary or the index.
     """
     verdicts = ledger.newest(run.layout.ledger)
-    text = render_summary(verdicts, _states(run))
+    states = _states(run)
+    text = render_summary(verdicts, states)
     publish_text(run.layout.summary, text)
-    write_index(run, verdicts)
+    stale = {ledger.key_of(one): why for one in verdicts if (why := staleness(one, states).describe())}
+    write_index(run, verdicts, stale)
     return verdicts, text
