@@ -19,7 +19,8 @@ from parity_pipeline.core.retrieval.records import IdMapping
 from parity_pipeline.defs.alert_sensor import alert_sensor
 from parity_pipeline.defs.asset_factory import AssetFactory, freshness
 from parity_pipeline.defs.assets import build_assets
-from parity_pipeline.defs.automation import ProbeAssets, build_automation
+from parity_pipeline.defs.automation import ProbeAssets, build_automation, refetch_job
+from parity_pipeline.defs.gateway_sensor import build_gateway_sensor
 from parity_pipeline.defs.partitions import make_partitions
 from parity_pipeline.defs.retrieval_assets import build_retrieval_assets
 from parity_pipeline.settings.alerts import alert_context
@@ -69,8 +70,13 @@ def build_definitions(
         partitions = make_partitions(settings.first_date, settings.timezone, corpora, RETRIEVE.dimension)
         assets += build_retrieval_assets(replace(factory, partitions=partitions, probe=RETRIEVE), late)
     data = dg.Definitions(assets=assets, resources={"run": run}, executor=_executor(settings))
-    automation = build_automation(hour, minute, [probe_assets(settings, probe) for probe in probes_of(settings)])
-    return dg.Definitions.merge(data, automation, _alerts(settings, environ))
+    probes = [probe_assets(settings, probe) for probe in probes_of(settings)]
+    automation = build_automation(hour, minute, probes)
+    again = {refetch_job(side, probe) for side in Side for probe in probes_of(settings)}
+    sensor = build_gateway_sensor(
+        run, [job for job in automation.jobs or () if job.name in again], first_date=settings.first_date.isoformat()
+    )
+    return dg.Definitions.merge(data, automation, dg.Definitions(sensors=[sensor]), _alerts(settings, environ))
 
 
 def _alerts(settings: Settings, environ: Mapping[str, str] | None) -> dg.Definitions:
@@ -116,6 +122,7 @@ def build_context(settings: Settings, *, environ: Mapping[str, str] | None = Non
         package_version=version("parity_pipeline"),
         probe=settings.embed_probe,
         keep_vectors=settings.keep_vectors(),
+        gateway_changes=settings.gateway_changes,
     )
     return replace(run, **changes)
 
@@ -127,6 +134,7 @@ def _gateway(settings: Settings, side: Side, environ: Mapping[str, str]) -> Gate
     return Gateway(
         make_config=partial(settings.side_config, side, environ),
         token_variable=settings.side(side).bearer_env or "",
+        recorded=str(settings.side(side).recorded or ""),
         make_retrieval_side=retrieval_side if settings.retrieve else None,
     )
 

@@ -15,6 +15,7 @@ from parity_pipeline.core.retrieval.records import Query, Ranking
 from parity_pipeline.services.supervisor import status
 from parity_pipeline.settings.model import Settings
 from parity_pipeline.settings.retrieve import RetrieveSettings
+from parity_pipeline.steps.recordings import find_recording
 from parity_pipeline.storage.query_sources import read_queries
 from parity_pipeline.storage.sources import absent_sources, read_sources
 from parity_pipeline.wire.doctor_request import CONNECTIVITY_TEXT, ConnectivityResult, check_connectivity
@@ -64,7 +65,7 @@ def run_checks(
         text = f"healthy at {one.health_url}" if one.healthy else f"not healthy at {one.health_url}"
         yield DoctorCheck(subject=f"service {one.name}", ok=one.healthy, text=text, remedy="Run `parity up`.")
     for side in Side:
-        yield from _side(settings, side, environ, connect)
+        yield from _side(settings, side, environ, day, connect)
         if settings.retrieve:
             yield from _retrieval(settings, settings.retrieve, side, environ)
 
@@ -91,8 +92,13 @@ def _samples(settings: Settings, day: str) -> Iterator[DoctorCheck]:
     yield DoctorCheck(subject="samples", ok=count > 0, text=text, remedy="Add texts to a sample source.")
 
 
-def _side(settings: Settings, side: Side, environ: Mapping[str, str], connect: Connect) -> Iterator[DoctorCheck]:
+def _side(
+    settings: Settings, side: Side, environ: Mapping[str, str], day: str, connect: Connect
+) -> Iterator[DoctorCheck]:
     """Request one text's vector from one side with each model."""
+    if settings.side(side).recorded:
+        yield from _recording(settings, side, day)
+        return
     expected = settings.side(side).default_model
     try:
         config = settings.side_config(side, environ)
@@ -120,6 +126,22 @@ def _side(settings: Settings, side: Side, environ: Mapping[str, str], connect: C
             text = f"is {found}" if ok else f"is {found}; the settings say {expected}"
             yield DoctorCheck(subject=f"{side} default model", ok=ok, text=text, remedy=remedy)
             expected = None
+
+
+def _recording(settings: Settings, side: Side, day: str) -> Iterator[DoctorCheck]:
+    """Find the recording that stands in for a side with each model; nothing is requested."""
+    from parity_pipeline.definitions import build_context  # noqa: PLC0415 - it imports Dagster, which takes a second
+
+    run = build_context(settings)
+    for model in settings.models:
+        subject = f"{side} recording with {model}"
+        try:
+            found = find_recording(run, side, day, model)
+        except ParityError as error:
+            yield DoctorCheck(subject=subject, ok=False, text=error.problem, remedy=error.remedy)
+        else:
+            text = f"{found.lane.header.ok_rows:,} vectors of {found.date} stand in, nothing is requested"
+            yield DoctorCheck(subject=subject, ok=True, text=text)
 
 
 def _queries(settings: Settings, section: RetrieveSettings, day: str) -> Iterator[DoctorCheck]:

@@ -103,6 +103,8 @@ class CheckName(StrEnum):
     CONTRACT_DECLARATIONS = "contract-declarations"
     CONTRACT_LIMITS = "contract-limits"
     CHANGED_VERDICT = "changed-verdict"
+    LEGACY_DRIFT = "legacy-drift"
+    CANDIDATE_DRIFT = "candidate-drift"
 
 
 def of_side(side: Side, subject: str) -> CheckName:
@@ -202,6 +204,7 @@ SIDE_DESCRIPTIONS: Final[Mapping[str, str]] = {
     "equal-lengths": "The {side} keeps texts of equal length apart that come at once.",
     "history": "The {side} returns the same vectors after other texts came.",
     "salted": "The {side} returns for a new text the first time what it returns later.",
+    "drift": "The {side} returns the vectors that it returned for the same texts on earlier dates.",
     "foreign-vectors": "The {side} returns no vectors of another model, such as from a stale cache.",
 }
 """What the checks of one side look at."""

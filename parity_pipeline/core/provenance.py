@@ -7,7 +7,7 @@ files belongs to `storage`.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -15,8 +15,10 @@ import numpy as np
 
 from parity_pipeline.core.canaries import CanaryRecord
 from parity_pipeline.core.discrimination import Background
+from parity_pipeline.core.fingerprint import Fingerprint
 from parity_pipeline.core.measures import ComparedRows
 from parity_pipeline.core.outcomes import Outcome, RowStatus, Side
+from parity_pipeline.core.self_drift import SelfDrift
 from parity_pipeline.core.vector_stats import VectorSummary
 from parity_pipeline.core.wire_drift import WireObservation
 
@@ -75,6 +77,9 @@ class Provenance:
         usage: Token usage as the side reported it, summed over the responses; empty where it reported none.
         doubts: Caveats of the fetch: why good vectors prove less than they seem to.
         canaries: What the same request showed at the start, middle and end of the lane.
+        fingerprint: What the side showed of itself; empty where it was not looked at.
+        recorded: The partition date that these vectors were fetched for and taken from, ISO 8601; "" where they were
+            fetched for this one.
     """
 
     side: Side
@@ -103,11 +108,30 @@ class Provenance:
     usage: Mapping[str, int] = field(default_factory=dict[str, int])
     doubts: tuple[str, ...] = ()
     canaries: CanaryRecord = field(default_factory=CanaryRecord)
+    fingerprint: Fingerprint = field(default_factory=Fingerprint)
+    recorded: str = ""
 
     @property
     def ok_rows(self) -> int:
         """Return the number of rows with a vector."""
         return self.status_counts.get(RowStatus.OK, 0)
+
+
+def without_vectors(lane: Provenance) -> Provenance:
+    """Return a provenance without the vectors of its canaries, as the ledger keeps it."""
+    if lane.fingerprint.canaries is None:
+        return lane
+    return replace(lane, fingerprint=replace(lane.fingerprint, canaries=None))
+
+
+def recording_words(lane: Provenance) -> str:
+    """Return that a lane is a recording; "" for one that was fetched for its date."""
+    if not lane.recorded:
+        return ""
+    return (
+        f"the {lane.side} is a recording of {lane.recorded}: its vectors were fetched until {lane.fetched_to},"
+        " and nothing was requested from it for this verdict"
+    )
 
 
 def pairing_faults(legacy: Provenance, candidate: Provenance, sample_set_hash: str) -> tuple[str, ...]:
@@ -171,6 +195,7 @@ class ParityHeader:
         background: Cosines of different texts across the sides; None where it was not looked at.
         drawn_as: Of each sample, by its id, how often it was drawn under each category; only those drawn under another
             category than their own.
+        drift: Each side against itself on earlier dates; empty where that was not looked at.
     """
 
     sample_set: SampleSetIdentity
@@ -181,6 +206,7 @@ class ParityHeader:
     worst_sample: str | None
     background: Background | None = None
     drawn_as: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
+    drift: tuple[SelfDrift, ...] = ()
 
     @property
     def compared(self) -> int:

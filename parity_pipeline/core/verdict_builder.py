@@ -29,7 +29,7 @@ from parity_pipeline.core.diagnosis.records import Diagnosis
 from parity_pipeline.core.discrimination import Background
 from parity_pipeline.core.measures import Measure, passing_text, within
 from parity_pipeline.core.outcomes import DIFFERENT, IN_VERDICTS, MUTUAL, Decision, Outcome, Side
-from parity_pipeline.core.provenance import ParityHeader, Provenance
+from parity_pipeline.core.provenance import ParityHeader, Provenance, recording_words
 from parity_pipeline.core.sample_checks import (
     bound_check,
     confirmation_check,
@@ -43,6 +43,7 @@ from parity_pipeline.core.sample_checks import (
     transient_samples,
     waived_samples,
 )
+from parity_pipeline.core.self_drift import SelfDrift, drift_checks
 from parity_pipeline.core.side_checks import floor_checks, lane_checks, origin_check, repeatability_checks
 from parity_pipeline.core.stability.records import StabilityOfSides
 from parity_pipeline.core.tally import Tally
@@ -71,6 +72,7 @@ class DecisionInputs:
         stability: What trying each side against itself showed.
         contract: Both contracts against each other; None where neither was observed.
         settings: What the settings say of checks.
+        drift: Each side against itself on earlier dates.
     """
 
     expected: int
@@ -82,6 +84,7 @@ class DecisionInputs:
     stability: StabilityOfSides = field(default_factory=StabilityOfSides)
     contract: ContractComparison | None = None
     settings: CheckSettings = field(default_factory=CheckSettings)
+    drift: Sequence[SelfDrift] = ()
 
 
 def decide_over(checks: Sequence[Check], tally: Tally) -> tuple[Decision, tuple[str, ...]]:
@@ -133,6 +136,7 @@ def _measured(tally: Tally, inputs: DecisionInputs) -> Iterator[Check]:
     yield from repeatability_checks(inputs.stability, tally.floors, expected=inputs.settings.floors_expected)
     if inputs.settings.contract_expected:
         yield from contract_checks(inputs.contract)
+    yield from drift_checks(inputs.drift)
 
 
 def _caveats(inputs: DecisionInputs) -> Check:
@@ -223,6 +227,7 @@ def build_verdict(
             *stray_findings(tally.confirmation, tally.unconfirmed.total()),
             *tally.floors.instability_of(tally.thresholds.cosine).values(),
             *(finding.words for one in tried.tried for finding in one.findings),
+            *(words for lane in header.sides if (words := recording_words(lane))),
         ),
         checks=checks,
         sample_set=header.sample_set,
@@ -276,6 +281,7 @@ def decision_inputs(
         required_bound=required_bound,
         background=header.background,
         sides=header.sides,
+        drift=header.drift,
         stability=stability,
         contract=contract or compare_contracts(ContractOfSides()),
         settings=settings,

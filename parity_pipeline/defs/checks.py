@@ -18,6 +18,7 @@ from parity_pipeline.core.measures import Measure
 from parity_pipeline.core.outcomes import PASSING, Side
 from parity_pipeline.core.retrieval.checks import RetrievalCheck
 from parity_pipeline.core.samples import SetHash, corpus_faults
+from parity_pipeline.core.self_drift import OF_DRIFT
 from parity_pipeline.core.side_checks import EXPERIMENTS
 from parity_pipeline.core.stability.analysis import stable_faults
 from parity_pipeline.core.stability.records import StabilityRecord
@@ -74,6 +75,8 @@ FAMILIES: Final[Mapping[str, tuple[CheckName, ...]]] = {
         CheckName.DISCRIMINATION,
         CheckName.REQUIRED_BOUND,
         CheckName.CHANGED_VERDICT,
+        CheckName.LEGACY_DRIFT,
+        CheckName.CANDIDATE_DRIFT,
     ),
 }
 """Checks of the verdict that Dagster shows as one, each in one family. Dagster stores several events per check of its own:
@@ -168,7 +171,7 @@ def check_verdict(verdict: Verdict) -> Results:
     found = {one.name: one for one in verdict.checks}
     for family, names in FAMILIES.items():
         # Checks of the contract are there where contracts are observed, and where both sides have what they look at.
-        if checks := [found[name] for name in names if name in found or name not in OF_CONTRACT]:
+        if checks := [found[name] for name in names if name in found or name not in OF_CONTRACT + OF_DRIFT]:
             yield family_result(family, checks, numbers.get(family, {}))
 
 

@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
             _add_fault_options(one)
         else:
             one.add_argument("--warm-up", action="store_true", help="build the indexes of retrieval after the start")
+            one.add_argument("--build", default="1", help="version that /version states")
         if kind == "candidate":
             _add_retrieval_options(one)
     return parser
@@ -75,7 +76,8 @@ def _run_gateway(parser: argparse.ArgumentParser, options: argparse.Namespace) -
     shape = SHAPES[options.kind]
     embedder = Embedder()
     embed = VectorCache(embedder.embed).embed if shape.cached else embedder.embed
-    app = build_app(shape, embed, faults=faults, seed=getattr(options, "seed", 0), warm_up=options.warm_up)
+    seed, build = getattr(options, "seed", 0), options.build
+    app = build_app(shape, embed, faults=faults, seed=seed, warm_up=options.warm_up, build=build)
     return _run_server(app, host=options.host, port=options.port)
 
 

@@ -103,6 +103,7 @@ def build_app(
     faults: Sequence[RetrievalFault] = (),
     seed: int = 0,
     warm_up: bool = False,
+    build: str = "1",
 ) -> Starlette:
     """Return the application of one gateway.
 
@@ -113,6 +114,7 @@ def build_app(
         faults: What goes wrong in retrieval; of the candidate alone.
         seed: Decides which queries some of these faults hit, and every shuffle.
         warm_up: Build the indexes of retrieval with the first request for `/health`, and not with the first retrieval request.
+        build: The version that `/version` states.
     """
     pool = workers or ThreadPoolExecutor(WORKERS, thread_name_prefix="embed")
 
@@ -138,8 +140,12 @@ def build_app(
         }
         return _json(orjson.dumps(facts))
 
+    async def show_version(_: Request) -> Response:
+        return _json(orjson.dumps({"version": build}))
+
     return Starlette(
         routes=[
+            Route("/version", show_version, methods=["GET"]),
             Route(shape.path, embed_texts, methods=["POST"]),
             Route(shape.retrieve_path, retrieve, methods=["POST"]),
             Route("/health", show_health, methods=["GET"]),

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from urllib.parse import quote
 
+from parity_pipeline.core.gateway_states import GatewayStates
 from parity_pipeline.core.outcomes import PASSING, Decision
 from parity_pipeline.core.retrieval.bands import SetMeasure
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
@@ -22,6 +23,7 @@ from parity_pipeline.report.escape import clipped, code, drift_cell, prose, tabl
 from parity_pipeline.report.retrieval_view import agreement
 from parity_pipeline.report.sections.diagnosis import first_cause
 from parity_pipeline.report.sections.retrieval_causes import first_retrieval_cause
+from parity_pipeline.report.stale_marks import stale_mark, stale_section
 from parity_pipeline.report.view import newest, newest_response, same_words, set_size
 
 AnyVerdict = Verdict | RetrievalVerdict
@@ -58,7 +60,7 @@ _FIELDS = ("URL", "request fields", "response fields", "number format", "dimensi
 _DRIFT_HEAD = ("Field", "Legacy", "Candidate", "Same?", "First seen", "Last seen")
 
 
-def render_summary(verdicts: Sequence[AnyVerdict]) -> str:
+def render_summary(verdicts: Sequence[AnyVerdict], states: GatewayStates | None = None) -> str:
     """Return the summary of the newest verdicts as Markdown that ends in a newline.
 
     The same verdicts in any order give the same bytes.
@@ -66,11 +68,12 @@ def render_summary(verdicts: Sequence[AnyVerdict]) -> str:
     Args:
         verdicts: The verdict that counts of each probe, date and model or corpus. Where there are several of one, the
             one with the newest response is shown.
+        states: The recorded states of the gateways, which make a verdict stale; None for none.
     """
-    rows = _one_each(verdicts)
+    rows, seen = _one_each(verdicts), states or GatewayStates()
     lines = ["# Parity summary", "", prose(_overview(rows))]
     if rows:
-        lines += ["", "## Verdicts, newest first", "", *_verdicts(rows)]
+        lines += ["", "## Verdicts, newest first", "", *_verdicts(rows, seen), *stale_section(rows, seen)]
     for endpoint in sorted({verdict.endpoint for verdict in rows}):
         lines += ["", *_drift(endpoint, [verdict for verdict in rows if verdict.endpoint == endpoint])]
     return "\n".join(lines) + "\n"
@@ -106,16 +109,16 @@ def _overview(rows: Sequence[AnyVerdict]) -> str:
     return f"{numbers.things(len(rows), 'verdict')}: {counted}. Dates {rows[-1].date} to {rows[0].date}."
 
 
-def _verdicts(rows: Sequence[AnyVerdict]) -> list[str]:
+def _verdicts(rows: Sequence[AnyVerdict], states: GatewayStates) -> list[str]:
     """Return the table of verdicts, its columns those of embeddings where there are no others."""
     if not any(isinstance(verdict, RetrievalVerdict) for verdict in rows):
-        return table(_HEAD, [_row(one) for one in rows if isinstance(one, Verdict)], right=(4, 5, 6, 7))
-    return table(_HEAD_OF_PROBES, map(_row_of_probe, rows), right=(4, 5, 7))
+        return table(_HEAD, [_row(one, states) for one in rows if isinstance(one, Verdict)], right=(4, 5, 6, 7))
+    return table(_HEAD_OF_PROBES, [_row_of_probe(one, states) for one in rows], right=(4, 5, 7))
 
 
-def _decision(verdict: AnyVerdict) -> str:
+def _decision(verdict: AnyVerdict, states: GatewayStates) -> str:
     decision = prose(str(verdict.decision))
-    return decision if verdict.decision in PASSING else f"**{decision}**"
+    return (decision if verdict.decision in PASSING else f"**{decision}**") + stale_mark(verdict, states)
 
 
 def report_target(verdict: AnyVerdict) -> str:
@@ -150,12 +153,12 @@ _REASON = 120
 """Characters of a reason that a row shows; the report has all of it."""
 
 
-def _row(verdict: Verdict) -> Sequence[str]:
+def _row(verdict: Verdict, states: GatewayStates) -> Sequence[str]:
     return (
         prose(verdict.date),
         code(verdict.model),
         prose(verdict.endpoint),
-        _decision(verdict),
+        _decision(verdict, states),
         f"{numbers.count(verdict.counts.matched)} / {numbers.count(set_size(verdict))}",
         numbers.count(verdict.counts.samples_waived),
         numbers.cosine(verdict.worst_cosine, verdict.threshold),
@@ -165,10 +168,10 @@ def _row(verdict: Verdict) -> Sequence[str]:
     )
 
 
-def _row_of_probe(verdict: AnyVerdict) -> Sequence[str]:
+def _row_of_probe(verdict: AnyVerdict, states: GatewayStates) -> Sequence[str]:
     """Return a row under the headers that fit both probes."""
     if isinstance(verdict, Verdict):
-        date, model, endpoint, decision, matched, waived, cosine, *rest = _row(verdict)
+        date, model, endpoint, decision, matched, waived, cosine, *rest = _row(verdict, states)
         agrees = cosine if verdict.worst_cosine is None else f"worst cosine {cosine}"
         return (date, endpoint, model, decision, matched, waived, agrees, *rest)
     overlap, found = verdict.value(SetMeasure.MEAN_OVERLAP), verdict.counts
@@ -176,7 +179,7 @@ def _row_of_probe(verdict: AnyVerdict) -> Sequence[str]:
         prose(verdict.date),
         prose(verdict.endpoint),
         code(verdict.corpus),
-        _decision(verdict),
+        _decision(verdict, states),
         f"{numbers.count(found.agreeing)} / {numbers.count(max(found.queries, verdict.query_set.queries))}",
         numbers.count(found.waived_queries),
         numbers.NOTHING if overlap is None else f"mean overlap {agreement(overlap)}",

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WrapValidator
 from parity_pipeline.core.checks import CheckName, CheckSeverity, settings_faults
 from parity_pipeline.core.contract.records import ContractBudget
 from parity_pipeline.core.errors import SampleSourceError
+from parity_pipeline.core.gateway_watch import GatewayChanges
 from parity_pipeline.core.hazards.corpus import chosen_sets
 from parity_pipeline.core.measures import Thresholds
 from parity_pipeline.core.outcomes import Side
@@ -29,7 +30,7 @@ from parity_pipeline.settings.fields import (
     without_faults,
 )
 from parity_pipeline.storage.sources import SourceSpec
-from parity_pipeline.wire.dialects import BUILT_IN, Dialect, dialect_faults
+from parity_pipeline.wire.dialects import BUILT_IN, Dialect, DigestLookup, dialect_faults
 from parity_pipeline.wire.side_config import Soak
 
 BUILT_IN_DIALECTS: Final = {row.name: row for row in BUILT_IN}
@@ -81,6 +82,12 @@ def _sendable(value: Dialect) -> Dialect:
     return value
 
 
+DigestSettings = Annotated[
+    DigestLookup, Validated(path=Annotated[str, Field(pattern=r"^/")], name_field=Name, digest_field=Name)
+]
+"""Where a gateway lists its models with their digests."""
+
+
 DialectSettings = Annotated[
     Dialect,
     Validated(
@@ -90,6 +97,7 @@ DialectSettings = Annotated[
         model_echo_field=Name | None,
         dimension_field=Name | None,
         usage_field=Name | None,
+        digest=DigestSettings | None,
     ),
     AfterValidator(_sendable),
 ]
@@ -173,3 +181,14 @@ ContractSettings = Annotated[
         limits=dict[Side, bool],
     ),
 ]
+
+
+GatewayChangesSettings = Annotated[
+    GatewayChanges,
+    Validated(
+        interval_seconds=Annotated[int, Field(ge=30, le=86_400)],
+        backfill_dates=Annotated[int, Field(ge=0, le=366)],
+        drift_dates=Annotated[int, Field(ge=0, le=30)],
+    ),
+]
+"""What is done about changes of a gateway."""

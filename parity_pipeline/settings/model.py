@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 from parity_pipeline.alerts.options import AlertOptions
 from parity_pipeline.core.checks import OF_MEASURES, CheckSettings, CheckSeverity
 from parity_pipeline.core.errors import MetricInputError, SettingsError
+from parity_pipeline.core.gateway_watch import GatewayChanges
 from parity_pipeline.core.hazards.corpus import ALL
 from parity_pipeline.core.limits import MIN_COMPARED_SHARE
 from parity_pipeline.core.measures import NOTHING_FAILS, Measure, Thresholds
@@ -35,6 +36,7 @@ from parity_pipeline.settings.embed import (
     Contract,
     ContractSettings,
     DialectSettings,
+    GatewayChangesSettings,
     SampleSettings,
     SoakSettings,
     Stability,
@@ -137,6 +139,7 @@ class Settings(Strict):
         flip: What has to hold before traffic moves.
         links: Where people reach reports and the Dagster UI.
         alerts: Who is alerted of which changes of verdicts; `docs/alerts.md` explains it.
+        gateway_changes: What is done about changes of a gateway.
     """
 
     root: Path = Field(default=Path(), exclude=True)
@@ -176,6 +179,7 @@ class Settings(Strict):
     flip: FlipSettings = FlipOptions()
     links: LinkSettings = Links()
     alerts: AlertSettings = AlertOptions()
+    gateway_changes: GatewayChangesSettings = GatewayChanges()
 
     @field_validator("timezone")
     @classmethod
@@ -246,6 +250,17 @@ class Settings(Strict):
             raise ValueError(
                 f"sides.*.base_url: both sides are {self.sides.legacy.base_url}, which compares a gateway with itself; "
                 "give each side its own address, or set allow_same_origin: true if that is meant"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _recordings(self) -> Self:
+        recorded = [side for side in Side if self.side(side).recorded]
+        if len(recorded) > 1:
+            raise ValueError("sides.*.recorded: both sides are recordings, so nothing would be requested; remove one")
+        if recorded and self.retrieve is not None:
+            raise ValueError(
+                f"sides.{recorded[0]}.recorded: a recording stands in for embeddings alone; remove the section retrieve"
             )
         return self
 
@@ -377,7 +392,7 @@ class Settings(Strict):
                 startup_timeout=service.startup_timeout,
             )
             for side in sides or Side
-            for service in self.side(side).services
+            for service in (() if self.side(side).recorded else self.side(side).services)
         )
 
     def side_config(self, side: Side, environ: Mapping[str, str]) -> SideConfig:

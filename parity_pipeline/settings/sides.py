@@ -6,10 +6,11 @@ settings share belong to `fields`, the rest of the file to `model`.
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.core.outcomes import Side
@@ -26,9 +27,12 @@ from parity_pipeline.settings.fields import (
     checked_url,
 )
 from parity_pipeline.wire.dialects import Dialect
-from parity_pipeline.wire.side_config import SideConfig, Timeouts
+from parity_pipeline.wire.side_config import SideConfig, Timeouts, VersionLookup
 
 HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
+
+PathBelow = Annotated[str, Field(pattern=r"^/")]
+"""A path below the base URL of a side."""
 
 _DEFAULTS: Final = {one.name: one.default for one in fields(SideConfig) if one.default is not MISSING}
 
@@ -44,6 +48,22 @@ def _default(name: str) -> Any:
 TimeoutSettings = Annotated[
     Timeouts, Validated(connect=Seconds, read=Seconds, write=Seconds, pool=Seconds, total=Seconds)
 ]
+
+
+def _one_place(value: VersionLookup) -> VersionLookup:
+    if (value.header is None) == (value.path is None):
+        raise ValueError("name a header or a path, exactly one of them")
+    if value.field is not None and value.path is None:
+        raise ValueError("field is read from the JSON at path; a header is the version itself, leave field out")
+    return value
+
+
+VersionSettings = Annotated[
+    VersionLookup,
+    Validated(header=HeaderName | None, path=PathBelow | None, field=Name | None),
+    AfterValidator(_one_place),
+]
+"""Where a side says which version is running."""
 
 
 class ServiceSettings(Strict):
@@ -88,6 +108,8 @@ class SideSettings(Strict):
         model_names: This side's own names of models, where they differ: `{all-minilm:
             sentence-transformers/all-MiniLM-L6-v2}`.
         proxy: URL of a proxy; variables such as `HTTPS_PROXY` are not read.
+        version: Where it says which version of itself is running.
+        recorded: `last`, or a date, whose stored vectors stand in for this side; nothing is requested from it then.
         services: Processes that this side needs.
     """
 
@@ -121,6 +143,8 @@ class SideSettings(Strict):
     observe_default_model: bool = _default("ask_default_model")
     canaries: bool = _default("canaries")
     request_id_header: HeaderName | None = _default("request_id_header")
+    version: VersionSettings | None = None
+    recorded: Literal["last"] | date | None = None
     services: list[ServiceSettings] = []
 
     @field_validator("base_url")
@@ -142,7 +166,8 @@ class SideSettings(Strict):
         Raises:
             SettingsError: `bearer_env` names a variable that is not set, or is empty.
         """
-        token = environ.get(self.bearer_env, "").strip() if self.bearer_env else None
+        # Nothing is requested from a recording, and its token may be gone with it.
+        token = environ.get(self.bearer_env, "").strip() if self.bearer_env and not self.recorded else None
         if token == "":
             raise SettingsError(
                 f"the environment variable {self.bearer_env} is not set",

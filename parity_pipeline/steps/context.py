@@ -8,7 +8,7 @@ environment or a clock on its own, and none knows Dagster: a test, a benchmark o
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random, SystemRandom
@@ -19,8 +19,10 @@ import httpx
 from parity_pipeline.core.checks import CheckSettings
 from parity_pipeline.core.contract.records import ContractBudget
 from parity_pipeline.core.diagnosis.records import Vector
-from parity_pipeline.core.errors import ArtifactError, SettingsError
+from parity_pipeline.core.errors import ArtifactError, GatewayError, SettingsError
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock, Staging
+from parity_pipeline.core.fingerprint import Fingerprint
+from parity_pipeline.core.gateway_watch import GatewayChanges
 from parity_pipeline.core.measures import Thresholds
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.retrieval.provenance import FetchedRankings, QueriesBlock
@@ -36,6 +38,7 @@ from parity_pipeline.wire.contract_probes import ContractRun, observe_contract
 from parity_pipeline.wire.experiments import ExperimentRun, run_experiments
 from parity_pipeline.wire.fetch_lane import embed_rows, embed_texts, fetch_lane
 from parity_pipeline.wire.fetch_rankings import RankingStaging, RetrievalLaneResult, ask_rankings, fetch_rankings
+from parity_pipeline.wire.gateway_look import Look, look, with_identity
 from parity_pipeline.wire.lane import LaneResult
 from parity_pipeline.wire.progress import Progress
 from parity_pipeline.wire.retrieval_side import RetrievalSide
@@ -58,6 +61,8 @@ class Gateway:
         sleep: Waits.
         random: Makes the source of jitter and request ids of one lane; None for the system's.
         token_variable: Environment variable of its token; "" where it has none.
+        recorded: Where the side is a recording: `last`, or the partition date that stands in for it, ISO 8601. Nothing is
+            requested then. "" for a gateway.
         make_retrieval_side: Returns how the side's rankings of a corpus are fetched, likewise with each use; None where
             there is no retrieve probe.
     """
@@ -69,6 +74,7 @@ class Gateway:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     random: Callable[[], Random] | None = None
     token_variable: str = ""
+    recorded: str = ""
     make_retrieval_side: Callable[[str], RetrievalSide] | None = None
 
     def config(self) -> SideConfig:
@@ -142,6 +148,38 @@ class Gateway:
         """
         return embed_rows(self.config(), model, block, transport=self._network())
 
+    def identify(self, config: SideConfig, model: str, found: Fingerprint) -> Fingerprint:
+        """Return a fingerprint with the version and digest of the side's endpoints; see `wire.gateway_look.with_identity`."""
+        return with_identity(config, model, found, transport=self._network(), environment=self._environment())
+
+    def look(self, model: str) -> Look:
+        """Look at the side by few requests; see `wire.gateway_look.look`.
+
+        Raises:
+            SettingsError: Its token is not in the environment.
+        """
+        return look(self.config(), model, network=self._network, environment=self._environment())
+
+    def states_version(self, corpus: str) -> bool:
+        """Return whether the side has an endpoint that states its version where it searches a corpus.
+
+        Raises:
+            SettingsError: Its token is not in the environment, or there is no retrieve probe.
+        """
+        version = self.retrieval_side(corpus).config.version
+        return version is not None and version.path is not None
+
+    def look_at_retrieval(self, corpus: str) -> tuple[tuple[Fingerprint, ...], str]:
+        """Return what the endpoint of the side's version says where it searches; nothing and why, where it says nothing.
+
+        Raises:
+            SettingsError: Its token is not in the environment, or there is no retrieve probe.
+        """
+        config = self.retrieval_side(corpus).config
+        config = replace(config, dialect=replace(config.dialect, digest=None))
+        found = self.identify(config, "", Fingerprint())
+        return ((found,), "") if found.version else ((), "no version is stated")
+
     def retrieval_side(self, corpus: str) -> RetrievalSide:
         """Return how the side's rankings of a corpus are fetched.
 
@@ -187,6 +225,10 @@ class Gateway:
         return ask_rankings(where, queries, vectors=vectors, transport=self._network(), environment=self._environment())
 
     def _network(self) -> httpx.AsyncBaseTransport | None:
+        if self.recorded:
+            raise GatewayError(
+                "this side is a recording, and nothing is requested from it", remedy="Fetch the other side."
+            )
         return self.transport() if self.transport else None
 
     def _environment(self) -> LaneEnvironment:
@@ -214,6 +256,7 @@ class RunContext:
         retrieval: What the steps of the retrieve probe share; None where there is none.
         probe: The probe of embeddings, as verdicts name it.
         keep_vectors: How long stored vectors and rankings are kept; None for ever.
+        gateway_changes: What is done about changes of a gateway.
         watch: Called with the lane's name and its progress, for a person who waits; None where nobody does.
     """
 
@@ -232,6 +275,7 @@ class RunContext:
     retrieval: RetrievalContext | None = None
     probe: str = EMBED
     keep_vectors: timedelta | None = None
+    gateway_changes: GatewayChanges = field(default_factory=GatewayChanges)
     watch: Callable[[str, Progress], None] | None = None
 
 

@@ -5,7 +5,7 @@ Here belongs the step between the wire and the storage. How requests are sent be
 """
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Final
 
 from parity_pipeline.core.fetched_rows import FetchedRows
@@ -13,6 +13,8 @@ from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.vector_stats import VectorStats
 from parity_pipeline.steps.context import RunContext, stored
+from parity_pipeline.steps.record_gateways import record_fetch
+from parity_pipeline.steps.recordings import recorded_embeddings
 from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.embeddings_files import EmbeddingsWriter
 from parity_pipeline.storage.sample_set_files import SampleSetFile, SampleSetHeader
@@ -33,12 +35,16 @@ def fetch_embeddings(
     What is staged stays locked until the file is published, since it is all there is until then. What a lane that
     stopped early has fetched stays staged, and the next run continues from there.
 
+    Nothing is fetched from a side that is a recording: its stored vectors are put in place (`recordings`).
+
     `log` is called with a line about the progress, at most every `LOG_SECONDS` and at the end.
 
     Raises:
         GatewayError: The side cannot be used at all.
         ArtifactError: There is no sample set, or the disk does not take the file. What was staged stays.
     """
+    if run.gateways[side].recorded:
+        return recorded_embeddings(run, side, day, model)
     samples = stored(run.layout.samples(day, model), SampleSetFile)
     header, gateway = samples.header, run.gateways[side]
     config, stats = gateway.config(), VectorStats()
@@ -62,6 +68,11 @@ def fetch_embeddings(
                 model, samples.blocks(), sink, staging=staging, progress=progress, total=header.samples
             )
             provenance = _provenance(run, config, header, day, model, stats, result)
+            fingerprint = result.fingerprint
+            if not result.stopped_early:
+                fingerprint = gateway.identify(config, model, fingerprint)
+                fingerprint = record_fetch(run, (run.probe, side, model), day, fingerprint, log)
+            provenance = replace(provenance, fingerprint=fingerprint)
             writer.finish(provenance)
         if not result.stopped_early:
             staging.discard()

@@ -12,6 +12,7 @@ from parity_pipeline.core.stability.observations import conduct
 from parity_pipeline.core.stability.plan import ROWS_LOOKED_AT, Limits, chosen_texts, make_plan
 from parity_pipeline.core.stability.records import Origin, Stability, StabilityOfSides, StabilityRecord
 from parity_pipeline.steps.context import RunContext, stored
+from parity_pipeline.steps.recordings import recorded_stability
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile
 from parity_pipeline.storage.evidence_files import read_stability, write_stability
 from parity_pipeline.storage.sample_set_files import SampleSetFile
@@ -26,6 +27,8 @@ def measure_repeatability(run: RunContext, side: Side, day: str, model: str) -> 
     Raises:
         ArtifactError: There is no sample set, or the disk does not take the file.
     """
+    if run.gateways[side].recorded:
+        return _written(run, side, day, model, recorded_stability(run, side, day, model))
     samples, gateway = stored(run.layout.samples(day, model), SampleSetFile), run.gateways[side]
     config, header, budget = gateway.config(), samples.header, run.stability
     limits = Limits(
@@ -57,6 +60,10 @@ def measure_repeatability(run: RunContext, side: Side, day: str, model: str) -> 
         last=last,
     )
     record = StabilityRecord(origin=origin, stability=stability)
+    return _written(run, side, day, model, record)
+
+
+def _written(run: RunContext, side: Side, day: str, model: str, record: StabilityRecord) -> StabilityRecord:
     write_stability(run.layout.stability(side, day, model), record)
     return record
 

@@ -3,10 +3,13 @@
 Here belongs the step between three readers and one writer. Comparing itself belongs to `core.compare`.
 """
 
+from dataclasses import replace
+
 from parity_pipeline.core.compare import compare
 from parity_pipeline.core.discrimination import BackgroundSample
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.provenance import ComparisonSummary, ParityHeader, SampleSetIdentity, pairing_faults
+from parity_pipeline.steps.compare_dates import compare_dates
 from parity_pipeline.steps.context import RunContext, stored
 from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile, paired_blocks
@@ -42,5 +45,6 @@ def pair_lanes(run: RunContext, day: str, model: str) -> ParityHeader:
         )
         background = None if faults else different.background(run.thresholds.cosine)
         header = summary.header(identity, sides, faults, background, drawn.drawn_as)
+        header = replace(header, drift=tuple(compare_dates(run, lane, day, model) for lane in (legacy, candidate)))
         writer.finish(header)
     return header

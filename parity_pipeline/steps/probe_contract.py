@@ -17,6 +17,7 @@ from parity_pipeline.core.errors import GatewayError
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.provenance import ParityHeader
 from parity_pipeline.steps.context import RunContext
+from parity_pipeline.steps.recordings import recorded_contract
 from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.evidence_files import read_contract, write_contract
 
@@ -46,6 +47,8 @@ def probe_contract(run: RunContext, side: Side, day: str, model: str) -> Contrac
     Raises:
         ArtifactError: The disk does not take the file.
     """
+    if run.gateways[side].recorded:
+        return _written(run, side, day, model, recorded_contract(run, side, day, model))
     gateway = run.gateways[side]
     config = gateway.config()
     first = last = run.now().isoformat()
@@ -64,7 +67,10 @@ def probe_contract(run: RunContext, side: Side, day: str, model: str) -> Contrac
         first=first,
         last=last,
     )
-    record = ContractRecord(origin=origin, observation=observation)
+    return _written(run, side, day, model, ContractRecord(origin=origin, observation=observation))
+
+
+def _written(run: RunContext, side: Side, day: str, model: str, record: ContractRecord) -> ContractRecord:
     with publishing(run.layout.contract(side, day, model)) as draft:
         write_contract(draft, record)
     return record

@@ -5,6 +5,9 @@ Here belong the two steps. What stands in them belongs to `report`, writing the 
 
 from collections.abc import Sequence
 
+from parity_pipeline.core.errors import ArtifactError
+from parity_pipeline.core.gateway_states import GatewayStates
+from parity_pipeline.core.staleness import staleness
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report.markdown import render_report
 from parity_pipeline.report.summary import render_summary
@@ -14,6 +17,7 @@ from parity_pipeline.steps.write_pages import write_index, write_page
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.atomic import publish_text
 from parity_pipeline.storage.evidence_files import read_verdict
+from parity_pipeline.storage.gateways import read_states
 
 
 def write_report(run: RunContext, day: str, model: str) -> tuple[Verdict, str]:
@@ -29,6 +33,14 @@ def write_report(run: RunContext, day: str, model: str) -> tuple[Verdict, str]:
     return verdict, text
 
 
+def _states(run: RunContext) -> GatewayStates:
+    """Return the recorded states; none where they cannot be read: the summary of the verdicts comes all the same."""
+    try:
+        return read_states(run.layout.gateways)
+    except ArtifactError:
+        return GatewayStates()
+
+
 def write_summary(run: RunContext) -> tuple[Sequence[ledger.AnyVerdict], str]:
     """Write the summary of the newest verdicts of the ledger and their index, and return them and its Markdown.
 
@@ -36,7 +48,9 @@ def write_summary(run: RunContext) -> tuple[Sequence[ledger.AnyVerdict], str]:
         ArtifactError: The ledger is damaged, or the disk does not take the summary or the index.
     """
     verdicts = ledger.newest(run.layout.ledger)
-    text = render_summary(verdicts)
+    states = _states(run)
+    text = render_summary(verdicts, states)
     publish_text(run.layout.summary, text)
-    write_index(run, verdicts)
+    stale = {ledger.key_of(one): why for one in verdicts if (why := staleness(one, states).describe())}
+    write_index(run, verdicts, stale)
     return verdicts, text

@@ -137,6 +137,11 @@ class Layout:
         return self.reports_dir / "ledger.jsonl"
 
     @property
+    def gateways(self) -> Path:
+        """Return the append-only list of the states that each side was seen in."""
+        return self.reports_dir / "gateways.jsonl"
+
+    @property
     def summary(self) -> Path:
         """Return the summary of all verdicts."""
         return self.reports_dir / "SUMMARY.md"

@@ -3,14 +3,11 @@
 Here belong appending and reading. Of one probe, date and model or corpus the entry with the newest `recorded_at` counts, the last
 in the file among equal ones: a merge in version control may put an older line behind a newer one.
 
-A crash or a full disk may leave a last line that stops midway. It never was a verdict, so readers pass over it; the
-next append leaves it in place, ends it with a mark and begins a new line. Any other line that cannot be read is damage
-and an error: a ledger that skips lines proves nothing.
+Readers pass over a line in which writing stopped, as `line_log` says. Any other line that cannot be read is damage and an
+error: a ledger that skips lines proves nothing.
 """
 
 import json
-import mmap
-import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -19,25 +16,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from filelock import FileLock, Timeout
-
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.flip_steps import FLIP_SCHEMA_VERSION, FlipRecord
-from parity_pipeline.core.provenance import Provenance
+from parity_pipeline.core.provenance import Provenance, without_vectors
 from parity_pipeline.core.retrieval.provenance import RetrievalProvenance
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.verdict import SCHEMA_VERSION, Verdict
 from parity_pipeline.storage import older_versions
-from parity_pipeline.storage.atomic import sync, write_errors
 from parity_pipeline.storage.json_records import RecordKind, json_text
+from parity_pipeline.storage.line_log import append_line, holds, torn
 from parity_pipeline.storage.retrieval_evidence import RETRIEVAL_VERDICT, restored, storable
 
-TORN_MARK: Final = b" // torn: writing stopped here, this line does not count"
 REJUDGED: Final = "rejudged-"
 """What the run id of a verdict begins with that was given on what was stored; a run of Dagster has a UUID."""
-_LOCK_SECONDS: Final = 60.0
-"""Longest wait for another writer. An append takes milliseconds; more means a process that hangs."""
-
 
 AnyVerdict: TypeAlias = Verdict | RetrievalVerdict
 """The verdict of one of the probes, which its `endpoint` names."""
@@ -50,8 +41,8 @@ class LedgerEntry:
     Attributes:
         recorded_at: When it was appended, ISO 8601.
         run_id: The run that gave the verdict.
-        verdict: The verdict, without what only its own file holds: the `rows` and the `contract` of an embed verdict,
-            the `queries` of a retrieval verdict, and the faults of its `power`.
+        verdict: The verdict, without what only its own file holds: the `rows`, the `contract` and the canary vectors of
+            an embed verdict, the `queries` of a retrieval verdict, and the faults of its `power`.
     """
 
     recorded_at: str
@@ -113,7 +104,7 @@ _RETRIEVAL: Final = RecordKind(
     record=_RetrievalLine,
     name=_NAME,
     remedy=_REMEDY,
-    upgrade=older_versions.retrieval_ledger_line,
+    upgrade=older_versions.retrieval_line,
     schema=RETRIEVAL_VERDICT.schema,
 )
 _RETRIEVAL_MARK: Final = b'"endpoint": "retrieve"'
@@ -139,9 +130,10 @@ def append(path: Path, verdict: AnyVerdict, *, recorded_at: str, run_id: str, on
         ArtifactError: The disk or folder does not take it, or another writer does not let go.
     """
     entry = LedgerEntry(recorded_at=recorded_at, run_id=run_id, verdict=_short(verdict))
+    line = json_text(entry).encode()
     # What stands in every line of a run; within a string of JSON its quotes would be escaped.
     of_run = f'"run_id": {json.dumps(run_id)}'.encode()
-    return _append(path, json_text(entry).encode(), unless=of_run if once else b"")
+    return append_line(path, lambda: b"" if once and holds(path, of_run) else line)
 
 
 def append_step(path: Path, record: FlipRecord) -> None:
@@ -154,72 +146,17 @@ def append_step(path: Path, record: FlipRecord) -> None:
     Raises:
         ArtifactError: The disk or folder does not take it, or another writer does not let go.
     """
-    _append(path, json_text(record).encode())
-
-
-def _append(path: Path, line: bytes, *, unless: bytes = b"") -> bool:
-    """Append a line, unless the ledger holds these bytes; return whether it was appended."""
-    with write_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with FileLock(path.with_name(f".{path.stem}.lock"), timeout=_LOCK_SECONDS):
-                if unless and _holds(path, unless):
-                    return False
-                _append_line(path, line)
-                return True
-        except Timeout as error:
-            problem = f"another process holds the ledger's lock for more than {_LOCK_SECONDS:.0f} s"
-            raise ArtifactError(problem, place=str(path), remedy="End the process that hangs, run again.") from error
-
-
-def _holds(path: Path, words: bytes) -> bool:
-    if not path.exists() or not path.stat().st_size:
-        return False
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return content.find(words) >= 0
+    append_line(path, json_text(record).encode())
 
 
 def _short(verdict: AnyVerdict) -> AnyVerdict:
     # Two branches of one text: what `replace` may be given depends on the type.
     if isinstance(verdict, Verdict):
         power = replace(verdict.power, faults=()) if verdict.power else None
-        return replace(verdict, rows=(), contract=None, power=power)
+        legacy, candidate = (replace(one, provenance=without_vectors(one.provenance)) for one in verdict.sides)
+        return replace(verdict, rows=(), contract=None, power=power, legacy=legacy, candidate=candidate)
     simulated = replace(verdict.power, faults=()) if verdict.power else None
     return replace(storable(verdict), queries=(), power=simulated)
-
-
-def _append_line(path: Path, line: bytes) -> None:
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-    try:
-        size = os.fstat(handle).st_size
-        try:
-            _write_all(handle, _ending(handle, size) + line)
-            os.fsync(handle)
-            if not size:
-                sync(path.parent)
-        except OSError:
-            # Take back what was written in part; where even that fails, readers pass over the torn line.
-            with suppress(OSError):
-                os.ftruncate(handle, size)
-            raise
-    finally:
-        os.close(handle)
-
-
-def _write_all(handle: int, content: bytes) -> None:
-    while content:
-        content = content[os.write(handle, content) :]
-
-
-def _ending(handle: int, size: int) -> bytes:
-    """Return what ends a last line that has no newline: a newline, after the mark where the line is not a whole entry."""
-    if not size:
-        return b""
-    with mmap.mmap(handle, size, access=mmap.ACCESS_READ) as content:
-        tail = content[content.rfind(b"\n") + 1 :]
-    if not tail:
-        return b""
-    return b"\n" if _whole(tail) else TORN_MARK + b"\n"
 
 
 def entries(path: Path, model: str | None = None) -> Iterator[LedgerEntry]:
@@ -235,7 +172,7 @@ def entries(path: Path, model: str | None = None) -> Iterator[LedgerEntry]:
     """
     named = b"" if model is None else json.dumps(model).encode()
     for number, line in _lines(path):
-        if (named in line or not _looks_whole(line)) and not _torn(line) and not _is_step(line):
+        if (named in line or not _looks_whole(line)) and not torn(line) and not _is_step(line):
             yield _entry(line, f"{path}:{number}")
 
 
@@ -245,9 +182,7 @@ def steps(path: Path) -> list[FlipRecord]:
     Raises:
         ArtifactError: A line with a step is damaged or of another schema; names file and line.
     """
-    found = [
-        _FLIP.read(line, f"{path}:{number}") for number, line in _lines(path) if _is_step(line) and not _torn(line)
-    ]
+    found = [_FLIP.read(line, f"{path}:{number}") for number, line in _lines(path) if _is_step(line) and not torn(line)]
     return sorted(found, key=lambda one: _moment(one.recorded_at))
 
 
@@ -258,7 +193,7 @@ def raw_lines(path: Path) -> Iterator[tuple[bytes, LedgerEntry | FlipRecord]]:
         ArtifactError: A line is damaged or of another schema; names file and line.
     """
     for number, line in _lines(path):
-        if not _torn(line):
+        if not torn(line):
             place = f"{path}:{number}"
             yield line, (_FLIP.read(line, place) if _is_step(line) else _entry(line, place))
 
@@ -275,7 +210,7 @@ def history(path: Path, probe: str, date: str, name: str) -> list[LedgerEntry]:
     by_date: dict[str, list[tuple[int, bytes]]] = {}
     named = json.dumps(name).encode()
     for number, line in _lines(path):
-        if named in line and not _torn(line) and not _is_step(line) and (day := _date(line)) <= date:
+        if named in line and not torn(line) and not _is_step(line) and (day := _date(line)) <= date:
             by_date.setdefault(day, []).append((number, line))
 
     def of(day: str) -> list[LedgerEntry]:
@@ -384,16 +319,3 @@ def _moment(recorded_at: str) -> datetime:
     except ValueError:
         return datetime.min.replace(tzinfo=UTC)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _torn(line: bytes) -> bool:
-    """Say whether writing stopped within this line: marked so, or the last one, without newline and not whole."""
-    unfinished = line.endswith(TORN_MARK + b"\n") or not line.endswith(b"\n")
-    return unfinished and not _whole(line)
-
-
-def _whole(line: bytes) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except (ValueError, RecursionError):
-        return False

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Final, cast
 from parity_pipeline.core.alerts import Judged, Subject
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.outcomes import Decision
-from parity_pipeline.storage.ledger import TORN_MARK
+from parity_pipeline.storage.line_log import TORN_MARK
 
 _REMEDY: Final = "Restore that line from version control; do not delete it."
 _CHECKED: Final = 4096

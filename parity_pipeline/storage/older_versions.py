@@ -75,6 +75,19 @@ _NO_CANARIES: Final[Json] = {
 }
 """The canaries of a lane of 0.1, which sent none; a reader that does not know them loses one check."""
 
+_NO_FINGERPRINT: Final[Json] = {
+    "state": "",
+    "version": "",
+    "model": "",
+    "digest": "",
+    "headers": {},
+    "canaries": None,
+}
+"""The fingerprint of a lane of 0.1 and early 0.2, which took none."""
+
+_LANE_SINCE_0_2: Final[Json] = {"canaries": _NO_CANARIES, "fingerprint": _NO_FINGERPRINT, "recorded": ""}
+"""Fields of a lane that 0.1 and early 0.2 do not have."""
+
 _NO_SURVEY: Final[Mapping[str, Any]] = {
     "dimensions": {},
     "non_finite_rows": 0,
@@ -135,7 +148,7 @@ def _canaries(value: Json) -> Json:
     """Return the sides of an early verdict of schema 4 with canaries that were not sent; another field is left missing."""
     sides = {side.value: value[side.value] for side in Side if isinstance(value.get(side.value), dict)}
     return {
-        name: {**side, "provenance": {"canaries": _NO_CANARIES, **side["provenance"]}}
+        name: {**side, "provenance": {**_LANE_SINCE_0_2, **side["provenance"]}}
         for name, side in sides.items()
         if isinstance(side.get("provenance"), dict)
     }
@@ -227,8 +240,34 @@ def provenance(value: Json) -> Json:
     """Return the provenance of an earlier embeddings file or verdict with the fields it did not know left empty."""
     whole = {**_PROVENANCE_SINCE_1, **value}
     observation = {"declared_dimension": 0, **whole["observation"]}
-    survey, canaries = whole["survey"] or _NO_SURVEY, whole.get("canaries", _NO_CANARIES)
-    return {**whole, "survey": survey, "observation": observation, "canaries": canaries}
+    survey = whole["survey"] or _NO_SURVEY
+    return {**_LANE_SINCE_0_2, **whole, "survey": survey, "observation": observation}
+
+
+def rankings_header(value: Json) -> Json:
+    """Return where rankings came from, of a file of early 0.2 with no fingerprint."""
+    return {"fingerprint": _NO_FINGERPRINT, **value}
+
+
+def retrieval_verdict(value: Json) -> Json:
+    """Return a verdict of the retrieve probe that may not say its rules, and whose sides may have no fingerprint."""
+    value = with_rules(value)
+    sides = {side.value: value[side.value] for side in Side if isinstance(value.get(side.value), dict)}
+    return {**value, **{name: rankings_header(side) for name, side in sides.items()}}
+
+
+def retrieval_parity_header(value: Json) -> Json:
+    """Return the header of compared queries whose sides may have no fingerprint."""
+    sides = value.get("sides")
+    if not isinstance(sides, list) or not all(isinstance(side, dict) for side in sides):
+        return value
+    return {**value, "sides": [rankings_header(side) for side in sides]}
+
+
+def retrieval_line(value: Json) -> Json:
+    """Return a line of the ledger with its retrieval verdict in the form of this version."""
+    verdict = value.get("verdict")
+    return {**value, "verdict": retrieval_verdict(verdict)} if isinstance(verdict, dict) else value
 
 
 def _diagnosis(value: Json, looked_at: int) -> Json | None:
@@ -243,11 +282,6 @@ def _diagnosis(value: Json, looked_at: int) -> Json | None:
 def ledger_line(value: Json) -> Json:
     """Return a line of the ledger with its verdict in the form of this version; earlier lines left its rows out."""
     return {**value, "verdict": verdict({"rows": [], **value["verdict"]})}
-
-
-def retrieval_ledger_line(value: Json) -> Json:
-    """Return a line of the ledger with its retrieval verdict in the form of this version."""
-    return {**value, "verdict": with_rules(value["verdict"])}
 
 
 def diagnosis_file(value: Json) -> Json:
@@ -265,7 +299,13 @@ def diagnosis_file(value: Json) -> Json:
 
 def paired_sides(value: Json) -> Json:
     """Return the header of a parity file of version 3, whose sides knew no declared dimension, as one of version 4."""
-    return {"background": None, "drawn_as": {}, **value, "sides": [provenance(side) for side in value["sides"]]}
+    return {
+        "background": None,
+        "drawn_as": {},
+        "drift": [],
+        **value,
+        "sides": [provenance(side) for side in value["sides"]],
+    }
 
 
 def sample_set_header(value: Json) -> Json:
@@ -281,5 +321,5 @@ def parity_header(value: Json) -> Json:
         counts[Outcome.COMPARED] = compared
     kept = ("sample_set", "pairing_faults", "worst_cosine", "worst_sample")
     sides = [provenance(side) for side in value["sides"]]
-    empty: Json = {"background": None, "drawn_as": {}}
+    empty: Json = {"background": None, "drawn_as": {}, "drift": []}
     return {name: value[name] for name in kept} | {"counts": counts, "sides": sides} | empty

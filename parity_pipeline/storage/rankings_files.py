@@ -21,6 +21,7 @@ from parity_pipeline.core.outcomes import RowStatus, Side
 from parity_pipeline.core.retrieval.provenance import FetchedRankings, QueriesBlock, RetrievalProvenance
 from parity_pipeline.core.retrieval.ranked_lists import NOT_NAMED, Ints, RankedLists
 from parity_pipeline.core.retrieval.records import Ranking, Reported
+from parity_pipeline.storage import older_versions
 from parity_pipeline.storage.parquet_tables import Array, Batch, StoredTable, Table, TableKind, TableWriter, utf8
 from parity_pipeline.storage.query_set_files import QuerySetFile
 from parity_pipeline.storage.ranking_blocks import cut_fetched, cut_lists, part
@@ -38,6 +39,7 @@ KIND: Final = TableKind(
     name="rankings",
     version=1,
     header=RetrievalProvenance,
+    older={1: older_versions.rankings_header},
     schema=pa.schema(
         [
             pa.field("ordinal", pa.int64(), nullable=False),

@@ -27,7 +27,7 @@ RETRIEVAL_VERDICT: Final = RecordKind(
     record=RetrievalVerdict,
     name="retrieval verdict",
     remedy="Materialize retrieve/verdict again.",
-    upgrade=older_versions.with_rules,
+    upgrade=older_versions.retrieval_verdict,
     schema=RETRIEVAL_SCHEMA_VERSION,
 )
 

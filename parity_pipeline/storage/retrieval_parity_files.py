@@ -19,6 +19,7 @@ from parity_pipeline.core.retrieval.measures import QueryMeasures
 from parity_pipeline.core.retrieval.outcomes import GRADED, NOT_COMPARED, RetrievalOutcome
 from parity_pipeline.core.retrieval.provenance import RetrievalParityHeader
 from parity_pipeline.core.retrieval.ranked_lists import NOT_NAMED, QueryBlock
+from parity_pipeline.storage import older_versions
 from parity_pipeline.storage.parquet_tables import StoredTable, Table, TableKind, TableWriter, utf8
 
 _REMEDY: Final = "Materialize retrieve/parity again."
@@ -35,6 +36,7 @@ KIND: Final = TableKind(
     name="retrieval parity",
     version=1,
     header=RetrievalParityHeader,
+    older={1: older_versions.retrieval_parity_header},
     schema=pa.schema(
         [
             pa.field("ordinal", pa.int64(), nullable=False),

@@ -11,6 +11,21 @@ from typing import Any, Final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DigestLookup:
+    """Where a gateway lists its models with their digests.
+
+    Attributes:
+        path: Path below the base URL, requested by GET.
+        name_field: Response path of the models' names, such as `models[].name`. A tag `:latest` makes no difference.
+        digest_field: Response path of their digests, in the same order.
+    """
+
+    path: str
+    name_field: str = "models[].name"
+    digest_field: str = "models[].digest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
     """The request and response format of one kind of gateway.
 
@@ -29,6 +44,7 @@ class Dialect:
         extra_fields: Further request fields, sent as they are.
         one_text: The endpoint takes one text, as a string and not as an array.
         base64: Vectors come as base64 of little-endian float32.
+        digest: Where the digest of a model can be read; None where the gateway has none. It shapes no request for vectors.
     """
 
     name: str
@@ -43,6 +59,7 @@ class Dialect:
     extra_fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
     one_text: bool = False
     base64: bool = False
+    digest: DigestLookup | None = None
 
 
 MODEL_IN_PATH: Final = "{model}"
@@ -85,7 +102,13 @@ BUILT_IN: Final[tuple[Dialect, ...]] = (
         extra_fields={"encoding_format": "base64"},
         base64=True,
     ),
-    Dialect(name="ollama", path="/api/embed", texts_field="input", usage_field="prompt_eval_count"),
+    Dialect(
+        name="ollama",
+        path="/api/embed",
+        texts_field="input",
+        usage_field="prompt_eval_count",
+        digest=DigestLookup(path="/api/tags"),
+    ),
     Dialect(
         name="ollama-legacy",
         path="/api/embeddings",
@@ -93,6 +116,7 @@ BUILT_IN: Final[tuple[Dialect, ...]] = (
         vectors_field="embedding",
         model_echo_field=None,
         one_text=True,
+        digest=DigestLookup(path="/api/tags"),
     ),
     Dialect(name="tei", path="/embed", texts_field="inputs", model_field=None, vectors_field="", model_echo_field=None),
     Dialect(

@@ -14,7 +14,9 @@ import httpx
 
 from parity_pipeline.core.canaries import CanaryRecord
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock, Staging
+from parity_pipeline.core.fingerprint import Fingerprint
 from parity_pipeline.core.wire_drift import NOT_OBSERVED, WireObservation
+from parity_pipeline.wire.canary_request import stated
 from parity_pipeline.wire.client import LaneEnvironment
 from parity_pipeline.wire.codec import HttpResponse
 from parity_pipeline.wire.decode import Decoded
@@ -38,12 +40,14 @@ class LaneResult(LaneTotals):
         observation: What the responses looked like.
         tokens: Tokens that the side reports, by its own field name.
         canaries: What the same request showed at the start, middle and end.
+        fingerprint: What the side showed of itself in the responses: model named, headers, canary vectors.
     """
 
     models_echoed: Mapping[str, int]
     observation: WireObservation
     tokens: Mapping[str, int] = field(default_factory=dict[str, int])
     canaries: CanaryRecord = field(default_factory=CanaryRecord)
+    fingerprint: Fingerprint = field(default_factory=Fingerprint)
 
 
 class Lane:
@@ -152,9 +156,19 @@ class Lane:
             "tokens": dict(self._tokens_before + self._sender.counters.tokens),
         }
 
+    def _fingerprint(self, headers: Mapping[str, str]) -> Fingerprint:
+        """Return that of the canaries; without any, what all responses say."""
+        found = self._canaries.fingerprint()
+        if found.canaries is not None:
+            return found
+        names = [name for name in self._run.buffer.models_echoed if name]
+        return stated(self._config, headers, model=names[0] if len(names) == 1 else "")
+
     def _result(self, seconds: float) -> LaneResult:
+        totals = self._run.totals(seconds=seconds)
         return LaneResult(
-            **self._run.totals(seconds=seconds).named(),
+            **totals.named(),
+            fingerprint=self._fingerprint(totals.server_headers),
             models_echoed=dict(self._run.buffer.models_echoed),
             observation=self._observation or WireObservation(method_and_path=f"POST {self._config.dialect.path}"),
             tokens=dict(self._tokens_before + self._sender.counters.tokens),

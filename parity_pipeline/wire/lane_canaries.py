@@ -21,12 +21,12 @@ from parity_pipeline.core.canaries import (
     strongest,
 )
 from parity_pipeline.core.fetched_rows import FetchedRows
-from parity_pipeline.core.hazards.texts import CANARIES
+from parity_pipeline.core.fingerprint import Fingerprint, pack
 from parity_pipeline.core.measures import Matrix32
+from parity_pipeline.wire.canary_request import canary_ids, canary_texts, stated
 from parity_pipeline.wire.client import RequestSender
 from parity_pipeline.wire.codec import HttpResponse
 from parity_pipeline.wire.decode import Decoded
-from parity_pipeline.wire.encode import encode_text
 from parity_pipeline.wire.gateway_errors import AttemptError, LaneOverError
 from parity_pipeline.wire.retry_policy import rule_of
 from parity_pipeline.wire.side_config import SideConfig
@@ -68,7 +68,7 @@ class LaneCanaries:
         self._config = config
         self._sender = sender
         self._note_good = note_good
-        self._texts = _texts(config, sender)
+        self._texts = canary_texts(config, sender.codec)
         self._lock = asyncio.Lock()
         self._reference = _reference(staged)
         self._record = _record(staged)
@@ -96,6 +96,19 @@ class LaneCanaries:
             "record": asdict(self._record),
         }
 
+    def fingerprint(self) -> Fingerprint:
+        """Return what the side showed of itself with the last vectors that differ from none before them; empty without any.
+
+        Noise is known where no canary changed: else two builds of a gateway would count as the noise of one.
+        """
+        reference, record = self._reference, self._record
+        if reference is None:
+            return Fingerprint()
+        lowest = None if record.changed else record.lowest
+        noise = None if lowest is None else max(0.0, 1.0 - lowest)
+        canaries = pack(canary_ids(len(reference.vectors)), reference.vectors, noise=noise)
+        return stated(self._config, reference.canary.headers, model=reference.canary.model, canaries=canaries)
+
     async def send(self, sample: int) -> bool:
         """Send a canary and return whether it got vectors; its errors are not those of the lane.
 
@@ -112,7 +125,7 @@ class LaneCanaries:
                 self._note_lost(replace(canary, error=str(error), latency_ms=error.latency_ms))
                 return False
             self._note_good(self._texts)
-            headers = software(response.headers, self._config.without_secrets)
+            headers = software(response.headers, self._config.without_secrets, self._config.version_header)
             self._note(
                 replace(canary, model=decoded.model, headers=headers, latency_ms=response.latency_ms), decoded.vectors
             )
@@ -172,15 +185,6 @@ class LaneCanaries:
             self._reference = _Reference(canary, vectors)
             record = replace(record, changed=record.changed + 1, changes=strongest((*record.changes, change)))
         self._record = record
-
-
-def _texts(config: SideConfig, sender: EmbedSender) -> list[bytes]:
-    """Return the texts of the request, as many of them as the side's limits allow and at least one."""
-    most = 1 if config.dialect.one_text else config.batch_texts
-    texts = [encode_text(text) for text in list(CANARIES.values())[:most]]
-    while len(texts) > 1 and len(sender.codec.body(texts)) > config.batch_bytes:
-        texts.pop()
-    return texts
 
 
 def _reference(staged: Mapping[str, Any]) -> _Reference | None:

@@ -236,7 +236,7 @@ class LaneRun(Generic[DecodedT, RowsT]):
     def _on_response(self, response: HttpResponse, decoded: DecodedT) -> None:
         self._to = self._stamp()
         if self._software is None:
-            self._software = software(response.headers, self._config.without_secrets)
+            self._software = software(response.headers, self._config.without_secrets, self._config.version_header)
         self._hooks.on_response(response, decoded)
 
     def _stamp(self) -> str:

@@ -52,6 +52,21 @@ class Soak:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VersionLookup:
+    """Where a gateway says which version of itself is running; exactly one of `header` and `path` is set.
+
+    Attributes:
+        header: Response header of every response.
+        path: Path below the base URL, requested by GET.
+        field: Response path of the version in the JSON at `path`; None where the whole body is the version.
+    """
+
+    header: str | None = None
+    path: str | None = None
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SideConfig:
     """The configuration of one side.
 
@@ -88,6 +103,7 @@ class SideConfig:
             with that name is sent as it is.
         canaries: Send the same small request at the start, middle and end of a lane.
         soak: How long to go on with it afterwards; None for not at all.
+        version: Where the side says which version of itself is running; None where it does not.
     """
 
     side: Side
@@ -120,6 +136,7 @@ class SideConfig:
     request_id_header: str | None = "x-request-id"
     canaries: bool = True
     soak: Soak | None = None
+    version: VersionLookup | None = None
 
     def requested_name(self, model: str) -> str:
         """Return this side's name for the partition's model."""
@@ -149,6 +166,11 @@ class SideConfig:
         return self.base_url.rstrip("/") + self.dialect.path
 
     @property
+    def version_header(self) -> str | None:
+        """Return the response header that states the version, in lower case; None for none."""
+        return self.version.header.lower() if self.version and self.version.header else None
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """Return the values that no message may hold, longest first."""
         values = [value for value in (self.bearer_token, self.proxy, *self.headers.values()) if value]
@@ -173,7 +195,9 @@ class SideConfig:
     def settings_hash(self, model: str) -> str:
         """Return the hash, 64 hex digits, of what shapes a request: address, dialect, model requested, batch limits.
 
-        Vectors may depend on the size of a batch, so batch limits are included; secrets, timeouts and rates are not.
+        Vectors may depend on the size of a batch, so batch limits are included; secrets, timeouts and rates are not, and
+        neither is where a version or digest is read.
         """
-        shape = [self.url, asdict(self.dialect), self.requested_name(model), self.batch_texts, self.batch_bytes]
+        dialect = {name: value for name, value in asdict(self.dialect).items() if name != "digest"}
+        shape = [self.url, dialect, self.requested_name(model), self.batch_texts, self.batch_bytes]
         return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()

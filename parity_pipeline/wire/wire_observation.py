@@ -126,6 +126,10 @@ def number_format(text: bytes) -> str:
     return "float64 digits" if digits > _FLOAT32_DIGITS else "float32 digits"
 
 
-def software(headers: Mapping[str, str], hide: Callable[[str], str]) -> dict[str, str]:
-    """Return the response headers that name the server's software; `hide` masks secrets before anything is cut."""
-    return {name: one_line(hide(headers[name]))[:200] for name in SERVER_HEADERS if name in headers}
+def software(headers: Mapping[str, str], hide: Callable[[str], str], version: str | None = None) -> dict[str, str]:
+    """Return the response headers that name the server's software, and the one that states its version, if any.
+
+    `hide` masks secrets before anything is cut.
+    """
+    names = SERVER_HEADERS if version is None else (*SERVER_HEADERS, version)
+    return {name: one_line(hide(headers[name]))[:200] for name in names if name in headers}

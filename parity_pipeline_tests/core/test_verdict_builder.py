@@ -15,6 +15,7 @@ from parity_pipeline.core.measures import Measure, Thresholds
 from parity_pipeline.core.noise_floor import NoiseFloors, floor_of
 from parity_pipeline.core.outcomes import IN_VERDICTS, Decision, Outcome, RowStatus, Severity, Side
 from parity_pipeline.core.provenance import ComparisonSummary, ParityHeader, SampleSetIdentity
+from parity_pipeline.core.self_drift import OF_DRIFT
 from parity_pipeline.core.tally import Tally
 from parity_pipeline.core.verdict import SCHEMA_VERSION, Verdict
 from parity_pipeline.core.verdict_builder import build_verdict
@@ -64,7 +65,7 @@ def concluded(
 
 def checks(verdict: Verdict) -> dict[CheckName, Check]:
     """Return the checks of a verdict by name; each is there once, in order, but for the contract, which is off."""
-    assert [one.name for one in verdict.checks] == [name for name in CheckName if name not in OF_CONTRACT]
+    assert [one.name for one in verdict.checks] == [name for name in CheckName if name not in OF_CONTRACT + OF_DRIFT]
     return {one.name: one for one in verdict.checks}
 
 

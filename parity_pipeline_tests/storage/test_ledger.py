@@ -12,7 +12,6 @@ from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.run_failure import RunFailure
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.storage.ledger import (
-    TORN_MARK,
     append,
     append_step,
     entries,
@@ -22,6 +21,7 @@ from parity_pipeline.storage.ledger import (
     raw_lines,
     steps,
 )
+from parity_pipeline.storage.line_log import TORN_MARK
 from parity_pipeline_tests.storage.records import make_power, make_verdict, of_embed
 from parity_pipeline_tests.storage.retrieval_records import make_retrieval_verdict
 

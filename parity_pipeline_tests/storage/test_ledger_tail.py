@@ -8,6 +8,7 @@ import pytest
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.ledger_tail import LedgerMark, read_tail
+from parity_pipeline.storage.line_log import TORN_MARK
 from parity_pipeline_tests.report.measured import two_causes
 from parity_pipeline_tests.report.retrieval_verdicts import failing
 from parity_pipeline_tests.report.verdicts import mixed
@@ -60,7 +61,7 @@ def test_a_line_that_is_being_written_waits(tmp_path: Path) -> None:
 def test_a_torn_line_and_steps_of_the_flip_are_passed_over(tmp_path: Path) -> None:
     """What the ledger itself does not count is not a verdict here either."""
     path = tmp_path / "ledger.jsonl"
-    path.write_bytes(b'{"kind": "flip"}\n{"verdict": ' + ledger.TORN_MARK + b"\n")
+    path.write_bytes(b'{"kind": "flip"}\n{"verdict": ' + TORN_MARK + b"\n")
     add(path, "2026-05-01")
     assert len(read_tail(path, LedgerMark())[0]) == 1
 

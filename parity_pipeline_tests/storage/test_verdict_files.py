@@ -9,6 +9,7 @@ import pytest
 
 from parity_pipeline.core.canaries import CanaryRecord
 from parity_pipeline.core.errors import ArtifactError
+from parity_pipeline.core.fingerprint import Fingerprint
 from parity_pipeline.core.outcomes import Decision, Outcome
 from parity_pipeline.core.verdict import SCHEMA_VERSION, Verdict
 from parity_pipeline.storage.evidence_files import read_verdict, write_verdict
@@ -102,7 +103,7 @@ def _fields(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return []
 
 
-_SINCE_0_2: Mapping[tuple[str | int, ...], str | CanaryRecord | None] = {
+_SINCE_0_2: Mapping[tuple[str | int, ...], str | CanaryRecord | Fingerprint | None] = {
     ("pooled",): None,
     ("power",): None,
     ("contract",): None,
@@ -112,6 +113,10 @@ _SINCE_0_2: Mapping[tuple[str | int, ...], str | CanaryRecord | None] = {
     ("not_run",): None,
     ("min_compared_share",): None,
     ("checks", 0, "by_default"): None,
+    ("legacy", "provenance", "fingerprint"): Fingerprint(),
+    ("candidate", "provenance", "fingerprint"): Fingerprint(),
+    ("legacy", "provenance", "recorded"): "",
+    ("candidate", "provenance", "recorded"): "",
 }
 """Fields that the first verdicts of schema 3 and 4 do not have, and what they are read as."""
 

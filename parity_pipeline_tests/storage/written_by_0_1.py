@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 from pydantic import SecretStr
 
+from parity_pipeline.core.gateway_watch import GatewayChanges
 from parity_pipeline.core.limits import BOUND_GOAL
 from parity_pipeline.core.measures import Measure, Thresholds, grade
 from parity_pipeline.core.outcomes import Severity
@@ -192,6 +193,7 @@ def settings_values(path: Path) -> Facts:
         "retrieval_dialects": {},
         "adapter": None,
         "flip": json.loads(json.dumps(asdict(FlipOptions()))),
+        "gateway_changes": json.loads(json.dumps(asdict(GatewayChanges()))),
     }
     assert {name: values.pop(name) for name in later} == later
     assert not [waiver for waiver in values["waivers"] if waiver.pop("checks")]
@@ -199,9 +201,12 @@ def settings_values(path: Path) -> Facts:
     for side in values["sides"].values():
         assert side.pop("accept_echo") == []
         assert side.pop("canaries") is True
+        assert side.pop("version") is None
+        assert side.pop("recorded") is None
         assert side.pop("request_id_header") == "x-request-id"
         side["ask_default_model"] = side.pop("observe_default_model")
     for dialect in values["dialects"].values():
+        assert dialect.pop("digest") is None
         dialect.pop("name")  # 0.1.0 kept the name as the key alone
     return values
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from parity_pipeline.core.errors import MetricInputError
+from parity_pipeline.core.fingerprint import Fingerprint
 from parity_pipeline.core.outcomes import RowStatus, Side
 from parity_pipeline.core.retrieval.measures import DEPTHS
 from parity_pipeline.core.retrieval.outcomes import RetrievalOutcome
@@ -148,6 +149,7 @@ class RetrievalProvenance:
         latency_ms: Percentiles of the requests' latency in milliseconds: `p50`, `p95`, `p99`, `max`.
         noise: The side's own noise; None where it was not measured.
         doubts: Caveats of the fetch.
+        fingerprint: What the side showed of itself; empty where it was not looked at.
     """
 
     side: Side
@@ -173,6 +175,7 @@ class RetrievalProvenance:
     latency_ms: Mapping[str, float] = field(default_factory=dict[str, float])
     noise: RetrievalNoise | None = None
     doubts: tuple[str, ...] = ()
+    fingerprint: Fingerprint = field(default_factory=Fingerprint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

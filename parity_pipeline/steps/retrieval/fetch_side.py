@@ -5,9 +5,10 @@ to `storage`, what repeats mean to `core.retrieval.noise`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from parity_pipeline.core.errors import GatewayError, SettingsError
+from parity_pipeline.core.fingerprint import Fingerprint
 from parity_pipeline.core.outcomes import RowStatus, Side
 from parity_pipeline.core.retrieval.noise import noise_of
 from parity_pipeline.core.retrieval.provenance import (
@@ -19,12 +20,14 @@ from parity_pipeline.core.retrieval.provenance import (
 from parity_pipeline.core.retrieval.records import Query, Ranking, Reported
 from parity_pipeline.steps.context import Gateway, RunContext, stored
 from parity_pipeline.steps.fetch_embeddings import reporter
+from parity_pipeline.steps.record_gateways import RETRIEVE, record_fetch
 from parity_pipeline.steps.retrieval.context import RetrievalContext, Vectors
 from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.query_set_files import QuerySetFile, QuerySetHeader, write_query_set
 from parity_pipeline.storage.query_sources import read_queries, source_names
 from parity_pipeline.storage.rankings_files import RankingsWriter
 from parity_pipeline.storage.staging import RankingsStaging, rankings_staging_folder
+from parity_pipeline.wire.canary_request import stated
 from parity_pipeline.wire.fetch_rankings import RetrievalLaneResult
 from parity_pipeline.wire.retrieval_side import RetrievalSide
 
@@ -102,10 +105,22 @@ def fetch_rankings(
             )
             noise = None if result.stopped_early else _noise(side, gateway, where, chosen, context, vectors)
             provenance = _provenance(run, where, header, day, result, noise)
+            if not result.stopped_early:
+                found = _fingerprint(run, where, day, result, log)
+                provenance = replace(provenance, fingerprint=found)
             writer.finish(provenance)
         if not result.stopped_early:
             staging.discard()
     return provenance
+
+
+def _fingerprint(
+    run: RunContext, where: RetrievalSide, day: str, result: RetrievalLaneResult, log: Callable[[str], None]
+) -> Fingerprint:
+    """Return what the side says of itself; its rankings do not identify it, for documents come and go."""
+    config = replace(where.config, dialect=replace(where.config.dialect, digest=None))
+    found = run.gateways[config.side].identify(config, where.model or "", stated(config, result.server_headers))
+    return record_fetch(run, (RETRIEVE, config.side, where.corpus), day, found, log)
 
 
 def query_vectors(gateway: Gateway, queries: Iterable[Query], context: RetrievalContext) -> dict[str, list[float]]:
