@@ -140,8 +140,7 @@ def build_assets(
         day, model = split_key(context.partition_key)
         with explained():
             judged, text = write_report(run, day, model)
-        shown = report_metadata(judged, run.layout, factory.links)
-        return Made(metadata=shown, data_version=version_of(text))
+        return Made(metadata=report_metadata(judged, run.layout, factory.links), data_version=version_of(text))
 
     @factory.asset(
         ["summary"],

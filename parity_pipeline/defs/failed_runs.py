@@ -14,6 +14,7 @@ import dagster as dg
 
 from parity_pipeline.core.run_failure import failure_of
 from parity_pipeline.defs.partitions import split_key
+from parity_pipeline.defs.verdict_metadata import tag_verdict
 from parity_pipeline.steps.context import RunContext
 from parity_pipeline.steps.probes import EMBED, EMBED_BEHIND_ADAPTER, Probe
 from parity_pipeline.steps.record_failure import record_failure
@@ -70,4 +71,5 @@ def _record(context: dg.AssetExecutionContext, run: RunContext, probe: Probe, er
         context.log.exception("this failure could not be recorded")
         return
     if verdict is not None:
+        tag_verdict(context, verdict.decision)
         context.log.warning("recorded as %s: %s", verdict.decision.value, verdict.reasons[0])

@@ -132,6 +132,16 @@ def test_a_run_is_tagged_with_its_verdict(tmp_path: Path, noise: float, decision
     assert decision.value in str(shown["verdict"].value)
 
 
+def test_a_date_that_could_not_run_is_tagged_too(tmp_path: Path) -> None:
+    """Its run has failed, and is found among those without enough evidence."""
+    project = Project(tmp_path, hash_gateway("rust"), None)
+    with project.instance as instance:
+        result = project.run()
+        assert not result.success
+        (run,) = instance.get_runs(dg.RunsFilter(tags={VERDICT_TAG: Decision.INCONCLUSIVE.value}))
+        assert run.run_id == result.run_id
+
+
 def test_a_run_of_retrieval_is_tagged_and_shows_texts(tmp_path: Path) -> None:
     """The queries of the digest are shown by their texts, and the run has the tag as well."""
     project = searching_project(tmp_path)
