@@ -26,7 +26,7 @@ from parity_pipeline.settings.loading import load_from_here
 from parity_pipeline.settings.model import Settings
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.layout import Layout
-from parity_pipeline.storage.ledger import LedgerEntry, key_of, moment_of, newest_entries
+from parity_pipeline.storage.ledger import Key, LedgerEntry, key_of, moment_of, newest_entries
 
 Models = Annotated[
     list[str] | None, typer.Option("--model", metavar="NAME", help="This model alone; repeat for several.")
@@ -103,7 +103,7 @@ def _names(
     return [(probe, name) for probe, of_probe in chosen.items() for name in of_probe]
 
 
-def _newest(settings: Settings) -> Mapping[ledger.Key, LedgerEntry]:
+def _newest(settings: Settings) -> Mapping[Key, LedgerEntry]:
     return newest_entries(ledger.entries(settings.layout().ledger))
 
 

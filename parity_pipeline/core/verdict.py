@@ -263,6 +263,11 @@ class Verdict:
         """Return what is known of the legacy and of the candidate side, in this order."""
         return self.legacy, self.candidate
 
+    @property
+    def lanes(self) -> tuple[Provenance, Provenance]:
+        """Return where the legacy and the candidate lane came from, in this order."""
+        return self.legacy.provenance, self.candidate.provenance
+
     def side(self, side: Side) -> SideEvidence:
         """Return what is known of one side."""
         return self.legacy if side is Side.LEGACY else self.candidate

@@ -19,7 +19,7 @@ from parity_pipeline.core.retrieval.waivers import QueryWaiver, query_account_fo
 from parity_pipeline.core.verdict import EMBED, EMBED_THROUGH_ADAPTER, Verdict
 from parity_pipeline.core.waivers import Waiver, account_for
 from parity_pipeline.flip.options import FlipOptions
-from parity_pipeline.storage.ledger import AnyVerdict, LedgerEntry, lanes_of
+from parity_pipeline.storage.ledger import AnyVerdict, LedgerEntry
 
 _ORDER: Final = ("smoke", "sampled", "proved")
 _CONTRACT: Final = "contract-"
@@ -177,7 +177,7 @@ def _stale(inputs: GateInputs, newest: AnyVerdict, what: str) -> Iterable[Refusa
         yield Refusal(
             problem=f"The newest verdict on {what} is of {newest.date}, {age} days ago.", remedy=f"{_RUN_AGAIN} today."
         )
-    for side, lane in zip(Side, lanes_of(newest), strict=True):
+    for side, lane in zip(Side, newest.lanes, strict=True):
         if not (newest.not_run or _below(lane.url, inputs.urls[newest.endpoint][side])):
             yield Refusal(
                 problem=f"The newest verdict on {what} is about a {side} at another address than that of the settings.",
@@ -225,7 +225,7 @@ def _of_adapter(inputs: GateInputs, verdicts: Sequence[AnyVerdict], what: str) -
     age = (inputs.today - date.fromisoformat(held.date)).days
     if age > inputs.options.max_age_days:
         yield Refusal(problem=f"The newest verdict on {what} is of {held.date}, {age} days ago.", remedy=remedy)
-    if f"(mapping {inputs.mapping})" not in lanes_of(held)[1].label:
+    if f"(mapping {inputs.mapping})" not in held.lanes[1].label:
         yield Refusal(
             problem=f"The verdict on {what}, {held.date} is about another mapping than the adapter has by these settings.",
             remedy=remedy,
@@ -273,7 +273,7 @@ def fetched_at(verdict: AnyVerdict) -> datetime:
     A verdict that was given again on stored vectors is as old as these vectors. A side that is a recording is meant to be
     old, and does not count.
     """
-    lanes = lanes_of(verdict)
+    lanes = verdict.lanes
     fetched = [lane for lane in lanes if not getattr(lane, "recorded", "")] or lanes
     return min(moment_of(lane.fetched_from) for lane in fetched)
 
@@ -293,7 +293,7 @@ def changed_between(held: AnyVerdict, newest: AnyVerdict) -> str:
     """Return what of the sides differs between two verdicts; "" for nothing, and where one of them reached no side."""
     if held.not_run or newest.not_run:
         return ""
-    for side, one, two in zip(Side, lanes_of(held), lanes_of(newest), strict=True):
+    for side, one, two in zip(Side, held.lanes, newest.lanes, strict=True):
         if one.url != two.url or one.settings_hash != two.settings_hash:
             return f"how the {side} is requested"
         if one.server_headers != two.server_headers:

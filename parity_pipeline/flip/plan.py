@@ -13,7 +13,7 @@ from parity_pipeline.flip.options import FlipOptions
 from parity_pipeline.flip.proxies.table import Proxy
 from parity_pipeline.flip.routing import Route
 from parity_pipeline.report.escape import visible
-from parity_pipeline.storage.ledger import AnyVerdict, lanes_of
+from parity_pipeline.storage.ledger import AnyVerdict
 
 _OF_ALL: Final = (
     'parity_adapter_requests_total: the share of kind != "ok" is what it was at the legacy',
@@ -90,7 +90,7 @@ def _lines(plan: Plan) -> Iterator[str]:
 def _verdicts(newest: Sequence[AnyVerdict]) -> Iterator[str]:
     seen: set[tuple[str, str, str]] = set()
     for held in newest:
-        key = held.endpoint, name_of(held), lanes_of(held)[1].url
+        key = held.endpoint, name_of(held), held.lanes[1].url
         if key not in seen:
             seen.add(key)
             strength = f", {held.strength}" if held.strength else ""

@@ -18,7 +18,7 @@ from parity_pipeline.core.retrieval.outcomes import AGREEING, RetrievalOutcome
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.storage.layout import Layout
-from parity_pipeline.storage.ledger import AnyVerdict, lanes_of
+from parity_pipeline.storage.ledger import AnyVerdict
 from parity_pipeline.storage.parity_files import ParityFile
 from parity_pipeline.storage.query_set_files import QuerySetFile
 from parity_pipeline.storage.retrieval_parity_files import RetrievalParityFile
@@ -102,6 +102,9 @@ def changed_inputs(
 
 def _outcomes(layout: Layout, verdict: AnyVerdict, near_tie: float | None) -> dict[str, InputResult]:
     """Return what a verdict's comparison holds of each input, under the verdict's own limits."""
+    if verdict.not_run:
+        problem = f"{verdict.date} could not be run, so it has no comparison"
+        raise ArtifactError(problem, remedy="Compare verdicts of other dates to see samples.")
     if isinstance(verdict, Verdict):
         rows = ParityFile(layout.parity(verdict.date, verdict.model))
         _same_lanes(rows, verdict)
@@ -114,7 +117,7 @@ def _outcomes(layout: Layout, verdict: AnyVerdict, near_tie: float | None) -> di
 
 def _same_lanes(file: ParityFile | RetrievalParityFile, verdict: AnyVerdict) -> None:
     """Refuse a comparison of other vectors or rankings than those that a verdict is about."""
-    held, of_verdict = ([lane.fetched_to for lane in lanes] for lanes in (file.header.sides, lanes_of(verdict)))
+    held, of_verdict = ([lane.fetched_to for lane in lanes] for lanes in (file.header.sides, verdict.lanes))
     if held != of_verdict:
         problem = f"a side was fetched again since this {verdict.decision} was given, so its comparison is gone"
         raise ArtifactError(problem, place=str(file.path), remedy="Compare verdicts of other dates to see samples.")

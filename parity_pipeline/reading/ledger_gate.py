@@ -13,7 +13,7 @@ from typing import Final
 from parity_pipeline.core.flip_steps import FlipRecord
 from parity_pipeline.core.outcomes import PASSING, Decision
 from parity_pipeline.flip.gate import changed_between, changed_since, fetched_at
-from parity_pipeline.storage.ledger import LedgerEntry, key_of, newest_entries
+from parity_pipeline.storage.ledger import AnyVerdict, LedgerEntry, newest_entries
 
 EXIT_CODES: Final[Mapping[str, int]] = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 2}
 """As those of `parity run`."""
@@ -91,6 +91,8 @@ def gate_results(
     # What was fetched last shows what is deployed; a verdict that was only given again does not.
     latest = dict[tuple[str, str], LedgerEntry]()
     for (probe, _, name), entry in newest.items():
+        if entry.verdict.not_run:
+            continue
         known = latest.get((probe, name))
         if known is None or fetched_at(entry.verdict) > fetched_at(known.verdict):
             latest[probe, name] = entry
@@ -137,17 +139,25 @@ def _cause(
     if entry is None:
         return Cause.MISSING, "no verdict is recorded"
     verdict = entry.verdict
+    if verdict.not_run:
+        return Cause.INCONCLUSIVE, verdict.not_run.words
     fetched = fetched_at(verdict)
     # A clock that runs behind the one by which it was fetched would make any verdict new.
     if question.max_age is not None and not timedelta() <= question.now - fetched <= question.max_age:
         when, hours = fetched.isoformat(timespec="minutes"), question.max_age / timedelta(hours=1)
         return Cause.TOO_OLD, f"{verdict.decision} rests on what was fetched at {when}, not within {hours:g} h"
-    if change := changed_since(verdict, records):
-        return Cause.STALE, f"{verdict.decision} is from before a gateway was changed at {change.recorded_at}"
-    if latest is not None and (what := changed_between(verdict, latest.verdict)):
-        day = key_of(latest.verdict)[1]
-        return Cause.STALE, f"{verdict.decision} is from before {what} changed, as {day} was judged"
+    if why := _stale(verdict, latest, records):
+        return Cause.STALE, f"{verdict.decision} is from before {why}"
     first = verdict.reasons[0] if verdict.reasons else "no reason is given"
     if verdict.decision in PASSING:
         return None, verdict.strength if verdict.decision is Decision.PASS else f"{verdict.decision}: {first}"
     return (Cause.FAILED if verdict.decision is Decision.FAIL else Cause.INCONCLUSIVE), first
+
+
+def _stale(verdict: AnyVerdict, latest: LedgerEntry | None, records: Sequence[FlipRecord]) -> str:
+    """Return what was changed after the lanes of a verdict were fetched; "" for nothing that is known."""
+    if change := changed_since(verdict, records):
+        return f"a gateway was changed at {change.recorded_at}"
+    if latest is not None and (what := changed_between(verdict, latest.verdict)):
+        return f"{what} changed, as {latest.verdict.date} was judged"
+    return ""

@@ -32,6 +32,7 @@ VERDICT_COLUMNS: Final[Mapping[str, Any]] = {
     "recorded_at": _TIME,
     "run_id": "string",
     "rejudged": "bool",
+    "not_run": "string",
     "strength": "string",
     "inputs": "int64",
     "matched": "int64",
@@ -62,7 +63,7 @@ VERDICT_COLUMNS: Final[Mapping[str, Any]] = {
 """Columns of the verdicts with their types.
 
 `inputs` counts samples or queries, `matched` those that agree, `fetched_from` is when the first request of either lane was
-sent. What one probe alone has is missing in rows of another.
+sent, `not_run` why a date could not be run. What one probe alone has is missing in rows of another.
 """
 
 WAIVER_COLUMNS: Final[Mapping[str, Any]] = {
@@ -115,6 +116,7 @@ def _row(entry: LedgerEntry, *, counts: bool) -> dict[str, Any]:
         "recorded_at": _moment(entry.recorded_at),
         "run_id": entry.run_id,
         "rejudged": entry.rejudged,
+        "not_run": verdict.not_run and verdict.not_run.words,
         "strength": verdict.strength,
         "reasons": verdict.reasons,
         "findings": verdict.findings,

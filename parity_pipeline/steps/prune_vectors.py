@@ -28,7 +28,7 @@ from parity_pipeline.storage import ledger
 from parity_pipeline.storage.atomic import write_errors
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile
 from parity_pipeline.storage.layout import Layout
-from parity_pipeline.storage.ledger import Key, LedgerEntry, lanes_of, newest_entries
+from parity_pipeline.storage.ledger import Key, LedgerEntry, newest_entries
 from parity_pipeline.storage.query_set_files import QuerySetFile
 from parity_pipeline.storage.rankings_files import RankingsFile
 from parity_pipeline.storage.sample_set_files import SampleSetFile
@@ -174,7 +174,7 @@ class _Staying:
         entry = self.newest.get((self.probe, one.date, one.name))
         if header is None or entry is None or entry.verdict.decision not in PASSING:
             return False
-        of_verdict = lanes_of(entry.verdict)[list(Side).index(self.side)]
+        of_verdict = entry.verdict.lanes[list(Side).index(self.side)]
         return of_verdict.fetched_to == header.fetched_to and self._has_inputs(one, header)
 
     def _has_inputs(self, one: StoredPartition, header: Header) -> bool:

@@ -101,6 +101,9 @@ def rejudge(run: RunContext, probe: Probe, day: str, name: str) -> Rejudgement |
         return None
     before = probe.read_verdict(path)
     made = Rejudgement(date=day, name=name, probe=probe, before=before, after=None)
+    if before.not_run:
+        # What is stored then is of an earlier run, and judging it would hide that the last one failed.
+        return replace(made, kept="it could not be run")
     place = run.layout.rankings if probe is RETRIEVE else run.layout.embeddings
     if not all(place(side, day, name).exists() for side in Side):
         return replace(made, kept=f"its {'rankings' if probe is RETRIEVE else 'vectors'} were pruned")

@@ -18,8 +18,7 @@ from typing import Final, TypeAlias
 
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.flip_steps import FLIP_SCHEMA_VERSION, FlipRecord
-from parity_pipeline.core.provenance import Provenance, without_vectors
-from parity_pipeline.core.retrieval.provenance import RetrievalProvenance
+from parity_pipeline.core.provenance import without_vectors
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.verdict import SCHEMA_VERSION, Verdict
 from parity_pipeline.storage import older_versions
@@ -62,13 +61,6 @@ Key = tuple[str, str, str]
 def key_of(verdict: AnyVerdict) -> Key:
     """Return what a verdict is about."""
     return verdict.endpoint, verdict.date, verdict.model if isinstance(verdict, Verdict) else verdict.corpus
-
-
-def lanes_of(verdict: AnyVerdict) -> tuple[Provenance | RetrievalProvenance, Provenance | RetrievalProvenance]:
-    """Return where the legacy and the candidate lane came from."""
-    if isinstance(verdict, Verdict):
-        return verdict.legacy.provenance, verdict.candidate.provenance
-    return verdict.sides
 
 
 def newest_entries(entries: Iterable[LedgerEntry]) -> dict[Key, LedgerEntry]:
@@ -215,7 +207,7 @@ def history(path: Path, probe: str, date: str, name: str) -> list[LedgerEntry]:
 
     def of(day: str) -> list[LedgerEntry]:
         found = (_entry(line, f"{path}:{number}") for number, line in by_date.get(day, ()))
-        held = [one for one in found if _key(one.verdict) == (probe, day, name)]
+        held = [one for one in found if key_of(one.verdict) == (probe, day, name)]
         return sorted(held, key=moment_of)
 
     earlier = (of(day) for day in sorted(by_date, reverse=True) if day < date)
@@ -230,10 +222,6 @@ def last_judged(path: Path, probe: str, date: str, name: str) -> AnyVerdict | No
     """
     found = (entry.verdict for entry in reversed(history(path, probe, date, name)))
     return next((one for one in found if one.date == date and one.not_run is None), None)
-
-
-def _key(verdict: AnyVerdict) -> tuple[str, str, str]:
-    return verdict.endpoint, verdict.date, verdict.model if isinstance(verdict, Verdict) else verdict.corpus
 
 
 _DATED: Final = re.compile(rb'"date": "([^"\\\\]*)", "decision": "')
@@ -298,13 +286,8 @@ def newest(path: Path) -> list[AnyVerdict]:
     Raises:
         ArtifactError: A line is damaged or of another schema.
     """
-    latest: dict[tuple[str, str, str], tuple[datetime, AnyVerdict]] = {}
-    for entry in entries(path):
-        held = entry.verdict
-        key, moment = _key(held), _moment(entry.recorded_at)
-        if key not in latest or moment >= latest[key][0]:
-            latest[key] = moment, held
-    return [latest[key][1] for key in sorted(latest)]
+    found = newest_entries(entries(path))
+    return [found[key].verdict for key in sorted(found)]
 
 
 def moment_of(entry: LedgerEntry) -> datetime:

@@ -13,11 +13,14 @@ from typer.testing import CliRunner
 from parity_pipeline.cli.main import app
 from parity_pipeline.core.errors import ArtifactError, SettingsError
 from parity_pipeline.core.outcomes import Decision, Side
+from parity_pipeline.core.run_failure import RunFailure
 from parity_pipeline.settings.loading import load
 from parity_pipeline.steps.probes import EMBED, RETRIEVE, AnyVerdict, Probe
+from parity_pipeline.steps.record_failure import record_failure
 from parity_pipeline.steps.rejudge import rejudge
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.layout import Layout
+from parity_pipeline.storage.ledger import key_of
 from parity_pipeline_tests.defs.project import MODEL, Project
 from parity_pipeline_tests.reading.stored import CORPUS, DAYS, another_candidate, judge, make_project
 
@@ -135,7 +138,7 @@ def test_written_verdicts_are_marked_and_reported(project: Project) -> None:
     assert [one.rejudged for one in entries] == [False] * 4 + [True] * 2
     layout = layout_of(project)
     assert "0.99999" in layout.report(DAYS[1], MODEL).read_text("utf-8")
-    newest = {ledger.key_of(one.verdict): one for one in entries}
+    newest = {key_of(one.verdict): one for one in entries}
     assert newest["embed", DAYS[1], MODEL].verdict.decision is Decision.FAIL
     assert json.loads(layout.verdict(DAYS[0], MODEL).read_bytes())["measures"][0]["limit"] == 0.99999
     assert f"{DAYS[1]}" in layout.summary.read_text("utf-8")
@@ -185,6 +188,16 @@ def test_a_date_without_vectors_keeps_its_verdict(project: Project) -> None:
     assert f"{DAYS[0]}  embed {MODEL}      PASS  kept: its vectors were pruned" in done.output
     assert "kept: its rankings were pruned" in done.output
     assert "1 of 4 verdicts written, 2 kept as they are" in done.output
+    assert [one.verdict.date for one in lines_of(project) if one.rejudged] == [DAYS[1]]
+
+
+def test_a_date_that_could_not_be_run_stays_so(project: Project) -> None:
+    """Vectors of an earlier run are not judged in place of a run that failed, whatever the limits."""
+    failure = RunFailure(step="candidate/embeddings", problem="it is down")
+    record_failure(project.context(), EMBED, DAYS[0], MODEL, failure, run_id="failed")
+    change_settings(project, thresholds={"cosine": 0.99999})
+    done = run(project, "--model", MODEL, "--write")
+    assert f"{DAYS[0]}  embed {MODEL}  INCONCLUSIVE  kept: it could not be run" in done.output
     assert [one.verdict.date for one in lines_of(project) if one.rejudged] == [DAYS[1]]
 
 

@@ -1,7 +1,7 @@
 """What the ledger says of a date: PASS only for a passing verdict that is recent and of what is deployed."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -9,6 +9,8 @@ import pytest
 
 from parity_pipeline.core.flip_steps import FlipRecord, FlipStep
 from parity_pipeline.core.outcomes import Decision
+from parity_pipeline.core.provenance import Provenance
+from parity_pipeline.core.run_failure import RunFailure
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.reading.ledger_gate import Cause, GateQuestion, GateResult, exit_code, gate_results, overall
 from parity_pipeline.storage.ledger import REJUDGED, LedgerEntry
@@ -128,6 +130,37 @@ def test_other_software_that_was_seen_later_makes_it_stale() -> None:
     assert results(entry(verdict()), entry(earlier, "2026-05-04T00:00:00Z"))[0].cause is None
     of_another = replace(later, model="other")
     assert results(entry(verdict()), entry(of_another))[0].cause is None
+
+
+def test_a_date_that_could_not_be_run_is_inconclusive() -> None:
+    """Its reason is said before any age, and it shows nothing of what is deployed to other dates."""
+    failure = RunFailure(step="candidate/embeddings", problem="it is down")
+    failed = with_candidate(
+        verdict(decision=Decision.INCONCLUSIVE, fetched="", not_run=failure), server_headers={"server": "other"}
+    )
+    [found] = results(entry(failed), hours=24)
+    assert (found.decision, found.cause) == (Decision.INCONCLUSIVE, Cause.INCONCLUSIVE)
+    assert found.reason == "could not run: candidate/embeddings failed: it is down"
+    later = replace(failed, date="2026-05-03")
+    assert results(entry(verdict()), entry(later))[0].cause is None
+
+
+def test_a_side_that_is_a_recording_does_not_make_it_old() -> None:
+    """The age is that of the side that was fetched; of two recordings it is that of the older one."""
+    held = verdict(fetched="2026-01-01T06:00:00Z")
+    recorded = _Recorded(**{one.name: getattr(held.legacy.provenance, one.name) for one in fields(Provenance)})
+    after = with_candidate(
+        replace(held, legacy=replace(held.legacy, provenance=recorded)), fetched_from=NOW.isoformat()
+    )
+    assert results(entry(after), hours=24)[0].cause is None
+    assert results(entry(held), hours=24)[0].cause is Cause.TOO_OLD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Recorded(Provenance):
+    """Where a lane came from that was copied from another date."""
+
+    recorded: str = "2026-01-01"
 
 
 def test_one_fail_outweighs_all_else() -> None:

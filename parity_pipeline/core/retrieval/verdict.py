@@ -182,6 +182,11 @@ class RetrievalVerdict:
         """Return where the legacy and the candidate lane came from, in this order."""
         return self.legacy, self.candidate
 
+    @property
+    def lanes(self) -> tuple[RetrievalProvenance, RetrievalProvenance]:
+        """Return the same, by the name that verdicts of all probes have."""
+        return self.sides
+
     def side(self, side: Side) -> RetrievalProvenance:
         """Return where the lane of one side came from."""
         return self.legacy if side is Side.LEGACY else self.candidate
