@@ -11,7 +11,12 @@ from typing import Final
 
 import pytest
 
+from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.verdict_history import NO_HISTORY
+from parity_pipeline.report.escape import code
 from parity_pipeline.report.markdown import render_report
+from parity_pipeline.report.sections.history import loosened
+from parity_pipeline.report.sections.plain_words import approval, in_plain_words
 from parity_pipeline.report.summary import render_summary
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.evidence_files import read_verdict, write_verdict
@@ -30,6 +35,16 @@ def _without_repeats(table: re.Match[str]) -> str:
     short = "".join(f"| {row[0]} | {row[2]} | {row[3]} |\n" for row in rows)
     head = "| Sample | Cosine before | Cosine after |\n| --- | ---: | ---: |\n"
     return f"Tried or seen on each: {rows[0][1]}.\n\n{head}{short}"
+
+
+def _with_notes_in_a_table(section: re.Match[str]) -> str:
+    """Return the repeatability with the notes of the sides as rows, and its other sentences as paragraphs."""
+    lines = section[1].splitlines()
+    notes = [note for line in lines if (note := re.match(r"- (legacy|candidate)(?::|,) (.*)", line))]
+    others = [line.removeprefix("- ") for line in lines if not re.match(r"- (legacy|candidate)[:,] ", line)]
+    rows = "".join(f"| {note[1]} | {note[2]} |\n" for note in sorted(notes, key=lambda note: note[1] == "candidate"))
+    text = "".join(f"{line}\n" for line in others)
+    return "\n".join(part for part in (text, f"| Side | Note |\n| --- | --- |\n{rows}" if rows else "") if part) + "\n"
 
 
 WORDS: Final[tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]] = (
@@ -70,6 +85,7 @@ WORDS: Final[tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]] = (
         r"^\| Sample \| Tried or seen \| Cosine before \| Cosine after \|\n\| --- \|.*\n((?:\|.*\n)+)",
         _without_repeats,
     ),
+    (r"^((?:- (?:The legacy side's own noise|(?:legacy|candidate)[:,] ).*\n)+)\n", _with_notes_in_a_table),
     (
         r"^## Coverage\n\n.*\n\n",
         lambda at: "" if "\n**PASS" in at.string else f"## {_CAUGHT}\n\nNot computed: {_NOT_COMPUTED}.\n\n",
@@ -84,12 +100,22 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return old.unpack(tmp_path_factory.mktemp("words_of_0_1"))
 
 
-def in_words_of_now(text: str, strength: str) -> str:
+def without_what_is_new(report: str, verdict: Verdict) -> str:
+    """Return a report of now without what 0.1.0 did not say: plain words, what is looser than the default, the approval."""
+    for new in ([in_plain_words(verdict)], loosened(verdict, NO_HISTORY), approval(verdict)):
+        text = "\n".join(new).strip("\n")
+        assert report.count(f"\n\n{text}\n") == 1 or not text
+        report = report.replace(f"\n\n{text}\n", "\n", 1) if text else report
+    return report
+
+
+def in_words_of_now(text: str, verdict: Verdict) -> str:
     """Return a report of 0.1.0 with the words that were changed on purpose, a pass with its strength, in the order of now."""
+    text = text.replace("# Embed parity for ", f"# Embed parity of {code(verdict.model)} for ", 1)
     for before, after in WORDS:
         text = re.sub(before, after, text, flags=re.MULTILINE)
-    if strength:
-        text = re.sub(r"^(\*\*PASS.*?\*\* — )", lambda at: f"{at[1]}{strength}: ", text, flags=re.MULTILINE)
+    if verdict.strength:
+        text = re.sub(r"^(\*\*PASS.*?\*\* — )", lambda at: f"{at[1]}{verdict.strength}: ", text, flags=re.MULTILINE)
     opening, *sections = re.split(r"^(?=## )", text, flags=re.MULTILINE)
     flip = next(place for place, section in enumerate(sections) if section.startswith("## What may be flipped"))
     return "".join([opening, sections[flip], *sections[:flip], *sections[flip + 1 :]])
@@ -100,12 +126,15 @@ def test_a_report_is_made_again(results: Path, partition: str) -> None:
     """The report of a stored verdict is the stored report, but for the words that were changed on purpose."""
     verdict = read_verdict(results / "data" / "verdicts" / partition / "verdict.json")
     stored = (old.FOLDER / "reports" / old.PARTITIONS[partition]["report"]).read_text("utf-8")
-    assert render_report(verdict) == in_words_of_now(stored, verdict.strength)
+    assert without_what_is_new(render_report(verdict), verdict) == in_words_of_now(stored, verdict)
 
 
 def test_the_summary_is_made_again(results: Path) -> None:
-    """The summary of the stored ledger is the stored summary, to the letter."""
+    """The summary of the stored ledger is the stored summary to the letter, but for the column of thresholds."""
     made = render_summary([of_embed(one) for one in ledger.newest(results / "reports" / "ledger.jsonl")])
+    thresholds = re.findall(r"^\|.*?\| ((?:≥ [^|]*|Threshold|---:)) \| [^|]* \| [^|]* \|$", made, flags=re.MULTILINE)
+    assert len(thresholds) == 2 + len(old.PARTITIONS)
+    made = re.sub(r"^(\|.*?) \| (?:≥ [^|]*|Threshold|---:)( \| [^|]* \| [^|]* \|)$", r"\1\2", made, flags=re.MULTILINE)
     assert made == (old.FOLDER / "reports" / "SUMMARY.md").read_text("utf-8")
 
 

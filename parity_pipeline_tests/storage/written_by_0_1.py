@@ -17,14 +17,16 @@ from typing import Any, Final
 import numpy as np
 from pydantic import SecretStr
 
+from parity_pipeline.alerts.options import AlertOptions
 from parity_pipeline.core.gateway_watch import GatewayChanges
 from parity_pipeline.core.limits import BOUND_GOAL
 from parity_pipeline.core.measures import Measure, Thresholds, grade
 from parity_pipeline.core.outcomes import Severity
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.flip.options import FlipOptions
+from parity_pipeline.report.links import Links
 from parity_pipeline.settings.loading import load
-from parity_pipeline.settings.model import Settings
+from parity_pipeline.settings.model import RetentionSettings, Settings
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile
 from parity_pipeline.storage.evidence_files import read_diagnosis, read_stability, read_verdict
@@ -193,6 +195,9 @@ def settings_values(path: Path) -> Facts:
         "retrieval_dialects": {},
         "adapter": None,
         "flip": json.loads(json.dumps(asdict(FlipOptions()))),
+        "links": json.loads(json.dumps(asdict(Links()))),
+        "alerts": json.loads(json.dumps(asdict(AlertOptions()))),
+        "retention": RetentionSettings().model_dump(),
         "gateway_changes": json.loads(json.dumps(asdict(GatewayChanges()))),
     }
     assert {name: values.pop(name) for name in later} == later
