@@ -17,8 +17,8 @@ from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.defs.checks import specs
 from parity_pipeline.defs.failed_runs import recorded
-from parity_pipeline.steps.probes import EMBED, Probe
 from parity_pipeline.report.links import Links
+from parity_pipeline.steps.probes import EMBED, Probe
 
 SAMPLES: Final = dg.AssetKey("samples")
 """What both sides are sent by the embed probe."""

@@ -214,6 +214,7 @@ class RunContext:
         retrieval: What the steps of the retrieve probe share; None where there is none.
         probe: The probe of embeddings, as verdicts name it.
         keep_vectors: How long stored vectors and rankings are kept; None for ever.
+        config: The settings file that commands in reports have to name; "" for the one that they find by themselves.
         watch: Called with the lane's name and its progress, for a person who waits; None where nobody does.
     """
 
@@ -232,6 +233,7 @@ class RunContext:
     retrieval: RetrievalContext | None = None
     probe: str = EMBED
     keep_vectors: timedelta | None = None
+    config: str = ""
     watch: Callable[[str, Progress], None] | None = None
 
 

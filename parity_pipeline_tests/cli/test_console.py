@@ -2,12 +2,13 @@
 
 import json
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from parity_pipeline.cli.console import results_json, verdict_table
+from parity_pipeline.cli.console import Detail, print_results, results_json
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.runs.runner import PartitionResult
 from parity_pipeline.storage.layout import Layout
@@ -19,10 +20,18 @@ def _ran(verdict: Verdict | None, *failures: str, model: str = "nomic-embed-text
     return PartitionResult(date="2026-04-30", name=model, run_id="r", verdict=verdict, failures=failures)
 
 
-def _lines(*results: PartitionResult, width: int = 80) -> list[str]:
-    console = Console(width=width, color_system=None)
+def _lines(
+    *results: PartitionResult,
+    width: int = 80,
+    terminal: bool = True,
+    detail: Detail = Detail.SHORT,
+    colour: bool = False,
+) -> list[str]:
+    console = Console(
+        width=width, color_system="truecolor" if colour else None, force_terminal=terminal, file=StringIO()
+    )
     with console.capture() as printed:
-        console.print(verdict_table(results))
+        print_results(console, results, detail)
     return printed.get().splitlines()
 
 
@@ -52,7 +61,7 @@ def test_a_failure_without_a_diagnosis_shows_two_reasons() -> None:
     """Without a cause to show, the first two reasons are shown."""
     shown = _words(_ran(mixed()), width=200)
     assert "13/59 compared samples < 0.9990" in shown
-    assert "5 more reasons in the report" in shown
+    assert "5 more reasons and 2 more warnings in the report" in shown
 
 
 def test_waivers_are_counted_beside_the_verdict() -> None:

@@ -95,7 +95,7 @@ def with_value(place: str, value: Any) -> dict[str, Any]:
         ),
         ("dialects.mine", {"path": "/x/{name}"}, "dialects.mine.*braces only as {model}"),
         ("dialects.mine", "/x", "dialects.mine.*expected a YAML mapping"),
-        ("thresholds.cosin", 0.9, r"thresholds.cosin \(is 0.9\): unknown key"),
+        ("thresholds.cosin", 0.9, r"thresholds.cosin: unknown key; did you mean cosine\?"),
         ("stability.texts", 0, r"stability.texts \(is 0\)"),
         ("stability.reqests", 40, "stability.reqests.*unknown key"),
         ("sides.legacy.timeouts.reed", 5, "sides.legacy.timeouts.reed.*unknown key"),
@@ -122,8 +122,8 @@ def with_value(place: str, value: Any) -> dict[str, Any]:
         ("sides.candidate", {**SIDE, "base_url": "HTTP://127.0.0.1:3100/"}, "allow_same_origin"),
         ("waivers", [{**WAIVER, "outcomes": ["match"]}], "agree"),
         ("waivers", [WAIVER, WAIVER], "own id"),
-        ("samples", [{}], "samples.0.*name a path or hazards, exactly one"),
-        ("samples", [{"path": "a.txt", "hazards": ["sql"]}], "name a path or hazards, exactly one"),
+        ("samples", [{}], "samples.0.*needs a path or hazards, and not both"),
+        ("samples", [{"path": "a.txt", "hazards": ["sql"]}], "needs a path or hazards, and not both"),
         ("samples", [{"hazards": []}], "samples.0.hazards.*no hazard set is named"),
         ("samples", [{"hazards": ["sqll"]}], "samples.0.hazards.*no hazard set 'sqll'.*all, blanks, case-pairs"),
         (
@@ -162,7 +162,7 @@ def test_a_variable_overrides_a_key(tmp_path: Path) -> None:
     path = written(tmp_path, minimal())
     found = load(path, {"PARITY__THRESHOLDS__COSINE": "0.99", "PARITY__MODELS": "[x, y]", "PARITY_CONFIG": "ignored"})
     assert (found.thresholds.cosine, found.models) == (0.99, ["x", "y"])
-    with pytest.raises(SettingsError, match=r"thresholds.cosin .*unknown key"):
+    with pytest.raises(SettingsError, match=r"thresholds.cosin \(set by PARITY__THRESHOLDS__COSIN\): unknown key"):
         load(path, {"PARITY__THRESHOLDS__COSIN": "0.99"})
 
 
