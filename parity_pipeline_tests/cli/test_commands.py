@@ -14,7 +14,12 @@ from parity_pipeline.cli.main import WHEN_CALLED, app
 from parity_pipeline_tests.settings.test_settings import minimal
 from parity_pipeline_tests.system.project import PARITY, environment
 
-GROUPS = {"adapter": ("serve", "export"), "flip": ("plan", "check", "record"), "bundle": ("", "verify")}
+GROUPS = {
+    "adapter": ("serve", "export"),
+    "alerts": ("test", "send"),
+    "flip": ("plan", "check", "record"),
+    "bundle": ("", "verify"),
+}
 COMMANDS = [
     [name, *([one] if one else [])]
     for name in get_command(app).commands  # pyright: ignore[reportAttributeAccessIssue] - a group has some
