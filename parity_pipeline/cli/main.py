@@ -85,6 +85,13 @@ app.add_typer(bundle)
 app.add_typer(flip)
 
 
+def whole_tree() -> Any:
+    """Return the whole command line with the options of every command, for the pages that list them."""
+    found: Any = get_command(app)
+    found.commands |= {name: loaded(name) for name in WHEN_CALLED}
+    return found
+
+
 def _print_version(given: bool) -> None:
     if given:
         typer.echo(f"parity_pipeline {version('parity_pipeline')}")
