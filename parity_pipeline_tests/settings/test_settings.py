@@ -14,7 +14,7 @@ from parity_pipeline.core.measures import Thresholds
 from parity_pipeline.core.outcomes import Outcome, Side
 from parity_pipeline.core.stability.records import Budget
 from parity_pipeline.core.waivers import Waiver
-from parity_pipeline.settings.loading import RENAMED, find_file, load
+from parity_pipeline.settings.loading import RENAMED, find_file, load, named_config
 from parity_pipeline.wire.dialects import Dialect
 from parity_pipeline.wire.side_config import Timeouts
 
@@ -317,3 +317,18 @@ def test_all_hazards_are_sampled_unless_a_person_says_otherwise(
     """Settings that name no hazard set get all of them last; naming some, or `hazards: false`, decides otherwise."""
     settings = load(written(tmp_path, {**minimal(), **changes}), {})
     assert [tuple(source.hazards) for source in settings.sources()] == sets
+
+
+def test_a_command_names_the_settings_file_where_it_would_not_find_it(tmp_path: Path) -> None:
+    """`parity.yaml` here or above is found; any other file is named, relative to the folder that one is in."""
+    here = tmp_path / "project" / "deep"
+    here.mkdir(parents=True)
+    found, other = tmp_path / "project" / "parity.yaml", tmp_path / "staging.yaml"
+    for path in (found, other):
+        path.touch()
+    assert named_config(found, here) == ""
+    assert named_config(None, here) == ""
+    assert named_config(other, here) == "../../staging.yaml"
+    assert named_config(other, tmp_path) == "staging.yaml"
+    (here / "parity.yaml").touch()
+    assert named_config(found, here) == "../parity.yaml"
