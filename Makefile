@@ -1,6 +1,7 @@
 # `make help` lists the targets. Everything runs from .venv, which is created on first use.
 
 PYTHON ?= python3
+PORT ?= 3000
 BIN := .venv/bin
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
 INSTALLED := .venv/.installed
@@ -31,10 +32,11 @@ demo: $(INSTALLED) ## run the main job on the embedded gateways; FAULT=noise mak
 test: $(INSTALLED) ## run the tests
 	$(BIN)/python -m pytest -q -n 2
 
-dev: $(INSTALLED) home ## Dagster UI on 127.0.0.1:3000 with the demo gateways up
+dev: $(INSTALLED) home ## Dagster UI on 127.0.0.1:3000 with the demo gateways up; PORT=3001 takes another port
+	@$(BIN)/python -c 'import socket; socket.create_server(("127.0.0.1", $(PORT)))' 2> /dev/null || { echo "Port $(PORT) is in use by another process; stop it, or take another port: make dev PORT=3001"; exit 2; }
 	$(BIN)/parity up
 	@trap '$(BIN)/parity down' EXIT; trap 'exit 130' INT TERM; \
-	  PYTHONWARNINGS='ignore:Function `dev_command` is superseded' $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p 3000
+	  PYTHONWARNINGS='ignore:Function `dev_command` is superseded' $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(PORT)
 
 check: $(INSTALLED) home ## what CI runs: format, ruff, pyright, import-linter, definitions, tests
 	$(BIN)/ruff format --check $(CODE)

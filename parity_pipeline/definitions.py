@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Final
 
 import dagster as dg
@@ -24,7 +25,7 @@ from parity_pipeline.defs.gateway_sensor import build_gateway_sensor
 from parity_pipeline.defs.partitions import make_partitions
 from parity_pipeline.defs.retrieval_assets import build_retrieval_assets
 from parity_pipeline.settings.alerts import alert_context
-from parity_pipeline.settings.loading import load_from_here
+from parity_pipeline.settings.loading import load_from_here, named_config
 from parity_pipeline.settings.model import Settings
 from parity_pipeline.settings.through_adapter import started_through_adapter
 from parity_pipeline.steps.context import Gateway, RunContext
@@ -123,6 +124,7 @@ def build_context(settings: Settings, *, environ: Mapping[str, str] | None = Non
         probe=settings.embed_probe,
         keep_vectors=settings.keep_vectors(),
         gateway_changes=settings.gateway_changes,
+        config=named_config(settings.file, Path.cwd()),
     )
     return replace(run, **changes)
 

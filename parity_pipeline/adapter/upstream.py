@@ -20,7 +20,8 @@ from parity_pipeline.wire.client import Client, HttpResponse
 from parity_pipeline.wire.decode import Decoder, Exact
 from parity_pipeline.wire.dialects import MODEL_IN_PATH
 from parity_pipeline.wire.encode import RequestEncoder, plan
-from parity_pipeline.wire.gateway_errors import AttemptError, MalformedResponse, error_message, retry_after
+from parity_pipeline.wire.error_text import error_message, retry_after
+from parity_pipeline.wire.gateway_errors import AttemptError, MalformedResponse
 from parity_pipeline.wire.retry_policy import kind_of_status
 from parity_pipeline.wire.side_config import SideConfig
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from parity_pipeline.cli.partition_args import number_in
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.settings.loading import CONFIG_VARIABLE, OVERRIDE_PREFIX, load_from_here
 
@@ -36,29 +37,36 @@ def serve(
     config: Config = None,
     callers: Callers = Side.LEGACY,
     host: Annotated[str | None, typer.Option("--host", help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option("--port", min=1, max=65_535, help="TCP port.")] = None,
-    workers: Annotated[int | None, typer.Option("--workers", min=1, max=64, help="Processes.")] = None,
+    port: Annotated[str | None, typer.Option("--port", metavar="N", help="TCP port, 1 to 65535.")] = None,
+    workers: Annotated[str | None, typer.Option("--workers", metavar="N", help="Processes, 1 to 64.")] = None,
     mode: Annotated[
         str | None, typer.Option("--mode", help="legacy, candidate, shadow or share; else adapter.mode.")
     ] = None,
-    share: Annotated[float | None, typer.Option("--share", min=0, max=100, help="Per cent for mode share.")] = None,
+    share: Annotated[
+        str | None, typer.Option("--share", metavar="N", help="Per cent for mode share, 0 to 100.")
+    ] = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; requests in flight still get their response."""
+    """Serve until SIGTERM or SIGINT; requests in flight still get their response.
+
+    \b
+    Example:
+      parity adapter serve --mode shadow --port 8080
+    """
     from parity_pipeline.adapter.server import serve as serve_app  # noqa: PLC0415 - see main
     from parity_pipeline.settings.adapter import AdapterSettings  # noqa: PLC0415
 
     if config is not None:
         os.environ[CONFIG_VARIABLE] = str(config.resolve())
-    for key, value in (("MODE", mode), ("SHARE", share)):
+    for key, value in (("MODE", mode), ("SHARE", share and number_in(share, "--share", 0, 100))):
         if value is not None:
             os.environ[f"{OVERRIDE_PREFIX}ADAPTER__{key}"] = str(value)
     os.environ[CALLERS_VARIABLE] = callers.value
     section = load_from_here().adapter or AdapterSettings()
-    processes = workers or section.workers
+    processes = int(number_in(workers, "--workers", 1, 64)) if workers else section.workers
     code = serve_app(
         create_app() if processes == 1 else f"{__name__}:create_app",
         host=host or section.host,
-        port=port or section.port,
+        port=int(number_in(port, "--port", 1, 65_535)) if port else section.port,
         workers=processes,
         shutdown_seconds=section.shutdown_seconds,
     )
@@ -82,7 +90,12 @@ def export(
     callers: Callers = Side.LEGACY,
     page: Annotated[Path | None, typer.Option("--page", help="File to write to; else standard output.")] = None,
 ) -> None:
-    """Write the mapping of requests, responses and errors as Markdown, for those who change callers instead."""
+    """Write the mapping of requests, responses and errors as Markdown, for those who change callers instead.
+
+    \b
+    Example:
+      parity adapter export --page mapping.md
+    """
     from parity_pipeline.adapter.export import mapping_page  # noqa: PLC0415
     from parity_pipeline.settings.adapter import adapter_config  # noqa: PLC0415
     from parity_pipeline.storage.atomic import publish_text  # noqa: PLC0415

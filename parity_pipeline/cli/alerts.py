@@ -12,6 +12,7 @@ from rich.console import Console
 
 from parity_pipeline.cli.adapter import Config
 from parity_pipeline.core.errors import SettingsError
+from parity_pipeline.core.suggestions import meant
 from parity_pipeline.report.escape import visible
 from parity_pipeline.settings.loading import load_from_here
 
@@ -34,7 +35,12 @@ def trial(
         typer.Option("--channel", metavar="NAME", help="Only this one; repeat the option for several."),
     ] = None,
 ) -> None:
-    """Send a test message to each channel. Exit 0 if all take it, else 2."""
+    """Send a test message to each channel. Exit 0 if all take it, else 2.
+
+    \b
+    Example:
+      parity alerts test --channel team
+    """
     from uuid import uuid4  # noqa: PLC0415 - see main
 
     from parity_pipeline.alerts.delivery import Letter, deliver  # noqa: PLC0415
@@ -45,7 +51,7 @@ def trial(
     known = {one.name: one for one in settings.alerts.channels}
     if unknown := [name for name in channels or () if name not in known]:
         problem = f"there is no channel {', '.join(unknown)}"
-        raise SettingsError(problem, place="--channel", remedy=f"Use one of {', '.join(known)}.")
+        raise SettingsError(problem, place="--channel", remedy=meant(unknown, known, f"Use one of {', '.join(known)}."))
     for name in channels or known:
         at = datetime.now(UTC).isoformat(timespec="seconds")
         letter = Letter(id=uuid4().hex[:24], kind=None, at=at, text=trial_text(name), addresses={})
@@ -64,7 +70,12 @@ def trial(
 
 @alerts.command()
 def send(config: Config = None) -> None:
-    """Send what is new, as the sensor does: for cron, or where no daemon runs. Exit 0, or 2 if a channel fails."""
+    """Send what is new, as the sensor does: for cron, or where no daemon runs. Exit 0, or 2 if a channel fails.
+
+    \b
+    Example:
+      parity alerts send
+    """
     from parity_pipeline.alerts.announce import announce  # noqa: PLC0415 - see main
     from parity_pipeline.settings.alerts import alert_context  # noqa: PLC0415
 

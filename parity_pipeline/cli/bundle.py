@@ -14,15 +14,21 @@ from rich.console import Console
 from parity_pipeline.cli.adapter import Config
 from parity_pipeline.cli.partition_args import calendar_date, chosen_names, dates_between, today
 from parity_pipeline.core.errors import SettingsError
-from parity_pipeline.core.verdict import EMBED_THROUGH_ADAPTER
 from parity_pipeline.report.escape import visible
 from parity_pipeline.settings.loading import find_file, load_from_here, read_content, validate
-from parity_pipeline.settings.without_secrets import without_secrets
 
 if TYPE_CHECKING:
     from parity_pipeline.steps.context import RunContext
 
-bundle = typer.Typer(name="bundle", help="Write the evidence of some dates as one file, and verify such a file.")
+HELP: Final = """Write the evidence of some dates as one file, and verify such a file.
+
+\b
+Examples:
+  parity bundle --from 2026-05-01 --to 2026-05-07 --out evidence.zip
+  parity bundle verify evidence.zip
+"""
+
+bundle = typer.Typer(name="bundle", help=HELP)
 output = Console(highlight=False, soft_wrap=True)
 
 _DATE: Final = "YYYY-MM-DD"
@@ -46,6 +52,7 @@ def write(
         raise SettingsError("name the dates", place="--from/--to", remedy="Write --from 2026-05-01 --to 2026-05-07.")
     from parity_pipeline.bundle.verify import verify_bundle  # noqa: PLC0415 - see main
     from parity_pipeline.bundle.write import BundleRequest, write_bundle  # noqa: PLC0415
+    from parity_pipeline.core.verdict import EMBED_THROUGH_ADAPTER  # noqa: PLC0415
     from parity_pipeline.storage.atomic import publishing  # noqa: PLC0415
 
     settings = load_from_here(config)
@@ -69,6 +76,8 @@ def write(
 
 def _shown(config: Path | None) -> dict[str, Any]:
     """Return the settings in effect without secrets."""
+    from parity_pipeline.settings.without_secrets import without_secrets  # noqa: PLC0415
+
     return without_secrets(read_content(find_file(config, os.environ, Path.cwd()), os.environ))
 
 
@@ -80,7 +89,12 @@ def verify(
     ] = None,
     signer: Annotated[str | None, typer.Option("--signer", help="Who has to have signed it.")] = None,
 ) -> None:
-    """Check every byte, and judge what is stored again. Exit 0 if all of it holds, else 2."""
+    """Check every byte, and judge what is stored again. Exit 0 if all of it holds, else 2.
+
+    \b
+    Example:
+      parity bundle verify evidence.zip
+    """
     from parity_pipeline.bundle.verify import Signer, verify_bundle  # noqa: PLC0415 - see main
 
     if (signers is None) != (signer is None):
@@ -101,7 +115,8 @@ def verify(
 
 def judging_context(settings: bytes, folder: Path, probe: str) -> "RunContext":
     """Return what the steps share for a probe, by the settings of a bundle that is unpacked in a folder."""
-    from parity_pipeline.definitions import build_context  # noqa: PLC0415 - see main
+    from parity_pipeline.core.verdict import EMBED_THROUGH_ADAPTER  # noqa: PLC0415 - see main
+    from parity_pipeline.definitions import build_context  # noqa: PLC0415
     from parity_pipeline.settings.through_adapter import through_adapter  # noqa: PLC0415
 
     place = folder / "settings.json"

@@ -1,21 +1,21 @@
-"""What the `parity` command prints: verdict table, JSON document, progress bar.
+"""What the `parity` command prints of results: verdicts for people, a JSON document for machines.
 
 Here belongs layout for a terminal. Nothing here decides anything; text from elsewhere has its control characters made
-visible and is never read as markup.
+visible and is never read as markup. What is shown while a run goes on belongs to `progress`.
 """
 
 import json
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
+from enum import Enum
 from pathlib import Path
+from typing import Final
 
-from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.padding import Padding
 from rich.text import Text
 
+from parity_pipeline.core.checks import CheckName, CheckSeverity
 from parity_pipeline.core.number_format import cosine_text
 from parity_pipeline.core.outcomes import PASSING, Decision
 from parity_pipeline.core.retrieval.bands import SetMeasure
@@ -27,7 +27,6 @@ from parity_pipeline.report.sections.diagnosis import first_cause
 from parity_pipeline.runs.runner import PartitionResult
 from parity_pipeline.steps.probes import EMBED, AnyVerdict
 from parity_pipeline.storage.layout import Layout
-from parity_pipeline.wire.progress import Progress as LaneProgress
 
 COULD_NOT_RUN = "COULD NOT RUN"
 _STYLES = {
@@ -38,38 +37,67 @@ _STYLES = {
     COULD_NOT_RUN: "bold yellow",
 }
 
-_REASONS = 2
-"""Reasons against a pass that the table shows where there is no cause to show; the report has them all."""
+_REASONS: Final = 2
+"""Reasons against a pass that are shown where there is no cause to show; the report has them all."""
 
-_MODEL_COLUMNS = 26
-"""Width that leaves the reasons nearly half of 80 columns."""
+_WARNINGS: Final = 1
+"""Warnings that are shown; the report has them all."""
 
-Watch = Callable[[str, LaneProgress], None]
+_NAME_COLUMNS: Final = 40
+"""Widest column of names; a longer name moves the rest of its line to the right."""
+
+_NARROW: Final = 72
+"""Below this width nothing is aligned: date, name and verdict need the whole line."""
 
 
-def verdict_table(results: Sequence[PartitionResult]) -> Table:
-    """Return one row per partition: date and model or corpus, verdict, what matched and the worst, why; fits 80 columns.
+class Detail(Enum):
+    """How much is printed of each result."""
 
-    The last column shows the first reasons, the first cause, what was waived, and how much more the report lists.
-    Whatever kept a partition from running is shown in full.
+    LINE = "line"
+    """Its first line alone."""
+    SHORT = "short"
+    """What decided, and how much more the report has."""
+    ALL = "all"
+    """Every reason, finding and warning, and the id of the run."""
+
+
+def print_results(console: Console, results: Sequence[PartitionResult], detail: Detail = Detail.SHORT) -> None:
+    """Print each result: verdict, date, name and numbers on one line, the reasons below it, indented.
+
+    The first line is never broken, so that a search for FAIL finds date and name too; in a narrow terminal the numbers move
+    below it. Reasons are wrapped at the width of a terminal, and not at all where the output goes elsewhere.
     """
-    other = [one.probe for one in results if one.probe is not EMBED]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("date, model or corpus" if other else "date, model", overflow="fold", max_width=_MODEL_COLUMNS)
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("matched,\nworst or mean" if other else "matched,\nworst", justify="right", no_wrap=True)
-    table.add_column("why", overflow="fold")
-    for one in results:
-        decision = one.verdict.decision.value if one.verdict else COULD_NOT_RUN
-        probe = "" if one.probe is EMBED else f"{one.probe.name} "
-        table.add_row(
-            Text(f"{one.date}\n{probe}{visible(one.name)}"),
-            Text(decision, style=_STYLES[decision]),
-            "\n".join(_numbers(one.verdict)),
-            Text("\n".join(visible(reason) for reason in _why(one))),
-            end_section=True,
-        )
-    return table
+    narrow = console.is_terminal and console.width < _NARROW
+    names = [_name(one) for one in results]
+    verdicts = [_decision(one) for one in results]
+    width = min(max(map(len, names), default=0), _NAME_COLUMNS), max(map(len, verdicts), default=0)
+    for one, name, verdict in zip(results, names, verdicts, strict=True):
+        matched, worst = _numbers(one.verdict)
+        rest = f" {one.date} {name}"
+        if not narrow:
+            tail = f"  {one.date}  {name:<{width[0]}}  {matched:>9}  {worst}"
+            rest = f"{'':<{width[1] - len(verdict)}}{tail}".rstrip()
+        line = Text.assemble((verdict, _STYLES[verdict]), rest)
+        console.print(line, soft_wrap=True)
+        if detail is not Detail.LINE:
+            numbers_below = [f"{matched}, {worst}"] if narrow and one.verdict else []
+            for text in (*numbers_below, *_why(one, detail)):
+                _print_indented(console, visible(text))
+
+
+def _print_indented(console: Console, text: str) -> None:
+    if console.is_terminal:
+        console.print(Padding(Text(text), (0, 0, 0, 2)))
+    else:
+        console.print(Text(f"  {text}"), soft_wrap=True)
+
+
+def _decision(one: PartitionResult) -> str:
+    return one.verdict.decision.value if one.verdict else COULD_NOT_RUN
+
+
+def _name(one: PartitionResult) -> str:
+    return visible(one.name if one.probe is EMBED else f"{one.probe.name} {one.name}")
 
 
 def _numbers(verdict: AnyVerdict | None) -> tuple[str, str]:
@@ -85,24 +113,48 @@ def _numbers(verdict: AnyVerdict | None) -> tuple[str, str]:
     return f"{verdict.counts.matched:,}/{verdict.counts.samples:,}", cosine
 
 
-def _why(one: PartitionResult) -> Sequence[str]:
-    return (*(_verdict_lines(one.verdict) if one.verdict else ()), *one.failures)
+def _why(one: PartitionResult, detail: Detail) -> Sequence[str]:
+    run = [f"run {one.run_id}"] if detail is Detail.ALL else []
+    return (*(_verdict_lines(one.verdict, detail) if one.verdict else ()), *one.failures, *run)
 
 
-def _verdict_lines(verdict: AnyVerdict) -> Sequence[str]:
-    """Return the first reasons, what the inputs would have caught, the cause, waivers, and what else the report lists."""
+def _verdict_lines(verdict: AnyVerdict, detail: Detail) -> Sequence[str]:
+    """Return strength, first reasons, what the inputs would have caught, cause, waivers, warnings, what else the report has."""
     # After the first one, the reasons of a pass are about waived and refused inputs, which are counted here.
     cause, power, waived = _said(verdict)
-    shown = verdict.reasons[: 1 if cause or verdict.decision in PASSING else _REASONS]
-    strength = [verdict.strength] if verdict.strength else []
+    everything = detail is Detail.ALL
+    few = 1 if cause or verdict.decision in PASSING else _REASONS
+    shown = verdict.reasons if everything else verdict.reasons[:few]
+    strength = [f"strength: {verdict.strength}"] if verdict.strength else []
     lines = [*strength, *shown, *power, *([f"cause: {cause}"] if cause else [])]
     if waived:
         lines.append(f"{waived:,} waived")
+    warnings = _warnings(verdict)
+    listed = warnings if everything else warnings[:_WARNINGS]
+    lines += [f"warning: {one}" for one in listed]
     findings = [finding for finding in verdict.findings if finding not in verdict.reasons]
-    more = [things(len(verdict.reasons) - len(shown), "more reason"), things(len(findings), "finding")]
+    if everything:
+        return [*lines, *(f"finding: {one}" for one in findings)]
+    more = [
+        things(len(verdict.reasons) - len(shown), "more reason"),
+        things(len(warnings) - len(listed), "more warning"),
+        things(len(findings), "finding"),
+    ]
     if rest := [words for words in more if not words.startswith("0 ")]:
-        lines.append(f"{' and '.join(rest)} in the report")
+        lines.append(f"{_listed(rest)} in the report")
     return lines
+
+
+def _listed(parts: Sequence[str]) -> str:
+    """Return parts as English lists them, `a, b and c`."""
+    return " and ".join([*([", ".join(parts[:-1])] if parts[:-1] else []), parts[-1]])
+
+
+def _warnings(verdict: AnyVerdict) -> list[str]:
+    """Return what the checks that only warn have seen, that of norms first: it bears on every index that both sides share."""
+    found = [one for one in verdict.checks if one.stands and one.severity is CheckSeverity.WARN]
+    found.sort(key=lambda one: one.name.value != CheckName.NORM_RATIO.value)
+    return [one.seen for one in found]
 
 
 def _said(verdict: AnyVerdict) -> tuple[str, Sequence[str], int]:
@@ -143,27 +195,3 @@ def written_files(results: Sequence[PartitionResult], layout: Layout) -> list[Pa
 def shown_path(path: Path, folder: Path) -> str:
     """Return a path relative to the folder, where it is inside it."""
     return visible(str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path))
-
-
-@contextmanager
-def progress_bar(console: Console) -> Generator[Watch]:
-    """Yield a function that shows a lane's progress as a bar; bars vanish at the end."""
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[detail]}", markup=False),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def watch(name: str, progress: LaneProgress) -> None:
-            if name not in tasks:
-                tasks[name] = bars.add_task(visible(name), total=progress.total, detail="")
-            detail = f"{progress.rate:,.0f} /s, {progress.retries:,} retries"
-            bars.update(tasks[name], completed=progress.done, total=progress.total, detail=detail)
-            if progress.finished:
-                bars.remove_task(tasks.pop(name))
-
-        yield watch

@@ -33,13 +33,13 @@ class DoctorCheck:
 
     Attributes:
         subject: What was checked.
-        ok: Whether it is as it should be.
+        ok: Whether it is as it should be; None where that was not checked, because an earlier check failed.
         text: What was found.
         remedy: What to do where it is not ok; "" where that is not known.
     """
 
     subject: str
-    ok: bool
+    ok: bool | None
     text: str
     remedy: str = ""
 
@@ -117,7 +117,7 @@ def _side(
                 seen.add((check.name, check.detail))
                 where = f"{config.url}: " if check.ok is False else ""
                 yield DoctorCheck(
-                    subject=f"{side} {check.name}", ok=bool(check.ok), text=where + check.detail, remedy=check.remedy
+                    subject=f"{side} {check.name}", ok=check.ok, text=where + check.detail, remedy=check.remedy
                 )
         if expected and result.observation:
             found = result.observation.default_model

@@ -8,7 +8,7 @@ import os
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -16,16 +16,15 @@ from rich.console import Console
 from parity_pipeline.cli.adapter import Config
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.core.flip_steps import FORWARD, FlipRecord, FlipStep, next_step
-from parity_pipeline.flip.gate import Refusal, has_no_gate, newest_verdicts, refusals
-from parity_pipeline.flip.plan import Plan, plan_text, routing_files
+from parity_pipeline.core.suggestions import meant
 from parity_pipeline.flip.proxies.table import PROXIES
 from parity_pipeline.report.escape import visible
-from parity_pipeline.settings.flip import flip_route, gate_inputs, needs_adapter, serve_commands
 from parity_pipeline.settings.loading import load_from_here
-from parity_pipeline.settings.model import Settings
-from parity_pipeline.settings.through_adapter import mapping_id
-from parity_pipeline.storage import ledger
-from parity_pipeline.storage.atomic import publish_text
+
+if TYPE_CHECKING:
+    from parity_pipeline.flip.gate import Refusal
+    from parity_pipeline.flip.plan import Plan
+    from parity_pipeline.settings.model import Settings
 
 flip = typer.Typer(name="flip", no_args_is_help=True, help="Move traffic to the candidate step by step, and back.")
 output = Console(highlight=False, soft_wrap=True)
@@ -46,11 +45,21 @@ def plan(
         Path | None, typer.Option("--write", metavar="DIR", help="Write plan and routing of each step there.")
     ] = None,
 ) -> None:
-    """Print the steps, what to watch at each, and where the routing of each proxy is."""
+    """Print the steps, what to watch at each, and where the routing of each proxy is.
+
+    \b
+    Example:
+      parity flip plan --proxy nginx --write routing
+    """
+    from parity_pipeline.flip.plan import plan_text, routing_files
+    from parity_pipeline.storage.atomic import publish_text
+
     settings = load_from_here(config)
     if unknown := [name for name in proxy or () if name not in PROXIES]:
         raise SettingsError(
-            f"there is no routing for {', '.join(unknown)}", place="--proxy", remedy=f"Use one of {', '.join(PROXIES)}."
+            f"there is no routing for {', '.join(unknown)}",
+            place="--proxy",
+            remedy=meant(unknown, PROXIES, f"Use one of {', '.join(PROXIES)}."),
         )
     made = _plan(settings, proxy or list(PROXIES))
     text = plan_text(made)
@@ -63,7 +72,12 @@ def plan(
     output.print(f"\nwrote {len(files)} files to {visible(str(write))}", markup=False)
 
 
-def _plan(settings: Settings, proxies: list[str]) -> Plan:
+def _plan(settings: "Settings", proxies: list[str]) -> "Plan":
+    from parity_pipeline.flip.gate import newest_verdicts, refusals
+    from parity_pipeline.flip.plan import Plan
+    from parity_pipeline.settings.flip import flip_route, gate_inputs, serve_commands
+    from parity_pipeline.storage import ledger
+
     path = settings.layout().ledger
     records = ledger.steps(path)
     entries = list(ledger.entries(path))
@@ -82,7 +96,12 @@ def _plan(settings: Settings, proxies: list[str]) -> Plan:
 
 @flip.command()
 def check(config: Config = None, step: Step = None) -> None:
-    """Say whether a step may be taken: exit 0 if so, 1 if not, 2 if that cannot be found out."""
+    """Say whether a step may be taken: exit 0 if so, 1 if not, 2 if that cannot be found out.
+
+    \b
+    Example:
+      parity flip check --step shadow
+    """
     settings = load_from_here(config)
     meant, found = _checked(settings, step)
     for one in found:
@@ -92,8 +111,12 @@ def check(config: Config = None, step: Step = None) -> None:
         raise typer.Exit(1)
 
 
-def _checked(settings: Settings, step: FlipStep | None) -> tuple[FlipStep, list[Refusal]]:
+def _checked(settings: "Settings", step: FlipStep | None) -> tuple[FlipStep, "list[Refusal]"]:
     """Return the step that is meant, and every reason against it."""
+    from parity_pipeline.flip.gate import refusals
+    from parity_pipeline.settings.flip import gate_inputs
+    from parity_pipeline.storage import ledger
+
     path = settings.layout().ledger
     records = ledger.steps(path)
     meant = step or next_step(records)
@@ -106,8 +129,11 @@ def _checked(settings: Settings, step: FlipStep | None) -> tuple[FlipStep, list[
     return meant, refusals(inputs, meant)
 
 
-def _mapping(settings: Settings) -> str | None:
+def _mapping(settings: "Settings") -> str | None:
     """Return the id of the mapping that the adapter has to be proved with; None where it is not in the way."""
+    from parity_pipeline.settings.flip import needs_adapter
+    from parity_pipeline.settings.through_adapter import mapping_id
+
     return mapping_id(settings, os.environ) if needs_adapter(settings) else None
 
 
@@ -122,7 +148,14 @@ def record(
         bool, typer.Option("--override", help="Record it although the gate refuses it; needs a note.")
     ] = False,
 ) -> None:
-    """Append a step that was taken to the ledger. Exit 1, recording nothing, if the gate refuses the step."""
+    """Append a step that was taken to the ledger. Exit 1, recording nothing, if the gate refuses the step.
+
+    \b
+    Example:
+      parity flip record --step shadow --note "all callers of search"
+    """
+    from parity_pipeline.storage import ledger
+
     settings = load_from_here(config)
     path = settings.layout().ledger
     if override and not note.strip():
@@ -147,7 +180,10 @@ def record(
     output.print(f"recorded {step} in {visible(str(path))}", markup=False)
 
 
-def _evidence(settings: Settings, step: FlipStep, *, refused: bool) -> Literal["allowed", "no gate", "overridden"]:
+def _evidence(settings: "Settings", step: FlipStep, *, refused: bool) -> Literal["allowed", "no gate", "overridden"]:
+    from parity_pipeline.flip.gate import has_no_gate
+    from parity_pipeline.storage import ledger
+
     if refused:
         return "overridden"
     no_gate = step not in FORWARD or has_no_gate(ledger.steps(settings.layout().ledger), step)

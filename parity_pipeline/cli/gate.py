@@ -44,7 +44,13 @@ def gate(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a line.")] = False,
     github: Annotated[bool, typer.Option("--github", help="Print annotations for GitHub Actions too.")] = False,
 ) -> None:
-    """Say whether a date passed, from the ledger alone: exit 0 PASS, 1 FAIL, 2 inconclusive, missing, too old or stale."""
+    """Say whether a date passed, from the ledger alone: exit 0 PASS, 1 FAIL, 2 inconclusive, missing, too old or stale.
+
+    \b
+    Examples:
+      parity gate --date 2026-05-04 --max-age 24h
+      parity gate --model nomic-embed-text --junit gate.xml
+    """
     if as_json and github:
         raise SettingsError("both are printed to the same place", place="--json/--github", remedy="Choose one.")
     settings = load_from_here(config)

@@ -1,20 +1,23 @@
 """Which partitions a command means: its dates, in the time zone of the settings, its probes, models and corpora.
 
-Here belong the dates and names that a person gives, checked against the settings. It does not import Dagster, so that
+Here belong the dates, names and numbers that a person gives, checked against the settings. It does not import Dagster, so that
 a wrong date is refused at once. Running the partitions belongs to `runs.runner`.
 """
 
 import re
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from parity_pipeline.core.errors import SettingsError
-from parity_pipeline.settings.model import Settings
+from parity_pipeline.core.suggestions import meant
+
+if TYPE_CHECKING:
+    from parity_pipeline.settings.model import Settings
 
 
-def today(settings: Settings) -> date:
+def today(settings: "Settings") -> date:
     """Return the date of now in the time zone of the settings."""
     return datetime.now(ZoneInfo(settings.timezone)).date()
 
@@ -50,7 +53,7 @@ def age(text: str, option: str) -> timedelta:
     return found
 
 
-def dates_between(settings: Settings, first: date, last: date, current: date) -> list[str]:
+def dates_between(settings: "Settings", first: date, last: date, current: date) -> list[str]:
     """Return the ISO 8601 dates from `first` to `last`, both included.
 
     Raises:
@@ -69,13 +72,29 @@ def dates_between(settings: Settings, first: date, last: date, current: date) ->
     return [(first + timedelta(days=day)).isoformat() for day in range((last - first).days + 1)]
 
 
+def number_in(text: str, option: str, low: int, high: int) -> float:
+    """Return the number that a person wrote after an option.
+
+    Raises:
+        SettingsError: It is not one from `low` to `high`.
+    """
+    try:
+        found = float(text)
+    except ValueError:
+        found = float("nan")
+    if not low <= found <= high:
+        problem = f"{text!r} is not a number from {low} to {high}"
+        raise SettingsError(problem, place=option, remedy="Write one, or leave the option out.")
+    return found
+
+
 EMBED: Final = "embed"
 RETRIEVE: Final = "retrieve"
 """Names of the probes, as `steps.probes` has them."""
 
 
 def chosen_names(
-    settings: Settings, *, probes: Sequence[str] = (), models: Sequence[str] = (), corpora: Sequence[str] = ()
+    settings: "Settings", *, probes: Sequence[str] = (), models: Sequence[str] = (), corpora: Sequence[str] = ()
 ) -> dict[str, list[str]]:
     """Return what each probe that is to be run is run for: models or corpora, all of them where none is named.
 
@@ -88,18 +107,19 @@ def chosen_names(
     section = settings.retrieve
     there = {EMBED: settings.models, **({RETRIEVE: list(section.corpora)} if section else {})}
     if unknown := [name for name in probes if name not in there]:
-        remedy = "Add a section retrieve to parity.yaml." if RETRIEVE in unknown else f"Use one of {', '.join(there)}."
+        use = f"Use one of {', '.join(there)}."
+        remedy = "Add a section retrieve to parity.yaml." if RETRIEVE in unknown else meant(unknown, there, use)
         raise SettingsError(f"the settings have no probe {', '.join(unknown)}", place="--probe", remedy=remedy)
     named = {EMBED: list(models), RETRIEVE: list(corpora)}
-    meant = list(probes) or [probe for probe, names in named.items() if names] or list(there)
+    wanted = list(probes) or [probe for probe, names in named.items() if names] or list(there)
     for probe, names in named.items():
-        if names and probe not in meant:
+        if names and probe not in wanted:
             place = _OPTIONS[probe]
             remedy = f"Leave {place} out, or choose --probe {probe} too."
             raise SettingsError(
                 f"{', '.join(names)} is of the {probe} probe, which is not chosen", place=place, remedy=remedy
             )
-    return {probe: _known(probe, named[probe], there.get(probe, [])) for probe in named if probe in meant}
+    return {probe: _known(probe, named[probe], there.get(probe, [])) for probe in named if probe in wanted}
 
 
 _OPTIONS: Final = {EMBED: "--model", RETRIEVE: "--corpus"}
@@ -120,6 +140,6 @@ def _known(probe: str, names: Sequence[str], known: Sequence[str]) -> list[str]:
         raise SettingsError(
             f"{', '.join(unknown)} is not {listed}",
             place=_OPTIONS[probe],
-            remedy=f"Choose one of them, or add it to {where} in parity.yaml.",
+            remedy=meant(unknown, known, f"Choose one of them, or add it to {where} in parity.yaml."),
         )
     return list(names) or list(known)

@@ -32,7 +32,12 @@ def prune(
     *,
     delete: Annotated[bool, typer.Option("--delete", help="Remove it; without this, only show it.")] = False,
 ) -> None:
-    """Show vectors, rankings and staging older than an age, and remove them with --delete; verdicts and reports stay."""
+    """Show vectors, rankings and staging older than an age, and remove them with --delete; verdicts and reports stay.
+
+    \b
+    Example:
+      parity prune --older-than 90d
+    """
     from parity_pipeline.definitions import build_context  # noqa: PLC0415 - imports Dagster
 
     settings = load_from_here(config)

@@ -56,7 +56,12 @@ def rejudge(
         bool, typer.Option("--through-adapter", help="Judge those that were fetched through the adapter.")
     ] = False,
 ) -> None:
-    """Show what the verdicts of past dates would be under the settings of now; nothing is written without --write."""
+    """Show what the verdicts of past dates would be under the settings of now; nothing is written without --write.
+
+    \b
+    Example:
+      parity rejudge --from 2026-05-01 --to 2026-05-07 --threshold 0.995
+    """
     settings = _settings(config, thresholds or ())
     if thresholds and corpora:
         remedy = "Change retrieve.bands in parity.yaml, then rejudge."

@@ -51,7 +51,13 @@ def show(
     *,
     through_adapter: ThroughAdapter = False,
 ) -> None:
-    """Print the stored reports of a date: paged on a terminal, as plain Markdown into a pipe."""
+    """Print the stored reports of a date: paged on a terminal, as plain Markdown into a pipe.
+
+    \b
+    Examples:
+      parity show
+      parity show 2026-05-04 --model nomic-embed-text
+    """
     settings = load_from_here(config)
     names = _names(settings, models, corpora, through_adapter=through_adapter)
     recorded = [key for key in _newest(settings) if (key[0], key[2]) in names]
@@ -73,7 +79,12 @@ def diff(
     *,
     through_adapter: ThroughAdapter = False,
 ) -> None:
-    """Print what changed between two dates, or between the last two verdicts on one, and which samples newly fail or pass."""
+    """Print what changed between two dates, or between the last two verdicts on one, and which samples newly fail or pass.
+
+    \b
+    Example:
+      parity diff 2026-05-03 2026-05-04
+    """
     settings = load_from_here(config)
     names = _names(settings, models, corpora, through_adapter=through_adapter)
     days = [calendar_date(text, "D1/D2").isoformat() for text in (first, second or first)]

@@ -30,7 +30,9 @@ class ParityError(Exception):
         self.place = place
         self.remedy = remedy
         text = f"{place}: {problem}" if place else problem
-        super().__init__(f"{text}. {remedy}" if remedy else text)
+        end = "" if text.endswith((".", "?")) else "."
+        space = "" if remedy.startswith("\n") else " "
+        super().__init__(f"{text}{end}{space}{remedy}" if remedy else text)
 
 
 class SettingsError(ParityError):
@@ -41,9 +43,11 @@ class SettingsError(ParityError):
     """
 
     def __init__(self, problem: str, *, place: str = "", remedy: str = "", faults: Sequence[str] = ()) -> None:
-        """Append the faults to the message, one per line."""
+        """Append the faults to the message, one per line, and the remedy on a line of its own behind them."""
         self.faults = tuple(faults)
-        super().__init__("\n  - ".join([problem, *faults]), place=place, remedy=remedy)
+        below = f"\n  {remedy}" if faults and remedy else remedy
+        super().__init__("\n  - ".join([problem, *faults]), place=place, remedy=below)
+        self.remedy = remedy
 
 
 class SampleSourceError(ParityError):

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import typer
 
-from parity_pipeline.cli.main import app
+from parity_pipeline.cli.main import whole_tree
 from parity_pipeline.core.checks import CheckName
 from parity_pipeline.core.checks import description as of_embeddings
 from parity_pipeline.core.outcomes import Side
@@ -51,7 +51,7 @@ Command = Any
 
 def command_tree() -> Command:
     """Return the whole command line, `parity`."""
-    return typer.main.get_command(app)
+    return whole_tree()
 
 
 def command_sections(subject: str = "") -> str:  # noqa: ARG001 - there is one list

@@ -18,9 +18,10 @@ from parity_pipeline.report.sections.noise import noise
 from parity_pipeline.report.sections.plain_words import approval
 from parity_pipeline.report.sections.samples import errors, sample_set, samples
 from parity_pipeline.report.sections.sides import compared, drift
+from parity_pipeline.report.shell import with_config
 
 
-def render_report(verdict: Verdict, history: VerdictHistory = NO_HISTORY) -> str:
+def render_report(verdict: Verdict, history: VerdictHistory = NO_HISTORY, *, config: str = "") -> str:
     """Return the dated report on one verdict, as Markdown that ends in a newline.
 
     The same verdict gives the same bytes: the time in the title is that of the newest response, not of the rendering.
@@ -30,22 +31,25 @@ def render_report(verdict: Verdict, history: VerdictHistory = NO_HISTORY) -> str
     Args:
         verdict: The verdict; `rows` may be empty where pairing was refused.
         history: Which verdicts came before it.
+        config: The settings file that its commands have to name; "" for the one that they find by themselves.
     """
-    sections = _short(verdict, history, verdict.not_run) if verdict.not_run else _whole(verdict, history)
+    sections = (
+        _short(verdict, history, verdict.not_run, config) if verdict.not_run else _whole(verdict, history, config)
+    )
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
 
 
-def _short(verdict: Verdict, history: VerdictHistory, failure: RunFailure) -> tuple[list[str], ...]:
+def _short(verdict: Verdict, history: VerdictHistory, failure: RunFailure, config: str) -> tuple[list[str], ...]:
     return (
         opening(verdict, history),
         could_not_run(failure),
         _flip(verdict),
         changes(verdict, history),
-        _reproduce(verdict),
+        _reproduce(verdict, config),
     )
 
 
-def _whole(verdict: Verdict, history: VerdictHistory) -> tuple[list[str], ...]:
+def _whole(verdict: Verdict, history: VerdictHistory, config: str) -> tuple[list[str], ...]:
     return (
         opening(verdict, history),
         _flip(verdict),
@@ -68,7 +72,7 @@ def _whole(verdict: Verdict, history: VerdictHistory) -> tuple[list[str], ...]:
         errors(verdict),
         drift(verdict),
         sample_set(verdict),
-        _reproduce(verdict),
+        _reproduce(verdict, config),
         approval(verdict),
     )
 
@@ -77,8 +81,8 @@ def _flip(verdict: Verdict) -> list[str]:
     return ["## What may be flipped next", "", *(f"- {sentence(advice)}" for advice in flip_advice(verdict))]
 
 
-def _reproduce(verdict: Verdict) -> list[str]:
-    commands = (run_again(verdict), fetch_again(verdict))
+def _reproduce(verdict: Verdict, config: str) -> list[str]:
+    commands = tuple(with_config(one, config) for one in (run_again(verdict), fetch_again(verdict)))
     return [
         "## How to reproduce",
         "",

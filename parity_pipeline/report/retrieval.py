@@ -24,7 +24,7 @@ from parity_pipeline.report.sections.retrieval_evidence import confidence, confi
 from parity_pipeline.report.sections.retrieval_headline import counts, opening
 from parity_pipeline.report.sections.retrieval_queries import changed_queries
 from parity_pipeline.report.sections.retrieval_sides import compared, drift, query_set
-from parity_pipeline.report.shell import SentRequest, curl_lines
+from parity_pipeline.report.shell import SentRequest, curl_lines, with_config
 
 
 def render_retrieval_report(
@@ -34,6 +34,7 @@ def render_retrieval_report(
     requests: Sequence[SentRequest] = (),
     explained: Mapping[str, Explanation] | None = None,
     history: VerdictHistory = NO_HISTORY,
+    config: str = "",
 ) -> str:
     """Return the dated report on one retrieval verdict, as Markdown that ends in a newline.
 
@@ -47,6 +48,7 @@ def render_retrieval_report(
         requests: The request of the worst query as each side was sent it, legacy first; empty for none to show.
         explained: What explains a differing query, by id; None for not known.
         history: Which verdicts came before it.
+        config: The settings file that its commands have to name; "" for the one that they find by themselves.
     """
     if verdict.not_run:
         sections: tuple[list[str], ...] = (
@@ -54,10 +56,10 @@ def render_retrieval_report(
             could_not_run(verdict.not_run),
             _flip(verdict),
             changes(verdict, history),
-            _reproduce(verdict, queries, requests),
+            _reproduce(verdict, queries, requests, config),
         )
     else:
-        sections = _whole(verdict, queries, requests, explained or {}, history)
+        sections = _whole(verdict, queries, requests, explained or {}, history, config)
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
 
 
@@ -67,6 +69,7 @@ def _whole(
     requests: Sequence[SentRequest],
     explained: Mapping[str, Explanation],
     history: VerdictHistory,
+    config: str,
 ) -> tuple[list[str], ...]:
     return (
         opening(verdict, history),
@@ -88,7 +91,7 @@ def _whole(
         drift(verdict),
         compared(verdict),
         query_set(verdict),
-        _reproduce(verdict, queries, requests),
+        _reproduce(verdict, queries, requests, config),
         approval(verdict),
     )
 
@@ -97,7 +100,7 @@ def _flip(verdict: RetrievalVerdict) -> list[str]:
     return ["## What may be flipped next", "", *(f"- {sentence(advice)}" for advice in retrieval_flip_advice(verdict))]
 
 
-def _reproduce(verdict: RetrievalVerdict, queries: Queries, requests: Sequence[SentRequest]) -> list[str]:
+def _reproduce(verdict: RetrievalVerdict, queries: Queries, requests: Sequence[SentRequest], config: str) -> list[str]:
     lines = ["## How to reproduce", ""]
     for request in requests:
         lines += [f"{_query(verdict, queries, request.query_id)}, as the {request.side} side was sent it:", ""]
@@ -105,8 +108,8 @@ def _reproduce(verdict: RetrievalVerdict, queries: Queries, requests: Sequence[S
     if requests:
         lines += ["The whole probe of this date and corpus:", ""]
     commands = (
-        retrieval_run_command(verdict.date, verdict.corpus),
-        retrieval_backfill_command(verdict.date, verdict.corpus),
+        with_config(retrieval_run_command(verdict.date, verdict.corpus), config),
+        with_config(retrieval_backfill_command(verdict.date, verdict.corpus), config),
     )
     return [*lines, fenced(commands, "sh"), "", f"Judged by parity_pipeline {prose(verdict.package_version)}."]
 

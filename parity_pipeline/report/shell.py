@@ -60,6 +60,15 @@ def option(name: str, value: str) -> str:
     return f"{name}={word(value)}" if value.startswith("-") else f"{name} {word(value)}"
 
 
+def with_config(command: str, config: str) -> str:
+    """Return a `parity` command with the settings file that it needs; "" for the one that it finds by itself.
+
+    >>> with_config("parity run", ""), with_config("parity run", "my settings.yaml")
+    ('parity run', "parity run --config 'my settings.yaml'")
+    """
+    return f"{command} {option('--config', config)}" if config else command
+
+
 def curl_lines(request: SentRequest) -> tuple[str, ...]:
     r"""Return the lines of a `curl` command that sends a request again, after comments on what it leaves out.
 

@@ -5,6 +5,7 @@ health check. Starting and stopping one process is `processes`.
 """
 
 import os
+import re
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -208,4 +209,11 @@ def _start_error(spec: ServiceSpec, problem: str, folder: StateFolder, environme
     log = folder.log(spec.name)
     lines = last_lines(log, secret_values(spec.env, environment.environ))
     shown = "\n    ".join(["; the last lines of its log:", *lines]) if lines else "; its log is empty"
-    return service_error(spec.name, problem + shown, f"\n  The whole log is {log}.")
+    whole = f"The whole log is {log}."
+    if any(_PORT_TAKEN.search(line) for line in lines):
+        whole = f"Another process has its port: stop that one, or give the service another port. {whole}"
+    return service_error(spec.name, problem + shown, f"\n  {whole}")
+
+
+_PORT_TAKEN: Final = re.compile(r"(?i)address already in use|EADDRINUSE|port .*(in use|taken|allocated)")
+"""What programs write to their log where a port is taken."""

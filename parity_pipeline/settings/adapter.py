@@ -23,9 +23,19 @@ from parity_pipeline.adapter.config import (
     TrafficOptions,
     adapter_timeouts,
 )
-from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.settings.fields import Bytes, Name, Positive, Rate, Seconds, Share, Strict, Validated
+from parity_pipeline.settings.fields import (
+    Bytes,
+    LocalPath,
+    Name,
+    Positive,
+    Rate,
+    Seconds,
+    Share,
+    Strict,
+    Validated,
+    unset_variable,
+)
 from parity_pipeline.settings.sides import HeaderName, TimeoutSettings
 from parity_pipeline.wire.dialects import BUILT_IN, Dialect
 from parity_pipeline.wire.side_config import SideConfig
@@ -153,7 +163,7 @@ class AdapterSettings(Strict):
     max_in_flight: Positive = 1024
     shadow: ShadowSettings = ShadowOptions()
     traffic: TrafficSettings = TrafficOptions()
-    traffic_dir: Path = Path("data/traffic")
+    traffic_dir: LocalPath = Path("data/traffic")
     log_requests: bool = True
     upstream_messages: bool = False
 
@@ -234,7 +244,7 @@ def _token(name: str | None, environ: Mapping[str, str], place: str) -> str | No
         return None
     token = environ.get(name, "").strip()
     if not token:
-        raise SettingsError(f"the environment variable {name} is not set", place=place, remedy=_REMEDY)
+        raise unset_variable(name, place, "the token of that side")
     return token
 
 

@@ -21,6 +21,7 @@ from parity_pipeline.core.waivers import Waiver
 from parity_pipeline.settings.fields import (
     PATH_OR_HAZARDS,
     REQUIRED_FOLDER,
+    LocalPath,
     Name,
     Positive,
     Validated,
@@ -114,6 +115,7 @@ def _known_sets(value: tuple[str, ...]) -> tuple[str, ...]:
 SampleSettings = Annotated[
     SourceSpec,
     Validated(
+        path=LocalPath | None,
         required=REQUIRED_FOLDER,
         hazards=Annotated[
             tuple[str, ...],

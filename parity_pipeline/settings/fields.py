@@ -8,17 +8,27 @@ The sections belong to `sides`, `retrieve` and `model`.
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import MISSING, asdict, fields
-from difflib import get_close_matches
 from enum import StrEnum
 from inspect import cleandoc
+from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar, cast, get_args, get_type_hints
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, create_model
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    create_model,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.core.slugs import slug
+from parity_pipeline.core.suggestions import did_you_mean
 from parity_pipeline.storage.sources import SourceSpec
 
 Name = Annotated[str, Field(min_length=1)]
@@ -28,6 +38,23 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
 Bytes = Annotated[int, Field(ge=1, json_schema_extra={"unit": "bytes"})]
+
+_ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+
+
+def _local(value: Any) -> Any:
+    """Refuse the address of a bucket or server, which would silently become the name of a folder."""
+    if isinstance(value, str) and _ADDRESS.match(value):
+        scheme = value.partition(":")[0]
+        remedy = "write the path alone" if scheme == "file" else "name a local path, such as one where it is mounted"
+        raise ValueError(
+            f"begins with {scheme}: and is an address, while only local paths can be read and written; {remedy}"
+        )
+    return value
+
+
+LocalPath = Annotated[Path, BeforeValidator(_local)]
+"""A path of this machine. Nothing here reads or writes object stores."""
 
 Accepted = TypeVar("Accepted")
 Source = TypeVar("Source", bound=SourceSpec)
@@ -148,9 +175,7 @@ def known_names(names: type[StrEnum], what: str) -> Callable[[Any], Any]:
         faults = list[str]()
         for one in cast("Iterable[Any]", value) if isinstance(value, list | tuple | dict) else ():
             if one not in known:
-                near = get_close_matches(str(one), known, n=1)
-                meant = f"did you mean {near[0]}?" if near else f"use one of {', '.join(known)}"
-                faults.append(f"{one!r} is not {what}; {meant}")
+                faults.append(f"{one!r} is not {what}; {did_you_mean(str(one), known)}")
         return without_faults(faults, value)
 
     return check
@@ -203,7 +228,7 @@ def one_kind(value: Any, validate: Callable[[Any], Source]) -> Source:
     """Refuse a source that is neither a path nor hazards, or both, or hazards with options of files."""
     source = validate(value)
     if (source.path is None) == (not source.hazards):
-        raise ValueError("name a path or hazards, exactly one of them, for each source")
+        raise ValueError("needs a path or hazards, and not both; name exactly one of them")
     if source.hazards and (idle := sorted(set(value) - {"path", "hazards"})):
         raise ValueError(f"{', '.join(idle)} can only be set for files; hazards are not read from any, leave it out")
     return source
@@ -228,15 +253,37 @@ def distinct_names(value: list[str]) -> list[str]:
 
 def checked_url(value: str) -> str:
     """Return an http or https URL without credentials, query or fragment; the message never repeats credentials."""
-    parts = urlsplit(value)
-    if parts.username or parts.password:
-        raise ValueError("contains credentials; name an environment variable in bearer_env instead")
+    if "@" in value.partition("?")[0]:
+        raise ValueError("contains credentials; remove them, and name an environment variable in bearer_env")
+    shown = repr(value.partition("?")[0].partition("#")[0])  # a query may hold a token
     try:
+        parts = urlsplit(value)
         named = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        named = False
+        raise ValueError(f"{shown} is not a valid URL; write it as http://host:port or https://host") from None
     if not named:
-        raise ValueError(f"{value!r} is not a valid URL; write it as http://host:port or https://host")
+        raise ValueError(f"{shown} is not a valid URL; write it as http://host:port or https://host")
     if parts.query or parts.fragment:
-        raise ValueError(f"{value!r} has a query or a fragment; keep scheme, host, port and path only")
+        raise ValueError(f"{shown} is followed by a query or a fragment; keep scheme, host, port and path only")
     return value
+
+
+_TOKEN: Final = re.compile(
+    r"(?=.*[0-9])(?=.*[a-z])[A-Za-z0-9_]{16,}\Z|(?:sk|gh[opsu]|hf|pat|glpat|xox[a-z]|eyj)_?[A-Za-z0-9_]{12,}\Z"
+)
+"""What looks like a token and not like the name of a variable: long, with digits and lower-case letters, or so begun."""
+
+
+def unset_variable(name: str, place: str, holds: str) -> SettingsError:
+    """Return the error for a variable that is not set, or is empty. What may be a token is not shown.
+
+    Args:
+        name: What the settings say is its name.
+        place: The key.
+        holds: What it should hold, such as `the token of the gateway`.
+    """
+    if _TOKEN.match(name):
+        problem = "names no environment variable that is set, and looks like a token itself"
+        return SettingsError(problem, place=place, remedy=f"Export {holds}, and write the name of its variable.")
+    problem = f"the environment variable {name} is not set"
+    return SettingsError(problem, place=place, remedy=f"Set {name} to {holds}, or remove the key.")

@@ -8,13 +8,15 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import yaml
-from pydantic import ValidationError
 
 from parity_pipeline.core.errors import SettingsError
-from parity_pipeline.settings.model import Settings
+from parity_pipeline.settings.fault_words import UNKNOWN_KEY, fault_line, value_at
+
+if TYPE_CHECKING:
+    from parity_pipeline.settings.model import Settings
 
 CONFIG_VARIABLE: Final = "PARITY_CONFIG"
 """Environment variable that names the settings file."""
@@ -32,8 +34,6 @@ RENAMED: Final[Mapping[str, str]] = {
 
 INTERNAL: Final = ("root", "file", "through_adapter")
 """Fields of the settings that no file may set."""
-
-UNKNOWN_KEY: Final = "unknown key; check its spelling"
 
 _EVERY_KEY: Final = "docs/settings.md lists every key."
 
@@ -78,7 +78,20 @@ def find_file(given: Path | None, environ: Mapping[str, str], folder: Path) -> P
     raise SettingsError("there is no such settings file", place=place, remedy=f"Name an existing file with {option}.")
 
 
-def load_from_here(given: Path | None = None) -> Settings:
+def named_config(path: Path | None, folder: Path) -> str:
+    """Return how a command in a folder names a settings file; "" where it finds the file by itself, or there is none.
+
+    The path is relative to the folder, so that a report shows no folder of the machine that it was written on.
+    """
+    if path is None:
+        return ""
+    found = next((one for place in (folder, *folder.parents) if (one := place / DEFAULT_NAME).is_file()), None)
+    return (
+        "" if found and found.resolve() == path.resolve() else Path(os.path.relpath(path.resolve(), folder)).as_posix()
+    )
+
+
+def load_from_here(given: Path | None = None) -> "Settings":
     """Return the settings of the given file, or of the one that the environment or the working folder names.
 
     Raises:
@@ -87,13 +100,13 @@ def load_from_here(given: Path | None = None) -> Settings:
     return load(find_file(given, os.environ, Path.cwd()), os.environ)
 
 
-def load(path: Path, environ: Mapping[str, str]) -> Settings:
+def load(path: Path, environ: Mapping[str, str]) -> "Settings":
     """Return the settings of a file with the environment's overrides.
 
     Raises:
         SettingsError: The file is not readable YAML, or a key or value is not usable; names every fault.
     """
-    return validate(read_content(path, environ), path)
+    return validate(read_content(path, environ), path, overridden(environ))
 
 
 def read_content(path: Path, environ: Mapping[str, str]) -> dict[str, Any]:
@@ -106,7 +119,7 @@ def read_content(path: Path, environ: Mapping[str, str]) -> dict[str, Any]:
         content: Any = yaml.load(path.read_text("utf-8"), _UniqueKeyLoader)  # noqa: S506 - a SafeLoader
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         remedy = "Fix the file; docs/settings.md shows its form."
-        raise SettingsError(f"cannot be read as YAML: {error}", place=str(path), remedy=remedy) from error
+        raise SettingsError(f"cannot be read as YAML: {_yaml_words(error)}", place=str(path), remedy=remedy) from error
     if not isinstance(content, dict):
         raise SettingsError("expected a YAML mapping", place=str(path), remedy="docs/settings.md shows its form.")
     merged = _merge(cast("dict[str, Any]", content), environ)
@@ -115,20 +128,58 @@ def read_content(path: Path, environ: Mapping[str, str]) -> dict[str, Any]:
     return merged
 
 
-def validate(content: Mapping[str, Any], path: Path) -> Settings:
-    """Return the settings that a mapping holds; `path` is the file that relative paths are relative to.
+def overridden(environ: Mapping[str, str]) -> dict[tuple[str, ...], str]:
+    """Return the variables that override keys, by the place of the key."""
+    named = (name for name in sorted(environ) if name.startswith(OVERRIDE_PREFIX))
+    return {tuple(name.removeprefix(OVERRIDE_PREFIX).lower().split("__")): name for name in named}
+
+
+def _yaml_words(error: Exception) -> str:
+    """Return why a file cannot be read on one line, with the place in it where there is one."""
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return " ".join(str(error).split())
+    mark = error.problem_mark
+    where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    return where + " ".join(part for part in (error.problem, error.context) if part)
+
+
+def validate(
+    content: Mapping[str, Any], path: Path, variables: Mapping[tuple[str, ...], str] | None = None
+) -> "Settings":
+    """Return the settings that a mapping holds.
+
+    Args:
+        content: What the file holds, overrides applied.
+        path: The file; relative paths are relative to its folder.
+        variables: Variables that have overridden keys, by their place, so that a fault can be found.
 
     Raises:
         SettingsError: A key or value is not usable; names every fault.
     """
+    # The form of the settings takes most of a second to import, and whoever only looks for the file need not wait for it.
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    from parity_pipeline.settings.model import Settings  # noqa: PLC0415
+
     if taken := sorted(set(INTERNAL) & set(content)):
-        faults = [f"{name}: {UNKNOWN_KEY}" for name in taken]
+        faults = [f"{name}: {UNKNOWN_KEY}; remove it" for name in taken]
         raise SettingsError("not usable", place=str(path), faults=faults, remedy=_EVERY_KEY)
     try:
         return Settings.model_validate({**content, "root": path.parent, "file": path})
     except ValidationError as error:
-        faults = [_fault(dict(one), content) for one in error.errors(include_url=False)]
-        raise SettingsError("not usable", place=str(path), faults=faults, remedy=_EVERY_KEY) from error
+        faults = [
+            fault_line(cast("dict[str, Any]", one), content, Settings.model_json_schema, _origin(one["loc"], variables))
+            for one in error.errors(include_url=False)
+        ]
+        raise SettingsError("not usable", place=str(path), faults=faults, remedy=_EVERY_KEY) from None
+
+
+def _origin(place: Sequence[int | str], variables: Mapping[tuple[str, ...], str] | None) -> str:
+    """Return which variable has set the key of a fault; "" where the file has."""
+    for length in range(len(place), 0, -1):
+        if name := (variables or {}).get(tuple(str(part) for part in place[:length])):
+            return name
+    return ""
 
 
 def _merge(content: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
@@ -159,7 +210,7 @@ def _renamed(content: dict[str, Any], path: Path) -> Iterator[str]:
     """
     for old, new in RENAMED.items():
         *folders, name = old.split(".")
-        level = _below(content, folders)
+        level = value_at(content, folders)
         if not isinstance(level, dict) or name not in level:
             continue
         last = new.rpartition(".")[2]
@@ -167,39 +218,3 @@ def _renamed(content: dict[str, Any], path: Path) -> Iterator[str]:
             raise SettingsError(f"{old} and {new} are the same key", place=str(path), remedy=f"Remove {old}.")
         level[last] = level.pop(name)
         yield f"{path}: {old} is deprecated; write {new} instead"
-
-
-def _below(content: Any, place: Sequence[int | str]) -> Any:
-    """Return the value at a place in nested mappings and lists; None where there is none."""
-    value = content
-    for part in place:
-        if isinstance(value, dict):
-            value = cast("dict[Any, Any]", value).get(part)
-        elif isinstance(value, list) and isinstance(part, int) and part < len(cast("list[Any]", value)):
-            value = cast("list[Any]", value)[part]
-        else:
-            return None
-    return value
-
-
-_WORDS: Final = {
-    "extra_forbidden": UNKNOWN_KEY,
-    "missing": "missing key; add it",
-    "model_type": "expected a YAML mapping",
-}
-"""What is said in place of pydantic's message, by its type of error."""
-
-_SECRET_KEYS: Final = ("headers", "env", "bearer_env", "token_env", "tokens", "channels")
-"""Keys whose values are not shown: a person may have written the token itself."""
-
-
-def _fault(error: dict[str, Any], content: Mapping[str, Any]) -> str:
-    """Return one line: key, value where it may be shown, what is wrong."""
-    place = [str(part) for part in error["loc"]]
-    message = str(error["msg"]).removeprefix("Value error, ")
-    value = _below(content, error["loc"])
-    shown = ""
-    hidden = any(part in _SECRET_KEYS for part in place) or "credentials" in message
-    if isinstance(value, str | int | float | bool) and not hidden and repr(value) not in message:
-        shown = f" (is {value!r})"
-    return f"{'.'.join(place) or 'settings'}{shown}: {_WORDS.get(error['type'], message)}"

@@ -7,7 +7,6 @@ The form of a section belongs to `embed`, `retrieve` and `sides`; reading the fi
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
@@ -23,6 +22,7 @@ from parity_pipeline.core.limits import MIN_COMPARED_SHARE
 from parity_pipeline.core.measures import NOTHING_FAILS, Measure, Thresholds
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.retrieval.checks import RetrievalCheckSettings
+from parity_pipeline.core.suggestions import did_you_mean
 from parity_pipeline.core.verdict import EMBED, EMBED_THROUGH_ADAPTER
 from parity_pipeline.core.waivers import waiver_faults
 from parity_pipeline.flip.options import FlipOptions
@@ -45,6 +45,7 @@ from parity_pipeline.settings.embed import (
     WaiverSettings,
 )
 from parity_pipeline.settings.fields import (
+    LocalPath,
     Name,
     Share,
     Strict,
@@ -147,10 +148,10 @@ class Settings(Strict):
     through_adapter: bool = Field(default=False, exclude=True)
     first_date: date
     timezone: str = "UTC"
-    data_dir: Path = Path("data")
-    reports_dir: Path = Path("reports/cutover")
-    state_dir: Path = Path(".parity")
-    dagster_home: Path = Path(".dagster")
+    data_dir: LocalPath = Path("data")
+    reports_dir: LocalPath = Path("reports/cutover")
+    state_dir: LocalPath = Path(".parity")
+    dagster_home: LocalPath = Path(".dagster")
     models: Annotated[list[Name], Field(min_length=1)]
     samples: Annotated[list[SampleSettings], Field(min_length=1)]
     hazards: bool = True
@@ -205,9 +206,10 @@ class Settings(Strict):
         for side in Side:
             name = self.side(side).dialect
             if name not in self.dialects and name not in BUILT_IN_DIALECTS:
-                known = ", ".join(sorted({*self.dialects, *BUILT_IN_DIALECTS}))
+                known = sorted({*self.dialects, *BUILT_IN_DIALECTS})
                 raise ValueError(
-                    f"sides.{side}.dialect: {name!r} is not known; use one of {known}, or add it to dialects"
+                    f"sides.{side}.dialect: {name!r} is not known; "
+                    f"{did_you_mean(name, known, 'Else add it to dialects')}"
                 )
         names = [service.name for side in Side for service in self.side(side).services]
         if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -222,10 +224,9 @@ class Settings(Strict):
             name = section.side(side).dialect
             if name not in self.retrieval_dialects and name not in BUILT_IN_RETRIEVAL:
                 known = sorted({*self.retrieval_dialects, *BUILT_IN_RETRIEVAL})
-                near = get_close_matches(name, known, n=1)
-                meant = f"did you mean {near[0]}" if near else f"use one of {', '.join(known)}"
                 raise ValueError(
-                    f"retrieve.{side}.dialect: {name!r} is not known; {meant}, or add it to retrieval_dialects"
+                    f"retrieve.{side}.dialect: {name!r} is not known; "
+                    f"{did_you_mean(name, known, 'Else add it to retrieval_dialects')}"
                 )
             if self.retrieval_dialect(name).needs_vectors and section.model is None:
                 raise ValueError(

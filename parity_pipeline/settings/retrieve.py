@@ -5,7 +5,6 @@ means belongs to the room whose dataclass is validated here; addresses, tokens a
 """
 
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field, WrapValidator, field_validator, model_validator
@@ -26,6 +25,7 @@ from parity_pipeline.core.retrieval.waivers import QueryWaiver, query_waiver_fau
 from parity_pipeline.settings.fields import (
     PATH_OR_HAZARDS,
     REQUIRED_FOLDER,
+    LocalPath,
     Name,
     Number,
     Positive,
@@ -62,6 +62,7 @@ def _known_categories(value: tuple[str, ...]) -> tuple[str, ...]:
 QuerySettings = Annotated[
     QuerySourceSpec,
     Validated(
+        path=LocalPath | None,
         required=REQUIRED_FOLDER,
         hazards=Annotated[
             tuple[str, ...],
@@ -251,7 +252,7 @@ class RetrieveSettings(Strict):
     k: Annotated[int, Field(ge=1, le=10_000)] = 10
     filters: dict[Name, FilterSettings] = {}
     model: Name | None = None
-    qrels: Path | None = None
+    qrels: LocalPath | None = None
     metadata: tuple[Name, ...] = ()
     comparable_scores: bool = True
     tie_tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] = TIE_TOLERANCE

@@ -12,10 +12,10 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator
 
-from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.settings.fields import (
     Bytes,
+    LocalPath,
     Name,
     Positive,
     Rate,
@@ -25,6 +25,7 @@ from parity_pipeline.settings.fields import (
     Validated,
     attribute_docs,
     checked_url,
+    unset_variable,
 )
 from parity_pipeline.wire.dialects import Dialect
 from parity_pipeline.wire.side_config import SideConfig, Timeouts, VersionLookup
@@ -80,7 +81,7 @@ class ServiceSettings(Strict):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
     command: Annotated[list[Name], Field(min_length=1)]
-    cwd: Path = Path()
+    cwd: LocalPath = Path()
     env: dict[str, SecretStr] = {}
     health_url: Name
     startup_timeout: Seconds = 30.0
@@ -118,8 +119,8 @@ class SideSettings(Strict):
     dialect: Name
     headers: dict[str, SecretStr] = {}
     bearer_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
-    ca_bundle: Path | None = None
-    client_cert: Path | None = None
+    ca_bundle: LocalPath | None = None
+    client_cert: LocalPath | None = None
     timeouts: TimeoutSettings = Timeouts()
     default_model: Name | None = None
     accept_echo: list[Name] = []
@@ -169,11 +170,7 @@ class SideSettings(Strict):
         # Nothing is requested from a recording, and its token may be gone with it.
         token = environ.get(self.bearer_env, "").strip() if self.bearer_env and not self.recorded else None
         if token == "":
-            raise SettingsError(
-                f"the environment variable {self.bearer_env} is not set",
-                place=f"sides.{side}.bearer_env",
-                remedy=f"Set {self.bearer_env} to the token of {self.label}, or remove the key.",
-            )
+            raise unset_variable(str(self.bearer_env), f"sides.{side}.bearer_env", f"the token of {self.label}")
         same = {name: getattr(self, name) for name in _PASSED_ON}
         return SideConfig(
             **same,

@@ -257,6 +257,7 @@ class RunContext:
         probe: The probe of embeddings, as verdicts name it.
         keep_vectors: How long stored vectors and rankings are kept; None for ever.
         gateway_changes: What is done about changes of a gateway.
+        config: The settings file that commands in reports have to name; "" for the one that they find by themselves.
         watch: Called with the lane's name and its progress, for a person who waits; None where nobody does.
     """
 
@@ -276,6 +277,7 @@ class RunContext:
     probe: str = EMBED
     keep_vectors: timedelta | None = None
     gateway_changes: GatewayChanges = field(default_factory=GatewayChanges)
+    config: str = ""
     watch: Callable[[str, Progress], None] | None = None
 
 

@@ -27,7 +27,7 @@ def write_report(run: RunContext, day: str, model: str) -> tuple[Verdict, str]:
         ArtifactError: There is no verdict, or the disk does not take the report or its page.
     """
     verdict = stored(run.layout.verdict(day, model), read_verdict)
-    text = render_report(verdict, past_of(run.layout, verdict))
+    text = render_report(verdict, past_of(run.layout, verdict), config=run.config)
     publish_text(run.layout.report(day, model), text)
     write_page(run, verdict)
     return verdict, text

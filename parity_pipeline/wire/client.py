@@ -22,16 +22,8 @@ import httpx
 
 from parity_pipeline.core.fetched_rows import RowsT
 from parity_pipeline.wire.codec import Codec, DecodedT, HttpResponse
-from parity_pipeline.wire.gateway_errors import (
-    AttemptError,
-    LaneOverError,
-    MalformedResponse,
-    error_message,
-    error_shape,
-    is_page,
-    one_line,
-    retry_after,
-)
+from parity_pipeline.wire.error_text import error_message, error_shape, is_page, one_line, retry_after
+from parity_pipeline.wire.gateway_errors import AttemptError, LaneOverError, MalformedResponse
 from parity_pipeline.wire.outage_or_hang import HangingTexts
 from parity_pipeline.wire.pacing import ConcurrencyLimiter, Now, RateLimiter, Sleep
 from parity_pipeline.wire.progress import LaneCounters

@@ -15,7 +15,8 @@ from parity_pipeline.core.contract.records import BodyShape, ContractRequest, Co
 from parity_pipeline.wire.client import HttpResponse
 from parity_pipeline.wire.contract_requests import RawRequest
 from parity_pipeline.wire.decode import Decoded, Decoder, load_slowly
-from parity_pipeline.wire.gateway_errors import AttemptError, MalformedResponse, error_message, is_page, one_line
+from parity_pipeline.wire.error_text import error_message, is_page, one_line
+from parity_pipeline.wire.gateway_errors import AttemptError, MalformedResponse
 from parity_pipeline.wire.json_path import FieldPath, is_array
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline.wire.wire_observation import observe

@@ -6,115 +6,23 @@
     GatewayError (core)
       UnusableSideError    not even a plain text gets a vector; ends the fetch
 
-Here belong these exceptions, the reading of foreign error text (truncated, made one line; only `Retry-After` has an
-effect), and every sentence for a dead gateway, one that dies in the middle of a lane, refused credentials, another dialect,
+Here belong these exceptions, and every sentence for a dead gateway, one that dies in the middle of a lane, refused credentials, another dialect,
 an unknown model. What to do about a lane that stopped early is the remedy of its check, in `core.side_checks`; a service of
 the settings that does not start is reported by `services.supervisor`.
 """
 
-import html
-import json
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
-from typing import Any, Final, cast
+from typing import Final
+from urllib.parse import urlsplit
 
 from parity_pipeline.core.errors import GatewayError
-from parity_pipeline.core.limits import ERROR_CHARACTERS
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.wire.retry_policy import retrieval_rule_of, rule_of
 from parity_pipeline.wire.side_config import SideConfig
-
-_READ_BYTES: Final = 65_536
-_SHAPE_FIELDS: Final = 12
-_TYPES: Final = {list: "array", str: "string", bool: "boolean", type(None): "null"}
-_FIELDS: Final = ("message", "error", "detail", "msg", "title", "reason")
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
-
-
-def one_line(text: str) -> str:
-    """Return a foreign text as one line without control and direction characters, cut to `ERROR_CHARACTERS`."""
-    return " ".join(_CONTROL.sub(" ", text).split())[:ERROR_CHARACTERS]
-
-
-def error_message(body: bytes | bytearray, content_type: str, hide: Callable[[str], str] = str) -> str:
-    """Return the message of an error response: a field of its JSON, the title of its page, or the beginning of its text.
-
-    `hide` masks the secrets of a side before the message is cut: a cut secret would not be recognised.
-
-    >>> error_message(b'{"error": {"message": "model not found"}}', "application/json")
-    'model not found'
-    """
-    text = hide(bytes(body[:_READ_BYTES]).decode("utf-8", "replace"))
-    if is_page(text, content_type):
-        found = _TITLE.search(text)
-        return (
-            f"a web page titled {one_line(html.unescape(found.group(1)))!r}"[:ERROR_CHARACTERS]
-            if found
-            else "a web page"
-        )
-    try:
-        message = _message_in(json.loads(text), depth=4)
-    except (ValueError, RecursionError):
-        message = text
-    return one_line(message) or "no message"
-
-
-def is_page(text: str, content_type: str) -> bool:
-    """Return whether a response is HTML, by its type or its first characters."""
-    return "html" in content_type.lower() or text.lstrip("\ufeff \t\r\n").lower().startswith(("<!doctype", "<html"))
-
-
-def error_shape(status: int, body: bytes | bytearray, hide: Callable[[str], str] = str) -> str:
-    """Return the status of an error response and the sorted names of its top-level fields.
-
-    >>> error_shape(400, b'{"message": "no such corpus", "error": "bad_request"}')
-    '400 {error, message}'
-    """
-    try:
-        document = json.loads(bytes(body[:_READ_BYTES]).decode("utf-8-sig", "replace"))
-    except (ValueError, RecursionError):
-        return f"{status} (not JSON)" if body.strip() else f"{status} (empty)"
-    if not isinstance(document, dict):
-        return f"{status} ({_TYPES.get(type(document), 'number')})"
-    names = sorted(one_line(hide(str(name)))[:40] for name in cast("dict[str, Any]", document))
-    shown = ", ".join(names[:_SHAPE_FIELDS]) + (", …" if len(names) > _SHAPE_FIELDS else "")
-    return f"{status} {{{shown}}}"
-
-
-def _message_in(value: Any, depth: int) -> str:
-    if isinstance(value, str):
-        return value
-    if depth and isinstance(value, dict):
-        for name in _FIELDS:
-            if value.get(name):
-                return _message_in(value[name], depth - 1)
-    if depth and isinstance(value, list) and value:
-        return _message_in(value[0], depth - 1)
-    return json.dumps(value)
-
-
-def retry_after(headers: Mapping[str, str], today: datetime) -> float | None:
-    """Return the seconds to wait of a `Retry-After` header, from seconds or an HTTP date; None if there is no valid one.
-
-    Args:
-        headers: Response headers, case-insensitive.
-        today: The time now, with a time zone.
-    """
-    text = headers.get("retry-after", "").strip()
-    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text):
-        return float(text)
-    try:
-        date = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError):
-        return None
-    aware = date if date.tzinfo else date.replace(tzinfo=UTC)
-    return max(0.0, (aware - today).total_seconds())
 
 
 @dataclass(eq=False, repr=False)
@@ -192,8 +100,19 @@ class UnusableSideError(GatewayError):
 
 _Sentences = tuple[str, str]
 """A problem and its remedy."""
-_ONLY_ERRORS: Final = "Look at the service's log; run again later."
+
 _UNREACHABLE: Final = ("connect_error", "connect_timeout", "pool_timeout")
+_NO_HTTP: Final = ("reset", "truncated", "protocol_error")
+_OF_ANOTHER_DIALECT: Final = ("not_json", "no_vectors_field", "bad_base64", "not_numbers")
+"""Malformed responses that another dialect would explain; the others fit the dialect and are wrong in themselves."""
+
+_UNKNOWN_HOST: Final = re.compile(r"(?i)name or service not known|name resolution|nodename|getaddrinfo|not resolve")
+_NO_TLS: Final = re.compile(r"(?i)wrong.version.number|record.layer|unknown.protocol|http.request|packet.length")
+_WANTS_TLS: Final = re.compile(r"(?i)plain http request|http request to an? https")
+"""What nginx, Apache and Go say to a request without TLS on a port with it."""
+
+_LOGIN: Final = re.compile(r"(?i)sign.?in|log.?in|\bsso\b|oauth|authenti|password")
+_PAGE: Final = "a web page"
 
 
 def unusable(config: SideConfig, model: str, error: AttemptError) -> UnusableSideError:
@@ -226,59 +145,142 @@ def _aspect(error: AttemptError) -> Aspect:
     return Aspect.DIALECT if error.kind in ("http_404", "http_405") else Aspect.REACHABLE
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where a request went, and the keys of the settings that decide about it.
+
+    Attributes:
+        url: The whole address; the dialect adds the `path` in it.
+        side: Key of the side; `address` and `dialect` are those of its base URL and dialect.
+        input: What was sent, such as `a plain text`.
+    """
+
+    url: str
+    path: str
+    side: str
+    address: str
+    dialect: str
+    input: str
+
+
 def _explained(config: SideConfig, model: str, error: AttemptError) -> _Sentences:
-    return _unreached(config, error) or _explained_status(config, model, error)
+    key, name = f"sides.{config.side}", config.dialect.name
+    place = _Place(
+        url=config.url,
+        path=config.dialect.path,
+        side=key,
+        address=f"{key}.base_url",
+        dialect=f"{key}.dialect",
+        input=f"a plain text with model {model!r}",
+    )
+    if found := _whatever_was_sent(place, error):
+        return found
+    names = f"Check the model's name there ({key}.model_names gives it another)"
+    if error.kind in ("http_404", "http_405"):
+        problem = f"it has no model {model!r} or no path {place.path} ({error})"
+        return problem, f"{names}, then {place.dialect}, now {name!r}."
+    if rule_of(error.kind).ends_as is RowStatus.MALFORMED:
+        problem = f"its response does not fit the dialect {name!r} ({error})"
+        return problem, f"Set {place.dialect} to the one it uses, or describe it under `dialects`."
+    if rule_of(error.kind).ends_as is RowStatus.REFUSED:
+        problem = f"it refuses even {place.input} ({error})"
+        return problem, f"{names} and that it uses the dialect {name!r}."
+    return _only_errors(error)
 
 
-def _unreached(config: SideConfig, error: AttemptError, address_key: str = "") -> _Sentences | None:
-    """Return why no response came, whatever was requested; None where one did."""
-    key = f"sides.{config.side}"
-    address_key = address_key or f"{key}.base_url"
-    if error.kind in _UNREACHABLE:
-        return f"no connection ({error})", f"Start the service, or set {address_key} to where it listens."
-    if error.kind == "tls_error":
-        trust = f"Set {key}.ca_bundle to the authority that issued its certificate"
-        remedy = f"{trust}, {key}.client_cert if it requires one; check http against https."
-        return f"no trusted TLS connection ({error})", remedy
+def _only_errors(error: AttemptError) -> _Sentences:
+    if error.kind == "http_429":
+        return f"it takes no more requests for now ({error})", "Wait until its limit allows requests, and run again."
+    return f"it returns only errors ({error})", "Look at the service's log; run again later."
+
+
+def _whatever_was_sent(place: _Place, error: AttemptError) -> _Sentences | None:
+    """Return why nothing usable came, where that has nothing to do with model, corpus or dialect."""
     if error.http_status is None:
-        remedy = f"Look at the service's log; raise {key}.timeouts if it is only slow; check http against https."
-        return f"it accepts connections but sends no response ({error})", remedy
+        return _no_response(place, error)
+    return _elsewhere(place, error) or _refused_credentials(place, error) or _broken(place, error)
+
+
+def _no_response(place: _Place, error: AttemptError) -> _Sentences:
+    host = urlsplit(place.url).hostname
+    listens = (
+        f"Start the service (`parity up` starts those of the settings), or set {place.address} to where it listens."
+    )
+    if error.kind in _UNREACHABLE:
+        if _UNKNOWN_HOST.search(error.detail):
+            problem = f"the host name {host!r} is not known ({error})"
+            return problem, f"Correct it in {place.address}, or look at this machine's DNS or VPN."
+        return f"no connection ({error})", listens
+    if error.kind == "tls_error":
+        if _NO_TLS.search(error.detail):
+            return f"it does not use TLS there ({error})", f"Write {place.address} with http:// and not https://."
+        trust = f"Set {place.side}.ca_bundle to the authority that issued its certificate"
+        return f"no trusted TLS connection ({error})", f"{trust}, and {place.side}.client_cert if it requires one."
+    problem = f"it accepts connections but sends no response ({error})"
+    if error.kind in _NO_HTTP and place.url.startswith("http://"):
+        return problem, f"Write {place.address} with https:// if it uses TLS there; else look at the service's log."
+    return problem, f"Look at the service's log; raise {place.side}.timeouts if it is only slow."
+
+
+def _elsewhere(place: _Place, error: AttemptError) -> _Sentences | None:
+    """Return what is wrong with the address, or None: another scheme, a path that it has twice, or a redirect."""
+    if error.http_status == 400 and _WANTS_TLS.search(error.detail):
+        return f"it uses TLS there ({error})", f"Write {place.address} with https:// and not http://."
+    missed = error.kind in ("http_404", "http_405", "redirect") or error.detail.startswith(_PAGE)
+    if missed and "model" not in error.detail.lower() and (twice := repeated_path(place.url, place.path)):
+        problem = f"the address has {twice} twice, once by the base URL and once by the dialect ({error})"
+        return problem, f"Remove {twice} from {place.address}."
+    if error.kind != "redirect":
+        return None
+    if _LOGIN.search(error.detail):
+        return _login(place, error.detail)
+    if place.url.startswith("http://") and f"to https://{urlsplit(place.url).hostname}" in error.detail:
+        return error.detail, f"Write {place.address} with https:// and not http://."
+    return error.detail, f"Set {place.address} to the redirect's target, if it is yours."
+
+
+def repeated_path(url: str, path: str) -> str:
+    """Return the part of a dialect's path with which the base URL ends already; "" where it does not.
+
+    >>> repeated_path("http://h/v1/v1/embeddings", "/v1/embeddings"), repeated_path("http://h/v1/embeddings", "/v1/embeddings")
+    ('/v1', '')
+    """
+    base, parts = url.removesuffix(path), path.strip("/").split("/")
+    starts = ("/" + "/".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return next((start for start in starts if base.endswith(start)), "")
+
+
+def _refused_credentials(place: _Place, error: AttemptError) -> _Sentences | None:
+    if error.kind == "http_407":
+        return "the proxy refuses the credentials", f"Put them into {place.side}.proxy."
+    if error.kind in ("http_401", "http_403"):
+        return f"it refuses the credentials ({error})", _token(place)
+    if error.http_status == 200 and error.detail.startswith(_PAGE):
+        if _LOGIN.search(error.detail):
+            return _login(place, f"it responds with {error.detail}")
+        problem = f"it responds with {error.detail} and not with JSON"
+        return problem, f"Set {place.address} to the gateway itself: this is the address of a web site."
     return None
 
 
-def _explained_status(config: SideConfig, model: str, error: AttemptError) -> _Sentences:
-    key, name = f"sides.{config.side}", config.dialect.name
-    names = f"Check the model's name there ({key}.model_names gives it another)"
-    by_kind = _misdirected(config, error)
-    for kind in ("http_404", "http_405"):
-        problem = f"it has no model {model!r} or no path {config.dialect.path} ({error})"
-        by_kind[kind] = (problem, f"{names}, then {key}.dialect, now {name!r}.")
-    by_status: dict[RowStatus, _Sentences] = {
-        RowStatus.MALFORMED: (
-            f"its response does not fit the dialect {name!r} ({error})",
-            f"Set {key}.dialect to the one it uses, or describe it under `dialects`.",
-        ),
-        RowStatus.REFUSED: (
-            f"it refuses even a plain text with model {model!r} ({error})",
-            f"{names} and that it uses the dialect {name!r}.",
-        ),
-        RowStatus.FAILED: (f"it returns only errors ({error})", _ONLY_ERRORS),
-    }
-    return by_kind.get(error.kind) or by_status[rule_of(error.kind).ends_as]
+def _login(place: _Place, problem: str) -> _Sentences:
+    remedy = f"{_token(place)[:-1]}; if it needs none, set {place.address} to the gateway behind the login."
+    return f"{problem}: it wants a login", remedy
 
 
-def _misdirected(config: SideConfig, error: AttemptError, address_key: str = "") -> dict[str, _Sentences]:
-    """Return the sentences for redirects and refused credentials, by kind."""
-    key = f"sides.{config.side}"
-    address_key = address_key or f"{key}.base_url"
-    remedy = f"Set {key}.bearer_env to the name of a variable that holds a valid token, or {key}.headers."
-    refused = (f"it refuses the credentials ({error})", remedy)
-    return {
-        "redirect": (error.detail, f"Set {address_key} to the redirect's target, if it is yours."),
-        "http_407": ("the proxy refuses the credentials", f"Put them into {key}.proxy."),
-        "http_401": refused,
-        "http_403": refused,
-    }
+def _token(place: _Place) -> str:
+    return f"Set {place.side}.bearer_env to the name of a variable that holds a valid token, or {place.side}.headers."
+
+
+def _broken(place: _Place, error: AttemptError) -> _Sentences | None:
+    """Return what is wrong with a service that fails, or whose response is wrong in itself; None for others."""
+    if error.kind in ("http_500", "http_424") and "model" not in error.detail.lower():
+        return f"it fails on {place.input} ({error})", "Look at the service's log: the fault is on its side."
+    malformed = error.http_status == 200 and error.kind not in _OF_ANOTHER_DIALECT
+    if error.kind == "wrong_count" and malformed:
+        problem = f"it does not return one result for {place.input} ({error})"
+        return problem, f"Look at the service's log; set {place.dialect} if it uses another one."
+    return None
 
 
 def unusable_for_retrieval(
@@ -289,6 +291,7 @@ def unusable_for_retrieval(
     dialect: str,
     corpus: str,
     searches: Sequence[str],
+    path: str = "",
     address_key: str = "",
 ) -> UnusableSideError:
     """Return the error for a side that returns no ranking for a plain query.
@@ -300,25 +303,42 @@ def unusable_for_retrieval(
         dialect: Name of the retrieval dialect.
         corpus: The corpus of the partition.
         searches: The corpora that were searched.
+        path: The part of the address that the dialect adds.
         address_key: Key of the settings that holds the base URL; "" for that of the side.
     """
     key = f"retrieve.{config.side}"
-    named = ", ".join(repr(name) for name in searches)
-    names = f"Check the names there ({key}.corpora gives others), then {key}.dialect, now {dialect!r}."
-    absent = (f"it has no corpus {named} or no such path ({error})", names)
-    by_kind = {**_misdirected(config, error, address_key), "http_404": absent, "http_405": absent}
-    fits = f"Set {key}.dialect to the one it uses, or describe it under `retrieval_dialects`."
-    by_status: dict[RowStatus, _Sentences] = {
-        RowStatus.MALFORMED: (f"its response does not fit the retrieval dialect {dialect!r} ({error})", fits),
-        RowStatus.REFUSED: (f"it refuses even a plain query of corpus {corpus!r} ({error})", names),
-        RowStatus.FAILED: (f"it returns only errors ({error})", _ONLY_ERRORS),
-    }
+    place = _Place(
+        url=url,
+        path=path,
+        side=f"sides.{config.side}",
+        address=address_key or f"sides.{config.side}.base_url",
+        dialect=f"{key}.dialect",
+        input=f"a plain query of corpus {corpus!r}",
+    )
     ends_as = retrieval_rule_of(error.kind).ends_as
-    problem, remedy = _unreached(config, error, address_key) or by_kind.get(error.kind) or by_status[ends_as]
-    silent = ends_as is RowStatus.FAILED and error.kind not in by_kind
+    problem, remedy = _whatever_was_sent(place, error) or _of_corpus(place, error, dialect, searches)
+    silent = ends_as is RowStatus.FAILED and error.kind not in _DEFINITE
     aspect = _credentials_or_reach(error) or (Aspect.REACHABLE if silent else Aspect.DIALECT)
-    place = f"{config.label} ({config.side}) at {url}"
-    return UnusableSideError(problem, place=place, remedy=remedy, aspect=aspect)
+    where = f"{config.label} ({config.side}) at {url}"
+    return UnusableSideError(problem, place=where, remedy=remedy, aspect=aspect)
+
+
+_DEFINITE: Final = ("http_401", "http_403", "http_404", "http_405", "http_407", "redirect")
+
+
+def _of_corpus(place: _Place, error: AttemptError, dialect: str, searches: Sequence[str]) -> _Sentences:
+    key = place.dialect.removesuffix(".dialect")
+    named = ", ".join(repr(name) for name in searches)
+    names = f"Check the names there ({key}.corpora gives others), then {place.dialect}, now {dialect!r}."
+    if error.kind in ("http_404", "http_405"):
+        return f"it has no corpus {named} or no such path ({error})", names
+    ends_as = retrieval_rule_of(error.kind).ends_as
+    if ends_as is RowStatus.MALFORMED:
+        fits = f"Set {place.dialect} to the one it uses, or describe it under `retrieval_dialects`."
+        return f"its response does not fit the retrieval dialect {dialect!r} ({error})", fits
+    if ends_as is RowStatus.REFUSED:
+        return f"it refuses even {place.input} ({error})", names
+    return _only_errors(error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,8 @@ from parity_pipeline.wire.codec import HttpResponse
 from parity_pipeline.wire.decode import Decoded
 from parity_pipeline.wire.embed_codec import EmbedCodec
 from parity_pipeline.wire.encode import RequestEncoder, encode_text, plan
-from parity_pipeline.wire.gateway_errors import AttemptError, one_line
+from parity_pipeline.wire.error_text import one_line
+from parity_pipeline.wire.gateway_errors import AttemptError
 from parity_pipeline.wire.lane_canaries import LaneCanaries
 from parity_pipeline.wire.lane_run import LaneRun, LaneTotals
 from parity_pipeline.wire.outage_or_hang import CANARY_TEXT

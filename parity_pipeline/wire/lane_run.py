@@ -144,6 +144,7 @@ class LaneRun(Generic[DecodedT, RowsT]):
         """
         began = self._environment.now()
         self._from = self._from or self._stamp()
+        self._report()  # whoever waits sees at once what a slow side is working on
         with self._disk:
             async with asyncio.TaskGroup() as tasks:
                 await self._start_all(batches, tasks)

@@ -116,5 +116,6 @@ class RetrievalCodec:
             dialect=side.dialect.name,
             corpus=side.corpus,
             searches=side.searches,
+            path=side.dialect.path,
             address_key=side.address_key,
         )

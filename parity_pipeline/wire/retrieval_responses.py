@@ -14,7 +14,8 @@ from typing import Any, Final, cast
 import orjson
 
 from parity_pipeline.wire.decode import SLOW_BYTES, load_slowly
-from parity_pipeline.wire.gateway_errors import MalformedResponse, one_line
+from parity_pipeline.wire.error_text import one_line
+from parity_pipeline.wire.gateway_errors import MalformedResponse
 from parity_pipeline.wire.json_path import MISSING, FieldPath, Repeated, describe_fields, is_array, is_object
 from parity_pipeline.wire.retrieval_dialects import RetrievalDialect
 from parity_pipeline.wire.retrieval_side import RetrievalSide

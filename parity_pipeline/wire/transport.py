@@ -17,7 +17,7 @@ from aiohttp.connector import Connection
 from httpx_aiohttp import AiohttpTransport
 
 from parity_pipeline.core.errors import GatewayError
-from parity_pipeline.wire.gateway_errors import one_line
+from parity_pipeline.wire.error_text import one_line
 from parity_pipeline.wire.side_config import SideConfig, Timeouts
 
 _IDLE_SECONDS: Final = 5.0

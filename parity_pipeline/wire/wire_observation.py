@@ -12,7 +12,8 @@ import simdjson
 from parity_pipeline.core.wire_drift import NOT_OBSERVED, WireObservation
 from parity_pipeline.wire.decode import load_slowly
 from parity_pipeline.wire.dialects import Dialect
-from parity_pipeline.wire.gateway_errors import MalformedResponse, one_line
+from parity_pipeline.wire.error_text import one_line
+from parity_pipeline.wire.gateway_errors import MalformedResponse
 from parity_pipeline.wire.json_path import FieldPath, is_array, is_object
 
 SERVER_HEADERS: Final = ("server", "via", "x-powered-by", "x-served-by", "x-model-version", "x-version")

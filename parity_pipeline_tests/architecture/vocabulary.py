@@ -298,6 +298,7 @@ ALLOWED: Final = (
     Allowed("parity_pipeline/core/hazards/*.py", "scene", "a word of a sample text"),
     Allowed("parity_pipeline/core/diagnosis/edits.py", "answer", "a word of a published task prefix"),
     Allowed("parity_pipeline/storage/older_versions.py", "doubts", "a key of the stored provenance"),
-    Allowed("parity_pipeline/cli/main.py", "afresh", "the deprecated spelling of an option"),
+    Allowed("parity_pipeline/cli/options.py", "afresh", "the deprecated spelling of an option"),
+    Allowed("parity_pipeline/cli/run.py", "afresh", "the deprecated spelling of an option"),
     Allowed("docs/faults.md", "answer", "a stored name of a cause"),
 )

@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from parity_pipeline.cli.console import results_json, verdict_table
+from parity_pipeline.cli.console import Detail, print_results, results_json
+from parity_pipeline.cli.terminal import new_console
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.runs.runner import PartitionResult
 from parity_pipeline.storage.layout import Layout
@@ -19,15 +21,23 @@ def _ran(verdict: Verdict | None, *failures: str, model: str = "nomic-embed-text
     return PartitionResult(date="2026-04-30", name=model, run_id="r", verdict=verdict, failures=failures)
 
 
-def _lines(*results: PartitionResult, width: int = 80) -> list[str]:
-    console = Console(width=width, color_system=None)
+def _lines(
+    *results: PartitionResult,
+    width: int = 80,
+    terminal: bool = True,
+    detail: Detail = Detail.SHORT,
+    colour: bool = False,
+) -> list[str]:
+    console = Console(
+        width=width, color_system="truecolor" if colour else None, force_terminal=terminal, file=StringIO()
+    )
     with console.capture() as printed:
-        console.print(verdict_table(results))
+        print_results(console, results, detail)
     return printed.get().splitlines()
 
 
-def _words(*results: PartitionResult, width: int = 80) -> str:
-    return " ".join(" ".join(_lines(*results, width=width)).split())
+def _words(*results: PartitionResult, width: int = 80, detail: Detail = Detail.SHORT) -> str:
+    return " ".join(" ".join(_lines(*results, width=width, detail=detail)).split())
 
 
 @pytest.mark.parametrize("verdict", [measured_pass(), waived_pass(), two_causes(), mixed(), unpaired(), None])
@@ -52,7 +62,7 @@ def test_a_failure_without_a_diagnosis_shows_two_reasons() -> None:
     """Without a cause to show, the first two reasons are shown."""
     shown = _words(_ran(mixed()), width=200)
     assert "13/59 compared samples < 0.9990" in shown
-    assert "5 more reasons in the report" in shown
+    assert "5 more reasons and 2 more warnings in the report" in shown
 
 
 def test_waivers_are_counted_beside_the_verdict() -> None:
@@ -98,3 +108,62 @@ def test_the_json_document_is_complete(tmp_path: Path) -> None:
 def test_a_pass_says_what_it_would_have_caught() -> None:
     """The number stands beside the strength, also in a terminal."""
     assert "2 of 5 simulated faults would have been caught" in _words(_ran(measured_pass()))
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
+@pytest.mark.parametrize("terminal", [True, False])
+@pytest.mark.parametrize("verdict", [two_causes(), measured_pass(), None])
+def test_verdict_date_and_model_are_on_one_line(verdict: Verdict | None, width: int, *, terminal: bool) -> None:
+    """A search for the verdict finds what it is about, at any width, also where the output is piped."""
+    decision = verdict.decision.value if verdict else "COULD NOT RUN"
+    (line,) = [one for one in _lines(_ran(verdict), width=width, terminal=terminal) if one.startswith(decision)]
+    assert "2026-04-30" in line
+    assert "nomic-embed-text-v2-moe" in line
+
+
+def test_forty_columns_are_enough_to_read() -> None:
+    """Numbers move below the first line, and what is below is wrapped between words, indented."""
+    lines = _lines(_ran(two_causes()), width=40)
+    assert lines[0] == "FAIL 2026-04-30 nomic-embed-text-v2-moe"
+    assert lines[1].strip() == "60/81, 0.410000"
+    assert max(map(len, lines)) <= 40
+    assert all(line.startswith("  ") for line in lines[1:])
+
+
+def test_nothing_is_wrapped_in_a_pipe() -> None:
+    """A reason is one line there, however long, so that it can be searched for."""
+    lines = _lines(_ran(None, "word " * 60), width=40, terminal=False)
+    assert len(lines) == 2
+
+
+def test_norms_are_a_warning_where_they_differ_alone() -> None:
+    """The warning of norms comes first and says how many; equal norms have none."""
+    assert "warning: 81/81 compared samples have a norm ratio off 1" in _words(_ran(two_causes()), width=200)
+    assert "norm ratio" not in _words(_ran(measured_pass()), width=200)
+
+
+def test_little_and_much_detail() -> None:
+    """One line for those who want little; every reason and finding, and the run, for those who want all."""
+    assert len(_lines(_ran(two_causes()), _ran(mixed()), detail=Detail.LINE)) == 2
+    everything = _words(_ran(two_causes()), width=2000, detail=Detail.ALL)
+    for text in (*two_causes().reasons, *two_causes().findings):
+        assert text in everything
+    assert "in the report" not in everything
+    assert "run r" in everything
+
+
+def test_colour_is_left_out_altogether(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NO_COLOR leaves out bold too; without it a terminal gets both; an empty one counts as not set."""
+    printed = list[bool]()
+    for value in ("1", "", None):
+        if value is None:
+            monkeypatch.delenv("NO_COLOR")
+        else:
+            monkeypatch.setenv("NO_COLOR", value)
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        monkeypatch.setenv("TERM", "xterm-256color")
+        console = new_console()
+        with console.capture() as text:
+            print_results(console, [_ran(two_causes())])
+        printed.append("\x1b[" in text.get())
+    assert printed == [False, True, True]

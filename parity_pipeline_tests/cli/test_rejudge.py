@@ -206,7 +206,7 @@ def test_what_cannot_be_judged_is_refused(project: Project) -> None:
     for arguments, words in (
         (("--threshold", "cosin=0.9"), "is not a measure"),
         (("--threshold", "high"), "is not a number"),
-        (("--threshold", "1.5"), "less than or equal to 1"),
+        (("--threshold", "1.5"), "must be at most 1"),
         (("--threshold", "0.9", "--corpus", CORPUS), "retrieve.bands"),
         (("--corpus", "staff"), "no verdict is stored"),
     ):

@@ -8,8 +8,8 @@ from pathlib import Path
 import yaml
 
 from parity_pipeline.core.retrieval.hazards import PARAPHRASE
-from parity_pipeline.demo.corpus import CORPORA, EVERYONE, workers
-from parity_pipeline.demo.demo_settings import SECTION, demo_retrieve, is_of_demo
+from parity_pipeline.demo.corpus import CORPORA, workers
+from parity_pipeline.demo.demo_settings import SECTION
 from parity_pipeline.demo.generated_queries import FILTERS, SHARES, generated_queries, write_queries
 
 SHIPPED = Path(__file__).parents[2] / "parity.yaml"
@@ -63,13 +63,3 @@ def test_the_section_of_the_demo_is_the_shipped_one() -> None:
     """`parity.yaml` asks the demo's gateways as runs with a fault do, but for its own queries and labels."""
     shipped = yaml.safe_load(SHIPPED.read_text("utf-8"))["retrieve"]
     assert {name: value for name, value in shipped.items() if name not in {"queries", "qrels"}} == dict(SECTION)
-
-
-def test_a_section_of_other_gateways_is_not_the_demos() -> None:
-    """Another dialect, corpus or address is served by other gateways."""
-    assert is_of_demo(demo_retrieve())
-    assert not is_of_demo(None)
-    assert not is_of_demo(demo_retrieve(corpora=["notes"]))
-    assert not is_of_demo(demo_retrieve(candidate={"dialect": "qdrant"}))
-    assert not is_of_demo(demo_retrieve(legacy={"dialect": "rust-hybrid", "base_url": "http://127.0.0.1:1"}))
-    assert is_of_demo(demo_retrieve(corpora={EVERYONE: list(CORPORA)}))

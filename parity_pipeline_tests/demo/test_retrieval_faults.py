@@ -1,7 +1,6 @@
 import itertools
 import re
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,8 +8,8 @@ import pytest
 
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.demo.__main__ import main
-from parity_pipeline.demo.corpus import CORPORA, EVERYONE, workers
-from parity_pipeline.demo.demo_settings import demo_retrieve, fault_settings
+from parity_pipeline.demo.corpus import CORPORA, workers
+from parity_pipeline.demo.demo_settings import demo_sides
 from parity_pipeline.demo.fault_table import FAULTS
 from parity_pipeline.demo.gateway import CANDIDATE
 from parity_pipeline.demo.retrieval_faults import (
@@ -20,8 +19,6 @@ from parity_pipeline.demo.retrieval_faults import (
     is_mixed_up,
 )
 from parity_pipeline.demo.retrieval_request import MODEL
-from parity_pipeline.settings.loading import load
-from parity_pipeline.settings.model import Settings
 from parity_pipeline_tests.demo.retrieval_support import ask_candidate, candidate, queries, vectors
 from parity_pipeline_tests.demo.support import ask
 
@@ -262,62 +259,33 @@ def test_an_unknown_fault_is_refused(capsys: pytest.CaptureFixture[str]) -> None
     assert "unknown retrieval fault" in capsys.readouterr().err
 
 
-def settings() -> Settings:
-    """Return the settings of the demo, as far as a fault needs them."""
-    return load(Path(__file__).parents[2] / "parity.yaml", {})
-
-
 @pytest.mark.parametrize(
     ("fault", "services"),
     [
-        ("noise", ["fault-candidate", "fault-proxy"]),
-        ("dropped-corpus", ["fault-candidate"]),
-        ("noise,dropped-corpus,off-by-one-k,permute", ["fault-candidate", "fault-proxy"]),
+        ("noise", ["demo-candidate", "fault-proxy"]),
+        ("dropped-corpus", ["demo-candidate"]),
+        ("noise,dropped-corpus,off-by-one-k,permute", ["demo-candidate", "fault-proxy"]),
     ],
 )
-def test_settings_put_each_fault_where_it_belongs(fault: str, services: list[str]) -> None:
+def test_sides_put_each_fault_where_it_belongs(fault: str, services: list[str]) -> None:
     """Faults of embeddings run in a proxy, those of retrieval in the candidate, whose address the side has then."""
-    side = fault_settings(settings(), fault).sides.candidate
-    assert [one.name for one in side.services] == services
-    commands = {one.name: one.command for one in side.services}
+    side = demo_sides(fault, ["one", "two"])["candidate"]
+    assert [one["name"] for one in side["services"]] == services
+    commands = {one["name"]: one["command"] for one in side["services"]}
     retrieval = [name for name in fault.split(",") if name in NAMES]
-    given = commands["fault-candidate"]
+    given = commands["demo-candidate"]
     assert ("--retrieval-fault" in given) == bool(retrieval)
     assert not retrieval or given[given.index("--retrieval-fault") + 1] == ",".join(retrieval)
     if "fault-proxy" in commands:
         proxy = commands["fault-proxy"]
         assert set(proxy[proxy.index("--fault") + 1].split(",")).isdisjoint(NAMES)
     front = commands[services[-1]]
-    assert side.base_url.endswith(f":{front[front.index('--port') + 1]}")
+    assert side["base_url"].endswith(f":{front[front.index('--port') + 1]}")
 
 
-def test_a_fault_of_retrieval_brings_the_demos_own_section(tmp_path: Path) -> None:
-    """Settings without a retrieve probe, or with one of other gateways, get the demo's; a fault of embeddings adds none."""
-    plain = settings().model_copy(update={"root": tmp_path, "retrieve": None})
-    assert fault_settings(plain, "noise").retrieve is None
-    found = fault_settings(plain, "dropped-corpus")
-    assert found.retrieve is not None
-    assert found.retrieve.corpora == {EVERYONE: tuple(CORPORA)}
-    assert [source.path for source in found.retrieve.queries if source.path and source.path.exists()]
-    foreign = plain.model_copy(update={"retrieve": demo_retrieve(corpora=["notes"])})
-    assert fault_settings(foreign, "noise").retrieve is None
-    own = fault_settings(foreign, "noise,stale-index").retrieve
-    assert own is not None
-    assert EVERYONE in own.corpora
-
-
-def test_a_section_that_the_demo_serves_is_kept(tmp_path: Path) -> None:
-    """The shipped settings keep their own queries and labels, whatever the fault, and nothing is written."""
-    section = demo_retrieve(k=7)
-    given = settings().model_copy(update={"root": tmp_path, "retrieve": section})
-    for fault in ("noise", "wrong-metric"):
-        assert fault_settings(given, fault).retrieve is section
-    assert not any(tmp_path.iterdir())
-
-
-def test_settings_refuse_an_unknown_fault() -> None:
+def test_a_fault_of_neither_table_is_refused() -> None:
     """A name in neither table is refused, and both tables are listed."""
     with pytest.raises(SettingsError, match="there is no fault 'nonsense'") as refused:
-        fault_settings(settings(), "dropped-corpus,nonsense")
+        demo_sides("dropped-corpus,nonsense", [])
     assert "noise" in str(refused.value)
     assert "wrong-id-mapping" in str(refused.value)

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from parity_pipeline.cli.console import results_json, verdict_table, written_files
+from parity_pipeline.cli.console import Detail, print_results, results_json, written_files
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.outcomes import Decision, Side
 from parity_pipeline.runs.runner import PartitionResult, discard_staged, exit_code, run_partitions
@@ -67,7 +69,13 @@ def test_results_of_both_probes_make_one_exit_code(project: Project) -> None:
         layout.retrieval_report(DAY, CORPUS),
         layout.summary,
     ]
-    assert verdict_table([embed, failed]).row_count == 2
+    console = Console(file=StringIO(), width=80)
+    with console.capture() as printed:
+        print_results(console, [embed, failed], Detail.LINE)
+    assert [line.split()[:3] for line in printed.get().splitlines()] == [
+        ["PASS", DAY, MODEL],
+        ["FAIL", DAY, "retrieve"],
+    ]
 
 
 def test_a_side_that_is_down_is_inconclusive(project: Project) -> None:

@@ -1,3 +1,4 @@
+import socket
 import subprocess
 import sys
 import threading
@@ -220,3 +221,18 @@ def test_running_leaves_a_process_alone_that_somebody_else_started_meanwhile(tmp
         up([spec], state)
     states = status([spec], state)[0]
     assert (states.healthy, alive(states.pid)) == (True, True)
+
+
+def test_a_service_whose_port_is_taken_says_so(tmp_path: Path, state: Path) -> None:
+    """What the log says of the port becomes the remedy; a service that ends for another reason has none of it."""
+    one, other = server(tmp_path), server(tmp_path, "other", path="/500")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", int(one.command[3])))
+        with pytest.raises(
+            ServiceError, match="Another process has its port: stop that one, or give the service another"
+        ):
+            up([one], state)
+    broken = replace(other, command=("python", "-c", "raise SystemExit('no model')"))
+    with pytest.raises(ServiceError, match="no model") as ended:
+        up([broken], state)
+    assert "Another process" not in str(ended.value)

@@ -14,7 +14,7 @@ from parity_pipeline.core.measures import Thresholds
 from parity_pipeline.core.outcomes import Outcome, Side
 from parity_pipeline.core.stability.records import Budget
 from parity_pipeline.core.waivers import Waiver
-from parity_pipeline.settings.loading import RENAMED, find_file, load
+from parity_pipeline.settings.loading import RENAMED, find_file, load, named_config
 from parity_pipeline.wire.dialects import Dialect
 from parity_pipeline.wire.side_config import Timeouts
 
@@ -95,7 +95,7 @@ def with_value(place: str, value: Any) -> dict[str, Any]:
         ),
         ("dialects.mine", {"path": "/x/{name}"}, "dialects.mine.*braces only as {model}"),
         ("dialects.mine", "/x", "dialects.mine.*expected a YAML mapping"),
-        ("thresholds.cosin", 0.9, r"thresholds.cosin \(is 0.9\): unknown key"),
+        ("thresholds.cosin", 0.9, r"thresholds.cosin: unknown key; did you mean cosine\?"),
         ("stability.texts", 0, r"stability.texts \(is 0\)"),
         ("stability.reqests", 40, "stability.reqests.*unknown key"),
         ("sides.legacy.timeouts.reed", 5, "sides.legacy.timeouts.reed.*unknown key"),
@@ -122,8 +122,8 @@ def with_value(place: str, value: Any) -> dict[str, Any]:
         ("sides.candidate", {**SIDE, "base_url": "HTTP://127.0.0.1:3100/"}, "allow_same_origin"),
         ("waivers", [{**WAIVER, "outcomes": ["match"]}], "agree"),
         ("waivers", [WAIVER, WAIVER], "own id"),
-        ("samples", [{}], "samples.0.*name a path or hazards, exactly one"),
-        ("samples", [{"path": "a.txt", "hazards": ["sql"]}], "name a path or hazards, exactly one"),
+        ("samples", [{}], "samples.0.*needs a path or hazards, and not both"),
+        ("samples", [{"path": "a.txt", "hazards": ["sql"]}], "needs a path or hazards, and not both"),
         ("samples", [{"hazards": []}], "samples.0.hazards.*no hazard set is named"),
         ("samples", [{"hazards": ["sqll"]}], "samples.0.hazards.*no hazard set 'sqll'.*all, blanks, case-pairs"),
         (
@@ -162,7 +162,7 @@ def test_a_variable_overrides_a_key(tmp_path: Path) -> None:
     path = written(tmp_path, minimal())
     found = load(path, {"PARITY__THRESHOLDS__COSINE": "0.99", "PARITY__MODELS": "[x, y]", "PARITY_CONFIG": "ignored"})
     assert (found.thresholds.cosine, found.models) == (0.99, ["x", "y"])
-    with pytest.raises(SettingsError, match=r"thresholds.cosin .*unknown key"):
+    with pytest.raises(SettingsError, match=r"thresholds.cosin \(set by PARITY__THRESHOLDS__COSIN\): unknown key"):
         load(path, {"PARITY__THRESHOLDS__COSIN": "0.99"})
 
 
@@ -317,3 +317,18 @@ def test_all_hazards_are_sampled_unless_a_person_says_otherwise(
     """Settings that name no hazard set get all of them last; naming some, or `hazards: false`, decides otherwise."""
     settings = load(written(tmp_path, {**minimal(), **changes}), {})
     assert [tuple(source.hazards) for source in settings.sources()] == sets
+
+
+def test_a_command_names_the_settings_file_where_it_would_not_find_it(tmp_path: Path) -> None:
+    """`parity.yaml` here or above is found; any other file is named, relative to the folder that one is in."""
+    here = tmp_path / "project" / "deep"
+    here.mkdir(parents=True)
+    found, other = tmp_path / "project" / "parity.yaml", tmp_path / "staging.yaml"
+    for path in (found, other):
+        path.touch()
+    assert named_config(found, here) == ""
+    assert named_config(None, here) == ""
+    assert named_config(other, here) == "../../staging.yaml"
+    assert named_config(other, tmp_path) == "staging.yaml"
+    (here / "parity.yaml").touch()
+    assert named_config(found, here) == "../parity.yaml"

@@ -65,3 +65,19 @@ def test_the_old_spelling_of_an_option_works_with_a_warning(tmp_path: Path) -> N
     shown = project.parity("run", "--help").out
     assert "--discard-staging" in shown
     assert "--afresh" not in shown
+
+
+def test_a_date_that_was_never_judged_has_nothing_to_be_compared_with(tmp_path: Path) -> None:
+    """One lane of such a date is not fetched: the command says what to do, and judges the dates that have both."""
+    legacy, candidate = hash_gateway("rust"), hash_gateway("go")
+    with serve(legacy.app) as left, serve(candidate.app) as right:
+        project = Project(tmp_path, side(left, "rust"), side(right, "go"))
+        assert project.parity("run", "--date", DAY).code == 0
+        result = project.parity("backfill", "--from", DAY, "--to", NEXT_DAY, "--side", "candidate")
+    layout = project.settings().layout()
+    assert result.code == 2
+    assert [line.split("  ")[0] for line in result.out.splitlines() if MODEL in line][:2] == ["COULD NOT RUN", "PASS"]
+    assert "was never fetched from the legacy side" in result.printed
+    assert f"`parity backfill --from {NEXT_DAY} --to {NEXT_DAY}` without --side" in result.printed
+    assert not layout.embeddings("candidate", NEXT_DAY, MODEL).exists()
+    assert not layout.samples(NEXT_DAY, MODEL).exists()

@@ -9,7 +9,7 @@ import yaml
 from rich.console import Console
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from parity_pipeline.cli.console import results_json, verdict_table
+from parity_pipeline.cli.console import Detail, print_results, results_json
 from parity_pipeline.cli.doctor import run_checks
 from parity_pipeline.core.outcomes import Outcome, Side
 from parity_pipeline.core.verdict import Verdict
@@ -98,7 +98,7 @@ def test_nothing_that_a_run_leaves_behind_holds_a_secret(
     assert results[0].verdict.counts.outcomes[Outcome.REFUSED_BY_LEGACY] == 1
     assert results[1].failures
     console = Console(width=200)
-    console.print(verdict_table(results))
+    print_results(console, results, Detail.ALL)
     console.print(results_json(results, known.layout(), 1))
     console.print([str(one) for one in run_checks(known, {"PLANTED_TOKEN": TOKEN}, DAY)])
     console.print(repr(known), repr(known.side_config(Side.LEGACY, {"PLANTED_TOKEN": TOKEN})))

@@ -8,7 +8,7 @@ import pytest
 from parity_pipeline.core.limits import ERROR_CHARACTERS
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.wire.dialects import BUILT_IN
-from parity_pipeline.wire.gateway_errors import error_message
+from parity_pipeline.wire.error_text import error_message
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline.wire.wire_observation import observe, software
 

@@ -11,7 +11,8 @@ import pytest
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.core.retrieval.records import Query, Ranking
 from parity_pipeline.wire.decode import SLOW_BYTES
-from parity_pipeline.wire.gateway_errors import MalformedResponse, error_shape
+from parity_pipeline.wire.error_text import error_shape
+from parity_pipeline.wire.gateway_errors import MalformedResponse
 from parity_pipeline.wire.retrieval_dialects import RETRIEVAL_DIALECTS
 from parity_pipeline.wire.retrieval_responses import RankingDecoder, metadata_hash
 from parity_pipeline.wire.retry_policy import RETRIEVAL_RULES, RULES, retrieval_rule_of, rule_of

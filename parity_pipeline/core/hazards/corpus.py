@@ -21,6 +21,7 @@ from parity_pipeline.core.errors import SampleSourceError
 from parity_pipeline.core.hazards import scripts_and_symbols as signs
 from parity_pipeline.core.hazards import texts
 from parity_pipeline.core.samples import Sample
+from parity_pipeline.core.suggestions import meant
 
 CORPUS_VERSION: Final = "1"
 """Version of the texts. A changed, added or removed hazard is a new version, so that a stored source stays true."""
@@ -117,6 +118,7 @@ def chosen_sets(names: Sequence[str]) -> tuple[str, ...]:
     remedy = f"Name some of {', '.join((ALL, *SETS))}."
     if unknown := [name for name in names if name != ALL and name not in SETS]:
         listed = ", ".join(repr(name) for name in unknown)
+        remedy = meant(unknown, (ALL, *SETS), remedy)
         raise SampleSourceError(f"there is no hazard set {listed}", place="hazards", remedy=remedy)
     if not names:
         raise SampleSourceError("no hazard set is named", place="hazards", remedy=remedy)

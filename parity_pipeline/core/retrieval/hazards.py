@@ -15,6 +15,7 @@ from typing import Final
 from parity_pipeline.core.errors import SampleSourceError
 from parity_pipeline.core.retrieval.query_set import SourcedQuery
 from parity_pipeline.core.retrieval.records import Query
+from parity_pipeline.core.suggestions import meant
 
 QUERY_HAZARDS_VERSION: Final = "1"
 """Version of the queries. A changed, added or removed one is a new version, so that a stored source stays true."""
@@ -124,7 +125,9 @@ def chosen_categories(names: Sequence[str]) -> tuple[str, ...]:
     if unknown := [name for name in names if name != ALL and name not in CATEGORIES]:
         listed = ", ".join(repr(name) for name in unknown)
         raise SampleSourceError(
-            f"there is no category of hazard queries {listed}", place="retrieve.queries", remedy=remedy
+            f"there is no category of hazard queries {listed}",
+            place="retrieve.queries",
+            remedy=meant(unknown, (ALL, *CATEGORIES), remedy),
         )
     if not names:
         raise SampleSourceError("no category of hazard queries is named", place="retrieve.queries", remedy=remedy)

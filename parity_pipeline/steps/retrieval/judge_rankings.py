@@ -176,7 +176,9 @@ def write_retrieval_report(run: RunContext, day: str, corpus: str) -> tuple[Retr
     requests = _requests(run, queries[worst], corpus) if (worst := _worst(verdict)) in queries else ()
     explained = _evidence(run, parity, day, corpus).explained
     history = past_of(run.layout, verdict)
-    text = render_retrieval_report(verdict, queries, requests=requests, explained=explained, history=history)
+    text = render_retrieval_report(
+        verdict, queries, requests=requests, explained=explained, history=history, config=run.config
+    )
     publish_text(run.layout.retrieval_report(day, corpus), text)
     write_retrieval_page(run, verdict, queries, requests=requests, explained=explained)
     return verdict, text

@@ -1,0 +1,89 @@
+"""Every bad input of the table: one message with place and remedy, exit code 2, and nothing lost."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from parity_pipeline.cli.main import execute
+from parity_pipeline_tests.cli.bad_inputs import SECRET, TABLE, Bad
+from parity_pipeline_tests.settings.test_settings import minimal
+
+NOWHERE = "http://127.0.0.1:9"  # the discard port; whatever is sent there is refused
+FOREIGN = re.compile(
+    r"Traceback|pydantic|Input should|valid (?:string|list|integer|dictionary)|regex|<class|object at 0x"
+)
+REMEDY = re.compile(r"[;.?] .*\w|did you mean|use one of|→|--help", re.IGNORECASE)
+LONGEST = 1_000
+"""Characters of a line: all faults of the demo are on one."""
+
+
+def content_of(bad: Bad) -> str:
+    """Return the settings file of a row."""
+    if bad.text is not None:
+        return bad.text
+    content: dict[str, Any] = {**minimal(), "models": ["model-m"], "hazards": False}
+    content["sides"]["legacy"]["base_url"], content["sides"]["candidate"]["base_url"] = NOWHERE, f"{NOWHERE}/c"
+    for place, value in bad.change.items():
+        level: Any = content
+        *folders, last = place.split(".")
+        for folder in folders:
+            level = level.setdefault(folder, {})
+        level[last] = value
+    return yaml.safe_dump(content)
+
+
+def everything_in(folder: Path) -> Mapping[str, bytes]:
+    """Return all files below a folder, by their paths."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a project folder with a ledger that nobody may touch, as the working folder."""
+    for name in ("DAGSTER_HOME", "PARITY_CONFIG", "OLD_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "seed.txt").write_text("hello\n", "utf-8")
+    (tmp_path / "q.jsonl").write_text('{"text": "welder"}\n', "utf-8")
+    (tmp_path / "reports" / "cutover").mkdir(parents=True)
+    (tmp_path / "reports" / "cutover" / "ledger.jsonl").write_bytes(b"")
+    return tmp_path
+
+
+def test_the_table_is_long_enough() -> None:
+    """A hundred rows at least, none of them twice."""
+    assert len(TABLE) >= 100
+    assert len({repr(row) for row in TABLE}) == len(TABLE)
+
+
+@pytest.mark.parametrize(
+    "bad", TABLE, ids=lambda bad: "-".join([*bad.arguments, *bad.change, *bad.environ, *bad.files])
+)
+def test_a_bad_input_has_a_clear_message(
+    bad: Bad, project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Place, fault and remedy on one line each; no secret, nothing of a library; exit code 2; no file changed."""
+    (project / "parity.yaml").write_text(content_of(bad), "utf-8")
+    for name, content in bad.files.items():
+        (project / name).unlink(missing_ok=True)
+        if content is not None:
+            (project / name).write_bytes(content)
+    for name, value in bad.environ.items():
+        monkeypatch.setenv(name, value)
+    before = everything_in(project)
+    code = execute(bad.arguments)
+    printed = "".join(capfd.readouterr())
+    assert code == 2, printed
+    for word in bad.words:
+        assert word in printed
+    assert SECRET not in printed
+    assert not FOREIGN.search(printed), printed
+    assert max(map(len, printed.splitlines())) <= LONGEST
+    faults = [line for line in printed.splitlines() if line.startswith(("  - ", "FAIL", "error:"))] or [printed]
+    assert all(REMEDY.search(line) for line in faults if not line.endswith("not usable")), printed
+    assert everything_in(project) == before
