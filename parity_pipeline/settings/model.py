@@ -57,7 +57,7 @@ from parity_pipeline.settings.fields import (
 )
 from parity_pipeline.settings.flip import FlipSettings
 from parity_pipeline.settings.retrieve import ALL_HAZARDS, BUILT_IN_RETRIEVAL, RetrievalDialects, RetrieveSettings
-from parity_pipeline.settings.sides import SideSettings
+from parity_pipeline.settings.sides import Sides, SideSettings
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.sources import SourceSpec
 from parity_pipeline.wire.dialects import Dialect
@@ -89,18 +89,6 @@ class RetentionSettings(Strict):
     """
 
     vectors_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
-
-
-class Sides(Strict):
-    """The two sides, by their part.
-
-    Attributes:
-        legacy: The side whose results are the reference.
-        candidate: The side that is to replace it.
-    """
-
-    legacy: SideSettings
-    candidate: SideSettings
 
 
 class Settings(Strict):

@@ -193,3 +193,15 @@ _PASSED_ON: Final = (SideSettings.model_fields.keys() & {one.name for one in fie
     "proxy",
 }
 """Settings that the wire takes as they are, under the same name."""
+
+
+class Sides(Strict):
+    """The two sides, by their part.
+
+    Attributes:
+        legacy: The side whose results are the reference.
+        candidate: The side that is to replace it.
+    """
+
+    legacy: SideSettings
+    candidate: SideSettings

@@ -33,7 +33,7 @@ def test_what_is_said_where_nothing_is_near() -> None:
     assert did_you_mean("x", [], "Else add it") == "Else add it"
 
 
-def test_several_names_are_answered_together_or_not_at_all() -> None:
+def test_several_names_get_one_suggestion_each_or_none() -> None:
     """A question about some of several unknown names would hide the others."""
     assert meant(["modles", "sampels"], NAMES, "Or add them.") == "Did you mean models, samples? Or add them."
     assert meant(["modles", "x"], NAMES, "Or add them.") == "Or add them."
