@@ -11,7 +11,7 @@ from parity_pipeline.core.fingerprint import NODE_HEADERS, WORD_CHARACTERS, Cana
 from parity_pipeline.core.hazards.texts import CANARIES
 from parity_pipeline.core.samples import sample_id
 from parity_pipeline.wire.encode import encode_text
-from parity_pipeline.wire.gateway_errors import one_line
+from parity_pipeline.wire.error_text import one_line
 from parity_pipeline.wire.side_config import SideConfig
 
 

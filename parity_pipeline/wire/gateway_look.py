@@ -17,8 +17,9 @@ from parity_pipeline.wire.client import LaneEnvironment, RequestSender, SenderCo
 from parity_pipeline.wire.codec import HttpResponse
 from parity_pipeline.wire.decode import Decoded, load_slowly
 from parity_pipeline.wire.embed_codec import EmbedCodec
+from parity_pipeline.wire.error_text import one_line
 from parity_pipeline.wire.fetch_lane import run_anywhere
-from parity_pipeline.wire.gateway_errors import AttemptError, MalformedResponse, one_line
+from parity_pipeline.wire.gateway_errors import AttemptError, MalformedResponse
 from parity_pipeline.wire.json_path import MISSING, FieldPath, is_array
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline.wire.transport import transport_for

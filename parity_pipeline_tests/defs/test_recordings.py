@@ -228,7 +228,7 @@ def test_doctor_finds_the_recording(tmp_path: Path, judged: Path) -> None:
     copied = tmp_path / "project"
     shutil.copytree(judged, copied)
     plain = Project(copied, None, None).settings()
-    lines: dict[str, tuple[bool, str]] = {}
+    lines: dict[str, tuple[bool | None, str]] = {}
     for recorded in ("last", date(2026, 4, 30)):
         legacy = plain.sides.legacy.model_copy(update={"recorded": recorded})
         settings = plain.model_copy(update={"sides": plain.sides.model_copy(update={"legacy": legacy})})
