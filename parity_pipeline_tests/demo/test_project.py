@@ -19,8 +19,9 @@ def test_what_ships_in_the_package_is_what_the_repository_shows(name: str) -> No
     assert packaged(name) == (ROOT / "data" / "samples" / name).read_text("utf-8")
 
 
-def test_everything_is_in_its_folder(tmp_path: Path) -> None:
-    """All folders of the settings are below the demo's own, its files are there, and both sides have free ports."""
+def test_everything_is_in_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All folders of the settings are below the demo's own, its files are there, both sides have free ports, and no variable changes that."""
+    monkeypatch.setenv("PARITY__REPORTS_DIR", str(tmp_path / "elsewhere"))
     folder = demo_folder(tmp_path)
     with demo_project(folder) as settings:
         places = (settings.data_dir, settings.reports_dir, settings.state_dir, settings.dagster_home)

@@ -87,7 +87,7 @@ def test_a_side_that_is_down_leaves_the_other_lane(tmp_path: Path) -> None:
         (["--config", "none.yaml"], {}, ["none.yaml", "no such settings file", "--config"]),
         (["--config", "."], {}, ["this is a folder", "such as parity.yaml"]),
         ([], {"modles": ["x"]}, ["parity.yaml", "modles", "unknown key", "docs/settings.md"]),
-        ([], {"thresholds": {"cosine": 2}}, ["thresholds.cosine", "2", "less than or equal to 1"]),
+        ([], {"thresholds": {"cosine": 2}}, ["thresholds.cosine", "2", "must be at most 1"]),
     ],
     ids=["model", "future", "too early", "not a date", "no file", "a folder", "unknown key", "bad value"],
 )
