@@ -187,9 +187,9 @@ def results_json(results: Sequence[PartitionResult], layout: Layout, exit_code: 
 
 
 def written_files(results: Sequence[PartitionResult], layout: Layout) -> list[Path]:
-    """Return the reports of these results, and the summary, in the order they were written."""
+    """Return the reports of these results, the summary, and the page that leads to all pages, in the order of reading."""
     reports = [one.probe.report_path(layout, one.date, one.name) for one in results if one.verdict or one.not_run]
-    return [*reports, layout.summary] if reports else []
+    return [*reports, layout.summary, layout.html_index] if reports else []
 
 
 def shown_path(path: Path, folder: Path) -> str:

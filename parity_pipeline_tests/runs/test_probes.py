@@ -68,6 +68,7 @@ def test_results_of_both_probes_make_one_exit_code(project: Project) -> None:
         layout.report(DAY, MODEL),
         layout.retrieval_report(DAY, CORPUS),
         layout.summary,
+        layout.html_index,
     ]
     console = Console(file=StringIO(), width=80)
     with console.capture() as printed:

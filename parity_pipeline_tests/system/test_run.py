@@ -36,7 +36,7 @@ def test_equal_sides_pass_and_every_run_is_kept(tmp_path: Path) -> None:
     assert first.code == 0
     assert first.out.count("PASS") == 2
     assert "wrote reports/cutover/embed_parity_20260501_fake-32.md" in first.out
-    assert first.out.splitlines()[-1] == "wrote reports/cutover/SUMMARY.md"
+    assert first.out.splitlines()[-2:] == ["wrote reports/cutover/SUMMARY.md", "wrote reports/cutover/html/index.html"]
     assert again.code == again.document()["exit_code"] == 0
     assert again.decisions() == ["PASS"]
     assert again.document()["results"][0]["verdict"]["date"] == DAY
