@@ -181,6 +181,23 @@ def known_names(names: type[StrEnum], what: str) -> Callable[[Any], Any]:
     return check
 
 
+def known_dialect(name: str, known: Iterable[str], place: str, section: str) -> None:
+    """Refuse a dialect that there is not, with what may have been meant.
+
+    Args:
+        name: Its name.
+        known: The dialects that there are.
+        place: The key that names it.
+        section: Where dialects are added.
+
+    Raises:
+        ValueError: There is no such dialect.
+    """
+    names = sorted(known)
+    if name not in names:
+        raise ValueError(f"{place}: {name!r} is not known; {did_you_mean(name, names, f'Else add it to {section}')}")
+
+
 def without_faults(faults: Iterable[str], value: Accepted) -> Accepted:
     """Return a value that has no faults.
 

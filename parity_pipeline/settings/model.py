@@ -22,7 +22,6 @@ from parity_pipeline.core.limits import MIN_COMPARED_SHARE
 from parity_pipeline.core.measures import NOTHING_FAILS, Measure, Thresholds
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.retrieval.checks import RetrievalCheckSettings
-from parity_pipeline.core.suggestions import did_you_mean
 from parity_pipeline.core.verdict import EMBED, EMBED_THROUGH_ADAPTER
 from parity_pipeline.core.waivers import waiver_faults
 from parity_pipeline.flip.options import FlipOptions
@@ -52,6 +51,7 @@ from parity_pipeline.settings.fields import (
     Validated,
     checked_url,
     distinct_names,
+    known_dialect,
     named_by_key,
     without_faults,
 )
@@ -192,13 +192,8 @@ class Settings(Strict):
     @model_validator(mode="after")
     def _names_resolve(self) -> Self:
         for side in Side:
-            name = self.side(side).dialect
-            if name not in self.dialects and name not in BUILT_IN_DIALECTS:
-                known = sorted({*self.dialects, *BUILT_IN_DIALECTS})
-                raise ValueError(
-                    f"sides.{side}.dialect: {name!r} is not known; "
-                    f"{did_you_mean(name, known, 'Else add it to dialects')}"
-                )
+            known = {*self.dialects, *BUILT_IN_DIALECTS}
+            known_dialect(self.side(side).dialect, known, f"sides.{side}.dialect", "dialects")
         names = [service.name for side in Side for service in self.side(side).services]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"sides.*.services: two services are named {', '.join(twice)}; give each its own name")
@@ -210,12 +205,8 @@ class Settings(Strict):
             return self
         for side in Side:
             name = section.side(side).dialect
-            if name not in self.retrieval_dialects and name not in BUILT_IN_RETRIEVAL:
-                known = sorted({*self.retrieval_dialects, *BUILT_IN_RETRIEVAL})
-                raise ValueError(
-                    f"retrieve.{side}.dialect: {name!r} is not known; "
-                    f"{did_you_mean(name, known, 'Else add it to retrieval_dialects')}"
-                )
+            known = {*self.retrieval_dialects, *BUILT_IN_RETRIEVAL}
+            known_dialect(name, known, f"retrieve.{side}.dialect", "retrieval_dialects")
             if self.retrieval_dialect(name).needs_vectors and section.model is None:
                 raise ValueError(
                     f"retrieve.model: {name} takes vectors alone; name the model that embeds queries for it"
