@@ -189,7 +189,9 @@ def test_doctor_names_what_is_wrong_with_retrieval(tmp_path: Path) -> None:
     ]
     assert "absent.jsonl" in lines[0]
     assert "the settings say 'hybrid' → Set retrieve.legacy.mode" in lines[1]
-    assert "→ Start the service, or set retrieve.candidate.base_url" in lines[2]
+    assert (
+        "→ Start the service (`parity up` starts those of the settings), or set retrieve.candidate.base_url" in lines[2]
+    )
 
 
 def test_doctor_fails_no_side_that_reports_no_mode(tmp_path: Path) -> None:
