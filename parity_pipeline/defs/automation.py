@@ -1,7 +1,8 @@
 """Automation: per probe the job that judges one partition, the two that fetch one lane again, and the daily schedule.
 
 Here belong jobs and schedules. One partition per run, since a check loses its partition in a run over a range. A schedule of
-Dagster starts one job, so each probe has its own; all tick at the same time of the day.
+Dagster starts one job, so each probe has its own; all tick at the same time of the day, which is `schedule` in the settings. That a
+day has one run is also assumed by `asset_factory.freshness`, by `partitions` and by `core.alerts`.
 """
 
 from collections.abc import Collection, Sequence

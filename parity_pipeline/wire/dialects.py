@@ -1,7 +1,8 @@
 """Dialects: how texts become a request body and a response becomes vectors, as rows of data.
 
-Here belong the record and the built-in rows. Encoding and decoding by a row belong to `encode` and `decode`. Headers,
-credentials and signatures are a side's and not a dialect's: `side_config` holds them, `client` puts them on the request.
+Here belong the record and the built-in rows. Encoding and decoding by a row belong to `encode` and `decode`. Headers
+and credentials are a side's and not a dialect's: `side_config` holds them, `client` puts them on every request, and a signature of
+the body would go there too.
 """
 
 import re
