@@ -5,6 +5,7 @@ Here belong the options, the exit codes and what is printed. The gate, the plan 
 
 import getpass
 import os
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -22,9 +23,10 @@ from parity_pipeline.report.escape import visible
 from parity_pipeline.settings.loading import load_from_here
 
 if TYPE_CHECKING:
-    from parity_pipeline.flip.gate import Refusal
+    from parity_pipeline.flip.gate import GateInputs, Refusal
     from parity_pipeline.flip.plan import Plan
     from parity_pipeline.settings.model import Settings
+    from parity_pipeline.storage.ledger import LedgerEntry
 
 flip = typer.Typer(name="flip", no_args_is_help=True, help="Move traffic to the candidate step by step, and back.")
 output = Console(highlight=False, soft_wrap=True)
@@ -75,14 +77,14 @@ def plan(
 def _plan(settings: "Settings", proxies: list[str]) -> "Plan":
     from parity_pipeline.flip.gate import newest_verdicts, refusals
     from parity_pipeline.flip.plan import Plan
-    from parity_pipeline.settings.flip import flip_route, gate_inputs, serve_commands
+    from parity_pipeline.settings.flip import flip_route, serve_commands
     from parity_pipeline.storage import ledger
 
     path = settings.layout().ledger
     records = ledger.steps(path)
     entries = list(ledger.entries(path))
     step = next_step(records)
-    inputs = gate_inputs(settings, entries, records, mapping=_mapping(settings), now=datetime.now(UTC))
+    inputs = _inputs(settings, entries, records)
     return Plan(
         options=settings.flip,
         route=flip_route(settings),
@@ -114,7 +116,6 @@ def check(config: Config = None, step: Step = None) -> None:
 def _checked(settings: "Settings", step: FlipStep | None) -> tuple[FlipStep, "list[Refusal]"]:
     """Return the step that is meant, and every reason against it."""
     from parity_pipeline.flip.gate import refusals
-    from parity_pipeline.settings.flip import gate_inputs
     from parity_pipeline.storage import ledger
 
     path = settings.layout().ledger
@@ -124,9 +125,15 @@ def _checked(settings: "Settings", step: FlipStep | None) -> tuple[FlipStep, "li
         raise SettingsError(
             "the flip is done, and no step follows it", place="--step", remedy="Name a step, such as roll-back."
         )
-    entries = ledger.entries(path)
-    inputs = gate_inputs(settings, entries, records, mapping=_mapping(settings), now=datetime.now(UTC))
-    return meant, refusals(inputs, meant)
+    return meant, refusals(_inputs(settings, ledger.entries(path), records), meant)
+
+
+def _inputs(settings: "Settings", entries: "Iterable[LedgerEntry]", records: Sequence[FlipRecord]) -> "GateInputs":
+    from parity_pipeline.settings.flip import gate_inputs
+    from parity_pipeline.storage.gateways import read_states
+
+    states, now = read_states(settings.layout().gateways), datetime.now(UTC)
+    return gate_inputs(settings, entries, records, states=states, mapping=_mapping(settings), now=now)
 
 
 def _mapping(settings: "Settings") -> str | None:

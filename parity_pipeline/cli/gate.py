@@ -21,6 +21,7 @@ from parity_pipeline.report.gate_formats import gate_annotations, gate_json, gat
 from parity_pipeline.settings.loading import load_from_here
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.atomic import publish_bytes
+from parity_pipeline.storage.gateways import read_states
 
 
 def gate(
@@ -66,7 +67,7 @@ def gate(
     path = settings.layout().ledger
     of_one = [name for of_probe in names.values() for name in of_probe]
     entries = ledger.entries(path, of_one[0] if len(of_one) == 1 else None)
-    found = gate_results(question, entries, ledger.steps(path))
+    found = gate_results(question, entries, ledger.steps(path), read_states(settings.layout().gateways))
     code = exit_code(found)
     if junit is not None:
         publish_bytes(junit, gate_junit(found))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from parity_pipeline.core.judging_rules import default_rules_of, rules_of
+from parity_pipeline.core.provenance import without_vectors
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.verdict_changes import (
     AnyVerdict,
@@ -83,7 +84,8 @@ def _same_partition(one: AnyVerdict, other: AnyVerdict) -> bool:
 def _without_details(verdict: AnyVerdict) -> AnyVerdict:
     """Return a verdict without what a ledger leaves out."""
     if isinstance(verdict, Verdict):
-        return replace(verdict, rows=(), contract=None, power=None)
+        legacy, candidate = (replace(one, provenance=without_vectors(one.provenance)) for one in verdict.sides)
+        return replace(verdict, legacy=legacy, candidate=candidate, rows=(), contract=None, power=None)
     return replace(verdict, queries=(), power=None)
 
 

@@ -12,10 +12,13 @@ from typing import Final
 
 from parity_pipeline.core.checks import CheckName, CheckSeverity
 from parity_pipeline.core.flip_steps import FORWARD, FlipRecord, FlipStep, current_step, next_step
+from parity_pipeline.core.gateway_states import GatewayStates
 from parity_pipeline.core.number_format import percent
 from parity_pipeline.core.outcomes import PASSING, Side
+from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.retrieval.checks import RetrievalCheckName
 from parity_pipeline.core.retrieval.waivers import QueryWaiver, query_account_for
+from parity_pipeline.core.staleness import staleness
 from parity_pipeline.core.verdict import EMBED, EMBED_THROUGH_ADAPTER, Verdict
 from parity_pipeline.core.waivers import Waiver, account_for
 from parity_pipeline.flip.options import FlipOptions
@@ -51,6 +54,7 @@ class GateInputs:
         mapping: Id of the adapter's mapping, which the label of a verdict on it names; None where none has to be proved.
         entries: Verdicts of the ledger, in any order.
         records: Steps of the ledger, oldest first.
+        states: The recorded states of the gateways.
         waivers: Expected differences of the embed probes; a warning that one names by its check is waived here too.
         query_waivers: Those of the retrieve probe.
         now: The time; aware.
@@ -63,6 +67,7 @@ class GateInputs:
     mapping: str | None
     entries: Iterable[LedgerEntry]
     records: Sequence[FlipRecord]
+    states: GatewayStates
     now: datetime
     today: date
     waivers: Sequence[Waiver] = ()
@@ -164,6 +169,7 @@ def _of_dates(inputs: GateInputs, verdicts: Sequence[AnyVerdict], what: str) -> 
             )
         else:
             yield from _too_weak(options, held, what)
+        yield from _changed_since_fetch(inputs, held, what)
         if changed := changed_between(held, newest):
             yield Refusal(
                 problem=f"{what}: {changed} differs between {held.date} and {newest.date}, so a gateway was changed.",
@@ -184,6 +190,15 @@ def _stale(inputs: GateInputs, newest: AnyVerdict, what: str) -> Iterable[Refusa
                 remedy=f"{_RUN_AGAIN} with these settings.",
             )
     yield from _changed_after(inputs, newest, what)
+
+
+def _changed_since_fetch(inputs: GateInputs, verdict: AnyVerdict, what: str) -> Iterable[Refusal]:
+    """Yield for each lane that is not of what is deployed, as far as that was last seen, what changed and when."""
+    for lane in () if verdict.not_run else staleness(verdict, inputs.states).stale:
+        yield Refusal(
+            problem=f"The verdict on {what}, {verdict.date} is stale: {lane.words}.",
+            remedy=f"{_RUN_AGAIN} against what is deployed now, or `parity backfill --side {lane.side}` for this date.",
+        )
 
 
 def _changed_after(inputs: GateInputs, verdict: AnyVerdict, what: str) -> Iterable[Refusal]:
@@ -230,6 +245,7 @@ def _of_adapter(inputs: GateInputs, verdicts: Sequence[AnyVerdict], what: str) -
             problem=f"The verdict on {what}, {held.date} is about another mapping than the adapter has by these settings.",
             remedy=remedy,
         )
+    yield from _changed_since_fetch(inputs, held, what)
     yield from _changed_after(inputs, held, what)
 
 
@@ -274,7 +290,7 @@ def fetched_at(verdict: AnyVerdict) -> datetime:
     old, and does not count.
     """
     lanes = verdict.lanes
-    fetched = [lane for lane in lanes if not getattr(lane, "recorded", "")] or lanes
+    fetched = [lane for lane in lanes if not (isinstance(lane, Provenance) and lane.recorded)] or lanes
     return min(moment_of(lane.fetched_from) for lane in fetched)
 
 

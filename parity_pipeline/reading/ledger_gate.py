@@ -11,7 +11,9 @@ from enum import StrEnum
 from typing import Final
 
 from parity_pipeline.core.flip_steps import FlipRecord
+from parity_pipeline.core.gateway_states import GatewayStates
 from parity_pipeline.core.outcomes import PASSING, Decision
+from parity_pipeline.core.staleness import staleness
 from parity_pipeline.flip.gate import changed_between, changed_since, fetched_at
 from parity_pipeline.storage.ledger import AnyVerdict, LedgerEntry, newest_entries
 
@@ -78,7 +80,7 @@ class GateResult:
 
 
 def gate_results(
-    question: GateQuestion, entries: Iterable[LedgerEntry], records: Sequence[FlipRecord]
+    question: GateQuestion, entries: Iterable[LedgerEntry], records: Sequence[FlipRecord], states: GatewayStates
 ) -> list[GateResult]:
     """Return one result per name, in the order of the question.
 
@@ -86,8 +88,9 @@ def gate_results(
         question: The question.
         entries: The ledger's verdicts, in any order.
         records: The ledger's steps of the flip, oldest first; a change of a gateway is one.
+        states: The recorded states of the gateways.
     """
-    newest = newest_entries(entries)
+    newest, changes = newest_entries(entries), _Changes(records=records, states=states)
     # What was fetched last shows what is deployed; a verdict that was only given again does not.
     latest = dict[tuple[str, str], LedgerEntry]()
     for (probe, _, name), entry in newest.items():
@@ -97,10 +100,18 @@ def gate_results(
         if known is None or fetched_at(entry.verdict) > fetched_at(known.verdict):
             latest[probe, name] = entry
     return [
-        _result(question, probe, name, newest.get((probe, question.date, name)), latest.get((probe, name)), records)
+        _result(question, probe, name, newest.get((probe, question.date, name)), latest.get((probe, name)), changes)
         for probe, names in question.names.items()
         for name in names
     ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Changes:
+    """What is recorded of gateways that were changed: by a person, and by fetches and the sensor."""
+
+    records: Sequence[FlipRecord]
+    states: GatewayStates
 
 
 def exit_code(found: Sequence[GateResult]) -> int:
@@ -122,9 +133,9 @@ def _result(
     name: str,
     entry: LedgerEntry | None,
     latest: LedgerEntry | None,
-    records: Sequence[FlipRecord],
+    changes: _Changes,
 ) -> GateResult:
-    cause, reason = _cause(question, entry, latest, records)
+    cause, reason = _cause(question, entry, latest, changes)
     passed, failed = Decision.PASS, Decision.FAIL
     said = passed if cause is None else failed if cause is Cause.FAILED else Decision.INCONCLUSIVE
     return GateResult(
@@ -133,7 +144,7 @@ def _result(
 
 
 def _cause(
-    question: GateQuestion, entry: LedgerEntry | None, latest: LedgerEntry | None, records: Sequence[FlipRecord]
+    question: GateQuestion, entry: LedgerEntry | None, latest: LedgerEntry | None, changes: _Changes
 ) -> tuple[Cause | None, str]:
     """Return why the result is not PASS, and the reason; first whether it can be relied on, then what it says."""
     if entry is None:
@@ -146,7 +157,7 @@ def _cause(
     if question.max_age is not None and not timedelta() <= question.now - fetched <= question.max_age:
         when, hours = fetched.isoformat(timespec="minutes"), question.max_age / timedelta(hours=1)
         return Cause.TOO_OLD, f"{verdict.decision} rests on what was fetched at {when}, not within {hours:g} h"
-    if why := _stale(verdict, latest, records):
+    if why := _stale(verdict, latest, changes):
         return Cause.STALE, f"{verdict.decision} is from before {why}"
     first = verdict.reasons[0] if verdict.reasons else "no reason is given"
     if verdict.decision in PASSING:
@@ -154,9 +165,13 @@ def _cause(
     return (Cause.FAILED if verdict.decision is Decision.FAIL else Cause.INCONCLUSIVE), first
 
 
-def _stale(verdict: AnyVerdict, latest: LedgerEntry | None, records: Sequence[FlipRecord]) -> str:
+def _stale(verdict: AnyVerdict, latest: LedgerEntry | None, changes: _Changes) -> str:
     """Return what was changed after the lanes of a verdict were fetched; "" for nothing that is known."""
-    if change := changed_since(verdict, records):
+    if stale := staleness(verdict, changes.states).stale:
+        return " and before ".join(
+            f"the {one.side} changed, seen {one.changed_at} ({'; '.join(one.changes)})" for one in stale
+        )
+    if change := changed_since(verdict, changes.records):
         return f"a gateway was changed at {change.recorded_at}"
     if latest is not None and (what := changed_between(verdict, latest.verdict)):
         return f"{what} changed, as {latest.verdict.date} was judged"

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field
 from parity_pipeline.core.checks import CheckName
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.core.flip_steps import FORWARD, SHARES, FlipRecord, FlipStep
+from parity_pipeline.core.gateway_states import GatewayStates
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.retrieval.checks import RetrievalCheckName
 from parity_pipeline.core.verdict import EMBED
@@ -85,6 +86,7 @@ def gate_inputs(
     entries: Iterable[LedgerEntry],
     records: Sequence[FlipRecord],
     *,
+    states: GatewayStates,
     mapping: str | None,
     now: datetime,
 ) -> GateInputs:
@@ -94,6 +96,7 @@ def gate_inputs(
         settings: All settings.
         entries: Verdicts of the ledger.
         records: Steps of the ledger, oldest first.
+        states: The recorded states of the gateways.
         mapping: Id of the adapter's mapping; None where none has to be proved.
         now: The time; aware.
     """
@@ -111,6 +114,7 @@ def gate_inputs(
         query_waivers=section.waivers if section else (),
         entries=entries,
         records=records,
+        states=states,
         now=now,
         today=now.astimezone(ZoneInfo(settings.timezone)).date(),
     )

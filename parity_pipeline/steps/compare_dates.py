@@ -4,6 +4,8 @@ Here belongs the step between stored lanes and `core.self_drift`: which earlier 
 earlier lane block by block.
 """
 
+from functools import partial
+
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.gateway_states import moment
 from parity_pipeline.core.outcomes import Side
@@ -11,7 +13,7 @@ from parity_pipeline.core.self_drift import DriftFromDate, KeptVectors, SelfDrif
 from parity_pipeline.steps.context import RunContext
 from parity_pipeline.steps.record_gateways import noise_of
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile
-from parity_pipeline.storage.stored_dates import ANY_DATE, stored_dates
+from parity_pipeline.storage.stored_partitions import stored_dates
 
 
 def compare_dates(run: RunContext, lane: EmbeddingsFile, day: str, model: str) -> SelfDrift:
@@ -51,7 +53,7 @@ def _earlier(run: RunContext, lane: EmbeddingsFile, day: str, model: str) -> lis
     """Return the earlier lanes, the one fetched last first."""
     most, side = run.gateway_changes.drift_dates, Side(lane.header.side)
     found: list[EmbeddingsFile] = []
-    for date in stored_dates(run.layout.embeddings(side, ANY_DATE, model)) if most else ():
+    for date in stored_dates(partial(run.layout.embeddings, side), model) if most else ():
         if len(found) == most:
             break
         one = _lane(run, side, date, model) if date < day else None

@@ -2,8 +2,8 @@
 
 Here belongs the choice of what may go. A lane goes when both its partition date and its file are older than the age, so that
 an old date which was fetched again yesterday stays. What a side that is a recording rests on never goes: of each side and model
-or corpus the newest lane, the newest that is whole, the newest whose verdict passed, and a date that the settings name. A lane
-that was copied from another date counts as that one, which stays with it.
+or corpus the newest lane, the newest that is whole, the newest whose verdict passed, the newest of these that is not a copy, and
+a date that the settings name. A lane that was copied from another date counts as that one, which stays with it.
 
 Each file is removed at once and alone. Whatever a stop leaves is removed by the next call, and nothing else depends on it: a
 date without vectors has its verdict, and is not judged again.
@@ -158,13 +158,13 @@ class _Staying:
             own = [one for one in found if one.name == name]
             headers = {one.path: _header(self.probe, one.path) for one in own}
             chosen = {one.path for one in own if one.date == self._named()} | {own[-1].path}
-            for good in (self._is_whole, self._passed):
+            for good in (self._is_whole, self._passed, self._may_stand_in):
                 chosen |= set([one.path for one in own if good(one, headers[one.path])][-1:])
             staying |= chosen | {_original(path, headers) for path in chosen}
         return staying
 
     def _named(self) -> str:
-        return str(getattr(self.run.gateways.get(self.side), "recorded", ""))
+        return self.run.gateways[self.side].recorded
 
     def _is_whole(self, _one: StoredPartition, header: Header | None) -> bool:
         return header is not None and not header.stopped_early and not header.status_counts.get(RowStatus.FAILED)
@@ -176,6 +176,10 @@ class _Staying:
             return False
         of_verdict = entry.verdict.lanes[list(Side).index(self.side)]
         return of_verdict.fetched_to == header.fetched_to and self._has_inputs(one, header)
+
+    def _may_stand_in(self, one: StoredPartition, header: Header | None) -> bool:
+        """Return whether it passed and is not a copy: what the setting `recorded: last` takes."""
+        return not (isinstance(header, Provenance) and header.recorded) and self._passed(one, header)
 
     def _has_inputs(self, one: StoredPartition, header: Header) -> bool:
         try:

@@ -6,6 +6,7 @@ Here belong the step from a fingerprint to its recorded state, and one look at o
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Literal
 
 from parity_pipeline.core.errors import ArtifactError, GatewayError
@@ -23,7 +24,7 @@ from parity_pipeline.core.outcomes import Side
 from parity_pipeline.steps.context import RunContext
 from parity_pipeline.storage.evidence_files import read_stability
 from parity_pipeline.storage.gateways import add_record, add_state, read_states
-from parity_pipeline.storage.stored_dates import ANY_DATE, stored_dates
+from parity_pipeline.storage.stored_partitions import stored_dates
 
 RETRIEVE: Final = "retrieve"
 """The probe whose lanes have a corpus in place of a model."""
@@ -72,7 +73,7 @@ def noise_of(run: RunContext, lane: Lane, day: str = "") -> float | None:
     probe, side, name = lane
     if probe == RETRIEVE:
         return None
-    stored = stored_dates(run.layout.stability(side, ANY_DATE, name))
+    stored = stored_dates(partial(run.layout.stability, side), name)
     for one in sorted(stored, key=lambda found: found != day):
         try:
             floor = read_stability(run.layout.stability(side, one, name)).stability.floor

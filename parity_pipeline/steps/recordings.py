@@ -23,7 +23,7 @@ from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile, EmbeddingsWriter
 from parity_pipeline.storage.evidence_files import read_contract, read_stability, read_verdict
 from parity_pipeline.storage.sample_set_files import SampleSetFile
-from parity_pipeline.storage.stored_dates import ANY_DATE, stored_dates
+from parity_pipeline.storage.stored_partitions import stored_dates
 
 LAST: Final = "last"
 """Stands for the newest date that may be taken."""
@@ -68,7 +68,7 @@ def find_recording(run: RunContext, side: Side, day: str, model: str) -> Recordi
 
 def _last(run: RunContext, side: Side, model: str) -> Recording:
     reasons: list[str] = []
-    for date in stored_dates(run.layout.verdict(ANY_DATE, model)):
+    for date in stored_dates(run.layout.verdict, model):
         why = why_not(run, side, date, model) or _not_passed(run, side, date, model)
         if not why:
             return _recording(run, side, date, model)

@@ -17,7 +17,7 @@ from parity_pipeline.core.outcomes import Side
 from parity_pipeline.steps.context import RunContext
 from parity_pipeline.steps.probes import EMBED, RETRIEVE, Probe
 from parity_pipeline.steps.record_gateways import LaneLook, lanes_of, look_at, record_alternating, record_settled
-from parity_pipeline.storage.stored_dates import ANY_DATE, stored_dates
+from parity_pipeline.storage.stored_partitions import stored_dates
 
 AT_ONCE: Final = 8
 """Lanes that are looked at at the same time: a gateway that hangs must not make a round take minutes."""
@@ -153,6 +153,6 @@ def judged_dates(run: RunContext, lane: Lane, first_date: str) -> Sequence[str]:
     path_of = layout.rankings if probe is RETRIEVE else layout.embeddings
     return [
         day
-        for day in stored_dates(probe.verdict_path(layout, ANY_DATE, name))
+        for day in stored_dates(partial(probe.verdict_path, layout), name)
         if day >= first_date and probe.inputs_path(layout, day, name).exists() and path_of(other, day, name).exists()
     ]

@@ -6,9 +6,12 @@ Here belong the steps. What a page shows beyond its verdict is gathered by `page
 
 from collections.abc import Mapping, Sequence
 
+from parity_pipeline.core.gateway_states import GatewayStates
 from parity_pipeline.core.retrieval.attribution import Explanation
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
+from parity_pipeline.core.staleness import staleness
 from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.verdict_history import NO_HISTORY, VerdictHistory
 from parity_pipeline.report.html.evidence import EmbedEvidence, RetrievalPageEvidence
 from parity_pipeline.report.retrieval_view import Queries
 from parity_pipeline.report.shell import SentRequest
@@ -18,8 +21,13 @@ from parity_pipeline.storage import ledger
 from parity_pipeline.storage.atomic import publish_text
 
 
-def write_page(run: RunContext, verdict: Verdict) -> None:
+def write_page(run: RunContext, verdict: Verdict, history: VerdictHistory = NO_HISTORY) -> None:
     """Write the page of a date and model.
+
+    Args:
+        run: What the steps share.
+        verdict: The verdict.
+        history: Which verdicts came before it.
 
     Raises:
         ArtifactError: The disk does not take the page.
@@ -28,7 +36,9 @@ def write_page(run: RunContext, verdict: Verdict) -> None:
 
     # What is stored of a date that could not be run is of an earlier run.
     evidence = EmbedEvidence() if verdict.not_run else embed_evidence(run, verdict)
-    publish_text(run.layout.html_report(verdict.date, verdict.model), render_page(verdict, evidence))
+    publish_text(
+        run.layout.html_report(verdict.date, verdict.model), render_page(verdict, evidence, history, config=run.config)
+    )
 
 
 def write_retrieval_page(
@@ -38,6 +48,7 @@ def write_retrieval_page(
     *,
     requests: Sequence[SentRequest],
     explained: Mapping[str, Explanation],
+    history: VerdictHistory = NO_HISTORY,
 ) -> None:
     """Write the page of a date and corpus.
 
@@ -47,25 +58,29 @@ def write_retrieval_page(
     from parity_pipeline.report.html.retrieval_page import render_retrieval_page  # noqa: PLC0415 - see above
 
     evidence = RetrievalPageEvidence() if verdict.not_run else retrieval_evidence(run, verdict)
-    text = render_retrieval_page(verdict, queries, evidence, requests=requests, explained=explained)
+    text = render_retrieval_page(
+        verdict, queries, evidence, requests=requests, explained=explained, history=history, config=run.config
+    )
     publish_text(run.layout.html_retrieval_report(verdict.date, verdict.corpus), text)
 
 
-def write_index(
-    run: RunContext, verdicts: Sequence[ledger.AnyVerdict], stale: Mapping[tuple[str, str, str], str] | None = None
-) -> None:
+def write_index(run: RunContext, verdicts: Sequence[ledger.AnyVerdict], states: GatewayStates) -> None:
     """Write the page of all verdicts.
 
     Args:
         run: What the steps share.
         verdicts: The verdict that counts of each probe, date and model or corpus.
-        stale: Verdicts that are to be judged again, by probe, date and model or corpus, and why.
+        states: The recorded states of the gateways, by which dates are stale, and changes are marked.
 
     Raises:
         ArtifactError: The disk does not take the page.
     """
     from parity_pipeline.report.html.index_page import render_index  # noqa: PLC0415 - see above
+    from parity_pipeline.report.html.trends import recorded_identities  # noqa: PLC0415
 
+    stale = {ledger.key_of(one): why for one in verdicts if (why := staleness(one, states).describe())}
     index = run.layout.html_index
     pages = {path.name for path in index.parent.glob("*.html")} if index.parent.is_dir() else set[str]()
-    publish_text(index, render_index(verdicts, stale=stale, pages=pages))
+    publish_text(
+        index, render_index(verdicts, stale=stale, pages=pages, identities=recorded_identities(verdicts, states))
+    )

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.gateway_states import GatewayStates
-from parity_pipeline.core.staleness import staleness
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report.markdown import render_report
 from parity_pipeline.report.summary import render_summary
@@ -27,9 +26,10 @@ def write_report(run: RunContext, day: str, model: str) -> tuple[Verdict, str]:
         ArtifactError: There is no verdict, or the disk does not take the report or its page.
     """
     verdict = stored(run.layout.verdict(day, model), read_verdict)
-    text = render_report(verdict, past_of(run.layout, verdict), config=run.config)
+    history = past_of(run.layout, verdict)
+    text = render_report(verdict, history, config=run.config)
     publish_text(run.layout.report(day, model), text)
-    write_page(run, verdict)
+    write_page(run, verdict, history)
     return verdict, text
 
 
@@ -51,6 +51,5 @@ def write_summary(run: RunContext) -> tuple[Sequence[ledger.AnyVerdict], str]:
     states = _states(run)
     text = render_summary(verdicts, states)
     publish_text(run.layout.summary, text)
-    stale = {ledger.key_of(one): why for one in verdicts if (why := staleness(one, states).describe())}
-    write_index(run, verdicts, stale)
+    write_index(run, verdicts, states)
     return verdicts, text

@@ -4,6 +4,7 @@ Here belongs listing hive folders. Where a file of a date and model lies belongs
 its kind.
 """
 
+import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ from parity_pipeline.core.slugs import slug
 Place = Callable[[str, str], Path]
 """Where the file of an ISO 8601 date and a model or corpus lies."""
 
-_DAY: Final = re.compile(r"date=(\d{4}-\d{2}-\d{2})\Z")
+_DAY: Final = re.compile(r"date=(\d{4}-\d{2}-\d{2})\Z", re.ASCII)
+_ANY_DATE: Final = "2026-01-01"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,15 +43,40 @@ def stored_partitions(place: Place, known: Iterable[str] = ()) -> Iterator[Store
         place: Where such a file lies, a method of `Layout` with whatever else it takes filled in.
         known: Names of models or corpora, by which the folders of long ones are recognised.
     """
-    example = place("2026-01-01", "x")
+    example = place(_ANY_DATE, "x")
     names = {slug(name): name for name in known}
-    for day in sorted(example.parents[2].glob("date=*")):
-        if (match := _DAY.match(day.name)) is None:
-            continue
+    for date, day in _days(example):
         for folder in sorted(day.glob("*=*")):
             path = folder / example.name
             if folder.name.startswith(_key(example)) and path.is_file():
-                yield StoredPartition(date=match[1], name=_name(folder.name.partition("=")[2], names), path=path)
+                yield StoredPartition(date=date, name=_name(folder.name.partition("=")[2], names), path=path)
+
+
+def stored_dates(place: Place, name: str) -> list[str]:
+    """Return the dates, ISO 8601, newest first, for which one model or corpus has a file; none where there is no folder.
+
+    Args:
+        place: Where such a file lies, as above.
+        name: The model or corpus.
+    """
+    example = place(_ANY_DATE, name)
+    # Not by a pattern: the folder of a model may hold characters that mean something in one.
+    found = [date for date, day in _days(example) if (day / example.parent.name / example.name).is_file()]
+    return found[::-1]
+
+
+def _days(example: Path) -> list[tuple[str, Path]]:
+    """Return the folders of dates of one kind of file, by date."""
+    found = ((_DAY.match(day.name), day) for day in sorted(example.parents[2].glob("date=*")))
+    return [(match[1], day) for match, day in found if match and _is_date(match[1])]
+
+
+def _is_date(text: str) -> bool:
+    try:
+        dt.date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _key(example: Path) -> str:

@@ -32,7 +32,6 @@ SHORT: Final = {
     "defs/partitions.py": "one file per concept of Dagster",
     "report/html/evidence.py": "every run imports these records, and none of the tools that pages are made with",
     "report/numbers.py": "every number format of the reports",
-    "storage/stored_dates.py": "the one place that lists folders of dates; `layout` touches no disk",
     "settings/without_secrets.py": "whoever adds a key that holds a secret looks for this list",
     "alerts/errors.py": "the exception that three senders raise, which none of them may import from another",
     "defs/alert_sensor.py": "all that Dagster sees of alerts; automation.py is of probes",

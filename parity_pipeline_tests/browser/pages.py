@@ -14,6 +14,7 @@ from parity_pipeline.core.histograms import Histogram, cosine_edges, latency_edg
 from parity_pipeline.core.outcomes import Outcome, Side
 from parity_pipeline.core.samples import sample_id
 from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.verdict_history import VerdictHistory
 from parity_pipeline.report.html.embed_page import render_page
 from parity_pipeline.report.html.evidence import EmbedEvidence, RetrievalPageEvidence
 from parity_pipeline.report.html.index_grid import AnyVerdict
@@ -21,6 +22,7 @@ from parity_pipeline.report.html.index_page import render_index
 from parity_pipeline.report.html.retrieval_page import render_retrieval_page
 from parity_pipeline_tests.report import retrieval_records, retrieval_verdicts
 from parity_pipeline_tests.report.measured import measured_pass, two_causes, waived_pass
+from parity_pipeline_tests.report.past import loosened_pass, not_run, recorded
 from parity_pipeline_tests.report.verdicts import Row, mixed, unpaired, verdict_of, with_provenance
 
 HOSTILE = (
@@ -94,9 +96,13 @@ def write_pages(folder: Path) -> None:
         "mixed": mixed(),
         "inconclusive": unpaired(),
         "hostile": hostile(),
+        "loosened": loosened_pass(),
+        "not-run": not_run(),
     }
     for name, verdict in verdicts.items():
-        page = render_page(verdict, evidence_of(verdict, HOSTILE))
+        # Each has a history of which much changed, and needs a settings file for its commands.
+        history = VerdictHistory(superseded=recorded(replace(mixed(), date=verdict.date, model=verdict.model)))
+        page = render_page(verdict, evidence_of(verdict, HOSTILE), history, config="my settings.yaml")
         (folder / f"{name}.html").write_text(page, "utf-8")
     verdict, queries = retrieval_verdicts.failing()
     overlaps, latencies = Histogram(share_edges(20)), Histogram(latency_edges())
@@ -108,6 +114,7 @@ def write_pages(folder: Path) -> None:
         RetrievalPageEvidence(overlaps=overlaps, rank_biased=overlaps, latencies=(latencies, latencies)),
         requests=retrieval_records.REQUESTS,
         explained=retrieval_verdicts.EXPLAINED,
+        history=VerdictHistory(earlier_date=recorded(replace(retrieval_verdicts.passing()[0], date="2026-04-01"))),
     )
     (folder / "retrieve.html").write_text(page, "utf-8")
     stale = {("embed", "2026-04-02", "model-a"): "the candidate changed on 2026-04-10"}

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from parity_pipeline_tests.browser.conftest import Open
 
-PAGES = ("pass", "waived", "fail", "mixed", "inconclusive", "hostile", "retrieve", "index")
+PAGES = ("pass", "waived", "fail", "mixed", "inconclusive", "hostile", "loosened", "not-run", "retrieve", "index")
 FURTHER = ".cards > li:nth-child(n+4), tbody:nth-of-type(n+2), tbody tr:nth-child(n+6)"
 """What only repeats what stands above it: axe takes seconds for a long page."""
 OPENED = "document.querySelectorAll('details').forEach(one => one.open = true)"
@@ -139,12 +139,13 @@ def test_no_text_breaks_out(open_page: Open) -> None:
     assert all(re.match(r"#|index\.html$|\.\./embed_parity_", href) for href in hrefs)
 
 
-@pytest.mark.parametrize("name", ["fail", "mixed", "pass", "retrieve", "inconclusive"])
+@pytest.mark.parametrize("name", ["fail", "mixed", "pass", "waived", "retrieve", "inconclusive", "loosened"])
 def test_a_report_prints_to_two_pages(open_page: Open, name: str) -> None:
-    """Printed, a report is verdict, decision, causes and the worst ten; all else stays on the screen."""
+    """Printed, a report is verdict, decision, causes and the worst ten, and of a pass the approval; all else is on screen."""
     page = open_page(name)
     printed = page.pdf(prefer_css_page_size=True)
     assert 1 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= 2
     page.emulate_media(media="print")
     expect(page.get_by_role("region", name="Verdict")).to_be_visible()
     assert not page.locator("#provenance").is_visible()
+    assert page.locator("#approval").is_visible() is (name in {"pass", "waived", "loosened"})

@@ -4,9 +4,10 @@ import json
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from typer.testing import CliRunner
@@ -14,8 +15,15 @@ from typer.testing import CliRunner
 from parity_pipeline.cli.main import app
 from parity_pipeline.cli.partition_args import age
 from parity_pipeline.core.errors import ArtifactError, SettingsError
+from parity_pipeline.core.fingerprint import Fingerprint
+from parity_pipeline.core.gateway_states import StateEvent
+from parity_pipeline.core.outcomes import Side
+from parity_pipeline.storage.gateways import add_record, read_states
 from parity_pipeline_tests.defs.project import MODEL
 from parity_pipeline_tests.reading.stored import CORPUS, DAYS, another_candidate, judge, make_project
+
+LATER: Final = "2026-11-20T10:01:00+00:00"
+"""After everything that these tests fetch."""
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +59,20 @@ def test_a_verdict_of_long_ago_is_too_old(config: Path) -> None:
     done = run(config, "--date", DAYS[0], "--model", MODEL, "--max-age", "24h")
     assert done.exit_code == 2
     assert "not within 24 h" in done.output
+
+
+def test_a_gateway_that_changed_since_makes_a_pass_no_result(tmp_path: Path) -> None:
+    """A PASS is exit code 0 until the candidate is seen in another state, and 2 from then on, with what changed."""
+    project = make_project(tmp_path)
+    judge(project, DAYS[:1])
+    config, path = tmp_path / "parity.yaml", project.settings().layout().gateways
+    assert run(config, "--date", DAYS[0], "--model", MODEL).exit_code == 0
+    seen = read_states(path).of_lane("embed", Side.CANDIDATE, MODEL).records[-1]
+    other, words = Fingerprint(state="other", version="2"), ("the version changed from 1 to 2",)
+    add_record(path, replace(seen, seen_at=LATER, event=StateEvent.CHANGED, fingerprint=other, words=words))
+    done = run(config, "--date", DAYS[0], "--model", MODEL)
+    assert (done.exit_code, done.output.count("\n")) == (2, 1)
+    assert f"PASS is from before the candidate changed, seen {LATER} (the version changed from 1 to 2)" in done.output
 
 
 def test_junit_and_annotations_are_written_beside_the_line(config: Path, tmp_path: Path) -> None:

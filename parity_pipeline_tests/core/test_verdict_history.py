@@ -1,7 +1,8 @@
 from dataclasses import replace
 
 from parity_pipeline.core.measures import Thresholds
-from parity_pipeline.core.outcomes import Decision
+from parity_pipeline.core.outcomes import Decision, Side
+from parity_pipeline.core.provenance import without_vectors
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.verdict_changes import AnyVerdict
 from parity_pipeline.core.verdict_history import (
@@ -12,8 +13,9 @@ from parity_pipeline.core.verdict_history import (
     looser_than_before,
     looser_than_default,
 )
+from parity_pipeline_tests.core.fingerprints import fingerprint
 from parity_pipeline_tests.report import retrieval_verdicts
-from parity_pipeline_tests.report.verdicts import DATE, SEED, V1, mixed, verdict_of
+from parity_pipeline_tests.report.verdicts import DATE, SEED, V1, mixed, verdict_of, with_provenance
 
 BEFORE = "2026-04-29"
 
@@ -28,7 +30,8 @@ def recorded(*verdicts: AnyVerdict) -> list[RecordedVerdict]:
 
 def _short(verdict: AnyVerdict) -> AnyVerdict:
     if isinstance(verdict, Verdict):
-        return replace(verdict, rows=(), contract=None, power=None)
+        legacy, candidate = (replace(one, provenance=without_vectors(one.provenance)) for one in verdict.sides)
+        return replace(verdict, legacy=legacy, candidate=candidate, rows=(), contract=None, power=None)
     return replace(verdict, queries=(), power=None)
 
 
@@ -41,6 +44,16 @@ def test_the_first_verdict_has_no_history() -> None:
         assert found.last is None
         assert changes_since(one, found.last) is None
         assert looser_than_before(one, found) == ()
+
+
+def test_the_vectors_of_canaries_do_not_make_another_verdict() -> None:
+    """A verdict whose own file holds the canaries of its lanes is the one whose line in the ledger leaves them out."""
+    held = verdict_of(SEED)
+    for side in Side:
+        held = with_provenance(held, side, fingerprint=fingerprint())
+    assert history_of(held, recorded(held)) == VerdictHistory()
+    other = with_provenance(held, Side.CANDIDATE, fingerprint=fingerprint(version="2"))
+    assert history_of(held, recorded(other)).superseded is not None
 
 
 def test_the_verdict_before_of_the_same_date_is_superseded() -> None:

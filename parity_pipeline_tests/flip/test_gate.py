@@ -9,7 +9,9 @@ import pytest
 
 from parity_pipeline.core.checks import Check, CheckName, CheckSeverity
 from parity_pipeline.core.confidence import ShareBound
+from parity_pipeline.core.fingerprint import Fingerprint
 from parity_pipeline.core.flip_steps import FORWARD, FlipRecord, FlipStep, current_step, next_step
+from parity_pipeline.core.gateway_states import GatewayStates, LaneStates
 from parity_pipeline.core.outcomes import Decision, Outcome, Side
 from parity_pipeline.core.run_failure import RunFailure
 from parity_pipeline.core.verdict import EMBED, EMBED_THROUGH_ADAPTER, RandomDraws, Verdict
@@ -17,11 +19,13 @@ from parity_pipeline.core.waivers import Waiver
 from parity_pipeline.flip.gate import GateInputs, refusals
 from parity_pipeline.flip.options import FlipOptions
 from parity_pipeline.storage.ledger import LedgerEntry
+from parity_pipeline_tests.core.fingerprints import LANE, fingerprint, seen
 from parity_pipeline_tests.storage.records import make_verdict
 
 NOW: Final = datetime(2026, 5, 3, 12, tzinfo=UTC)
 DAYS: Final = ("2026-05-01", "2026-05-02", "2026-05-03")
 MAPPING: Final = "0123456789ab"
+NO_STATES: Final = GatewayStates()
 CONTRACT: Final = Check(
     name=CheckName.CONTRACT_ERRORS, severity=CheckSeverity.WARN, passed=True, seen="errors are alike"
 )
@@ -81,6 +85,7 @@ def problems(
     mapping: str | None = None,
     waivers: Sequence[Waiver] = (),
     names: Mapping[str, Sequence[str]] | None = None,
+    states: GatewayStates = NO_STATES,
 ) -> list[str]:
     """Return what stands against a step, each with what to do."""
     inputs = GateInputs(
@@ -91,6 +96,7 @@ def problems(
         waivers=waivers,
         entries=entries(*verdicts),
         records=records,
+        states=states,
         now=NOW,
         today=NOW.date(),
     )
@@ -186,6 +192,25 @@ def test_the_adapter_heals_what_only_the_direct_probe_sees() -> None:
     through = verdict(label=f"New (mapping {MAPPING})", endpoint=EMBED_THROUGH_ADAPTER)
     assert problems([*direct, through], mapping=MAPPING) == []
     assert len(problems(direct)) == 1
+
+
+def test_a_gateway_that_was_seen_to_be_another_one_makes_earlier_verdicts_stale() -> None:
+    """Each date of an earlier state refuses the step, with what changed and when; dates of the newest state do not."""
+    states, one = seen(LaneStates(), fingerprint(version="1"), 0)
+    states, two = seen(states, fingerprint(version="2"), 10)
+    old, new = (Fingerprint(state=held.fingerprint.state) for held in (one, two))
+    recorded = GatewayStates(lanes={LANE: states})
+    verdicts = [with_candidate(held, fingerprint=old if held is ALL[0] else new) for held in ALL]
+    [found] = problems(verdicts, states=recorded)
+    assert found == (
+        "The verdict on embed, model m, 2026-05-01 is stale: the candidate changed after this fetch, "
+        "seen 2026-11-20T10:10:00.000+00:00 (the version changed from 1 to 2)."
+    )
+    assert problems([with_candidate(held, fingerprint=new) for held in ALL], states=recorded) == []
+    through = verdict(label=f"New (mapping {MAPPING})", endpoint=EMBED_THROUGH_ADAPTER)
+    of_adapter = GatewayStates(lanes={(EMBED_THROUGH_ADAPTER, Side.CANDIDATE, "m"): states})
+    [found] = problems([*ALL, with_candidate(through, fingerprint=old)], mapping=MAPPING, states=of_adapter)
+    assert "embed-through-adapter, model m, 2026-05-03 is stale" in found
 
 
 def test_a_recorded_change_of_a_gateway_makes_earlier_verdicts_stale() -> None:

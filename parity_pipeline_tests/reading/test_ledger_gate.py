@@ -1,23 +1,26 @@
 """What the ledger says of a date: PASS only for a passing verdict that is recent and of what is deployed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
 
+from parity_pipeline.core.fingerprint import Fingerprint
 from parity_pipeline.core.flip_steps import FlipRecord, FlipStep
-from parity_pipeline.core.outcomes import Decision
-from parity_pipeline.core.provenance import Provenance
+from parity_pipeline.core.gateway_states import GatewayStates, Lane, LaneStates
+from parity_pipeline.core.outcomes import Decision, Side
 from parity_pipeline.core.run_failure import RunFailure
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.reading.ledger_gate import Cause, GateQuestion, GateResult, exit_code, gate_results, overall
 from parity_pipeline.storage.ledger import REJUDGED, LedgerEntry
+from parity_pipeline_tests.core.fingerprints import LANE, fingerprint, seen
 from parity_pipeline_tests.flip.test_gate import with_candidate
 from parity_pipeline_tests.storage.records import make_verdict
 
 DAY: Final = "2026-05-02"
+NO_STATES: Final = GatewayStates()
 NOW: Final = datetime(2026, 5, 2, 12, tzinfo=UTC)
 
 
@@ -34,11 +37,27 @@ def entry(held: Verdict, recorded: str = "2026-05-02T07:00:00Z", run_id: str = "
 
 
 def results(
-    *entries: LedgerEntry, hours: float | None = None, records: Sequence[FlipRecord] = (), names: Sequence[str] = ("m",)
+    *entries: LedgerEntry,
+    hours: float | None = None,
+    records: Sequence[FlipRecord] = (),
+    names: Sequence[str] = ("m",),
+    states: GatewayStates = NO_STATES,
 ) -> list[GateResult]:
     """Return the results for the date."""
     age = None if hours is None else timedelta(hours=hours)
-    return gate_results(GateQuestion(date=DAY, names={"embed": names}, now=NOW, max_age=age), entries, records)
+    return gate_results(GateQuestion(date=DAY, names={"embed": names}, now=NOW, max_age=age), entries, records, states)
+
+
+def two_states(lane: Lane = LANE) -> tuple[GatewayStates, str, str]:
+    """Return the states of a lane that changed, and the ids of both."""
+    states, one = seen(LaneStates(), fingerprint(version="1"), 0, lane)
+    states, two = seen(states, fingerprint(version="2"), 10, lane)
+    return GatewayStates(lanes={lane: states}), one.fingerprint.state, two.fingerprint.state
+
+
+def of_state(held: Verdict, state: str) -> Verdict:
+    """Return a verdict whose candidate lane is of a state."""
+    return with_candidate(held, fingerprint=Fingerprint(state=state))
 
 
 def changed(recorded_at: str) -> FlipRecord:
@@ -132,15 +151,46 @@ def test_other_software_that_was_seen_later_makes_it_stale() -> None:
     assert results(entry(verdict()), entry(of_another))[0].cause is None
 
 
+def test_a_gateway_that_was_seen_to_be_another_one_makes_it_stale() -> None:
+    """PASS and FAIL of an earlier state are exit code 2, and the reason names the change and its time; those of the newest state do."""
+    states, old, new = two_states()
+    for decision in (Decision.PASS, Decision.FAIL):
+        held = verdict(decision=decision, reasons=("why",))
+        [found] = results(entry(of_state(held, old)), states=states)
+        assert (found.decision, found.cause, exit_code([found])) == (Decision.INCONCLUSIVE, Cause.STALE, 2)
+        assert found.reason == (
+            f"{decision} is from before the candidate changed, seen 2026-11-20T10:10:00.000+00:00 "
+            "(the version changed from 1 to 2)"
+        )
+        assert results(entry(of_state(held, new)), states=states)[0].cause is not Cause.STALE
+
+
+@pytest.mark.parametrize("lane", [("embed", Side.CANDIDATE, "other"), ("retrieve", Side.CANDIDATE, "m")])
+def test_a_change_of_another_lane_makes_nothing_stale(lane: Lane) -> None:
+    """A state of another model or probe, and a lane that nothing is recorded of, leave a result as it was."""
+    states, old, _ = two_states(lane)
+    assert results(entry(of_state(verdict(), old)), states=states)[0].cause is None
+    assert results(entry(verdict()), states=NO_STATES)[0].cause is None
+
+
+def test_a_change_says_nothing_of_a_recording() -> None:
+    """A side that is a recording is meant to be of an earlier state."""
+    states, old, _ = two_states()
+    assert (
+        results(entry(with_candidate(of_state(verdict(), old), recorded="2026-01-01")), states=states)[0].cause is None
+    )
+
+
 def test_a_date_that_could_not_be_run_is_inconclusive() -> None:
     """Its reason is said before any age, and it shows nothing of what is deployed to other dates."""
-    failure = RunFailure(step="candidate/embeddings", problem="it is down")
+    (states, old, _), failure = two_states(), RunFailure(step="candidate/embeddings", problem="it is down")
     failed = with_candidate(
         verdict(decision=Decision.INCONCLUSIVE, fetched="", not_run=failure), server_headers={"server": "other"}
     )
     [found] = results(entry(failed), hours=24)
     assert (found.decision, found.cause) == (Decision.INCONCLUSIVE, Cause.INCONCLUSIVE)
     assert found.reason == "could not run: candidate/embeddings failed: it is down"
+    assert results(entry(of_state(failed, old)), states=states)[0].cause is Cause.INCONCLUSIVE
     later = replace(failed, date="2026-05-03")
     assert results(entry(verdict()), entry(later))[0].cause is None
 
@@ -148,19 +198,12 @@ def test_a_date_that_could_not_be_run_is_inconclusive() -> None:
 def test_a_side_that_is_a_recording_does_not_make_it_old() -> None:
     """The age is that of the side that was fetched; of two recordings it is that of the older one."""
     held = verdict(fetched="2026-01-01T06:00:00Z")
-    recorded = _Recorded(**{one.name: getattr(held.legacy.provenance, one.name) for one in fields(Provenance)})
+    recorded = replace(held.legacy.provenance, recorded="2026-01-01")
     after = with_candidate(
         replace(held, legacy=replace(held.legacy, provenance=recorded)), fetched_from=NOW.isoformat()
     )
     assert results(entry(after), hours=24)[0].cause is None
     assert results(entry(held), hours=24)[0].cause is Cause.TOO_OLD
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Recorded(Provenance):
-    """Where a lane came from that was copied from another date."""
-
-    recorded: str = "2026-01-01"
 
 
 def test_one_fail_outweighs_all_else() -> None:

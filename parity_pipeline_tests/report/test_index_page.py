@@ -4,13 +4,16 @@ from dataclasses import replace
 
 import pytest
 
+from parity_pipeline.core.fingerprint import Fingerprint
+from parity_pipeline.core.gateway_states import GatewayStates, LaneStates, alternating
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.verdict import EMBED_THROUGH_ADAPTER
-from parity_pipeline.report.html.gateway_changes import gateway_changes, identity_of
+from parity_pipeline.report.html.gateway_changes import gateway_changes, identity_of, state_of
 from parity_pipeline.report.html.index_grid import Column, columns_of, months_of
 from parity_pipeline.report.html.index_page import render_index
-from parity_pipeline.report.html.trends import nines, trend_of
+from parity_pipeline.report.html.trends import nines, recorded_identities, trend_of
 from parity_pipeline_tests.browser.pages import HOSTILE, months
+from parity_pipeline_tests.core.fingerprints import LANE, fingerprint, seen
 from parity_pipeline_tests.report import retrieval_verdicts
 from parity_pipeline_tests.report.html_tree import tree_of
 from parity_pipeline_tests.report.measured import measured_pass, two_causes
@@ -50,6 +53,44 @@ def test_a_cell_links_to_its_page_or_to_its_markdown() -> None:
         cell = months_of([verdict], columns, stale={}, pages=pages)[0].dates[0][1][0]
         assert cell is not None
         assert cell.link == link
+
+
+def test_recorded_states_mark_changes_that_no_header_shows() -> None:
+    """The first date of another recorded state has a mark, with what is known of both; a recording and an unknown state none."""
+    states, one = seen(LaneStates(), fingerprint(version="1"), 0)
+    states, two = seen(states, fingerprint(2, version="2"), 10)
+    old, new = (Fingerprint(state=held.fingerprint.state) for held in (one, two))
+    every = GatewayStates(lanes={("embed", Side.CANDIDATE, "model-a"): states})
+
+    def marked(*fingerprints: Fingerprint, **last: str) -> list[tuple[str, str, str]]:
+        verdicts = [
+            with_provenance(
+                replace(measured_pass(), date=f"2026-05-0{at}", model="model-a"), Side.CANDIDATE, fingerprint=found
+            )
+            for at, found in enumerate(fingerprints, start=1)
+        ]
+        verdicts[-1] = with_provenance(verdicts[-1], Side.CANDIDATE, **last)
+        [identities] = recorded_identities(verdicts, every).values()
+        return list(trend_of(verdicts, identities).changes)
+
+    [(day, side, words)] = marked(old, old, new)
+    assert (day, side) == ("2026-05-03", "candidate")
+    assert "version: 1 → 2" in words
+    assert f"recorded state: {old.state}, first seen 2026-11-20T10:00" in words
+    assert marked(old, old) == marked(old, Fingerprint(state="elsewhere")) == marked(old, Fingerprint()) == []
+    assert marked(old, new, recorded="2026-05-01") == []
+    assert len(marked(old, new, old)) == 2
+
+
+def test_states_that_alternate_are_one() -> None:
+    """Several gateways behind one address, each date of another one of them, do not count as a change."""
+    states, one = seen(LaneStates(), fingerprint(version="1"), 0)
+    states, two = seen(states, fingerprint(2, version="2"), 10)
+    both = [one.fingerprint.state, two.fingerprint.state]
+    line = alternating(LANE, both, seen_at="2026-11-20T10:30:00+00:00", seen_by="sensor", words=("in turn",))
+    states = GatewayStates.of([*states.records, line]).of_lane(*LANE)
+    first, second = (state_of(provenance(Side.CANDIDATE, fingerprint=Fingerprint(state=one)), states) for one in both)
+    assert first == second != {}
 
 
 def test_stale_verdicts_are_marked_with_their_reason() -> None:

@@ -12,7 +12,8 @@ import pytest
 from parity_pipeline.core.outcomes import PASSING, Decision, Side
 from parity_pipeline.core.run_failure import RunFailure
 from parity_pipeline.core.verdict import EMBED_THROUGH_ADAPTER, Verdict
-from parity_pipeline.report.advice import flip_advice, run_again
+from parity_pipeline.core.verdict_history import VerdictHistory
+from parity_pipeline.report.advice import fetch_again, flip_advice, run_again
 from parity_pipeline.report.escape import Verbatim
 from parity_pipeline.report.html.embed_page import render_page
 from parity_pipeline.report.html.evidence import EmbedEvidence, RetrievalPageEvidence
@@ -22,10 +23,12 @@ from parity_pipeline.report.html.repeatability import heat_rows
 from parity_pipeline.report.html.retrieval_page import render_retrieval_page
 from parity_pipeline.report.html.sample_cards import cards
 from parity_pipeline.report.html.verdict_tables import waivers_used
+from parity_pipeline.report.sections.plain_words import in_plain_words
 from parity_pipeline_tests.browser.pages import HOSTILE, evidence_of, hostile
 from parity_pipeline_tests.report import retrieval_records, retrieval_verdicts
 from parity_pipeline_tests.report.html_tree import Tree, tree_of
 from parity_pipeline_tests.report.measured import measured_pass, two_causes, waived_pass
+from parity_pipeline_tests.report.past import loosened_pass, not_run, recorded
 from parity_pipeline_tests.report.verdicts import SEED, mixed, unpaired, verdict_of, with_side
 
 VERDICTS = {
@@ -140,7 +143,70 @@ def test_a_date_that_could_not_be_run_says_why() -> None:
     verdict = replace(retrieval_verdicts.unpaired(), not_run=failure)
     queried = tree_of(render_retrieval_page(verdict, {}, RetrievalPageEvidence()))
     assert list(queried.sections) == ["failure", "flip", "reproduce"]
+    history = VerdictHistory(superseded=recorded(measured_pass()))
+    whole = tree_of(render_page(not_run(), EmbedEvidence(), history))
+    assert list(whole.sections) == ["failure", "flip", "changes", "reproduce"]
+    assert "UnusableSideError" in whole.sections["failure"]
+    assert "which was PASS (" in whole.sections["changes"]
     assert "Start it." in queried.sections["failure"]
+
+
+def test_each_command_has_a_line_of_its_own() -> None:
+    """Commands are copied line by line, each with the settings file that it needs."""
+    verdict = measured_pass()
+    found = tree_of(render_page(verdict, EmbedEvidence(), config="my settings.yaml"))
+    lines = found.sections["reproduce"].strip().splitlines()[1:]
+    assert lines == [f"{one} --config 'my settings.yaml'" for one in (run_again(verdict), fetch_again(verdict))]
+    queried, _ = retrieval_verdicts.failing()
+    page = render_retrieval_page(queried, {}, RetrievalPageEvidence(), config="other.yaml")
+    assert tree_of(page).sections["reproduce"].count("--config other.yaml\n") == 2
+
+
+def test_a_loosened_limit_stands_in_the_verdict() -> None:
+    """Where a rule is looser than its default, the page says so beside the decision, with the verdict before; else nothing."""
+    before = VerdictHistory(superseded=recorded(mixed()))
+    page = render_page(loosened_pass(), EmbedEvidence(), before)
+    box = page[: page.index('<section id="flip"')]
+    assert "<strong>Looser than the default</strong>: cosine ≥ 0.9500 in place of ≥ 0.9990" in box
+    assert "The verdict before, recorded 2026-04-30 05:00:00 UTC, was FAIL" in box
+    assert "Looser" not in render_page(measured_pass(), EmbedEvidence())
+
+
+def test_what_a_verdict_means_is_said_in_plain_words() -> None:
+    """The sentence for whoever decides is that of the Markdown, of both probes."""
+    queried, _ = retrieval_verdicts.failing()
+    for page, verdict in (
+        (render_page(two_causes(), EmbedEvidence()), two_causes()),
+        (render_retrieval_page(queried, {}, RetrievalPageEvidence()), queried),
+    ):
+        assert in_plain_words(verdict) in tree_of(page).text
+
+
+def test_what_changed_is_shown_with_a_history_alone() -> None:
+    """The verdict that is superseded and each change are on the page; a first verdict has no such section."""
+    hostile_past = VerdictHistory(superseded=recorded(replace(hostile(), date=mixed().date, model=mixed().model)))
+    found = tree_of(render_page(mixed(), EmbedEvidence(), hostile_past))
+    assert "This verdict supersedes the one recorded" in found.sections["changes"]
+    assert "candidate label" in found.sections["changes"]
+    assert not found.names() & {"script", "img"}
+    assert "changes" not in tree(mixed()).sections
+    queried, _ = retrieval_verdicts.failing()
+    past = VerdictHistory(earlier_date=recorded(replace(retrieval_verdicts.passing()[0], date="2026-04-01")))
+    page = render_retrieval_page(queried, {}, RetrievalPageEvidence(), history=past)
+    assert "The verdict on the date before, 2026-04-01" in tree_of(page).sections["changes"]
+    assert "changes" not in tree_of(render_retrieval_page(queried, {}, RetrievalPageEvidence())).sections
+
+
+def test_an_approver_signs_a_verdict_and_not_a_failed_run() -> None:
+    """Every judged date has the block to sign, which is printed with a pass; a date that could not be run has none."""
+    for verdict, printed in ((two_causes(), False), (waived_pass(), True)):
+        page = render_page(verdict, EmbedEvidence())
+        words = f"On the verdict {verdict.decision} for nomic-embed-text-v2-moe on 2026-04-30."
+        assert words in tree_of(page).sections["approval"]
+        assert ('<section id="approval" aria-labelledby="approval-title">' in page) is printed
+    queried, _ = retrieval_verdicts.failing()
+    assert "approval" in tree_of(render_retrieval_page(queried, {}, RetrievalPageEvidence())).sections
+    assert "approval" not in tree(not_run()).sections
 
 
 def test_equal_norms_are_said_and_not_drawn() -> None:

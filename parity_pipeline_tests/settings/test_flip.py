@@ -11,6 +11,7 @@ import pytest
 
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.core.flip_steps import FORWARD, FlipStep
+from parity_pipeline.core.gateway_states import GatewayStates
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.flip.options import FlipOptions
 from parity_pipeline.settings.flip import flip_route, gate_inputs, needs_adapter, serve_commands
@@ -81,7 +82,9 @@ def test_a_candidate_of_the_same_wire_is_reached_without_the_adapter(tmp_path: P
 def test_the_gate_looks_at_every_model_in_the_time_zone_of_the_settings(tmp_path: Path) -> None:
     """Midnight is where the settings say; addresses are those of the sides."""
     settings = made(tmp_path, timezone="Pacific/Auckland")
-    inputs = gate_inputs(settings, [], [], mapping=None, now=datetime(2026, 5, 3, 20, tzinfo=UTC))
+    inputs = gate_inputs(
+        settings, [], [], states=GatewayStates(), mapping=None, now=datetime(2026, 5, 3, 20, tzinfo=UTC)
+    )
     assert inputs.today.isoformat() == "2026-05-04"
     assert list(inputs.names["embed"]) == settings.models
     assert inputs.urls["embed"][Side.LEGACY] == settings.sides.legacy.base_url

@@ -11,12 +11,14 @@ import pytest
 
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.outcomes import Decision, Side
-from parity_pipeline.core.verdict import EMBED_THROUGH_ADAPTER
+from parity_pipeline.core.verdict import EMBED_THROUGH_ADAPTER, Verdict
 from parity_pipeline.steps.context import RunContext
 from parity_pipeline.steps.prune_vectors import STAGING, find_old, prune_by_settings, remove
+from parity_pipeline.steps.recordings import LAST, find_recording
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.atomic import draft_path, publish
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile, EmbeddingsWriter
+from parity_pipeline.storage.evidence_files import write_verdict
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.sample_set_files import SampleSetFile
 from parity_pipeline.storage.staging import SqliteStaging, staging_folder
@@ -26,6 +28,7 @@ from parity_pipeline_tests.storage.records import make_provenance, make_rows, ma
 
 DAYS: Final = ("2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04")
 NOW: Final = datetime(2026, 5, 1, tzinfo=UTC)
+TODAY: Final = "2026-05-01"
 AGE: Final = timedelta(days=90)
 OTHERS: Final = ("samples", "parity", "verdict", "diagnosis", "confirmation")
 
@@ -42,15 +45,20 @@ def run(tmp_path: Path) -> RunContext:
     return replace(context, now=lambda: NOW)
 
 
-def store_lane(layout: Layout, side: Side, day: str, *, failed: bool = False, copy_of: str = "") -> Path:
+def store_lane(
+    layout: Layout, side: Side, day: str, *, failed: bool = False, copy_of: str = "", refetched: str = ""
+) -> Path:
     """Store a small lane of a date, its file as old as the date; a copy of another date says when that one was fetched."""
     path = layout.embeddings(side, day, MODEL)
     draft = draft_path(path)
     with EmbeddingsWriter(draft) as writer:
         writer.add(make_rows(0, 3))
         counts = {"failed": 3} if failed else {"ok": 3}
-        fetched, inputs = f"{copy_of or day}T06:00:01Z", SampleSetFile(layout.samples(DAYS[0], MODEL)).header.hash
-        facts = {"status_counts": counts, "fetched_to": fetched, "sample_set_hash": inputs}
+        fetched, inputs = (
+            f"{refetched or copy_of or day}T06:00:01Z",
+            SampleSetFile(layout.samples(DAYS[0], MODEL)).header.hash,
+        )
+        facts = {"status_counts": counts, "fetched_to": fetched, "sample_set_hash": inputs, "recorded": copy_of}
         writer.finish(make_provenance(side, samples=3, model=MODEL, date=day, **facts))
     publish(draft, path)
     return aged(path, day)
@@ -75,6 +83,19 @@ def judged(run: RunContext, day: str, decision: Decision, *, recorded: str = "06
     ledger.append(run.layout.ledger, verdict, recorded_at=f"{day}T{recorded}", run_id="run")
 
 
+def recording(run: RunContext, recorded: str) -> RunContext:
+    """Return what the steps share in a project whose legacy side is a recording."""
+    legacy = replace(run.gateways[Side.LEGACY], recorded=recorded)
+    return replace(run, gateways={**run.gateways, Side.LEGACY: legacy})
+
+
+def store_verdict(run: RunContext, day: str) -> None:
+    """Store the newest verdict of a date as its own file, which recordings are chosen by."""
+    [held] = [one for one in ledger.newest(run.layout.ledger) if one.date == day]
+    assert isinstance(held, Verdict)
+    write_verdict(run.layout.verdict(day, MODEL), held)
+
+
 def lanes(layout: Layout, side: Side) -> list[str]:
     """Return the dates on which a side has a lane."""
     return [day for day in DAYS if layout.embeddings(side, day, MODEL).exists()]
@@ -97,17 +118,42 @@ def test_what_a_recording_rests_on_stays(run: RunContext) -> None:
 
 
 def test_what_a_copy_was_copied_from_stays(run: RunContext) -> None:
-    """Where the newest lanes that passed are copies of a recording, the date that was recorded stays with them."""
+    """Where the newest lanes that passed are copies of a recording, its date stays with them, and the next one to record."""
     for day in DAYS[2:]:
         store_lane(run.layout, Side.LEGACY, day, copy_of=DAYS[0])
         judged(run, day, Decision.PASS, recorded="07:00:00Z")
     pruned(run)
-    assert lanes(run.layout, Side.LEGACY) == [DAYS[0], DAYS[3]]
+    assert lanes(run.layout, Side.LEGACY) == [DAYS[0], DAYS[1], DAYS[3]]
+
+
+def test_what_the_last_recording_is_taken_from_stays(run: RunContext) -> None:
+    """Where the date that copies came from does not pass any more, `recorded: last` takes an older one, which stays too."""
+    for day in DAYS[2:]:
+        store_lane(run.layout, Side.LEGACY, day, copy_of=DAYS[1])
+        judged(run, day, Decision.PASS, recorded="07:00:00Z")
+    judged(run, DAYS[1], Decision.FAIL, recorded="08:00:00Z")
+    run = recording(run, LAST)
+    for day in DAYS[:2]:
+        store_verdict(run, day)
+    taken = find_recording(run, Side.LEGACY, TODAY, MODEL)
+    assert taken.date == DAYS[0]
+    pruned(run)
+    assert lanes(run.layout, Side.LEGACY) == [DAYS[0], DAYS[1], DAYS[3]]
+    assert find_recording(run, Side.LEGACY, TODAY, MODEL).date == taken.date
+
+
+def test_a_date_that_the_settings_name_stays(run: RunContext) -> None:
+    """A named date that failed stays for the side that is its recording, whatever else is newer; the other side's goes."""
+    run = recording(run, DAYS[2])
+    pruned(run)
+    assert lanes(run.layout, Side.LEGACY) == [*DAYS[1:]]
+    assert lanes(run.layout, Side.CANDIDATE) == [DAYS[1], DAYS[3]]
+    assert find_recording(run, Side.LEGACY, TODAY, MODEL).date == DAYS[2]
 
 
 def test_a_pass_on_other_vectors_does_not_count(run: RunContext) -> None:
     """A date whose lane, or whose samples, came after its verdict is not the newest that passed."""
-    store_lane(run.layout, Side.LEGACY, DAYS[1], copy_of="2026-01-09")
+    store_lane(run.layout, Side.LEGACY, DAYS[1], refetched="2026-01-09")
     pruned(run)
     assert lanes(run.layout, Side.LEGACY) == [DAYS[0], DAYS[3]]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from parity_pipeline.core.gateway_states import StateEvent
 from parity_pipeline.core.outcomes import Decision, Side
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.demo.fault_scope import Scope
@@ -15,6 +16,8 @@ from parity_pipeline.steps.context import RunContext
 from parity_pipeline.steps.page_evidence import embed_evidence, retrieval_evidence
 from parity_pipeline.steps.run_partition import run_partition
 from parity_pipeline.steps.write_reports import write_report, write_summary
+from parity_pipeline.storage import ledger
+from parity_pipeline.storage.gateways import add_record, read_states
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline_tests.report import retrieval_verdicts
 from parity_pipeline_tests.report.html_tree import tree_of
@@ -51,6 +54,37 @@ def test_report_and_summary_write_their_pages(copied: RunContext) -> None:
     assert found.values("class").count("chart") == 3
     assert "not stored" not in found.text
     assert page.name in tree_of(copied.layout.html_index.read_text("utf-8")).values("href")
+
+
+def test_the_page_knows_the_verdict_before(copied: RunContext) -> None:
+    """Page and Markdown say what was superseded, and name the settings file; the first verdict of a date has no such part."""
+    path = copied.layout.html_report(DAY, MODEL)
+    verdict, _ = write_report(copied, DAY, MODEL)
+    assert "changes" not in tree_of(path.read_text("utf-8")).sections
+    ledger.append(copied.layout.ledger, verdict, recorded_at="2030-01-01T00:00:00Z", run_id="again")
+    _, text = write_report(replace(copied, config="other.yaml"), DAY, MODEL)
+    found = tree_of(path.read_text("utf-8"))
+    assert "This verdict supersedes the one recorded" in text
+    assert "This verdict supersedes the one recorded" in found.sections["changes"]
+    assert found.sections["reproduce"].count("--config other.yaml\n") == 2
+
+
+def test_the_index_marks_what_is_stale_by_the_recorded_states(copied: RunContext) -> None:
+    """A gateway that was seen in another state makes the date stale on the index, and nothing else does."""
+    write_summary(copied)
+    assert "stale" not in tree_of(copied.layout.html_index.read_text("utf-8")).text
+    states = read_states(copied.layout.gateways).of_lane("embed", Side.CANDIDATE, MODEL)
+    assert states.newest is not None
+    words = ("the version changed from 1 to 2",)
+    other = replace(states.newest.fingerprint, state="other")
+    later = replace(
+        states.newest, seen_at="2030-01-01T00:00:00Z", event=StateEvent.CHANGED, fingerprint=other, words=words
+    )
+    add_record(copied.layout.gateways, later)
+    write_summary(copied)
+    text = tree_of(copied.layout.html_index.read_text("utf-8")).text
+    assert "1 verdict stale" in text
+    assert "the version changed from 1 to 2" in text
 
 
 def test_the_index_links_to_markdown_without_a_page(copied: RunContext) -> None:

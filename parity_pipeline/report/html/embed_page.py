@@ -12,6 +12,7 @@ from markupsafe import Markup
 from parity_pipeline.core.run_failure import RunFailure
 from parity_pipeline.core.slugs import report_name
 from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.verdict_history import NO_HISTORY, VerdictHistory
 from parity_pipeline.report import numbers
 from parity_pipeline.report.advice import fetch_again, flip_advice, run_again
 from parity_pipeline.report.html import cause_cards, sample_cards
@@ -19,6 +20,7 @@ from parity_pipeline.report.html.drawings import cosine_chart, latency_chart, no
 from parity_pipeline.report.html.environment import DECISION_CLASS, Fact, Section, macros, page
 from parity_pipeline.report.html.evidence import EmbedEvidence
 from parity_pipeline.report.html.index_safety import index_safety
+from parity_pipeline.report.html.judgement_parts import approved, commands, in_words, not_run, what_changed
 from parity_pipeline.report.html.markdown_html import section_body
 from parity_pipeline.report.html.repeatability import LEVELS, heat_rows
 from parity_pipeline.report.html.verdict_tables import latency_rows, waivers_used
@@ -33,7 +35,9 @@ from parity_pipeline.report.view import newest_response
 NOT_MEASURED: Final = "not measured"
 
 
-def render_page(verdict: Verdict, evidence: EmbedEvidence) -> str:
+def render_page(
+    verdict: Verdict, evidence: EmbedEvidence, history: VerdictHistory = NO_HISTORY, *, config: str = ""
+) -> str:
     """Return the page on one verdict as HTML that ends in a newline.
 
     The same arguments give the same bytes. All text from samples, servers and settings is escaped, and what a reader could
@@ -42,6 +46,8 @@ def render_page(verdict: Verdict, evidence: EmbedEvidence) -> str:
     Args:
         verdict: The verdict; `rows` may be empty where pairing was refused.
         evidence: What is stored beyond it; what is absent is said to be.
+        history: Which verdicts came before it.
+        config: The settings file that its commands have to name; "" for the one that they find by themselves.
     """
     title = "Embed parity as callers will see it" if verdict.through_adapter else "Embed parity"
     notes = [headline.not_compared(verdict), headline.unmeasured(verdict), *evidence.absent]
@@ -51,7 +57,19 @@ def render_page(verdict: Verdict, evidence: EmbedEvidence) -> str:
         notes.insert(0, headline.THROUGH_ADAPTER)
     return page(
         "report.html.j2",
-        _of_failure(verdict, verdict.not_run) if verdict.not_run else _sections(verdict, evidence),
+        [
+            *(
+                _of_failure(verdict, verdict.not_run, history)
+                if verdict.not_run
+                else _sections(verdict, evidence, history)
+            ),
+            Section(
+                anchor="reproduce",
+                title="How to reproduce",
+                body=commands((run_again(verdict), fetch_again(verdict)), config),
+            ),
+            approved(verdict),
+        ],
         kind=title,
         name=verdict.model,
         date=verdict.date,
@@ -59,6 +77,7 @@ def render_page(verdict: Verdict, evidence: EmbedEvidence) -> str:
         decision=str(verdict.decision),
         state=DECISION_CLASS[verdict.decision],
         headline=headline.headline(verdict),
+        words=in_words(verdict, history),
         power=verdict.power.words if verdict.power else "",
         facts=[] if verdict.not_run else _facts(verdict),
         notes=[note for note in notes if note],
@@ -67,17 +86,12 @@ def render_page(verdict: Verdict, evidence: EmbedEvidence) -> str:
     )
 
 
-def _of_failure(verdict: Verdict, failure: RunFailure) -> list[Section]:
+def _of_failure(verdict: Verdict, failure: RunFailure, history: VerdictHistory) -> list[Section]:
     """Return the sections of a date that could not be run: why, what to do, and nothing that was not measured."""
-    parts = macros()
-    return [
-        Section(anchor="failure", title="Why it could not run", body=parts.failure(failure), printed=True),
-        Section(anchor="flip", title="What may be flipped next", body=parts.advice(flip_advice(verdict)), printed=True),
-        Section(anchor="reproduce", title="How to reproduce", body=_reproduce(verdict)),
-    ]
+    return [*not_run(failure, flip_advice(verdict)), what_changed(verdict, history)]
 
 
-def _sections(verdict: Verdict, evidence: EmbedEvidence) -> list[Section]:
+def _sections(verdict: Verdict, evidence: EmbedEvidence, history: VerdictHistory) -> list[Section]:
     parts = macros()
     cards = sample_cards.cards(verdict, evidence.texts)
     links = sample_cards.links_to(verdict)
@@ -91,6 +105,7 @@ def _sections(verdict: Verdict, evidence: EmbedEvidence) -> list[Section]:
         Section(anchor="reasons", title="Reasons, worst first", body=_reasons(verdict), printed=True),
         Section(anchor="causes", title="Causes", body=cause_cards.causes(verdict, links), printed=True),
         Section(anchor="samples", title=_samples_title(cards), body=_samples(verdict, cards), printed=True),
+        what_changed(verdict, history),
         Section(anchor="cosine", title="How similar the vectors are", body=_cosines(verdict, evidence)),
         Section(anchor="norms", title="Norms", body=_norms(verdict, evidence)),
         Section(anchor="latency", title="Latency", body=_latency(verdict, evidence)),
@@ -99,7 +114,6 @@ def _sections(verdict: Verdict, evidence: EmbedEvidence) -> list[Section]:
         Section(anchor="drift", title="Wire drift", body=_section(sides.drift, verdict, "Fields on the wire")),
         Section(anchor="waivers", title="Waivers", body=parts.waivers(waivers_used(verdict))),
         *_evidence(verdict),
-        Section(anchor="reproduce", title="How to reproduce", body=_reproduce(verdict)),
     ]
 
 
@@ -214,7 +228,3 @@ def _contract(verdict: Verdict) -> Markup:
     if not lines:
         return macros().absent("Not measured: contracts were not observed for this verdict.")
     return section_body(lines, "What each side does with odd requests")
-
-
-def _reproduce(verdict: Verdict) -> Markup:
-    return macros().commands((run_again(verdict), fetch_again(verdict)))

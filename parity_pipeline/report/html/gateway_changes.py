@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from parity_pipeline.core.gateway_states import LaneStates
+from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.retrieval.provenance import RetrievalProvenance
 from parity_pipeline.report.view import Lane
 
@@ -41,6 +43,23 @@ def identity_of(lane: Lane) -> Identity:
         named = sorted(name for name in lane.models_echoed if name)
         found |= {"model in the responses": ", ".join(named[:_MODELS])} if named else {}
     return {part: value for part, value in found.items() if value}
+
+
+def state_of(lane: Lane, states: LaneStates) -> Identity:
+    """Return the recorded state that a lane is of, with what is known of it; empty where that is not recorded.
+
+    States that were seen in turn, as of several gateways behind one address, count as one. A recording is of the gateway of
+    long ago, which shows nothing of the one that is deployed.
+    """
+    known = states.known.get(lane.fingerprint.state)
+    if known is None or (isinstance(lane, Provenance) and lane.recorded):
+        return {}
+    in_turn = [one.states for one in states.records if known.state in one.states]
+    state = min(in_turn[-1]) if in_turn else known.state
+    seen = next((one.seen_at for one in states.records if one.fingerprint.state == state), "")
+    facts = {"version": known.version, "digest of the model": known.digest}
+    named = f"{state}, first seen {seen}" if seen else state
+    return {"recorded state": named} | {part: value for part, value in facts.items() if value and not in_turn}
 
 
 def gateway_changes(dates: Iterable[tuple[str, Identity]]) -> list[GatewayChange]:

@@ -12,12 +12,13 @@ from markupsafe import Markup
 from parity_pipeline.core.retrieval.attribution import Explanation
 from parity_pipeline.core.retrieval.bands import SetMeasure
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
-from parity_pipeline.core.run_failure import RunFailure
 from parity_pipeline.core.slugs import report_name
+from parity_pipeline.core.verdict_history import NO_HISTORY, VerdictHistory
 from parity_pipeline.report import numbers
 from parity_pipeline.report.html.drawings import latency_chart, share_chart
 from parity_pipeline.report.html.environment import DECISION_CLASS, Fact, Section, macros, page
 from parity_pipeline.report.html.evidence import RetrievalPageEvidence
+from parity_pipeline.report.html.judgement_parts import approved, commands, in_words, not_run, what_changed
 from parity_pipeline.report.html.markdown_html import section_body
 from parity_pipeline.report.html.query_cards import WORST, query_cards
 from parity_pipeline.report.html.verdict_tables import latency_rows, waivers_used
@@ -44,6 +45,8 @@ def render_retrieval_page(
     *,
     requests: Sequence[SentRequest] = (),
     explained: Mapping[str, Explanation] | None = None,
+    history: VerdictHistory = NO_HISTORY,
+    config: str = "",
 ) -> str:
     """Return the page on one retrieval verdict as HTML that ends in a newline.
 
@@ -56,16 +59,24 @@ def render_retrieval_page(
         evidence: What is stored beyond the verdict; what is absent is said to be.
         requests: The request of the worst query as each side was sent it, legacy first; empty for none to show.
         explained: What explains a differing query, by id; None for not known.
+        history: Which verdicts came before it.
+        config: The settings file that its commands have to name; "" for the one that they find by themselves.
     """
     failure = verdict.not_run
     notes = [retrieval_headline.not_compared(verdict), retrieval_headline.unmeasured(verdict), *evidence.absent]
     return page(
         "report.html.j2",
         [
-            *(_of_failure(verdict, failure) if failure else _decision(verdict, queries, explained or {})),
+            *(
+                not_run(failure, retrieval_flip_advice(verdict))
+                if failure
+                else _decision(verdict, queries, explained or {})
+            ),
+            what_changed(verdict, history),
             *([] if failure else _measured(verdict, evidence)),
             *([] if failure else _evidence(verdict)),
-            Section(anchor="reproduce", title="How to reproduce", body=_reproduce(verdict, requests)),
+            Section(anchor="reproduce", title="How to reproduce", body=_reproduce(verdict, requests, config)),
+            approved(verdict),
         ],
         kind="Retrieve parity",
         name=verdict.corpus,
@@ -74,22 +85,13 @@ def render_retrieval_page(
         decision=str(verdict.decision),
         state=DECISION_CLASS[verdict.decision],
         headline=retrieval_headline.headline(verdict),
+        words=in_words(verdict, history),
         power=verdict.power.sentence() if verdict.power else "",
         facts=[] if failure else _facts(verdict),
         notes=[note for note in notes if note and not failure],
         markdown=report_name(verdict.date, verdict.corpus, verdict.endpoint),
         version=verdict.package_version,
     )
-
-
-def _of_failure(verdict: RetrievalVerdict, failure: RunFailure) -> list[Section]:
-    """Return why a date could not be run, and what to do."""
-    parts = macros()
-    advice = parts.advice(retrieval_flip_advice(verdict))
-    return [
-        Section(anchor="failure", title="Why it could not run", body=parts.failure(failure), printed=True),
-        Section(anchor="flip", title="What may be flipped next", body=advice, printed=True),
-    ]
 
 
 def _decision(verdict: RetrievalVerdict, queries: Queries, explained: Mapping[str, Explanation]) -> list[Section]:
@@ -187,10 +189,10 @@ def _facts(verdict: RetrievalVerdict) -> list[Fact]:
     ]
 
 
-def _reproduce(verdict: RetrievalVerdict, requests: Sequence[SentRequest]) -> Markup:
+def _reproduce(verdict: RetrievalVerdict, requests: Sequence[SentRequest], config: str) -> Markup:
     sent = [(f"{one.query_id}, as the {one.side} side was sent it", curl_lines(one)) for one in requests]
-    commands = (
+    again = (
         retrieval_run_command(verdict.date, verdict.corpus),
         retrieval_backfill_command(verdict.date, verdict.corpus),
     )
-    return macros("query_macros.html.j2").requests(sent) + macros().commands(commands)
+    return macros("query_macros.html.j2").requests(sent) + commands(again, config)

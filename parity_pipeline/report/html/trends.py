@@ -11,13 +11,14 @@ from typing import Final
 
 from markupsafe import Markup
 
+from parity_pipeline.core.gateway_states import GatewayStates
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.retrieval.bands import SetMeasure
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report.html.charts import Line, lines
-from parity_pipeline.report.html.gateway_changes import GatewayChange, Identity, gateway_changes, identity_of
-from parity_pipeline.report.html.index_grid import AnyVerdict, lanes_of
+from parity_pipeline.report.html.gateway_changes import GatewayChange, Identity, gateway_changes, identity_of, state_of
+from parity_pipeline.report.html.index_grid import AnyVerdict, Column, lanes_of, name_of
 
 _NINES: Final = 8
 """Nines at the top of the scale: between float32 vectors more of them are rounding."""
@@ -67,6 +68,22 @@ def trend_of(verdicts: Sequence[AnyVerdict], identities: Identities | None = Non
         legend=(*legend, ("a gateway changed", "change")) if marks else tuple(legend),
         changes=tuple(sorted(_described(changes), reverse=True)),
     )
+
+
+def recorded_identities(verdicts: Sequence[AnyVerdict], states: GatewayStates) -> dict[Column, Identities]:
+    """Return for each column what its lanes recorded of their gateways, with the recorded states that they are of.
+
+    Args:
+        verdicts: Verdicts of any probe, date, and model or corpus.
+        states: The recorded states of the gateways.
+    """
+    found: dict[Column, dict[Side, list[tuple[str, Identity]]]] = {}
+    for verdict in verdicts:
+        of_column = found.setdefault(Column(verdict.endpoint, name_of(verdict)), {side: [] for side in Side})
+        for lane in lanes_of(verdict):
+            known = states.of_lane(verdict.endpoint, lane.side, name_of(verdict))
+            of_column[lane.side].append((verdict.date, {**identity_of(lane), **state_of(lane, known)}))
+    return dict(found)
 
 
 def _identities(verdicts: Sequence[AnyVerdict]) -> dict[Side, list[tuple[str, Identity]]]:

@@ -166,21 +166,21 @@ def write_retrieval_report(run: RunContext, day: str, corpus: str) -> tuple[Retr
         ArtifactError: There is no verdict, or the disk does not take the report.
     """
     verdict = stored(run.layout.retrieval_verdict(day, corpus), read_retrieval_verdict)
+    history = past_of(run.layout, verdict)
     if verdict.not_run:
-        text = render_retrieval_report(verdict, {}, history=past_of(run.layout, verdict))
+        text = render_retrieval_report(verdict, {}, history=history, config=run.config)
         publish_text(run.layout.retrieval_report(day, corpus), text)
-        write_retrieval_page(run, verdict, {}, requests=(), explained={})
+        write_retrieval_page(run, verdict, {}, requests=(), explained={}, history=history)
         return verdict, text
     queries = shown_queries(run, verdict)
     parity = stored(run.layout.retrieval_parity(day, corpus), RetrievalParityFile)
     requests = _requests(run, queries[worst], corpus) if (worst := _worst(verdict)) in queries else ()
     explained = _evidence(run, parity, day, corpus).explained
-    history = past_of(run.layout, verdict)
     text = render_retrieval_report(
         verdict, queries, requests=requests, explained=explained, history=history, config=run.config
     )
     publish_text(run.layout.retrieval_report(day, corpus), text)
-    write_retrieval_page(run, verdict, queries, requests=requests, explained=explained)
+    write_retrieval_page(run, verdict, queries, requests=requests, explained=explained, history=history)
     return verdict, text
 
 

@@ -1,0 +1,58 @@
+"""What the pages of both probes show of the judgement itself: what it means, looser rules, what changed, why none, and approval.
+
+Here belongs how these parts stand on a page. Their words are those of the Markdown report, from `report.sections`.
+"""
+
+from typing import Final
+
+from markupsafe import Markup, escape
+
+from parity_pipeline.core.outcomes import PASSING
+from parity_pipeline.core.run_failure import RunFailure
+from parity_pipeline.core.verdict_changes import AnyVerdict
+from parity_pipeline.core.verdict_history import VerdictHistory
+from parity_pipeline.report.escape import Sentence
+from parity_pipeline.report.html.environment import Section, macros, shown
+from parity_pipeline.report.html.markdown_html import inline, section_body
+from parity_pipeline.report.sections.history import changes, loosened
+from parity_pipeline.report.sections.plain_words import approval, in_plain_words
+from parity_pipeline.report.shell import with_config
+
+CHANGED: Final = "What changed"
+
+
+def in_words(verdict: AnyVerdict, history: VerdictHistory) -> list[Markup]:
+    """Return what stands below the verdict: what it means, and where a rule is looser than its default or than it was."""
+    return [escape(shown(in_plain_words(verdict))), *map(inline, loosened(verdict, history))]
+
+
+def what_changed(verdict: AnyVerdict, history: VerdictHistory) -> Section:
+    """Return the section on what came before and what changed since; without a body for a first verdict."""
+    return Section(anchor="changes", title=CHANGED, body=_body(changes(verdict, history), CHANGED))
+
+
+def approved(verdict: AnyVerdict) -> Section:
+    """Return the block that an approver signs; without a body where there is nothing to approve.
+
+    It is printed with a pass alone: what failed is fixed before anyone signs for it, and its causes fill both pages.
+    """
+    body, passed = _body(approval(verdict), "To sign"), verdict.decision in PASSING
+    return Section(anchor="approval", title="Approval", body=body, printed=passed)
+
+
+def not_run(failure: RunFailure, advice: tuple[Sentence, ...]) -> list[Section]:
+    """Return why a date could not be run, and what that means for the flip."""
+    parts = macros()
+    return [
+        Section(anchor="failure", title="Why it could not run", body=parts.failure(failure), printed=True),
+        Section(anchor="flip", title="What may be flipped next", body=parts.advice(advice), printed=True),
+    ]
+
+
+def commands(found: tuple[str, ...], config: str) -> Markup:
+    """Return commands to copy, each with the settings file that it needs; "" for the one that it finds by itself."""
+    return macros().commands(tuple(with_config(one, config) for one in found))
+
+
+def _body(lines: list[str], caption: str) -> Markup:
+    return section_body(lines, caption) if lines else Markup()
