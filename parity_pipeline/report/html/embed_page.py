@@ -6,11 +6,13 @@ Here belongs which sections there are and in which order. What stands in one bel
 
 from collections.abc import Callable, Sequence
 from typing import Final
+from urllib.parse import quote
 
 from markupsafe import Markup
 
+from parity_pipeline.core.reproduction import Reproduction
 from parity_pipeline.core.run_failure import RunFailure
-from parity_pipeline.core.slugs import report_name
+from parity_pipeline.core.slugs import check_name, report_name
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
 from parity_pipeline.report.advice import fetch_again, flip_advice, run_again
@@ -28,6 +30,7 @@ from parity_pipeline.report.sections.contract import contract
 from parity_pipeline.report.sections.diagnosis import collisions, observations
 from parity_pipeline.report.sections.measures import measures, norms
 from parity_pipeline.report.sections.noise import explained, noise
+from parity_pipeline.report.sections.reproduce import CHECK_FOLDER, check_words, smallest_form
 from parity_pipeline.report.view import newest_response
 
 NOT_MEASURED: Final = "not measured"
@@ -99,7 +102,7 @@ def _sections(verdict: Verdict, evidence: EmbedEvidence) -> list[Section]:
         Section(anchor="drift", title="Wire drift", body=_section(sides.drift, verdict, "Fields on the wire")),
         Section(anchor="waivers", title="Waivers", body=parts.waivers(waivers_used(verdict))),
         *_evidence(verdict),
-        Section(anchor="reproduce", title="How to reproduce", body=_reproduce(verdict)),
+        Section(anchor="reproduce", title="How to reproduce", body=_reproduce(verdict, evidence.reproduction)),
     ]
 
 
@@ -216,5 +219,13 @@ def _contract(verdict: Verdict) -> Markup:
     return section_body(lines, "What each side does with odd requests")
 
 
-def _reproduce(verdict: Verdict) -> Markup:
-    return macros().commands((run_again(verdict), fetch_again(verdict)))
+def _reproduce(verdict: Verdict, found: Reproduction | None = None) -> Markup:
+    commands = macros().commands((run_again(verdict), fetch_again(verdict)))
+    if found is None:
+        return commands
+    smallest = section_body(smallest_form(verdict, found), "The smallest form of the worst failing sample")
+    if found.requests:
+        name = check_name(verdict.date, verdict.model, verdict.endpoint)
+        link = Markup('<p><a href="../{}/{}">{}</a> {}</p>')
+        smallest += link.format(CHECK_FOLDER, quote(name), name, check_words())
+    return smallest + Markup("<p>The whole probe of this date and model:</p>") + commands
