@@ -116,6 +116,7 @@ def build_context(settings: Settings, *, environ: Mapping[str, str] | None = Non
         retrieval=retrieval_context(settings) if settings.retrieve else None,
         stability=settings.stability,
         contract=settings.contract,
+        reproduce=settings.reproduce,
         models=settings.models,
         waivers=settings.waivers,
         required_bound=settings.required_bound,

@@ -1,4 +1,4 @@
-"""The sections of the embed probe: thresholds, waivers, checks, sample sources, dialects, repeatability, the contract.
+"""The sections of the embed probe: thresholds, waivers, checks, sources, dialects, repeatability, contract, reproduction.
 
 Here belongs the form of each section, over the dataclass of the room that it is about. How they hang together belongs to
 `model`, the section of the other probe to `retrieve`.
@@ -16,6 +16,7 @@ from parity_pipeline.core.gateway_watch import GatewayChanges
 from parity_pipeline.core.hazards.corpus import chosen_sets
 from parity_pipeline.core.measures import Thresholds
 from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.reproduction import ReproduceBudget
 from parity_pipeline.core.stability.records import Budget
 from parity_pipeline.core.waivers import Waiver
 from parity_pipeline.settings.fields import (
@@ -183,6 +184,9 @@ ContractSettings = Annotated[
         limits=dict[Side, bool],
     ),
 ]
+
+
+ReproduceSettings = Annotated[ReproduceBudget, Validated(requests=Annotated[int, Field(ge=0, le=1000)])]
 
 
 GatewayChangesSettings = Annotated[

@@ -21,6 +21,7 @@ from parity_pipeline.core.hazards.corpus import ALL
 from parity_pipeline.core.limits import MIN_COMPARED_SHARE
 from parity_pipeline.core.measures import NOTHING_FAILS, Measure, Thresholds
 from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.reproduction import ReproduceBudget
 from parity_pipeline.core.retrieval.checks import RetrievalCheckSettings
 from parity_pipeline.core.verdict import EMBED, EMBED_THROUGH_ADAPTER
 from parity_pipeline.core.waivers import waiver_faults
@@ -36,6 +37,7 @@ from parity_pipeline.settings.embed import (
     ContractSettings,
     DialectSettings,
     GatewayChangesSettings,
+    ReproduceSettings,
     SampleSettings,
     SoakSettings,
     Stability,
@@ -120,6 +122,7 @@ class Settings(Strict):
         stability: How the repeatability of each side is measured.
         soak: Go on with canaries after each lane.
         contract: What each side does with odd requests.
+        reproduce: How the worst failing sample of a FAIL is made small.
         schedule: When the daily run starts.
         retention: How long vectors and rankings are kept.
         owners: Owners that Dagster shows: e-mail addresses or `team:name`.
@@ -158,6 +161,7 @@ class Settings(Strict):
     stability: StabilitySettings = Stability()
     soak: SoakSettings | None = None
     contract: ContractSettings = Contract()
+    reproduce: ReproduceSettings = ReproduceBudget()
     schedule: ScheduleSettings = ScheduleSettings()
     retention: RetentionSettings = RetentionSettings()
     owners: Annotated[list[Annotated[str, Field(pattern=r"^(team:.+|[^@\s]+@[^@\s]+)$")]], Field(min_length=1)] = [

@@ -87,7 +87,8 @@ def _failing_rows(run: RunContext, parity: ParityFile, account: WaiverAccount) -
     return failing, no_match
 
 
-def _batch(gateway: Gateway) -> int:
+def batch_of(gateway: Gateway) -> int:
+    """Return the texts of one request of a side, 1 or more."""
     config = gateway.config()
     return 1 if config.dialect.one_text else max(1, config.batch_texts)
 
@@ -96,7 +97,7 @@ def _confirmed(
     run: RunContext, header: ParityHeader, failing: FailingRows, no_match: Collection[int], day: str, model: str
 ) -> Confirmation:
     samples = stored(run.layout.samples(day, model), SampleSetFile)
-    batch, seed = max(_batch(run.gateways[side]) for side in Side), header.sample_set.hash
+    batch, seed = max(batch_of(run.gateways[side]) for side in Side), header.sample_set.hash
     plan = choose_repeats(failing.ordinals, no_match, samples.header.samples, batch=batch, seed=seed)
     chosen = np.array(plan.rows, np.int64)
     texts = picked_samples(samples, chosen)
@@ -151,7 +152,7 @@ class _RepeatedSide:
 
     @classmethod
     def of(cls, gateway: Gateway, model: str, samples: SampleSetFile, chosen: Ordinals) -> "_RepeatedSide":
-        batch, in_flight = _batch(gateway), gateway.config().concurrency
+        batch, in_flight = batch_of(gateway), gateway.config().concurrency
         ordinals = whole_requests(chosen.tolist(), samples.header.samples, batch=batch, in_flight=in_flight)
         wanted = np.searchsorted(ordinals, chosen).astype(np.int64)
         return cls(gateway=gateway, model=model, sent=picked_samples(samples, ordinals), wanted=wanted)

@@ -25,6 +25,7 @@ from parity_pipeline.core.fingerprint import Fingerprint
 from parity_pipeline.core.gateway_watch import GatewayChanges
 from parity_pipeline.core.measures import Thresholds
 from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.reproduction import ReproduceBudget
 from parity_pipeline.core.retrieval.provenance import FetchedRankings, QueriesBlock
 from parity_pipeline.core.retrieval.records import Query, Ranking
 from parity_pipeline.core.stability.records import Budget, Response, Step
@@ -253,6 +254,7 @@ class RunContext:
         now: The clock; aware datetimes in UTC.
         stability: How many texts and requests measuring a side's repeatability may take.
         contract: Whether the contract of each side is observed, and with how many requests.
+        reproduce: How many requests may be sent to make the worst failing sample of a FAIL small.
         retrieval: What the steps of the retrieve probe share; None where there is none.
         probe: The probe of embeddings, as verdicts name it.
         keep_vectors: How long stored vectors and rankings are kept; None for ever.
@@ -273,6 +275,7 @@ class RunContext:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     stability: Budget = field(default_factory=Budget)
     contract: ContractBudget = field(default_factory=ContractBudget)
+    reproduce: ReproduceBudget = field(default_factory=ReproduceBudget)
     retrieval: RetrievalContext | None = None
     probe: str = EMBED
     keep_vectors: timedelta | None = None

@@ -111,7 +111,7 @@ def _failing_rows(run: RunContext, parity: ParityFile, excuses: Collection[str])
 
 
 class Requests:
-    """The requests of one diagnosis: those that were sent, retries included, and how many more may be.
+    """The requests of one diagnosis or reproduction: those that were sent, retries included, and how many more may be.
 
     Attributes:
         most: How many may be sent.
@@ -130,7 +130,7 @@ class Requests:
         if side in self.stopped:
             return None
         gateway = run.gateways[side]
-        counted = replace(gateway, transport=lambda: _Counting(_network(gateway), self))
+        counted = self.counting(gateway)
 
         def ask(texts: Sequence[str]) -> Sequence[Vector | None]:
             tried = counted.run_experiments(model, _one_request(tuple(texts)), most=self.most - self.sent)
@@ -138,6 +138,10 @@ class Requests:
             return [None] * len(texts) if vectors is None else list(vectors)
 
         return ask
+
+    def counting(self, gateway: Gateway) -> Gateway:
+        """Return a side whose requests are counted here."""
+        return replace(gateway, transport=lambda: _Counting(_network(gateway), self))
 
 
 class _Counting(httpx.AsyncBaseTransport):

@@ -17,19 +17,22 @@ from parity_pipeline.steps.judge_partition import judge_partition
 from parity_pipeline.steps.measure_repeatability import measure_repeatability
 from parity_pipeline.steps.pair_lanes import pair_lanes
 from parity_pipeline.steps.probe_contract import probe_contracts
+from parity_pipeline.steps.reproduce_sample import reproduce_sample
 
 
 def run_partition(run: RunContext, day: str, model: str, *, run_id: str) -> Verdict:
     """Draw, fetch and measure both sides, compare, confirm, diagnose and judge; return the verdict, which is stored.
 
-    The ledger names the verdict's run by `run_id`.
+    Of a FAIL, the worst sample is made small at the end. The ledger names the verdict's run by `run_id`.
 
     Raises:
         ParityError: A step could not do its work.
     """
     draw_samples(run, day, model)
     ask_sides(run, day, model)
-    return judge_lanes(run, day, model, run_id=run_id)
+    verdict = judge_lanes(run, day, model, run_id=run_id)
+    reproduce_sample(run, verdict, lambda _line: None)
+    return verdict
 
 
 def ask_sides(run: RunContext, day: str, model: str, sides: Sequence[Side] = tuple(Side)) -> None:

@@ -1,7 +1,7 @@
 """Verdicts and the evidence for them as JSON files: one document each, the same bytes for the same record.
 
 Here belong writing and reading. What they say belongs to `core.verdict`, `core.stability`, `core.confirmation`,
-`core.contract` and `core.diagnosis`.
+`core.contract`, `core.diagnosis` and `core.reproduction`.
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from parity_pipeline.core.contract.records import ContractObservation, ContractO
 from parity_pipeline.core.diagnosis.records import Diagnosis
 from parity_pipeline.core.measures import Thresholds
 from parity_pipeline.core.provenance import ParityHeader
+from parity_pipeline.core.reproduction import Reproduction
 from parity_pipeline.core.stability.records import Origin, Stability, StabilityRecord
 from parity_pipeline.core.verdict import SCHEMA_VERSION, Verdict
 from parity_pipeline.storage import older_versions
@@ -54,6 +55,9 @@ STABILITY_VERSION: Final = 1
 CONFIRMATION_VERSION: Final = 1
 """Version of a confirmation's document. Any change of its fields is a new one."""
 
+REPRODUCTION_VERSION: Final = 1
+"""Version of a reproduction's document. Any change of its fields is a new one."""
+
 CONTRACT_VERSION: Final = 1
 """Version of a side's contract document. Any change of its fields is a new one."""
 
@@ -74,7 +78,7 @@ class _ContractFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pair:
-    """What a confirmation or diagnosis was made from: the sample set, and when both lanes were fetched."""
+    """What a confirmation, reproduction or diagnosis was made from: the sample set, and when both lanes were fetched."""
 
     sample_set: str
     legacy_fetched: str
@@ -87,6 +91,14 @@ class _ConfirmationFile:
     thresholds: Thresholds
     confirmation: Confirmation | None
     schema: Annotated[int, Field(ge=CONFIRMATION_VERSION, le=CONFIRMATION_VERSION)] = CONFIRMATION_VERSION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ReproductionFile:
+    identity: _Pair
+    thresholds: Thresholds
+    reproduction: Reproduction | None
+    schema: Annotated[int, Field(ge=REPRODUCTION_VERSION, le=REPRODUCTION_VERSION)] = REPRODUCTION_VERSION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +118,7 @@ _CONTRACT: Final = RecordKind(record=_ContractFile, name="contract", remedy="Mat
 _CONFIRMATION: Final = RecordKind(
     record=_ConfirmationFile, name="confirmation", remedy="Materialize confirmation again."
 )
+_REPRODUCTION: Final = RecordKind(record=_ReproductionFile, name="reproduction", remedy="Materialize verdict again.")
 _DIAGNOSIS: Final = RecordKind(
     record=_DiagnosisFile,
     name="diagnosis",
@@ -176,6 +189,30 @@ def read_confirmation(path: Path, header: ParityHeader, thresholds: Thresholds) 
         return None
     found = read_document(_CONFIRMATION, path)
     return found.confirmation if (found.identity, found.thresholds) == (_pair(header), thresholds) else None
+
+
+def write_reproduction(
+    path: Path, reproduction: Reproduction | None, header: ParityHeader, thresholds: Thresholds
+) -> None:
+    """Write what trying to reproduce a failing sample came to atomically; None where nothing was requested.
+
+    Raises:
+        ArtifactError: The disk or folder does not take it.
+    """
+    document = _ReproductionFile(identity=_pair(header), thresholds=thresholds, reproduction=reproduction)
+    publish_text(path, json_text(document, indent=1))
+
+
+def read_reproduction(path: Path, header: ParityHeader, thresholds: Thresholds) -> Reproduction | None:
+    """Return the stored reproduction; None where there is none of these lanes and thresholds.
+
+    Raises:
+        ArtifactError: The file is damaged or of another schema.
+    """
+    if not path.exists():
+        return None
+    found = read_document(_REPRODUCTION, path)
+    return found.reproduction if (found.identity, found.thresholds) == (_pair(header), thresholds) else None
 
 
 def write_diagnosis(path: Path, diagnosis: Diagnosis | None, header: ParityHeader, thresholds: Thresholds) -> None:

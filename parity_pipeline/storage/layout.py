@@ -79,6 +79,10 @@ class Layout:
         """Return the file of the diagnosis."""
         return self._embed / "diagnoses" / _partition(date, model) / "diagnosis.json"
 
+    def reproduction(self, date: str, model: str) -> Path:
+        """Return the file of the smallest form of the worst failing sample."""
+        return self._embed / "reproductions" / _partition(date, model) / "reproduction.json"
+
     def verdict(self, date: str, model: str) -> Path:
         """Return the stored verdict of one date and model."""
         return self._embed / "verdicts" / _partition(date, model) / "verdict.json"
@@ -90,6 +94,10 @@ class Layout:
     def html_report(self, date: str, model: str) -> Path:
         """Return the same report as a page, such as `html/embed_parity_20260430_v1.html`."""
         return self._page(self.report(date, model))
+
+    def reproduce_check(self, date: str, model: str) -> Path:
+        """Return the Python check of the worst failing sample, such as `reproduce/embed_parity_20260430_v1.py`."""
+        return self.reports_dir / "reproduce" / f"{self.report(date, model).name.removesuffix('.md')}.py"
 
     def queries(self, date: str, corpus: str) -> Path:
         """Return the query set of one date and corpus."""
