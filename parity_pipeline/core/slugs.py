@@ -82,3 +82,12 @@ def _escape(match: "re.Match[str]") -> str:
 def name_of(key: str) -> str:
     """Return the name that `partition_key` was given."""
     return unquote(key, errors="surrogatepass")
+
+
+def check_name(date: str, model: str, probe: str = "embed") -> str:
+    """Return the file name of the Python check of a report's worst failing sample; the report links to it.
+
+    >>> check_name("2026-04-30", "org/model:tag")
+    'embed_parity_20260430_org%2Fmodel%3Atag.py'
+    """
+    return f"{report_name(date, model, probe).removesuffix('.md')}.py"

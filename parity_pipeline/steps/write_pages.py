@@ -5,8 +5,10 @@ Here belong the steps. What a page shows beyond its verdict is gathered by `page
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from parity_pipeline.core.gateway_states import GatewayStates
+from parity_pipeline.core.reproduction import Reproduction
 from parity_pipeline.core.retrieval.attribution import Explanation
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.staleness import staleness
@@ -21,13 +23,20 @@ from parity_pipeline.storage import ledger
 from parity_pipeline.storage.atomic import publish_text
 
 
-def write_page(run: RunContext, verdict: Verdict, history: VerdictHistory = NO_HISTORY) -> None:
+def write_page(
+    run: RunContext,
+    verdict: Verdict,
+    history: VerdictHistory = NO_HISTORY,
+    *,
+    reproduction: Reproduction | None = None,
+) -> None:
     """Write the page of a date and model.
 
     Args:
         run: What the steps share.
         verdict: The verdict.
         history: Which verdicts came before it.
+        reproduction: The smallest form of its worst failing sample; None where none was looked for.
 
     Raises:
         ArtifactError: The disk does not take the page.
@@ -35,7 +44,7 @@ def write_page(run: RunContext, verdict: Verdict, history: VerdictHistory = NO_H
     from parity_pipeline.report.html.embed_page import render_page  # noqa: PLC0415 - see above
 
     # What is stored of a date that could not be run is of an earlier run.
-    evidence = EmbedEvidence() if verdict.not_run else embed_evidence(run, verdict)
+    evidence = EmbedEvidence() if verdict.not_run else replace(embed_evidence(run, verdict), reproduction=reproduction)
     publish_text(
         run.layout.html_report(verdict.date, verdict.model), render_page(verdict, evidence, history, config=run.config)
     )

@@ -12,6 +12,7 @@ from parity_pipeline.report.markdown import render_report
 from parity_pipeline.report.summary import render_summary
 from parity_pipeline.steps.context import RunContext, stored
 from parity_pipeline.steps.verdict_past import past_of
+from parity_pipeline.steps.write_check import write_check
 from parity_pipeline.steps.write_pages import write_index, write_page
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.atomic import publish_text
@@ -20,16 +21,17 @@ from parity_pipeline.storage.gateways import read_states
 
 
 def write_report(run: RunContext, day: str, model: str) -> tuple[Verdict, str]:
-    """Write the report of a date and model and its page, and return its verdict and its Markdown.
+    """Write the report of a date and model, its page and its Python check; return its verdict and its Markdown.
 
     Raises:
         ArtifactError: There is no verdict, or the disk does not take the report or its page.
     """
     verdict = stored(run.layout.verdict(day, model), read_verdict)
     history = past_of(run.layout, verdict)
-    text = render_report(verdict, history, config=run.config)
+    reproduction = write_check(run, verdict)
+    text = render_report(verdict, history, config=run.config, reproduction=reproduction)
     publish_text(run.layout.report(day, model), text)
-    write_page(run, verdict, history)
+    write_page(run, verdict, history, reproduction=reproduction)
     return verdict, text
 
 

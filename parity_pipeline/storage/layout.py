@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from parity_pipeline.core.errors import ArtifactError
-from parity_pipeline.core.slugs import report_name, slug
+from parity_pipeline.core.slugs import check_name, report_name, slug
 from parity_pipeline.core.verdict import EMBED, EMBED_THROUGH_ADAPTER
 
 
@@ -97,7 +97,7 @@ class Layout:
 
     def reproduce_check(self, date: str, model: str) -> Path:
         """Return the Python check of the worst failing sample, such as `reproduce/embed_parity_20260430_v1.py`."""
-        return self.reports_dir / "reproduce" / f"{self.report(date, model).name.removesuffix('.md')}.py"
+        return self.reports_dir / "reproduce" / check_name(_day(date), model, self.probe)
 
     def queries(self, date: str, corpus: str) -> Path:
         """Return the query set of one date and corpus."""

@@ -6,11 +6,13 @@ Here belongs which sections there are and in which order. What stands in one bel
 
 from collections.abc import Callable, Sequence
 from typing import Final
+from urllib.parse import quote
 
 from markupsafe import Markup
 
+from parity_pipeline.core.reproduction import Reproduction
 from parity_pipeline.core.run_failure import RunFailure
-from parity_pipeline.core.slugs import report_name
+from parity_pipeline.core.slugs import check_name, report_name
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.verdict_history import NO_HISTORY, VerdictHistory
 from parity_pipeline.report import numbers
@@ -30,6 +32,7 @@ from parity_pipeline.report.sections.contract import contract
 from parity_pipeline.report.sections.diagnosis import collisions, observations
 from parity_pipeline.report.sections.measures import measures, norms
 from parity_pipeline.report.sections.noise import explained, noise
+from parity_pipeline.report.sections.reproduce import CHECK_FOLDER, check_words, smallest_form
 from parity_pipeline.report.view import newest_response
 
 NOT_MEASURED: Final = "not measured"
@@ -66,7 +69,7 @@ def render_page(
             Section(
                 anchor="reproduce",
                 title="How to reproduce",
-                body=commands((run_again(verdict), fetch_again(verdict)), config),
+                body=_reproduce(verdict, evidence.reproduction, config),
             ),
             approved(verdict),
         ],
@@ -228,3 +231,15 @@ def _contract(verdict: Verdict) -> Markup:
     if not lines:
         return macros().absent("Not measured: contracts were not observed for this verdict.")
     return section_body(lines, "What each side does with odd requests")
+
+
+def _reproduce(verdict: Verdict, found: Reproduction | None, config: str) -> Markup:
+    whole = commands((run_again(verdict), fetch_again(verdict)), config)
+    if found is None:
+        return whole
+    smallest = section_body(smallest_form(verdict, found), "The smallest form of the worst failing sample")
+    if found.requests:
+        name = check_name(verdict.date, verdict.model, verdict.endpoint)
+        link = Markup('<p><a href="../{}/{}">{}</a> {}</p>')
+        smallest += link.format(CHECK_FOLDER, quote(name), name, check_words())
+    return smallest + Markup("<p>The whole probe of this date and model:</p>") + whole

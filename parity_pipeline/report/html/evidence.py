@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from parity_pipeline.core.histograms import Histogram
+from parity_pipeline.core.reproduction import Reproduction
 
 Pair = tuple[Histogram | None, Histogram | None]
 """The legacy side's and the candidate's; None where it was not stored."""
@@ -27,6 +28,7 @@ class EmbedEvidence:
         latencies: Milliseconds of the request that each sample was fetched with, over `histograms.latency_edges`.
         texts: Whole texts by sample id, of the samples that the page lists.
         absent: Why something of it is missing, in sentences; empty where nothing is.
+        reproduction: The smallest form of the worst failing sample; None where none was looked for.
     """
 
     cosines: Histogram | None = None
@@ -34,6 +36,7 @@ class EmbedEvidence:
     latencies: Pair = NOTHING
     texts: Mapping[str, str] = field(default_factory=dict[str, str])
     absent: Sequence[str] = ()
+    reproduction: Reproduction | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
