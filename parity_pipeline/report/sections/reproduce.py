@@ -1,0 +1,97 @@
+"""The section on how to reproduce: the smallest form of the worst failing sample, and the commands for the whole probe.
+
+Here belong the sentences, for the Markdown report and its page. How a request is written as a command belongs to `shell`,
+the Python check to `reproduce_check`.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import quote
+
+from parity_pipeline.core.reproduction import Finding, Reproduction, SmallRequest
+from parity_pipeline.core.slugs import check_name
+from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.report import numbers
+from parity_pipeline.report.advice import fetch_again, run_again
+from parity_pipeline.report.escape import code, fenced, prose
+from parity_pipeline.report.shell import SentRequest, curl_lines, with_config
+from parity_pipeline.report.view import names_of, words_of
+
+SHOWN: Final = 200
+"""Characters of the smallest text that a sentence shows; the commands hold all of it."""
+
+CHECK_FOLDER: Final = "reproduce"
+"""Folder of the checks, beside the reports."""
+
+_CHECK: Final = (
+    "sends both requests and compares the vectors with nothing but Python. It exits with 0 where they are equal within "
+    "the limits, with 1 where they differ, and with 2 where that could not be found out."
+)
+
+
+def reproduce(verdict: Verdict, reproduction: Reproduction | None, config: str) -> list[str]:
+    """Return the section of the Markdown report, with its heading."""
+    lines = ["## How to reproduce", ""]
+    if reproduction:
+        lines += smallest_form(verdict, reproduction)
+        if reproduction.requests:
+            name = check_name(verdict.date, verdict.model, verdict.endpoint)
+            lines += ["", f"[{prose(name)}]({CHECK_FOLDER}/{quote(name)}) {_CHECK}"]
+        lines += ["", "The whole probe of this date and model:", ""]
+    commands = tuple(with_config(one, config) for one in (run_again(verdict), fetch_again(verdict)))
+    return [*lines, fenced(commands, "sh"), "", f"Judged by parity_pipeline {prose(verdict.package_version)}."]
+
+
+def smallest_form(verdict: Verdict, found: Reproduction) -> list[str]:
+    """Return what trying to reproduce the worst failing sample came to, and the commands that show it again."""
+    lines = [_finding(verdict, found)]
+    for request in found.requests:
+        sent = SentRequest(
+            side=request.side,
+            query_id=found.sample,
+            url=request.url,
+            body=request.body,
+            token_variable=request.token_variable,
+            header_names=request.header_names,
+        )
+        lines += ["", f"As the {request.side} side is sent it{_beside(request)}:", ""]
+        lines += [fenced(curl_lines(sent), "sh", indented=True)]
+    return lines
+
+
+def check_words() -> str:
+    """Return what the Python check does, as the end of a sentence that begins with its name."""
+    return _CHECK
+
+
+def _finding(verdict: Verdict, found: Reproduction) -> str:
+    name = names_of(verdict).get(found.sample) or code(found.sample)
+    sample = f"Sample {name} ({words_of(found.outcome)})"
+    spent = (
+        f"{numbers.things(found.legacy_requests, 'request')} to the legacy side and "
+        f"{numbers.count(found.candidate_requests)} to the candidate were sent to find that."
+    )
+    if found.finding is Finding.NOT_ANY_MORE:
+        tried = "alone, in its batch and with as many requests in flight"
+        return f"{sample} does not reproduce any more: sent again {tried}, it did not fail as before. {spent}"
+    if (trial := found.smallest) is None:
+        why = "a side gave no definite response, or the requests were used up first"
+        return f"{sample} could not be reproduced: {why}. {spent}"
+    text = code(trial.text[:SHOWN], cut=len(trial.text) > SHOWN)
+    more = "" if found.complete else " The search ended there; a smaller form may fail too."
+    return (
+        f"{sample} still fails as {text}, {numbers.count(len(trial.text))} of its "
+        f"{numbers.things(found.characters, 'character')}, in a batch of {numbers.things(len(trial.batch), 'text')} at "
+        f"concurrency {numbers.count(trial.concurrency)}. {spent}{more}"
+    )
+
+
+def _beside(request: SmallRequest) -> str:
+    others: Sequence[str] = request.beside
+    if not others:
+        return ""
+    return f", while {numbers.things(len(others), 'other request')} of the Python check {_are(others)} in flight"
+
+
+def _are(others: Sequence[str]) -> str:
+    return "is" if len(others) == 1 else "are"
