@@ -1,6 +1,6 @@
 """Search for the smallest text, batch and concurrency that still fails, by delta debugging.
 
-Here belongs the search alone. Whether a trial fails is asked of a function, which sends the requests and counts them.
+Here belongs the search alone. Whether a trial fails is what a given function says, which sends the requests and counts them.
 The method is `ddmin` of Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", IEEE TSE 28 (2002).
 """
 
@@ -28,7 +28,7 @@ class Smallest:
 
     Attributes:
         trial: The smallest trial that fails; None where none does.
-        complete: Whether every trial that the search asked for could be judged.
+        complete: Whether every trial of the search could be judged.
     """
 
     trial: Trial | None
@@ -56,7 +56,7 @@ def smallest_failing(whole: Trial, fails: Fails) -> Smallest:
 
 
 class _Search:
-    """The trials of one search and what they came to."""
+    """The trials of one search, each with whether it fails."""
 
     def __init__(self, fails: Fails) -> None:
         self._fails = fails
@@ -108,7 +108,7 @@ def reduced(parts: Parts[Part], holds: Callable[[Parts[Part]], bool]) -> Parts[P
 
     Args:
         parts: Parts for which it holds.
-        holds: Says whether it holds for some of them; it is asked at most about the square of their number, and about
+        holds: Says whether it holds for some of them; it is called at most about as often as the square of their number, and about
             twice its binary logarithm where one part decides.
 
     >>> reduced(tuple("smallest"), lambda some: "a" in some)

@@ -52,7 +52,7 @@ class Trial:
         return 1 + len(self.beside)
 
 
-class Finding(StrEnum):
+class ReproductionResult(StrEnum):
     """What trying to reproduce a failing sample came to. The spelling is stored, so it is never changed, only added."""
 
     REPRODUCED = "reproduced"
@@ -102,7 +102,7 @@ class Reproduction:
         sample: Id of the sample.
         ordinal: Its place in the set, from 0 on.
         outcome: How it failed.
-        finding: Whether it still does.
+        result: Whether it still does.
         smallest: The smallest trial that fails alike; None where none does.
         characters: Characters of the sample's whole text.
         complete: Whether the search ended by itself, and not for want of requests or of a response.
@@ -114,7 +114,7 @@ class Reproduction:
     sample: str
     ordinal: int
     outcome: Outcome
-    finding: Finding
+    result: ReproductionResult
     smallest: Trial | None
     characters: int
     complete: bool

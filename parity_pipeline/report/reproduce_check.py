@@ -33,7 +33,8 @@ def render_check(verdict: Verdict, reproduction: Reproduction, refusing: Collect
         "model": verdict.model,
         "limits": {one.measure.value: one.limit for one in verdict.measures if one.severity is Severity.FAIL},
         "noise": noise if math.isfinite(noise) else None,
-        "refusing": sorted(refusing),
+        "no_refusal": [status for status in range(400, 500) if status not in refusing],
+        "further_refusals": sorted(status for status in refusing if status not in range(400, 500)),
         "sides": [asdict(one) for one in reproduction.requests],
     }
     lines = json.dumps(facts, indent=1, sort_keys=True).splitlines()
@@ -149,6 +150,10 @@ def vector_in(side, content):
     return numbers(rows[place], side["base64"])
 
 
+def is_refusal(status):
+    return status in FACTS["further_refusals"] or (400 <= status < 500 and status not in FACTS["no_refusal"])
+
+
 def result_of(side):
     """Return the vector of a side; None where it refuses the text. Requests beside it are in flight at the same time."""
     bodies = [side["body"], *side["beside"]]
@@ -157,7 +162,7 @@ def result_of(side):
         status, content = sent[0].result()
     if status == 200:
         return vector_in(side, content)
-    if status in FACTS["refusing"] and side["texts"] == 1:
+    if is_refusal(status) and side["texts"] == 1:
         return None
     raise Unknown(f"HTTP {status}: {ascii(content[:200].decode('utf-8', 'replace'))}")
 

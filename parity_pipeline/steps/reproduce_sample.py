@@ -1,6 +1,6 @@
 """Make the worst failing sample of a FAIL small: the smallest text, batch and concurrency that still fails.
 
-Here belong the step, its requests and what they came to, judged as the verdict was. The search belongs to `core.minimise`.
+Here belong the step and its requests, whose responses are judged as the verdict was. The search belongs to `core.minimise`.
 A verdict that is not a FAIL sends nothing, and a gateway that does not respond fails nothing.
 """
 
@@ -15,7 +15,14 @@ from parity_pipeline.core.errors import GatewayError, ParityError
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
 from parity_pipeline.core.minimise import smallest_failing
 from parity_pipeline.core.outcomes import Decision, Outcome, RowStatus, Side
-from parity_pipeline.core.reproduction import Finding, Reproduction, SmallRequest, Trial, is_failing, worst_failing
+from parity_pipeline.core.reproduction import (
+    ReproductionResult,
+    Reproduction,
+    SmallRequest,
+    Trial,
+    is_failing,
+    worst_failing,
+)
 from parity_pipeline.core.row_selection import whole_requests
 from parity_pipeline.core.samples import sample_id
 from parity_pipeline.core.stability.records import Response, Step
@@ -60,7 +67,7 @@ def reproduce_sample(run: RunContext, verdict: Verdict, log: Callable[[str], Non
     if row is None or not run.reproduce.requests:
         return None
     known = stored_reproduction(run, verdict)
-    if known is not None and known.finding is Finding.REPRODUCED:
+    if known is not None and known.result is ReproductionResult.REPRODUCED:
         return known
     try:
         found = _reproduced(run, verdict, row)
@@ -97,13 +104,19 @@ def _reproduced(run: RunContext, verdict: Verdict, row: JudgedRow) -> Reproducti
     whole = _company(run, verdict, row)
     judge = _Judge(sides=sides, run=run, verdict=verdict, outcome=row.outcome)
     found = smallest_failing(whole, judge.fails)
-    finding = Finding.REPRODUCED if found.trial else Finding.NOT_ANY_MORE if found.complete else Finding.NO_RESPONSE
+    result = (
+        ReproductionResult.REPRODUCED
+        if found.trial
+        else ReproductionResult.NOT_ANY_MORE
+        if found.complete
+        else ReproductionResult.NO_RESPONSE
+    )
     legacy, candidate = (side.requests.sent for side in sides)
     return Reproduction(
         sample=row.id,
         ordinal=row.ordinal,
         outcome=row.outcome,
-        finding=finding,
+        result=result,
         smallest=found.trial,
         characters=len(whole.text),
         complete=found.complete,

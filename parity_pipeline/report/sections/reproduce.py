@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote
 
-from parity_pipeline.core.reproduction import Finding, Reproduction, SmallRequest
+from parity_pipeline.core.reproduction import ReproductionResult, Reproduction, SmallRequest
 from parity_pipeline.core.slugs import check_name
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
@@ -44,7 +44,7 @@ def reproduce(verdict: Verdict, reproduction: Reproduction | None, config: str) 
 
 def smallest_form(verdict: Verdict, found: Reproduction) -> list[str]:
     """Return what trying to reproduce the worst failing sample came to, and the commands that show it again."""
-    lines = [_finding(verdict, found)]
+    lines = [_sentence(verdict, found)]
     for request in found.requests:
         sent = SentRequest(
             side=request.side,
@@ -64,14 +64,14 @@ def check_words() -> str:
     return _CHECK
 
 
-def _finding(verdict: Verdict, found: Reproduction) -> str:
+def _sentence(verdict: Verdict, found: Reproduction) -> str:
     name = names_of(verdict).get(found.sample) or code(found.sample)
     sample = f"Sample {name} ({words_of(found.outcome)})"
     spent = (
         f"{numbers.things(found.legacy_requests, 'request')} to the legacy side and "
         f"{numbers.count(found.candidate_requests)} to the candidate were sent to find that."
     )
-    if found.finding is Finding.NOT_ANY_MORE:
+    if found.result is ReproductionResult.NOT_ANY_MORE:
         tried = "alone, in its batch and with as many requests in flight"
         return f"{sample} does not reproduce any more: sent again {tried}, it did not fail as before. {spent}"
     if (trial := found.smallest) is None:

@@ -1,0 +1,258 @@
+"""Making the worst failing sample small, by the steps of a run with two gateways in this process."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from parity_pipeline.core.errors import ArtifactError
+from parity_pipeline.core.measures import Thresholds
+from parity_pipeline.core.outcomes import Decision, Outcome, Side
+from parity_pipeline.core.reproduction import ReproduceBudget, Reproduction, ReproductionResult
+from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.demo.fault_scope import Scope
+from parity_pipeline.faults.texts import block_of
+from parity_pipeline.faults.trial_run import DAY, MODEL, SHAPES, context_for, embedder, side_of
+from parity_pipeline.steps.context import Gateway, RunContext
+from parity_pipeline.steps.draw_samples import draw_samples
+from parity_pipeline.steps.judge_partition import judge_partition, judge_stored
+from parity_pipeline.steps.reproduce_sample import reproduce_sample, stored_reproduction
+from parity_pipeline.steps.run_partition import ask_sides, judge_lanes, run_partition
+from parity_pipeline.steps.write_check import write_check
+from parity_pipeline.steps.write_reports import write_report
+from parity_pipeline_tests.steps.test_confirm_rows import block_for, both, context, side_for, strayed, wrong_for
+
+SEED = 3
+
+
+class Counted(httpx.AsyncBaseTransport):
+    """A network that counts its requests."""
+
+    def __init__(self, network: httpx.AsyncBaseTransport, seen: list[str]) -> None:
+        """Start with the count that a list holds."""
+        self._network = network
+        self._seen = seen
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Pass a request on."""
+        self._seen.append(request.url.path)
+        return await self._network.handle_async_request(request)
+
+
+def counted(run: RunContext, seen: dict[Side, list[str]]) -> RunContext:
+    """Return a run whose requests are counted by side."""
+
+    def of(side: Side, gateway: Gateway) -> Gateway:
+        make = gateway.transport
+        assert make is not None
+        return replace(gateway, transport=lambda: Counted(make(), seen[side]))
+
+    return replace(run, gateways={side: of(side, gateway) for side, gateway in run.gateways.items()})
+
+
+def judged(run: RunContext) -> Verdict:
+    """Return the verdict of a run without the step under test."""
+    draw_samples(run, DAY, MODEL)
+    ask_sides(run, DAY, MODEL)
+    return judge_lanes(run, DAY, MODEL, run_id="test")
+
+
+def faulty(folder: Path, fault: str, texts: list[str]) -> RunContext:
+    """Return a run of texts whose candidate has a fault of the demo."""
+    scope = Scope(seed=SEED)
+    sides = {side: side_of(side, SHAPES, "" if side is Side.LEGACY else fault, scope) for side in Side}
+    return replace(context_for(folder, block_of(texts, ["traffic"] * len(texts)), sides), models=(MODEL,))
+
+
+def wrong_where(place: Callable[[list[str]], int | None]) -> Callable[..., np.ndarray]:
+    """Return an embedder that is wrong for the text at the place that a function gives for a request's texts."""
+
+    def respond(model: str, texts: list[str]) -> np.ndarray:
+        rows = embedder().embed(model, texts).astype(np.float64)
+        if (at := place(list(texts))) is not None:
+            rows[at] = strayed(rows[at], np.random.default_rng(1), 0.5)
+        return rows.astype(np.float32)
+
+    return respond
+
+
+def reproduced(run: RunContext, verdict: Verdict) -> Reproduction:
+    """Return what the step finds, which has to be there."""
+    found = reproduce_sample(run, verdict, pytest.fail)
+    assert found is not None
+    assert stored_reproduction(run, verdict) == found
+    return found
+
+
+def test_a_text_that_fails_alone_is_cut_to_its_accent(tmp_path: Path) -> None:
+    """Accents stripped: one letter with an accent is left, and its requests are what went out."""
+    run = faulty(tmp_path, "strip-accents", ["plain words"] + [f"the Dvořák concert no {n}" for n in range(3)])
+    verdict, seen = judged(run), {side: list[str]() for side in Side}
+    found = reproduced(counted(run, seen), verdict)
+    assert found.result is ReproductionResult.REPRODUCED
+    assert found.smallest is not None
+    assert (found.smallest.text in {"ř", "á"}, found.smallest.batch, found.smallest.concurrency) == (
+        True, (found.smallest.text,), 1,
+    )  # fmt: skip
+    assert (found.legacy_requests, found.candidate_requests) == (len(seen[Side.LEGACY]), len(seen[Side.CANDIDATE]))
+    assert all(len(paths) <= run.reproduce.requests for paths in seen.values())
+
+
+@pytest.mark.parametrize("requests", [1, 2, 5, 9])
+def test_no_side_is_sent_more_than_the_setting_allows(tmp_path: Path, requests: int) -> None:
+    """Canaries of a refusal and retries included; what is returned still fails."""
+    run = faulty(tmp_path, "refuse-long", ["short", "a long text " * 40])
+    verdict, seen = judged(run), {side: list[str]() for side in Side}
+    budget = replace(run, reproduce=ReproduceBudget(requests=requests))
+    found = reproduced(counted(budget, seen), verdict)
+    assert max(map(len, seen.values())) <= requests
+    assert found.outcome is Outcome.REFUSED_BY_CANDIDATE
+    assert found.result is ReproductionResult.REPRODUCED
+    assert not found.complete
+
+
+def test_a_refusal_by_one_side_is_made_small(tmp_path: Path) -> None:
+    """A text that the candidate alone refuses is cut down to one that it still refuses."""
+    run = faulty(tmp_path, "refuse-long", ["short", "a long text " * 40])
+    found = reproduced(run, judged(run))
+    assert found.smallest is not None
+    assert 0 < len(found.smallest.text) < found.characters
+
+
+def test_a_pass_sends_nothing_and_stores_nothing(tmp_path: Path) -> None:
+    """Equal sides cost no request beyond those of the verdict."""
+    run = context(tmp_path, block_for(1, 40), both(embedder().embed))
+    verdict, seen = judged(run), {side: list[str]() for side in Side}
+    assert verdict.decision is Decision.PASS
+    assert reproduce_sample(counted(run, seen), verdict, pytest.fail) is None
+    assert not any(seen.values())
+    assert not run.layout.reproduction(DAY, MODEL).exists()
+
+
+def test_a_budget_of_0_sends_nothing(tmp_path: Path) -> None:
+    """The setting switches it off, also for a FAIL."""
+    run = replace(faulty(tmp_path, "strip-accents", ["Dvořák"]), reproduce=ReproduceBudget(requests=0))
+    verdict, seen = judged(run), {side: list[str]() for side in Side}
+    assert verdict.decision is Decision.FAIL
+    assert reproduce_sample(counted(run, seen), verdict, pytest.fail) is None
+    assert not any(seen.values())
+
+
+def test_a_recovered_gateway_does_not_reproduce_it(tmp_path: Path) -> None:
+    """Alone, in its batch and under load are tried, and the report says that the failure is gone."""
+    block = block_for(2, 40)
+    run = context(
+        tmp_path, block, {**both(embedder().embed), Side.CANDIDATE: wrong_for(embedder().embed, block.texts[5])}
+    )
+    verdict = judged(run)
+    recovered = replace(run, gateways={side: side_for(side, embedder().embed) for side in Side})
+    found = reproduced(recovered, verdict)
+    assert (found.result, found.smallest, found.requests) == (ReproductionResult.NOT_ANY_MORE, None, ())
+    _, text = write_report(run, DAY, MODEL)
+    assert "does not reproduce any more" in text
+    assert not run.layout.reproduce_check(DAY, MODEL).exists()
+
+
+def test_a_gateway_that_is_down_costs_no_verdict(tmp_path: Path) -> None:
+    """Nothing is claimed of the sample, and the report says why."""
+    block = block_for(2, 40)
+    run = context(
+        tmp_path, block, {**both(embedder().embed), Side.CANDIDATE: wrong_for(embedder().embed, block.texts[5])}
+    )
+    verdict = judged(run)
+    down = replace(run.gateways[Side.CANDIDATE], transport=lambda: httpx.MockTransport(refuse_connection))
+    found = reproduced(replace(run, gateways={**run.gateways, Side.CANDIDATE: down}), verdict)
+    assert (found.result, found.smallest) == (ReproductionResult.NO_RESPONSE, None)
+    assert "could not be reproduced" in write_report(run, DAY, MODEL)[1]
+
+
+def refuse_connection(request: httpx.Request) -> httpx.Response:
+    """Fail as where nothing listens."""
+    raise httpx.ConnectError("refused", request=request)
+
+
+def test_a_failure_of_the_batch_keeps_the_text_it_needs(tmp_path: Path) -> None:
+    """Wrong only behind another text: the smallest batch holds both, and the text alone is said not to fail."""
+    texts = [f"text number {number}" for number in range(8)]
+
+    def place(request: list[str]) -> int | None:
+        return 1 + request.index(texts[2]) if texts[2] in request[:-1] else None
+
+    run = context(
+        tmp_path, block_of(texts, ["traffic"] * 8), {**both(embedder().embed), Side.CANDIDATE: wrong_where(place)}
+    )
+    found = reproduced(run, judged(run))
+    assert found.smallest is not None
+    assert (found.smallest.before, found.smallest.after, found.smallest.concurrency) == ((texts[2],), (), 1)
+    assert [(one.place, one.texts) for one in found.requests] == [(1, 2), (1, 2)]
+
+
+def test_a_text_that_fails_as_a_whole_only_stays_whole(tmp_path: Path) -> None:
+    """No shorter text is claimed to fail."""
+    block = block_for(2, 40)
+    run = context(
+        tmp_path, block, {**both(embedder().embed), Side.CANDIDATE: wrong_for(embedder().embed, block.texts[5])}
+    )
+    found = reproduced(run, judged(run))
+    assert found.smallest is not None
+    assert found.smallest.text == block.texts[5]
+
+
+def test_what_was_reproduced_is_not_requested_again(tmp_path: Path) -> None:
+    """Judging the same vectors once more sends nothing; other thresholds do not take it over."""
+    run = faulty(tmp_path, "strip-accents", ["Dvořák", "plain words"])
+    verdict, seen = run_partition(run, DAY, MODEL, run_id="test"), {side: list[str]() for side in Side}
+    assert stored_reproduction(run, verdict) is not None
+    assert reproduce_sample(counted(run, seen), verdict, pytest.fail) == stored_reproduction(run, verdict)
+    assert not any(seen.values())
+    other = replace(run, thresholds=Thresholds(cosine=0.99))
+    assert stored_reproduction(other, judge_stored(other, DAY, MODEL)) is None
+
+
+def test_a_damaged_file_costs_no_report(tmp_path: Path) -> None:
+    """It is an error to read it, and the report comes without it."""
+    run = faulty(tmp_path, "strip-accents", ["Dvořák", "plain words"])
+    verdict = run_partition(run, DAY, MODEL, run_id="test")
+    run.layout.reproduction(DAY, MODEL).write_text("{}")
+    with pytest.raises(ArtifactError, match="reproduction"):
+        stored_reproduction(run, verdict)
+    assert write_check(run, verdict) is None
+    assert write_report(run, DAY, MODEL)[0].decision is Decision.FAIL
+
+
+def test_a_check_of_an_earlier_run_goes(tmp_path: Path) -> None:
+    """A report that links to no check leaves none behind."""
+    run = faulty(tmp_path, "strip-accents", ["Dvořák", "plain words"])
+    run_partition(run, DAY, MODEL, run_id="test")
+    write_report(run, DAY, MODEL)
+    check = run.layout.reproduce_check(DAY, MODEL)
+    assert check.exists()
+    run.layout.reproduction(DAY, MODEL).unlink()
+    judge_partition(run, DAY, MODEL, run_id="again")
+    write_report(run, DAY, MODEL)
+    assert not check.exists()
+
+
+def test_a_half_surrogate_survives_the_file(tmp_path: Path) -> None:
+    """A text that has no UTF-8 is stored, read and shown."""
+    run = faulty(tmp_path, "prefix", ["\ud800", "plain words"])
+    verdict = run_partition(run, DAY, MODEL, run_id="test")
+    assert stored_reproduction(run, verdict) is not None
+    assert write_report(run, DAY, MODEL)[1].encode()
+
+
+def test_a_break_of_the_search_costs_no_verdict(tmp_path: Path) -> None:
+    """Whatever raises within it is logged, and nothing is claimed."""
+    run = faulty(tmp_path, "strip-accents", ["Dvořák", "plain words"])
+    verdict, lines = judged(run), list[str]()
+
+    def broken() -> httpx.AsyncBaseTransport:
+        raise RuntimeError("a bug")
+
+    odd = {side: replace(gateway, transport=broken) for side, gateway in run.gateways.items()}
+    assert reproduce_sample(replace(run, gateways=odd), verdict, lines.append) is None
+    assert len(lines) == 1
+    assert stored_reproduction(run, verdict) is None
