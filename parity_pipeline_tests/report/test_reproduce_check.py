@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from parity_pipeline.core.measures import Measure, Thresholds, measure_rows
+from parity_pipeline.core.noise_floor import NoiseFloor
 from parity_pipeline.core.outcomes import Outcome, Side
 from parity_pipeline.core.reproduction import Reproduction, ReproductionResult, SmallRequest, Trial
 from parity_pipeline.report.reproduce_check import render_check
@@ -66,9 +67,9 @@ def request_to(side: Side, url: str, texts: Sequence[str], place: int = 0, **mor
     return replace(known, **more)
 
 
-def source(requests: Sequence[SmallRequest], thresholds: Thresholds | None = None) -> str:
-    """Return the check that sends these requests."""
-    found = Reproduction(
+def found(requests: Sequence[SmallRequest]) -> Reproduction:
+    """Return a reproduction that these requests show."""
+    return Reproduction(
         sample="id",
         ordinal=0,
         outcome=Outcome.MISMATCH,
@@ -80,7 +81,11 @@ def source(requests: Sequence[SmallRequest], thresholds: Thresholds | None = Non
         candidate_requests=1,
         requests=tuple(requests),
     )
-    return render_check(verdict_of(SEED, thresholds=thresholds), found, refusing_statuses())
+
+
+def source(requests: Sequence[SmallRequest], thresholds: Thresholds | None = None) -> str:
+    """Return the check that sends these requests."""
+    return render_check(verdict_of(SEED, thresholds=thresholds), found(requests), refusing_statuses())
 
 
 def run(folder: Path, text: str, variables: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -282,3 +287,14 @@ def test_every_limit_that_fails_a_sample_is_in_it(tmp_path: Path) -> None:
         ended = run(tmp_path, source(requests, strict))
     assert ended.returncode == 1
     assert "differs: max_abs_delta 0.8" in ended.stdout
+
+
+def test_what_the_noise_of_the_legacy_side_explains_is_equal(tmp_path: Path) -> None:
+    """A cosine below its limit alone, as a verdict takes it; without that noise the same vectors differ."""
+    verdict = verdict_of(SEED)
+    noise = NoiseFloor(side=Side.LEGACY, worst=0.1, by_experiment={"repeat": 0.1}, samples=8, requests=60)
+    noisy = replace(verdict, legacy=replace(verdict.legacy, floor=noise))
+    with serve(gateway(vectors(VECTOR))) as one, serve(gateway(vectors([0.6, 0.8, -0.25]))) as two:
+        requests = [request_to(side, url, ["text"]) for side, url in zip(Side, (one, two), strict=True)]
+        ended = [run(tmp_path, render_check(of, found(requests), refusing_statuses())) for of in (noisy, verdict)]
+    assert [one.returncode for one in ended] == [0, 1]
