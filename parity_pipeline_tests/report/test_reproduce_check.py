@@ -33,7 +33,12 @@ VECTOR = [0.6, 0.8, 0.25]
 
 def vectors(*rows: Sequence[float]) -> Respond:
     """Return a gateway that returns the same vectors to every request."""
-    return lambda _request, _body: JSONResponse({"embeddings": rows})
+    return returning({"embeddings": rows})
+
+
+def returning(content: Any) -> Respond:
+    """Return a gateway that returns the same JSON to every request."""
+    return lambda _request, _body: JSONResponse(content)
 
 
 def gateway(respond: Respond, seen: list[Any] | None = None) -> Starlette:
@@ -193,7 +198,7 @@ def test_the_vector_of_the_text_is_compared(tmp_path: Path) -> None:
         rows = [VECTOR, [1.0, 0.0, 0.0]]
         return lambda _request, _body: JSONResponse({"data": [{"index": i, "embedding": rows[i]} for i in order]})
 
-    fields = {"vectors_field": "data[].embedding", "order_field": "data[].index"}
+    fields: dict[str, Any] = {"vectors_field": "data[].embedding", "order_field": "data[].index"}
     assert both(tmp_path, stated(0, 1), stated(1, 0), ["a", "b"], 1, **fields).returncode == 0
     assert both(tmp_path, vectors(VECTOR, [1, 0]), vectors(VECTOR, [0, 1]), ["a", "b"], 0).returncode == 0
     assert both(tmp_path, vectors(VECTOR, [1, 0]), vectors(VECTOR, [0, 1]), ["a", "b"], 1).returncode == 1
@@ -202,12 +207,14 @@ def test_the_vector_of_the_text_is_compared(tmp_path: Path) -> None:
 def test_base64_bare_and_unnamed_vectors_are_read(tmp_path: Path) -> None:
     """The forms of the built-in dialects."""
     packed = "mpkZP83MTD8AAIA+"  # VECTOR as little-endian float32
-    base64 = {"vectors_field": "data[].embedding", "base64": True}
-    ended = both(tmp_path, *[lambda _r, _b: JSONResponse({"data": [{"embedding": packed}]})] * 2, **base64)
+    base64: dict[str, Any] = {"vectors_field": "data[].embedding", "base64": True}
+    ended = both(
+        tmp_path, returning({"data": [{"embedding": packed}]}), returning({"data": [{"embedding": packed}]}), **base64
+    )
     assert ended.returncode == 0
-    bare = {"vectors_field": "embedding", "one_text": True}
-    assert both(tmp_path, *[lambda _r, _b: JSONResponse({"embedding": VECTOR})] * 2, **bare).returncode == 0
-    assert both(tmp_path, *[lambda _r, _b: JSONResponse([VECTOR])] * 2, vectors_field="").returncode == 0
+    bare: dict[str, Any] = {"vectors_field": "embedding", "one_text": True}
+    assert both(tmp_path, returning({"embedding": VECTOR}), returning({"embedding": VECTOR}), **bare).returncode == 0
+    assert both(tmp_path, returning([VECTOR]), returning([VECTOR]), vectors_field="").returncode == 0
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -227,7 +234,7 @@ def test_tokens_and_headers_come_from_the_environment(tmp_path: Path) -> None:
     """They are not in the file; without them nothing is sent, and the variable is named."""
     seen: list[Any] = []
     with serve(gateway(vectors(VECTOR), seen)) as url:
-        secret = {"token_variable": "SIDE_TOKEN", "header_names": ("X-Key",)}
+        secret: dict[str, Any] = {"token_variable": "SIDE_TOKEN", "header_names": ("X-Key",)}
         check = source([request_to(Side.LEGACY, url, ["a"]), request_to(Side.CANDIDATE, url, ["a"], **secret)])
         without = run(tmp_path, check)
         sent_without = len(seen)
@@ -266,7 +273,7 @@ def test_its_measures_are_those_of_a_verdict(tmp_path: Path) -> None:
     random = np.random.default_rng(5)
     pair = [random.standard_normal((1, 16)).astype(np.float32) for _ in Side]
     expected = measure_rows(pair[0], pair[1])
-    ended = both(tmp_path, *(vectors(rows[0].tolist()) for rows in pair))
+    ended = both(tmp_path, vectors(pair[0][0].tolist()), vectors(pair[1][0].tolist()))
     shown = dict(one.split() for one in ended.stdout.splitlines()[0].split(", "))
     assert set(shown) == {measure.value for measure in Measure}
     ratio = float(expected.candidate_norm[0] / expected.legacy_norm[0])
