@@ -24,15 +24,19 @@ from parity_pipeline.storage.atomic import publish_text
 
 
 def write_page(
-    run: RunContext, verdict: Verdict, history: VerdictHistory = NO_HISTORY, reproduction: Reproduction | None = None
+    run: RunContext,
+    verdict: Verdict,
+    history: VerdictHistory = NO_HISTORY,
+    *,
+    reproduction: Reproduction | None = None,
 ) -> None:
-    """Write the page of a date and model, with the smallest form of its worst failing sample where there is one.
+    """Write the page of a date and model.
 
     Args:
         run: What the steps share.
         verdict: The verdict.
         history: Which verdicts came before it.
-        reproduction: The smallest form of the worst failing sample.
+        reproduction: The smallest form of its worst failing sample; None where none was looked for.
 
     Raises:
         ArtifactError: The disk does not take the page.

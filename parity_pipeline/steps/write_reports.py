@@ -31,7 +31,7 @@ def write_report(run: RunContext, day: str, model: str) -> tuple[Verdict, str]:
     reproduction = write_check(run, verdict)
     text = render_report(verdict, history, config=run.config, reproduction=reproduction)
     publish_text(run.layout.report(day, model), text)
-    write_page(run, verdict, history, reproduction)
+    write_page(run, verdict, history, reproduction=reproduction)
     return verdict, text
 
 

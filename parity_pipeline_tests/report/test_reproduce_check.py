@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from parity_pipeline.core.measures import Measure, Thresholds, measure_rows
+from parity_pipeline.core.noise_floor import NoiseFloor
 from parity_pipeline.core.outcomes import Outcome, Side
 from parity_pipeline.core.reproduction import Reproduction, ReproductionResult, SmallRequest, Trial
 from parity_pipeline.report.reproduce_check import render_check
@@ -32,7 +33,12 @@ VECTOR = [0.6, 0.8, 0.25]
 
 def vectors(*rows: Sequence[float]) -> Respond:
     """Return a gateway that returns the same vectors to every request."""
-    return lambda _request, _body: JSONResponse({"embeddings": rows})
+    return returning({"embeddings": rows})
+
+
+def returning(content: Any) -> Respond:
+    """Return a gateway that returns the same JSON to every request."""
+    return lambda _request, _body: JSONResponse(content)
 
 
 def gateway(respond: Respond, seen: list[Any] | None = None) -> Starlette:
@@ -66,9 +72,9 @@ def request_to(side: Side, url: str, texts: Sequence[str], place: int = 0, **mor
     return replace(known, **more)
 
 
-def source(requests: Sequence[SmallRequest], thresholds: Thresholds | None = None) -> str:
-    """Return the check that sends these requests."""
-    found = Reproduction(
+def found(requests: Sequence[SmallRequest]) -> Reproduction:
+    """Return a reproduction that these requests show."""
+    return Reproduction(
         sample="id",
         ordinal=0,
         outcome=Outcome.MISMATCH,
@@ -80,7 +86,11 @@ def source(requests: Sequence[SmallRequest], thresholds: Thresholds | None = Non
         candidate_requests=1,
         requests=tuple(requests),
     )
-    return render_check(verdict_of(SEED, thresholds=thresholds), found, refusing_statuses())
+
+
+def source(requests: Sequence[SmallRequest], thresholds: Thresholds | None = None) -> str:
+    """Return the check that sends these requests."""
+    return render_check(verdict_of(SEED, thresholds=thresholds), found(requests), refusing_statuses())
 
 
 def run(folder: Path, text: str, variables: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -188,7 +198,7 @@ def test_the_vector_of_the_text_is_compared(tmp_path: Path) -> None:
         rows = [VECTOR, [1.0, 0.0, 0.0]]
         return lambda _request, _body: JSONResponse({"data": [{"index": i, "embedding": rows[i]} for i in order]})
 
-    fields = {"vectors_field": "data[].embedding", "order_field": "data[].index"}
+    fields: dict[str, Any] = {"vectors_field": "data[].embedding", "order_field": "data[].index"}
     assert both(tmp_path, stated(0, 1), stated(1, 0), ["a", "b"], 1, **fields).returncode == 0
     assert both(tmp_path, vectors(VECTOR, [1, 0]), vectors(VECTOR, [0, 1]), ["a", "b"], 0).returncode == 0
     assert both(tmp_path, vectors(VECTOR, [1, 0]), vectors(VECTOR, [0, 1]), ["a", "b"], 1).returncode == 1
@@ -197,12 +207,14 @@ def test_the_vector_of_the_text_is_compared(tmp_path: Path) -> None:
 def test_base64_bare_and_unnamed_vectors_are_read(tmp_path: Path) -> None:
     """The forms of the built-in dialects."""
     packed = "mpkZP83MTD8AAIA+"  # VECTOR as little-endian float32
-    base64 = {"vectors_field": "data[].embedding", "base64": True}
-    ended = both(tmp_path, *[lambda _r, _b: JSONResponse({"data": [{"embedding": packed}]})] * 2, **base64)
+    base64: dict[str, Any] = {"vectors_field": "data[].embedding", "base64": True}
+    ended = both(
+        tmp_path, returning({"data": [{"embedding": packed}]}), returning({"data": [{"embedding": packed}]}), **base64
+    )
     assert ended.returncode == 0
-    bare = {"vectors_field": "embedding", "one_text": True}
-    assert both(tmp_path, *[lambda _r, _b: JSONResponse({"embedding": VECTOR})] * 2, **bare).returncode == 0
-    assert both(tmp_path, *[lambda _r, _b: JSONResponse([VECTOR])] * 2, vectors_field="").returncode == 0
+    bare: dict[str, Any] = {"vectors_field": "embedding", "one_text": True}
+    assert both(tmp_path, returning({"embedding": VECTOR}), returning({"embedding": VECTOR}), **bare).returncode == 0
+    assert both(tmp_path, returning([VECTOR]), returning([VECTOR]), vectors_field="").returncode == 0
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -222,7 +234,7 @@ def test_tokens_and_headers_come_from_the_environment(tmp_path: Path) -> None:
     """They are not in the file; without them nothing is sent, and the variable is named."""
     seen: list[Any] = []
     with serve(gateway(vectors(VECTOR), seen)) as url:
-        secret = {"token_variable": "SIDE_TOKEN", "header_names": ("X-Key",)}
+        secret: dict[str, Any] = {"token_variable": "SIDE_TOKEN", "header_names": ("X-Key",)}
         check = source([request_to(Side.LEGACY, url, ["a"]), request_to(Side.CANDIDATE, url, ["a"], **secret)])
         without = run(tmp_path, check)
         sent_without = len(seen)
@@ -261,7 +273,7 @@ def test_its_measures_are_those_of_a_verdict(tmp_path: Path) -> None:
     random = np.random.default_rng(5)
     pair = [random.standard_normal((1, 16)).astype(np.float32) for _ in Side]
     expected = measure_rows(pair[0], pair[1])
-    ended = both(tmp_path, *(vectors(rows[0].tolist()) for rows in pair))
+    ended = both(tmp_path, vectors(pair[0][0].tolist()), vectors(pair[1][0].tolist()))
     shown = dict(one.split() for one in ended.stdout.splitlines()[0].split(", "))
     assert set(shown) == {measure.value for measure in Measure}
     ratio = float(expected.candidate_norm[0] / expected.legacy_norm[0])
@@ -282,3 +294,14 @@ def test_every_limit_that_fails_a_sample_is_in_it(tmp_path: Path) -> None:
         ended = run(tmp_path, source(requests, strict))
     assert ended.returncode == 1
     assert "differs: max_abs_delta 0.8" in ended.stdout
+
+
+def test_what_the_noise_of_the_legacy_side_explains_is_equal(tmp_path: Path) -> None:
+    """A cosine below its limit alone, as a verdict takes it; without that noise the same vectors differ."""
+    verdict = verdict_of(SEED)
+    noise = NoiseFloor(side=Side.LEGACY, worst=0.1, by_experiment={"repeat": 0.1}, samples=8, requests=60)
+    noisy = replace(verdict, legacy=replace(verdict.legacy, floor=noise))
+    with serve(gateway(vectors(VECTOR))) as one, serve(gateway(vectors([0.6, 0.8, -0.25]))) as two:
+        requests = [request_to(side, url, ["text"]) for side, url in zip(Side, (one, two), strict=True)]
+        ended = [run(tmp_path, render_check(of, found(requests), refusing_statuses())) for of in (noisy, verdict)]
+    assert [one.returncode for one in ended] == [0, 1]

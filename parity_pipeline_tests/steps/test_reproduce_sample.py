@@ -1,15 +1,17 @@
 """Making the worst failing sample small, by the steps of a run with two gateways in this process."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.measures import Thresholds
+from parity_pipeline.core.noise_floor import NoiseFloor
 from parity_pipeline.core.outcomes import Decision, Outcome, Side
 from parity_pipeline.core.reproduction import ReproduceBudget, Reproduction, ReproductionResult
 from parity_pipeline.core.verdict import Verdict
@@ -67,10 +69,10 @@ def faulty(folder: Path, fault: str, texts: list[str]) -> RunContext:
     return replace(context_for(folder, block_of(texts, ["traffic"] * len(texts)), sides), models=(MODEL,))
 
 
-def wrong_where(place: Callable[[list[str]], int | None]) -> Callable[..., np.ndarray]:
+def wrong_where(place: Callable[[list[str]], int | None]) -> Callable[[str, Sequence[str]], NDArray[np.float32]]:
     """Return an embedder that is wrong for the text at the place that a function gives for a request's texts."""
 
-    def respond(model: str, texts: list[str]) -> np.ndarray:
+    def respond(model: str, texts: Sequence[str]) -> NDArray[np.float32]:
         rows = embedder().embed(model, texts).astype(np.float64)
         if (at := place(list(texts))) is not None:
             rows[at] = strayed(rows[at], np.random.default_rng(1), 0.5)
@@ -256,3 +258,42 @@ def test_a_break_of_the_search_costs_no_verdict(tmp_path: Path) -> None:
     assert reproduce_sample(replace(run, gateways=odd), verdict, lines.append) is None
     assert len(lines) == 1
     assert stored_reproduction(run, verdict) is None
+
+
+def test_a_shorter_text_that_fails_in_another_way_is_not_taken(tmp_path: Path) -> None:
+    """A mismatch stays a mismatch: texts that the candidate embeds as zeros are another failure."""
+    block = block_for(2, 40)
+
+    def respond(model: str, texts: Sequence[str]) -> NDArray[np.float32]:
+        rows = wrong_for(embedder().embed, block.texts[5])(model, texts)
+        for place in (place for place, text in enumerate(texts) if text in block.texts[5] and text != block.texts[5]):
+            rows[place] = 0
+        return rows
+
+    run = context(tmp_path, block, {**both(embedder().embed), Side.CANDIDATE: respond})
+    found = reproduced(run, judged(run))
+    assert found.smallest is not None
+    assert found.smallest.text == block.texts[5]
+
+
+def test_requests_that_cannot_all_be_sent_are_not_sent(tmp_path: Path) -> None:
+    """Two in flight are no trial where one request is left: it is kept, and nothing is claimed."""
+    block = block_for(2, 40)
+    run = context(
+        tmp_path, block, {**both(embedder().embed), Side.CANDIDATE: wrong_for(embedder().embed, block.texts[5])}
+    )
+    verdict, seen = judged(run), {side: list[str]() for side in Side}
+    recovered = replace(run, gateways={side: side_for(side, embedder().embed) for side in Side})
+    found = reproduced(counted(replace(recovered, reproduce=ReproduceBudget(requests=3)), seen), verdict)
+    assert found.result is ReproductionResult.NO_RESPONSE
+    assert [len(paths) for paths in seen.values()] == [2, 2]
+
+
+def test_noise_explains_a_trial_as_it_explains_a_sample(tmp_path: Path) -> None:
+    """Where the legacy side's own noise explains what comes back, the sample does not fail any more."""
+    run = faulty(tmp_path, "strip-accents", ["Dvořák", "plain words"])
+    verdict = judged(run)
+    noise = NoiseFloor(side=Side.LEGACY, worst=0.9, by_experiment={"repeat": 0.9}, samples=8, requests=60)
+    # Its rows were judged under the noise of before, so that one of them still fails.
+    loud = replace(verdict, legacy=replace(verdict.legacy, floor=noise))
+    assert reproduced(run, loud).result is ReproductionResult.NOT_ANY_MORE
