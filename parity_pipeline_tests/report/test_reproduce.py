@@ -75,7 +75,7 @@ def test_the_worst_is_the_first_outcome_then_the_smallest_cosine() -> None:
     assert worst_failing(mutual) is None
 
 
-def test_a_reproduced_sample_is_told_with_its_figures() -> None:
+def test_a_reproduced_sample_comes_with_its_figures() -> None:
     """Text, batch, concurrency, requests spent, both commands and the link to the check."""
     verdict = mixed()
     text = render_report(verdict, reproduction=found(verdict, Trial(text="x", before=("a",), beside=(("b",), ("c",)))))

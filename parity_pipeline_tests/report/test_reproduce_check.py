@@ -181,7 +181,7 @@ def test_a_refused_batch_says_nothing_about_one_text(tmp_path: Path) -> None:
     ],
 )
 def test_odd_vectors_are_judged_as_a_verdict_does(tmp_path: Path, candidate: list[Any], code: int) -> None:
-    """Another dimension, zeros and null of one side differ; what is no vector proves nothing."""
+    """Another dimension, zeros and null of one side differ; an empty vector or text proves nothing."""
     assert both(tmp_path, vectors(VECTOR), vectors(candidate)).returncode == code
 
 

@@ -277,7 +277,7 @@ def test_a_shorter_text_that_fails_in_another_way_is_not_taken(tmp_path: Path) -
 
 
 def test_requests_that_cannot_all_be_sent_are_not_sent(tmp_path: Path) -> None:
-    """Two in flight are no trial where one request is left: it is kept, and nothing is claimed."""
+    """One request is left, and two have to be in flight: none is sent, and nothing is claimed."""
     block = block_for(2, 40)
     run = context(
         tmp_path, block, {**both(embedder().embed), Side.CANDIDATE: wrong_for(embedder().embed, block.texts[5])}
