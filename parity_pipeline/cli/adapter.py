@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from parity_pipeline.cli.options import Config
 from parity_pipeline.cli.partition_args import number_in
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.settings.loading import CONFIG_VARIABLE, OVERRIDE_PREFIX, load_from_here
@@ -21,12 +22,6 @@ adapter = typer.Typer(name="adapter", no_args_is_help=True, help="Speak the wire
 CALLERS_VARIABLE: Final = "PARITY_ADAPTER_CALLERS"
 """Environment variable with the side whose wire the callers of a worker speak."""
 
-Config = Annotated[
-    Path | None,
-    typer.Option(
-        "--config", metavar="FILE", help=f"Settings file; else {CONFIG_VARIABLE}, else parity.yaml here or above."
-    ),
-]
 Callers = Annotated[
     Side, typer.Option("--callers", help="The side whose wire the callers speak; candidate is the way back.")
 ]

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich.console import Console
 
-from parity_pipeline.cli.adapter import Config
+from parity_pipeline.cli.options import Config
+from parity_pipeline.cli.terminal import new_console
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.core.suggestions import meant
 from parity_pipeline.report.escape import visible
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 alerts = typer.Typer(
     name="alerts", help="Try the channels of alerts, and send what is new.", no_args_is_help=True, rich_markup_mode=None
 )
-output = Console(highlight=False, soft_wrap=True)
+output = new_console(soft_wrap=True)
 
 _NONE: Final = "Add the section alerts with a channel; docs/alerts.md shows its form."
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
-from rich.console import Console
 
-from parity_pipeline.cli.adapter import Config
+from parity_pipeline.cli.options import Config
 from parity_pipeline.cli.partition_args import calendar_date, chosen_names, dates_between, today
+from parity_pipeline.cli.terminal import new_console
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.report.escape import visible
 from parity_pipeline.settings.loading import find_file, load_from_here, read_content, validate
@@ -29,7 +29,7 @@ Examples:
 """
 
 bundle = typer.Typer(name="bundle", help=HELP)
-output = Console(highlight=False, soft_wrap=True)
+output = new_console(soft_wrap=True)
 
 _DATE: Final = "YYYY-MM-DD"
 NOWHERE: Final = "http://adapter.invalid"

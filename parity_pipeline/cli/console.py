@@ -29,6 +29,7 @@ from parity_pipeline.steps.probes import EMBED, AnyVerdict
 from parity_pipeline.storage.layout import Layout
 
 COULD_NOT_RUN = "COULD NOT RUN"
+"""Stands in place of a verdict where none was recorded either."""
 _STYLES = {
     Decision.PASS.value: "bold green",
     Decision.PASS_WITH_WAIVERS.value: "bold green",
@@ -72,7 +73,7 @@ def print_results(console: Console, results: Sequence[PartitionResult], detail: 
     verdicts = [_decision(one) for one in results]
     width = min(max(map(len, names), default=0), _NAME_COLUMNS), max(map(len, verdicts), default=0)
     for one, name, verdict in zip(results, names, verdicts, strict=True):
-        matched, worst = _numbers(one.verdict)
+        matched, worst = (numbers.NOTHING, "could not run") if one.not_run else _numbers(one.verdict)
         rest = f" {one.date} {name}"
         if not narrow:
             tail = f"  {one.date}  {name:<{width[0]}}  {matched:>9}  {worst}"
@@ -93,7 +94,8 @@ def _print_indented(console: Console, text: str) -> None:
 
 
 def _decision(one: PartitionResult) -> str:
-    return one.verdict.decision.value if one.verdict else COULD_NOT_RUN
+    recorded = one.verdict or one.not_run
+    return recorded.decision.value if recorded else COULD_NOT_RUN
 
 
 def _name(one: PartitionResult) -> str:
@@ -115,7 +117,17 @@ def _numbers(verdict: AnyVerdict | None) -> tuple[str, str]:
 
 def _why(one: PartitionResult, detail: Detail) -> Sequence[str]:
     run = [f"run {one.run_id}"] if detail is Detail.ALL else []
-    return (*(_verdict_lines(one.verdict, detail) if one.verdict else ()), *one.failures, *run)
+    return (*(_verdict_lines(one.verdict, detail) if one.verdict else ()), *_failure_lines(one), *run)
+
+
+def _failure_lines(one: PartitionResult) -> Sequence[str]:
+    """Return why there is no verdict: first what the ledger, and so the summary, says of it, with what to do."""
+    failure = one.not_run.not_run if one.not_run else None
+    if failure is None:
+        return one.failures
+    # One line of the same error says no more; a longer one has the last lines of a log, or the errors of a bug.
+    further = (text for text in one.failures if "\n" in text or failure.problem not in text)
+    return (f"{failure.words}. {failure.remedy}".strip(), *further)
 
 
 def _verdict_lines(verdict: AnyVerdict, detail: Detail) -> Sequence[str]:
@@ -168,20 +180,24 @@ def _said(verdict: AnyVerdict) -> tuple[str, Sequence[str], int]:
 
 
 def results_json(results: Sequence[PartitionResult], layout: Layout, exit_code: int) -> str:
-    """Return all results as one JSON document: `{"exit_code", "results": [{"probe", "date", "model", "verdict", …}]}`."""
+    """Return all results as one JSON document: `{"exit_code", "results": [{"probe", "date", "model", "verdict", …}]}`.
+
+    The verdict of a date that could not be run is the recorded one, INCONCLUSIVE with the reason in `not_run`.
+    """
+    held = [(one, one.verdict or one.not_run) for one in results]
     rows = [
         {
             "probe": one.probe.name,
             "date": one.date,
             one.probe.dimension: one.name,
-            "decision": one.verdict.decision.value if one.verdict else None,
-            "strength": one.verdict.strength if one.verdict else None,
+            "decision": verdict.decision.value if verdict else None,
+            "strength": verdict.strength if verdict else None,
             "run_id": one.run_id,
             "failures": list(one.failures),
-            "report": str(one.probe.report_path(layout, one.date, one.name)) if one.verdict else None,
-            "verdict": asdict(one.verdict) if one.verdict else None,
+            "report": str(one.probe.report_path(layout, one.date, one.name)) if verdict else None,
+            "verdict": asdict(verdict) if verdict else None,
         }
-        for one in results
+        for one, verdict in held
     ]
     return json.dumps({"exit_code": exit_code, "results": rows}, ensure_ascii=True, indent=2)
 

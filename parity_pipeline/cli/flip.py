@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 
-from parity_pipeline.cli.adapter import Config
+from parity_pipeline.cli.options import Config
+from parity_pipeline.cli.terminal import new_console
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.core.flip_steps import FORWARD, FlipRecord, FlipStep, next_step
 from parity_pipeline.core.suggestions import meant
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from parity_pipeline.storage.ledger import LedgerEntry
 
 flip = typer.Typer(name="flip", no_args_is_help=True, help="Move traffic to the candidate step by step, and back.")
-output = Console(highlight=False, soft_wrap=True)
+output = new_console(soft_wrap=True)
 
 Step = Annotated[
     FlipStep | None, typer.Option("--step", help="The step; else the one after the last that was recorded.")

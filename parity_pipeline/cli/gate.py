@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from parity_pipeline.cli.adapter import Config
+from parity_pipeline.cli.options import Config, Day, OnlyCorpora, OnlyModels
 from parity_pipeline.cli.partition_args import EMBED, age, calendar_date, chosen_names, today
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.core.verdict import EMBED_THROUGH_ADAPTER
@@ -26,13 +26,9 @@ from parity_pipeline.storage.gateways import read_states
 
 def gate(
     config: Config = None,
-    day: Annotated[str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="Default: today.")] = None,
-    models: Annotated[
-        list[str] | None, typer.Option("--model", metavar="NAME", help="This model alone; repeat for several.")
-    ] = None,
-    corpora: Annotated[
-        list[str] | None, typer.Option("--corpus", metavar="NAME", help="This corpus alone; repeat for several.")
-    ] = None,
+    day: Day = None,
+    models: OnlyModels = None,
+    corpora: OnlyCorpora = None,
     max_age: Annotated[
         str | None,
         typer.Option("--max-age", metavar="TIME", help="Longest time since vectors were fetched: 90m, 24h or 7d."),

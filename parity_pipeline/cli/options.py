@@ -53,6 +53,24 @@ Corpora = Annotated[
         help="Judge retrieval from this corpus alone; repeat the option for several. Default: all.",
     ),
 ]
+OnlyModels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        metavar="NAME",
+        autocompletion=completion.models,
+        help="This model alone; repeat for several.",
+    ),
+]
+OnlyCorpora = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--corpus",
+        metavar="NAME",
+        autocompletion=completion.corpora,
+        help="This corpus alone; repeat for several.",
+    ),
+]
 Probes = Annotated[
     list[str] | None,
     typer.Option(

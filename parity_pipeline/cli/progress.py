@@ -4,7 +4,6 @@ Here belongs the layout of bars and lines. The handle that they are written to b
 `wire.progress`, what is printed after a run to `console`.
 """
 
-import os
 import sys
 import time
 from collections.abc import Callable, Generator
@@ -16,7 +15,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TaskID, TextColumn
 
-from parity_pipeline.cli.terminal import OwnConsole, OwnHandle
+from parity_pipeline.cli.terminal import OwnHandle, own_console
 from parity_pipeline.report.escape import visible
 from parity_pipeline.wire.progress import Progress as LaneProgress
 
@@ -48,9 +47,8 @@ def showing_progress(*, bars: bool = True, lines: bool = True, verbose: bool = F
     except (OSError, ValueError, AttributeError):
         yield None
         return
-    plain = bool(os.environ.get("NO_COLOR"))
     with handle:
-        console = OwnConsole(file=handle, highlight=False, color_system=None if plain else "auto")  # pyright: ignore[reportArgumentType]
+        console = own_console(handle)
         if console.is_terminal and not console.is_dumb_terminal:
             if not bars:
                 yield None

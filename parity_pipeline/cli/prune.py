@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.filesize import decimal
 
-from parity_pipeline.cli.adapter import Config
+from parity_pipeline.cli.options import Config
 from parity_pipeline.cli.partition_args import age
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.core.outcomes import Side

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from parity_pipeline.cli.adapter import Config
+from parity_pipeline.cli.options import Config, OnlyCorpora, OnlyModels
 from parity_pipeline.cli.partition_args import EMBED, RETRIEVE, calendar_date, chosen_names, dates_between, today
 from parity_pipeline.core.errors import ArtifactError, SettingsError
 from parity_pipeline.core.measures import Measure
@@ -34,12 +34,8 @@ def rejudge(
     first: Annotated[str, typer.Option("--from", metavar=_DATE, help="First date.")],
     last: Annotated[str, typer.Option("--to", metavar=_DATE, help="Last date, included.")],
     config: Config = None,
-    models: Annotated[
-        list[str] | None, typer.Option("--model", metavar="NAME", help="This model alone; repeat for several.")
-    ] = None,
-    corpora: Annotated[
-        list[str] | None, typer.Option("--corpus", metavar="NAME", help="This corpus alone; repeat for several.")
-    ] = None,
+    models: OnlyModels = None,
+    corpora: OnlyCorpora = None,
     thresholds: Annotated[
         list[str] | None,
         typer.Option(

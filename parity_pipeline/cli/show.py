@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Annotated, Final, TypeVar
 
 import typer
-from rich.console import Console
 from rich.markdown import Markdown
 
-from parity_pipeline.cli.adapter import Config
+from parity_pipeline.cli import completion
+from parity_pipeline.cli.options import Config, OnlyCorpora, OnlyModels
 from parity_pipeline.cli.partition_args import EMBED, RETRIEVE, calendar_date, chosen_names
+from parity_pipeline.cli.terminal import output
 from parity_pipeline.core.errors import ArtifactError, ParityError
 from parity_pipeline.core.verdict import EMBED_THROUGH_ADAPTER
 from parity_pipeline.core.verdict_changes import changes_between
@@ -28,12 +29,6 @@ from parity_pipeline.storage import ledger
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.ledger import Key, LedgerEntry, key_of, moment_of, newest_entries
 
-Models = Annotated[
-    list[str] | None, typer.Option("--model", metavar="NAME", help="This model alone; repeat for several.")
-]
-Corpora = Annotated[
-    list[str] | None, typer.Option("--corpus", metavar="NAME", help="This corpus alone; repeat for several.")
-]
 ThroughAdapter = Annotated[
     bool, typer.Option("--through-adapter", help="Those of the probe through the adapter, instead.")
 ]
@@ -44,10 +39,15 @@ Found = TypeVar("Found")
 
 
 def show(
-    day: Annotated[str | None, typer.Argument(metavar=f"[{_DATE}]", help="Default: the newest with a verdict.")] = None,
+    day: Annotated[
+        str | None,
+        typer.Argument(
+            metavar=f"[{_DATE}]", autocompletion=completion.dates, help="Default: the newest with a verdict."
+        ),
+    ] = None,
     config: Config = None,
-    models: Models = None,
-    corpora: Corpora = None,
+    models: OnlyModels = None,
+    corpora: OnlyCorpora = None,
     *,
     through_adapter: ThroughAdapter = False,
 ) -> None:
@@ -69,13 +69,20 @@ def show(
 
 
 def diff(
-    first: Annotated[str, typer.Argument(metavar="D1", help="Earlier date, YYYY-MM-DD.")],
+    first: Annotated[
+        str, typer.Argument(metavar="D1", autocompletion=completion.dates, help="Earlier date, YYYY-MM-DD.")
+    ],
     second: Annotated[
-        str | None, typer.Argument(metavar="[D2]", help="Later date. Without it: the last two verdicts on D1.")
+        str | None,
+        typer.Argument(
+            metavar="[D2]",
+            autocompletion=completion.dates,
+            help="Later date. Without it: the last two verdicts on D1.",
+        ),
     ] = None,
     config: Config = None,
-    models: Models = None,
-    corpora: Corpora = None,
+    models: OnlyModels = None,
+    corpora: OnlyCorpora = None,
     *,
     through_adapter: ThroughAdapter = False,
 ) -> None:
@@ -199,10 +206,8 @@ def _print_reports(paths: Sequence[Path]) -> None:
     if not sys.stdout.isatty():
         typer.echo(b"\n---\n\n".join(texts), nl=False)
         return
-    plain = bool(os.environ.get("NO_COLOR"))
-    console = Console(color_system=None if plain else "auto")
     # As git does: without it, less shows the codes of colours, and waits at the end of a report that fits the screen.
     os.environ.setdefault("LESS", "FRX")
-    with console.pager(styles=True):
+    with output.pager(styles=True):
         for text in texts:
-            console.print(Markdown(text.decode("utf-8", "replace"), hyperlinks=False))
+            output.print(Markdown(text.decode("utf-8", "replace"), hyperlinks=False))

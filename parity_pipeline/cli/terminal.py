@@ -7,24 +7,32 @@ is never wrapped. What is printed belongs to `console` and to the commands.
 import io
 import os
 from contextlib import suppress
-from typing import Final
+from typing import Final, Literal
 
 from rich.console import Console, ConsoleDimensions
 
 from parity_pipeline.report.escape import visible_lines
 
 
-def new_console(*, stderr: bool = False) -> Console:
-    """Return a console without markup from data; plain text where `NO_COLOR` is set to anything but the empty string.
+def new_console(*, stderr: bool = False, soft_wrap: bool = False) -> Console:
+    """Return a console that takes nothing from data as markup, and leaves a model named `:smile:` as it is.
 
-    Rich itself leaves out colours and keeps bold, while https://no-color.org is about a terminal without ANSI codes of style.
+    Plain text where `NO_COLOR` is set to anything but the empty string: rich itself leaves out colours and keeps bold, while
+    https://no-color.org is about a terminal without ANSI codes of style.
+
+    Args:
+        stderr: Standard error instead of standard output.
+        soft_wrap: Leave the breaking of long lines to the terminal.
     """
-    plain = bool(os.environ.get("NO_COLOR"))
-    return Console(stderr=stderr, highlight=False, soft_wrap=stderr, color_system=None if plain else "auto")
+    return Console(stderr=stderr, highlight=False, emoji=False, soft_wrap=soft_wrap, color_system=_colours())
+
+
+def _colours() -> Literal["auto"] | None:
+    return None if os.environ.get("NO_COLOR") else "auto"
 
 
 output: Final = new_console()
-errors: Final = new_console(stderr=True)
+errors: Final = new_console(stderr=True, soft_wrap=True)
 
 
 def print_error(message: str) -> None:
@@ -94,3 +102,8 @@ class OwnConsole(Console):
                 if width > 0:
                     return ConsoleDimensions(width, height or 25)
         return super().size
+
+
+def own_console(handle: OwnHandle) -> OwnConsole:
+    """Return a console like the others on a handle of its own."""
+    return OwnConsole(file=handle, highlight=False, emoji=False, color_system=_colours())  # pyright: ignore[reportArgumentType] - a TextIO has the same methods

@@ -23,8 +23,12 @@ REPOSITORY_TAG: Final = ".dagster/repository"
 REPOSITORY: Final = "__repository__@parity_pipeline"
 """Dagster's name for the definitions, with the name of the code location in `workspace.yaml`."""
 
-COMMAND_TAG: Final = "parity/command"
-"""Tag that names the lock file of the command that executes the run: process id and a random suffix."""
+COMMAND_TAG: Final = ".dagster/parity_command"
+"""Tag that names the lock file of the command that executes the run: process id and a random suffix. Dagster's UI hides tags
+that begin so, and shows others in every line of its list of runs."""
+
+FORMER_TAG: Final = "parity/command"
+"""As it was named before; a command that was killed then may have left a run."""
 
 KILLED: Final = "The command that executed this run was killed. Fetched data is kept; run the date again."
 
@@ -63,7 +67,8 @@ def fail_killed_runs(instance: dg.DagsterInstance) -> list[str]:
 
 
 def _end(instance: dg.DagsterInstance, command: str) -> list[str]:
-    left = instance.get_runs(filters=dg.RunsFilter(statuses=list(_UNFINISHED), tags={COMMAND_TAG: command}))
+    filters = [dg.RunsFilter(statuses=list(_UNFINISHED), tags={tag: command}) for tag in (COMMAND_TAG, FORMER_TAG)]
+    left = [run for one in filters for run in instance.get_runs(filters=one)]
     for run in left:
         instance.report_run_failed(run, message=KILLED)
     return [run.run_id for run in left]

@@ -110,6 +110,10 @@ def folder(tmp_path: Path) -> Path:
         (["backfill", "--side", "l"], ["legacy"]),
         (["demo", "--fault", "noise,stale-i"], ["noise,stale-index"]),
         (["gate", "--max"], ["--max-age"]),
+        (["gate", "--date", "2026"], ["2026-05-02", "2026-05-01"]),
+        (["show", "--model", "w"], ["wordllama-256"]),
+        (["diff", "2026-05-01"], ["2026-05-01"]),
+        (["rejudge", "--corpus", "s"], ["staff"]),
     ],
 )
 def test_a_shell_completes_names(folder: Path, words: list[str], expected: list[str]) -> None:

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from parity_pipeline.cli import console as console_module
 from parity_pipeline.cli.console import Detail, print_results, results_json
 from parity_pipeline.cli.terminal import new_console
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.runs.runner import PartitionResult
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline_tests.report.measured import measured_pass, two_causes, waived_pass
+from parity_pipeline_tests.report.past import FAILURE, not_run
 from parity_pipeline_tests.report.verdicts import mixed, unpaired
 
 
@@ -91,6 +93,48 @@ def test_what_could_not_run_is_shown_in_full() -> None:
     assert "candidate/embeddings: gone" in shown
     assert "[red]m[/red]" in shown
     assert "\x1b" not in shown
+
+
+def test_a_date_that_could_not_be_run_reads_as_in_the_summary(tmp_path: Path) -> None:
+    """It is INCONCLUSIVE with the recorded reason and what to do, once, in the table, in a log and in the JSON document."""
+    other = "legacy/embeddings: 401\nwith the last lines of its log"
+    ran = replace(_ran(None, f"{FAILURE.place}: {FAILURE.problem}. {FAILURE.remedy}", other), not_run=not_run())
+    lines = _lines(ran, width=400)
+    assert lines[0] == f"INCONCLUSIVE  2026-04-30  {ran.name}          —  could not run"
+    assert lines[1].strip() == f"{FAILURE.words}. {FAILURE.remedy}"
+    assert "401" in lines[2]
+    assert sum(FAILURE.problem in line for line in lines) == 1
+    [quiet] = _lines(ran, detail=Detail.LINE)
+    assert quiet.startswith("INCONCLUSIVE")
+    assert quiet.endswith("could not run")
+    layout = Layout(data_dir=tmp_path, reports_dir=tmp_path)
+    [row] = json.loads(results_json([ran], layout, 2))["results"]
+    assert (row["decision"], row["verdict"]["not_run"]["step"]) == ("INCONCLUSIVE", FAILURE.step)
+    assert row["report"] == str(layout.report(ran.date, ran.name))
+    assert row["failures"] == list(ran.failures)
+    [bare] = json.loads(results_json([_ran(None, "gone")], layout, 2))["results"]
+    assert (bare["decision"], bare["verdict"], bare["report"]) == (None, None, None)
+
+
+@pytest.mark.parametrize("name", [":smile:", "[bold]m[/bold]", "m:heart:x"])
+@pytest.mark.parametrize("stderr", [True, False])
+def test_a_name_is_printed_as_it_is(name: str, *, stderr: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    """What rich reads as a picture or a style is part of a name, in tables, messages and file names."""
+    console = new_console(stderr=stderr)
+    print_results(console, [_ran(measured_pass(), model=name)], Detail.LINE)
+    console.print(f"wrote {name}.md", markup=False, soft_wrap=True)
+    captured = capsys.readouterr()
+    printed = captured.err if stderr else captured.out
+    assert f"  {name}  " in printed
+    assert f"wrote {name}.md" in printed
+
+
+def test_every_command_prints_by_the_same_consoles() -> None:
+    """No module of the command line makes a console of its own, which would read a name as a picture."""
+    made = {
+        path.name for path in Path(console_module.__file__).parent.glob("*.py") if "Console(" in path.read_text("utf-8")
+    }
+    assert made == {"terminal.py"}
 
 
 def test_the_json_document_is_complete(tmp_path: Path) -> None:

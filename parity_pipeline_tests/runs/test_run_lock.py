@@ -10,6 +10,7 @@ import yaml
 
 from parity_pipeline.runs.run_lock import (
     COMMAND_TAG,
+    FORMER_TAG,
     KILLED,
     REPOSITORY,
     REPOSITORY_TAG,
@@ -37,12 +38,12 @@ def lock_of(project: Project, command: str) -> Path:
     return Path(project.instance.root_directory) / "commands" / f"{command}.lock"
 
 
-def unfinished(project: Project, command: str) -> str:
+def unfinished(project: Project, command: str, tag: str = COMMAND_TAG) -> str:
     """Return the id of a run that a command has started."""
     lock_of(project, command).parent.mkdir(exist_ok=True)
     lock_of(project, command).touch()
     job = project.definitions().resolve_job_def(EMBED.job)
-    return project.instance.create_run_for_job(job, status=STARTED, tags={COMMAND_TAG: command}).run_id
+    return project.instance.create_run_for_job(job, status=STARTED, tags={tag: command}).run_id
 
 
 def status(project: Project, run_id: str) -> dg.DagsterRunStatus:
@@ -61,6 +62,13 @@ def test_the_run_of_a_killed_command_fails_when_the_next_command_starts(project:
     assert [one.message for one in events if one and one.event_type is dg.DagsterEventType.RUN_FAILURE] == [KILLED]
     assert status(project, ran[0].run_id) is dg.DagsterRunStatus.SUCCESS
     assert not list(lock_of(project, "killed").parent.iterdir())
+
+
+def test_a_run_of_an_earlier_version_is_ended_too(project: Project) -> None:
+    """What a command left that was killed before the tag got its name of now is a failure all the same."""
+    left = unfinished(project, "killed", FORMER_TAG)
+    assert fail_killed_runs(project.instance) == [left]
+    assert status(project, left) is dg.DagsterRunStatus.FAILURE
 
 
 def test_the_run_of_a_living_command_is_left_alone(project: Project) -> None:
@@ -83,9 +91,12 @@ def test_a_run_without_a_lock_file_is_left_alone(project: Project) -> None:
 
 
 def test_the_ui_lists_the_runs_of_commands(project: Project) -> None:
-    """A command's run has the tag that the UI's page of a job filters by: repository and code location."""
+    """A command's run has the tag that the UI's page of a job filters by: repository and code location; that of its lock is hidden."""
     list(run_partitions(project.settings(), project.definitions(), project.instance, [(DAY, MODEL)]))
     location = yaml.safe_load(WORKSPACE.read_text("utf-8"))["load_from"][0]["python_module"]["location_name"]
     label = f"{project.definitions().get_repository_def().name}@{location}"
     assert label == REPOSITORY
-    assert [run.tags[REPOSITORY_TAG] for run in project.instance.get_runs()] == [label]
+    [run] = project.instance.get_runs()
+    assert run.tags[REPOSITORY_TAG] == label
+    assert [tag for tag in run.tags if "command" in tag] == [COMMAND_TAG]
+    assert COMMAND_TAG.startswith(".dagster/"), "the UI hides such tags alone"

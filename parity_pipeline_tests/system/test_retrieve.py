@@ -68,7 +68,7 @@ def test_an_unknown_name_is_exit_code_2(tmp_path: Path, arguments: tuple[str, ..
 
 
 def test_a_difference_is_exit_code_1_and_an_outage_2(tmp_path: Path) -> None:
-    """A candidate that finds other documents fails; one that is down is COULD NOT RUN with its address and remedy."""
+    """A candidate that finds other documents fails; one that is down is INCONCLUSIVE with its address and remedy."""
     candidate = SearchingGateway("go", embed_query=lambda text: hash_vector(text, "another", 32))
     with served(tmp_path, SearchingGateway("rust"), candidate) as project:
         result = project.parity(*ARGUMENTS)
@@ -79,7 +79,8 @@ def test_a_difference_is_exit_code_1_and_an_outage_2(tmp_path: Path) -> None:
     with served(tmp_path, SearchingGateway("rust"), SearchingGateway("go"), retrieve=away) as project:
         result = project.parity("run", "--date", NEXT_DAY, "--corpus", "everyone")
     assert result.code == 2
-    assert "COULD NOT RUN" in result.printed
+    assert "INCONCLUSIVE" in result.printed
+    assert "could not run: candidate/retrieval failed" in result.printed
     assert f"{url}/v1/matrix/retrieve" in result.printed
     assert "set retrieve.candidate.base_url to where it listens" in result.printed
 
