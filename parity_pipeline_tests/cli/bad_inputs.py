@@ -208,6 +208,15 @@ ARGUMENTS: Final[Sequence[Bad]] = tuple(
     )
 )
 
+EMPTY: Final[Sequence[Bad]] = (  # such as "$AGE" in a script where it is not set
+    Bad(arguments=("run", "--date", ""), words=("--date: '' is not a date", "Write a date")),
+    Bad(arguments=("gate", "--date", ""), words=("--date: '' is not a date", "Write a date")),
+    Bad(arguments=("gate", "--max-age", ""), words=("--max-age: '' is not a length of time", "such as 90m")),
+    Bad(arguments=("prune", "--older-than", ""), words=("--older-than: '' is not a length of time", "such as 90m")),
+    Bad(arguments=("gate", "--junit", ""), words=("this path has no file name", "Name a file")),
+    Bad(arguments=("adapter", "export", "--page", "/"), words=("/: cannot write", "this path has no file name", "Name a file")),
+)  # fmt: skip
+
 _DOCTOR = ("doctor",)
 _QUERIES = {"retrieve": RETRIEVE}
 
@@ -233,4 +242,4 @@ FILES: Final[Sequence[Bad]] = (
     Bad(arguments=("bundle", "verify", "x.zip"), files={"x.zip": b"not a zip"}, words=("x.zip",)),
 )  # fmt: skip
 
-TABLE: Final = (*SETTINGS, *VARIABLES, *ARGUMENTS, *FILES)
+TABLE: Final = (*SETTINGS, *VARIABLES, *ARGUMENTS, *EMPTY, *FILES)
