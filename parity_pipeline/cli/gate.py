@@ -55,10 +55,10 @@ def gate(
     if through_adapter:
         names = {EMBED_THROUGH_ADAPTER: names.get(EMBED, list(settings.models))}
     question = GateQuestion(
-        date=(calendar_date(day, "--date") if day else today(settings)).isoformat(),
+        date=(calendar_date(day, "--date") if day is not None else today(settings)).isoformat(),
         names=names,
         now=datetime.now(UTC),
-        max_age=age(max_age, "--max-age") if max_age else None,
+        max_age=age(max_age, "--max-age") if max_age is not None else None,
     )
     path = settings.layout().ledger
     of_one = [name for of_probe in names.values() for name in of_probe]

@@ -41,7 +41,7 @@ def prune(
     from parity_pipeline.definitions import build_context  # noqa: PLC0415 - imports Dagster
 
     settings = load_from_here(config)
-    limit = age(older_than, "--older-than") if older_than else _limit(settings)
+    limit = age(older_than, "--older-than") if older_than is not None else _limit(settings)
     found = find_old(build_context(settings), limit, datetime.now(ZoneInfo(settings.timezone)))
     for line in _lines(found.old):
         typer.echo(line)

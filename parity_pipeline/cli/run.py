@@ -75,7 +75,7 @@ def run(
 
     printing = Printing(as_json=as_json, quiet=quiet, verbose=verbose)
     with settings_of_run(load_from_here(config), through_adapter=through_adapter) as settings:
-        chosen = calendar_date(day, "--date") if day else today(settings)
+        chosen = calendar_date(day, "--date") if day is not None else today(settings)
         names = chosen_names(settings, probes=probes or (), models=models or (), corpora=corpora or ())
         judge(
             settings,

@@ -47,14 +47,25 @@ def _unique_mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[An
     for key_node, _ in node.value:
         key: Any = loader.construct_object(key_node, deep=True)  # pyright: ignore[reportUnknownMemberType] - no stubs
         line = key_node.start_mark.line + 1
-        if isinstance(key, str | int | float | bool) and key in seen:
+        if not isinstance(key, str | int | float | bool):
+            continue
+        if key in seen:
             problem = f"duplicate key {key!r} (lines {seen[key]} and {line})"
             raise yaml.constructor.ConstructorError(problem=problem, problem_mark=key_node.start_mark)
         seen[key] = line
     return loader.construct_mapping(node, deep=True)
 
 
+def _date_or_text(loader: _UniqueKeyLoader, node: yaml.ScalarNode) -> object:
+    """Return a date; one that no calendar has, such as 2026-02-30, as text, for which its key has a message."""
+    try:
+        return loader.construct_yaml_timestamp(node)
+    except ValueError:
+        return node.value
+
+
 _UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
+_UniqueKeyLoader.add_constructor("tag:yaml.org,2002:timestamp", _date_or_text)
 
 
 def find_file(given: Path | None, environ: Mapping[str, str], folder: Path) -> Path:
@@ -117,7 +128,7 @@ def read_content(path: Path, environ: Mapping[str, str]) -> dict[str, Any]:
     """
     try:
         content: Any = yaml.load(path.read_text("utf-8"), _UniqueKeyLoader)  # noqa: S506 - a SafeLoader
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError) as error:
         remedy = "Fix the file; docs/settings.md shows its form."
         raise SettingsError(f"cannot be read as YAML: {_yaml_words(error)}", place=str(path), remedy=remedy) from error
     if not isinstance(content, dict):
@@ -136,6 +147,8 @@ def overridden(environ: Mapping[str, str]) -> dict[tuple[str, ...], str]:
 
 def _yaml_words(error: Exception) -> str:
     """Return why a file cannot be read on one line, with the place in it where there is one."""
+    if isinstance(error, RecursionError):
+        return "its values are nested too deeply"
     if not isinstance(error, yaml.MarkedYAMLError):
         return " ".join(str(error).split())
     mark = error.problem_mark
@@ -196,8 +209,8 @@ def _merge(content: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any
                 "cannot override this key: the key above it is not a mapping", place=name, remedy="Unset it."
             )
         try:
-            level[last] = yaml.safe_load(environ[name])
-        except yaml.YAMLError as error:
+            level[last] = yaml.load(environ[name], _UniqueKeyLoader)  # noqa: S506 - a SafeLoader
+        except (RecursionError, yaml.YAMLError) as error:
             raise SettingsError("its value is not valid YAML", place=name, remedy="Put the value in quotes.") from error
     return content
 

@@ -56,8 +56,10 @@ def draft_path(final: Path) -> Path:
     """Return a new temporary path beside `final`, making the folder and clearing what dead processes left there.
 
     Raises:
-        ArtifactError: The folder cannot be made or read.
+        ArtifactError: The folder cannot be made or read, or the path names no file.
     """
+    if not final.name:  # "" and "/", which have no folder to put a draft into
+        raise ArtifactError("cannot write: this path has no file name", place=str(final), remedy="Name a file.")
     with write_errors(final.parent):
         final.parent.mkdir(parents=True, exist_ok=True)
         _clear_leftovers(final)

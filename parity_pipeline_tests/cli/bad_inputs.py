@@ -59,6 +59,7 @@ SETTINGS: Final[Sequence[Bad]] = (
     _setting("models", ["a", "A"], "would share a file", "keep one of them"),
     _setting("models", None, *_LIST),
     _setting("first_date", "30.4.2026", "expected a date", "YYYY-MM-DD", key="first_date (is '30.4.2026')"),
+    Bad(text="first_date: 2026-02-30\n", words=("  - first_date (is '2026-02-30')", "expected a date", "YYYY-MM-DD")),
     _setting("first_date", 7, "expected a date", "YYYY-MM-DD"),
     _setting("first_date", None, "expected a date", "YYYY-MM-DD"),
     _setting("timezone", "Berlin", "not an IANA time zone", "name one, such as Europe/Berlin"),
@@ -143,6 +144,8 @@ SETTINGS: Final[Sequence[Bad]] = (
     Bad(text="models: {", words=("parity.yaml", "cannot be read as YAML: line 1, column 10", "Fix the file")),
     Bad(text="- a\n- b\n", words=("parity.yaml", "expected a YAML mapping", "docs/settings.md")),
     Bad(text="models: [a]\nmodels: [b]\n", words=("line 2, column 1: duplicate key 'models' (lines 1 and 2)", "Fix the file")),
+    Bad(text="? [a]\n: b\n", words=("line 1, column 3: found unhashable key", "Fix the file")),
+    Bad(text="models: " + "[" * 5000, words=("nested too deeply", "Fix the file")),
     Bad(text="", words=("parity.yaml", "expected a YAML mapping", "docs/settings.md")),
 )  # fmt: skip
 
@@ -152,6 +155,9 @@ VARIABLES: Final[Sequence[Bad]] = (
     Bad(environ={"PARITY__THRESHOLDS__COSIN": "1"},
         words=("thresholds.cosin (set by PARITY__THRESHOLDS__COSIN)", "did you mean cosine?")),
     Bad(environ={"PARITY__MODELS": "[a"}, words=("PARITY__MODELS", "not valid YAML", "Put the value in quotes")),
+    Bad(environ={"PARITY__MODELS": "[" * 5000}, words=("PARITY__MODELS", "not valid YAML", "Put the value in quotes")),
+    Bad(environ={"PARITY__FIRST_DATE": "2026-02-30"},
+        words=("first_date (set by PARITY__FIRST_DATE)", "expected a date")),
     Bad(environ={"PARITY__MODELS__X": "1"}, words=("PARITY__MODELS__X", "not a mapping", "Unset it")),
     Bad(environ={"PARITY__SIDES__LEGACY__CONCURRENCY": "many"},
         words=("sides.legacy.concurrency (set by PARITY__SIDES__LEGACY__CONCURRENCY)", *_WHOLE)),
@@ -208,6 +214,15 @@ ARGUMENTS: Final[Sequence[Bad]] = tuple(
     )
 )
 
+EMPTY: Final[Sequence[Bad]] = (  # such as "$AGE" in a script where it is not set
+    Bad(arguments=("run", "--date", ""), words=("--date: '' is not a date", "Write a date")),
+    Bad(arguments=("gate", "--date", ""), words=("--date: '' is not a date", "Write a date")),
+    Bad(arguments=("gate", "--max-age", ""), words=("--max-age: '' is not a length of time", "such as 90m")),
+    Bad(arguments=("prune", "--older-than", ""), words=("--older-than: '' is not a length of time", "such as 90m")),
+    Bad(arguments=("gate", "--junit", ""), words=("this path has no file name", "Name a file")),
+    Bad(arguments=("adapter", "export", "--page", "/"), words=("/: cannot write", "this path has no file name", "Name a file")),
+)  # fmt: skip
+
 _DOCTOR = ("doctor",)
 _QUERIES = {"retrieve": RETRIEVE}
 
@@ -233,4 +248,4 @@ FILES: Final[Sequence[Bad]] = (
     Bad(arguments=("bundle", "verify", "x.zip"), files={"x.zip": b"not a zip"}, words=("x.zip",)),
 )  # fmt: skip
 
-TABLE: Final = (*SETTINGS, *VARIABLES, *ARGUMENTS, *FILES)
+TABLE: Final = (*SETTINGS, *VARIABLES, *ARGUMENTS, *EMPTY, *FILES)

@@ -18,6 +18,13 @@ def test_a_published_file_replaces_the_old_one_and_leaves_no_draft(tmp_path: Pat
     assert list(final.parent.iterdir()) == [final]
 
 
+@pytest.mark.parametrize("path", ["", "/"])
+def test_a_path_without_a_file_name_is_an_error(path: str) -> None:
+    """What names no file has a message, and no draft is put anywhere."""
+    with pytest.raises(ArtifactError, match="no file name"):
+        publish_text(Path(path), "text")
+
+
 def test_a_draft_is_hidden_and_no_parquet_file(tmp_path: Path) -> None:
     """Globs and hive readers pass over drafts, and two drafts of one file differ."""
     final = tmp_path / "a.parquet"

@@ -44,6 +44,8 @@ def test_equal_sides_pass_and_every_run_is_kept(tmp_path: Path) -> None:
     assert after.startswith(before)
     assert (before.count(b"\n"), after.count(b"\n")) == (2, 3)
     assert layout.report(DAY, "fake-32").read_bytes() == report
+    assert b"supersedes" not in report
+    assert "supersedes" in layout.report(DAY, "fake-16").read_text("utf-8")
 
 
 def test_a_noisy_candidate_fails(tmp_path: Path) -> None:
