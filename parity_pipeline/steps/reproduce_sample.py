@@ -16,8 +16,8 @@ from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
 from parity_pipeline.core.minimise import smallest_failing
 from parity_pipeline.core.outcomes import Decision, Outcome, RowStatus, Side
 from parity_pipeline.core.reproduction import (
-    ReproductionResult,
     Reproduction,
+    ReproductionResult,
     SmallRequest,
     Trial,
     is_failing,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote
 
-from parity_pipeline.core.reproduction import ReproductionResult, Reproduction, SmallRequest
+from parity_pipeline.core.reproduction import Reproduction, ReproductionResult, SmallRequest
 from parity_pipeline.core.slugs import check_name
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
