@@ -50,7 +50,12 @@ def not_run(failure: RunFailure, advice: tuple[Sentence, ...]) -> list[Section]:
 
 
 def commands(found: tuple[str, ...], config: str) -> Markup:
-    """Return commands to copy, each with the settings file that it needs; "" for the one that it finds by itself."""
+    """Return commands to copy, one per line.
+
+    Args:
+        found: The commands.
+        config: The settings file that they need; "" for the one that they find by themselves.
+    """
     return macros().commands(tuple(with_config(one, config) for one in found))
 
 
