@@ -16,14 +16,14 @@ from parity_pipeline.defs.partitions import split_key
 from parity_pipeline.defs.verdict_metadata import report_metadata, tag_verdict, verdict_metadata
 from parity_pipeline.steps.confirm_rows import confirm_rows
 from parity_pipeline.steps.context import RunContext
-from parity_pipeline.steps.diagnose_failures import diagnose_failures
 from parity_pipeline.steps.draw_samples import draw_samples
 from parity_pipeline.steps.fetch_embeddings import fetch_embeddings
+from parity_pipeline.steps.judge_partition import judge_partition
 from parity_pipeline.steps.measure_repeatability import measure_repeatability
 from parity_pipeline.steps.pair_lanes import pair_lanes
 from parity_pipeline.steps.probe_contract import probe_contracts
 from parity_pipeline.steps.prune_vectors import prune_by_settings
-from parity_pipeline.steps.reproduce_sample import judge_and_reproduce
+from parity_pipeline.steps.reproduce_sample import diagnose_and_reproduce
 from parity_pipeline.steps.write_reports import write_report, write_summary
 from parity_pipeline.storage.embeddings_files import KIND as EMBEDDINGS
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile
@@ -110,10 +110,10 @@ def build_assets(
 
     @factory.asset(["diagnosis"], group="verdicts", kinds={"python", "json"}, deps=diagnosed)
     def diagnosis(context: dg.AssetExecutionContext, run: Run) -> Made:
-        """Why samples fail: causes in words with evidence, and collisions that one side alone has."""
+        """Why samples fail: causes in words with evidence, collisions of one side alone, the worst sample made small."""
         day, model = split_key(context.partition_key)
         with explained():
-            found = diagnose_failures(run, day, model, context.log.exception)
+            found = diagnose_and_reproduce(run, day, model, context.log.exception)
         return Made(metadata=metadata.diagnosis_metadata(found), data_version=version_of(found))
 
     @factory.asset(
@@ -126,10 +126,10 @@ def build_assets(
         metadata={"verdict schema": SCHEMA_VERSION},
     )
     def verdict(context: dg.AssetExecutionContext, run: Run) -> Made:
-        """PASS, FAIL or INCONCLUSIVE with reasons, stored as JSON and added to the ledger; of a FAIL, the worst sample made small."""
+        """PASS, FAIL or INCONCLUSIVE with reasons, stored as JSON and added to the ledger."""
         day, model = split_key(context.partition_key)
         with explained():
-            judged = judge_and_reproduce(run, day, model, run_id=context.run.run_id, log=context.log.exception)
+            judged = judge_partition(run, day, model, run_id=context.run.run_id)
         tag_verdict(context, judged.decision)
         shown = verdict_metadata(judged, run.layout.verdict(day, model))
         return Made(metadata=shown, check_results=list(checks.check_verdict(judged)), data_version=version_of(judged))

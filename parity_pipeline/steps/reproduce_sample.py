@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from parity_pipeline.core.compare import compare
+from parity_pipeline.core.diagnosis.records import Diagnosis
 from parity_pipeline.core.errors import GatewayError, ParityError
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
 from parity_pipeline.core.minimise import smallest_failing
@@ -31,8 +32,8 @@ from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.worst_rows import JudgedRow
 from parity_pipeline.steps.confirm_rows import batch_of, picked_samples
 from parity_pipeline.steps.context import Gateway, RunContext, stored
-from parity_pipeline.steps.diagnose_failures import Requests
-from parity_pipeline.steps.judge_partition import judge_partition
+from parity_pipeline.steps.diagnose_failures import Requests, diagnose_failures
+from parity_pipeline.steps.judge_partition import judge_stored
 from parity_pipeline.storage.evidence_files import read_reproduction, write_reproduction
 from parity_pipeline.storage.parity_files import ParityFile
 from parity_pipeline.storage.sample_set_files import SampleSetFile
@@ -42,16 +43,19 @@ from parity_pipeline.wire.side_config import SideConfig
 _ORDER: Final = (Side.LEGACY, Side.CANDIDATE)
 
 
-def judge_and_reproduce(run: RunContext, day: str, model: str, *, run_id: str, log: Callable[[str], None]) -> Verdict:
-    """Judge a date and model as `judge_partition` does, and make the worst failing sample of a FAIL small; return the verdict.
+def diagnose_and_reproduce(run: RunContext, day: str, model: str, log: Callable[[str], None]) -> Diagnosis | None:
+    """Diagnose a date and model as `diagnose_failures` does, make the worst sample of a FAIL small; return the diagnosis.
+
+    The verdict comes later and sends nothing; what decides here is what it will say of the samples that are stored now.
 
     Raises:
         ArtifactError: A file upstream is missing or damaged, or the disk does not take a file.
         SettingsError: The waivers cannot be used.
     """
-    verdict = judge_partition(run, day, model, run_id=run_id)
-    reproduce_sample(run, verdict, log)
-    return verdict
+    found = diagnose_failures(run, day, model, log)
+    if run.reproduce.requests and (found is None or found.failing):
+        reproduce_sample(run, judge_stored(run, day, model), log)
+    return found
 
 
 def reproduce_sample(run: RunContext, verdict: Verdict, log: Callable[[str], None]) -> Reproduction | None:

@@ -118,7 +118,7 @@ _CONTRACT: Final = RecordKind(record=_ContractFile, name="contract", remedy="Mat
 _CONFIRMATION: Final = RecordKind(
     record=_ConfirmationFile, name="confirmation", remedy="Materialize confirmation again."
 )
-_REPRODUCTION: Final = RecordKind(record=_ReproductionFile, name="reproduction", remedy="Materialize verdict again.")
+_REPRODUCTION: Final = RecordKind(record=_ReproductionFile, name="reproduction", remedy="Materialize diagnosis again.")
 _DIAGNOSIS: Final = RecordKind(
     record=_DiagnosisFile,
     name="diagnosis",

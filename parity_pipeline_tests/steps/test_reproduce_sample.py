@@ -21,7 +21,7 @@ from parity_pipeline.faults.trial_run import DAY, MODEL, SHAPES, context_for, em
 from parity_pipeline.steps.context import Gateway, RunContext
 from parity_pipeline.steps.draw_samples import draw_samples
 from parity_pipeline.steps.judge_partition import judge_partition, judge_stored
-from parity_pipeline.steps.reproduce_sample import reproduce_sample, stored_reproduction
+from parity_pipeline.steps.reproduce_sample import diagnose_and_reproduce, reproduce_sample, stored_reproduction
 from parity_pipeline.steps.run_partition import ask_sides, judge_lanes, run_partition
 from parity_pipeline.steps.write_check import write_check
 from parity_pipeline.steps.write_reports import write_report
@@ -297,3 +297,16 @@ def test_noise_explains_a_trial_as_it_explains_a_sample(tmp_path: Path) -> None:
     # Its rows were judged under the noise of before, so that one of them still fails.
     loud = replace(verdict, legacy=replace(verdict.legacy, floor=noise))
     assert reproduced(run, loud).result is ReproductionResult.NOT_ANY_MORE
+
+
+def test_it_comes_with_the_diagnosis_before_the_verdict(tmp_path: Path) -> None:
+    """As in Dagster's graph: the diagnosis sends the requests, and the verdict takes over what was found without any."""
+    run = faulty(tmp_path, "strip-accents", ["Dvořák", "plain words"])
+    judged(run)
+    assert diagnose_and_reproduce(run, DAY, MODEL, pytest.fail) is not None
+    seen = {side: list[str]() for side in Side}
+    verdict = judge_partition(counted(run, seen), DAY, MODEL, run_id="test")
+    found = stored_reproduction(run, verdict)
+    assert found is not None
+    assert found.result is ReproductionResult.REPRODUCED
+    assert not any(seen.values())
