@@ -82,7 +82,9 @@ def _facts(found: Sequence[GateResult]) -> list[dict[str, Any]]:
             "verdict": one.entry.verdict.decision.value if one.entry else None,
             "strength": one.entry.verdict.strength if one.entry else None,
             "recorded_at": one.entry.recorded_at if one.entry else None,
-            "fetched_at": fetched_at(one.entry.verdict).isoformat() if one.entry else None,
+            "fetched_at": fetched_at(one.entry.verdict).isoformat()
+            if one.entry and not one.entry.verdict.not_run
+            else None,
             "run_id": one.entry.run_id if one.entry else None,
             "rejudged": one.entry.rejudged if one.entry else None,
         }

@@ -5,6 +5,7 @@ Here belong the list of commands and what a ParityError and a signal become. Eac
 """
 
 import sys
+import traceback
 import warnings
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -129,7 +130,10 @@ def main() -> None:
 
 
 def execute(arguments: Sequence[str] | None = None) -> int | str | None:
-    """Run the command with these arguments, those of the process where None, and return its exit code as `sys.exit` takes it."""
+    """Run the command with these arguments, those of the process where None, and return its exit code as `sys.exit` takes it.
+
+    An error that nothing foresaw shows where it happened, and ends with 2: Python's own 1 would say FAIL.
+    """
     try:
         app(arguments)
     except ParityError as error:
@@ -137,6 +141,9 @@ def execute(arguments: Sequence[str] | None = None) -> int | str | None:
         return 2
     except SystemExit as ended:
         return ended.code
+    except Exception:  # noqa: BLE001 - a defect must not read as a FAIL
+        traceback.print_exc()
+        return 2
     return 0
 
 

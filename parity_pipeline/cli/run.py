@@ -296,7 +296,8 @@ def _print(results: "Sequence[PartitionResult]", layout: "Layout", code: int, pr
         return
     detail = Detail.LINE if printing.quiet else Detail.ALL if printing.verbose else Detail.SHORT
     print_results(output, results, detail)
-    for path in written_files(results, layout) if not printing.quiet else ():
+    written = () if printing.quiet else written_files(results, layout)
+    for path in (path for path in written if path.is_file()):  # a full disk took what is stored, but no page
         output.print(f"wrote {shown_path(path, Path.cwd())}", markup=False, soft_wrap=True)
 
 

@@ -10,6 +10,7 @@ import yaml
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from parity_pipeline.cli import main
 from parity_pipeline.cli.main import WHEN_CALLED, app
 from parity_pipeline_tests.settings.test_settings import minimal
 from parity_pipeline_tests.system.project import PARITY, environment
@@ -137,3 +138,16 @@ def test_there_is_a_script_for_each_shell(shell: str) -> None:
     done = subprocess.run([PARITY], env=variables, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "_PARITY_COMPLETE=complete_" + shell in done.stdout
+
+
+def test_an_error_that_nothing_foresaw_does_not_read_as_a_fail(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 1 says FAIL; a defect shows its traceback and ends with 2."""
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("nobody thought of this")
+
+    monkeypatch.setattr(main, "app", broken)
+    assert main.execute(["status"]) == 2
+    assert "nobody thought of this" in capsys.readouterr().err

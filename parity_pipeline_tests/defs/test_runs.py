@@ -153,11 +153,12 @@ def test_hostile_model_names_run(tmp_path: Path, model: str) -> None:
     assert read_verdict(project.settings().layout().verdict(DAY, model)).model == model
 
 
-def test_the_same_inputs_write_the_same_bytes(tmp_path: Path) -> None:
-    """Two projects with equal gateways and a standing clock write equal reports and summaries."""
+def test_the_same_inputs_write_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two projects with equal gateways and a standing clock write equal reports and summaries, each run in its own folder."""
     texts: list[tuple[str, str]] = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
         project = a_project(tmp_path / name)
         assert project.run().success
         layout = project.settings().layout()

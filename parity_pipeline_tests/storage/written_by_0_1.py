@@ -22,6 +22,7 @@ from parity_pipeline.core.gateway_watch import GatewayChanges
 from parity_pipeline.core.limits import BOUND_GOAL
 from parity_pipeline.core.measures import Measure, Thresholds, grade
 from parity_pipeline.core.outcomes import Severity
+from parity_pipeline.core.reproduction import ReproduceBudget
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.flip.options import FlipOptions
 from parity_pipeline.report.links import Links
@@ -197,6 +198,7 @@ def settings_values(path: Path) -> Facts:
         "flip": json.loads(json.dumps(asdict(FlipOptions()))),
         "links": json.loads(json.dumps(asdict(Links()))),
         "alerts": json.loads(json.dumps(asdict(AlertOptions()))),
+        "reproduce": json.loads(json.dumps(asdict(ReproduceBudget()))),
         "retention": RetentionSettings().model_dump(),
         "gateway_changes": json.loads(json.dumps(asdict(GatewayChanges()))),
     }
