@@ -112,7 +112,8 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """Return the address of a UI with a passing and a failing date of both probes, and the folder of the project."""
     folder = tmp_path_factory.mktemp("ui")
     project = searching_project(folder)
-    with ExitStack() as stack:
+    with ExitStack() as stack, pytest.MonkeyPatch.context() as variables:
+        variables.delenv("DAGSTER_HOME", raising=False)  # make sets it; these runs belong to the project's own home
         reports = folder / "reports" / "cutover"
         reports.mkdir(parents=True)
         project.more = {**project.more, "links": {"reports": stack.enter_context(served(reports))}}

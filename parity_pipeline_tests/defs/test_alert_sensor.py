@@ -40,7 +40,7 @@ def test_the_sensor_is_there_where_a_channel_is_and_off(tmp_path: Path) -> None:
     """Without a channel there is nothing to switch on, and with one nothing is sent before somebody does."""
     sides = (hash_gateway("rust"), hash_gateway("go"))
     without = Project(tmp_path, *sides).definitions()
-    assert not [one.name for one in without.get_repository_def().sensor_defs]
+    assert NAME not in [one.name for one in without.get_repository_def().sensor_defs]
     project = Project(tmp_path, *sides, more={"alerts": {"channels": [CHANNEL]}})
     sensor = build_definitions(project.settings()).resolve_sensor_def(NAME)
     assert sensor.default_status is dg.DefaultSensorStatus.STOPPED

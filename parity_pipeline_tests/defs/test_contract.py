@@ -70,8 +70,9 @@ def test_the_ledger_holds_the_checks_and_not_the_matrix(tmp_path: Path) -> None:
     assert CheckName.CONTRACT_NO_MODEL in {one.name for one in verdict.checks}
 
 
-def test_contracts_can_be_switched_off(tmp_path: Path) -> None:
+def test_contracts_can_be_switched_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without them there are no such assets, checks, requests or sections, stored evidence or not."""
+    monkeypatch.chdir(tmp_path)  # else the report names the settings file, and so this test
     project = a_project(tmp_path)
     assert project.run().success
     project.more["contract"] = {"enabled": False}

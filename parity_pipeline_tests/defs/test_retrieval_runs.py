@@ -150,11 +150,12 @@ def test_the_verdict_alone_judges_stored_lists_under_bands_of_now(tmp_path: Path
     assert candidate.searches == searches
 
 
-def test_the_same_inputs_write_the_same_bytes(tmp_path: Path) -> None:
-    """Two projects with equal gateways and a standing clock write equal reports and summaries."""
+def test_the_same_inputs_write_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two projects with equal gateways and a standing clock write equal reports and summaries, each run in its own folder."""
     written: list[tuple[str, str]] = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
         project = searching_project(tmp_path / name)
         assert judge(project).success
         layout = project.settings().layout()

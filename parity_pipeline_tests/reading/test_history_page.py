@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import typer
 import yaml
 
 import parity_pipeline
-from parity_pipeline.cli.main import app
+from parity_pipeline.cli.main import whole_tree
 from parity_pipeline.cli.partition_args import age
 from parity_pipeline.settings.loading import load
 from parity_pipeline_tests.reading.stored import CORPUS, DAYS, judge, make_project
@@ -56,7 +55,7 @@ def test_the_python_runs(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_a_command_has_the_options_that_it_names(words: list[str]) -> None:
     """What the page shows can be typed: the command, its options, and their values."""
-    command = typer.main.get_command(app).commands[words[0]]  # pyright: ignore[reportAttributeAccessIssue] - a group
+    command = whole_tree().commands[words[0]]
     with command.make_context(words[0], words[1:]) as context:
         for name in ("max_age", "older_than"):
             if given := context.params.get(name):
