@@ -6,6 +6,8 @@ import logging
 import socket
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import unquote
 
 import pytest
 
@@ -151,6 +153,50 @@ def test_a_webhook_that_refuses_is_an_error_without_its_address(
     assert caught.value.only_this is only_this
     assert hook.got == []
     assert_without(caught.value, SECRET, "s3cr3t")
+
+
+@pytest.mark.parametrize("before", [150, 180, 195, 250])
+def test_a_secret_that_is_cut_is_not_shown_in_part(hook: Webhook, before: int) -> None:
+    """Of a long response only the beginning is read; a secret that stands across its end is hidden all the same."""
+    path = "/hook/" + SECRET.rpartition("/")[2].replace("never", "never%2F")
+    hook.status, hook.reply = {path: 404}, "x" * before + unquote(path)
+    with pytest.raises(DeliveryError, match="HTTP 404") as caught:
+        deliver(channel(ChannelKind.SLACK), LETTER, {"URL": hook.url(path)})
+    assert_without(caught.value, "s3cr")
+
+
+def test_a_password_that_is_cut_is_not_shown_in_part(server: MailServer) -> None:
+    """A mail server that repeats a long password has it hidden before the text is cut."""
+    password = "s3cr3t-" * 60
+    with pytest.raises(DeliveryError, match="535") as caught:
+        deliver(mailing(server, user="ann", password_env=PASSWORD), LETTER, {PASSWORD: password})
+    assert_without(caught.value, "s3cr3t")
+
+
+def test_words_of_a_server_are_not_hidden_where_they_are_no_secret() -> None:
+    """What ends like a short word of an address stays readable."""
+    error = DeliveryError("the channel is archived; see the").without(["https://hooks.test/the/a"])
+    assert error.text == "the channel is archived; see the"
+
+
+def test_two_channels_of_apprise_at_once_do_not_mix_their_errors(hook: Webhook) -> None:
+    """Each error holds what the library said of its own channel, none the address of the other."""
+    hook.status = {"/one-s3cr3t": 404, "/two-s3cr3t": 500}
+    errors: dict[str, str] = {}
+
+    def send(name: str) -> None:
+        address = f"json://127.0.0.1:{hook.port}/{name}-s3cr3t"
+        with pytest.raises(DeliveryError) as caught:
+            deliver(channel(ChannelKind.APPRISE), LETTER, {"URL": address})
+        errors[name] = caught.value.text
+
+    for _ in range(5):
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(send, ("one", "two")))
+        assert "404" in errors["one"]
+        assert "500" not in errors["one"]
+        assert "500" in errors["two"] or "nternal" in errors["two"]
+        assert "404" not in errors["two"]
 
 
 def assert_without(error: BaseException, *secrets: str) -> None:
