@@ -1,6 +1,8 @@
 """From the ledger to the channels: once per change, nothing lost, and no channel in the way of another."""
 
+import resource
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -228,6 +230,42 @@ def test_nothing_is_lost_where_the_process_dies_before_it_sends(world: World) ->
         world.look(environ=Fatal())
     assert world.hook.got == []
     assert len(world.look().sent) == 2
+
+
+def test_a_disk_that_does_not_take_the_state_sends_nothing_each_minute(world: World) -> None:
+    """What could not be stored as sent would be sent by every tick: nothing is sent until the disk takes it again."""
+    world.options = replace(world.options, channels=world.options.channels[:1])
+    world.hook.status = {"/one": 503}
+    world.judge(1, Decision.FAIL)
+    world.look()
+    world.hook.status = {}
+    world.now += timedelta(minutes=1)
+    with small_files():
+        for _ in range(3):
+            with pytest.raises(ArtifactError, match="cannot write"):
+                world.look()
+    assert world.hook.got == []
+    assert len(world.look().sent) == 1
+
+
+@contextmanager
+def small_files() -> Iterator[None]:
+    """Let no file of this process become longer than some bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_lock_that_cannot_be_made_is_an_error_with_its_place(world: World) -> None:
+    """A folder in its place is named, as one error and not as a traceback."""
+    (world.folder / "state" / ".alerts.lock").mkdir(parents=True)
+    with pytest.raises(ArtifactError, match="cannot write") as caught:
+        world.look()
+    assert caught.value.place.endswith(".alerts.lock")
+    assert caught.value.remedy
 
 
 def test_a_channel_gets_only_what_it_wants(world: World) -> None:
