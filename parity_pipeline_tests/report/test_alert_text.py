@@ -36,6 +36,20 @@ def test_what_where_since_when_and_what_to_do_are_said(kind: NewsKind, words: st
     assert "embed m, 2026-05-03" in text.title
 
 
+@pytest.mark.parametrize(
+    ("decision", "words"),
+    [
+        (Decision.FAIL, "What to do: read the report"),
+        (Decision.INCONCLUSIVE, "What to do: read the report"),
+        (Decision.PASS, "What to do: nothing."),
+        (Decision.PASS_WITH_WAIVERS, "What to do: nothing."),
+    ],
+)
+def test_verdicts_that_came_again_and_do_not_pass_are_not_nothing(decision: Decision, words: str) -> None:
+    """Nobody is told to do nothing about a date that fails."""
+    assert words in plain(alert_text(NewsKind.RESUMED, [news(NewsKind.RESUMED, decision=decision)], {}))
+
+
 def test_the_commands_are_those_of_the_probe() -> None:
     """A corpus is judged by the probe of retrieval, a lane through the adapter through the adapter."""
     shown = plain(alert_text(NewsKind.STALE, [news(NewsKind.STALE, probe="retrieve")], {}))
