@@ -7,7 +7,7 @@ import httpx
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from parity_pipeline.core.fingerprint import Fingerprint
+from parity_pipeline.core.fingerprint import Fingerprint, Likeness, compare_fingerprints
 from parity_pipeline.core.hazards.texts import CANARIES
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.wire.dialects import BUILT_IN
@@ -59,6 +59,17 @@ def test_the_version_of_an_endpoint(lookup: VersionLookup, response: httpx.Respo
 
     assert identified(config(version=lookup, bearer_token=HIDDEN), respond).version == version
     assert paths == ["GET /base/version"]
+
+
+@pytest.mark.parametrize("length", [80, 81, 5000])
+def test_long_versions_that_differ_at_their_end_differ(length: int) -> None:
+    """A version that is too long to be shown whole is not taken for another one with the same beginning."""
+    side = config(version=VersionLookup(path="/version"))
+    texts = ("x" * (length - 1) + "a", "x" * (length - 1) + "b")
+    one, two = (identified(side, lambda _, text=text: httpx.Response(200, text=text)) for text in texts)
+    assert compare_fingerprints(one, two).likeness is Likeness.CHANGED
+    assert compare_fingerprints(one, one).likeness is Likeness.UNCHANGED
+    assert len(one.version) == 80
 
 
 def test_the_digest_of_the_model() -> None:
