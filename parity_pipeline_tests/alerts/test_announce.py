@@ -1,7 +1,7 @@
 """From the ledger to the channels: once per change, nothing lost, and no channel in the way of another."""
 
 import resource
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -249,7 +249,7 @@ def test_a_disk_that_does_not_take_the_state_sends_nothing_each_minute(world: Wo
 
 
 @contextmanager
-def small_files() -> Iterator[None]:
+def small_files() -> Generator[None]:
     """Let no file of this process become longer than some bytes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))

@@ -255,6 +255,14 @@ def test_a_wrong_password_is_an_error_without_it(server: MailServer) -> None:
     assert_without(caught.value, SECRET)
 
 
+@pytest.mark.parametrize("leave", ["421 too long", "250 ok", ""])
+def test_a_mail_that_was_taken_is_sent_whatever_follows(server: MailServer, leave: str) -> None:
+    """A server that takes a message and is rude afterwards does not get it once more with each try."""
+    server.leave = leave
+    deliver(mailing(server), LETTER, {})
+    assert len(server.got) == 1
+
+
 def test_receivers_that_are_all_unknown_are_an_error(server: MailServer) -> None:
     """One that is known is enough, and none is not."""
     server.unknown = {"a@example.test"}
