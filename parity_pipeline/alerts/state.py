@@ -101,7 +101,7 @@ class AlertState:
 _KIND: Final = RecordKind(
     record=AlertState,
     name="state of alerts",
-    remedy="Remove it: every failing model or corpus is then announced once more.",
+    remedy="Remove it: every model or corpus whose latest date does not pass is then announced once more.",
     schema=STATE_VERSION,
 )
 
