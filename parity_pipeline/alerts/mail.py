@@ -62,7 +62,7 @@ def mail(channel: Channel, *, title: str, plain: str, html: str, at: str, identi
 
 @contextmanager
 def _conversation(channel: Channel) -> Generator[smtplib.SMTP]:
-    """Take leave whatever the body did. What the server says to that is no error: a message it took would be sent again."""
+    """Take leave whatever the body did. The response to that is ignored: a message that was taken would be sent again."""
     server = _connection(channel)
     try:
         yield server

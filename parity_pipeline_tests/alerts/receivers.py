@@ -102,7 +102,7 @@ class MailServer:
         port: Its port.
         password: What AUTH PLAIN has to end in; "" to take nobody's.
         unknown: Receivers that it refuses.
-        leave: What it says to QUIT; "" to hang up without a word.
+        leave: What it says to QUIT; "" to close the connection.
         got: Sender, receivers and content of each message.
     """
 

@@ -173,7 +173,7 @@ def test_a_password_that_is_cut_is_not_shown_in_part(server: MailServer) -> None
     assert_without(caught.value, "s3cr3t")
 
 
-def test_words_of_a_server_are_not_hidden_where_they_are_no_secret() -> None:
+def test_words_of_a_server_are_not_hidden_where_they_are_not_secret() -> None:
     """What ends like a short word of an address stays readable."""
     error = DeliveryError("the channel is archived; see the").without(["https://hooks.test/the/a"])
     assert error.text == "the channel is archived; see the"

@@ -269,7 +269,7 @@ def test_a_cursor_of_another_version_is_read_as_none(daemon: Daemon) -> None:
 @pytest.mark.parametrize(
     "cursor", ['{"embed/candidate/fake-32": {"down": true}}', '{"embed/candidate/fake-32": {}}', "x", "[]"]
 )
-def test_a_cursor_that_knows_no_state_is_compared_with_what_is_recorded(daemon: Daemon, cursor: str) -> None:
+def test_a_cursor_without_a_state_is_compared_with_what_is_recorded(daemon: Daemon, cursor: str) -> None:
     """A first look that met an outage, or a cursor of another version, hides no change since the last fetch."""
     daemon.cursor = cursor
     another_build(candidate_of(daemon))

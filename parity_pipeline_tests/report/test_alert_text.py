@@ -46,7 +46,7 @@ def test_what_where_since_when_and_what_to_do_are_said(kind: NewsKind, words: st
     ],
 )
 def test_verdicts_that_came_again_and_do_not_pass_are_not_nothing(decision: Decision, words: str) -> None:
-    """Nobody is told to do nothing about a date that fails."""
+    """A date that fails is not reported as nothing to do."""
     assert words in plain(alert_text(NewsKind.RESUMED, [news(NewsKind.RESUMED, decision=decision)], {}))
 
 
