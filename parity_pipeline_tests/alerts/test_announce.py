@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from parity_pipeline.alerts.announce import AlertContext, Round, announce
+from parity_pipeline.alerts.announce import AT_ONCE, AlertContext, Round, announce
 from parity_pipeline.alerts.options import AlertOptions, Channel, ChannelKind
 from parity_pipeline.alerts.state import only_one, read_state
 from parity_pipeline.core.alerts import NewsKind, Subject
@@ -205,6 +205,37 @@ def test_a_message_that_is_refused_does_not_hold_up_the_next(world: World) -> No
     assert found.waiting == 2
 
 
+def test_how_long_a_channel_is_left_alone(world: World) -> None:
+    """A refused message is tried each minute, and a server that names its own time is given that."""
+    world.options = replace(world.options, channels=world.options.channels[:1])
+    world.judge(1, Decision.FAIL)
+    world.hook.status = {"/one": 400}
+    for _ in range(3):
+        world.look()
+        held = read_state(world.folder / "state" / "alerts.json").channels["one"]
+        assert datetime.fromisoformat(held.next_at) == world.now + timedelta(minutes=1)
+        world.now += timedelta(minutes=1)
+    world.hook.status, world.hook.headers = {"/one": 429}, {"retry-after": "7200"}
+    world.look()
+    held = read_state(world.folder / "state" / "alerts.json").channels["one"]
+    assert datetime.fromisoformat(held.next_at) == world.now + timedelta(hours=2)
+
+
+def test_a_round_sends_so_many_messages_that_a_tick_can_end(world: World) -> None:
+    """After an outage of a channel the rest of what waited goes with the next rounds, in order and once."""
+    world.options = replace(world.options, channels=world.options.channels[:1])
+    world.hook.status = {"/one": 503}
+    for day in range(1, AT_ONCE + 3):
+        world.judge(day, Decision.FAIL if day % 2 else Decision.PASS)
+        world.look()
+    world.hook.status = {}
+    world.now += timedelta(hours=1)
+    first = world.look()
+    assert (len(first.sent), first.waiting) == (AT_ONCE, 2)
+    assert (len(world.look().sent), world.look()) == (2, Round())
+    assert world.kinds("one") == ["fail", "recovered"] * (AT_ONCE // 2 + 1)
+
+
 def test_two_processes_send_once(world: World) -> None:
     """While one is at it, another does nothing; after it, there is nothing left to send."""
     world.judge(1, Decision.FAIL)
@@ -286,6 +317,7 @@ def test_what_a_removed_channel_was_to_get_is_dropped(world: World) -> None:
     world.look()
     world.options = replace(world.options, channels=world.options.channels[1:])
     assert world.look().waiting == 0
+    assert read_state(world.folder / "state" / "alerts.json").channels == {}
 
 
 def test_a_missing_verdict_is_announced_and_its_coming_too(world: World) -> None:

@@ -117,6 +117,21 @@ def test_credentials_of_an_address_are_sent_as_such(hook: Webhook) -> None:
     assert hook.got[0].headers["authorization"] == "Basic YW5uOnB3"
 
 
+def test_a_webhook_is_reached_by_the_proxy_of_the_environment(hook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that `no_proxy` names is reached directly, any other one through the proxy."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", hook.url(""))
+    deliver(channel(ChannelKind.WEBHOOK), LETTER, {"URL": "http://hooks.test/far"})
+    assert [one.path for one in hook.got] == ["http://hooks.test/far"]
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        closed = taken.getsockname()[1]
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{closed}")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    deliver(channel(ChannelKind.WEBHOOK), LETTER, {"URL": hook.url("/near")})
+    assert hook.got[-1].path == "/near"
+
+
 def test_a_mail_has_both_forms(server: MailServer) -> None:
     """All receivers get one message with subject, date, id, a plain and an HTML part."""
     server.password = "pw"  # noqa: S105 - of this server

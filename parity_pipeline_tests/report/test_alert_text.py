@@ -107,6 +107,14 @@ def test_a_title_is_one_line_whatever_a_model_is_called() -> None:
     assert "⟨U+000D⟩⟨U+000A⟩Bcc" in title
 
 
+def test_nothing_in_an_address_ends_its_link() -> None:
+    """A pipe or an angle of an address of the settings would begin the label, or end the link."""
+    item = news(NewsKind.FAIL)
+    link = Address(label="report", target="https://git.test/a|b>c<!channel>")
+    shown = slack(alert_text(NewsKind.FAIL, [item], {item.subject: [link]}))
+    assert shown.endswith("<https://git.test/a%7Cb%3Ec%3C!channel%3E|report>")
+
+
 def test_a_path_is_shown_and_a_url_is_linked() -> None:
     """Without an address of the reports a message says where the file is."""
     item = news(NewsKind.FAIL)
