@@ -158,6 +158,8 @@ class _Sending:
         due = [one for one in self._context.options.channels if one.name in names and self._is_due(one, now)]
         self._forget_unknown()
         if due:
+            # A disk that does not take the state now would not take that a message was sent: it would be sent each minute.
+            write_state(self._context.state, self._state)
             with ThreadPoolExecutor(max_workers=len(due)) as pool:
                 list(pool.map(self._send_all, due))
         waiting = sum(len(one.channels) for one in self._state.outbox)

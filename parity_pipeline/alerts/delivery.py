@@ -8,6 +8,7 @@ import logging
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, Final
 
 from parity_pipeline.alerts.errors import DeliveryError
@@ -24,6 +25,9 @@ ID_HEADER: Final = "x-parity-alert-id"
 
 _CHATTY: Final = ("apprise", "urllib3", "urllib3.connectionpool", "requests")
 """Loggers that show addresses when they are set to be verbose."""
+
+_ONE_OF_APPRISE: Final = Lock()
+"""All channels share these loggers: with two at once, the error of one would hold the words, and secrets, of the other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +104,7 @@ def _apprise(channel: Channel, letter: Letter, environ: Mapping[str, str]) -> No
     except ImportError:
         raise DeliveryError("Apprise is not installed; install parity_pipeline[alerts]") from None
     service = apprise.Apprise()
-    with _quiet(_CHATTY) as said:
+    with _ONE_OF_APPRISE, _quiet(_CHATTY) as said:
         added = service.add(_secret(channel.url_env, environ))
         if not added:
             raise DeliveryError("the address is not one that Apprise knows")

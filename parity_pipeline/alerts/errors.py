@@ -5,6 +5,7 @@ wait, and a text without secrets. Errors of settings and files are those of `cor
 """
 
 from collections.abc import Iterable
+from urllib.parse import unquote
 
 from parity_pipeline.report.escape import clipped, visible
 
@@ -26,6 +27,7 @@ class DeliveryError(Exception):
 
     def __init__(self, text: str, *, only_this: bool = False, wait_seconds: float = 0.0) -> None:
         """Keep the facts; the text becomes one line in which everything can be seen."""
+        self._whole = text
         self.text = visible(clipped(text.strip(), _SHOWN))
         self.only_this = only_this
         self.wait_seconds = wait_seconds
@@ -33,10 +35,21 @@ class DeliveryError(Exception):
 
     def without(self, secrets: Iterable[str]) -> "DeliveryError":
         """Return the same error with secrets replaced by `***`, and with no other exception attached."""
-        text = self.text
-        for secret in sorted(_parts(secrets), key=len, reverse=True):
+        # On the whole text: a secret that is cut, or whose characters are shown by their code, would not be recognised.
+        text, parts = self._whole, sorted(_parts(secrets), key=len, reverse=True)
+        for secret in parts:
             text = text.replace(secret, "***")
+        text = _without_begun(text, parts)
         return DeliveryError(text, only_this=self.only_this, wait_seconds=self.wait_seconds)
+
+
+def _without_begun(text: str, parts: Iterable[str]) -> str:
+    """Return a text without the beginning of a secret at its end, where reading a response stopped."""
+    for secret in parts:
+        for length in range(len(secret) - 1, _SHORTEST - 1, -1):
+            if text.endswith(secret[:length]):
+                return text[:-length] + "***"
+    return text
 
 
 def _parts(secrets: Iterable[str]) -> set[str]:
@@ -48,4 +61,4 @@ def _parts(secrets: Iterable[str]) -> set[str]:
         credentials = behind.partition("/")[0].rpartition("@")[0].split(":") if "@" in behind else []
         found |= {one for one in (secret, behind.partition("/")[2], *pieces, *credentials) if len(one) >= _SHORTEST}
         found |= {secret} if secret else set()
-    return found
+    return found | {unquote(one) for one in found}

@@ -5,7 +5,8 @@ Here belong the message and the conversation with the server. What is in the mes
 
 import smtplib
 import ssl
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -43,7 +44,7 @@ def mail(channel: Channel, *, title: str, plain: str, html: str, at: str, identi
     message.set_content(plain)
     message.add_alternative(html, subtype="html")
     try:
-        with _connection(channel) as server:
+        with _conversation(channel) as server:
             if channel.encryption is Encryption.STARTTLS:
                 server.starttls(context=ssl.create_default_context())
             if channel.user and password is not None:
@@ -57,6 +58,18 @@ def mail(channel: Channel, *, title: str, plain: str, html: str, at: str, identi
         raise DeliveryError(f"{channel.host} refuses all receivers ({', '.join(map(str, codes))})") from None
     except (smtplib.SMTPException, OSError) as error:
         raise DeliveryError(f"{channel.host}: {type(error).__name__}: {error}") from None
+
+
+@contextmanager
+def _conversation(channel: Channel) -> Generator[smtplib.SMTP]:
+    """Take leave whatever the body did. The response to that is ignored: a message that was taken would be sent again."""
+    server = _connection(channel)
+    try:
+        yield server
+    finally:
+        with suppress(smtplib.SMTPException, OSError):
+            server.quit()
+        server.close()
 
 
 def _connection(channel: Channel) -> smtplib.SMTP:

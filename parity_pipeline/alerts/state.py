@@ -101,7 +101,7 @@ class AlertState:
 _KIND: Final = RecordKind(
     record=AlertState,
     name="state of alerts",
-    remedy="Remove it: every failing model or corpus is then announced once more.",
+    remedy="Remove it: every model or corpus whose latest date does not pass is then announced once more.",
     schema=STATE_VERSION,
 )
 
@@ -126,13 +126,22 @@ def write_state(path: Path, state: AlertState) -> None:
 
 @contextmanager
 def only_one(path: Path) -> Generator[bool]:
-    """Hold the lock of a state while the body runs; yield False, without waiting, where another process holds it."""
-    with write_errors(path):
+    """Hold the lock of a state while the body runs; yield False, without waiting, where another process holds it.
+
+    Raises:
+        ArtifactError: The disk or folder does not take the lock.
+    """
+    file = path.with_name(f".{path.stem}.lock")
+    lock = FileLock(file, thread_local=False)
+    with write_errors(file):
         path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path.with_name(f".{path.stem}.lock"), thread_local=False)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:  # an OSError too
+            mine = False
+        else:
+            mine = True
+    if not mine:
         yield False
         return
     try:

@@ -296,15 +296,15 @@ def expected_date(local: datetime, schedule: time, within: timedelta, first: dat
     """Return the latest date that should have a verdict by now, ISO 8601; "" where none has to have one.
 
     Args:
-        local: The time in the time zone of the partitions.
+        local: The time in the time zone of the partitions; aware.
         schedule: When the run of a date is started, on that date.
-        within: How long after that its verdict may come.
+        within: How long after that its verdict may come; hours that pass, also where the clock is set meanwhile.
         first: The first partition date.
 
-    >>> expected_date(datetime(2026, 5, 2, 9, 59), time(6), timedelta(hours=4), date(2026, 4, 30))
+    >>> expected_date(datetime(2026, 5, 2, 9, 59, tzinfo=UTC), time(6), timedelta(hours=4), date(2026, 4, 30))
     '2026-05-01'
     """
-    begun = local.replace(tzinfo=None) - within
+    begun = (local.astimezone(UTC) - within).astimezone(local.tzinfo).replace(tzinfo=None)
     due = begun.date() if begun.time() >= schedule else begun.date() - timedelta(days=1)
     return due.isoformat() if due >= first else ""
 

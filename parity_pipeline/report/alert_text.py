@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from parity_pipeline.core.alerts import News, NewsKind, Subject
+from parity_pipeline.core.outcomes import PASSING
 from parity_pipeline.core.verdict import EMBED_THROUGH_ADAPTER
 from parity_pipeline.report.advice import backfill_command, run_command
 from parity_pipeline.report.escape import Verbatim, clipped, visible
@@ -187,6 +188,8 @@ def _to_do(one: News) -> Line:
             "see whether the Dagster daemon runs and the schedule is on (Automation), then judge the date: ",
             Verbatim(_run_again(one)),
         )
+    if one.kind is NewsKind.RESUMED and one.decision not in PASSING:
+        return ("read the report: this date does not pass, as the one before.",)
     return ("nothing. The report says how much the verdict proves.",)
 
 

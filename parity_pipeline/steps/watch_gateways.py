@@ -6,7 +6,7 @@ Here belongs one round over all lanes, without Dagster. One look belongs to `rec
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
@@ -116,7 +116,9 @@ def _look(run: RunContext, lane: Lane) -> LaneLook | str:
 def _step(
     run: RunContext, lane: Lane, seen: LaneLook, before: Watched | None, first_date: str
 ) -> tuple[Watched, list[LaneEvent]]:
-    known = before or Watched(state=seen.before)
+    known = before or Watched()
+    # What was never reported is compared with what a fetch recorded, also where every look so far met an outage.
+    known = known if known.state else replace(known, state=seen.before)
     if seen.problem:
         after, events = watch_down(known, seen.problem)
     else:

@@ -7,9 +7,10 @@ to `ledger`.
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
@@ -50,7 +51,7 @@ def read_tail(path: Path, mark: LedgerMark) -> tuple[list[Judged], LedgerMark]:
             file.seek(start)
             content = file.read()
             whole = content.rfind(b"\n") + 1
-            found = list(_verdicts(content[:whole], str(path)))
+            found = list(_verdicts(content[:whole], lambda line: f"{path}:{_lines(path, start) + line}"))
             return found, LedgerMark(offset=start + whole, hash=_hash(file, start + whole))
     except FileNotFoundError:
         return [], LedgerMark()
@@ -70,23 +71,30 @@ def _hash(file: BinaryIO, offset: int) -> str:
     return hashlib.sha256(file.read(offset - start)).hexdigest()
 
 
-def _verdicts(content: bytes, place: str) -> Iterator[Judged]:
-    for line in content.splitlines(keepends=True):
+def _lines(path: Path, offset: int) -> int:
+    """Return how many lines end before an offset; only an error needs it."""
+    with path.open("rb") as file:
+        return file.read(offset).count(b"\n")
+
+
+def _verdicts(content: bytes, place_of: Callable[[int], str]) -> Iterator[Judged]:
+    for number, line in enumerate(content.splitlines(keepends=True), start=1):
         if line.strip() and not line.endswith(TORN_MARK + b"\n"):
+            place = partial(place_of, number)
             found = _parsed(line, place)
             if "verdict" in found:
                 yield _judged(found, place)
 
 
-def _parsed(line: bytes, place: str) -> dict[str, Any]:
+def _parsed(line: bytes, place: Callable[[], str]) -> dict[str, Any]:
     with suppress(ValueError, RecursionError):
         found: object = json.loads(line)
         if isinstance(found, dict):
             return cast("dict[str, Any]", found)
-    raise ArtifactError("a line of the ledger is damaged: not a JSON object", place=place, remedy=_REMEDY)
+    raise ArtifactError("a line of the ledger is damaged: not a JSON object", place=place(), remedy=_REMEDY)
 
 
-def _judged(found: dict[str, Any], place: str) -> Judged:
+def _judged(found: dict[str, Any], place: Callable[[], str]) -> Judged:
     try:
         verdict: dict[str, Any] = found["verdict"]
         name = verdict["corpus"] if verdict["endpoint"] == "retrieve" else verdict["model"]
@@ -101,7 +109,7 @@ def _judged(found: dict[str, Any], place: str) -> Judged:
         )
     except (LookupError, TypeError, ValueError) as error:
         problem = f"a line of the ledger is not a verdict ({type(error).__name__})"
-        raise ArtifactError(problem, place=place, remedy=_REMEDY) from error
+        raise ArtifactError(problem, place=place(), remedy=_REMEDY) from error
 
 
 def _first(texts: Any) -> str:

@@ -4,8 +4,9 @@ Here belongs what the lane and a look have in common. Sending it in a lane belon
 `gateway_look`; the texts themselves are those of `core.hazards.texts`.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from parity_pipeline.core.fingerprint import NODE_HEADERS, WORD_CHARACTERS, CanaryVectors, Fingerprint
 from parity_pipeline.core.hazards.texts import CANARIES
@@ -13,6 +14,8 @@ from parity_pipeline.core.samples import sample_id
 from parity_pipeline.wire.encode import encode_text
 from parity_pipeline.wire.error_text import one_line
 from parity_pipeline.wire.side_config import SideConfig
+
+_HASH_DIGITS: Final = 12
 
 
 class _HasBody(Protocol):
@@ -58,4 +61,19 @@ def stated(
     name = config.version_header
     kept = {key: value for key, value in headers.items() if key not in NODE_HEADERS and key != name}
     version = headers.get(name, "") if name else ""
-    return Fingerprint(version=version[:WORD_CHARACTERS], model=one_line(model), headers=kept, canaries=canaries)
+    return Fingerprint(version=stated_word(version), model=one_line(model), headers=kept, canaries=canaries)
+
+
+def stated_word(text: str) -> str:
+    """Return a version or digest as one line of at most `WORD_CHARACTERS`.
+
+    A longer one is its beginning and a hash of all of it: two that differ must not become the same by being cut.
+
+    Args:
+        text: What the side says, without secrets.
+    """
+    word = one_line(text)
+    if len(word) <= WORD_CHARACTERS:
+        return word
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_DIGITS]
+    return f"{word[: WORD_CHARACTERS - _HASH_DIGITS - 1]}…{digest}"

@@ -11,8 +11,8 @@ from typing import Final
 import httpx
 
 from parity_pipeline.core.errors import GatewayError
-from parity_pipeline.core.fingerprint import WORD_CHARACTERS, Fingerprint, pack
-from parity_pipeline.wire.canary_request import canary_ids, canary_texts, stated
+from parity_pipeline.core.fingerprint import Fingerprint, pack
+from parity_pipeline.wire.canary_request import canary_ids, canary_texts, stated, stated_word
 from parity_pipeline.wire.client import LaneEnvironment, RequestSender, SenderContext, new_request_id
 from parity_pipeline.wire.codec import HttpResponse
 from parity_pipeline.wire.decode import Decoded, load_slowly
@@ -169,7 +169,7 @@ class _Reader:
         return ""
 
     def _word(self, found: object) -> str:
-        return one_line(self._config.without_secrets(str(found)))[:WORD_CHARACTERS]
+        return stated_word(self._config.without_secrets(str(found)))
 
     async def _get(self, path: str) -> bytes | None:
         """Return the body at a path; None where there is none."""

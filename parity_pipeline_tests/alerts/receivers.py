@@ -102,12 +102,14 @@ class MailServer:
         port: Its port.
         password: What AUTH PLAIN has to end in; "" to take nobody's.
         unknown: Receivers that it refuses.
+        leave: What it says to QUIT; "" to close the connection.
         got: Sender, receivers and content of each message.
     """
 
     port: int = 0
     password: str = ""
     unknown: set[str] = field(default_factory=set[str])
+    leave: str = "221 bye"
     got: list[tuple[str, list[str], bytes]] = field(default_factory=list[tuple[str, list[str], bytes]])
 
 
@@ -132,7 +134,8 @@ class _Session(socketserver.StreamRequestHandler):
         while line := self.rfile.readline().decode().strip():
             verb, _, rest = line.partition(" ")
             if verb.upper() == "QUIT":
-                self._say("221 bye")
+                if self._held.leave:
+                    self._say(self._held.leave)
                 return
             verbs.get(verb.upper(), lambda _rest: self._say("250 ok"))(rest)
 

@@ -1,13 +1,15 @@
 """From the ledger to the channels: once per change, nothing lost, and no channel in the way of another."""
 
-from collections.abc import Iterator, Mapping
+import resource
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from parity_pipeline.alerts.announce import AlertContext, Round, announce
+from parity_pipeline.alerts.announce import AT_ONCE, AlertContext, Round, announce
 from parity_pipeline.alerts.options import AlertOptions, Channel, ChannelKind
 from parity_pipeline.alerts.state import only_one, read_state
 from parity_pipeline.core.alerts import NewsKind, Subject
@@ -203,6 +205,37 @@ def test_a_message_that_is_refused_does_not_hold_up_the_next(world: World) -> No
     assert found.waiting == 2
 
 
+def test_how_long_a_channel_is_left_alone(world: World) -> None:
+    """A refused message is tried each minute, and a server that names its own time is given that."""
+    world.options = replace(world.options, channels=world.options.channels[:1])
+    world.judge(1, Decision.FAIL)
+    world.hook.status = {"/one": 400}
+    for _ in range(3):
+        world.look()
+        held = read_state(world.folder / "state" / "alerts.json").channels["one"]
+        assert datetime.fromisoformat(held.next_at) == world.now + timedelta(minutes=1)
+        world.now += timedelta(minutes=1)
+    world.hook.status, world.hook.headers = {"/one": 429}, {"retry-after": "7200"}
+    world.look()
+    held = read_state(world.folder / "state" / "alerts.json").channels["one"]
+    assert datetime.fromisoformat(held.next_at) == world.now + timedelta(hours=2)
+
+
+def test_a_round_sends_so_many_messages_that_a_tick_can_end(world: World) -> None:
+    """After an outage of a channel the rest of what waited goes with the next rounds, in order and once."""
+    world.options = replace(world.options, channels=world.options.channels[:1])
+    world.hook.status = {"/one": 503}
+    for day in range(1, AT_ONCE + 3):
+        world.judge(day, Decision.FAIL if day % 2 else Decision.PASS)
+        world.look()
+    world.hook.status = {}
+    world.now += timedelta(hours=1)
+    first = world.look()
+    assert (len(first.sent), first.waiting) == (AT_ONCE, 2)
+    assert (len(world.look().sent), world.look()) == (2, Round())
+    assert world.kinds("one") == ["fail", "recovered"] * (AT_ONCE // 2 + 1)
+
+
 def test_two_processes_send_once(world: World) -> None:
     """While one is at it, another does nothing; after it, there is nothing left to send."""
     world.judge(1, Decision.FAIL)
@@ -230,6 +263,42 @@ def test_nothing_is_lost_where_the_process_dies_before_it_sends(world: World) ->
     assert len(world.look().sent) == 2
 
 
+def test_a_disk_that_does_not_take_the_state_sends_nothing_each_minute(world: World) -> None:
+    """What could not be stored as sent would be sent by every tick: nothing is sent until the disk takes it again."""
+    world.options = replace(world.options, channels=world.options.channels[:1])
+    world.hook.status = {"/one": 503}
+    world.judge(1, Decision.FAIL)
+    world.look()
+    world.hook.status = {}
+    world.now += timedelta(minutes=1)
+    with small_files():
+        for _ in range(3):
+            with pytest.raises(ArtifactError, match="cannot write"):
+                world.look()
+    assert world.hook.got == []
+    assert len(world.look().sent) == 1
+
+
+@contextmanager
+def small_files() -> Generator[None]:
+    """Let no file of this process become longer than some bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_lock_that_cannot_be_made_is_an_error_with_its_place(world: World) -> None:
+    """A folder in its place is named, as one error and not as a traceback."""
+    (world.folder / "state" / ".alerts.lock").mkdir(parents=True)
+    with pytest.raises(ArtifactError, match="cannot write") as caught:
+        world.look()
+    assert caught.value.place.endswith(".alerts.lock")
+    assert caught.value.remedy
+
+
 def test_a_channel_gets_only_what_it_wants(world: World) -> None:
     """News that no channel wants is known all the same and is not sent later."""
     one = replace(world.options.channels[0], only=(NewsKind.RECOVERED,))
@@ -248,6 +317,7 @@ def test_what_a_removed_channel_was_to_get_is_dropped(world: World) -> None:
     world.look()
     world.options = replace(world.options, channels=world.options.channels[1:])
     assert world.look().waiting == 0
+    assert read_state(world.folder / "state" / "alerts.json").channels == {}
 
 
 def test_a_missing_verdict_is_announced_and_its_coming_too(world: World) -> None:

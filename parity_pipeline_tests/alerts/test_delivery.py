@@ -6,6 +6,8 @@ import logging
 import socket
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import unquote
 
 import pytest
 
@@ -115,6 +117,21 @@ def test_credentials_of_an_address_are_sent_as_such(hook: Webhook) -> None:
     assert hook.got[0].headers["authorization"] == "Basic YW5uOnB3"
 
 
+def test_a_webhook_is_reached_by_the_proxy_of_the_environment(hook: Webhook, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that `no_proxy` names is reached directly, any other one through the proxy."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", hook.url(""))
+    deliver(channel(ChannelKind.WEBHOOK), LETTER, {"URL": "http://hooks.test/far"})
+    assert [one.path for one in hook.got] == ["http://hooks.test/far"]
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        closed = taken.getsockname()[1]
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{closed}")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    deliver(channel(ChannelKind.WEBHOOK), LETTER, {"URL": hook.url("/near")})
+    assert hook.got[-1].path == "/near"
+
+
 def test_a_mail_has_both_forms(server: MailServer) -> None:
     """All receivers get one message with subject, date, id, a plain and an HTML part."""
     server.password = "pw"  # noqa: S105 - of this server
@@ -151,6 +168,50 @@ def test_a_webhook_that_refuses_is_an_error_without_its_address(
     assert caught.value.only_this is only_this
     assert hook.got == []
     assert_without(caught.value, SECRET, "s3cr3t")
+
+
+@pytest.mark.parametrize("before", [150, 180, 195, 250])
+def test_a_secret_that_is_cut_is_not_shown_in_part(hook: Webhook, before: int) -> None:
+    """Of a long response only the beginning is read; a secret that stands across its end is hidden all the same."""
+    path = "/hook/" + SECRET.rpartition("/")[2].replace("never", "never%2F")
+    hook.status, hook.reply = {path: 404}, "x" * before + unquote(path)
+    with pytest.raises(DeliveryError, match="HTTP 404") as caught:
+        deliver(channel(ChannelKind.SLACK), LETTER, {"URL": hook.url(path)})
+    assert_without(caught.value, "s3cr")
+
+
+def test_a_password_that_is_cut_is_not_shown_in_part(server: MailServer) -> None:
+    """A mail server that repeats a long password has it hidden before the text is cut."""
+    password = "s3cr3t-" * 60
+    with pytest.raises(DeliveryError, match="535") as caught:
+        deliver(mailing(server, user="ann", password_env=PASSWORD), LETTER, {PASSWORD: password})
+    assert_without(caught.value, "s3cr3t")
+
+
+def test_words_of_a_server_are_not_hidden_where_they_are_not_secret() -> None:
+    """What ends like a short word of an address stays readable."""
+    error = DeliveryError("the channel is archived; see the").without(["https://hooks.test/the/a"])
+    assert error.text == "the channel is archived; see the"
+
+
+def test_two_channels_of_apprise_at_once_do_not_mix_their_errors(hook: Webhook) -> None:
+    """Each error holds what the library said of its own channel, none the address of the other."""
+    hook.status = {"/one-s3cr3t": 404, "/two-s3cr3t": 500}
+    errors: dict[str, str] = {}
+
+    def send(name: str) -> None:
+        address = f"json://127.0.0.1:{hook.port}/{name}-s3cr3t"
+        with pytest.raises(DeliveryError) as caught:
+            deliver(channel(ChannelKind.APPRISE), LETTER, {"URL": address})
+        errors[name] = caught.value.text
+
+    for _ in range(5):
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(send, ("one", "two")))
+        assert "404" in errors["one"]
+        assert "500" not in errors["one"]
+        assert "500" in errors["two"] or "nternal" in errors["two"]
+        assert "404" not in errors["two"]
 
 
 def assert_without(error: BaseException, *secrets: str) -> None:
@@ -207,6 +268,14 @@ def test_a_wrong_password_is_an_error_without_it(server: MailServer) -> None:
     with pytest.raises(DeliveryError, match="535") as caught:
         deliver(mailing(server, user="ann", password_env=PASSWORD), LETTER, {PASSWORD: SECRET})
     assert_without(caught.value, SECRET)
+
+
+@pytest.mark.parametrize("leave", ["421 too long", "250 ok", ""])
+def test_a_mail_that_was_taken_is_sent_whatever_follows(server: MailServer, leave: str) -> None:
+    """A server that takes a message and is rude afterwards does not get it once more with each try."""
+    server.leave = leave
+    deliver(mailing(server), LETTER, {})
+    assert len(server.got) == 1
 
 
 def test_receivers_that_are_all_unknown_are_an_error(server: MailServer) -> None:

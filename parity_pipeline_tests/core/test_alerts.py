@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -138,6 +139,23 @@ def test_subjects_do_not_mix() -> None:
 def test_a_date_is_due_some_hours_after_its_schedule(local: datetime, expected: str) -> None:
     """Up to that hour the day before is due, and before the first date none is."""
     assert expected_date(local, time(6), timedelta(hours=4), date(2026, 4, 30)) == expected
+
+
+@pytest.mark.parametrize(
+    ("utc", "expected"),
+    [
+        # Berlin, 29 March: clocks go from 2:00 to 3:00, so that four hours after 1:00 it is 6:00.
+        (datetime(2026, 3, 29, 3, 30, tzinfo=UTC), "2026-03-28"),
+        (datetime(2026, 3, 29, 4, 0, tzinfo=UTC), "2026-03-29"),
+        # 25 October: from 3:00 to 2:00, so that it is 4:00.
+        (datetime(2026, 10, 25, 2, 59, tzinfo=UTC), "2026-10-24"),
+        (datetime(2026, 10, 25, 3, 0, tzinfo=UTC), "2026-10-25"),
+    ],
+)
+def test_a_run_has_its_hours_where_the_clock_is_set(utc: datetime, expected: str) -> None:
+    """A day of 23 hours does not make a run late, and one of 25 gives it no hour more."""
+    local = utc.astimezone(ZoneInfo("Europe/Berlin"))
+    assert expected_date(local, time(1), timedelta(hours=4), date(2026, 1, 1)) == expected
 
 
 def kinds(news: Sequence[News]) -> list[NewsKind]:

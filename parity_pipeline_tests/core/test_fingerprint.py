@@ -66,6 +66,14 @@ def test_noise_does_not_hide_another_model() -> None:
     assert found.likeness is Likeness.CHANGED
 
 
+@pytest.mark.parametrize("known", [{"floor": 0.5}, {}])
+def test_a_side_that_is_all_noise_hides_no_change(known: dict[str, float]) -> None:
+    """Noise beyond `MOST_NOISE`, measured by repeatability or by the look itself, explains no more than that."""
+    noise = None if known else 0.5
+    before, after = (Fingerprint(canaries=replace(packed(seed), noise=noise)) for seed in (1, 2))
+    assert compare_fingerprints(before, after, **known).likeness is Likeness.CHANGED
+
+
 def test_one_text_is_enough() -> None:
     """A change of one text of four is a change."""
     moved = vectors()

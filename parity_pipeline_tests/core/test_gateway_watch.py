@@ -2,7 +2,15 @@
 
 from collections.abc import Iterable
 
-from parity_pipeline.core.gateway_watch import STEADY, Watched, WatchEvent, WatchEventKind, watch_down, watch_state
+from parity_pipeline.core.gateway_watch import (
+    REMEMBERED,
+    STEADY,
+    Watched,
+    WatchEvent,
+    WatchEventKind,
+    watch_down,
+    watch_state,
+)
 
 FIRST, CHANGED = WatchEventKind.FIRST, WatchEventKind.CHANGED
 ALTERNATING, SETTLED = WatchEventKind.ALTERNATING, WatchEventKind.SETTLED
@@ -85,6 +93,13 @@ def test_a_late_rollback_is_a_change() -> None:
 def test_another_build_ends_the_turns() -> None:
     """After replicas took turns and one was steady, a third build is a plain change."""
     assert kinds("AB" + "A" * STEADY + "A" * 12 + "CC") == [FIRST, CHANGED, ALTERNATING, SETTLED, CHANGED]
+
+
+def test_replicas_that_took_turns_are_known_as_such_after_a_steady_time() -> None:
+    """The other one of a pair that comes back after more looks than are remembered requests nothing, as it is no new build."""
+    looks = "ABA" + "A" * (STEADY + REMEMBERED)
+    assert kinds(looks) == [FIRST, CHANGED, ALTERNATING, SETTLED]
+    assert kinds(looks + "B") == [FIRST, CHANGED, ALTERNATING, SETTLED, ALTERNATING]
 
 
 def test_what_is_unknown_changes_nothing() -> None:

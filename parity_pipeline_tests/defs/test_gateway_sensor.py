@@ -266,6 +266,16 @@ def test_a_cursor_of_another_version_is_read_as_none(daemon: Daemon) -> None:
     assert replace(daemon).cursor
 
 
+@pytest.mark.parametrize(
+    "cursor", ['{"embed/candidate/fake-32": {"down": true}}', '{"embed/candidate/fake-32": {}}', "x", "[]"]
+)
+def test_a_cursor_without_a_state_is_compared_with_what_is_recorded(daemon: Daemon, cursor: str) -> None:
+    """A first look that met an outage, or a cursor of another version, hides no change since the last fetch."""
+    daemon.cursor = cursor
+    another_build(candidate_of(daemon))
+    assert days_of(daemon.tick()) == ["2026-05-02", "2026-05-01"]
+
+
 def test_the_drift_of_a_side_is_a_finding(daemon: Daemon) -> None:
     """The first verdict after the change says since when the candidate drifted; the legacy side, which did not, passes."""
     another_build(candidate_of(daemon))

@@ -36,6 +36,20 @@ def test_what_where_since_when_and_what_to_do_are_said(kind: NewsKind, words: st
     assert "embed m, 2026-05-03" in text.title
 
 
+@pytest.mark.parametrize(
+    ("decision", "words"),
+    [
+        (Decision.FAIL, "What to do: read the report"),
+        (Decision.INCONCLUSIVE, "What to do: read the report"),
+        (Decision.PASS, "What to do: nothing."),
+        (Decision.PASS_WITH_WAIVERS, "What to do: nothing."),
+    ],
+)
+def test_verdicts_that_came_again_and_do_not_pass_are_not_nothing(decision: Decision, words: str) -> None:
+    """A date that fails is not reported as nothing to do."""
+    assert words in plain(alert_text(NewsKind.RESUMED, [news(NewsKind.RESUMED, decision=decision)], {}))
+
+
 def test_the_commands_are_those_of_the_probe() -> None:
     """A corpus is judged by the probe of retrieval, a lane through the adapter through the adapter."""
     shown = plain(alert_text(NewsKind.STALE, [news(NewsKind.STALE, probe="retrieve")], {}))
@@ -91,6 +105,14 @@ def test_a_title_is_one_line_whatever_a_model_is_called() -> None:
     title = alert_text(NewsKind.FAIL, [news(NewsKind.FAIL, "a\r\nBcc: x@evil.test\x00")], {}).title
     assert title.isprintable()
     assert "⟨U+000D⟩⟨U+000A⟩Bcc" in title
+
+
+def test_nothing_in_an_address_ends_its_link() -> None:
+    """A pipe or an angle of an address of the settings would begin the label, or end the link."""
+    item = news(NewsKind.FAIL)
+    link = Address(label="report", target="https://git.test/a|b>c<!channel>")
+    shown = slack(alert_text(NewsKind.FAIL, [item], {item.subject: [link]}))
+    assert shown.endswith("<https://git.test/a%7Cb%3Ec%3C!channel%3E|report>")
 
 
 def test_a_path_is_shown_and_a_url_is_linked() -> None:

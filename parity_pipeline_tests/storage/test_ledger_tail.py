@@ -67,12 +67,17 @@ def test_a_torn_line_and_steps_of_the_flip_are_passed_over(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("line", ["[]", "{", '{"verdict": {}}', '{"verdict": []}'])
-def test_a_damaged_line_is_an_error_that_names_the_file(tmp_path: Path, line: str) -> None:
-    """An alert that skips lines proves nothing."""
+def test_a_damaged_line_is_an_error_that_names_file_and_line(tmp_path: Path, line: str) -> None:
+    """An alert that skips lines proves nothing; where the reading began makes no difference."""
     path = tmp_path / "ledger.jsonl"
-    path.write_text(line + "\n", "utf-8")
-    with pytest.raises(ArtifactError, match=r"ledger\.jsonl"):
-        read_tail(path, LedgerMark())
+    add(path, "2026-05-01")
+    _, mark = read_tail(path, LedgerMark())
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"\n{line}\n")
+    for begin in (LedgerMark(), mark):
+        with pytest.raises(ArtifactError) as caught:
+            read_tail(path, begin)
+        assert caught.value.place == f"{path}:3"
 
 
 @pytest.mark.parametrize("path", sorted(DATA.rglob("ledger.jsonl")), ids=lambda path: path.parent.name)

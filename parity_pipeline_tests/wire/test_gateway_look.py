@@ -1,5 +1,6 @@
 """A look at a gateway: version, digest and canaries, by few requests, and nothing raised for what the side does."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -7,12 +8,13 @@ import httpx
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from parity_pipeline.core.fingerprint import Fingerprint
+from parity_pipeline.core.fingerprint import Fingerprint, Likeness, compare_fingerprints
 from parity_pipeline.core.hazards.texts import CANARIES
 from parity_pipeline.core.outcomes import Side
+from parity_pipeline.wire import gateway_look
 from parity_pipeline.wire.dialects import BUILT_IN
 from parity_pipeline.wire.gateway_look import REPEATS, look, with_identity
-from parity_pipeline.wire.side_config import SideConfig, VersionLookup
+from parity_pipeline.wire.side_config import SideConfig, Timeouts, VersionLookup
 from parity_pipeline_tests.fakes.gateways import hash_gateway
 
 DIALECTS = {row.name: row for row in BUILT_IN}
@@ -59,6 +61,17 @@ def test_the_version_of_an_endpoint(lookup: VersionLookup, response: httpx.Respo
 
     assert identified(config(version=lookup, bearer_token=HIDDEN), respond).version == version
     assert paths == ["GET /base/version"]
+
+
+@pytest.mark.parametrize("length", [80, 81, 5000])
+def test_long_versions_that_differ_at_their_end_differ(length: int) -> None:
+    """A version that is too long to be shown whole is not taken for another one with the same beginning."""
+    side = config(version=VersionLookup(path="/version"))
+    texts = ("x" * (length - 1) + "a", "x" * (length - 1) + "b")
+    one, two = (identified(side, lambda _, text=text: httpx.Response(200, text=text)) for text in texts)
+    assert compare_fingerprints(one, two).likeness is Likeness.CHANGED
+    assert compare_fingerprints(one, one).likeness is Likeness.UNCHANGED
+    assert len(one.version) == 80
 
 
 def test_the_digest_of_the_model() -> None:
@@ -117,6 +130,22 @@ def test_a_side_that_is_down_raises_nothing(response: httpx.Response) -> None:
     found = look(config(), "fake-32", network=lambda: httpx.MockTransport(respond))
     assert (found.seen, len(sent)) == ((), 1)
     assert found.problem
+
+
+def test_a_side_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look does not wait for the whole time-out of the side, which may be minutes, and sends no second request."""
+    monkeypatch.setattr(gateway_look, "MOST_SECONDS", 0.01)
+    sent: list[str] = []
+
+    async def hang(request: httpx.Request) -> httpx.Response:
+        sent.append(request.url.path)
+        await asyncio.Event().wait()
+        return never(request)
+
+    side = config(timeouts=Timeouts(total=5.0))
+    found = look(side, "fake-32", network=lambda: httpx.MockTransport(hang))
+    assert (found.seen, len(sent)) == ((), 1)
+    assert "5" not in found.problem
 
 
 def test_the_hash_of_the_settings_does_not_change() -> None:
