@@ -19,7 +19,7 @@ from typing import Final, TypeAlias
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.flip_steps import FLIP_SCHEMA_VERSION, FlipRecord
 from parity_pipeline.core.provenance import without_vectors
-from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
+from parity_pipeline.core.retrieval.verdict import RETRIEVAL_SCHEMA_VERSION, RetrievalVerdict
 from parity_pipeline.core.verdict import SCHEMA_VERSION, Verdict
 from parity_pipeline.storage import older_versions
 from parity_pipeline.storage.json_records import RecordKind, json_text
@@ -156,15 +156,15 @@ def entries(path: Path, model: str | None = None) -> Iterator[LedgerEntry]:
 
     Args:
         path: The ledger.
-        model: Name of a model or corpus. Pass over whole lines in which this name does not occur, unread: of 10,000 lines of 20 models, reading
-            the others takes seconds. Entries of others may still be yielded.
+        model: Name of a model or corpus. Pass over verdicts in which this name does not occur, unread: of 10,000 lines of 20
+            models, reading the others takes seconds. Entries of others may still be yielded.
 
     Raises:
         ArtifactError: A line is damaged or of another schema; names file and line.
     """
     named = b"" if model is None else json.dumps(model).encode()
     for number, line in _lines(path):
-        if (named in line or not _looks_whole(line)) and not torn(line) and not _is_step(line):
+        if (named in line or not _looks_like_a_verdict(line)) and not torn(line) and not _is_step(line):
             yield _entry(line, f"{path}:{number}")
 
 
@@ -197,12 +197,16 @@ def history(path: Path, probe: str, date: str, name: str) -> list[LedgerEntry]:
     unread: in a long ledger, reading them all takes seconds.
 
     Raises:
-        ArtifactError: A line of these two dates is damaged or of another schema; names file and line.
+        ArtifactError: A line of these two dates, or one that names no date, is damaged or of another schema; names file
+            and line.
     """
     by_date: dict[str, list[tuple[int, bytes]]] = {}
     named = json.dumps(name).encode()
     for number, line in _lines(path):
-        if named in line and not torn(line) and not _is_step(line) and (day := _date(line)) <= date:
+        if named not in line or torn(line) or _is_step(line):
+            continue
+        day = _date(line) or _entry(line, f"{path}:{number}").verdict.date
+        if day <= date:
             by_date.setdefault(day, []).append((number, line))
 
     def of(day: str) -> list[LedgerEntry]:
@@ -275,9 +279,15 @@ def _endpoint(line: bytes) -> object:
     return None
 
 
-def _looks_whole(line: bytes) -> bool:
-    """Return whether a line is one object by its first and last characters; a damaged one may be of any model."""
-    return line.startswith(b"{") and line.endswith(b"}\n")
+_SCHEMA_OF: Final = re.compile(rb'"schema": (\d+)')
+
+
+def _looks_like_a_verdict(line: bytes) -> bool:
+    """Return whether a line is, as far as a glance shows, a verdict that can be read; any other may be of any model."""
+    known = range(1, (RETRIEVAL_SCHEMA_VERSION if _RETRIEVAL_MARK in line else SCHEMA_VERSION) + 1)
+    stated = {int(one) for one in _SCHEMA_OF.findall(line)}
+    whole = line.startswith(b"{") and line.endswith(b"}\n") and len(_DATED.findall(line)) == 1
+    return whole and bool(stated) and stated <= {*known}
 
 
 def newest(path: Path) -> list[AnyVerdict]:

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Final, cast
 from parity_pipeline.core.alerts import Judged, Subject
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.outcomes import Decision
-from parity_pipeline.storage.line_log import TORN_MARK
+from parity_pipeline.storage.line_log import torn
 
 _REMEDY: Final = "Restore that line from version control; do not delete it."
 _CHECKED: Final = 4096
@@ -72,9 +72,10 @@ def _hash(file: BinaryIO, offset: int) -> str:
 
 def _verdicts(content: bytes, place: str) -> Iterator[Judged]:
     for line in content.splitlines(keepends=True):
-        if line.strip() and not line.endswith(TORN_MARK + b"\n"):
+        if line.strip() and not torn(line):
             found = _parsed(line, place)
-            if "verdict" in found:
+            # A step of the flip is no verdict; anything else that is none is damage.
+            if "verdict" in found or found.get("kind") != "flip":
                 yield _judged(found, place)
 
 

@@ -112,8 +112,8 @@ def test_the_entries_of_one_model_are_found_without_reading_the_others(model: st
     """Each entry of the model is yielded, whatever its name; a damaged line of another model is not even read."""
     path = tmp_path / "ledger.jsonl"
     _append(path, model="another")
+    path.write_bytes(path.read_bytes().replace(b'"counts"', b'"counted"'))
     _append(path, model=model)
-    path.write_bytes(b'{"damaged": true}\n' + path.read_bytes())
     assert [of_embed(entry.verdict).model for entry in entries(path, model)] == [model]
     with pytest.raises(ArtifactError):
         list(entries(path))
@@ -211,9 +211,43 @@ def test_the_newest_verdict_counts_for_each_probe(tmp_path: Path) -> None:
 def test_the_entries_of_one_corpus_are_found_without_reading_the_others(corpus: str, tmp_path: Path) -> None:
     """The name of a corpus is found in a line as that of a model is."""
     path = tmp_path / "ledger.jsonl"
+    _append(path, model="another")
+    damaged = path.read_bytes().replace(b'"counts"', b'"counted"')
+    path.unlink()
     append(path, make_retrieval_verdict(corpus=corpus), recorded_at=WHEN, run_id="retrieve")
-    path.write_bytes(b'{"damaged": true}\n' + path.read_bytes())
+    path.write_bytes(damaged + path.read_bytes())
     assert [type(entry.verdict) for entry in entries(path, corpus)] == [RetrievalVerdict]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"schema": 1}\n',
+        b'{"damaged": true}\n',
+        b'{"kind":"flip","step":"gateway-changed"}\n',
+        b'{"recorded_at": "", "run_id": "", "verdict": {"date": "2026-05-01", "decision": "PASS"}}\n',
+        b'{"recorded_at": "", "run_id": "", "verdict": {"date": "2026-05-01", "decision": "PASS", "schema": 99}}\n',
+        b'{"verdict": {"date": "2026-05-01", "decision": "PASS", "endpoint": "retrieve", "schema": 2}}\n',
+    ],
+)
+@pytest.mark.parametrize("name", [None, "m"])
+def test_a_line_that_may_be_of_any_model_is_never_passed_over(tmp_path: Path, name: str | None, line: bytes) -> None:
+    """What no reader of this version knows is an error, also for who asks for one model that it does not name."""
+    path = tmp_path / "ledger.jsonl"
+    _append(path, model="m")
+    path.write_bytes(path.read_bytes() + line)
+    with pytest.raises(ArtifactError, match="this line of the ledger") as caught:
+        list(entries(path, name))
+    assert caught.value.place == f"{path}:2"
+
+
+def test_a_line_without_a_date_that_names_a_model_is_an_error_in_its_history(tmp_path: Path) -> None:
+    """A date may not be judged by what came before while a line of the model cannot be placed."""
+    path = tmp_path / "ledger.jsonl"
+    _append(path, model="m", date="2026-04-30")
+    path.write_bytes(path.read_bytes() + b'{"verdict": {"model": "m", "schema": 99}}\n')
+    with pytest.raises(ArtifactError, match="this line of the ledger"):
+        history(path, "embed", "2026-04-30", "m")
 
 
 def test_a_response_header_does_not_change_the_probe(tmp_path: Path) -> None:
