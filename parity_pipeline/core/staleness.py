@@ -10,9 +10,10 @@ A lane is stale until it is fetched again, whatever the verdict was and however 
 from dataclasses import dataclass
 from enum import StrEnum
 
-from parity_pipeline.core.gateway_states import GatewayRecord, GatewayStates, LaneStates, StateEvent, moment
+from parity_pipeline.core.gateway_states import GatewayRecord, GatewayStates, LaneStates, StateEvent
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.provenance import Provenance
+from parity_pipeline.core.recorded_time import moment
 from parity_pipeline.core.retrieval.provenance import RetrievalProvenance
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.verdict import Verdict

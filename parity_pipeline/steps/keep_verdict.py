@@ -7,6 +7,7 @@ disk takes the line and not the file, the next judgement finds the file outdated
 
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.verdict_changes import name_of_partition
 from parity_pipeline.steps.context import RunContext
 from parity_pipeline.steps.probes import AnyVerdict, probe_named
 from parity_pipeline.storage import ledger
@@ -32,7 +33,7 @@ def keep_verdict(
     Raises:
         ArtifactError: The disk does not take it, or another verdict than `before` is stored by now.
     """
-    name = verdict.model if isinstance(verdict, Verdict) else verdict.corpus
+    name = name_of_partition(verdict)
     probe = probe_named(verdict.endpoint)
     path = probe.verdict_path(run.layout, verdict.date, name)
     with one_writer(run.layout.ledger):

@@ -12,15 +12,17 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.flip_steps import FLIP_SCHEMA_VERSION, FlipRecord
 from parity_pipeline.core.provenance import without_vectors
+from parity_pipeline.core.recorded_time import moment
 from parity_pipeline.core.retrieval.verdict import RETRIEVAL_SCHEMA_VERSION, RetrievalVerdict
 from parity_pipeline.core.verdict import SCHEMA_VERSION, Verdict
+from parity_pipeline.core.verdict_changes import name_of_partition
 from parity_pipeline.storage import older_versions
 from parity_pipeline.storage.json_records import RecordKind, json_text
 from parity_pipeline.storage.line_log import append_line, holds, torn
@@ -60,7 +62,7 @@ Key = tuple[str, str, str]
 
 def key_of(verdict: AnyVerdict) -> Key:
     """Return what a verdict is about."""
-    return verdict.endpoint, verdict.date, verdict.model if isinstance(verdict, Verdict) else verdict.corpus
+    return verdict.endpoint, verdict.date, name_of_partition(verdict)
 
 
 def newest_entries(entries: Iterable[LedgerEntry]) -> dict[Key, LedgerEntry]:
@@ -175,7 +177,7 @@ def steps(path: Path) -> list[FlipRecord]:
         ArtifactError: A line with a step is damaged or of another schema; names file and line.
     """
     found = [_FLIP.read(line, f"{path}:{number}") for number, line in _lines(path) if _is_step(line) and not torn(line)]
-    return sorted(found, key=lambda one: _moment(one.recorded_at))
+    return sorted(found, key=lambda one: moment(one.recorded_at))
 
 
 def raw_lines(path: Path) -> Iterator[tuple[bytes, LedgerEntry | FlipRecord]]:
@@ -302,13 +304,4 @@ def newest(path: Path) -> list[AnyVerdict]:
 
 def moment_of(entry: LedgerEntry) -> datetime:
     """Return when an entry was appended; aware, and the oldest time where that cannot be read."""
-    return _moment(entry.recorded_at)
-
-
-def _moment(recorded_at: str) -> datetime:
-    """Return when an entry was appended; a time without a zone is UTC, and one that cannot be read is the oldest."""
-    try:
-        moment = datetime.fromisoformat(recorded_at)
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment(entry.recorded_at)
