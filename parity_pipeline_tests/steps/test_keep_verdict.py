@@ -1,9 +1,13 @@
 """A verdict that is kept: the ledger's line first, then the file, by one writer at a time, for both probes."""
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from threading import Thread
 
 import pytest
+from filelock import FileLock, Timeout
 
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.run_failure import RunFailure
@@ -52,6 +56,33 @@ def test_a_verdict_that_is_no_longer_stored_is_not_replaced(tmp_path: Path, prob
     assert len(list(ledger.entries(run.layout.ledger))) == 1
     assert keep_verdict(run, second, run_id="3", before=first)
     assert probe.read_verdict(probe.verdict_path(run.layout, DAY, name)) == second
+
+
+@BOTH
+def test_line_and_file_are_written_by_one_writer(tmp_path: Path, probe: Probe, name: str) -> None:
+    """From the time of the line to the end of the file no other process gets the lock, and after that one does."""
+    run = searching_project(tmp_path).context()
+    lock = run.layout.ledger.with_name(".ledger.lock")
+    seen: list[bool] = []
+
+    def now() -> datetime:
+        with ThreadPoolExecutor() as other:
+            seen.append(other.submit(is_free, lock).result())
+        return run.now()
+
+    verdict = not_run_verdict(run, probe, DAY, name, RunFailure(step="s", problem="one"))
+    keep_verdict(replace(run, now=now), verdict, run_id="r")
+    assert seen == [False]
+    assert is_free(lock)
+
+
+def is_free(lock: Path) -> bool:
+    """Return whether another writer could begin now."""
+    try:
+        with FileLock(lock, timeout=0):
+            return True
+    except Timeout:
+        return False
 
 
 def test_no_other_writer_comes_between(tmp_path: Path) -> None:
