@@ -12,7 +12,7 @@ import yaml
 from typer.testing import CliRunner
 
 from parity_pipeline.cli.main import app
-from parity_pipeline.core.errors import ArtifactError, SettingsError
+from parity_pipeline.core.errors import ArtifactError, GatewayError, SettingsError
 from parity_pipeline.core.outcomes import Decision, Side
 from parity_pipeline.core.run_failure import RunFailure
 from parity_pipeline.definitions import build_context
@@ -21,6 +21,7 @@ from parity_pipeline.steps.context import RunContext
 from parity_pipeline.steps.probes import EMBED, RETRIEVE, AnyVerdict, Probe
 from parity_pipeline.steps.record_failure import record_failure
 from parity_pipeline.steps.rejudge import keep, rejudge, without_network
+from parity_pipeline.steps.run_partition import run_partition
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.ledger import key_of
@@ -223,6 +224,14 @@ def test_a_run_that_judged_meanwhile_is_not_overwritten(project: Project, probe:
         keep(context, made)
     assert stored(project) == before
     assert [one.run_id for one in lines_of(project)][-1] == "meanwhile"
+
+
+def test_sides_that_respond_are_out_of_reach_all_the_same(tmp_path: Path) -> None:
+    """What judges stored results cannot send a request by mistake: it fails at once, and nothing is waited for."""
+    live = make_project(tmp_path)
+    with pytest.raises(GatewayError):
+        run_partition(without_network(live.context()), DAYS[0], MODEL, run_id="r")
+    assert run_partition(live.context(), DAYS[0], MODEL, run_id="r").decision is Decision.PASS
 
 
 def test_an_expired_waiver_changes_a_verdict(project: Project) -> None:

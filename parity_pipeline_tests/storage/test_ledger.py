@@ -244,6 +244,7 @@ def test_a_line_that_may_be_of_any_model_is_never_passed_over(tmp_path: Path, na
 def test_a_line_without_a_date_that_names_a_model_is_an_error_in_its_history(tmp_path: Path) -> None:
     """A date may not be judged by what came before while a line of the model cannot be placed."""
     path = tmp_path / "ledger.jsonl"
+    _append(path, model="m", date="2026-04-29")
     _append(path, model="m", date="2026-04-30")
     path.write_bytes(path.read_bytes() + b'{"verdict": {"model": "m", "schema": 99}}\n')
     with pytest.raises(ArtifactError, match="this line of the ledger"):
