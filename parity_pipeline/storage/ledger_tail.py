@@ -74,7 +74,7 @@ def _verdicts(content: bytes, place: str) -> Iterator[Judged]:
     for line in content.splitlines(keepends=True):
         if line.strip() and not torn(line):
             found = _parsed(line, place)
-            # A step of the flip is no verdict; anything else that is none is damage.
+            # Beside verdicts there are steps of the flip; any other line is damage.
             if "verdict" in found or found.get("kind") != "flip":
                 yield _judged(found, place)
 

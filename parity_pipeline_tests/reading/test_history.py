@@ -169,7 +169,7 @@ def test_comparisons_are_found_by_date_and_name(history: History) -> None:
 
 
 @pytest.mark.parametrize("text", ["2026-5-1", "yesterday", ""])
-def test_a_text_that_is_no_date_is_an_error_and_not_a_table_without_rows(history: History, text: str) -> None:
+def test_what_is_not_a_date_is_an_error_and_not_a_table_without_rows(history: History, text: str) -> None:
     """Nothing found for a date that cannot be read says nothing; a date without comparisons has none."""
     for read in (history.parity, history.retrieval_parity):
         with pytest.raises(ArtifactError, match="is not a date"):

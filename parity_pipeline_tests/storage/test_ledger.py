@@ -219,38 +219,6 @@ def test_the_entries_of_one_corpus_are_found_without_reading_the_others(corpus: 
     assert [type(entry.verdict) for entry in entries(path, corpus)] == [RetrievalVerdict]
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        b'{"schema": 1}\n',
-        b'{"damaged": true}\n',
-        b'{"kind":"flip","step":"gateway-changed"}\n',
-        b'{"recorded_at": "", "run_id": "", "verdict": {"date": "2026-05-01", "decision": "PASS"}}\n',
-        b'{"recorded_at": "", "run_id": "", "verdict": {"date": "2026-05-01", "decision": "PASS", "schema": 99}}\n',
-        b'{"verdict": {"date": "2026-05-01", "decision": "PASS", "endpoint": "retrieve", "schema": 2}}\n',
-    ],
-)
-@pytest.mark.parametrize("name", [None, "m"])
-def test_a_line_that_may_be_of_any_model_is_never_passed_over(tmp_path: Path, name: str | None, line: bytes) -> None:
-    """What no reader of this version knows is an error, also for who asks for one model that it does not name."""
-    path = tmp_path / "ledger.jsonl"
-    _append(path, model="m")
-    path.write_bytes(path.read_bytes() + line)
-    with pytest.raises(ArtifactError, match="this line of the ledger") as caught:
-        list(entries(path, name))
-    assert caught.value.place == f"{path}:2"
-
-
-def test_a_line_without_a_date_that_names_a_model_is_an_error_in_its_history(tmp_path: Path) -> None:
-    """A date may not be judged by what came before while a line of the model cannot be placed."""
-    path = tmp_path / "ledger.jsonl"
-    _append(path, model="m", date="2026-04-29")
-    _append(path, model="m", date="2026-04-30")
-    path.write_bytes(path.read_bytes() + b'{"verdict": {"model": "m", "schema": 99}}\n')
-    with pytest.raises(ArtifactError, match="this line of the ledger"):
-        history(path, "embed", "2026-04-30", "m")
-
-
 def test_a_response_header_does_not_change_the_probe(tmp_path: Path) -> None:
     """A side that sends a header `endpoint: retrieve` does not turn an embed verdict into another."""
     path = tmp_path / "ledger.jsonl"
