@@ -28,7 +28,8 @@ from parity_pipeline.alerts.state import (
     read_state,
     write_state,
 )
-from parity_pipeline.core.alerts import News, NewsKind, Subject, changes, moment, staleness
+from parity_pipeline.core.alerts import News, NewsKind, Subject, changes, staleness
+from parity_pipeline.core.recorded_time import moment
 from parity_pipeline.core.slugs import report_name
 from parity_pipeline.report.alert_text import Address, alert_text
 from parity_pipeline.report.links import Links

@@ -12,10 +12,12 @@ from pathlib import Path
 from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.outcomes import RowStatus, Side
 from parity_pipeline.core.retrieval.records import Query, Ranking
+from parity_pipeline.report.numbers import things
 from parity_pipeline.services.supervisor import status
 from parity_pipeline.settings.model import Settings
 from parity_pipeline.settings.retrieve import RetrieveSettings
 from parity_pipeline.steps.recordings import find_recording
+from parity_pipeline.storage.gateways import read_states
 from parity_pipeline.storage.query_sources import read_queries
 from parity_pipeline.storage.sources import absent_sources, read_sources
 from parity_pipeline.wire.doctor_request import CONNECTIVITY_TEXT, ConnectivityResult, check_connectivity
@@ -58,6 +60,7 @@ def run_checks(
     yield DoctorCheck(subject="settings", ok=True, text=f"{len(settings.models)} models, dialects and sides are known")
     for name in ("data_dir", "reports_dir", "state_dir", "dagster_home"):
         yield _folder(name, settings.path(getattr(settings, name)))
+    yield from _gateway_states(settings.layout().gateways)
     yield from _samples(settings, day)
     if settings.retrieve:
         yield from _queries(settings, settings.retrieve, day)
@@ -77,6 +80,18 @@ def _folder(name: str, path: Path) -> DoctorCheck:
     text = f"{path} is writable" if ok else f"{nearest} is not a writable folder"
     remedy = f"Change its permissions, or set {name} in parity.yaml."
     return DoctorCheck(subject=name, ok=ok, text=text, remedy=remedy)
+
+
+def _gateway_states(path: Path) -> Iterator[DoctorCheck]:
+    """Read the recorded states of the gateways, where any are: without them no date is known to be stale."""
+    if not path.exists():
+        return
+    try:
+        lanes = len(read_states(path).lanes)
+    except ParityError as error:
+        yield DoctorCheck(subject=path.name, ok=False, text=f"{error.place}: {error.problem}", remedy=error.remedy)
+    else:
+        yield DoctorCheck(subject=path.name, ok=True, text=f"states of {things(lanes, 'lane')} are recorded")
 
 
 def _samples(settings: Settings, day: str) -> Iterator[DoctorCheck]:

@@ -6,6 +6,7 @@ Here belong the options, the limits that replace those of the settings, and the 
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -13,13 +14,14 @@ import typer
 
 from parity_pipeline.cli.options import Config, OnlyCorpora, OnlyModels
 from parity_pipeline.cli.partition_args import EMBED, RETRIEVE, calendar_date, chosen_names, dates_between, today
-from parity_pipeline.core.errors import ArtifactError, SettingsError
+from parity_pipeline.core.errors import ArtifactError, ParityError, SettingsError
 from parity_pipeline.core.measures import Measure
 from parity_pipeline.core.verdict import EMBED_THROUGH_ADAPTER
 from parity_pipeline.core.verdict_changes import Subject, changes_between
 from parity_pipeline.report.escape import visible
 from parity_pipeline.settings.loading import find_file, read_content, validate
 from parity_pipeline.settings.model import Settings
+from parity_pipeline.steps.context import RunContext
 from parity_pipeline.steps.probes import AnyVerdict, probe_named
 from parity_pipeline.steps.rejudge import Rejudgement, keep, without_network
 from parity_pipeline.steps.rejudge import rejudge as rejudge_partition
@@ -129,12 +131,22 @@ def _judged(
     for probe in (probe_named(EMBED_THROUGH_ADAPTER if through_adapter else name) for name in names):
         of_probe = names[RETRIEVE if probe.name == RETRIEVE else EMBED]
         found += [one for day in days for name in of_probe if (one := rejudge_partition(run, probe, day, name))]
-    if write and any(one.changed for one in found):
-        for one in found:
-            if one.changed:
-                keep(run, one.probe, one.date, one.name)
-        write_summary(run)
+    if write and (changed := [one for one in found if one.changed]):
+        _keep_all(run, changed)
     return found
+
+
+def _keep_all(run: RunContext, changed: Iterable[Rejudgement]) -> None:
+    """Keep the verdicts, and write the summary, also of those before one that cannot be kept."""
+    try:
+        for one in changed:
+            keep(run, one)
+    except ParityError:
+        # The error of the verdict is the one to show.
+        with suppress(ParityError):
+            write_summary(run)
+        raise
+    write_summary(run)
 
 
 def _table(found: Sequence[Rejudgement]) -> Iterable[str]:

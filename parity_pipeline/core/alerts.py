@@ -19,11 +19,12 @@ the state itself.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Final
 
 from parity_pipeline.core.outcomes import PASSING, Decision
+from parity_pipeline.core.recorded_time import moment
 
 
 class NewsKind(StrEnum):
@@ -307,12 +308,3 @@ def expected_date(local: datetime, schedule: time, within: timedelta, first: dat
     begun = (local.astimezone(UTC) - within).astimezone(local.tzinfo).replace(tzinfo=None)
     due = begun.date() if begun.time() >= schedule else begun.date() - timedelta(days=1)
     return due.isoformat() if due >= first else ""
-
-
-def moment(recorded_at: str) -> datetime:
-    """Return a recorded time; one without a zone is UTC, and one that cannot be read is the oldest."""
-    try:
-        found = datetime.fromisoformat(recorded_at)
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -10,12 +10,12 @@ so that a rollback makes the verdicts of before current again.
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, Literal, TypeAlias
 
 from parity_pipeline.core.fingerprint import Fingerprint, Likeness, compare_fingerprints
 from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.recorded_time import moment
 
 GATEWAY_SCHEMA_VERSION: Final = 1
 """Version of the record's JSON form; raised when a reader of the old form would misread the new one."""
@@ -254,12 +254,3 @@ def _new_only(named: Fingerprint, states: LaneStates) -> Fingerprint:
 
 def _new_id(lane: Lane, seen_at: str, fingerprint: Fingerprint) -> str:
     return hashlib.sha256(f"{lane} {seen_at} {fingerprint}".encode("utf-8", "surrogatepass")).hexdigest()[:_ID_DIGITS]
-
-
-def moment(text: str) -> datetime:
-    """Return a stored time; one without a zone is UTC, and one that cannot be read is the oldest."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

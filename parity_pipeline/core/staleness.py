@@ -10,12 +10,14 @@ A lane is stale until it is fetched again, whatever the verdict was and however 
 from dataclasses import dataclass
 from enum import StrEnum
 
-from parity_pipeline.core.gateway_states import GatewayRecord, GatewayStates, LaneStates, StateEvent, moment
+from parity_pipeline.core.gateway_states import GatewayRecord, GatewayStates, LaneStates, StateEvent
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.provenance import Provenance
+from parity_pipeline.core.recorded_time import moment
 from parity_pipeline.core.retrieval.provenance import RetrievalProvenance
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.verdict_changes import name_of_partition
 
 
 class Freshness(StrEnum):
@@ -80,8 +82,8 @@ def staleness(verdict: Verdict | RetrievalVerdict, states: GatewayStates) -> Sta
         verdict: The verdict, from the ledger or from its own file.
         states: What is recorded in `gateways.jsonl`, as `storage.gateways.read_states` returns it.
     """
-    name = verdict.model if isinstance(verdict, Verdict) else verdict.corpus
-    legacy, candidate = (one.provenance for one in verdict.sides) if isinstance(verdict, Verdict) else verdict.sides
+    name = name_of_partition(verdict)
+    legacy, candidate = verdict.lanes
     return Staleness(
         legacy=lane_freshness(legacy, states.of_lane(verdict.endpoint, Side.LEGACY, name)),
         candidate=lane_freshness(candidate, states.of_lane(verdict.endpoint, Side.CANDIDATE, name)),

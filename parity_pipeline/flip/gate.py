@@ -7,7 +7,7 @@ settings. What a verdict says is not judged again.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from parity_pipeline.core.checks import CheckName, CheckSeverity
@@ -16,13 +16,15 @@ from parity_pipeline.core.gateway_states import GatewayStates
 from parity_pipeline.core.number_format import percent
 from parity_pipeline.core.outcomes import PASSING, Side
 from parity_pipeline.core.provenance import Provenance
+from parity_pipeline.core.recorded_time import moment
 from parity_pipeline.core.retrieval.checks import RetrievalCheckName
 from parity_pipeline.core.retrieval.waivers import QueryWaiver, query_account_for
 from parity_pipeline.core.staleness import staleness
 from parity_pipeline.core.verdict import EMBED, EMBED_THROUGH_ADAPTER, Verdict
+from parity_pipeline.core.verdict_changes import name_of_partition
 from parity_pipeline.core.waivers import Waiver, account_for
 from parity_pipeline.flip.options import FlipOptions
-from parity_pipeline.storage.ledger import AnyVerdict, LedgerEntry
+from parity_pipeline.storage.ledger import AnyVerdict, LedgerEntry, newest_entries
 
 _ORDER: Final = ("smoke", "sampled", "proved")
 _CONTRACT: Final = "contract-"
@@ -97,19 +99,8 @@ def has_no_gate(records: Sequence[FlipRecord], step: FlipStep) -> bool:
 
 def newest_verdicts(entries: Iterable[LedgerEntry]) -> list[AnyVerdict]:
     """Return the newest verdict of each probe, name and date, the newest date first."""
-    latest: dict[tuple[str, str, str], tuple[datetime, AnyVerdict]] = {}
-    for entry in entries:
-        held = entry.verdict
-        key = held.endpoint, name_of(held), held.date
-        moment = moment_of(entry.recorded_at)
-        if key not in latest or moment >= latest[key][0]:
-            latest[key] = moment, held
-    return [latest[key][1] for key in sorted(latest, key=lambda key: key[2], reverse=True)]
-
-
-def name_of(verdict: AnyVerdict) -> str:
-    """Return the model or corpus of a verdict."""
-    return verdict.model if isinstance(verdict, Verdict) else verdict.corpus
+    found = [entry.verdict for entry in newest_entries(entries).values()]
+    return sorted(found, key=lambda held: held.date, reverse=True)
 
 
 def _of_order(inputs: GateInputs, step: FlipStep) -> Iterable[Refusal]:
@@ -123,7 +114,7 @@ def _of_order(inputs: GateInputs, step: FlipStep) -> Iterable[Refusal]:
         )
     if at is None or step is at.step:
         return
-    due = moment_of(at.recorded_at) + timedelta(hours=inputs.options.hours_of(at.step))
+    due = moment(at.recorded_at) + timedelta(hours=inputs.options.hours_of(at.step))
     if inputs.now < due:
         yield Refusal(
             problem=f"The step {at.step} has to last until {due.isoformat(timespec='minutes')}.",
@@ -132,12 +123,14 @@ def _of_order(inputs: GateInputs, step: FlipStep) -> Iterable[Refusal]:
 
 
 def _of_name(inputs: GateInputs, newest: Sequence[AnyVerdict], probe: str, name: str) -> list[Refusal]:
-    own = [held for held in newest if (held.endpoint, name_of(held)) == (probe, name)]
+    own = [held for held in newest if (held.endpoint, name_of_partition(held)) == (probe, name)]
     what = f"{probe}, {'corpus' if probe == 'retrieve' else 'model'} {name}"
     found = list(_of_dates(inputs, own, what))
     callers = own[:1]
     if probe == EMBED and inputs.mapping is not None:
-        callers = [held for held in newest if (held.endpoint, name_of(held)) == (EMBED_THROUGH_ADAPTER, name)][:1]
+        callers = [
+            held for held in newest if (held.endpoint, name_of_partition(held)) == (EMBED_THROUGH_ADAPTER, name)
+        ][:1]
         what = f"{EMBED_THROUGH_ADAPTER}, model {name}"
         found += _of_adapter(inputs, callers, what)
     return found + [one for held in callers for one in _of_checks(inputs, held, what)]
@@ -291,7 +284,7 @@ def fetched_at(verdict: AnyVerdict) -> datetime:
     """
     lanes = verdict.lanes
     fetched = [lane for lane in lanes if not (isinstance(lane, Provenance) and lane.recorded)] or lanes
-    return min(moment_of(lane.fetched_from) for lane in fetched)
+    return min(moment(lane.fetched_from) for lane in fetched)
 
 
 def changed_since(verdict: AnyVerdict, records: Sequence[FlipRecord]) -> FlipRecord | None:
@@ -302,7 +295,7 @@ def changed_since(verdict: AnyVerdict, records: Sequence[FlipRecord]) -> FlipRec
         records: Steps of the ledger, oldest first.
     """
     changes = [one for one in records if one.step is FlipStep.GATEWAY_CHANGED]
-    return changes[-1] if changes and fetched_at(verdict) < moment_of(changes[-1].recorded_at) else None
+    return changes[-1] if changes and fetched_at(verdict) < moment(changes[-1].recorded_at) else None
 
 
 def changed_between(held: AnyVerdict, newest: AnyVerdict) -> str:
@@ -315,12 +308,3 @@ def changed_between(held: AnyVerdict, newest: AnyVerdict) -> str:
         if one.server_headers != two.server_headers:
             return f"what the {side} says of its software"
     return ""
-
-
-def moment_of(text: str) -> datetime:
-    """Return a stored time; one without a zone is UTC, and one that cannot be read is the oldest."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

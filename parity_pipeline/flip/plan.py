@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from parity_pipeline.core.flip_steps import FORWARD, SHARES, FlipRecord, FlipStep, current_step, next_step
-from parity_pipeline.flip.gate import Refusal, name_of
+from parity_pipeline.core.verdict_changes import name_of_partition
+from parity_pipeline.flip.gate import Refusal
 from parity_pipeline.flip.options import FlipOptions
 from parity_pipeline.flip.proxies.table import Proxy
 from parity_pipeline.flip.routing import Route
@@ -90,11 +91,13 @@ def _lines(plan: Plan) -> Iterator[str]:
 def _verdicts(newest: Sequence[AnyVerdict]) -> Iterator[str]:
     seen: set[tuple[str, str, str]] = set()
     for held in newest:
-        key = held.endpoint, name_of(held), held.lanes[1].url
+        key = held.endpoint, name_of_partition(held), held.lanes[1].url
         if key not in seen:
             seen.add(key)
             strength = f", {held.strength}" if held.strength else ""
-            yield visible(f"{held.endpoint} {name_of(held)}, {held.date}: {held.decision}{strength} ({key[2]})")
+            yield visible(
+                f"{held.endpoint} {name_of_partition(held)}, {held.date}: {held.decision}{strength} ({key[2]})"
+            )
     if not seen:
         yield "none"
 

@@ -146,7 +146,7 @@ class History:
             model: Model name; None for all that are stored.
 
         Raises:
-            ArtifactError: A file is damaged, or date and model are given and there is none.
+            ArtifactError: A file is damaged, the date is not one, or date and model are given and there is none.
         """
         about = _Compared(EMBED, "model", self.layout.parity, parity_files.ParityFile, parity_files.KIND)
         return self._compared(about, date, model)
@@ -180,7 +180,7 @@ class History:
             corpus: Corpus of the partition; None for all that are stored.
 
         Raises:
-            ArtifactError: A file is damaged, or date and corpus are given and there is none.
+            ArtifactError: A file is damaged, the date is not one, or date and corpus are given and there is none.
         """
         file, kind = retrieval_parity_files.RetrievalParityFile, retrieval_parity_files.KIND
         return self._compared(_Compared(RETRIEVE, "corpus", self.layout.retrieval_parity, file, kind), date, corpus)
@@ -191,6 +191,8 @@ class History:
             file = self._stored(about.place, about.read, about.probe, "comparison", day, name)
             found = [({"date": day, about.dimension: name}, file)]
         else:
+            if day is not None:
+                about.place(day, "any")  # what is not a date is an error here too, instead of a table without rows
             found = [
                 ({"date": one.date, about.dimension: one.name}, about.read(one.path))
                 for one in stored_partitions(about.place, self._known(about.probe))

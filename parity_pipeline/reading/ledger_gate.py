@@ -91,11 +91,10 @@ def gate_results(
         states: The recorded states of the gateways.
     """
     newest, changes = newest_entries(entries), _Changes(records=records, states=states)
-    # What was fetched last shows what is deployed; a verdict that was only given again does not.
+    # What was fetched last shows what is deployed; a verdict that was only given again does not, and one that could not be
+    # run is the oldest: nothing was fetched.
     latest = dict[tuple[str, str], LedgerEntry]()
     for (probe, _, name), entry in newest.items():
-        if entry.verdict.not_run:
-            continue
         known = latest.get((probe, name))
         if known is None or fetched_at(entry.verdict) > fetched_at(known.verdict):
             latest[probe, name] = entry

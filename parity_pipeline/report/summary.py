@@ -60,7 +60,7 @@ _FIELDS = ("URL", "request fields", "response fields", "number format", "dimensi
 _DRIFT_HEAD = ("Field", "Legacy", "Candidate", "Same?", "First seen", "Last seen")
 
 
-def render_summary(verdicts: Sequence[AnyVerdict], states: GatewayStates | None = None) -> str:
+def render_summary(verdicts: Sequence[AnyVerdict], states: GatewayStates | None = None, *, unread: str = "") -> str:
     """Return the summary of the newest verdicts as Markdown that ends in a newline.
 
     The same verdicts in any order give the same bytes.
@@ -69,9 +69,10 @@ def render_summary(verdicts: Sequence[AnyVerdict], states: GatewayStates | None 
         verdicts: The verdict that counts of each probe, date and model or corpus. Where there are several of one, the
             one with the newest response is shown.
         states: The recorded states of the gateways, which make a verdict stale; None for none.
+        unread: Why they cannot be read, sentences; "" where they can.
     """
     rows, seen = _one_each(verdicts), states or GatewayStates()
-    lines = ["# Parity summary", "", prose(_overview(rows))]
+    lines = ["# Parity summary", "", prose(_overview(rows)), *(("", f"**{prose(unread)}**") if unread else ())]
     if rows:
         lines += ["", "## Verdicts, newest first", "", *_verdicts(rows, seen), *stale_section(rows, seen)]
     for endpoint in sorted({verdict.endpoint for verdict in rows}):

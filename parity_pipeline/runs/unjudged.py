@@ -68,10 +68,12 @@ def record_unjudged(
         return None
     try:
         recorded = record_failure(run, probe, day, name, _failure(failed[0]), run_id=run_id)
-        return recorded or probe.read_verdict(probe.verdict_path(run.layout, day, name))
+        found = recorded or probe.read_verdict(probe.verdict_path(run.layout, day, name))
     except ParityError:
         # The command shows the failure itself; a disk that takes nothing takes no record of it either.
         return None
+    # A run whose verdict is in the ledger, and whose file the disk did not take, has left the file of an earlier run.
+    return found if found.not_run else None
 
 
 def _failure(event: dg.DagsterEvent) -> RunFailure:

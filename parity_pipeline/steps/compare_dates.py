@@ -7,8 +7,8 @@ earlier lane block by block.
 from functools import partial
 
 from parity_pipeline.core.errors import ArtifactError
-from parity_pipeline.core.gateway_states import moment
 from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.recorded_time import moment
 from parity_pipeline.core.self_drift import DriftFromDate, KeptVectors, SelfDrift, drift_from, explained_by
 from parity_pipeline.steps.context import RunContext
 from parity_pipeline.steps.record_gateways import noise_of

@@ -21,27 +21,28 @@ from parity_pipeline.core.verdict_builder import build_verdict, decision_inputs
 from parity_pipeline.core.waivers import account_for
 from parity_pipeline.steps.confirm_rows import stored_confirmation
 from parity_pipeline.steps.context import RunContext, stored
+from parity_pipeline.steps.keep_verdict import keep_verdict
 from parity_pipeline.steps.measure_repeatability import stored_repeatability
 from parity_pipeline.steps.pool_dates import pool_dates, random_trials
 from parity_pipeline.steps.probe_contract import stored_contract
+from parity_pipeline.steps.probes import AnyVerdict
 from parity_pipeline.steps.simulate_faults import simulate_faults
 from parity_pipeline.storage import ledger
-from parity_pipeline.storage.evidence_files import read_diagnosis, read_verdict, write_verdict
+from parity_pipeline.storage.evidence_files import read_diagnosis, read_verdict
 from parity_pipeline.storage.parity_files import ParityFile
 
 
-def judge_partition(run: RunContext, day: str, model: str, *, run_id: str) -> Verdict:
-    """Judge a date and model, store the verdict, append it to the ledger as given by the run `run_id`, and return it.
+def judge_partition(run: RunContext, day: str, model: str, *, run_id: str, before: AnyVerdict | None = None) -> Verdict:
+    """Judge a date and model, keep the verdict as given by the run `run_id`, in place of `before`, and return it.
 
     Raises:
-        ArtifactError: A file upstream is missing or damaged, or the disk does not take the verdict.
+        ArtifactError: A file upstream is missing or damaged, or the verdict cannot be kept (`keep_verdict`).
         SettingsError: The waivers cannot be used.
     """
     evidence = _Evidence.of(run, day, model)
     judged = _judged(run, day, model, evidence)
     verdict = replace(judged, pooled=_pooled(judged, run), power=_power(run, day, model, evidence, judged))
-    write_verdict(run.layout.verdict(day, model), verdict)
-    ledger.append(run.layout.ledger, verdict, recorded_at=run.now().isoformat(timespec="seconds"), run_id=run_id)
+    keep_verdict(run, verdict, run_id=run_id, before=before)
     return verdict
 
 

@@ -28,13 +28,11 @@ from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.verdict_builder import build_verdict
 from parity_pipeline.core.wire_drift import WireObservation
 from parity_pipeline.steps.context import RunContext
+from parity_pipeline.steps.keep_verdict import keep_verdict
 from parity_pipeline.steps.probes import RETRIEVE, AnyVerdict, Probe
 from parity_pipeline.steps.retrieval.judge_rankings import write_retrieval_report
 from parity_pipeline.steps.write_reports import write_report, write_summary
-from parity_pipeline.storage import ledger
-from parity_pipeline.storage.evidence_files import write_verdict
 from parity_pipeline.storage.query_set_files import QuerySetFile
-from parity_pipeline.storage.retrieval_evidence import write_retrieval_verdict
 from parity_pipeline.storage.sample_set_files import SampleSetFile
 
 
@@ -58,15 +56,10 @@ def record_failure(
         ParityError: The disk does not take it, or the ledger is damaged.
     """
     verdict = not_run_verdict(run, probe, day, name, failure)
-    now = run.now().isoformat(timespec="seconds")
-    if not ledger.append(run.layout.ledger, verdict, recorded_at=now, run_id=run_id, once=bool(run_id)):
+    if not keep_verdict(run, verdict, run_id=run_id, once=bool(run_id)):
         return None
-    if isinstance(verdict, Verdict):
-        write_verdict(probe.verdict_path(run.layout, day, name), verdict)
-        write_report(run, day, name)
-    else:
-        write_retrieval_verdict(probe.verdict_path(run.layout, day, name), verdict)
-        write_retrieval_report(run, day, name)
+    write = write_report if isinstance(verdict, Verdict) else write_retrieval_report
+    write(run, day, name)
     write_summary(run)
     return verdict
 

@@ -175,16 +175,7 @@ def recorded_stability(run: RunContext, side: Side, day: str, model: str) -> Sta
         record = read_stability(path)
         return replace(record, origin=replace(record.origin, date=day))
     why = f"the {side} is a recording of {found.date}, and its repeatability was not measured then"
-    origin = Origin(
-        date=day,
-        model=model,
-        url=header.url,
-        sample_set_hash=header.sample_set_hash,
-        settings_hash=header.settings_hash,
-        package_version=run.package_version,
-        first=header.fetched_to,
-        last=header.fetched_to,
-    )
+    origin = Origin(**_origin(run, day, found), sample_set_hash=header.sample_set_hash)
     return StabilityRecord(origin=origin, stability=not_measured(side, run.thresholds.cosine, why))
 
 
@@ -195,21 +186,27 @@ def recorded_contract(run: RunContext, side: Side, day: str, model: str) -> Cont
         ArtifactError: There is no recording, or a file is damaged.
     """
     found = find_recording(run, side, day, model)
-    path, header = run.layout.contract(side, found.date, model), found.lane.header
+    path = run.layout.contract(side, found.date, model)
     if path.exists():
         record = read_contract(path)
         return replace(record, origin=replace(record.origin, date=day))
     why = f"the {side} is a recording of {found.date}, and its contract was not observed then"
-    origin = ContractOrigin(
-        date=day,
-        model=model,
-        url=header.url,
-        settings_hash=header.settings_hash,
-        package_version=run.package_version,
-        first=header.fetched_to,
-        last=header.fetched_to,
-    )
+    origin = ContractOrigin(**_origin(run, day, found))
     observation = ContractObservation(
         side=side, responses=(), batch_texts=0, body_limit=None, batch_limit=None, requests=0, unusable=why
     )
     return ContractRecord(origin=origin, observation=observation)
+
+
+def _origin(run: RunContext, day: str, found: Recording) -> dict[str, str]:
+    """Return where something comes from that was not recorded: the lane, and nothing requested before its end or after."""
+    header = found.lane.header
+    return {
+        "date": day,
+        "model": found.model,
+        "url": header.url,
+        "settings_hash": header.settings_hash,
+        "package_version": run.package_version,
+        "first": header.fetched_to,
+        "last": header.fetched_to,
+    }

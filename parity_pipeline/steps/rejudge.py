@@ -90,7 +90,7 @@ def without_change(verdict: AnyVerdict) -> Decision | None:
 def rejudge(run: RunContext, probe: Probe, day: str, name: str) -> Rejudgement | None:
     """Judge a partition again and return what would change; None where it has no verdict.
 
-    A partition whose vectors or rankings were pruned keeps its verdict: part of what a verdict says is measured on them.
+    A partition whose vectors or rankings are gone, pruned or not, keeps its verdict: part of what a verdict says is measured on them.
 
     Raises:
         ArtifactError: A file is damaged.
@@ -106,30 +106,30 @@ def rejudge(run: RunContext, probe: Probe, day: str, name: str) -> Rejudgement |
         return replace(made, kept="it could not be run")
     place = run.layout.rankings if probe is RETRIEVE else run.layout.embeddings
     if not all(place(side, day, name).exists() for side in Side):
-        return replace(made, kept=f"its {'rankings' if probe is RETRIEVE else 'vectors'} were pruned")
+        return replace(made, kept=f"its {'rankings' if probe is RETRIEVE else 'vectors'} are not stored")
     compared = run.layout.retrieval_parity if probe is RETRIEVE else run.layout.parity
     if not compared(day, name).exists():
         return replace(made, kept="its comparison is not stored")
     return replace(made, after=judge_again(run, probe.name, day, name))
 
 
-def keep(run: RunContext, probe: Probe, day: str, name: str) -> AnyVerdict:
-    """Judge a partition again, keep the verdict in its file and the ledger, write its report, and return the verdict.
+def keep(run: RunContext, made: Rejudgement) -> AnyVerdict:
+    """Judge a partition again, keep the verdict in the ledger and its file, write its report, and return the verdict.
 
     The line of the ledger is marked as one that rests on stored vectors (`LedgerEntry.rejudged`).
 
     Raises:
-        ArtifactError: A file is missing or damaged, or the disk does not take one.
+        ArtifactError: A file is missing or damaged, the disk does not take one, or a run has given another verdict
+            since `made` was.
         SettingsError: The waivers cannot be used.
     """
     offline, run_id = without_network(run), f"{REJUDGED}{uuid.uuid4()}"
-    if probe is RETRIEVE:
-        verdict = judge_rankings(offline, day, name, run_id=run_id)
-        write_retrieval_report(offline, day, name)
-        return verdict
-    judged = judge_partition(offline, day, name, run_id=run_id)
-    write_report(offline, day, name)
-    return judged
+    of_rankings = made.probe is RETRIEVE
+    judge = judge_rankings if of_rankings else judge_partition
+    write = write_retrieval_report if of_rankings else write_report
+    verdict = judge(offline, made.date, made.name, run_id=run_id, before=made.before)
+    write(offline, made.date, made.name)
+    return verdict
 
 
 def without_network(run: RunContext) -> RunContext:

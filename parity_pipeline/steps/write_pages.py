@@ -73,13 +73,16 @@ def write_retrieval_page(
     publish_text(run.layout.html_retrieval_report(verdict.date, verdict.corpus), text)
 
 
-def write_index(run: RunContext, verdicts: Sequence[ledger.AnyVerdict], states: GatewayStates) -> None:
+def write_index(
+    run: RunContext, verdicts: Sequence[ledger.AnyVerdict], states: GatewayStates, *, unread: str = ""
+) -> None:
     """Write the page of all verdicts.
 
     Args:
         run: What the steps share.
         verdicts: The verdict that counts of each probe, date and model or corpus.
         states: The recorded states of the gateways, by which dates are stale, and changes are marked.
+        unread: Why they cannot be read, sentences; "" where they can.
 
     Raises:
         ArtifactError: The disk does not take the page.
@@ -90,6 +93,5 @@ def write_index(run: RunContext, verdicts: Sequence[ledger.AnyVerdict], states: 
     stale = {ledger.key_of(one): why for one in verdicts if (why := staleness(one, states).describe())}
     index = run.layout.html_index
     pages = {path.name for path in index.parent.glob("*.html")} if index.parent.is_dir() else set[str]()
-    publish_text(
-        index, render_index(verdicts, stale=stale, pages=pages, identities=recorded_identities(verdicts, states))
-    )
+    known = recorded_identities(verdicts, states)
+    publish_text(index, render_index(verdicts, stale=stale, pages=pages, identities=known, unread=unread))

@@ -4,6 +4,7 @@ Here belong the two steps. What stands in them belongs to `report`, writing the 
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.gateway_states import GatewayStates
@@ -35,12 +36,14 @@ def write_report(run: RunContext, day: str, model: str) -> tuple[Verdict, str]:
     return verdict, text
 
 
-def _states(run: RunContext) -> GatewayStates:
-    """Return the recorded states; none where they cannot be read: the summary of the verdicts comes all the same."""
+def _states(run: RunContext) -> tuple[GatewayStates, str]:
+    """Return the recorded states, and why they cannot be read, in which case the summary comes without them and says so."""
     try:
-        return read_states(run.layout.gateways)
-    except ArtifactError:
-        return GatewayStates()
+        return read_states(run.layout.gateways), ""
+    except ArtifactError as error:
+        # The file's name alone: a summary is read on other machines too.
+        why = f"{Path(error.place).name}: {error.problem}. {error.remedy}"
+        return GatewayStates(), f"Which verdicts are stale is not known. {why}"
 
 
 def write_summary(run: RunContext) -> tuple[Sequence[ledger.AnyVerdict], str]:
@@ -50,8 +53,8 @@ def write_summary(run: RunContext) -> tuple[Sequence[ledger.AnyVerdict], str]:
         ArtifactError: The ledger is damaged, or the disk does not take the summary or the index.
     """
     verdicts = ledger.newest(run.layout.ledger)
-    states = _states(run)
-    text = render_summary(verdicts, states)
+    states, unread = _states(run)
+    text = render_summary(verdicts, states, unread=unread)
     publish_text(run.layout.summary, text)
-    write_index(run, verdicts, states)
+    write_index(run, verdicts, states, unread=unread)
     return verdicts, text

@@ -6,7 +6,7 @@ Here belong writing and reading. What they say belongs to `core.verdict`, `core.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 from pydantic import Field
 
@@ -185,10 +185,8 @@ def read_confirmation(path: Path, header: ParityHeader, thresholds: Thresholds) 
     Raises:
         ArtifactError: The file is damaged or of another schema.
     """
-    if not path.exists():
-        return None
-    found = read_document(_CONFIRMATION, path)
-    return found.confirmation if (found.identity, found.thresholds) == (_pair(header), thresholds) else None
+    found = _holding(_CONFIRMATION, path, header, thresholds)
+    return found.confirmation if found else None
 
 
 def write_reproduction(
@@ -209,10 +207,8 @@ def read_reproduction(path: Path, header: ParityHeader, thresholds: Thresholds) 
     Raises:
         ArtifactError: The file is damaged or of another schema.
     """
-    if not path.exists():
-        return None
-    found = read_document(_REPRODUCTION, path)
-    return found.reproduction if (found.identity, found.thresholds) == (_pair(header), thresholds) else None
+    found = _holding(_REPRODUCTION, path, header, thresholds)
+    return found.reproduction if found else None
 
 
 def write_diagnosis(path: Path, diagnosis: Diagnosis | None, header: ParityHeader, thresholds: Thresholds) -> None:
@@ -238,12 +234,20 @@ def read_diagnosis(path: Path, header: ParityHeader, thresholds: Thresholds | No
     Raises:
         ArtifactError: The file is damaged or of another schema.
     """
+    found = _holding(_DIAGNOSIS, path, header, thresholds)
+    return found.diagnosis if found else None
+
+
+_File = TypeVar("_File", _ConfirmationFile, _ReproductionFile, _DiagnosisFile)
+
+
+def _holding(kind: RecordKind[_File], path: Path, header: ParityHeader, thresholds: Thresholds | None) -> _File | None:
+    """Return what is stored of a comparison; None where nothing is, or of other lanes or, unless None, thresholds."""
     if not path.exists():
         return None
-    found = read_document(_DIAGNOSIS, path)
-    if found.identity != _pair(header) or thresholds not in (None, found.thresholds):
-        return None
-    return found.diagnosis
+    found = read_document(kind, path)
+    same = found.identity == _pair(header) and thresholds in (None, found.thresholds)
+    return found if same else None
 
 
 def _pair(header: ParityHeader) -> _Pair:

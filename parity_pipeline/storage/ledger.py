@@ -12,15 +12,17 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.flip_steps import FLIP_SCHEMA_VERSION, FlipRecord
 from parity_pipeline.core.provenance import without_vectors
-from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
+from parity_pipeline.core.recorded_time import moment
+from parity_pipeline.core.retrieval.verdict import RETRIEVAL_SCHEMA_VERSION, RetrievalVerdict
 from parity_pipeline.core.verdict import SCHEMA_VERSION, Verdict
+from parity_pipeline.core.verdict_changes import name_of_partition
 from parity_pipeline.storage import older_versions
 from parity_pipeline.storage.json_records import RecordKind, json_text
 from parity_pipeline.storage.line_log import append_line, holds, torn
@@ -60,7 +62,7 @@ Key = tuple[str, str, str]
 
 def key_of(verdict: AnyVerdict) -> Key:
     """Return what a verdict is about."""
-    return verdict.endpoint, verdict.date, verdict.model if isinstance(verdict, Verdict) else verdict.corpus
+    return verdict.endpoint, verdict.date, name_of_partition(verdict)
 
 
 def newest_entries(entries: Iterable[LedgerEntry]) -> dict[Key, LedgerEntry]:
@@ -156,15 +158,15 @@ def entries(path: Path, model: str | None = None) -> Iterator[LedgerEntry]:
 
     Args:
         path: The ledger.
-        model: Name of a model or corpus. Pass over whole lines in which this name does not occur, unread: of 10,000 lines of 20 models, reading
-            the others takes seconds. Entries of others may still be yielded.
+        model: Name of a model or corpus. Pass over verdicts in which this name does not occur, unread: of 10,000 lines of 20
+            models, reading the others takes seconds. Entries of others may still be yielded.
 
     Raises:
         ArtifactError: A line is damaged or of another schema; names file and line.
     """
     named = b"" if model is None else json.dumps(model).encode()
     for number, line in _lines(path):
-        if (named in line or not _looks_whole(line)) and not torn(line) and not _is_step(line):
+        if (named in line or not _looks_like_a_verdict(line)) and not torn(line) and not _is_step(line):
             yield _entry(line, f"{path}:{number}")
 
 
@@ -175,7 +177,7 @@ def steps(path: Path) -> list[FlipRecord]:
         ArtifactError: A line with a step is damaged or of another schema; names file and line.
     """
     found = [_FLIP.read(line, f"{path}:{number}") for number, line in _lines(path) if _is_step(line) and not torn(line)]
-    return sorted(found, key=lambda one: _moment(one.recorded_at))
+    return sorted(found, key=lambda one: moment(one.recorded_at))
 
 
 def raw_lines(path: Path) -> Iterator[tuple[bytes, LedgerEntry | FlipRecord]]:
@@ -197,12 +199,16 @@ def history(path: Path, probe: str, date: str, name: str) -> list[LedgerEntry]:
     unread: in a long ledger, reading them all takes seconds.
 
     Raises:
-        ArtifactError: A line of these two dates is damaged or of another schema; names file and line.
+        ArtifactError: A line of these two dates, or one that names no date, is damaged or of another schema; names file
+            and line.
     """
     by_date: dict[str, list[tuple[int, bytes]]] = {}
     named = json.dumps(name).encode()
     for number, line in _lines(path):
-        if named in line and not torn(line) and not _is_step(line) and (day := _date(line)) <= date:
+        if named not in line or torn(line) or _is_step(line):
+            continue
+        day = _date(line) or _entry(line, f"{path}:{number}").verdict.date
+        if day <= date:
             by_date.setdefault(day, []).append((number, line))
 
     def of(day: str) -> list[LedgerEntry]:
@@ -275,9 +281,15 @@ def _endpoint(line: bytes) -> object:
     return None
 
 
-def _looks_whole(line: bytes) -> bool:
-    """Return whether a line is one object by its first and last characters; a damaged one may be of any model."""
-    return line.startswith(b"{") and line.endswith(b"}\n")
+_SCHEMA_OF: Final = re.compile(rb'"schema": (\d+)')
+
+
+def _looks_like_a_verdict(line: bytes) -> bool:
+    """Return whether a line is, as far as a glance shows, a verdict that can be read; any other may be of any model."""
+    known = range(1, (RETRIEVAL_SCHEMA_VERSION if _RETRIEVAL_MARK in line else SCHEMA_VERSION) + 1)
+    stated = {int(one) for one in _SCHEMA_OF.findall(line)}
+    whole = line.startswith(b"{") and line.endswith(b"}\n") and len(_DATED.findall(line)) == 1
+    return whole and bool(stated) and stated <= {*known}
 
 
 def newest(path: Path) -> list[AnyVerdict]:
@@ -292,13 +304,4 @@ def newest(path: Path) -> list[AnyVerdict]:
 
 def moment_of(entry: LedgerEntry) -> datetime:
     """Return when an entry was appended; aware, and the oldest time where that cannot be read."""
-    return _moment(entry.recorded_at)
-
-
-def _moment(recorded_at: str) -> datetime:
-    """Return when an entry was appended; a time without a zone is UTC, and one that cannot be read is the oldest."""
-    try:
-        moment = datetime.fromisoformat(recorded_at)
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment(entry.recorded_at)

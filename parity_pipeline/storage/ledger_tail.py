@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Final, cast
 from parity_pipeline.core.alerts import Judged, Subject
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.outcomes import Decision
-from parity_pipeline.storage.line_log import TORN_MARK
+from parity_pipeline.storage.line_log import torn
 
 _REMEDY: Final = "Restore that line from version control; do not delete it."
 _CHECKED: Final = 4096
@@ -79,10 +79,11 @@ def _lines(path: Path, offset: int) -> int:
 
 def _verdicts(content: bytes, place_of: Callable[[int], str]) -> Iterator[Judged]:
     for number, line in enumerate(content.splitlines(keepends=True), start=1):
-        if line.strip() and not line.endswith(TORN_MARK + b"\n"):
+        if line.strip() and not torn(line):
             place = partial(place_of, number)
             found = _parsed(line, place)
-            if "verdict" in found:
+            # Beside verdicts there are steps of the flip; any other line is damage.
+            if "verdict" in found or found.get("kind") != "flip":
                 yield _judged(found, place)
 
 

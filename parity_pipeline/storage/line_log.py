@@ -8,8 +8,8 @@ new line. What a line says belongs to the modules of those files.
 import json
 import mmap
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -33,17 +33,36 @@ def append_line(path: Path, line: bytes | Callable[[], bytes]) -> bool:
     Raises:
         ArtifactError: The disk or folder does not take it, or another writer does not let go.
     """
+    with one_writer(path), write_errors(path):
+        content = line() if callable(line) else line
+        if content:
+            _append(path, content)
+        return bool(content)
+
+
+@contextmanager
+def one_writer(path: Path) -> Generator[None]:
+    """Let no one else append to a file while the body runs; within the body, `append_line` may be called.
+
+    Args:
+        path: The file, as for `append_line`.
+
+    Raises:
+        ArtifactError: The folder does not take the lock, or another writer does not let go.
+    """
+    # One lock per file and process, which a thread that holds it may take again.
+    lock = FileLock(path.with_name(f".{path.stem}.lock"), timeout=_LOCK_SECONDS, is_singleton=True)
     with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with FileLock(path.with_name(f".{path.stem}.lock"), timeout=_LOCK_SECONDS):
-                content = line() if callable(line) else line
-                if content:
-                    _append(path, content)
-                return bool(content)
+            lock.acquire()
         except Timeout as error:
             problem = f"another process holds the lock of {path.name} for more than {_LOCK_SECONDS:.0f} s"
             raise ArtifactError(problem, place=str(path), remedy="End the process that hangs, run again.") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def holds(path: Path, words: bytes) -> bool:

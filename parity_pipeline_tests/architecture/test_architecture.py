@@ -28,6 +28,7 @@ ONE_FILE_EACH: Final = ("steps/", "flip/proxies/")
 SHORT: Final = {
     "adapter/request_log.py": "what a line of the log may hold is looked for here",
     "adapter/share.py": "the one rule of which texts move, and why a batch is divided by it",
+    "core/recorded_time.py": "the ledger, the states of gateways, the gate and alerts order times by one rule",
     "core/retrieval/causes.py": "words that are stored, apart from the rules in `diagnosis`, which the verdict does not import",
     "defs/partitions.py": "one file per concept of Dagster",
     "report/html/evidence.py": "every run imports these records, and none of the tools that pages are made with",

@@ -110,6 +110,24 @@ def test_a_damaged_ledger_is_an_error(tmp_path: Path) -> None:
     assert isinstance(run(tmp_path / "parity.yaml").exception, ArtifactError)
 
 
+@pytest.mark.parametrize("name", ["ledger", "gateways"])
+def test_a_line_that_cannot_be_placed_is_an_error(tmp_path: Path, name: str) -> None:
+    """What cannot be placed may be a later verdict, or a change of the gateway: exit code 0 is for what is known."""
+    project = make_project(tmp_path)
+    judge(project, DAYS[:1])
+    arguments = (tmp_path / "parity.yaml", "--date", DAYS[0], "--model", MODEL)
+    assert run(*arguments).exit_code == 0
+    path = getattr(project.settings().layout(), name)
+    whole = path.read_bytes()
+    for damage in (b'{"schema": 1}\n', b'{"verdict": {"schema": 99}}\n', b"<<<<<<< HEAD\n"):
+        path.write_bytes(whole + damage)
+        error = run(*arguments).exception
+        assert isinstance(error, ArtifactError)
+        assert error.place.startswith(f"{path}:")
+    path.write_bytes(whole)
+    assert run(*arguments).exit_code == 0
+
+
 def test_the_gate_imports_no_dagster_and_no_pandas(config: Path) -> None:
     """A script gets its exit code without waiting for what only runs and notebooks need."""
     code = "import sys; from parity_pipeline.cli.main import app\n"

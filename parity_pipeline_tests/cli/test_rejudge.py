@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -11,13 +12,16 @@ import yaml
 from typer.testing import CliRunner
 
 from parity_pipeline.cli.main import app
-from parity_pipeline.core.errors import ArtifactError, SettingsError
+from parity_pipeline.core.errors import ArtifactError, GatewayError, SettingsError
 from parity_pipeline.core.outcomes import Decision, Side
 from parity_pipeline.core.run_failure import RunFailure
+from parity_pipeline.definitions import build_context
 from parity_pipeline.settings.loading import load
+from parity_pipeline.steps.context import RunContext
 from parity_pipeline.steps.probes import EMBED, RETRIEVE, AnyVerdict, Probe
 from parity_pipeline.steps.record_failure import record_failure
-from parity_pipeline.steps.rejudge import rejudge
+from parity_pipeline.steps.rejudge import keep, rejudge, without_network
+from parity_pipeline.steps.run_partition import run_partition
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.ledger import key_of
@@ -63,6 +67,11 @@ def stored(project: Project) -> dict[str, bytes]:
 def change_settings(project: Project, **more: Any) -> None:
     """Write the settings with further keys."""
     (project.folder / "parity.yaml").write_text(yaml.safe_dump(project.content() | more), "utf-8")
+
+
+def load_context(project: Project) -> RunContext:
+    """Return what the steps share under the settings of the file, both sides out of reach."""
+    return without_network(build_context(load(project.folder / "parity.yaml", {})))
 
 
 def layout_of(project: Project) -> Layout:
@@ -169,6 +178,62 @@ def test_no_request_is_sent_and_no_token_is_read(project: Project, monkeypatch: 
     assert "2 of 4 verdicts written" in done.output
 
 
+@pytest.mark.parametrize("arguments", [("--model", MODEL), ("--corpus", CORPUS)])
+def test_a_ledger_that_takes_no_line_leaves_every_file(project: Project, arguments: Sequence[str]) -> None:
+    """What cannot be recorded is not stored either: verdicts and reports of both probes stay as they were."""
+    section = {**project.more["retrieve"], "required_bound": 0.0001}
+    change_settings(project, retrieve=section, thresholds={"cosine": 0.99999})
+    path = layout_of(project).ledger
+    path.rename(path.with_name("kept.jsonl"))
+    path.mkdir()
+    before = stored(project)
+    error = run(project, *arguments, "--write").exception
+    assert isinstance(error, ArtifactError)
+    assert error.place == str(path)
+    assert stored(project) == before
+    path.rmdir()
+    path.with_name("kept.jsonl").rename(path)
+    assert "2 of 2 verdicts written" in run(project, *arguments, "--write").output
+
+
+def test_what_was_kept_before_an_error_is_in_the_summary(project: Project) -> None:
+    """A second date whose file the disk does not take ends the command; the first one's new decision is shown."""
+    change_settings(project, retrieve={**project.more["retrieve"], "required_bound": 0.0001})
+    layout = layout_of(project)
+    second = layout.retrieval_report(DAYS[1], CORPUS)
+    second.unlink()
+    second.mkdir()
+    assert isinstance(run(project, "--corpus", CORPUS, "--write").exception, ArtifactError)
+    [row] = [one for one in layout.summary.read_text("utf-8").splitlines() if DAYS[0] in one and CORPUS in one][:1]
+    assert "INCONCLUSIVE" in row
+
+
+@pytest.mark.parametrize(("probe", "name"), [(EMBED, MODEL), (RETRIEVE, CORPUS)])
+def test_a_run_that_judged_meanwhile_is_not_overwritten(project: Project, probe: Probe, name: str) -> None:
+    """A verdict that a run stored after this one was looked at stays, in its file and as the ledger's newest."""
+    section = {**project.more["retrieve"], "required_bound": 0.0001}
+    change_settings(project, retrieve=section, thresholds={"cosine": 0.99999})
+    context = load_context(project)
+    made = rejudge(context, probe, DAYS[0], name)
+    assert made is not None
+    assert made.changed
+    failure = RunFailure(step="candidate/embeddings", problem="it is down")
+    record_failure(context, probe, DAYS[0], name, failure, run_id="meanwhile")
+    before = stored(project)
+    with pytest.raises(ArtifactError, match=r"another command judged .* meanwhile"):
+        keep(context, made)
+    assert stored(project) == before
+    assert [one.run_id for one in lines_of(project)][-1] == "meanwhile"
+
+
+def test_sides_that_respond_are_out_of_reach_all_the_same(tmp_path: Path) -> None:
+    """What judges stored results cannot send a request by mistake: it fails at once, and nothing is waited for."""
+    live = make_project(tmp_path)
+    with pytest.raises(GatewayError):
+        run_partition(without_network(live.context()), DAYS[0], MODEL, run_id="r")
+    assert run_partition(live.context(), DAYS[0], MODEL, run_id="r").decision is Decision.PASS
+
+
 def test_an_expired_waiver_changes_a_verdict(project: Project) -> None:
     """Waivers expire by the day of the command: one that has expired since does not excuse again."""
     waiver = {"id": "W", "owner": "ann", "reason": "known", "max_samples": 1, "outcomes": ["mismatch"]}
@@ -179,14 +244,14 @@ def test_an_expired_waiver_changes_a_verdict(project: Project) -> None:
 
 
 def test_a_date_without_vectors_keeps_its_verdict(project: Project) -> None:
-    """What was pruned is said, counted, and stays as it is, also where its limits changed."""
+    """What has no vectors is said, whyever that is, counted, and stays as it is, also where its limits changed."""
     layout = layout_of(project)
     layout.embeddings(Side.LEGACY, DAYS[0], MODEL).unlink()
     layout.rankings(Side.CANDIDATE, DAYS[1], CORPUS).unlink()
     change_settings(project, thresholds={"cosine": 0.99999})
     done = run(project, "--write")
-    assert f"{DAYS[0]}  embed {MODEL}      PASS  kept: its vectors were pruned" in done.output
-    assert "kept: its rankings were pruned" in done.output
+    assert f"{DAYS[0]}  embed {MODEL}      PASS  kept: its vectors are not stored" in done.output
+    assert "kept: its rankings are not stored" in done.output
     assert "1 of 4 verdicts written, 2 kept as they are" in done.output
     assert [one.verdict.date for one in lines_of(project) if one.rejudged] == [DAYS[1]]
 

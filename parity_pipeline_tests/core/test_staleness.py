@@ -66,6 +66,13 @@ def test_a_lane_without_a_recorded_state() -> None:
     assert lane_freshness(lane("", 5), first).freshness is Freshness.UNKNOWN
 
 
+def test_a_change_that_was_seen_during_a_fetch_of_unknown_state_leaves_it_unknown() -> None:
+    """It may have been deployed before the first request; only a change that was seen after the last one makes it stale."""
+    states, _, _ = two_states()
+    during = replace(lane("", 5), fetched_to="2026-11-20T10:15:00.000+00:00")
+    assert lane_freshness(during, states).freshness is Freshness.UNKNOWN
+
+
 def test_nothing_recorded_is_not_current() -> None:
     """Without a record nothing is said to be current, and nothing to be stale."""
     assert lane_freshness(lane("x"), LaneStates()).freshness is Freshness.UNKNOWN

@@ -10,14 +10,16 @@ from typing import Any
 import pytest
 
 from parity_pipeline.cli.doctor import run_checks
-from parity_pipeline.core.errors import GatewayError, SettingsError
+from parity_pipeline.core.errors import ArtifactError, GatewayError, SettingsError
 from parity_pipeline.core.outcomes import Decision, Side
 from parity_pipeline.core.staleness import Freshness, staleness
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.definitions import build_context
 from parity_pipeline.settings.loading import validate
 from parity_pipeline.steps.context import RunContext
-from parity_pipeline.storage.embeddings_files import EmbeddingsFile
+from parity_pipeline.steps.recordings import find_recording
+from parity_pipeline.storage.atomic import publishing
+from parity_pipeline.storage.embeddings_files import EmbeddingsFile, EmbeddingsWriter
 from parity_pipeline.storage.evidence_files import read_verdict
 from parity_pipeline.storage.gateways import read_states
 from parity_pipeline.wire.doctor_request import ConnectivityResult
@@ -132,6 +134,36 @@ def test_a_recording_is_not_recorded_again(project: RecordedProject) -> None:
         assert project.run(day=day).success
     lane = EmbeddingsFile(project.settings().layout().embeddings(Side.LEGACY, "2026-05-04", MODEL)).header
     assert (lane.recorded, lane.label) == (RECORDED_ON, f"Old gateway, recording of {RECORDED_ON}")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"fetched_to": "2026-05-01T23:00:00+00:00"}, "its vectors were fetched again after the verdict"),
+        ({"stopped_early": "outage"}, "its lane stopped early"),
+        ({"sample_set_hash": "0" * 64}, "its samples were drawn again after the fetch"),
+        ({"side": Side.CANDIDATE}, "it was fetched from the candidate"),
+        ({"model": "another"}, "it holds model 'another'"),
+        ({}, ""),
+    ],
+)
+def test_a_lane_that_the_verdict_is_not_about_stands_in_for_nothing(
+    project: RecordedProject, changes: dict[str, Any], words: str
+) -> None:
+    """Of the newest date that passed, vectors that were fetched since, in part, or for other texts are not taken."""
+    context = project.context()
+    path = context.layout.embeddings(Side.LEGACY, RECORDED_ON, MODEL)
+    lane = EmbeddingsFile(path)
+    with publishing(path) as draft, EmbeddingsWriter(draft) as writer:
+        for block in lane.blocks():
+            writer.add(block)
+        writer.finish(replace(lane.header, **changes))
+    if not words:
+        assert find_recording(context, Side.LEGACY, TODAY, MODEL).date == RECORDED_ON
+        return
+    with pytest.raises(ArtifactError) as caught:
+        find_recording(context, Side.LEGACY, TODAY, MODEL)
+    assert f"{RECORDED_ON}: {words}" in str(caught.value)
 
 
 def test_a_named_date_is_taken_whatever_its_verdict(project: RecordedProject) -> None:

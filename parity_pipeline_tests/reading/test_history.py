@@ -168,6 +168,15 @@ def test_comparisons_are_found_by_date_and_name(history: History) -> None:
     assert set(history.parity()["outcome"]) == {"compared"}
 
 
+@pytest.mark.parametrize("text", ["2026-5-1", "yesterday", ""])
+def test_what_is_not_a_date_is_an_error_and_not_a_table_without_rows(history: History, text: str) -> None:
+    """Nothing found for a date that cannot be read says nothing; a date without comparisons has none."""
+    for read in (history.parity, history.retrieval_parity):
+        with pytest.raises(ArtifactError, match="is not a date"):
+            read(date=text)
+        assert read(date="2030-01-01").empty
+
+
 def test_queries_and_rankings_are_rows(history: History) -> None:
     """Queries are in the order of the set, and each result of a side is a row with its rank."""
     queries = history.queries(DAY, CORPUS)

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from parity_pipeline.core.errors import ServiceError
+from parity_pipeline.core.errors import ArtifactError, ServiceError
 from parity_pipeline.runs.runner import EXIT_INCONCLUSIVE, exit_code, run_partitions
 from parity_pipeline.runs.unjudged import record_services, record_unjudged
 from parity_pipeline.steps.probes import EMBED
@@ -50,6 +50,18 @@ def test_a_process_that_was_killed_is_recorded(tmp_path: Path) -> None:
     found = run_of(project, failed_step(tmp_path, error))
     assert found.not_run.step == "legacy/embeddings"
     assert "exit code -9" in found.not_run.problem
+
+
+def test_a_verdict_of_an_earlier_run_is_not_taken_for_a_failure(tmp_path: Path) -> None:
+    """A run whose verdict the ledger took and whose file the disk did not: what lies there says nothing of this run."""
+    project = a_project(tmp_path)
+    [earlier] = run_partitions(project.settings(), project.definitions(), project.instance, [(DAY, MODEL)])
+    assert earlier.verdict is not None
+    events = failed_step(tmp_path, ArtifactError("cannot write"))
+    assert run_of(project, events, earlier.run_id) is None
+    found = run_of(project, events, "another")
+    assert found is not None
+    assert found.not_run is not None
 
 
 def test_an_interrupted_run_is_not_recorded(tmp_path: Path) -> None:

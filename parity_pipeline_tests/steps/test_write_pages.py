@@ -94,6 +94,23 @@ def test_the_index_links_to_markdown_without_a_page(copied: RunContext) -> None:
     assert f"../{copied.layout.report(DAY, MODEL).name}" in hrefs
 
 
+def test_states_that_cannot_be_read_are_named_where_stale_dates_would_be_marked(copied: RunContext) -> None:
+    """Summary and index say that nothing is known of stale dates, and name the line; with whole states they say nothing."""
+    write_summary(copied)
+    page = copied.layout.html_index
+    said = "Which verdicts are stale is not known."
+    for text in (copied.layout.summary.read_text("utf-8"), tree_of(page.read_text("utf-8")).text):
+        assert "gateways.jsonl" not in text
+        assert said not in text
+    lines = copied.layout.gateways.read_bytes()
+    copied.layout.gateways.write_bytes(b"<<<<<<< HEAD\n" + lines)
+    write_summary(copied)
+    for text in (copied.layout.summary.read_text("utf-8"), tree_of(page.read_text("utf-8")).text):
+        assert said in text
+        assert "gateways.jsonl:1: this line of the gateways' states is damaged: not valid JSON." in text
+        assert str(copied.layout.reports_dir) not in text
+
+
 def test_distributions_count_every_sample(done: tuple[RunContext, Verdict]) -> None:
     """Each compared sample is in the histogram of cosines, on the side of the threshold that the verdict counts it on."""
     run, verdict = done

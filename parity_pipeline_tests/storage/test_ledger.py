@@ -112,8 +112,8 @@ def test_the_entries_of_one_model_are_found_without_reading_the_others(model: st
     """Each entry of the model is yielded, whatever its name; a damaged line of another model is not even read."""
     path = tmp_path / "ledger.jsonl"
     _append(path, model="another")
+    path.write_bytes(path.read_bytes().replace(b'"counts"', b'"counted"'))
     _append(path, model=model)
-    path.write_bytes(b'{"damaged": true}\n' + path.read_bytes())
     assert [of_embed(entry.verdict).model for entry in entries(path, model)] == [model]
     with pytest.raises(ArtifactError):
         list(entries(path))
@@ -211,8 +211,11 @@ def test_the_newest_verdict_counts_for_each_probe(tmp_path: Path) -> None:
 def test_the_entries_of_one_corpus_are_found_without_reading_the_others(corpus: str, tmp_path: Path) -> None:
     """The name of a corpus is found in a line as that of a model is."""
     path = tmp_path / "ledger.jsonl"
+    _append(path, model="another")
+    damaged = path.read_bytes().replace(b'"counts"', b'"counted"')
+    path.unlink()
     append(path, make_retrieval_verdict(corpus=corpus), recorded_at=WHEN, run_id="retrieve")
-    path.write_bytes(b'{"damaged": true}\n' + path.read_bytes())
+    path.write_bytes(damaged + path.read_bytes())
     assert [type(entry.verdict) for entry in entries(path, corpus)] == [RetrievalVerdict]
 
 

@@ -66,7 +66,7 @@ def test_a_torn_line_and_steps_of_the_flip_are_passed_over(tmp_path: Path) -> No
     assert len(read_tail(path, LedgerMark())[0]) == 1
 
 
-@pytest.mark.parametrize("line", ["[]", "{", '{"verdict": {}}', '{"verdict": []}'])
+@pytest.mark.parametrize("line", ["[]", "{", "{}", '{"schema": 1}', '{"verdict": {}}', '{"verdict": []}'])
 def test_a_damaged_line_is_an_error_that_names_file_and_line(tmp_path: Path, line: str) -> None:
     """An alert that skips lines proves nothing; where the reading began makes no difference."""
     path = tmp_path / "ledger.jsonl"

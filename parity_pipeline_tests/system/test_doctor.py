@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from parity_pipeline.core.fingerprint import Fingerprint
+from parity_pipeline.core.gateway_states import GatewayRecord, StateEvent
+from parity_pipeline.core.outcomes import Side
+from parity_pipeline.storage.json_records import json_text
 from parity_pipeline_tests.fakes.gateways import hash_gateway
 from parity_pipeline_tests.fakes.serving import serve
 from parity_pipeline_tests.system.project import Project, free_ports, side
@@ -81,6 +85,33 @@ def test_a_token_that_is_not_set(tmp_path: Path, sides: tuple[str, str]) -> None
     result = project.parity("doctor", OLD_TOKEN="tok-9c41-never-shown")  # noqa: S106 - a planted one
     assert result.code == 0
     assert "never-shown" not in result.printed
+
+
+def test_the_states_of_the_gateways(tmp_path: Path, sides: tuple[str, str]) -> None:
+    """Recorded states are counted, and a line of them that cannot be read is named with its number."""
+    project = Project(tmp_path, side(sides[0], "rust"), side(sides[1], "go"))
+    path = tmp_path / "reports" / "cutover" / "gateways.jsonl"
+    path.parent.mkdir(parents=True)
+    line = json_text(
+        GatewayRecord(
+            seen_at="2026-05-01T00:00:00Z",
+            seen_by="fetch",
+            probe="embed",
+            side=Side.LEGACY,
+            name="fake-32",
+            event=StateEvent.FIRST,
+            fingerprint=Fingerprint(state="one", version="1"),
+        )
+    )
+    path.write_text(line, "utf-8")
+    sound = project.parity("doctor")
+    assert (sound.code, faults(sound.out)) == (0, [])
+    assert "states of 1 lane are recorded" in sound.out
+    path.write_text(line + '{"schema": 1}\n', "utf-8")
+    result = project.parity("doctor")
+    assert result.code == 2
+    assert f"{path}:2: this line of the gateways' states" in faults(result.out)[0]
+    assert "→" in faults(result.out)[0]
 
 
 def test_sample_files(tmp_path: Path, sides: tuple[str, str]) -> None:

@@ -54,6 +54,7 @@ def render_index(
     stale: Stale | None = None,
     pages: Collection[str] = (),
     identities: Mapping[Column, Identities] | None = None,
+    unread: str = "",
 ) -> str:
     """Return the page of all verdicts as HTML that ends in a newline; the same arguments give the same bytes.
 
@@ -62,6 +63,7 @@ def render_index(
         stale: Verdicts that are to be judged again, and why; they are marked.
         pages: File names of the pages beside the index; a verdict without one links to its Markdown.
         identities: What is recorded of the gateways of a column; of one that is not in it, what its lanes recorded.
+        unread: Why it cannot be read which verdicts are stale, sentences; "" where it can.
     """
     unique = list({key_of(one): one for one in verdicts}.values())
     marked = {key: why for key, why in (stale or {}).items() if key in {key_of(one) for one in unique}}
@@ -77,7 +79,9 @@ def render_index(
         Section(anchor="trends", title="Trends", body=parts.trends(latest)),
         Section(anchor="grid", title="All dates", body=parts.grid(_heads(columns), months)),
     ]
-    return page("index.html.j2", sections if unique else [], overview=_overview(unique), stale=len(marked))
+    return page(
+        "index.html.j2", sections if unique else [], overview=_overview(unique), stale=len(marked), unread=unread
+    )
 
 
 def _heads(columns: Sequence[Column]) -> list[tuple[str, str]]:

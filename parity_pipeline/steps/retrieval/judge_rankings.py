@@ -25,6 +25,8 @@ from parity_pipeline.core.retrieval.worst_queries import JudgedQuery, ShownResul
 from parity_pipeline.report.retrieval import render_retrieval_report
 from parity_pipeline.report.shell import SentRequest
 from parity_pipeline.steps.context import RunContext, stored
+from parity_pipeline.steps.keep_verdict import keep_verdict
+from parity_pipeline.steps.probes import AnyVerdict
 from parity_pipeline.steps.retrieval.context import RetrievalContext
 from parity_pipeline.steps.retrieval.fetch_side import query_vectors, retrieval_of
 from parity_pipeline.steps.retrieval.lanes import KeptQuery, Lanes
@@ -36,17 +38,18 @@ from parity_pipeline.storage.retrieval_evidence import (
     RetrievalEvidence,
     read_retrieval_evidence,
     read_retrieval_verdict,
-    write_retrieval_verdict,
 )
 from parity_pipeline.storage.retrieval_parity_files import RetrievalParityFile
 from parity_pipeline.wire.retrieval_requests import QueryEncoder, body_of, path_of
 
 
-def judge_rankings(run: RunContext, day: str, corpus: str, *, run_id: str) -> RetrievalVerdict:
-    """Judge a date and corpus, store the verdict, append it to the ledger as given by the run `run_id`, and return it.
+def judge_rankings(
+    run: RunContext, day: str, corpus: str, *, run_id: str, before: AnyVerdict | None = None
+) -> RetrievalVerdict:
+    """Judge a date and corpus, keep the verdict as given by the run `run_id`, in place of `before`, and return it.
 
     Raises:
-        ArtifactError: A file upstream is missing or damaged, or the disk does not take the verdict.
+        ArtifactError: A file upstream is missing or damaged, or the verdict cannot be kept (`keep_verdict`).
         SettingsError: The waivers cannot be used.
     """
     context = retrieval_of(run)
@@ -62,8 +65,7 @@ def judge_rankings(run: RunContext, day: str, corpus: str, *, run_id: str) -> Re
     confirmation = stored_parts.evidence.confirmation
     power = retrieval_power(lanes.sample(confirmation), judge) if judged.decision in PASSING else None
     verdict = replace(judged, queries=_with_lists(judged.queries, lanes, context), power=power)
-    write_retrieval_verdict(run.layout.retrieval_verdict(day, corpus), verdict)
-    ledger.append(run.layout.ledger, verdict, recorded_at=run.now().isoformat(timespec="seconds"), run_id=run_id)
+    keep_verdict(run, verdict, run_id=run_id, before=before)
     return verdict
 
 
