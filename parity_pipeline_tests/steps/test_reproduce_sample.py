@@ -14,6 +14,7 @@ from parity_pipeline.core.measures import Thresholds
 from parity_pipeline.core.noise_floor import NoiseFloor
 from parity_pipeline.core.outcomes import Decision, Outcome, Side
 from parity_pipeline.core.reproduction import ReproduceBudget, Reproduction, ReproductionResult
+from parity_pipeline.core.samples import sample_id
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.demo.fault_scope import Scope
 from parity_pipeline.faults.texts import block_of
@@ -238,6 +239,16 @@ def test_a_check_of_an_earlier_run_goes(tmp_path: Path) -> None:
     assert not check.exists()
 
 
+def test_a_check_that_cannot_be_removed_is_named(tmp_path: Path) -> None:
+    """A folder where the check of an earlier run would be is an error with its place, and no traceback."""
+    run = context(tmp_path, block_for(1, 40), both(embedder().embed))
+    verdict = run_partition(run, DAY, MODEL, run_id="test")
+    run.layout.reproduce_check(DAY, MODEL).mkdir(parents=True)
+    with pytest.raises(ArtifactError, match="cannot write") as caught:
+        write_check(run, verdict)
+    assert caught.value.place == str(run.layout.reproduce_check(DAY, MODEL))
+
+
 def test_a_half_surrogate_survives_the_file(tmp_path: Path) -> None:
     """A text that has no UTF-8 is stored, read and shown."""
     run = faulty(tmp_path, "prefix", ["\ud800", "plain words"])
@@ -274,6 +285,29 @@ def test_a_shorter_text_that_fails_in_another_way_is_not_taken(tmp_path: Path) -
     found = reproduced(run, judged(run))
     assert found.smallest is not None
     assert found.smallest.text == block.texts[5]
+
+
+def test_a_shorter_text_that_fails_on_the_other_side_is_not_taken(tmp_path: Path) -> None:
+    """Zeros of the candidate stay zeros of the candidate: a text that the legacy side embeds as zeros is another failure."""
+    block = block_for(2, 40)
+
+    def zeros(wrong: Callable[[str], bool]) -> Callable[[str, Sequence[str]], NDArray[np.float32]]:
+        def respond(model: str, texts: Sequence[str]) -> NDArray[np.float32]:
+            rows = embedder().embed(model, texts)
+            return rows * np.array([[not wrong(text)] for text in texts], np.float32)
+
+        return respond
+
+    whole = block.texts[5]
+    sides = {Side.LEGACY: zeros(lambda text: text in whole and text != whole), Side.CANDIDATE: zeros(whole.__eq__)}
+    run = context(tmp_path, block, sides)
+    verdict = judged(run)
+    assert [(row.outcome, row.side) for row in verdict.rows if row.id == sample_id(whole)] == [
+        (Outcome.ZERO_NORM, Side.CANDIDATE)
+    ]
+    found = reproduced(run, verdict)
+    assert found.smallest is not None
+    assert found.smallest.text == whole
 
 
 def test_requests_that_cannot_all_be_sent_are_not_sent(tmp_path: Path) -> None:
