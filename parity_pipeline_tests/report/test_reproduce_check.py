@@ -248,6 +248,19 @@ def test_tokens_and_headers_come_from_the_environment(tmp_path: Path) -> None:
     assert TOKEN not in ended.stdout + ended.stderr
 
 
+def test_a_token_that_no_header_takes_is_not_printed(tmp_path: Path) -> None:
+    """White space around a token is left out, as fetching does; one that is broken within ends with 2, and stays unseen."""
+    secret: dict[str, Any] = {"token_variable": "SIDE_TOKEN"}
+    with serve(gateway(vectors(VECTOR))) as url:
+        check = source([request_to(side, url, ["a"], **secret) for side in Side])
+        around = run(tmp_path, check, {"SIDE_TOKEN": f" {TOKEN}\n"})
+        within = run(tmp_path, check, {"SIDE_TOKEN": f"{TOKEN}\nsecond"})
+    assert (around.returncode, around.stderr) == (0, "")
+    assert within.returncode == 2
+    assert "SIDE_TOKEN" in within.stderr
+    assert TOKEN not in within.stdout + within.stderr
+
+
 def test_no_redirect_is_followed(tmp_path: Path) -> None:
     """A token would go to an address that nobody configured."""
     ended = both(tmp_path, vectors(VECTOR), lambda _request, _body: RedirectResponse("/elsewhere", 302))
