@@ -23,6 +23,8 @@ from parity_pipeline.report.html.repeatability import heat_rows
 from parity_pipeline.report.html.retrieval_page import render_retrieval_page
 from parity_pipeline.report.html.sample_cards import cards
 from parity_pipeline.report.html.verdict_tables import waivers_used
+from parity_pipeline.report.sections.headline import checks as checks_section
+from parity_pipeline.report.sections.headline import could_not_run
 from parity_pipeline.report.sections.plain_words import in_plain_words
 from parity_pipeline_tests.browser.pages import HOSTILE, evidence_of, hostile
 from parity_pipeline_tests.report import retrieval_records, retrieval_verdicts
@@ -149,6 +151,21 @@ def test_a_date_that_could_not_be_run_says_why() -> None:
     assert "UnusableSideError" in whole.sections["failure"]
     assert "which was PASS (" in whole.sections["changes"]
     assert "Start it." in queried.sections["failure"]
+
+
+def test_a_command_in_a_remedy_is_code() -> None:
+    """Backticks around a command are never shown as such, on the page and in the Markdown; single ones stay what they are."""
+    verdict = not_run()
+    assert verdict.not_run is not None
+    for remedy, expected in (("Run `parity | doctor`.", "Run parity | doctor."), ("Mind the ` in it.", "Mind the ` in it.")):
+        failure = replace(verdict.not_run, remedy=remedy)
+        checks = tuple(replace(one, remedy=remedy) for one in verdict.checks)
+        found = replace(verdict, not_run=failure, checks=checks)
+        page = render_page(found, EmbedEvidence())
+        assert expected in tree_of(page).sections["failure"]
+        assert ("<code>parity | doctor</code>" in page) is (remedy.count("`") == 2)
+        rows = [*could_not_run(failure), *checks_section(found)]
+        assert sum("<code>parity &#124; doctor</code>" in row for row in rows) == (2 if remedy.count("`") == 2 else 0)
 
 
 def test_each_command_has_a_line_of_its_own() -> None:
