@@ -22,8 +22,8 @@ def test_heads_stand_above_what_they_name(open_page: Open) -> None:
     page = open_page("index")
     starts = page.evaluate(
         "['thead tr', 'tbody tr:nth-child(2)'].map(row => [...document.querySelector('.grid ' + row).children].map(cell => {"
-        " const one = getComputedStyle(cell);"
-        " return cell.getBoundingClientRect().left + parseFloat(one.paddingLeft) + parseFloat(one.borderLeftWidth); }))"
+        " const text = document.createRange(); text.selectNodeContents(cell);"
+        " return Math.min(...[...text.getClientRects()].map(one => one.left)); }))"
     )
     assert starts[0] == starts[1]
 
