@@ -157,7 +157,10 @@ def test_a_command_in_a_remedy_is_code() -> None:
     """Backticks around a command are never shown as such, on the page and in the Markdown; single ones stay what they are."""
     verdict = not_run()
     assert verdict.not_run is not None
-    for remedy, expected in (("Run `parity | doctor`.", "Run parity | doctor."), ("Mind the ` in it.", "Mind the ` in it.")):
+    for remedy, expected in (
+        ("Run `parity | doctor`.", "Run parity | doctor."),
+        ("Mind the ` in it.", "Mind the ` in it."),
+    ):
         failure = replace(verdict.not_run, remedy=remedy)
         checks = tuple(replace(one, remedy=remedy) for one in verdict.checks)
         found = replace(verdict, not_run=failure, checks=checks)
@@ -247,6 +250,18 @@ def test_the_index_table_never_allows_more_than_the_advice(name: str) -> None:
     assert rows[COSINE].mixed is Safety.SAFE
     by_length = {rows[metric].mixed for metric in ("dot product", "euclidean distance")}
     assert by_length == {Safety.UNSAFE if verdict.norms_differ else Safety.SAFE}
+
+
+def test_the_index_table_leaves_out_what_the_advice_does() -> None:
+    """Samples that are waived, within noise or differed once are excepted in the same words, and nothing is without them."""
+    verdict = measured_pass()
+    assert verdict.counts.apart is not None
+    assert all(row.why.endswith("agree on every compared sample.") for row in index_safety(verdict))
+    apart = replace(verdict.counts.apart, waived=1, within_noise=1, unconfirmed=1)
+    excused = replace(verdict, counts=replace(verdict.counts, apart=apart))
+    but = "but the waived ones, those that the legacy side's own noise explains and those that differed once"
+    assert all(but in row.why for row in index_safety(excused))
+    assert but in " ".join(map(str, flip_advice(excused)))
 
 
 def test_norms_that_differ_make_mixed_indexes_unsafe() -> None:

@@ -11,6 +11,7 @@ from typing import Final
 from parity_pipeline.core.outcomes import PASSING, Decision
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
+from parity_pipeline.report.advice import excused
 
 
 class Safety(StrEnum):
@@ -47,9 +48,7 @@ def index_safety(verdict: Verdict) -> tuple[IndexRow, ...]:
     """Return a row per kind of index, cosine first."""
     if verdict.decision not in PASSING:
         return _none(verdict)
-    but = ""
-    if verdict.decision is Decision.PASS_WITH_WAIVERS and verdict.counts.samples_waived:
-        but = f", but for {numbers.things(verdict.counts.samples_waived, 'waived sample')}"
+    but = excused(verdict)
     rows = [_row(COSINE, Safety.SAFE, f"Directions agree on every compared sample{but}.")]
     if verdict.norms_differ:
         count = numbers.things(verdict.norms_differ, "compared sample")
