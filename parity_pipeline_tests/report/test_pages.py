@@ -247,9 +247,10 @@ def test_the_index_table_never_allows_more_than_the_advice(name: str) -> None:
         expected = Safety.UNSAFE if verdict.decision is Decision.FAIL else Safety.UNKNOWN
         assert {cell for row in rows.values() for cell in (row.mixed, row.again)} == {expected}
         return
-    assert rows[COSINE].mixed is Safety.SAFE
+    best = Safety.WITH_WAIVERS if verdict.decision is Decision.PASS_WITH_WAIVERS else Safety.SAFE
+    assert {rows[COSINE].mixed, *(row.again for row in rows.values())} == {best}
     by_length = {rows[metric].mixed for metric in ("dot product", "euclidean distance")}
-    assert by_length == {Safety.UNSAFE if verdict.norms_differ else Safety.SAFE}
+    assert by_length == {Safety.UNSAFE if verdict.norms_differ else best}
 
 
 def test_the_index_table_leaves_out_what_the_advice_does() -> None:
@@ -262,6 +263,8 @@ def test_the_index_table_leaves_out_what_the_advice_does() -> None:
     but = "but the waived ones, those that the legacy side's own noise explains and those that differed once"
     assert all(but in row.why for row in index_safety(excused))
     assert but in " ".join(map(str, flip_advice(excused)))
+    assert {row.mixed for row in index_safety(excused)} == {Safety.WITH_WAIVERS}
+    assert "safe but for what is waived" in tree(excused).sections["flip"]
 
 
 def test_norms_that_differ_make_mixed_indexes_unsafe() -> None:

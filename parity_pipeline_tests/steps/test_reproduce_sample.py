@@ -144,6 +144,28 @@ def test_a_budget_of_0_sends_nothing(tmp_path: Path) -> None:
     assert not any(seen.values())
 
 
+@pytest.mark.parametrize("side", Side)
+def test_a_recorded_side_has_nobody_to_be_sent_to(tmp_path: Path, side: Side) -> None:
+    """Neither it nor the other side is sent anything, and nothing is claimed."""
+    run = faulty(tmp_path, "strip-accents", ["Dvořák", "plain words"])
+    verdict, seen = judged(run), {side: list[str]() for side in Side}
+    gateways = {**run.gateways, side: replace(run.gateways[side], recorded="last")}
+    assert verdict.decision is Decision.FAIL
+    assert reproduce_sample(counted(replace(run, gateways=gateways), seen), verdict, pytest.fail) is None
+    assert not any(seen.values())
+
+
+@pytest.mark.parametrize("side", Side)
+def test_a_lane_that_ended_early_is_not_sent_more(tmp_path: Path, side: Side) -> None:
+    """Each request to such a gateway may be a time-out."""
+    run = faulty(tmp_path, "strip-accents", ["Dvořák", "plain words"])
+    verdict, seen = judged(run), {side: list[str]() for side in Side}
+    evidence = verdict.side(side)
+    ended = replace(evidence, provenance=replace(evidence.provenance, stopped_early="it was down"))
+    assert reproduce_sample(counted(run, seen), replace(verdict, **{side.value: ended}), pytest.fail) is None
+    assert not any(seen.values())
+
+
 def test_a_recovered_gateway_does_not_reproduce_it(tmp_path: Path) -> None:
     """Alone, in its batch and under load are tried, and the report says that the failure is gone."""
     block = block_for(2, 40)

@@ -18,6 +18,7 @@ class Safety(StrEnum):
     """Whether an index may be searched so."""
 
     SAFE = "safe"
+    WITH_WAIVERS = "safe but for what is waived"
     UNSAFE = "not safe"
     UNKNOWN = "not known"
 
@@ -49,17 +50,14 @@ def index_safety(verdict: Verdict) -> tuple[IndexRow, ...]:
     if verdict.decision not in PASSING:
         return _none(verdict)
     but = excused(verdict)
-    rows = [_row(COSINE, Safety.SAFE, f"Directions agree on every compared sample{but}.")]
+    best = Safety.WITH_WAIVERS if verdict.counts.samples_waived else Safety.SAFE
+    rows = [IndexRow(metric=COSINE, mixed=best, again=best, why=f"Directions agree on every compared sample{but}.")]
     if verdict.norms_differ:
         count = numbers.things(verdict.norms_differ, "compared sample")
         why = f"Norms differ on {count}, so documents of both sides in one index can rank differently."
-        return (*rows, *(_row(metric, Safety.UNSAFE, why) for metric in BY_LENGTH))
+        return (*rows, *(IndexRow(metric=metric, mixed=Safety.UNSAFE, again=best, why=why) for metric in BY_LENGTH))
     why = f"Directions and norms agree on every compared sample{but}."
-    return (*rows, *(_row(metric, Safety.SAFE, why) for metric in BY_LENGTH))
-
-
-def _row(metric: str, mixed: Safety, why: str) -> IndexRow:
-    return IndexRow(metric=metric, mixed=mixed, again=Safety.SAFE, why=why)
+    return (*rows, *(IndexRow(metric=metric, mixed=best, again=best, why=why) for metric in BY_LENGTH))
 
 
 def _none(verdict: Verdict) -> tuple[IndexRow, ...]:
