@@ -160,8 +160,7 @@ def worst_queries(verdict: RetrievalVerdict, queries: Queries) -> str:
 
 
 def _badness(row: JudgedRow) -> tuple[int, int, float, int]:
-    excused = row.waiver is not None or row.within_noise or bool(row.unconfirmed)
-    rank = _rank(row.outcome is Outcome.REFUSED_BY_BOTH, row.outcome is Outcome.MATCH or excused)
+    rank = _rank(row.outcome is Outcome.REFUSED_BY_BOTH, row.outcome is Outcome.MATCH or row.excused)
     kinds = [outcome for outcome, _ in KINDS]
     return rank, kinds.index(row.outcome), _NO_COSINE if row.cosine is None else row.cosine, row.ordinal
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from parity_pipeline.core.outcomes import PASSING, Decision, Side
+from parity_pipeline.core.outcomes import PASSING, Decision, Outcome, Side
 from parity_pipeline.core.run_failure import RunFailure
 from parity_pipeline.core.verdict import EMBED_THROUGH_ADAPTER, Verdict
 from parity_pipeline.core.verdict_history import VerdictHistory
@@ -286,6 +286,14 @@ def test_worst_samples_come_first() -> None:
     assert cosines == sorted(cosines)
     assert found[0].state == "beyond"
     assert cards(mixed(), {})[0].outcome == "dimension mismatch"
+
+
+def test_a_sample_that_proves_nothing_is_not_shown_as_a_difference() -> None:
+    """NaN on both sides comes behind what differs and is not marked red; on one side it differs."""
+    verdict = two_causes()
+    odd = [replace(verdict.rows[0], outcome=Outcome.NON_FINITE, side=side, cosine=None) for side in ("both", "legacy")]
+    states = [card.state for card in cards(replace(verdict, rows=tuple(odd)), {})]
+    assert states == ["beyond", "lost"]
 
 
 def test_the_heat_map_shows_the_worst_part_of_each_experiment() -> None:
