@@ -125,9 +125,8 @@ class Reproduction:
 
 def is_failing(row: JudgedRow) -> bool:
     """Return whether a judged row proves a difference that nothing excuses: no waiver, no noise, no failed repeat."""
-    if row.outcome not in DIFFERENT or row.waiver is not None or row.within_noise or row.unconfirmed:
-        return False
-    return not (row.outcome in MUTUAL and row.side == BOTH)
+    proven = row.outcome in DIFFERENT and not (row.outcome in MUTUAL and row.side == BOTH)
+    return proven and not row.excused
 
 
 def worst_failing(rows: Iterable[JudgedRow]) -> JudgedRow | None:

@@ -46,6 +46,11 @@ class JudgedRow:
     within_noise: bool = False
     unconfirmed: str = ""
 
+    @property
+    def excused(self) -> bool:
+        """Return whether a waiver, noise or a repeat that agreed excuses the row."""
+        return self.waiver is not None or self.within_noise or bool(self.unconfirmed)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Excuses:

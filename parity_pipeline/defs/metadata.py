@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 import dagster as dg
 
@@ -27,6 +26,7 @@ from parity_pipeline.core.stability.records import ExperimentResult, StabilityRe
 from parity_pipeline.core.verdict_changes import AnyVerdict, name_of_partition
 from parity_pipeline.defs.partitions import make_key
 from parity_pipeline.report.escape import prose, table
+from parity_pipeline.report.links import asset_place
 from parity_pipeline.report.numbers import things
 from parity_pipeline.report.summary import report_target
 from parity_pipeline.steps.probes import PROBES
@@ -255,7 +255,7 @@ def report_page(verdict: AnyVerdict) -> str:
     probe = PROBES[verdict.endpoint]
     asset = next(one for one in probe.after_sides if one.rpartition("/")[2] == "report")
     key = make_key(verdict.date, name_of_partition(verdict), probe.dimension)
-    return f"/assets/{asset}?view=partitions&partition={quote(str(key), safe='')}"
+    return asset_place(asset, view="partitions", partition=str(key))
 
 
 def _shown(text: str, path: Path, pages: Mapping[str, str]) -> str:

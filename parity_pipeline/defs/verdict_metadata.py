@@ -15,9 +15,10 @@ from parity_pipeline.core.outcomes import Decision
 from parity_pipeline.core.retrieval.bands import SetMeasure
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.verdict_changes import AnyVerdict, name_of_partition
 from parity_pipeline.defs.charts import retrieval_series, series
 from parity_pipeline.defs.metadata import checked, items_of, path_fact, table_of
-from parity_pipeline.report.digest import AnyVerdict, digest, marked, name_of, worst_queries, worst_samples
+from parity_pipeline.report.digest import digest, marked, worst_queries, worst_samples
 from parity_pipeline.report.links import Links, asset_place
 from parity_pipeline.report.numbers import count, things
 from parity_pipeline.report.retrieval_view import Queries, value_text
@@ -82,7 +83,7 @@ def report_metadata(verdict: AnyVerdict, layout: Layout, links: Links, queries: 
     else:
         places = (layout.report, layout.html_report)
     for name, place in zip(("report", "page"), places, strict=True):
-        if (path := place(verdict.date, name_of(verdict))).exists():
+        if (path := place(verdict.date, name_of_partition(verdict))).exists():
             facts |= _file(name, path, layout.reports_dir, links)
     return facts
 

@@ -9,7 +9,7 @@ from parity_pipeline.core.contract_checks import OF_CONTRACT
 from parity_pipeline.core.outcomes import PASSING, Decision, RowStatus, Side
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
-from parity_pipeline.report.escape import Sentence, Verbatim
+from parity_pipeline.report.escape import Sentence, Verbatim, joined
 from parity_pipeline.report.shell import option, word
 
 _LOST = (RowStatus.FAILED, RowStatus.MALFORMED)
@@ -81,11 +81,22 @@ def _waived(verdict: Verdict) -> tuple[Sentence, ...]:
     return (tuple(parts),)
 
 
+def excused(verdict: Verdict) -> str:
+    """Return which compared samples a pass does not speak of, as the end of a sentence on every one; "" for none."""
+    apart = verdict.counts.apart
+    if apart is None:
+        return ""
+    found = (
+        ("the waived ones", apart.waived),
+        ("those that the legacy side's own noise explains", apart.within_noise),
+        ("those that differed once", apart.unconfirmed),
+    )
+    some = [words for words, count in found if count]
+    return f" but {joined(some, 'and')}" if some else ""
+
+
 def _by_norms(verdict: Verdict) -> tuple[Sentence, ...]:
-    excused = ["the waived ones"] if verdict.counts.samples_waived else []
-    if verdict.counts.apart and verdict.counts.apart.unconfirmed:
-        excused.append("those that differed once")
-    but = f" but {' and '.join(excused)}" if excused else ""
+    but = excused(verdict)
     if not verdict.norms_differ:
         return (
             (

@@ -14,6 +14,7 @@ from parity_pipeline.core.retrieval.outcomes import AGREEING, RetrievalOutcome
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.retrieval.worst_queries import JudgedQuery
 from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.verdict_changes import AnyVerdict, name_of_partition
 from parity_pipeline.core.worst_rows import KINDS, JudgedRow
 from parity_pipeline.report import numbers
 from parity_pipeline.report.advice import flip_advice
@@ -22,8 +23,6 @@ from parity_pipeline.report.retrieval_advice import retrieval_flip_advice
 from parity_pipeline.report.retrieval_view import Queries, agreement, outcome_words
 from parity_pipeline.report.retrieval_view import position as query_position
 from parity_pipeline.report.view import position, words_of
-
-AnyVerdict = Verdict | RetrievalVerdict
 
 INLINE: Final = 1000
 """Characters from which on the Dagster UI (1.13) hides Markdown behind a button."""
@@ -68,12 +67,7 @@ def marked(decision: Decision) -> str:
 
 def subject_of(verdict: AnyVerdict) -> str:
     """Return what a verdict is about, as raw text: its probe, and its model or corpus."""
-    return f"{verdict.endpoint} {name_of(verdict)}"
-
-
-def name_of(verdict: AnyVerdict) -> str:
-    """Return the model or the corpus of a verdict."""
-    return verdict.corpus if isinstance(verdict, RetrievalVerdict) else verdict.model
+    return f"{verdict.endpoint} {name_of_partition(verdict)}"
 
 
 def digest(verdict: AnyVerdict) -> str:
@@ -166,8 +160,7 @@ def worst_queries(verdict: RetrievalVerdict, queries: Queries) -> str:
 
 
 def _badness(row: JudgedRow) -> tuple[int, int, float, int]:
-    excused = row.waiver is not None or row.within_noise or bool(row.unconfirmed)
-    rank = _rank(row.outcome is Outcome.REFUSED_BY_BOTH, row.outcome is Outcome.MATCH or excused)
+    rank = _rank(row.outcome is Outcome.REFUSED_BY_BOTH, row.outcome is Outcome.MATCH or row.excused)
     kinds = [outcome for outcome, _ in KINDS]
     return rank, kinds.index(row.outcome), _NO_COSINE if row.cosine is None else row.cosine, row.ordinal
 

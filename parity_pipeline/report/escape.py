@@ -164,6 +164,21 @@ class Verbatim:
 Sentence = str | tuple[str | Verbatim, ...]
 """Plain words, or parts in order: plain words, and `Verbatim` for what is quoted. Nothing in it is escaped or markup."""
 
+
+def with_code(words: str) -> Sentence:
+    """Return words of this product with what stands between backticks, such as a command, as `Verbatim`.
+
+    Where the backticks are not in pairs, the words are left as they are.
+
+    >>> with_code("Run `parity doctor`.")
+    ('Run ', Verbatim(text='parity doctor'), '.')
+    """
+    parts = words.split("`")
+    if len(parts) % 2 == 0:
+        return words
+    return tuple(Verbatim(part) if place % 2 else part for place, part in enumerate(parts) if part)
+
+
 _PLAIN_FIELDS: Final = frozenset({"number format", "dimension", "L2 norm", "what the dialect takes"})
 _PLAIN_VALUES: Final = frozenset({NOT_OBSERVED, "not named", "none", "none reported"})
 """What an observation says in words, in place of what was read off the wire."""
@@ -194,3 +209,12 @@ def drift_cell(field: str, value: str) -> str:
     shown = clipped(value, ERROR_CHARACTERS)
     plain = field in _PLAIN_FIELDS or value in _PLAIN_VALUES or value.startswith("refused (")
     return prose(shown) if plain else code(shown)
+
+
+def joined(words: Sequence[str], last: str) -> str:
+    """Return one or more words as a list within a sentence, with the word that stands before the last of them.
+
+    >>> joined(["a"], "and"), joined(["a", "b", "c"], "or")
+    ('a', 'a, b or c')
+    """
+    return f" {last} ".join([*([", ".join(words[:-1])] if words[1:] else []), words[-1]])

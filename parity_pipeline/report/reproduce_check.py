@@ -81,9 +81,12 @@ OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), NoRedirect
 
 
 def from_environment(name, side):
-    value = os.environ.get(name)
+    value = os.environ.get(name, "").strip()
     if not value:
         raise Unknown(f"set the environment variable {ascii(name)} for the {side} side")
+    if not (value.isascii() and value.isprintable()):
+        # Python's own message about such a header would print its value.
+        raise Unknown(f"the environment variable {ascii(name)} holds a character that no header takes")
     return value
 
 

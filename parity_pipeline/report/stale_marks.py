@@ -6,13 +6,10 @@ Here belongs the Markdown. Which verdicts are stale is decided by `core.stalenes
 from collections.abc import Mapping, Sequence
 
 from parity_pipeline.core.gateway_states import GatewayStates
-from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.staleness import LaneFreshness, staleness
-from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.verdict_changes import AnyVerdict, name_of_partition
 from parity_pipeline.report import numbers
 from parity_pipeline.report.escape import code, prose, table
-
-AnyVerdict = Verdict | RetrievalVerdict
 
 MARK = ", **stale**"
 """Stands behind the verdict of a stale row."""
@@ -34,7 +31,7 @@ def stale_section(verdicts: Sequence[AnyVerdict], states: GatewayStates) -> list
     """
     found: dict[tuple[str, str, str], tuple[LaneFreshness, list[str]]] = {}
     for verdict in verdicts:
-        name = verdict.model if isinstance(verdict, Verdict) else verdict.corpus
+        name = name_of_partition(verdict)
         for lane in staleness(verdict, states).stale:
             key = (verdict.endpoint, name, lane.side.value)
             newest, dates = found.get(key, (lane, []))

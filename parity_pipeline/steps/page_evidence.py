@@ -50,14 +50,13 @@ class _Reading:
 def embed_evidence(run: RunContext, verdict: Verdict) -> EmbedEvidence:
     """Return what is stored of the samples of a verdict."""
     layout, day, model = run.layout, verdict.date, verdict.model
-    lanes = [side.provenance for side in verdict.sides]
     reading = _Reading()
 
     def compared() -> list[Histogram]:
         edges = norm_edges(side.norms for side in verdict.sides)
         found = [Histogram(cosine_edges(verdict.threshold)), *(Histogram(edges) for _ in Side)]
         parity = ParityFile(layout.parity(day, model))
-        _same(parity.header.sides, lanes)
+        _same(parity.header.sides, verdict.lanes)
         return _counted(parity.groups, dict(zip(("cosine", "legacy_norm", "candidate_norm"), found, strict=True)))
 
     def timed(side: Side) -> Histogram:

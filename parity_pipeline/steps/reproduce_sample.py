@@ -106,7 +106,7 @@ def _reproduced(run: RunContext, verdict: Verdict, row: JudgedRow) -> Reproducti
     except ParityError:
         return None
     whole = _company(run, verdict, row)
-    judge = _Judge(sides=sides, run=run, verdict=verdict, outcome=row.outcome)
+    judge = _Judge(sides=sides, run=run, verdict=verdict, sample=row)
     found = smallest_failing(whole, judge.fails)
     result = (
         ReproductionResult.REPRODUCED
@@ -221,7 +221,7 @@ class _Judge:
     sides: Sequence[_Side]
     run: RunContext
     verdict: Verdict
-    outcome: Outcome
+    sample: JudgedRow
 
     def fails(self, trial: Trial) -> bool | None:
         """Return whether a trial fails as the sample did; None where a side gives no definite response."""
@@ -240,7 +240,8 @@ class _Judge:
         (row,) = tally.shown_rows()
         if row.outcome is Outcome.MISSING:
             return None
-        return is_failing(row) and row.outcome is self.outcome
+        # NaN or zeros of the other side are another failure than those of this one.
+        return is_failing(row) and (row.outcome, row.side) == (self.sample.outcome, self.sample.side)
 
 
 def _row(block: SampleBlock, response: Response, place: int) -> FetchedRows:

@@ -14,7 +14,7 @@ from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report.reproduce_check import render_check
 from parity_pipeline.steps.context import RunContext
 from parity_pipeline.steps.reproduce_sample import stored_reproduction
-from parity_pipeline.storage.atomic import publish_text
+from parity_pipeline.storage.atomic import publish_text, write_errors
 from parity_pipeline.wire.retry_policy import kind_of_status, rule_of
 
 _ERRORS: Final = range(400, 600)
@@ -27,7 +27,7 @@ def write_check(run: RunContext, verdict: Verdict) -> Reproduction | None:
     that cannot be read costs no report.
 
     Raises:
-        ArtifactError: The disk does not take the check.
+        ArtifactError: The disk does not take the check, or does not let go of an earlier one.
     """
     path = run.layout.reproduce_check(verdict.date, verdict.model)
     try:
@@ -37,7 +37,8 @@ def write_check(run: RunContext, verdict: Verdict) -> Reproduction | None:
     if found is not None and found.requests:
         publish_text(path, render_check(verdict, found, refusing_statuses()))
     else:
-        path.unlink(missing_ok=True)
+        with write_errors(path):
+            path.unlink(missing_ok=True)
     return found
 
 

@@ -14,10 +14,10 @@ from parity_pipeline.core.histograms import Histogram, cosine_edges, latency_edg
 from parity_pipeline.core.outcomes import Outcome, Side
 from parity_pipeline.core.samples import sample_id
 from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.verdict_changes import AnyVerdict
 from parity_pipeline.core.verdict_history import VerdictHistory
 from parity_pipeline.report.html.embed_page import render_page
 from parity_pipeline.report.html.evidence import EmbedEvidence, RetrievalPageEvidence
-from parity_pipeline.report.html.index_grid import AnyVerdict
 from parity_pipeline.report.html.index_page import render_index
 from parity_pipeline.report.html.retrieval_page import render_retrieval_page
 from parity_pipeline_tests.report import retrieval_records, retrieval_verdicts

@@ -17,6 +17,17 @@ def test_the_grid_has_a_cell_per_date_and_column(open_page: Open) -> None:
     assert row.get_by_role("link").first.get_attribute("href") == "../embed_parity_20260402_model-a.md"
 
 
+def test_heads_stand_above_what_they_name(open_page: Open) -> None:
+    """The text of each head of the grid begins where the text of its cells does."""
+    page = open_page("index")
+    starts = page.evaluate(
+        "['thead tr', 'tbody tr:nth-child(2)'].map(row => [...document.querySelector('.grid ' + row).children].map(cell => {"
+        " const text = document.createRange(); text.selectNodeContents(cell);"
+        " return Math.min(...[...text.getClientRects()].map(one => one.left)); }))"
+    )
+    assert starts[0] == starts[1]
+
+
 def test_the_trend_marks_the_date_of_a_change(open_page: Open) -> None:
     """A gateway that changed once has one rule in the trend and one row that says from what to what."""
     page = open_page("index")

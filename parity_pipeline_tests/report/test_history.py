@@ -4,16 +4,18 @@ from dataclasses import replace
 
 import pytest
 
-from parity_pipeline.core.measures import Thresholds
-from parity_pipeline.core.outcomes import Decision, Side
+from parity_pipeline.core.measures import Measure, Thresholds
+from parity_pipeline.core.outcomes import Decision, Outcome, Severity, Side
+from parity_pipeline.core.retrieval.outcomes import RetrievalOutcome
+from parity_pipeline.core.verdict import EMBED_THROUGH_ADAPTER
 from parity_pipeline.core.verdict_changes import AnyVerdict
 from parity_pipeline.core.verdict_history import NO_HISTORY, VerdictHistory
 from parity_pipeline.report.sections.history import changes, described, loosened
 from parity_pipeline.report.sections.plain_words import approval, in_plain_words
 from parity_pipeline_tests.report import retrieval_verdicts
-from parity_pipeline_tests.report.measured import waived_pass
+from parity_pipeline_tests.report.measured import measured_pass, waived_pass
 from parity_pipeline_tests.report.past import loosened_pass, not_run, recorded
-from parity_pipeline_tests.report.verdicts import SEED, mixed, unpaired, verdict_of, with_provenance
+from parity_pipeline_tests.report.verdicts import SEED, Row, mixed, unpaired, verdict_of, with_provenance
 
 
 def _after(verdict: AnyVerdict) -> VerdictHistory:
@@ -94,6 +96,42 @@ def test_plain_words_never_say_more_than_the_verdict() -> None:
     assert "is not known" in in_plain_words(unpaired())
     assert "For 18 of 70 texts" in in_plain_words(mixed())
     assert "For 16 of 60 queries" in in_plain_words(failed)
+
+
+def test_plain_words_on_a_pass_are_true_of_every_text() -> None:
+    """Vectors of another length are not called the same, and a candidate behind the adapter is not said to be bare."""
+    raw = in_plain_words(verdict_of(SEED))
+    assert "a vector of the same direction as the legacy side's" in raw
+    assert "not always of the same length" in raw
+    strict = verdict_of(SEED)
+    norms = strict.measure(Measure.NORM_RATIO)
+    measures = tuple(replace(one, severity=Severity.FAIL) if one is norms else one for one in strict.measures)
+    assert "returns the same vector" in in_plain_words(replace(strict, measures=measures))
+    assert "For every text that was compared, the candidate returns the same vector" in in_plain_words(measured_pass())
+    behind = in_plain_words(replace(measured_pass(), endpoint=EMBED_THROUGH_ADAPTER))
+    assert "the candidate, through the adapter, returns the same vector" in behind
+
+
+def test_plain_words_on_lists_name_why_others_count_for_nothing() -> None:
+    """Waived queries, and those that differed once, are not said to be within the limits; all of them need no fraction."""
+    verdict, _ = retrieval_verdicts.passing()
+    assert (
+        "For 198 of 200 queries with results to compare, both sides return the same; the others differ within the limits."
+        in (in_plain_words(verdict))
+    )
+    excused = replace(verdict, counts=replace(verdict.counts, waived={"W": 1}, unconfirmed=1))
+    assert "the others differ within the limits, as waivers allow or only once." in in_plain_words(excused)
+    alike = replace(verdict, counts=replace(verdict.counts, outcomes={RetrievalOutcome.MATCH: 3}))
+    assert "For all 3 queries with results to compare, both sides return the same." in in_plain_words(alike)
+    one = replace(verdict, counts=replace(verdict.counts, outcomes={RetrievalOutcome.MATCH: 1}))
+    assert "For the one query with results to compare" in in_plain_words(one)
+
+
+def test_plain_words_on_a_fail_of_all_need_no_fraction() -> None:
+    """Where every text differs it says all, and of a single one that it is the one."""
+    wrong = [Row(text=f"wrong {place}", outcome=Outcome.MISMATCH, cosine=0.5) for place in range(24)]
+    assert in_plain_words(verdict_of(wrong)).startswith("For all 24 texts, the candidate does not return")
+    assert in_plain_words(verdict_of(wrong[:1])).startswith("For the one text, the candidate does not return")
 
 
 def test_a_fail_by_behaviour_alone_says_that_no_input_differs() -> None:

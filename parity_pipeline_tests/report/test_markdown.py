@@ -39,7 +39,7 @@ def test_the_verdict_stands_right_below_the_title() -> None:
     assert lines[0] == "# Embed parity of `nomic-embed-text-v2-moe` — 2026-04-30 06:00:12 UTC"
     assert lines[2] == "**PASS** — smoke test (5 hand-picked texts): 5/5 samples ≥ 0.9990"
     assert lines[4].startswith(
-        "For every text that was compared, the candidate returns the same vector as the legacy side"
+        "For every text that was compared, the candidate returns a vector of the same direction as the legacy side's"
     )
     assert lines[8] == "## What may be flipped next"
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from parity_pipeline.core.outcomes import PASSING, Decision, Side
+from parity_pipeline.core.outcomes import PASSING, Decision, Outcome, Side
 from parity_pipeline.core.run_failure import RunFailure
 from parity_pipeline.core.verdict import EMBED_THROUGH_ADAPTER, Verdict
 from parity_pipeline.core.verdict_history import VerdictHistory
@@ -23,6 +23,8 @@ from parity_pipeline.report.html.repeatability import heat_rows
 from parity_pipeline.report.html.retrieval_page import render_retrieval_page
 from parity_pipeline.report.html.sample_cards import cards
 from parity_pipeline.report.html.verdict_tables import waivers_used
+from parity_pipeline.report.sections.headline import checks as checks_section
+from parity_pipeline.report.sections.headline import could_not_run
 from parity_pipeline.report.sections.plain_words import in_plain_words
 from parity_pipeline_tests.browser.pages import HOSTILE, evidence_of, hostile
 from parity_pipeline_tests.report import retrieval_records, retrieval_verdicts
@@ -151,6 +153,24 @@ def test_a_date_that_could_not_be_run_says_why() -> None:
     assert "Start it." in queried.sections["failure"]
 
 
+def test_a_command_in_a_remedy_is_code() -> None:
+    """Backticks around a command are never shown as such, on the page and in the Markdown; single ones stay what they are."""
+    verdict = not_run()
+    assert verdict.not_run is not None
+    for remedy, expected in (
+        ("Run `parity | doctor`.", "Run parity | doctor."),
+        ("Mind the ` in it.", "Mind the ` in it."),
+    ):
+        failure = replace(verdict.not_run, remedy=remedy)
+        checks = tuple(replace(one, remedy=remedy) for one in verdict.checks)
+        found = replace(verdict, not_run=failure, checks=checks)
+        page = render_page(found, EmbedEvidence())
+        assert expected in tree_of(page).sections["failure"]
+        assert ("<code>parity | doctor</code>" in page) is (remedy.count("`") == 2)
+        rows = [*could_not_run(failure), *checks_section(found)]
+        assert sum("<code>parity &#124; doctor</code>" in row for row in rows) == (2 if remedy.count("`") == 2 else 0)
+
+
 def test_each_command_has_a_line_of_its_own() -> None:
     """Commands are copied line by line, each with the settings file that it needs."""
     verdict = measured_pass()
@@ -227,9 +247,24 @@ def test_the_index_table_never_allows_more_than_the_advice(name: str) -> None:
         expected = Safety.UNSAFE if verdict.decision is Decision.FAIL else Safety.UNKNOWN
         assert {cell for row in rows.values() for cell in (row.mixed, row.again)} == {expected}
         return
-    assert rows[COSINE].mixed is Safety.SAFE
+    best = Safety.WITH_WAIVERS if verdict.decision is Decision.PASS_WITH_WAIVERS else Safety.SAFE
+    assert {rows[COSINE].mixed, *(row.again for row in rows.values())} == {best}
     by_length = {rows[metric].mixed for metric in ("dot product", "euclidean distance")}
-    assert by_length == {Safety.UNSAFE if verdict.norms_differ else Safety.SAFE}
+    assert by_length == {Safety.UNSAFE if verdict.norms_differ else best}
+
+
+def test_the_index_table_leaves_out_what_the_advice_does() -> None:
+    """Samples that are waived, within noise or differed once are excepted in the same words, and nothing is without them."""
+    verdict = measured_pass()
+    assert verdict.counts.apart is not None
+    assert all(row.why.endswith("agree on every compared sample.") for row in index_safety(verdict))
+    apart = replace(verdict.counts.apart, waived=1, within_noise=1, unconfirmed=1)
+    excused = replace(verdict, counts=replace(verdict.counts, apart=apart))
+    but = "but the waived ones, those that the legacy side's own noise explains and those that differed once"
+    assert all(but in row.why for row in index_safety(excused))
+    assert but in " ".join(map(str, flip_advice(excused)))
+    assert {row.mixed for row in index_safety(excused)} == {Safety.WITH_WAIVERS}
+    assert "safe but for what is waived" in tree(excused).sections["flip"]
 
 
 def test_norms_that_differ_make_mixed_indexes_unsafe() -> None:
@@ -251,6 +286,14 @@ def test_worst_samples_come_first() -> None:
     assert cosines == sorted(cosines)
     assert found[0].state == "beyond"
     assert cards(mixed(), {})[0].outcome == "dimension mismatch"
+
+
+def test_a_sample_that_proves_nothing_is_not_shown_as_a_difference() -> None:
+    """NaN on both sides comes behind what differs and is not marked red; on one side it differs."""
+    verdict = two_causes()
+    odd = [replace(verdict.rows[0], outcome=Outcome.NON_FINITE, side=side, cosine=None) for side in ("both", "legacy")]
+    states = [card.state for card in cards(replace(verdict, rows=tuple(odd)), {})]
+    assert states == ["beyond", "lost"]
 
 
 def test_the_heat_map_shows_the_worst_part_of_each_experiment() -> None:

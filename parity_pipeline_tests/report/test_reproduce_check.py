@@ -159,6 +159,19 @@ def test_a_refusal_by_one_side_differs(tmp_path: Path, status: int, code: int) -
     assert both(tmp_path, vectors(VECTOR), respond_with(status)).returncode == code
 
 
+def test_a_status_that_passes_is_tried_again(tmp_path: Path) -> None:
+    """One overloaded response is not the result; a definite no is not sent twice."""
+    for status, sent, code in ((503, 3, 0), (400, 2, 1)):
+        seen: list[Any] = []
+
+        def once(_request: Request, _body: Any, status: int = status, seen: list[Any] = seen) -> Response:
+            return JSONResponse({"error": "busy"}, status) if len(seen) == 1 else JSONResponse({"embeddings": [VECTOR]})
+
+        with serve(gateway(once, seen)) as url:
+            ended = run(tmp_path, source([request_to(side, url, ["text"]) for side in Side]))
+        assert (len(seen), ended.returncode) == (sent, code)
+
+
 def test_a_refusal_by_both_sides_is_equal(tmp_path: Path) -> None:
     """Both refuse the text alike."""
     assert both(tmp_path, respond_with(400), respond_with(422)).returncode == 0
@@ -246,6 +259,19 @@ def test_tokens_and_headers_come_from_the_environment(tmp_path: Path) -> None:
     assert (headers["authorization"], headers["x-key"]) == (f"Bearer {TOKEN}", "k")
     assert "authorization" not in seen[-2][0]
     assert TOKEN not in ended.stdout + ended.stderr
+
+
+def test_a_token_that_no_header_takes_is_not_printed(tmp_path: Path) -> None:
+    """White space around a token is left out, as fetching does; one that is broken within ends with 2, and stays unseen."""
+    secret: dict[str, Any] = {"token_variable": "SIDE_TOKEN"}
+    with serve(gateway(vectors(VECTOR))) as url:
+        check = source([request_to(side, url, ["a"], **secret) for side in Side])
+        around = run(tmp_path, check, {"SIDE_TOKEN": f" {TOKEN}\n"})
+        within = run(tmp_path, check, {"SIDE_TOKEN": f"{TOKEN}\nsecond"})
+    assert (around.returncode, around.stderr) == (0, "")
+    assert within.returncode == 2
+    assert "SIDE_TOKEN" in within.stderr
+    assert TOKEN not in within.stdout + within.stderr
 
 
 def test_no_redirect_is_followed(tmp_path: Path) -> None:

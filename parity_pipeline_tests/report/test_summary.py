@@ -7,14 +7,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from parity_pipeline.core.fingerprint import Fingerprint
+from parity_pipeline.core.gateway_states import GatewayStates, LaneStates
+from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.slugs import report_name
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.wire_drift import DriftRow
+from parity_pipeline.report.stale_marks import stale_mark, stale_section
 from parity_pipeline.report.summary import render_summary
+from parity_pipeline_tests.core.fingerprints import fingerprint, seen
 from parity_pipeline_tests.report import retrieval_verdicts
 from parity_pipeline_tests.report.measured import two_causes, waived_pass
-from parity_pipeline_tests.report.verdicts import SEED, V1, V2, mixed, unpaired, verdict_of
+from parity_pipeline_tests.report.verdicts import SEED, V1, V2, mixed, unpaired, verdict_of, with_provenance
 
 _VERDICTS = (
     verdict_of(SEED),
@@ -181,3 +186,34 @@ def test_corpora_have_their_own_catalogue() -> None:
     fields = [row[0] for row in _rows(catalogue, "")]
     assert fields[0] == "Field"
     assert list(dict.fromkeys(fields[2:])) == [row.field for row in found.drift]
+
+
+def test_stale_verdicts_have_a_section_with_the_newest_change() -> None:
+    """Dates of two older states are one row with the later change and both dates; a current one is neither marked nor named."""
+    states, records = LaneStates(), list[str]()
+    for place, minute in enumerate((0, 10, 20)):
+        states, record = seen(states, fingerprint(place, version=str(place)), minute)
+        records.append(record.fingerprint.state)
+    verdicts = [
+        with_provenance(
+            verdict_of(SEED, date=f"2026-05-0{place + 1}"),
+            Side.CANDIDATE,
+            fingerprint=Fingerprint(state=records[place]),
+            fetched_from=f"2026-11-20T10:{place}1:00+00:00",
+            fetched_to=f"2026-11-20T10:{place}2:00+00:00",
+        )
+        for place in range(3)
+    ]
+    known = GatewayStates(lanes={(verdicts[0].endpoint, Side.CANDIDATE, verdicts[0].model): states})
+    section = "\n".join(stale_section(verdicts, known))
+    assert "A gateway changed after 2 dates had been fetched" in section
+    assert section.count("| candidate |") == 1
+    assert "2, 2026-05-01 to 2026-05-02 |" in section
+    assert "the version changed from 1 to 2" in section
+    assert [bool(stale_mark(one, known)) for one in verdicts] == [True, True, False]
+    assert stale_section(verdicts[2:], known) == []
+    assert "\n".join(stale_section(verdicts[::-1], known)) == section
+    apart = with_provenance(
+        verdicts[0], Side.CANDIDATE, fingerprint=Fingerprint(), fetched_to="2026-11-20T10:05:00+00:00"
+    )
+    assert "10:20" in "\n".join(stale_section([apart], known))

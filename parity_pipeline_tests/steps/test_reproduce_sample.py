@@ -13,7 +13,8 @@ from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.measures import Thresholds
 from parity_pipeline.core.noise_floor import NoiseFloor
 from parity_pipeline.core.outcomes import Decision, Outcome, Side
-from parity_pipeline.core.reproduction import ReproduceBudget, Reproduction, ReproductionResult
+from parity_pipeline.core.reproduction import ReproduceBudget, Reproduction, ReproductionResult, worst_failing
+from parity_pipeline.core.samples import sample_id
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.demo.fault_scope import Scope
 from parity_pipeline.faults.texts import block_of
@@ -143,6 +144,28 @@ def test_a_budget_of_0_sends_nothing(tmp_path: Path) -> None:
     assert not any(seen.values())
 
 
+@pytest.mark.parametrize("side", Side)
+def test_a_recorded_side_has_nobody_to_be_sent_to(tmp_path: Path, side: Side) -> None:
+    """Neither it nor the other side is sent anything, and nothing is claimed."""
+    run = faulty(tmp_path, "strip-accents", ["Dvořák", "plain words"])
+    verdict, seen = judged(run), {side: list[str]() for side in Side}
+    gateways = {**run.gateways, side: replace(run.gateways[side], recorded="last")}
+    assert verdict.decision is Decision.FAIL
+    assert reproduce_sample(counted(replace(run, gateways=gateways), seen), verdict, pytest.fail) is None
+    assert not any(seen.values())
+
+
+@pytest.mark.parametrize("side", Side)
+def test_a_lane_that_ended_early_is_not_sent_more(tmp_path: Path, side: Side) -> None:
+    """Each request to such a gateway may be a time-out."""
+    run = faulty(tmp_path, "strip-accents", ["Dvořák", "plain words"])
+    verdict, seen = judged(run), {side: list[str]() for side in Side}
+    evidence = verdict.side(side)
+    ended = replace(evidence, provenance=replace(evidence.provenance, stopped_early="it was down"))
+    assert reproduce_sample(counted(run, seen), replace(verdict, **{side.value: ended}), pytest.fail) is None
+    assert not any(seen.values())
+
+
 def test_a_recovered_gateway_does_not_reproduce_it(tmp_path: Path) -> None:
     """Alone, in its batch and under load are tried, and the report says that the failure is gone."""
     block = block_for(2, 40)
@@ -169,6 +192,69 @@ def test_a_gateway_that_is_down_costs_no_verdict(tmp_path: Path) -> None:
     found = reproduced(replace(run, gateways={**run.gateways, Side.CANDIDATE: down}), verdict)
     assert (found.result, found.smallest) == (ReproductionResult.NO_RESPONSE, None)
     assert "could not be reproduced" in write_report(run, DAY, MODEL)[1]
+
+
+def test_another_text_that_is_refused_reproduces_nothing(tmp_path: Path) -> None:
+    """The sample is taken by now and its neighbour is refused: its batch is refused, and it does not fail any more."""
+    run = faulty(tmp_path, "refuse-long", ["short", "a long text " * 40])
+    verdict = judged(run)
+
+    def refuse_short(request: httpx.Request) -> httpx.Response | None:
+        return httpx.Response(422, json={"error": "no"}) if b'"short"' in request.content else None
+
+    found = reproduced(behind(replace(run, gateways=recovered(run)), refuse_short), verdict)
+    assert found.outcome is Outcome.REFUSED_BY_CANDIDATE
+    assert (found.result, found.smallest) == (ReproductionResult.NOT_ANY_MORE, None)
+
+
+@pytest.mark.parametrize(
+    "response", [httpx.Response(200, json={"odd": []}), httpx.Response(503, json={"error": "busy"})]
+)
+def test_a_response_without_vectors_is_not_a_recovery(tmp_path: Path, response: httpx.Response) -> None:
+    """What cannot be read as a vector says nothing: it is not said that the sample does not fail any more."""
+    run = faulty(tmp_path, "strip-accents", ["Dvořák", "plain words"])
+    verdict = judged(run)
+
+    def of_the_sample_alone(request: httpx.Request) -> httpx.Response | None:
+        known = b"Dvo" in request.content
+        return httpx.Response(response.status_code, content=response.content) if known else None
+
+    found = reproduced(behind(run, of_the_sample_alone), verdict)
+    assert (found.result, found.smallest) == (ReproductionResult.NO_RESPONSE, None)
+
+
+def test_the_larger_concurrency_of_both_sides_is_tried(tmp_path: Path) -> None:
+    """Alone, in its batch, then with as many requests in flight as the side with more of them had."""
+    block = block_for(2, 400)
+    run = context(
+        tmp_path, block, {**both(embedder().embed), Side.CANDIDATE: wrong_for(embedder().embed, block.texts[5])}
+    )
+    verdict = judged(run)
+    slow = replace(run.gateways[Side.LEGACY].config(), concurrency=1)
+    most = run.gateways[Side.CANDIDATE].config().concurrency
+    gateways = {**recovered(run), Side.LEGACY: replace(recovered(run)[Side.LEGACY], make_config=lambda: slow)}
+    found = reproduced(replace(run, gateways=gateways), verdict)
+    assert most > 1
+    assert found.candidate_requests == 2 + most
+
+
+def recovered(run: RunContext) -> dict[Side, Gateway]:
+    """Return the gateways of a run without their faults."""
+    return {side: side_for(side, embedder().embed) for side in run.gateways}
+
+
+def behind(run: RunContext, respond: Callable[[httpx.Request], httpx.Response | None]) -> RunContext:
+    """Return a run whose candidate has a network that responds in place of the gateway where it wants to."""
+    candidate = run.gateways[Side.CANDIDATE]
+    make = candidate.transport
+    assert make is not None
+
+    class Between(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            await request.aread()
+            return respond(request) or await make().handle_async_request(request)
+
+    return replace(run, gateways={**run.gateways, Side.CANDIDATE: replace(candidate, transport=Between)})
 
 
 def refuse_connection(request: httpx.Request) -> httpx.Response:
@@ -214,6 +300,17 @@ def test_what_was_reproduced_is_not_requested_again(tmp_path: Path) -> None:
     assert stored_reproduction(other, judge_stored(other, DAY, MODEL)) is None
 
 
+def test_what_was_found_of_another_sample_is_not_shown(tmp_path: Path) -> None:
+    """A verdict whose worst sample is another one has no reproduction."""
+    run = faulty(tmp_path, "strip-accents", ["Dvořák", "plain words", "naïve"])
+    verdict = run_partition(run, DAY, MODEL, run_id="test")
+    found = stored_reproduction(run, verdict)
+    assert found is not None
+    others = replace(verdict, rows=tuple(row for row in verdict.rows if row.id != found.sample))
+    assert worst_failing(others.rows) is not None
+    assert stored_reproduction(run, others) is None
+
+
 def test_a_damaged_file_costs_no_report(tmp_path: Path) -> None:
     """It is an error to read it, and the report comes without it."""
     run = faulty(tmp_path, "strip-accents", ["Dvořák", "plain words"])
@@ -236,6 +333,16 @@ def test_a_check_of_an_earlier_run_goes(tmp_path: Path) -> None:
     judge_partition(run, DAY, MODEL, run_id="again")
     write_report(run, DAY, MODEL)
     assert not check.exists()
+
+
+def test_a_check_that_cannot_be_removed_is_named(tmp_path: Path) -> None:
+    """A folder where the check of an earlier run would be is an error with its place, and no traceback."""
+    run = context(tmp_path, block_for(1, 40), both(embedder().embed))
+    verdict = run_partition(run, DAY, MODEL, run_id="test")
+    run.layout.reproduce_check(DAY, MODEL).mkdir(parents=True)
+    with pytest.raises(ArtifactError, match="cannot write") as caught:
+        write_check(run, verdict)
+    assert caught.value.place == str(run.layout.reproduce_check(DAY, MODEL))
 
 
 def test_a_half_surrogate_survives_the_file(tmp_path: Path) -> None:
@@ -274,6 +381,29 @@ def test_a_shorter_text_that_fails_in_another_way_is_not_taken(tmp_path: Path) -
     found = reproduced(run, judged(run))
     assert found.smallest is not None
     assert found.smallest.text == block.texts[5]
+
+
+def test_a_shorter_text_that_fails_on_the_other_side_is_not_taken(tmp_path: Path) -> None:
+    """Zeros of the candidate stay zeros of the candidate: a text that the legacy side embeds as zeros is another failure."""
+    block = block_for(2, 40)
+
+    def zeros(wrong: Callable[[str], bool]) -> Callable[[str, Sequence[str]], NDArray[np.float32]]:
+        def respond(model: str, texts: Sequence[str]) -> NDArray[np.float32]:
+            rows = embedder().embed(model, texts)
+            return rows * np.array([[not wrong(text)] for text in texts], np.float32)
+
+        return respond
+
+    whole = block.texts[5]
+    sides = {Side.LEGACY: zeros(lambda text: text in whole and text != whole), Side.CANDIDATE: zeros(whole.__eq__)}
+    run = context(tmp_path, block, sides)
+    verdict = judged(run)
+    assert [(row.outcome, row.side) for row in verdict.rows if row.id == sample_id(whole)] == [
+        (Outcome.ZERO_NORM, Side.CANDIDATE)
+    ]
+    found = reproduced(run, verdict)
+    assert found.smallest is not None
+    assert found.smallest.text == whole
 
 
 def test_requests_that_cannot_all_be_sent_are_not_sent(tmp_path: Path) -> None:

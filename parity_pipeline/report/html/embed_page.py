@@ -4,7 +4,7 @@ Here belongs which sections there are and in which order. What stands in one bel
 `report.sections`, whose words the page takes over.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote
 
@@ -22,7 +22,15 @@ from parity_pipeline.report.html.drawings import cosine_chart, latency_chart, no
 from parity_pipeline.report.html.environment import DECISION_CLASS, Fact, Section, macros, page
 from parity_pipeline.report.html.evidence import EmbedEvidence
 from parity_pipeline.report.html.index_safety import index_safety
-from parity_pipeline.report.html.judgement_parts import approved, commands, in_words, not_run, what_changed
+from parity_pipeline.report.html.judgement_parts import (
+    WordsOf,
+    approved,
+    commands,
+    in_words,
+    not_run,
+    taken_over,
+    what_changed,
+)
 from parity_pipeline.report.html.markdown_html import section_body
 from parity_pipeline.report.html.repeatability import LEVELS, heat_rows
 from parity_pipeline.report.html.verdict_tables import latency_rows, waivers_used
@@ -105,7 +113,12 @@ def _sections(verdict: Verdict, evidence: EmbedEvidence, history: VerdictHistory
             body=parts.advice(flip_advice(verdict)) + parts.safety(index_safety(verdict)),
             printed=True,
         ),
-        Section(anchor="reasons", title="Reasons, worst first", body=_reasons(verdict), printed=True),
+        Section(
+            anchor="reasons",
+            title="Reasons, worst first",
+            body=section_body(headline.reasons(verdict), "Reasons"),
+            printed=True,
+        ),
         Section(anchor="causes", title="Causes", body=cause_cards.causes(verdict, links), printed=True),
         Section(anchor="samples", title=_samples_title(cards), body=_samples(verdict, cards), printed=True),
         what_changed(verdict, history),
@@ -114,13 +127,13 @@ def _sections(verdict: Verdict, evidence: EmbedEvidence, history: VerdictHistory
         Section(anchor="latency", title="Latency", body=_latency(verdict, evidence)),
         Section(anchor="repeatability", title="Repeatability", body=_repeatability(verdict)),
         Section(anchor="contract", title="Contract", body=_contract(verdict)),
-        Section(anchor="drift", title="Wire drift", body=_section(sides.drift, verdict, "Fields on the wire")),
+        Section(anchor="drift", title="Wire drift", body=section_body(sides.drift(verdict), "Fields on the wire")),
         Section(anchor="waivers", title="Waivers", body=parts.waivers(waivers_used(verdict))),
-        *_evidence(verdict),
+        *taken_over(_EVIDENCE, verdict),
     ]
 
 
-_EVIDENCE: Final[Sequence[tuple[str, str, Callable[[Verdict], list[str]]]]] = (
+_EVIDENCE: Final[Sequence[tuple[str, str, WordsOf[Verdict]]]] = (
     ("sure", "How sure is this?", sureness.confidence),
     ("findings", "Findings", headline.findings),
     ("checks", "Checks", headline.checks),
@@ -135,17 +148,6 @@ _EVIDENCE: Final[Sequence[tuple[str, str, Callable[[Verdict], list[str]]]]] = (
     ("set", "Sample set", samples.sample_set),
 )
 """Sections whose words are those of the Markdown report: anchor, title, and what gives them; empty ones are left out."""
-
-
-def _evidence(verdict: Verdict) -> list[Section]:
-    return [
-        Section(anchor=anchor, title=title, body=_section(give, verdict, title)) for anchor, title, give in _EVIDENCE
-    ]
-
-
-def _section(give: Callable[[Verdict], list[str]], verdict: Verdict, caption: str) -> Markup:
-    lines = give(verdict)
-    return section_body(lines, caption) if lines else Markup()
 
 
 def _facts(verdict: Verdict) -> list[Fact]:
@@ -174,11 +176,6 @@ def _facts(verdict: Verdict) -> list[Fact]:
             note="legacy / candidate",
         ),
     ]
-
-
-def _reasons(verdict: Verdict) -> Markup:
-    lines = headline.reasons(verdict)
-    return section_body(lines, "Reasons") if lines else Markup()
 
 
 def _samples_title(cards: Sequence[sample_cards.Card]) -> str:
@@ -217,7 +214,7 @@ def _latency(verdict: Verdict, evidence: EmbedEvidence) -> Markup:
     parts = macros()
     chart = latency_chart(evidence.latencies, "Samples by the latency of the request that they came with")
     drawn = parts.figure(chart, "") if chart else parts.absent("No latency of single samples is stored.")
-    return parts.latencies(latency_rows([side.provenance for side in verdict.sides])) + drawn
+    return parts.latencies(latency_rows(verdict.lanes)) + drawn
 
 
 def _repeatability(verdict: Verdict) -> Markup:

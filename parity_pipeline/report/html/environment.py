@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 from parity_pipeline.core.limits import ERROR_CHARACTERS
 from parity_pipeline.core.outcomes import Decision
 from parity_pipeline.report import numbers
-from parity_pipeline.report.escape import Sentence, Verbatim, clipped, visible
+from parity_pipeline.report.escape import Sentence, Verbatim, clipped, visible, with_code
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -110,7 +110,7 @@ def environment() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"code": code, "sentence": sentence, "capitalised": capitalised}
+    made.filters |= {"code": code, "sentence": sentence, "with_code": with_code, "capitalised": capitalised}
     made.filters |= {"count": numbers.count, "things": numbers.things}
     return made
 

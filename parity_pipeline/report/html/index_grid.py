@@ -13,14 +13,10 @@ from parity_pipeline.core.outcomes import Decision
 from parity_pipeline.core.retrieval.bands import SetMeasure
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.slugs import report_name
-from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.verdict_changes import AnyVerdict, name_of_partition
 from parity_pipeline.report import numbers
 from parity_pipeline.report.html.environment import DECISION_CLASS
 from parity_pipeline.report.retrieval_view import agreement
-from parity_pipeline.report.view import Lane
-
-AnyVerdict = Verdict | RetrievalVerdict
-"""A verdict of either probe."""
 
 Key = tuple[str, str, str]
 """Probe, date, and model or corpus: of each the newest verdict counts."""
@@ -64,26 +60,14 @@ class Month:
     dates: tuple[tuple[str, tuple[GridCell | None, ...]], ...]
 
 
-def name_of(verdict: AnyVerdict) -> str:
-    """Return the model or corpus."""
-    return verdict.corpus if isinstance(verdict, RetrievalVerdict) else verdict.model
-
-
-def lanes_of(verdict: AnyVerdict) -> Sequence[Lane]:
-    """Return where the results of the legacy and of the candidate side came from, in this order."""
-    if isinstance(verdict, RetrievalVerdict):
-        return verdict.sides
-    return [side.provenance for side in verdict.sides]
-
-
 def key_of(verdict: AnyVerdict) -> Key:
     """Return what a verdict is about."""
-    return verdict.endpoint, verdict.date, name_of(verdict)
+    return verdict.endpoint, verdict.date, name_of_partition(verdict)
 
 
 def columns_of(verdicts: Iterable[AnyVerdict]) -> list[Column]:
     """Return the columns: embeddings first, then what callers see through the adapter, then retrieval; by name."""
-    return sorted({Column(one.endpoint, name_of(one)) for one in verdicts})
+    return sorted({Column(one.endpoint, name_of_partition(one)) for one in verdicts})
 
 
 def months_of(
@@ -102,7 +86,7 @@ def months_of(
     for verdict in verdicts:
         row = rows.setdefault(verdict.date, [None] * len(columns))
         cell = _cell(verdict, stale.get(key_of(verdict), ""), pages)
-        row[places[Column(verdict.endpoint, name_of(verdict))]] = cell
+        row[places[Column(verdict.endpoint, name_of_partition(verdict))]] = cell
     ordered = sorted(rows.items(), reverse=True)
     return [
         Month(name=f"{date.fromisoformat(f'{month}-01'):%B %Y}", dates=tuple((day, tuple(row)) for day, row in found))
@@ -122,7 +106,7 @@ def _cell(verdict: AnyVerdict, stale: str, pages: Collection[str]) -> GridCell:
 
 def link_to(verdict: AnyVerdict, pages: Collection[str]) -> str:
     """Return where the page of a verdict lies, relative to the index, as a browser takes it; else its Markdown."""
-    markdown = report_name(verdict.date, name_of(verdict), verdict.endpoint)
+    markdown = report_name(verdict.date, name_of_partition(verdict), verdict.endpoint)
     page = f"{markdown.removesuffix('.md')}.html"
     # A browser decodes the target once, and the file's own name holds percent signs.
     return quote(page) if page in pages else f"../{quote(markdown)}"

@@ -10,10 +10,10 @@ from typing import Final
 
 from parity_pipeline.core.outcomes import Decision
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
+from parity_pipeline.core.verdict_changes import AnyVerdict, name_of_partition
 from parity_pipeline.report import numbers
 from parity_pipeline.report.html.environment import DECISION_CLASS, Section, macros, page
 from parity_pipeline.report.html.index_grid import (
-    AnyVerdict,
     Column,
     Stale,
     columns_of,
@@ -21,7 +21,6 @@ from parity_pipeline.report.html.index_grid import (
     key_of,
     link_to,
     months_of,
-    name_of,
 )
 from parity_pipeline.report.html.trends import Identities, Trend, trend_of
 from parity_pipeline.report.sections.diagnosis import first_cause
@@ -70,7 +69,7 @@ def render_index(
     columns = columns_of(unique)
     by_column: dict[Column, list[AnyVerdict]] = {column: [] for column in columns}
     for one in unique:
-        by_column[Column(one.endpoint, name_of(one))].append(one)
+        by_column[Column(one.endpoint, name_of_partition(one))].append(one)
     latest = [_latest(column, by_column[column], marked, pages, (identities or {}).get(column)) for column in columns]
     months = months_of(unique, columns, stale=marked, pages=pages)
     parts = macros("index_macros.html.j2")

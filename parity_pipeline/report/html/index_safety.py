@@ -11,12 +11,14 @@ from typing import Final
 from parity_pipeline.core.outcomes import PASSING, Decision
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
+from parity_pipeline.report.advice import excused
 
 
 class Safety(StrEnum):
     """Whether an index may be searched so."""
 
     SAFE = "safe"
+    WITH_WAIVERS = "safe but for what is waived"
     UNSAFE = "not safe"
     UNKNOWN = "not known"
 
@@ -47,20 +49,15 @@ def index_safety(verdict: Verdict) -> tuple[IndexRow, ...]:
     """Return a row per kind of index, cosine first."""
     if verdict.decision not in PASSING:
         return _none(verdict)
-    but = ""
-    if verdict.decision is Decision.PASS_WITH_WAIVERS and verdict.counts.samples_waived:
-        but = f", but for {numbers.things(verdict.counts.samples_waived, 'waived sample')}"
-    rows = [_row(COSINE, Safety.SAFE, f"Directions agree on every compared sample{but}.")]
+    but = excused(verdict)
+    best = Safety.WITH_WAIVERS if verdict.counts.samples_waived else Safety.SAFE
+    rows = [IndexRow(metric=COSINE, mixed=best, again=best, why=f"Directions agree on every compared sample{but}.")]
     if verdict.norms_differ:
         count = numbers.things(verdict.norms_differ, "compared sample")
         why = f"Norms differ on {count}, so documents of both sides in one index can rank differently."
-        return (*rows, *(_row(metric, Safety.UNSAFE, why) for metric in BY_LENGTH))
+        return (*rows, *(IndexRow(metric=metric, mixed=Safety.UNSAFE, again=best, why=why) for metric in BY_LENGTH))
     why = f"Directions and norms agree on every compared sample{but}."
-    return (*rows, *(_row(metric, Safety.SAFE, why) for metric in BY_LENGTH))
-
-
-def _row(metric: str, mixed: Safety, why: str) -> IndexRow:
-    return IndexRow(metric=metric, mixed=mixed, again=Safety.SAFE, why=why)
+    return (*rows, *(IndexRow(metric=metric, mixed=best, again=best, why=why) for metric in BY_LENGTH))
 
 
 def _none(verdict: Verdict) -> tuple[IndexRow, ...]:

@@ -3,12 +3,15 @@
 Here belongs how these parts stand on a page. Their words are those of the Markdown report, from `report.sections`.
 """
 
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
 
 from markupsafe import Markup, escape
 
 from parity_pipeline.core.outcomes import PASSING
+from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.run_failure import RunFailure
+from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.verdict_changes import AnyVerdict
 from parity_pipeline.core.verdict_history import VerdictHistory
 from parity_pipeline.report.escape import Sentence
@@ -21,6 +24,21 @@ from parity_pipeline.report.shell import with_config
 CHANGED: Final = "What changed"
 
 
+Judged = TypeVar("Judged", Verdict, RetrievalVerdict)
+WordsOf = Callable[[Judged], list[str]]
+"""Gives a section of the Markdown report; no line where there is nothing to say."""
+
+
+def taken_over(found: Sequence[tuple[str, str, WordsOf[Judged]]], verdict: Judged) -> list[Section]:
+    """Return sections whose words are those of the Markdown report, of anchor, title, and what gives them.
+
+    A page leaves out those that are empty. A title is the caption of the section's tables too.
+    """
+    return [
+        Section(anchor=anchor, title=title, body=section_body(words(verdict), title)) for anchor, title, words in found
+    ]
+
+
 def in_words(verdict: AnyVerdict, history: VerdictHistory) -> list[Markup]:
     """Return what stands below the verdict: what it means, and where a rule is looser than its default or than it was."""
     return [escape(shown(in_plain_words(verdict))), *map(inline, loosened(verdict, history))]
@@ -28,7 +46,7 @@ def in_words(verdict: AnyVerdict, history: VerdictHistory) -> list[Markup]:
 
 def what_changed(verdict: AnyVerdict, history: VerdictHistory) -> Section:
     """Return the section on what came before and what changed since; without a body for a first verdict."""
-    return Section(anchor="changes", title=CHANGED, body=_body(changes(verdict, history), CHANGED))
+    return Section(anchor="changes", title=CHANGED, body=section_body(changes(verdict, history), CHANGED))
 
 
 def approved(verdict: AnyVerdict) -> Section:
@@ -36,7 +54,7 @@ def approved(verdict: AnyVerdict) -> Section:
 
     It is printed with a pass alone: what failed is fixed before anyone signs for it, and its causes fill both pages.
     """
-    body, passed = _body(approval(verdict), "To sign"), verdict.decision in PASSING
+    body, passed = section_body(approval(verdict), "To sign"), verdict.decision in PASSING
     return Section(anchor="approval", title="Approval", body=body, printed=passed)
 
 
@@ -57,7 +75,3 @@ def commands(found: tuple[str, ...], config: str) -> Markup:
         config: The settings file that they need; "" for the one that they find by themselves.
     """
     return macros().commands(tuple(with_config(one, config) for one in found))
-
-
-def _body(lines: list[str], caption: str) -> Markup:
-    return section_body(lines, caption) if lines else Markup()

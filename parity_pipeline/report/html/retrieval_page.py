@@ -4,7 +4,7 @@ Here belongs which sections there are and in which order. What stands in one bel
 `report.sections`, whose words the page takes over.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from markupsafe import Markup
@@ -18,7 +18,15 @@ from parity_pipeline.report import numbers
 from parity_pipeline.report.html.drawings import latency_chart, share_chart
 from parity_pipeline.report.html.environment import DECISION_CLASS, Fact, Section, macros, page
 from parity_pipeline.report.html.evidence import RetrievalPageEvidence
-from parity_pipeline.report.html.judgement_parts import approved, commands, in_words, not_run, what_changed
+from parity_pipeline.report.html.judgement_parts import (
+    WordsOf,
+    approved,
+    commands,
+    in_words,
+    not_run,
+    taken_over,
+    what_changed,
+)
 from parity_pipeline.report.html.markdown_html import section_body
 from parity_pipeline.report.html.query_cards import WORST, query_cards
 from parity_pipeline.report.html.verdict_tables import latency_rows, waivers_used
@@ -74,7 +82,7 @@ def render_retrieval_page(
             ),
             what_changed(verdict, history),
             *([] if failure else _measured(verdict, evidence)),
-            *([] if failure else _evidence(verdict)),
+            *([] if failure else taken_over(_EVIDENCE, verdict)),
             Section(anchor="reproduce", title="How to reproduce", body=_reproduce(verdict, requests, config)),
             approved(verdict),
         ],
@@ -104,8 +112,8 @@ def _decision(verdict: RetrievalVerdict, queries: Queries, explained: Mapping[st
             body=parts.advice(retrieval_flip_advice(verdict)),
             printed=True,
         ),
-        Section(anchor="reasons", title="Reasons, worst first", body=_section(reasons, verdict, ""), printed=True),
-        Section(anchor="causes", title="Causes", body=_section(why, verdict, "Causes"), printed=True),
+        Section(anchor="reasons", title="Reasons, worst first", body=section_body(reasons(verdict), ""), printed=True),
+        Section(anchor="causes", title="Causes", body=section_body(why(verdict), "Causes"), printed=True),
         Section(
             anchor="queries",
             title="Most changed queries",
@@ -134,7 +142,7 @@ def _measured(verdict: RetrievalVerdict, evidence: RetrievalPageEvidence) -> lis
     ]
 
 
-_EVIDENCE: Final[Sequence[tuple[str, str, Callable[[RetrievalVerdict], list[str]]]]] = (
+_EVIDENCE: Final[Sequence[tuple[str, str, WordsOf[RetrievalVerdict]]]] = (
     ("sure", "How sure is this?", retrieval_evidence.confidence),
     ("findings", "Findings", findings),
     ("attribution", "Embedding or retrieval?", attribution),
@@ -150,17 +158,6 @@ _EVIDENCE: Final[Sequence[tuple[str, str, Callable[[RetrievalVerdict], list[str]
     ("set", "Query set", retrieval_sides.query_set),
 )
 """Sections whose words are those of the Markdown report: anchor, title, and what gives them; empty ones are left out."""
-
-
-def _evidence(verdict: RetrievalVerdict) -> list[Section]:
-    return [
-        Section(anchor=anchor, title=title, body=_section(give, verdict, title)) for anchor, title, give in _EVIDENCE
-    ]
-
-
-def _section(give: Callable[[RetrievalVerdict], list[str]], verdict: RetrievalVerdict, caption: str) -> Markup:
-    lines = give(verdict)
-    return section_body(lines, caption) if lines else Markup()
 
 
 def _facts(verdict: RetrievalVerdict) -> list[Fact]:

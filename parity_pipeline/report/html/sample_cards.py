@@ -11,7 +11,8 @@ from typing import Final
 from markupsafe import Markup
 
 from parity_pipeline.core.limits import ERROR_CHARACTERS, REPORT_ROWS
-from parity_pipeline.core.outcomes import DIFFERENT, Outcome
+from parity_pipeline.core.outcomes import Outcome
+from parity_pipeline.core.reproduction import is_failing
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.worst_rows import JudgedRow
 from parity_pipeline.report import numbers
@@ -36,7 +37,7 @@ class Card:
         place: Its place in the set, from 1 on.
         head: The beginning of its text.
         outcome: Its outcome in words.
-        state: `beyond` for a difference, `excused` for one that something excuses, `lost` where nothing was compared,
+        state: `beyond` for a difference, `excused` for one that something excuses, `lost` where nothing was shown either way,
             `within` for a match.
         cosine: Its cosine, as text.
         figures: What else is known of it: label and value.
@@ -73,8 +74,10 @@ def _badness(row: JudgedRow) -> tuple[int, float, int]:
 
 
 def _state(row: JudgedRow) -> str:
-    if row.outcome in DIFFERENT:
-        return "excused" if row.waiver is not None or row.within_noise or row.unconfirmed else "beyond"
+    if is_failing(row):
+        return "beyond"
+    if row.excused:
+        return "excused"
     return "within" if row.outcome is Outcome.MATCH else "lost"
 
 

@@ -16,9 +16,10 @@ from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.retrieval.bands import SetMeasure
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.core.verdict_changes import AnyVerdict, name_of_partition
 from parity_pipeline.report.html.charts import Line, lines
 from parity_pipeline.report.html.gateway_changes import GatewayChange, Identity, gateway_changes, identity_of, state_of
-from parity_pipeline.report.html.index_grid import AnyVerdict, Column, lanes_of, name_of
+from parity_pipeline.report.html.index_grid import Column
 
 _NINES: Final = 8
 """Nines at the top of the scale: between float32 vectors more of them are rounding."""
@@ -79,9 +80,9 @@ def recorded_identities(verdicts: Sequence[AnyVerdict], states: GatewayStates) -
     """
     found: dict[Column, dict[Side, list[tuple[str, Identity]]]] = {}
     for verdict in verdicts:
-        of_column = found.setdefault(Column(verdict.endpoint, name_of(verdict)), {side: [] for side in Side})
-        for lane in lanes_of(verdict):
-            known = states.of_lane(verdict.endpoint, lane.side, name_of(verdict))
+        of_column = found.setdefault(Column(verdict.endpoint, name_of_partition(verdict)), {side: [] for side in Side})
+        for lane in verdict.lanes:
+            known = states.of_lane(verdict.endpoint, lane.side, name_of_partition(verdict))
             of_column[lane.side].append((verdict.date, {**identity_of(lane), **state_of(lane, known)}))
     return dict(found)
 
@@ -89,7 +90,7 @@ def recorded_identities(verdicts: Sequence[AnyVerdict], states: GatewayStates) -
 def _identities(verdicts: Sequence[AnyVerdict]) -> dict[Side, list[tuple[str, Identity]]]:
     found: dict[Side, list[tuple[str, Identity]]] = {side: [] for side in Side}
     for verdict in verdicts:
-        for lane in lanes_of(verdict):
+        for lane in verdict.lanes:
             found[lane.side].append((verdict.date, identity_of(lane)))
     return found
 

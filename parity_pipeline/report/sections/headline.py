@@ -18,7 +18,7 @@ from parity_pipeline.core.side_checks import EXPERIMENTS
 from parity_pipeline.core.verdict import OutcomeCounts, SamplesApart, Verdict
 from parity_pipeline.core.verdict_history import NO_HISTORY, VerdictHistory
 from parity_pipeline.report import numbers
-from parity_pipeline.report.escape import code, prose, table
+from parity_pipeline.report.escape import code, prose, sentence, table, with_code
 from parity_pipeline.report.numbers import NOTHING
 from parity_pipeline.report.sections.history import loosened
 from parity_pipeline.report.sections.plain_words import in_plain_words
@@ -99,7 +99,7 @@ def could_not_run(failure: RunFailure) -> list[str]:
         ("Step", code(failure.step)),
         ("What was wrong", prose(failure.problem)),
         ("Where", code(failure.place) if failure.place else numbers.NOTHING),
-        ("What to do", prose(failure.remedy) if failure.remedy else numbers.NOTHING),
+        ("What to do", sentence(with_code(failure.remedy)) if failure.remedy else numbers.NOTHING),
         ("Kind of error", prose(failure.kind) if failure.kind else numbers.NOTHING),
     ]
     note = (
@@ -165,7 +165,7 @@ def checks(verdict: Verdict | RetrievalVerdict) -> list[str]:
 
 def _row(one: Check | RetrievalCheck) -> Sequence[str]:
     severity = f"waived by {one.waived_by}" if one.waived_by else one.severity.value
-    remedy = prose(one.remedy) if one.remedy and not one.waived_by else NOTHING
+    remedy = sentence(with_code(one.remedy)) if one.remedy and not one.waived_by else NOTHING
     return prose(one.name.value), prose(severity), prose(one.seen), remedy
 
 

@@ -6,14 +6,15 @@ no more than the verdict; what may be flipped belongs to `advice` and `retrieval
 
 from typing import Final
 
-from parity_pipeline.core.outcomes import DIFFERENT, PASSING, Decision
+from parity_pipeline.core.measures import Measure
+from parity_pipeline.core.outcomes import DIFFERENT, PASSING, Decision, Severity
 from parity_pipeline.core.retrieval.outcomes import DIFFERENT as DIFFERENT_LISTS
 from parity_pipeline.core.retrieval.outcomes import RetrievalOutcome
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.verdict_changes import AnyVerdict
 from parity_pipeline.report import numbers
-from parity_pipeline.report.escape import code, prose, table
+from parity_pipeline.report.escape import code, joined, prose, table
 
 _UNKNOWN: Final = (
     "Whether the candidate returns the same as the legacy side is not known: there is not enough evidence either way. "
@@ -43,10 +44,21 @@ def _fail(verdict: AnyVerdict) -> str:
     if not different:
         return f"The candidate does not behave as the legacy side does, although no input is shown to differ. {stop}"
     if isinstance(verdict, Verdict):
-        of = f"{numbers.count(different)} of {numbers.things(verdict.counts.samples, 'text')}"
-        return f"For {of}, the candidate does not return what the legacy side does. {stop}"
-    of = f"{numbers.count(different)} of {numbers.things(verdict.counts.queries, 'query', 'queries')}"
+        of = _share(different, verdict.counts.samples, "text", "texts")
+        return f"For {of}, {_candidate(verdict)} does not return what the legacy side does. {stop}"
+    of = _share(different, verdict.counts.queries, "query", "queries")
     return f"For {of}, the two sides do not return the same results. {stop}"
+
+
+def _share(some: int, whole: int, word: str, plural: str) -> str:
+    """Return how many of all: `3 of 24 texts`, `all 24 texts`, `the one text`."""
+    if some != whole:
+        return f"{numbers.count(some)} of {numbers.things(whole, word, plural)}"
+    return f"the one {word}" if whole == 1 else f"all {numbers.count(whole)} {plural}"
+
+
+def _candidate(verdict: Verdict) -> str:
+    return "the candidate, through the adapter," if verdict.through_adapter else "the candidate"
 
 
 def _different(verdict: AnyVerdict) -> int:
@@ -62,20 +74,23 @@ def _pass_of_vectors(verdict: Verdict) -> str:
     compared, matched = verdict.counts.compared, verdict.counts.matched
     which = "every text that was compared"
     if matched != compared:
-        which = f"{numbers.count(matched)} of {numbers.things(compared, 'compared text')}"
-    same = f"For {which}, the candidate returns the same vector as the legacy side, within the limits below."
-    return f"{same} {_allowed(verdict)}"
+        which = _share(matched, compared, "compared text", "compared texts")
+    same = "the same vector as the legacy side, within the limits below"
+    # Where a norm beyond its limit fails a text, one that matches has none.
+    if verdict.norms_differ and verdict.measure(Measure.NORM_RATIO).severity is Severity.WARN:
+        same = "a vector of the same direction as the legacy side's, within the limits below, but not always of the same length"
+    return f"For {which}, {_candidate(verdict)} returns {same}. {_allowed(verdict)}"
 
 
 def _pass_of_lists(verdict: RetrievalVerdict) -> str:
-    found, same = verdict.counts.outcomes, verdict.counts.agreeing
-    others = _different(verdict) + found.get(RetrievalOutcome.INVESTIGATE, 0)
-    queries = numbers.things(same + others, "query", "queries")
-    words = f"For all {queries} with results to compare, both sides return the same"
-    if others:
-        some = f"For {numbers.count(same)} of {queries} with results to compare, both sides return the same"
-        words = f"{some}; the others differ within the limits"
-    return f"{words}. {_allowed(verdict)}"
+    found, same = verdict.counts, verdict.counts.agreeing
+    others = _different(verdict) + found.outcomes.get(RetrievalOutcome.INVESTIGATE, 0)
+    of = _share(same, same + others, "query", "queries")
+    excused = [
+        words for words, some in (("as waivers allow", found.waived_queries), ("only once", found.unconfirmed)) if some
+    ]
+    rest = f"; the others differ {joined(['within the limits', *excused], 'or')}" if others else ""
+    return f"For {of} with results to compare, both sides return the same{rest}. {_allowed(verdict)}"
 
 
 def _allowed(verdict: AnyVerdict) -> str:
