@@ -18,7 +18,7 @@ from parity_pipeline.core.measures import Measure
 from parity_pipeline.core.verdict import EMBED_THROUGH_ADAPTER
 from parity_pipeline.core.verdict_changes import Subject, changes_between
 from parity_pipeline.report.escape import visible
-from parity_pipeline.settings.loading import find_file, read_content, validate
+from parity_pipeline.settings.loading import find_file, overridden, read_content, validate
 from parity_pipeline.settings.model import Settings
 from parity_pipeline.steps.probes import AnyVerdict, probe_named
 from parity_pipeline.steps.rejudge import Rejudgement, keep, without_network
@@ -85,13 +85,34 @@ def _settings(config: Path | None, thresholds: Sequence[str]) -> Settings:
     Raises:
         SettingsError: There is no such limit, or its value is not usable.
     """
+    given = _limits(thresholds)
     path = find_file(config, os.environ, Path.cwd())
     content = read_content(path, os.environ)
-    limits: dict[str, Any] = dict(content.get("thresholds") or {})
+    settings = validate(content, path, overridden(os.environ))
+    if not given:
+        return settings
+    try:
+        return validate({**content, "thresholds": {**content.get("thresholds", {}), **given}}, path)
+    except SettingsError as error:
+        # The file itself is usable, so these faults are those of the options.
+        remedy = "docs/measures.md says what each limit is of."
+        raise SettingsError("not usable", place="--threshold", faults=error.faults, remedy=remedy) from None
+
+
+def _limits(thresholds: Sequence[str]) -> dict[str, float]:
+    """Return the limits that a person gave, by measure.
+
+    Raises:
+        SettingsError: There is no such measure, its value is no number, or it has two.
+    """
+    limits: dict[str, float] = {}
     for given in thresholds:
         name, found, value = given.rpartition("=")
-        limits[_measure(name if found else Measure.COSINE.value)] = _number(value)
-    return validate({**content, "thresholds": limits}, path)
+        measure = _measure(name if found else Measure.COSINE.value)
+        if measure in limits:
+            raise SettingsError(f"{measure} has two limits", place="--threshold", remedy="Leave one out.")
+        limits[measure] = _number(value)
+    return limits
 
 
 def _measure(name: str) -> str:
