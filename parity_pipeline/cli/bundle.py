@@ -15,6 +15,7 @@ from parity_pipeline.cli.partition_args import calendar_date, chosen_names, date
 from parity_pipeline.cli.terminal import new_console
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.report.escape import visible
+from parity_pipeline.report.numbers import things
 from parity_pipeline.settings.loading import find_file, load_from_here, read_content, validate
 
 if TYPE_CHECKING:
@@ -70,8 +71,8 @@ def write(
     with publishing(path) as draft:
         write_bundle(request, draft)
         verified = verify_bundle(draft, judging_context)
-    count = len(verified.manifest.verdicts)
-    output.print(f"wrote {visible(str(path))}: {count} verdicts, SHA-256 {verified.sha256}", markup=False)
+    verdicts = things(len(verified.manifest.verdicts), "verdict")
+    output.print(f"wrote {visible(str(path))}: {verdicts}, SHA-256 {verified.sha256}", markup=False)
 
 
 def _shown(config: Path | None) -> dict[str, Any]:
@@ -109,8 +110,8 @@ def verify(
     signed = (
         f"signed by {found.signed_by}" if found.signed_by else "signed, not checked" if found.signed else "not signed"
     )
-    files = len(found.manifest.files)
-    output.print(visible(f"verified: {files} files, {signed}, SHA-256 {found.sha256}"), markup=False)
+    files = things(len(found.manifest.files), "file")
+    output.print(visible(f"verified: {files}, {signed}, SHA-256 {found.sha256}"), markup=False)
 
 
 def judging_context(settings: bytes, folder: Path, probe: str) -> "RunContext":

@@ -18,6 +18,7 @@ from parity_pipeline.core.measures import Measure
 from parity_pipeline.core.verdict import EMBED_THROUGH_ADAPTER
 from parity_pipeline.core.verdict_changes import Subject, changes_between
 from parity_pipeline.report.escape import visible
+from parity_pipeline.report.numbers import things
 from parity_pipeline.settings.loading import find_file, overridden, read_content, validate
 from parity_pipeline.settings.model import Settings
 from parity_pipeline.steps.probes import AnyVerdict, probe_named
@@ -76,7 +77,7 @@ def rejudge(
     kept = sum(bool(one.kept) for one in found)
     done = "written" if write else "would change; --write keeps them" if changed else "would change"
     note = f", {kept:,} kept as they are" if kept else ""
-    typer.echo(f"{changed:,} of {len(found):,} verdicts {done}{note}")
+    typer.echo(f"{changed:,} of {things(len(found), 'verdict')} {done}{note}")
 
 
 def _settings(config: Path | None, thresholds: Sequence[str]) -> Settings:

@@ -61,7 +61,9 @@ def show(
     settings = load_from_here(config)
     names = _names(settings, models, corpora, through_adapter=through_adapter)
     recorded = [key for key in _newest(settings) if (key[0], key[2]) in names]
-    chosen = calendar_date(day, "DATE").isoformat() if day else max((key[1] for key in recorded), default=None)
+    chosen = (
+        calendar_date(day, "DATE").isoformat() if day is not None else max((key[1] for key in recorded), default=None)
+    )
     there = [(probe, name) for probe, name in names if (probe, chosen, name) in recorded]
     if chosen is None or not there:
         raise _missing(chosen, names, place="DATE")

@@ -86,7 +86,10 @@ def find_file(given: Path | None, environ: Mapping[str, str], folder: Path) -> P
     if named.is_dir():
         remedy = f"Name a file in it, such as {named / DEFAULT_NAME}, with {option}."
         raise SettingsError("this is a folder, not a settings file", place=place, remedy=remedy)
-    raise SettingsError("there is no such settings file", place=place, remedy=f"Name an existing file with {option}.")
+    remedy = f"Name an existing file with {option}."
+    there = named.exists()  # such as a pipe, which could be read once and not again by the process of each step
+    problem = "this is not a regular file" if there else "there is no such settings file"
+    raise SettingsError(problem, place=place, remedy=remedy)
 
 
 def named_config(path: Path | None, folder: Path) -> str:

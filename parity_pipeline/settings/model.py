@@ -286,8 +286,16 @@ class Settings(Strict):
         return self.sides.legacy if side is Side.LEGACY else self.sides.candidate
 
     def path(self, value: Path) -> Path:
-        """Return a path of the settings as an absolute one."""
-        return (self.root / value.expanduser()).resolve()
+        """Return a path of the settings as an absolute one.
+
+        Raises:
+            SettingsError: It leads in a circle of symbolic links, or to the home of nobody.
+        """
+        try:
+            return (self.root / value.expanduser()).resolve()
+        except (OSError, RuntimeError) as error:
+            remedy = "Look at it with `ls -l`, or name another path in parity.yaml."
+            raise SettingsError(f"cannot be followed: {error}", place=str(value), remedy=remedy) from error
 
     def layout(self) -> Layout:
         """Return the folders of data and reports."""

@@ -1,7 +1,8 @@
 """Every bad input of the table: one message with place and remedy, exit code 2, and nothing lost."""
 
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,3 +88,51 @@ def test_a_bad_input_has_a_clear_message(
     faults = [line for line in printed.splitlines() if line.startswith(("  - ", "FAIL", "error:"))] or [printed]
     assert all(REMEDY.search(line) for line in faults if not line.endswith("not usable")), printed
     assert everything_in(project) == before
+
+
+def refused(arguments: Sequence[str], capfd: pytest.CaptureFixture[str]) -> str:
+    """Return what a command prints that ends with 2 and without a traceback."""
+    code = execute(arguments)
+    printed = "".join(capfd.readouterr())
+    assert code == 2, printed
+    assert not FOREIGN.search(printed), printed
+    return printed
+
+
+@pytest.mark.parametrize("place", ["samples", "data_dir", "state_dir"])
+def test_a_circle_of_links_is_named(project: Path, place: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """A path of the settings that leads back to itself is an error with its name and what to do."""
+    (project / "loop").symlink_to("loop")
+    value = [{"path": "loop"}] if place == "samples" else "loop"
+    (project / "parity.yaml").write_text(content_of(Bad(change={place: value}, words=())), "utf-8")
+    printed = refused(["doctor"], capfd)
+    assert "loop: cannot be followed" in printed
+    assert "name another path in parity.yaml" in printed
+
+
+def test_a_home_of_nobody_is_named(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A path below the home of a user that there is not is an error like the others."""
+    (project / "parity.yaml").write_text(content_of(Bad(change={"data_dir": "~nobody-here/x"}, words=())), "utf-8")
+    assert "~nobody-here/x: cannot be followed" in refused(["doctor"], capfd)
+
+
+def test_a_pipe_is_no_settings_file(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A pipe could be read once alone, and is not said to be missing; one that is missing is."""
+    os.mkfifo(project / "pipe")
+    assert "pipe: this is not a regular file. Name a" in refused(["status", "--config", "pipe"], capfd)
+    assert "none: there is no such settings file" in refused(["status", "--config", "none"], capfd)
+
+
+def test_a_link_to_itself_is_no_settings_file(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A circle of links in place of the settings file is an error with its place, for whoever reads it."""
+    (project / "loop").symlink_to("loop")
+    assert "no such settings file" in refused(["status", "--config", "loop"], capfd)
+    assert "no such settings file" in refused(["adapter", "serve", "--config", "loop"], capfd)
+
+
+@pytest.mark.parametrize("command", ["up", "status"])
+def test_a_project_without_services_is_told_so(project: Path, command: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """Nothing to start is no error, and no silence either."""
+    (project / "parity.yaml").write_text(content_of(Bad(words=())), "utf-8")
+    assert execute([command]) == 0
+    assert capfd.readouterr().out.startswith("neither side has services in the settings")
