@@ -100,7 +100,12 @@ ThroughAdapter = Annotated[
 ]
 Afresh = Annotated[bool, typer.Option("--afresh", hidden=True, callback=deprecated_option)]
 Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Print one line per verdict, without reasons, progress and file names.")
+    bool,
+    typer.Option(
+        "--quiet",
+        "-q",
+        help="Print one line per verdict, without reasons, progress and file names; errors go to standard error.",
+    ),
 ]
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Print every reason, finding and warning, and a line per lane.")

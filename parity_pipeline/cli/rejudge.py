@@ -7,7 +7,7 @@ Here belong the options, the limits that replace those of the settings, and the 
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 

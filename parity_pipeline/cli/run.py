@@ -33,7 +33,7 @@ from parity_pipeline.cli.options import (
 )
 from parity_pipeline.cli.partition_args import EMBED, calendar_date, chosen_names, dates_between, today
 from parity_pipeline.cli.signals import StopSignals
-from parity_pipeline.cli.terminal import output
+from parity_pipeline.cli.terminal import output, print_error
 from parity_pipeline.core.errors import ParityError, ServiceError, SettingsError
 from parity_pipeline.core.outcomes import Side
 
@@ -289,13 +289,22 @@ def _unpaired(
 
 
 def _print(results: "Sequence[PartitionResult]", layout: "Layout", code: int, printing: Printing) -> None:
-    from parity_pipeline.cli.console import Detail, print_results, results_json, shown_path, written_files
+    from parity_pipeline.cli.console import (
+        Detail,
+        print_results,
+        results_json,
+        shown_path,
+        unjudged_lines,
+        written_files,
+    )
 
     if printing.as_json:
         typer.echo(results_json(results, layout, code))
         return
     detail = Detail.LINE if printing.quiet else Detail.ALL if printing.verbose else Detail.SHORT
     print_results(output, results, detail)
+    for line in unjudged_lines(results) if printing.quiet else ():
+        print_error(line)
     written = () if printing.quiet else written_files(results, layout)
     for path in (path for path in written if path.is_file()):  # a full disk took what is stored, but no page
         output.print(f"wrote {shown_path(path, Path.cwd())}", markup=False, soft_wrap=True)

@@ -13,7 +13,6 @@ from parity_pipeline.cli.options import Config
 from parity_pipeline.cli.terminal import output
 from parity_pipeline.report.escape import visible
 
-
 _NO_SERVICES: Final = "neither side has services in the settings, so there is nothing to start; see `parity doctor`"
 
 

@@ -15,7 +15,7 @@ from rich.markdown import Markdown
 
 from parity_pipeline.cli import completion
 from parity_pipeline.cli.options import Config, OnlyCorpora, OnlyModels
-from parity_pipeline.cli.partition_args import EMBED, RETRIEVE, calendar_date, chosen_names
+from parity_pipeline.cli.partition_args import EMBED, RETRIEVE, calendar_date, chosen_names, dates_between, today
 from parity_pipeline.cli.terminal import output
 from parity_pipeline.core.errors import ArtifactError, ParityError
 from parity_pipeline.core.verdict import EMBED_THROUGH_ADAPTER
@@ -66,7 +66,7 @@ def show(
     )
     there = [(probe, name) for probe, name in names if (probe, chosen, name) in recorded]
     if chosen is None or not there:
-        raise _missing(chosen, names, place="DATE")
+        raise _missing(settings, chosen, names, place="DATE")
     _print_reports([_report(settings.layout(), probe, chosen, name) for probe, name in there])
 
 
@@ -102,7 +102,7 @@ def diff(
     if not pairs:
         dates = {one.verdict.date for held in entries.values() for one in held}
         absent = [day for day in days if day not in dates]
-        raise _missing((absent or days)[0], names, place="D1/D2", twice=not absent)
+        raise _missing(settings, (absent or days)[0], names, place="D1/D2", twice=not absent)
     for place, (name, pair) in enumerate(pairs.items()):
         if place:
             typer.echo()
@@ -188,9 +188,18 @@ def _report(layout: Layout, probe: str, day: str, name: str) -> Path:
     return path
 
 
-def _missing(day: str | None, names: Sequence[Name], *, place: str, twice: bool = False) -> ArtifactError:
+def _missing(
+    settings: Settings, day: str | None, names: Sequence[Name], *, place: str, twice: bool = False
+) -> ArtifactError:
+    """Return the error for a date without a verdict, whose remedy is the command that judges it.
+
+    Raises:
+        SettingsError: No command judges that date.
+    """
     if day is None:
         return ArtifactError("no verdict is recorded", place=place, remedy="Run `parity run`.")
+    wanted = calendar_date(day, place)
+    dates_between(settings, wanted, wanted, today(settings))
     listed = ", ".join(f"{probe} {name}" for probe, name in names)
     problem = f"{'there are not two verdicts' if twice else 'no verdict is recorded'} on {day}, {listed}"
     probe, name = names[0]
