@@ -7,11 +7,11 @@ Here belong the options, the limits that replace those of the settings, and the 
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
-from parity_pipeline.cli.options import Config, OnlyCorpora, OnlyModels
+from parity_pipeline.cli.options import Config, FirstDay, LastDay, OnlyCorpora, OnlyModels
 from parity_pipeline.cli.partition_args import EMBED, RETRIEVE, calendar_date, chosen_names, dates_between, today
 from parity_pipeline.core.errors import ArtifactError, SettingsError
 from parity_pipeline.core.measures import Measure
@@ -26,14 +26,10 @@ from parity_pipeline.steps.rejudge import Rejudgement, keep, without_network
 from parity_pipeline.steps.rejudge import rejudge as rejudge_partition
 from parity_pipeline.steps.write_reports import write_summary
 
-_DATE: Final = "YYYY-MM-DD"
-NOWHERE: Final = "http://adapter.invalid"
-"""Address in place of an adapter's: nothing is requested when stored results are judged again."""
-
 
 def rejudge(
-    first: Annotated[str, typer.Option("--from", metavar=_DATE, help="First date.")],
-    last: Annotated[str, typer.Option("--to", metavar=_DATE, help="Last date, included.")],
+    first: FirstDay,
+    last: LastDay,
     config: Config = None,
     models: OnlyModels = None,
     corpora: OnlyCorpora = None,
@@ -143,6 +139,7 @@ def _judged(
 ) -> list[Rejudgement]:
     """Judge every partition that has a verdict again, and keep those that changed with --write."""
     from parity_pipeline.definitions import build_context  # noqa: PLC0415 - imports Dagster
+    from parity_pipeline.settings.through_adapter import NOWHERE  # noqa: PLC0415
     from parity_pipeline.settings.through_adapter import through_adapter as derived  # noqa: PLC0415
 
     own = derived(settings, {}, NOWHERE) if through_adapter else settings

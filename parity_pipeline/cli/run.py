@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from parity_pipeline.cli import completion
 from parity_pipeline.cli.options import (
-    DATE_FORM,
     Afresh,
     AsJson,
     Config,
     Corpora,
     Day,
     DiscardStaging,
+    FirstDay,
+    LastDay,
     Models,
     Probes,
     Quiet,
@@ -87,12 +87,8 @@ def run(
 
 
 def backfill(
-    first: Annotated[
-        str, typer.Option("--from", metavar=DATE_FORM, autocompletion=completion.dates, help="First date.")
-    ],
-    last: Annotated[
-        str, typer.Option("--to", metavar=DATE_FORM, autocompletion=completion.dates, help="Last date, included.")
-    ],
+    first: FirstDay,
+    last: LastDay,
     config: Config = None,
     side: Annotated[
         Side | None,

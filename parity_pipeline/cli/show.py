@@ -8,13 +8,13 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Final, TypeVar
+from typing import Annotated
 
 import typer
 from rich.markdown import Markdown
 
 from parity_pipeline.cli import completion
-from parity_pipeline.cli.options import Config, OnlyCorpora, OnlyModels
+from parity_pipeline.cli.options import DATE_FORM, Config, OnlyCorpora, OnlyModels
 from parity_pipeline.cli.partition_args import EMBED, RETRIEVE, calendar_date, chosen_names, dates_between, today
 from parity_pipeline.cli.terminal import output
 from parity_pipeline.core.errors import ArtifactError, ParityError
@@ -34,15 +34,13 @@ ThroughAdapter = Annotated[
 ]
 Name = tuple[str, str]
 """A probe, and a model or corpus."""
-_DATE: Final = "YYYY-MM-DD"
-Found = TypeVar("Found")
 
 
 def show(
     day: Annotated[
         str | None,
         typer.Argument(
-            metavar=f"[{_DATE}]", autocompletion=completion.dates, help="Default: the newest with a verdict."
+            metavar=f"[{DATE_FORM}]", autocompletion=completion.dates, help="Default: the newest with a verdict."
         ),
     ] = None,
     config: Config = None,

@@ -294,7 +294,7 @@ class Settings(Strict):
         try:
             return (self.root / value.expanduser()).resolve()
         except (OSError, RuntimeError) as error:
-            remedy = "Look at it with `ls -l`, or name another path in parity.yaml."
+            remedy = "Look at it with `ls -l`, or name another path."
             raise SettingsError(f"cannot be followed: {error}", place=str(value), remedy=remedy) from error
 
     def layout(self) -> Layout:

@@ -107,7 +107,18 @@ def test_a_circle_of_links_is_named(project: Path, place: str, capfd: pytest.Cap
     (project / "parity.yaml").write_text(content_of(Bad(change={place: value}, words=())), "utf-8")
     printed = refused(["doctor"], capfd)
     assert "loop: cannot be followed" in printed
-    assert "name another path in parity.yaml" in printed
+    assert "or name another path" in printed
+
+
+@pytest.mark.parametrize("options", [(), ("--through-adapter",)])
+def test_a_home_of_dagster_that_leads_nowhere_is_named(
+    project: Path, options: Sequence[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The variable of Dagster's home is followed as the paths of the settings are."""
+    (project / "loop").symlink_to("loop")
+    (project / "parity.yaml").write_text(content_of(Bad(words=())), "utf-8")
+    monkeypatch.setenv("DAGSTER_HOME", "loop")
+    assert "loop: cannot be followed" in refused(["run", *options], capfd)
 
 
 def test_a_home_of_nobody_is_named(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
