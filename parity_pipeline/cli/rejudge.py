@@ -100,7 +100,7 @@ def _limits(thresholds: Sequence[str]) -> dict[str, float]:
     """Return the limits that a person gave, by measure.
 
     Raises:
-        SettingsError: There is no such measure, its value is no number, or it has two.
+        SettingsError: There is no such measure, its value is not a number, or it has two.
     """
     limits: dict[str, float] = {}
     for given in thresholds:

@@ -141,14 +141,17 @@ def settings_of_run(settings: "Settings", *, through_adapter: bool) -> "Generato
 
     found = derived(settings, os.environ)
     state = settings.path(settings.state_dir)
-    state.mkdir(parents=True, exist_ok=True)
     lock = FileLock(state / f"{SERVICE}.lock")
     try:
+        state.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout:
         # The adapter is one service by name: a second command would replace that of the first.
         remedy = "Wait for the other command to end."
         raise ParityError("another command runs a probe through the adapter", place=str(state), remedy=remedy) from None
+    except OSError as error:
+        problem, remedy = f"cannot be written to: {error.strerror}", "Set state_dir in parity.yaml to another folder."
+        raise ParityError(problem, place=str(state), remedy=remedy) from error
     with lock:
         os.environ.pop("DAGSTER_HOME", None)  # keeps these runs out of the history of the plain probe
         os.environ[ADDRESS_VARIABLE] = found.sides.candidate.base_url

@@ -51,6 +51,7 @@ from parity_pipeline.settings.fields import (
     Share,
     Strict,
     Validated,
+    absolute,
     checked_url,
     distinct_names,
     known_dialect,
@@ -289,13 +290,9 @@ class Settings(Strict):
         """Return a path of the settings as an absolute one.
 
         Raises:
-            SettingsError: It leads in a circle of symbolic links, or to the home of nobody.
+            SettingsError: It leads in a circle of links or to the home of nobody, or no file can have this name.
         """
-        try:
-            return (self.root / value.expanduser()).resolve()
-        except (OSError, RuntimeError) as error:
-            remedy = "Look at it with `ls -l`, or name another path."
-            raise SettingsError(f"cannot be followed: {error}", place=str(value), remedy=remedy) from error
+        return absolute(self.root, value)
 
     def layout(self) -> Layout:
         """Return the folders of data and reports."""

@@ -127,23 +127,50 @@ def test_a_home_of_nobody_is_named(project: Path, capfd: pytest.CaptureFixture[s
     assert "~nobody-here/x: cannot be followed" in refused(["doctor"], capfd)
 
 
-def test_a_pipe_is_no_settings_file(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_pipe_is_not_a_settings_file(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """A pipe could be read once alone, and is not said to be missing; one that is missing is."""
     os.mkfifo(project / "pipe")
     assert "pipe: this is not a regular file. Name a" in refused(["status", "--config", "pipe"], capfd)
     assert "none: there is no such settings file" in refused(["status", "--config", "none"], capfd)
 
 
-def test_a_link_to_itself_is_no_settings_file(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_link_to_itself_is_not_a_settings_file(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """A circle of links in place of the settings file is an error with its place, for whoever reads it."""
     (project / "loop").symlink_to("loop")
-    assert "no such settings file" in refused(["status", "--config", "loop"], capfd)
-    assert "no such settings file" in refused(["adapter", "serve", "--config", "loop"], capfd)
+    assert "loop: this settings file cannot be read: " in refused(["status", "--config", "loop"], capfd)
+    assert "loop: this settings file cannot be read: " in refused(["adapter", "serve", "--config", "loop"], capfd)
+    assert "cannot be read: File name too long" in refused(["status", "--config", "a" * 300], capfd)
 
 
 @pytest.mark.parametrize("command", ["up", "status"])
-def test_a_project_without_services_is_told_so(project: Path, command: str, capfd: pytest.CaptureFixture[str]) -> None:
-    """Nothing to start is no error, and no silence either."""
+def test_a_project_without_services_is_said_to_have_none(
+    project: Path, command: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Where nothing is to be started, one line says so, and the exit code is 0."""
     (project / "parity.yaml").write_text(content_of(Bad(words=())), "utf-8")
     assert execute([command]) == 0
     assert capfd.readouterr().out.startswith("neither side has services in the settings")
+
+
+@pytest.mark.parametrize("command", ["up", "run", "run --through-adapter"])
+@pytest.mark.parametrize("folder", ["seed.txt", "seed.txt/state"])
+def test_a_file_in_place_of_the_state_folder_is_named(
+    project: Path, command: str, folder: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Services need their folder; the message has it, and the key that names another one."""
+    content = content_of(Bad(change={"state_dir": folder}, words=()))
+    (project / "parity.yaml").write_text(content, "utf-8")
+    printed = refused(command.split(), capfd)
+    assert f"{project / folder}: cannot be written to: " in printed
+    assert "Set state_dir in parity.yaml" in printed
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a" * 300])
+@pytest.mark.parametrize("place", ["samples", "data_dir", "reports_dir", "dagster_home"])
+def test_a_name_that_no_file_can_have_is_refused(
+    project: Path, place: str, name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """One that is too long, or has a null in it, is an error with its place."""
+    value = [{"path": name}] if place == "samples" else name
+    (project / "parity.yaml").write_text(content_of(Bad(change={place: value}, words=())), "utf-8")
+    assert "cannot be followed: " in refused(["doctor"], capfd)

@@ -169,7 +169,7 @@ def test_no_request_is_sent_and_no_token_is_read(project: Project, monkeypatch: 
     assert "2 of 4 verdicts written" in done.output
 
 
-def test_a_fault_of_the_file_is_not_put_down_to_a_limit(project: Project) -> None:
+def test_a_fault_of_the_file_is_not_attributed_to_a_limit(project: Project) -> None:
     """Who gives a limit and has a fault in the settings reads where the fault is."""
     change_settings(project, thresholds={"norm_ratio": -1})
     error = run(project, "--threshold", "0.9").exception
