@@ -51,17 +51,17 @@ def serve(
     from parity_pipeline.settings.adapter import AdapterSettings  # noqa: PLC0415
 
     if config is not None:
-        os.environ[CONFIG_VARIABLE] = str(config.resolve())
-    for key, value in (("MODE", mode), ("SHARE", share and number_in(share, "--share", 0, 100))):
+        os.environ[CONFIG_VARIABLE] = str(config.absolute())
+    for key, value in (("MODE", mode), ("SHARE", number_in(share, "--share", 0, 100) if share is not None else None)):
         if value is not None:
             os.environ[f"{OVERRIDE_PREFIX}ADAPTER__{key}"] = str(value)
     os.environ[CALLERS_VARIABLE] = callers.value
     section = load_from_here().adapter or AdapterSettings()
-    processes = int(number_in(workers, "--workers", 1, 64)) if workers else section.workers
+    processes = int(number_in(workers, "--workers", 1, 64)) if workers is not None else section.workers
     code = serve_app(
         create_app() if processes == 1 else f"{__name__}:create_app",
         host=host or section.host,
-        port=int(number_in(port, "--port", 1, 65_535)) if port else section.port,
+        port=int(number_in(port, "--port", 1, 65_535)) if port is not None else section.port,
         workers=processes,
         shutdown_seconds=section.shutdown_seconds,
     )

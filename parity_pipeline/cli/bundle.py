@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
 
-from parity_pipeline.cli.options import Config
+from parity_pipeline.cli.options import DATE_FORM, Config
 from parity_pipeline.cli.partition_args import calendar_date, chosen_names, dates_between, today
 from parity_pipeline.cli.terminal import new_console
 from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.report.escape import visible
+from parity_pipeline.report.numbers import things
 from parity_pipeline.settings.loading import find_file, load_from_here, read_content, validate
 
 if TYPE_CHECKING:
@@ -31,16 +32,12 @@ Examples:
 bundle = typer.Typer(name="bundle", help=HELP)
 output = new_console(soft_wrap=True)
 
-_DATE: Final = "YYYY-MM-DD"
-NOWHERE: Final = "http://adapter.invalid"
-"""Address in place of an adapter's: nothing is requested when stored results are judged again."""
-
 
 @bundle.callback(invoke_without_command=True)
 def write(
     context: typer.Context,
-    first: Annotated[str | None, typer.Option("--from", metavar=_DATE, help="First date.")] = None,
-    last: Annotated[str | None, typer.Option("--to", metavar=_DATE, help="Last date, included.")] = None,
+    first: Annotated[str | None, typer.Option("--from", metavar=DATE_FORM, help="First date.")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar=DATE_FORM, help="Last date, included.")] = None,
     config: Config = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Default: by the dates, here.")] = None,
     key: Annotated[Path | None, typer.Option("--key", metavar="FILE", help="SSH key to sign with.")] = None,
@@ -70,8 +67,8 @@ def write(
     with publishing(path) as draft:
         write_bundle(request, draft)
         verified = verify_bundle(draft, judging_context)
-    count = len(verified.manifest.verdicts)
-    output.print(f"wrote {visible(str(path))}: {count} verdicts, SHA-256 {verified.sha256}", markup=False)
+    verdicts = things(len(verified.manifest.verdicts), "verdict")
+    output.print(f"wrote {visible(str(path))}: {verdicts}, SHA-256 {verified.sha256}", markup=False)
 
 
 def _shown(config: Path | None) -> dict[str, Any]:
@@ -109,15 +106,15 @@ def verify(
     signed = (
         f"signed by {found.signed_by}" if found.signed_by else "signed, not checked" if found.signed else "not signed"
     )
-    files = len(found.manifest.files)
-    output.print(visible(f"verified: {files} files, {signed}, SHA-256 {found.sha256}"), markup=False)
+    files = things(len(found.manifest.files), "file")
+    output.print(visible(f"verified: {files}, {signed}, SHA-256 {found.sha256}"), markup=False)
 
 
 def judging_context(settings: bytes, folder: Path, probe: str) -> "RunContext":
     """Return what the steps share for a probe, by the settings of a bundle that is unpacked in a folder."""
     from parity_pipeline.core.verdict import EMBED_THROUGH_ADAPTER  # noqa: PLC0415 - see main
     from parity_pipeline.definitions import build_context  # noqa: PLC0415
-    from parity_pipeline.settings.through_adapter import through_adapter  # noqa: PLC0415
+    from parity_pipeline.settings.through_adapter import NOWHERE, through_adapter  # noqa: PLC0415
 
     place = folder / "settings.json"
     try:

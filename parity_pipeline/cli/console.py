@@ -130,6 +130,14 @@ def _failure_lines(one: PartitionResult) -> Sequence[str]:
     return (f"{failure.words}. {failure.remedy}".strip(), *further)
 
 
+def unjudged_lines(results: Sequence[PartitionResult]) -> list[str]:
+    """Return one line per date that could not be judged, with why and what to do, for whoever prints no reasons."""
+    unjudged = [one for one in results if one.verdict is None]
+    unknown = "could not run; the log of run {} says why"
+    whys = [next(filter(None, _failure_lines(one)), unknown.format(one.run_id)) for one in unjudged]
+    return [f"{one.date} {_name(one)}: {why.splitlines()[0]}" for one, why in zip(unjudged, whys, strict=True)]
+
+
 def _verdict_lines(verdict: AnyVerdict, detail: Detail) -> Sequence[str]:
     """Return strength, first reasons, what the inputs would have caught, cause, waivers, warnings, what else the report has."""
     # After the first one, the reasons of a pass are about waived and refused inputs, which are counted here.

@@ -1,15 +1,16 @@
 """Check a project: folders, samples, queries, services, and each side with one text and one query.
 
 Here belongs the list of checks, each with its remedy. Requests to a side belong to `wire.doctor_request` and
-`wire.fetch_rankings`, printing to `main`.
+`wire.fetch_rankings`, printing to `services`.
 """
 
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
-from parity_pipeline.core.errors import ParityError
+from parity_pipeline.core.errors import ArtifactError, ParityError
 from parity_pipeline.core.outcomes import RowStatus, Side
 from parity_pipeline.core.retrieval.records import Query, Ranking
 from parity_pipeline.report.numbers import things
@@ -17,6 +18,7 @@ from parity_pipeline.services.supervisor import status
 from parity_pipeline.settings.model import Settings
 from parity_pipeline.settings.retrieve import RetrieveSettings
 from parity_pipeline.steps.recordings import find_recording
+from parity_pipeline.storage.atomic import write_errors
 from parity_pipeline.storage.gateways import read_states
 from parity_pipeline.storage.query_sources import read_queries
 from parity_pipeline.storage.sources import absent_sources, read_sources
@@ -57,7 +59,9 @@ def run_checks(
         day: The date whose samples are read, ISO 8601.
         connect: Requests one text's vector from a side.
     """
-    yield DoctorCheck(subject="settings", ok=True, text=f"{len(settings.models)} models, dialects and sides are known")
+    yield DoctorCheck(
+        subject="settings", ok=True, text=f"{things(len(settings.models), 'model')}, dialects and sides are known"
+    )
     for name in ("data_dir", "reports_dir", "state_dir", "dagster_home"):
         yield _folder(name, settings.path(getattr(settings, name)))
     yield from _gateway_states(settings.layout().gateways)
@@ -74,12 +78,19 @@ def run_checks(
 
 
 def _folder(name: str, path: Path) -> DoctorCheck:
-    """Check whether files can be created in a folder, or in the nearest folder above that exists."""
-    nearest = next(place for place in (path, *path.parents) if place.exists())
-    ok = nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
-    text = f"{path} is writable" if ok else f"{nearest} is not a writable folder"
-    remedy = f"Change its permissions, or set {name} in parity.yaml."
-    return DoctorCheck(subject=name, ok=ok, text=text, remedy=remedy)
+    """Check whether files can be created in a folder, or in the nearest folder above that exists, by writing one.
+
+    Permissions alone would not show a full disk, one that is read-only, or a quota. The file has no name and is gone at once.
+    """
+    try:
+        nearest = next(place for place in (path, *path.parents) if os.path.lexists(place))
+        with write_errors(nearest), TemporaryFile(dir=nearest) as draft:
+            draft.write(b"parity")
+            draft.flush()
+    except ArtifactError as error:
+        remedy = f"{error.remedy} This is {name} of parity.yaml."
+        return DoctorCheck(subject=name, ok=False, text=f"{error.place}: {error.problem}", remedy=remedy)
+    return DoctorCheck(subject=name, ok=True, text=f"{path} is writable")
 
 
 def _gateway_states(path: Path) -> Iterator[DoctorCheck]:
@@ -103,7 +114,7 @@ def _samples(settings: Settings, day: str) -> Iterator[DoctorCheck]:
         yield DoctorCheck(subject="samples", ok=False, text=place + error.problem, remedy=error.remedy)
         return
     absent = absent_sources(settings.sources(), day)
-    text = f"{count:,} lines for {day}" + (f"; nothing from {', '.join(absent)}" if absent else "")
+    text = f"{things(count, 'line')} for {day}" + (f"; nothing from {', '.join(absent)}" if absent else "")
     yield DoctorCheck(subject="samples", ok=count > 0, text=text, remedy="Add texts to a sample source.")
 
 

@@ -20,6 +20,7 @@ from parity_pipeline.core.flip_steps import FORWARD, FlipRecord, FlipStep, next_
 from parity_pipeline.core.suggestions import meant
 from parity_pipeline.flip.proxies.table import PROXIES
 from parity_pipeline.report.escape import visible
+from parity_pipeline.report.numbers import things
 from parity_pipeline.settings.loading import load_from_here
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def plan(
     files = {"PLAN.txt": text, **routing_files(made)}
     for name, content in files.items():
         publish_text(write / name, content)
-    output.print(f"\nwrote {len(files)} files to {visible(str(write))}", markup=False)
+    output.print(f"\nwrote {things(len(files), 'file')} to {visible(str(write))}", markup=False)
 
 
 def _plan(settings: "Settings", proxies: list[str]) -> "Plan":

@@ -8,18 +8,19 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated
 
 import typer
 
-from parity_pipeline.cli.options import Config, OnlyCorpora, OnlyModels
+from parity_pipeline.cli.options import Config, FirstDay, LastDay, OnlyCorpora, OnlyModels
 from parity_pipeline.cli.partition_args import EMBED, RETRIEVE, calendar_date, chosen_names, dates_between, today
 from parity_pipeline.core.errors import ArtifactError, ParityError, SettingsError
 from parity_pipeline.core.measures import Measure
 from parity_pipeline.core.verdict import EMBED_THROUGH_ADAPTER
 from parity_pipeline.core.verdict_changes import Subject, changes_between
 from parity_pipeline.report.escape import visible
-from parity_pipeline.settings.loading import find_file, read_content, validate
+from parity_pipeline.report.numbers import things
+from parity_pipeline.settings.loading import find_file, overridden, read_content, validate
 from parity_pipeline.settings.model import Settings
 from parity_pipeline.steps.context import RunContext
 from parity_pipeline.steps.probes import AnyVerdict, probe_named
@@ -27,14 +28,10 @@ from parity_pipeline.steps.rejudge import Rejudgement, keep, without_network
 from parity_pipeline.steps.rejudge import rejudge as rejudge_partition
 from parity_pipeline.steps.write_reports import write_summary
 
-_DATE: Final = "YYYY-MM-DD"
-NOWHERE: Final = "http://adapter.invalid"
-"""Address in place of an adapter's: nothing is requested when stored results are judged again."""
-
 
 def rejudge(
-    first: Annotated[str, typer.Option("--from", metavar=_DATE, help="First date.")],
-    last: Annotated[str, typer.Option("--to", metavar=_DATE, help="Last date, included.")],
+    first: FirstDay,
+    last: LastDay,
     config: Config = None,
     models: OnlyModels = None,
     corpora: OnlyCorpora = None,
@@ -78,7 +75,7 @@ def rejudge(
     kept = sum(bool(one.kept) for one in found)
     done = "written" if write else "would change; --write keeps them" if changed else "would change"
     note = f", {kept:,} kept as they are" if kept else ""
-    typer.echo(f"{changed:,} of {len(found):,} verdicts {done}{note}")
+    typer.echo(f"{changed:,} of {things(len(found), 'verdict')} {done}{note}")
 
 
 def _settings(config: Path | None, thresholds: Sequence[str]) -> Settings:
@@ -87,13 +84,34 @@ def _settings(config: Path | None, thresholds: Sequence[str]) -> Settings:
     Raises:
         SettingsError: There is no such limit, or its value is not usable.
     """
+    given = _limits(thresholds)
     path = find_file(config, os.environ, Path.cwd())
     content = read_content(path, os.environ)
-    limits: dict[str, Any] = dict(content.get("thresholds") or {})
+    settings = validate(content, path, overridden(os.environ))
+    if not given:
+        return settings
+    try:
+        return validate({**content, "thresholds": {**content.get("thresholds", {}), **given}}, path)
+    except SettingsError as error:
+        # The file itself is usable, so these faults are those of the options.
+        remedy = "docs/measures.md says what each limit is of."
+        raise SettingsError("not usable", place="--threshold", faults=error.faults, remedy=remedy) from None
+
+
+def _limits(thresholds: Sequence[str]) -> dict[str, float]:
+    """Return the limits that a person gave, by measure.
+
+    Raises:
+        SettingsError: There is no such measure, its value is not a number, or it has two.
+    """
+    limits: dict[str, float] = {}
     for given in thresholds:
         name, found, value = given.rpartition("=")
-        limits[_measure(name if found else Measure.COSINE.value)] = _number(value)
-    return validate({**content, "thresholds": limits}, path)
+        measure = _measure(name if found else Measure.COSINE.value)
+        if measure in limits:
+            raise SettingsError(f"{measure} has two limits", place="--threshold", remedy="Leave one out.")
+        limits[measure] = _number(value)
+    return limits
 
 
 def _measure(name: str) -> str:
@@ -123,6 +141,7 @@ def _judged(
 ) -> list[Rejudgement]:
     """Judge every partition that has a verdict again, and keep those that changed with --write."""
     from parity_pipeline.definitions import build_context  # noqa: PLC0415 - imports Dagster
+    from parity_pipeline.settings.through_adapter import NOWHERE  # noqa: PLC0415
     from parity_pipeline.settings.through_adapter import through_adapter as derived  # noqa: PLC0415
 
     own = derived(settings, {}, NOWHERE) if through_adapter else settings

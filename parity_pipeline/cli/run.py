@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from parity_pipeline.cli import completion
 from parity_pipeline.cli.options import (
-    DATE_FORM,
     Afresh,
     AsJson,
     Config,
     Corpora,
     Day,
     DiscardStaging,
+    FirstDay,
+    LastDay,
     Models,
     Probes,
     Quiet,
@@ -33,7 +33,7 @@ from parity_pipeline.cli.options import (
 )
 from parity_pipeline.cli.partition_args import EMBED, calendar_date, chosen_names, dates_between, today
 from parity_pipeline.cli.signals import StopSignals
-from parity_pipeline.cli.terminal import output
+from parity_pipeline.cli.terminal import output, print_error
 from parity_pipeline.core.errors import ParityError, ServiceError, SettingsError
 from parity_pipeline.core.outcomes import Side
 
@@ -87,12 +87,8 @@ def run(
 
 
 def backfill(
-    first: Annotated[
-        str, typer.Option("--from", metavar=DATE_FORM, autocompletion=completion.dates, help="First date.")
-    ],
-    last: Annotated[
-        str, typer.Option("--to", metavar=DATE_FORM, autocompletion=completion.dates, help="Last date, included.")
-    ],
+    first: FirstDay,
+    last: LastDay,
     config: Config = None,
     side: Annotated[
         Side | None,
@@ -145,14 +141,17 @@ def settings_of_run(settings: "Settings", *, through_adapter: bool) -> "Generato
 
     found = derived(settings, os.environ)
     state = settings.path(settings.state_dir)
-    state.mkdir(parents=True, exist_ok=True)
     lock = FileLock(state / f"{SERVICE}.lock")
     try:
+        state.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout:
         # The adapter is one service by name: a second command would replace that of the first.
         remedy = "Wait for the other command to end."
         raise ParityError("another command runs a probe through the adapter", place=str(state), remedy=remedy) from None
+    except OSError as error:
+        problem, remedy = f"cannot be written to: {error.strerror}", "Set state_dir in parity.yaml to another folder."
+        raise ParityError(problem, place=str(state), remedy=remedy) from error
     with lock:
         os.environ.pop("DAGSTER_HOME", None)  # keeps these runs out of the history of the plain probe
         os.environ[ADDRESS_VARIABLE] = found.sides.candidate.base_url
@@ -289,13 +288,22 @@ def _unpaired(
 
 
 def _print(results: "Sequence[PartitionResult]", layout: "Layout", code: int, printing: Printing) -> None:
-    from parity_pipeline.cli.console import Detail, print_results, results_json, shown_path, written_files
+    from parity_pipeline.cli.console import (
+        Detail,
+        print_results,
+        results_json,
+        shown_path,
+        unjudged_lines,
+        written_files,
+    )
 
     if printing.as_json:
         typer.echo(results_json(results, layout, code))
         return
     detail = Detail.LINE if printing.quiet else Detail.ALL if printing.verbose else Detail.SHORT
     print_results(output, results, detail)
+    for line in unjudged_lines(results) if printing.quiet else ():
+        print_error(line)
     written = () if printing.quiet else written_files(results, layout)
     for path in (path for path in written if path.is_file()):  # a full disk took what is stored, but no page
         output.print(f"wrote {shown_path(path, Path.cwd())}", markup=False, soft_wrap=True)

@@ -13,6 +13,8 @@ from parity_pipeline.cli.options import Config
 from parity_pipeline.cli.terminal import output
 from parity_pipeline.report.escape import visible
 
+_NO_SERVICES: Final = "neither side has services in the settings, so there is nothing to start; see `parity doctor`"
+
 
 def up(config: Config = None) -> None:
     """Start the services of both sides that are not healthy yet, and wait until they are healthy.
@@ -25,7 +27,10 @@ def up(config: Config = None) -> None:
     from parity_pipeline.settings.loading import load_from_here
 
     settings = load_from_here(config)
-    for one in bring_up(settings.services(), settings.path(settings.state_dir)):
+    found = bring_up(settings.services(), settings.path(settings.state_dir))
+    if not found:
+        output.print(_NO_SERVICES, markup=False)
+    for one in found:
         state = f"started, pid {one.pid}" if one.started else "already running, left alone"
         output.print(f"{one.name}: {state} ({one.health_url})", markup=False, soft_wrap=True)
 
@@ -60,6 +65,8 @@ def status(config: Config = None) -> None:
 
     settings = load_from_here(config)
     found = look(settings.services(), settings.path(settings.state_dir))
+    if not found:
+        output.print(_NO_SERVICES, markup=False)
     for one in found:
         state = "healthy" if one.healthy else "not healthy"
         foreign = "not started by `parity up`" if one.healthy else "not running; `parity up` starts it"

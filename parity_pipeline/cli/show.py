@@ -8,14 +8,14 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Final, TypeVar
+from typing import Annotated
 
 import typer
 from rich.markdown import Markdown
 
 from parity_pipeline.cli import completion
-from parity_pipeline.cli.options import Config, OnlyCorpora, OnlyModels
-from parity_pipeline.cli.partition_args import EMBED, RETRIEVE, calendar_date, chosen_names
+from parity_pipeline.cli.options import DATE_FORM, Config, OnlyCorpora, OnlyModels
+from parity_pipeline.cli.partition_args import EMBED, RETRIEVE, calendar_date, chosen_names, dates_between, today
 from parity_pipeline.cli.terminal import output
 from parity_pipeline.core.errors import ArtifactError, ParityError
 from parity_pipeline.core.verdict import EMBED_THROUGH_ADAPTER
@@ -34,15 +34,13 @@ ThroughAdapter = Annotated[
 ]
 Name = tuple[str, str]
 """A probe, and a model or corpus."""
-_DATE: Final = "YYYY-MM-DD"
-Found = TypeVar("Found")
 
 
 def show(
     day: Annotated[
         str | None,
         typer.Argument(
-            metavar=f"[{_DATE}]", autocompletion=completion.dates, help="Default: the newest with a verdict."
+            metavar=f"[{DATE_FORM}]", autocompletion=completion.dates, help="Default: the newest with a verdict."
         ),
     ] = None,
     config: Config = None,
@@ -61,10 +59,12 @@ def show(
     settings = load_from_here(config)
     names = _names(settings, models, corpora, through_adapter=through_adapter)
     recorded = [key for key in _newest(settings) if (key[0], key[2]) in names]
-    chosen = calendar_date(day, "DATE").isoformat() if day else max((key[1] for key in recorded), default=None)
+    chosen = (
+        calendar_date(day, "DATE").isoformat() if day is not None else max((key[1] for key in recorded), default=None)
+    )
     there = [(probe, name) for probe, name in names if (probe, chosen, name) in recorded]
     if chosen is None or not there:
-        raise _missing(chosen, names, place="DATE")
+        raise _missing(settings, chosen, names, place="DATE")
     _print_reports([_report(settings.layout(), probe, chosen, name) for probe, name in there])
 
 
@@ -100,7 +100,7 @@ def diff(
     if not pairs:
         dates = {one.verdict.date for held in entries.values() for one in held}
         absent = [day for day in days if day not in dates]
-        raise _missing((absent or days)[0], names, place="D1/D2", twice=not absent)
+        raise _missing(settings, (absent or days)[0], names, place="D1/D2", twice=not absent)
     for place, (name, pair) in enumerate(pairs.items()):
         if place:
             typer.echo()
@@ -186,9 +186,18 @@ def _report(layout: Layout, probe: str, day: str, name: str) -> Path:
     return path
 
 
-def _missing(day: str | None, names: Sequence[Name], *, place: str, twice: bool = False) -> ArtifactError:
+def _missing(
+    settings: Settings, day: str | None, names: Sequence[Name], *, place: str, twice: bool = False
+) -> ArtifactError:
+    """Return the error for a date without a verdict, whose remedy is the command that judges it.
+
+    Raises:
+        SettingsError: No command judges that date.
+    """
     if day is None:
         return ArtifactError("no verdict is recorded", place=place, remedy="Run `parity run`.")
+    wanted = calendar_date(day, place)
+    dates_between(settings, wanted, wanted, today(settings))
     listed = ", ".join(f"{probe} {name}" for probe, name in names)
     problem = f"{'there are not two verdicts' if twice else 'no verdict is recorded'} on {day}, {listed}"
     probe, name = names[0]

@@ -154,14 +154,23 @@ def _cause(
     fetched = fetched_at(verdict)
     # A clock that runs behind the one by which it was fetched would make any verdict new.
     if question.max_age is not None and not timedelta() <= question.now - fetched <= question.max_age:
-        when, hours = fetched.isoformat(timespec="minutes"), question.max_age / timedelta(hours=1)
-        return Cause.TOO_OLD, f"{verdict.decision} rests on what was fetched at {when}, not within {hours:g} h"
+        when, limit = fetched.isoformat(timespec="minutes"), _length_text(question.max_age)
+        return Cause.TOO_OLD, f"{verdict.decision} rests on what was fetched at {when}, not within {limit}"
     if why := _stale(verdict, latest, changes):
         return Cause.STALE, f"{verdict.decision} is from before {why}"
     first = verdict.reasons[0] if verdict.reasons else "no reason is given"
     if verdict.decision in PASSING:
         return None, verdict.strength if verdict.decision is Decision.PASS else f"{verdict.decision}: {first}"
     return (Cause.FAILED if verdict.decision is Decision.FAIL else Cause.INCONCLUSIVE), first
+
+
+def _length_text(length: timedelta) -> str:
+    """Return a length of time in the largest of hours, minutes and seconds that needs at most two decimals."""
+    for unit, one in (("h", timedelta(hours=1)), ("min", timedelta(minutes=1))):
+        value = length / one
+        if value >= 1 and round(value, 2) == value:
+            return f"{value:.10g} {unit}"
+    return f"{length.total_seconds():.10g} s"
 
 
 def _stale(verdict: AnyVerdict, latest: LedgerEntry | None, changes: _Changes) -> str:

@@ -26,7 +26,7 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     Raises:
         ParityError: The folder cannot be created or read.
     """
-    home = Path(os.environ.get("DAGSTER_HOME") or settings.path(settings.dagster_home)).resolve()
+    home = settings.path(Path(os.environ.get("DAGSTER_HOME") or settings.path(settings.dagster_home)).absolute())
     try:
         home.mkdir(parents=True, exist_ok=True)
         if not (home / "dagster.yaml").exists():

@@ -148,12 +148,15 @@ def running(
 
 @contextmanager
 def _locked(folder: StateFolder) -> Generator[None]:
-    folder.root.mkdir(parents=True, exist_ok=True)
     try:
+        folder.root.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder.lock).acquire(timeout=LOCK_SECONDS)
     except Timeout:
         problem = f"another command has been starting or stopping services for {LOCK_SECONDS:g} s"
         raise ServiceError(problem, place=str(folder.root), remedy="Wait until it ends, or stop it.") from None
+    except OSError as error:
+        problem, remedy = f"cannot be written to: {error.strerror}", "Set state_dir in parity.yaml to another folder."
+        raise ServiceError(problem, place=str(folder.root), remedy=remedy) from error
     with lock:
         yield
 

@@ -7,6 +7,7 @@ The sections belong to `sides`, `retrieve` and `model`.
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import MISSING, asdict, fields
 from enum import StrEnum
 from inspect import cleandoc
@@ -304,3 +305,19 @@ def unset_variable(name: str, place: str, holds: str) -> SettingsError:
         return SettingsError(problem, place=place, remedy=f"Export {holds}, and write the name of its variable.")
     problem = f"the environment variable {name} is not set"
     return SettingsError(problem, place=place, remedy=f"Set {name} to {holds}, or remove the key.")
+
+
+def absolute(folder: Path, path: Path) -> Path:
+    """Return a path that is relative to a folder, or below somebody's home, as an absolute one, links followed.
+
+    Raises:
+        SettingsError: It leads in a circle of links or to the home of nobody, or no file can have this name.
+    """
+    try:
+        found = (folder / path.expanduser()).resolve()
+        with suppress(PermissionError):  # whoever reads or writes there says so; this is for names that are too long
+            found.exists()
+    except (OSError, RuntimeError, ValueError) as error:
+        remedy = "Look at it with `ls -l`, or name another path."
+        raise SettingsError(f"cannot be followed: {error}", place=str(path), remedy=remedy) from error
+    return found

@@ -76,17 +76,25 @@ def find_file(given: Path | None, environ: Mapping[str, str], folder: Path) -> P
     """
     named = given or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
     for path in (named,) if named is not None else (place / DEFAULT_NAME for place in (folder, *folder.parents)):
-        if path.is_file():
+        if os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises where it may not look
             return path.resolve()
     place = str(folder if named is None else named)
     option = f"--config or {CONFIG_VARIABLE}"
     if named is None:
         remedy = f"Change into the project's folder, or name the file with {option}."
         raise SettingsError(f"there is no {DEFAULT_NAME} here or in a folder above", place=place, remedy=remedy)
-    if named.is_dir():
+    if os.path.isdir(named):  # noqa: PTH112 - as above
         remedy = f"Name a file in it, such as {named / DEFAULT_NAME}, with {option}."
         raise SettingsError("this is a folder, not a settings file", place=place, remedy=remedy)
-    raise SettingsError("there is no such settings file", place=place, remedy=f"Name an existing file with {option}.")
+    # Such as a pipe, which could be read once, and not again by the process of each step.
+    problem = "this is not a regular file"
+    try:
+        named.stat()
+    except FileNotFoundError:
+        problem = "there is no such settings file"
+    except OSError as error:
+        problem = f"this settings file cannot be read: {error.strerror}"
+    raise SettingsError(problem, place=place, remedy=f"Name an existing file with {option}.")
 
 
 def named_config(path: Path | None, folder: Path) -> str:

@@ -51,6 +51,7 @@ from parity_pipeline.settings.fields import (
     Share,
     Strict,
     Validated,
+    absolute,
     checked_url,
     distinct_names,
     known_dialect,
@@ -286,8 +287,12 @@ class Settings(Strict):
         return self.sides.legacy if side is Side.LEGACY else self.sides.candidate
 
     def path(self, value: Path) -> Path:
-        """Return a path of the settings as an absolute one."""
-        return (self.root / value.expanduser()).resolve()
+        """Return a path of the settings as an absolute one.
+
+        Raises:
+            SettingsError: It leads in a circle of links or to the home of nobody, or no file can have this name.
+        """
+        return absolute(self.root, value)
 
     def layout(self) -> Layout:
         """Return the folders of data and reports."""

@@ -33,6 +33,9 @@ SERVICE: Final = "through-adapter"
 
 HOST: Final = "127.0.0.1"
 
+NOWHERE: Final = "http://adapter.invalid"
+"""Address in place of an adapter's: nothing is requested when stored results are judged again."""
+
 START_SECONDS: Final = 60.0
 """How long the adapter may take to start: it imports numpy, on a machine that imports Dagster at the same time."""
 
@@ -56,7 +59,7 @@ def through_adapter(settings: Settings, environ: Mapping[str, str], address: str
     if settings.file is None:
         remedy = "Write the settings to a file, and name it with --config."
         raise SettingsError("the adapter reads its settings from a file, and there is none", remedy=remedy)
-    home = Path(environ.get("DAGSTER_HOME") or settings.path(settings.dagster_home)).resolve()
+    home = settings.path(Path(environ.get("DAGSTER_HOME") or settings.path(settings.dagster_home)).absolute())
     front = _front(settings, address or f"http://{HOST}:{_free_port()}", settings.file, mapping_id(settings, environ))
     return settings.model_copy(
         update={

@@ -39,7 +39,7 @@ def error_message(body: bytes | bytearray, content_type: str, hide: Callable[[st
     if is_page(text, content_type):
         found = _TITLE.search(text)
         return (
-            f"a web page titled {one_line(html.unescape(found.group(1)))!r}"[:ERROR_CHARACTERS]
+            f"a web page titled {one_line(hide(html.unescape(found.group(1))))!r}"[:ERROR_CHARACTERS]
             if found
             else "a web page"
         )
@@ -47,7 +47,8 @@ def error_message(body: bytes | bytearray, content_type: str, hide: Callable[[st
         message = _message_in(json.loads(text), depth=4)
     except (ValueError, RecursionError):
         message = text
-    return one_line(message) or "no message"
+    # Again, for JSON and HTML may spell a secret with escapes, such as `\/`.
+    return one_line(hide(message)) or "no message"
 
 
 def is_page(text: str, content_type: str) -> bool:

@@ -219,6 +219,10 @@ EMPTY: Final[Sequence[Bad]] = (  # such as "$AGE" in a script where it is not se
     Bad(arguments=("gate", "--date", ""), words=("--date: '' is not a date", "Write a date")),
     Bad(arguments=("gate", "--max-age", ""), words=("--max-age: '' is not a length of time", "such as 90m")),
     Bad(arguments=("prune", "--older-than", ""), words=("--older-than: '' is not a length of time", "such as 90m")),
+    Bad(arguments=("adapter", "serve", "--port", ""), words=("--port: '' is not a number from 1", "Write one")),
+    Bad(arguments=("adapter", "serve", "--workers", ""), words=("--workers: '' is not a number from 1", "Write one")),
+    Bad(arguments=("adapter", "serve", "--share", ""), words=("--share: '' is not a number from 0", "Write one")),
+    Bad(arguments=("show", ""), words=("DATE: '' is not a date", "Write a date")),
     Bad(arguments=("gate", "--junit", ""), words=("this path has no file name", "Name a file")),
     Bad(arguments=("adapter", "export", "--page", "/"), words=("/: cannot write", "this path has no file name", "Name a file")),
 )  # fmt: skip

@@ -1,7 +1,8 @@
 """Every bad input of the table: one message with place and remedy, exit code 2, and nothing lost."""
 
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,3 +88,89 @@ def test_a_bad_input_has_a_clear_message(
     faults = [line for line in printed.splitlines() if line.startswith(("  - ", "FAIL", "error:"))] or [printed]
     assert all(REMEDY.search(line) for line in faults if not line.endswith("not usable")), printed
     assert everything_in(project) == before
+
+
+def refused(arguments: Sequence[str], capfd: pytest.CaptureFixture[str]) -> str:
+    """Return what a command prints that ends with 2 and without a traceback."""
+    code = execute(arguments)
+    printed = "".join(capfd.readouterr())
+    assert code == 2, printed
+    assert not FOREIGN.search(printed), printed
+    return printed
+
+
+@pytest.mark.parametrize("place", ["samples", "data_dir", "state_dir"])
+def test_a_circle_of_links_is_named(project: Path, place: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """A path of the settings that leads back to itself is an error with its name and what to do."""
+    (project / "loop").symlink_to("loop")
+    value = [{"path": "loop"}] if place == "samples" else "loop"
+    (project / "parity.yaml").write_text(content_of(Bad(change={place: value}, words=())), "utf-8")
+    printed = refused(["doctor"], capfd)
+    assert "loop: cannot be followed" in printed
+    assert "or name another path" in printed
+
+
+@pytest.mark.parametrize("options", [(), ("--through-adapter",)])
+def test_a_home_of_dagster_that_leads_nowhere_is_named(
+    project: Path, options: Sequence[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The variable of Dagster's home is followed as the paths of the settings are."""
+    (project / "loop").symlink_to("loop")
+    (project / "parity.yaml").write_text(content_of(Bad(words=())), "utf-8")
+    monkeypatch.setenv("DAGSTER_HOME", "loop")
+    assert "loop: cannot be followed" in refused(["run", *options], capfd)
+
+
+def test_a_home_of_nobody_is_named(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A path below the home of a user that there is not is an error like the others."""
+    (project / "parity.yaml").write_text(content_of(Bad(change={"data_dir": "~nobody-here/x"}, words=())), "utf-8")
+    assert "~nobody-here/x: cannot be followed" in refused(["doctor"], capfd)
+
+
+def test_a_pipe_is_not_a_settings_file(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A pipe could be read once alone, and is not said to be missing; one that is missing is."""
+    os.mkfifo(project / "pipe")
+    assert "pipe: this is not a regular file. Name a" in refused(["status", "--config", "pipe"], capfd)
+    assert "none: there is no such settings file" in refused(["status", "--config", "none"], capfd)
+
+
+def test_a_link_to_itself_is_not_a_settings_file(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A circle of links in place of the settings file is an error with its place, for whoever reads it."""
+    (project / "loop").symlink_to("loop")
+    assert "loop: this settings file cannot be read: " in refused(["status", "--config", "loop"], capfd)
+    assert "loop: this settings file cannot be read: " in refused(["adapter", "serve", "--config", "loop"], capfd)
+    assert "cannot be read: File name too long" in refused(["status", "--config", "a" * 300], capfd)
+
+
+@pytest.mark.parametrize("command", ["up", "status"])
+def test_a_project_without_services_is_said_to_have_none(
+    project: Path, command: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Where nothing is to be started, one line says so, and the exit code is 0."""
+    (project / "parity.yaml").write_text(content_of(Bad(words=())), "utf-8")
+    assert execute([command]) == 0
+    assert capfd.readouterr().out.startswith("neither side has services in the settings")
+
+
+@pytest.mark.parametrize("command", ["up", "run", "run --through-adapter"])
+@pytest.mark.parametrize("folder", ["seed.txt", "seed.txt/state"])
+def test_a_file_in_place_of_the_state_folder_is_named(
+    project: Path, command: str, folder: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Services need their folder; the message has it, and the key that names another one."""
+    content = content_of(Bad(change={"state_dir": folder}, words=()))
+    (project / "parity.yaml").write_text(content, "utf-8")
+    printed = refused(command.split(), capfd)
+    assert f"{project / folder}: cannot be written to: " in printed
+    assert "Set state_dir in parity.yaml" in printed
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a" * 300])
+@pytest.mark.parametrize("place", ["samples", "data_dir", "reports_dir", "dagster_home"])
+def test_a_name_that_no_file_can_have_is_refused(
+    project: Path, place: str, name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """One that is too long, or has a null in it, is an error with its place."""
+    value = [{"path": name}] if place == "samples" else name
+    (project / "parity.yaml").write_text(content_of(Bad(change={place: value}, words=())), "utf-8")
+    assert "cannot be followed: " in refused(["doctor"], capfd)

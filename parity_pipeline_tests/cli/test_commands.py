@@ -115,6 +115,7 @@ def folder(tmp_path: Path) -> Path:
         (["show", "--model", "w"], ["wordllama-256"]),
         (["diff", "2026-05-01"], ["2026-05-01"]),
         (["rejudge", "--corpus", "s"], ["staff"]),
+        (["rejudge", "--from", "2026-05-01"], ["2026-05-01"]),
     ],
 )
 def test_a_shell_completes_names(folder: Path, words: list[str], expected: list[str]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from parity_pipeline.cli import console as console_module
-from parity_pipeline.cli.console import Detail, print_results, results_json
+from parity_pipeline.cli.console import Detail, print_results, results_json, unjudged_lines
 from parity_pipeline.cli.terminal import new_console
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.runs.runner import PartitionResult
@@ -107,6 +107,9 @@ def test_a_date_that_could_not_be_run_reads_as_in_the_summary(tmp_path: Path) ->
     [quiet] = _lines(ran, detail=Detail.LINE)
     assert quiet.startswith("INCONCLUSIVE")
     assert quiet.endswith("could not run")
+    assert unjudged_lines([ran, _ran(mixed())]) == [f"{ran.date} {ran.name}: {FAILURE.words}. {FAILURE.remedy}"]
+    assert unjudged_lines([_ran(None, other)]) == [f"{ran.date} {ran.name}: legacy/embeddings: 401"]
+    assert unjudged_lines([_ran(None, "")]) == [f"{ran.date} {ran.name}: could not run; the log of run r says why"]
     layout = Layout(data_dir=tmp_path, reports_dir=tmp_path)
     [row] = json.loads(results_json([ran], layout, 2))["results"]
     assert (row["decision"], row["verdict"]["not_run"]["step"]) == ("INCONCLUSIVE", FAILURE.step)

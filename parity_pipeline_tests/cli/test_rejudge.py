@@ -234,6 +234,15 @@ def test_sides_that_respond_are_out_of_reach_all_the_same(tmp_path: Path) -> Non
     assert run_partition(live.context(), DAYS[0], MODEL, run_id="r").decision is Decision.PASS
 
 
+def test_a_fault_of_the_file_is_not_attributed_to_a_limit(project: Project) -> None:
+    """Who gives a limit and has a fault in the settings reads where the fault is."""
+    change_settings(project, thresholds={"norm_ratio": -1})
+    error = run(project, "--threshold", "0.9").exception
+    assert isinstance(error, SettingsError)
+    assert "parity.yaml: not usable" in str(error)
+    assert "--threshold" not in str(error)
+
+
 def test_an_expired_waiver_changes_a_verdict(project: Project) -> None:
     """Waivers expire by the day of the command: one that has expired since does not excuse again."""
     waiver = {"id": "W", "owner": "ann", "reason": "known", "max_samples": 1, "outcomes": ["mismatch"]}
@@ -271,7 +280,8 @@ def test_what_cannot_be_judged_is_refused(project: Project) -> None:
     for arguments, words in (
         (("--threshold", "cosin=0.9"), "is not a measure"),
         (("--threshold", "high"), "is not a number"),
-        (("--threshold", "1.5"), "must be at most 1"),
+        (("--threshold", "1.5"), "--threshold: not usable\n  - thresholds.cosine (is 1.5): must be at most 1"),
+        (("--threshold", "0.9", "--threshold", "cosine=0.99"), "--threshold: cosine has two limits. Leave one out."),
         (("--threshold", "0.9", "--corpus", CORPUS), "retrieve.bands"),
         (("--corpus", "staff"), "no verdict is stored"),
     ):

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from parity_pipeline.cli.main import app
-from parity_pipeline.core.errors import ArtifactError
+from parity_pipeline.core.errors import ArtifactError, SettingsError
 from parity_pipeline.settings.loading import load
 from parity_pipeline.steps.run_partition import run_partition
 from parity_pipeline_tests.defs.project import MODEL
@@ -116,6 +116,22 @@ def test_a_date_without_a_verdict_is_named_with_its_command(config: Path) -> Non
     assert isinstance(error, ArtifactError)
     assert f"parity backfill --from 2026-05-09 --to 2026-05-09 --model {MODEL}" in str(error)
     assert isinstance(run("show", config, "--through-adapter").exception, ArtifactError)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("show", "2999-01-01"), "2999-01-01 is in the future"),
+        (("show", "2020-01-01"), "2020-01-01 is before the first date"),
+        (("diff", DAYS[0], "2999-01-01"), "2999-01-01 is in the future"),
+    ],
+)
+def test_no_command_is_named_that_would_be_refused(config: Path, arguments: tuple[str, ...], words: str) -> None:
+    """A date that no command judges is said to be one, in place of a backfill of it."""
+    error = run(arguments[0], config, *arguments[1:]).exception
+    assert isinstance(error, SettingsError)
+    assert words in str(error)
+    assert "parity backfill" not in str(error)
 
 
 def test_a_report_that_is_gone_is_an_error(tmp_path: Path) -> None:

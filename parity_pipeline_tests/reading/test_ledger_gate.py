@@ -112,6 +112,23 @@ def test_the_age_is_that_of_what_was_fetched(hours: float, cause: Cause | None) 
         assert not cause or "not within 5.9 h" in found.reason
 
 
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [
+        (timedelta(minutes=1), "1 min"),
+        (timedelta(minutes=90), "1.5 h"),
+        (timedelta(minutes=100), "100 min"),
+        (timedelta(minutes=30), "30 min"),
+        (timedelta(seconds=61), "61 s"),
+        (timedelta(days=7), "168 h"),
+    ],
+)
+def test_an_age_is_said_as_people_write_it(limit: timedelta, words: str) -> None:
+    """A limit is named in a unit in which it is a short number."""
+    [found] = results(entry(verdict(fetched="2026-04-01T06:00:00Z")), hours=limit / timedelta(hours=1))
+    assert found.reason.endswith(f"not within {words}")
+
+
 def test_the_older_lane_sets_the_age() -> None:
     """A legacy lane that was kept by a backfill of the candidate is as old as it is."""
     held = with_candidate(verdict(fetched="2026-05-01T06:00:00Z"), fetched_from="2026-05-02T11:00:00Z")

@@ -65,12 +65,16 @@ def test_an_echo_of_another_model_is_inconclusive(tmp_path: Path) -> None:
 
 
 def test_a_side_that_is_down_leaves_the_other_lane(tmp_path: Path) -> None:
-    """Exit 2 with the address and what to do, shown once; the lane that could be fetched stays on disk."""
+    """Exit 2 with the address and what to do, shown once, with --quiet too; the lane that could be fetched stays on disk."""
     port = free_ports(1)[0]
     with serve(hash_gateway("rust").app) as left:
         project = Project(tmp_path, side(left, "rust"), side(f"http://127.0.0.1:{port}", "go"))
         result = project.parity("run", "--date", DAY)
+        quiet = project.parity("run", "--date", DAY, "--quiet")
     layout = project.settings().layout()
+    assert (quiet.code, quiet.out.count("\n"), quiet.err.count("\n")) == (2, 1, 1)
+    assert quiet.err.startswith(f"error: {DAY} fake-32: could not run: candidate/embeddings failed: ")
+    assert "listens." in quiet.err
     assert result.code == 2
     assert f"127.0.0.1:{port}" in result.out
     assert result.out.count("listens.") == 1

@@ -1,6 +1,7 @@
 """What one response shows beside its vectors."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -50,6 +51,19 @@ def test_a_secret_that_a_cut_goes_through_is_masked(room: int) -> None:
     message = error_message(body, "application/json", CONFIG.without_secrets)
     assert SECRET[:1] not in message
     assert message.endswith("*" * min(room, 3))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [r'{"error": "bad token ab\/cd\u002bef0123"}', "<html><title>bad token ab&#47;cd&#43;ef0123</title></html>"],
+    ids=["json", "html"],
+)
+def test_a_secret_that_is_spelled_with_escapes_is_masked(body: str) -> None:
+    """JSON and HTML may write a character of a token another way; what is shown does not hold the token."""
+    config = replace(CONFIG, bearer_token="ab/cd+ef0123")  # noqa: S106 - made up
+    message = error_message(body.encode(), "", config.without_secrets)
+    assert "cd" not in message
+    assert "bad token ***" in message
 
 
 @pytest.mark.parametrize("cut", ["", "…"])
