@@ -96,7 +96,7 @@ def test_another_build_ends_the_turns() -> None:
 
 
 def test_replicas_that_took_turns_are_known_as_such_after_a_steady_time() -> None:
-    """The other one of a pair that comes back after more looks than are remembered requests nothing, as it is no new build."""
+    """The other one of a pair that comes back after more looks than are remembered requests nothing: it is not a new build."""
     looks = "ABA" + "A" * (STEADY + REMEMBERED)
     assert kinds(looks) == [FIRST, CHANGED, ALTERNATING, SETTLED]
     assert kinds(looks + "B") == [FIRST, CHANGED, ALTERNATING, SETTLED, ALTERNATING]

@@ -9,85 +9,25 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from parity_pipeline.core.errors import ArtifactError
-from parity_pipeline.core.measures import Thresholds
 from parity_pipeline.core.noise_floor import NoiseFloor
 from parity_pipeline.core.outcomes import Decision, Outcome, Side
-from parity_pipeline.core.reproduction import ReproduceBudget, Reproduction, ReproductionResult, worst_failing
+from parity_pipeline.core.reproduction import ReproduceBudget, ReproductionResult
 from parity_pipeline.core.samples import sample_id
-from parity_pipeline.core.verdict import Verdict
-from parity_pipeline.demo.fault_scope import Scope
 from parity_pipeline.faults.texts import block_of
-from parity_pipeline.faults.trial_run import DAY, MODEL, SHAPES, context_for, embedder, side_of
-from parity_pipeline.steps.context import Gateway, RunContext
-from parity_pipeline.steps.draw_samples import draw_samples
-from parity_pipeline.steps.judge_partition import judge_partition, judge_stored
+from parity_pipeline.faults.trial_run import DAY, MODEL, embedder
+from parity_pipeline.steps.judge_partition import judge_partition
 from parity_pipeline.steps.reproduce_sample import diagnose_and_reproduce, reproduce_sample, stored_reproduction
-from parity_pipeline.steps.run_partition import ask_sides, judge_lanes, run_partition
-from parity_pipeline.steps.write_check import write_check
 from parity_pipeline.steps.write_reports import write_report
-from parity_pipeline_tests.steps.test_confirm_rows import block_for, both, context, side_for, strayed, wrong_for
-
-SEED = 3
-
-
-class Counted(httpx.AsyncBaseTransport):
-    """A network that counts its requests."""
-
-    def __init__(self, network: httpx.AsyncBaseTransport, seen: list[str]) -> None:
-        """Start with the count that a list holds."""
-        self._network = network
-        self._seen = seen
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Pass a request on."""
-        self._seen.append(request.url.path)
-        return await self._network.handle_async_request(request)
-
-
-def counted(run: RunContext, seen: dict[Side, list[str]]) -> RunContext:
-    """Return a run whose requests are counted by side."""
-
-    def of(side: Side, gateway: Gateway) -> Gateway:
-        make = gateway.transport
-        assert make is not None
-        return replace(gateway, transport=lambda: Counted(make(), seen[side]))
-
-    return replace(run, gateways={side: of(side, gateway) for side, gateway in run.gateways.items()})
-
-
-def judged(run: RunContext) -> Verdict:
-    """Return the verdict of a run without the step under test."""
-    draw_samples(run, DAY, MODEL)
-    ask_sides(run, DAY, MODEL)
-    return judge_lanes(run, DAY, MODEL, run_id="test")
-
-
-def faulty(folder: Path, fault: str, texts: list[str]) -> RunContext:
-    """Return a run of texts whose candidate has a fault of the demo."""
-    scope = Scope(seed=SEED)
-    sides = {side: side_of(side, SHAPES, "" if side is Side.LEGACY else fault, scope) for side in Side}
-    return replace(context_for(folder, block_of(texts, ["traffic"] * len(texts)), sides), models=(MODEL,))
-
-
-def wrong_where(place: Callable[[list[str]], int | None]) -> Callable[[str, Sequence[str]], NDArray[np.float32]]:
-    """Return an embedder that is wrong for the text at the place that a function gives for a request's texts."""
-
-    def respond(model: str, texts: Sequence[str]) -> NDArray[np.float32]:
-        rows = embedder().embed(model, texts).astype(np.float64)
-        if (at := place(list(texts))) is not None:
-            rows[at] = strayed(rows[at], np.random.default_rng(1), 0.5)
-        return rows.astype(np.float32)
-
-    return respond
-
-
-def reproduced(run: RunContext, verdict: Verdict) -> Reproduction:
-    """Return what the step finds, which has to be there."""
-    found = reproduce_sample(run, verdict, pytest.fail)
-    assert found is not None
-    assert stored_reproduction(run, verdict) == found
-    return found
+from parity_pipeline_tests.steps.reproducing import (
+    behind,
+    counted,
+    faulty,
+    judged,
+    recovered,
+    reproduced,
+    wrong_where,
+)
+from parity_pipeline_tests.steps.test_confirm_rows import block_for, both, context, side_for, wrong_for
 
 
 def test_a_text_that_fails_alone_is_cut_to_its_accent(tmp_path: Path) -> None:
@@ -238,25 +178,6 @@ def test_the_larger_concurrency_of_both_sides_is_tried(tmp_path: Path) -> None:
     assert found.candidate_requests == 2 + most
 
 
-def recovered(run: RunContext) -> dict[Side, Gateway]:
-    """Return the gateways of a run without their faults."""
-    return {side: side_for(side, embedder().embed) for side in run.gateways}
-
-
-def behind(run: RunContext, respond: Callable[[httpx.Request], httpx.Response | None]) -> RunContext:
-    """Return a run whose candidate has a network that responds in place of the gateway where it wants to."""
-    candidate = run.gateways[Side.CANDIDATE]
-    make = candidate.transport
-    assert make is not None
-
-    class Between(httpx.AsyncBaseTransport):
-        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-            await request.aread()
-            return respond(request) or await make().handle_async_request(request)
-
-    return replace(run, gateways={**run.gateways, Side.CANDIDATE: replace(candidate, transport=Between)})
-
-
 def refuse_connection(request: httpx.Request) -> httpx.Response:
     """Fail as where nothing listens."""
     raise httpx.ConnectError("refused", request=request)
@@ -287,70 +208,6 @@ def test_a_text_that_fails_as_a_whole_only_stays_whole(tmp_path: Path) -> None:
     found = reproduced(run, judged(run))
     assert found.smallest is not None
     assert found.smallest.text == block.texts[5]
-
-
-def test_what_was_reproduced_is_not_requested_again(tmp_path: Path) -> None:
-    """Judging the same vectors once more sends nothing; other thresholds do not take it over."""
-    run = faulty(tmp_path, "strip-accents", ["Dvořák", "plain words"])
-    verdict, seen = run_partition(run, DAY, MODEL, run_id="test"), {side: list[str]() for side in Side}
-    assert stored_reproduction(run, verdict) is not None
-    assert reproduce_sample(counted(run, seen), verdict, pytest.fail) == stored_reproduction(run, verdict)
-    assert not any(seen.values())
-    other = replace(run, thresholds=Thresholds(cosine=0.99))
-    assert stored_reproduction(other, judge_stored(other, DAY, MODEL)) is None
-
-
-def test_what_was_found_of_another_sample_is_not_shown(tmp_path: Path) -> None:
-    """A verdict whose worst sample is another one has no reproduction."""
-    run = faulty(tmp_path, "strip-accents", ["Dvořák", "plain words", "naïve"])
-    verdict = run_partition(run, DAY, MODEL, run_id="test")
-    found = stored_reproduction(run, verdict)
-    assert found is not None
-    others = replace(verdict, rows=tuple(row for row in verdict.rows if row.id != found.sample))
-    assert worst_failing(others.rows) is not None
-    assert stored_reproduction(run, others) is None
-
-
-def test_a_damaged_file_costs_no_report(tmp_path: Path) -> None:
-    """It is an error to read it, and the report comes without it."""
-    run = faulty(tmp_path, "strip-accents", ["Dvořák", "plain words"])
-    verdict = run_partition(run, DAY, MODEL, run_id="test")
-    run.layout.reproduction(DAY, MODEL).write_text("{}")
-    with pytest.raises(ArtifactError, match="reproduction"):
-        stored_reproduction(run, verdict)
-    assert write_check(run, verdict) is None
-    assert write_report(run, DAY, MODEL)[0].decision is Decision.FAIL
-
-
-def test_a_check_of_an_earlier_run_goes(tmp_path: Path) -> None:
-    """A report that links to no check leaves none behind."""
-    run = faulty(tmp_path, "strip-accents", ["Dvořák", "plain words"])
-    run_partition(run, DAY, MODEL, run_id="test")
-    write_report(run, DAY, MODEL)
-    check = run.layout.reproduce_check(DAY, MODEL)
-    assert check.exists()
-    run.layout.reproduction(DAY, MODEL).unlink()
-    judge_partition(run, DAY, MODEL, run_id="again")
-    write_report(run, DAY, MODEL)
-    assert not check.exists()
-
-
-def test_a_check_that_cannot_be_removed_is_named(tmp_path: Path) -> None:
-    """A folder where the check of an earlier run would be is an error with its place, and no traceback."""
-    run = context(tmp_path, block_for(1, 40), both(embedder().embed))
-    verdict = run_partition(run, DAY, MODEL, run_id="test")
-    run.layout.reproduce_check(DAY, MODEL).mkdir(parents=True)
-    with pytest.raises(ArtifactError, match="cannot write") as caught:
-        write_check(run, verdict)
-    assert caught.value.place == str(run.layout.reproduce_check(DAY, MODEL))
-
-
-def test_a_half_surrogate_survives_the_file(tmp_path: Path) -> None:
-    """A text that has no UTF-8 is stored, read and shown."""
-    run = faulty(tmp_path, "prefix", ["\ud800", "plain words"])
-    verdict = run_partition(run, DAY, MODEL, run_id="test")
-    assert stored_reproduction(run, verdict) is not None
-    assert write_report(run, DAY, MODEL)[1].encode()
 
 
 def test_a_break_of_the_search_costs_no_verdict(tmp_path: Path) -> None:
