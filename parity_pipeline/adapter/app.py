@@ -33,7 +33,8 @@ from parity_pipeline.adapter.traffic import WARNING, TrafficSample
 from parity_pipeline.adapter.upstream import Upstream
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.outcomes import Side
-from parity_pipeline.wire.client import new_request_id, utc_now
+from parity_pipeline.wire.client import utc_now
+from parity_pipeline.wire.request_headers import new_request_id
 from parity_pipeline.wire.transport import transport_for
 
 TransportOf = Callable[[Side], httpx.AsyncBaseTransport]

@@ -1,9 +1,9 @@
-"""One request and its response: headers, sending within limits, decoding, counting.
+"""One request and its response: sending within limits, decoding, counting.
 
-Here belong a request's headers (a signature would go there too), reading and decompressing a body within the limits of a
-side, `AttemptError`s for what goes wrong, and a single attempt of a lane with the state that all its attempts share. It
-uses httpx's transport and not its client: what the client adds (redirects, cookies, netrc, proxies from the environment, a
-log line with the address) is what this product must not do. Connections belong to `transport`, retries to `batch_fetcher`.
+Here belong reading and decompressing a body within the limits of a side, `AttemptError`s for what goes wrong, and a single
+attempt of a lane with the state that all its attempts share. It uses httpx's transport and not its client: what the client
+adds (redirects, cookies, netrc, proxies from the environment, a log line with the address) is what this product must not
+do. What is sent beside a body belongs to `request_headers`, connections to `transport`, retries to `batch_fetcher`.
 """
 
 import asyncio
@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random, SystemRandom
 from typing import Final, Generic
-from uuid import UUID
 
 import httpx
 
@@ -27,17 +26,13 @@ from parity_pipeline.wire.gateway_errors import AttemptError, LaneOverError, Mal
 from parity_pipeline.wire.outage_or_hang import HangingTexts
 from parity_pipeline.wire.pacing import ConcurrencyLimiter, Now, RateLimiter, Sleep
 from parity_pipeline.wire.progress import LaneCounters
+from parity_pipeline.wire.request_headers import RequestHeaders, new_request_id
 from parity_pipeline.wire.retry_policy import kind_of_status
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline.wire.transport import TRANSPORT_ERRORS, kind_and_detail
 
 _BODY_PIECE: Final = 1024 * 1024
 """Largest request body in bytes that is sent as a whole; aiohttp warns about larger ones."""
-
-
-def new_request_id(random: Random) -> str:
-    """Return a UUID of version 4: some gateways accept no other id."""
-    return str(UUID(int=random.getrandbits(128), version=4))
 
 
 class Client:
@@ -52,18 +47,7 @@ class Client:
         self._base = config.base_url.rstrip("/")
         times = config.timeouts
         self._timeouts = {"connect": times.connect, "read": times.read, "write": times.write, "pool": times.pool}
-        headers = {
-            "accept": "application/json",
-            "accept-encoding": "identity",  # decompressing costs more than loopback and a rack's network do
-            "content-type": "application/json",
-            "user-agent": "parity-pipeline",
-            **{name.lower(): value for name, value in config.headers.items()},
-        }
-        if config.bearer_token:
-            headers["authorization"] = f"Bearer {config.bearer_token}"
-        self._headers = headers
-        name = config.request_id_header
-        self._id_header = name.lower() if name and name.lower() not in headers else None
+        self._headers = RequestHeaders(config)
 
     async def send(
         self,
@@ -91,13 +75,12 @@ class Client:
             AttemptError: No complete response arrived, or it is larger than allowed.
         """
         started = self._now()
-        request_id = new_id if self._id_header else None
-        named = {self._id_header: new_id} if self._id_header else {}
+        request_id = self._headers.sent_id(new_id)
         typed = {} if content_type is None else {"content-type": content_type}
         request = httpx.Request(
             method,
             self._url if path is None else httpx.URL(self._base + path),
-            headers={**self._headers, **(headers or {}), **typed, **named, "content-length": str(len(body))},
+            headers=self._headers.of(body, request_id, {**(headers or {}), **typed}),
             content=body if len(body) <= _BODY_PIECE else _in_pieces(body),
             extensions={"timeout": self._timeouts},
         )

@@ -25,13 +25,14 @@ from parity_pipeline.core.contract.records import (
     Handling,
     SizeLimit,
 )
-from parity_pipeline.wire.client import LaneEnvironment, SenderContext, new_request_id
+from parity_pipeline.wire.client import LaneEnvironment, SenderContext
 from parity_pipeline.wire.contract_limits import LARGEST_BATCH, LARGEST_BODY, SMALLEST_BODY, find_limit
 from parity_pipeline.wire.contract_requests import AFTER, ContractRequests, RawRequest
 from parity_pipeline.wire.contract_responses import Reading, ResponseReader, not_measured
 from parity_pipeline.wire.error_text import retry_after
 from parity_pipeline.wire.fetch_lane import run_anywhere
 from parity_pipeline.wire.gateway_errors import AttemptError
+from parity_pipeline.wire.request_headers import new_request_id
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline.wire.transport import transport_for
 

@@ -13,7 +13,7 @@ import httpx
 from parity_pipeline.core.errors import GatewayError
 from parity_pipeline.core.fingerprint import Fingerprint, pack
 from parity_pipeline.wire.canary_request import canary_ids, canary_texts, stated, stated_word
-from parity_pipeline.wire.client import LaneEnvironment, RequestSender, SenderContext, new_request_id
+from parity_pipeline.wire.client import LaneEnvironment, RequestSender, SenderContext
 from parity_pipeline.wire.codec import HttpResponse
 from parity_pipeline.wire.decode import Decoded, load_slowly
 from parity_pipeline.wire.embed_codec import EmbedCodec
@@ -21,6 +21,7 @@ from parity_pipeline.wire.error_text import one_line
 from parity_pipeline.wire.fetch_lane import run_anywhere
 from parity_pipeline.wire.gateway_errors import AttemptError, MalformedResponse
 from parity_pipeline.wire.json_path import MISSING, FieldPath, is_array
+from parity_pipeline.wire.request_headers import new_request_id
 from parity_pipeline.wire.side_config import SideConfig
 from parity_pipeline.wire.transport import transport_for
 from parity_pipeline.wire.wire_observation import software

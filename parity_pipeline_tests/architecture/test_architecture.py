@@ -34,6 +34,7 @@ SHORT: Final = {
     "report/html/evidence.py": "every run imports these records, and none of the tools that pages are made with",
     "report/numbers.py": "every number format of the reports",
     "settings/without_secrets.py": "whoever adds a key that holds a secret looks for this list",
+    "wire/request_headers.py": "a dialect whose gateway wants its requests signed begins here",
     "defs/alert_sensor.py": "all that Dagster sees of alerts; automation.py is of probes",
 }
 """Modules of the product below `MIN_LINES`, each with the reason why it is easier to find alone (docs/adr/0038)."""
