@@ -1,7 +1,7 @@
 """Look at every gateway once, and say what changed since the last look and which dates are to be fetched again.
 
-Here belongs one round over all lanes, without Dagster. One look belongs to `record_gateways`, what a sequence of looks means to
-`core.gateway_watch`, starting runs to `defs.gateway_sensor`.
+Here belongs one round over all lanes, without Dagster, and marking stale dates after it. One look belongs to
+`record_gateways`, what a sequence of looks means to `core.gateway_watch`, starting runs to `defs.gateway_sensor`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +17,7 @@ from parity_pipeline.core.outcomes import Side
 from parity_pipeline.steps.context import RunContext
 from parity_pipeline.steps.probes import EMBED, RETRIEVE, Probe
 from parity_pipeline.steps.record_gateways import LaneLook, lanes_of, look_at, record_alternating, record_settled
+from parity_pipeline.steps.write_reports import write_summary
 from parity_pipeline.storage.stored_partitions import stored_dates
 
 AT_ONCE: Final = 8
@@ -92,6 +93,7 @@ def watch_gateways(run: RunContext, memory: Mapping[str, Watched], *, first_date
             lanes += lanes_of(run, side)
         except ParityError as error:
             problems.append(str(error))
+    before = _recorded(run)
     with ThreadPoolExecutor(AT_ONCE, "look") as pool:
         looks = list(pool.map(partial(_look, run), lanes))
     kept = dict(memory)
@@ -102,7 +104,25 @@ def watch_gateways(run: RunContext, memory: Mapping[str, Watched], *, first_date
             continue
         kept[lane_key(lane)], found = _step(run, lane, seen, memory.get(lane_key(lane)), first_date)
         events += found
+    if _recorded(run) != before:
+        problems += _marked(run)
     return Round(memory=kept, events=tuple(events), problems=tuple(dict.fromkeys(problems)))
+
+
+def _recorded(run: RunContext) -> int:
+    """Return the bytes of recorded states; a look of this round appended some, or a fetch meanwhile."""
+    return run.layout.gateways.stat().st_size if run.layout.gateways.exists() else 0
+
+
+def _marked(run: RunContext) -> list[str]:
+    """Mark the stale dates in summary and index at once: without runs that follow, nobody else would until tomorrow."""
+    if not run.layout.ledger.exists():
+        return []
+    try:
+        write_summary(run)
+    except ParityError as error:
+        return [str(error)]
+    return []
 
 
 def _look(run: RunContext, lane: Lane) -> LaneLook | str:

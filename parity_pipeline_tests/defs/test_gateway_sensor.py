@@ -122,11 +122,11 @@ def test_it_is_off_until_it_is_started(daemon: Daemon) -> None:
 
 
 def test_the_same_gateways_have_not_changed(daemon: Daemon) -> None:
-    """However often it looks, gateways that stay as they were request nothing and add no line."""
-    path = daemon.project.settings().layout().gateways
-    size = path.stat().st_size
+    """However often it looks, gateways that stay as they were request nothing, add no line, and leave the summary alone."""
+    layout = daemon.project.settings().layout()
+    before = layout.gateways.stat().st_size, layout.summary.stat().st_mtime_ns
     assert [daemon.tick() for _ in range(4)] == [[]] * 4
-    assert path.stat().st_size == size
+    assert (layout.gateways.stat().st_size, layout.summary.stat().st_mtime_ns) == before
     assert not daemon.stale_dates()
 
 
@@ -249,6 +249,17 @@ def test_without_a_number_of_dates_nothing_is_requested(tmp_path: Path) -> None:
     another_build(candidate_of(daemon))
     assert daemon.tick() == []
     assert daemon.stale_dates() == [DAYS[0]]
+    layout = daemon.project.settings().layout()
+    assert "PASS, **stale**" in layout.summary.read_text("utf-8")  # at once, not with the next run
+    assert "the candidate changed after this fetch" in layout.html_index.read_text("utf-8")
+
+
+def test_a_summary_that_cannot_be_written_holds_no_run_back(daemon: Daemon) -> None:
+    """Where the ledger is damaged, the change is recorded and its runs are requested all the same."""
+    layout = daemon.project.settings().layout()
+    layout.ledger.write_bytes(layout.ledger.read_bytes() + b"<<<<<<< HEAD\n")
+    another_build(candidate_of(daemon))
+    assert days_of(daemon.tick()) == ["2026-05-02", "2026-05-01"]
 
 
 def test_only_dates_with_the_other_lane_are_requested(daemon: Daemon) -> None:
