@@ -89,6 +89,19 @@ def break_special_tokens(text: str) -> str:
     return _SPECIAL_TOKEN.sub(lambda token: " ".join((token[0][0], token[0][1:-1], token[0][-1])), text)
 
 
+_PLAIN_SIGNS: Final = str.maketrans(
+    {
+        **dict.fromkeys("\u2018\u2019\u201a\u201b", "'"),
+        **dict.fromkeys("\u201c\u201d\u201e\u201f", '"'),
+    }
+)
+"""Typographic quotation marks and their plain forms: those that text cleaners such as ftfy replace."""
+
+
+def _plain_quotes(text: str) -> str:
+    return text.translate(_PLAIN_SIGNS)
+
+
 def _inside(replace_with: str) -> Callable[[str], str]:
     """Return an edit of the odd white space between words: at the ends it is trimmed like any other."""
 
@@ -114,6 +127,7 @@ EDITS: Final[tuple[Edit, ...]] = (
         lambda t: _LINE_ENDS.sub(" ", t),
     ),
     Edit(CauseName.TRIM, "runs of blanks become one", lambda text: _BLANKS.sub(" ", text)),
+    Edit(CauseName.UNICODE_FORM, "typographic quotation marks become plain ones", _plain_quotes),
     Edit(CauseName.UNICODE_FORM, "characters are composed (NFC)", _form("NFC")),
     Edit(CauseName.UNICODE_FORM, "characters are decomposed (NFD)", _form("NFD")),
     Edit(CauseName.UNICODE_FORM, "characters take their compatibility form (NFKC)", _form("NFKC")),

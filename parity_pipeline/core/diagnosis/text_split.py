@@ -186,7 +186,7 @@ def _splits(
     for _ in range(_ROUNDS if len(passing) else 0):
         left = indices(waiting & among)
         named = {finding.name for finding in (*before, *found)}
-        splits = [*_traits(context, having, left, passing), *_lengths(context, left, passing)]
+        splits = [*_traits(context, having, left, passing), *_lengths(context, left, passing, among)]
         split = _best(splits, named)
         if split is None:
             break
@@ -246,9 +246,11 @@ def _moved(context: DiagnosisContext, passing: Rows, mask: Mask) -> int:
     return int((lost[mask[passing]] > max(_TOUCHED, 10.0 * float(np.median(without)))).sum())
 
 
-def _lengths(context: DiagnosisContext, left: Rows, passing: Rows) -> list[_Split]:
+def _lengths(context: DiagnosisContext, left: Rows, passing: Rows, among: Mask) -> list[_Split]:
     """Return for each measure the limit that separates best, corrected for the number of limits tried."""
     splits: list[_Split] = []
+    if _as_long_pass(context, left, among):
+        return splits
     for measure in MEASURES:
         lengths = np.array([measure.of(text) for text in context.texts], np.intp)
         best: _Split | None = None
@@ -264,6 +266,23 @@ def _lengths(context: DiagnosisContext, left: Rows, passing: Rows) -> list[_Spli
         if best is not None and best.chance <= CHANCE:
             splits.append(best)
     return splits
+
+
+def _as_long_pass(context: DiagnosisContext, left: Rows, among: Mask) -> bool:
+    """Say whether most other texts, as long as half of the failing ones by every measure, come out as before.
+
+    Texts of one source may be long and odd together, such as those with a quotation. Where longer hazards pass, it is not
+    the length that makes them fail.
+    """
+    others = indices((context.passing | context.failing) & ~among)
+    if not len(left) or not len(others):
+        return False
+    long = np.ones(len(others), np.bool_)
+    for measure in MEASURES:
+        usual = np.median([measure.of(context.text_of(row)) for row in left.tolist()])
+        long &= np.array([measure.of(context.text_of(row)) for row in others.tolist()], np.intp) >= usual
+    unchanged = context.passing[others] & (context.cosine[others] >= context.near)
+    return int((long & unchanged).sum()) > int((long & ~unchanged).sum())
 
 
 def _reaching(measure: Measure, limit: int) -> Callable[[str], bool]:

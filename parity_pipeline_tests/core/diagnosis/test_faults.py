@@ -187,6 +187,44 @@ def test_a_cause_comes_out_with_every_hazard_beside_it(name: str) -> None:
         assert found.explained == found.failing > 0
 
 
+def _quoting() -> tuple[list[str], list[str]]:
+    """Return short texts, longer ones in typographic quotation marks, and every hazard beside them, with categories."""
+    places = [
+        f"a {one} in {town}" for one in ("welder", "nurse", "roofer", "judge") for town in ("Oslo", "Rome", "Bonn")
+    ]
+    short = [f"{place}, ref {number}" for place in places for number in range(9)]
+    long = [f"\u201c{place} with a licence and years of experience\u201d" for place in places]
+    hazards = [pair for pair in zip(*_with_hazards(), strict=True) if pair[1].startswith(CATEGORY_PREFIX)]
+    own = [*short, *long]
+    return [*own, *(text for text, _ in hazards)], [*(["mine"] * len(own)), *(category for _, category in hazards)]
+
+
+def _plainly(texts: Sequence[str]) -> NDArray[np.float32]:
+    signs = str.maketrans({"\u201c": '"', "\u201d": '"', "\u2018": "'", "\u2019": "'"})
+    return hashed([text.translate(signs) for text in texts])
+
+
+def test_longer_texts_that_pass_refute_a_cut() -> None:
+    """Where the long texts of a source fail and longer hazards pass, no length is named, even without a request."""
+    texts, categories = _quoting()
+    given = replace(
+        subject(texts, FaultySide(_plainly), FaultySide(hashed)), samples=samples_of(texts, categories=categories)
+    )
+    found = diagnose(given)
+    assert N.TRUNCATION not in causes(found)
+    assert found.failing >= 12
+
+
+def test_typographic_quotation_marks_that_become_plain_are_proven() -> None:
+    """A side that replaces curly quotation marks is named as such, for every failing sample."""
+    texts, categories = _quoting()
+    side, legacy = FaultySide(_plainly), FaultySide(hashed)
+    given = replace(subject(texts, side, legacy), samples=samples_of(texts, categories=categories))
+    found = diagnose(given, inquiry=inquiry(side, legacy))
+    assert [(cause.name, cause.confidence) for cause in found.causes] == [(N.UNICODE_FORM, Confidence.PROVEN)]
+    assert found.explained == found.failing
+
+
 TRAITS = (
     ("nothing but white space", [" ", "   ", "\t"]),
     ("a lone surrogate", ["one \ud800 half", "\udfff", "and \ud900 more"]),
