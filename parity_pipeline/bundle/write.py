@@ -149,7 +149,7 @@ def _files(layout: Layout, verdict: AnyVerdict) -> Iterable[Path]:
     key = key_of(verdict)
     for path in needed(layout, *key):
         if not path.exists():
-            remedy = "Materialize it again, or choose other dates."
+            remedy = "Run that date again with `parity backfill`, or choose other dates."
             raise ArtifactError("a bundle needs this file, and it is missing", place=str(path), remedy=remedy)
         yield path
     yield from (path for path in further(layout, *key) if path.exists())

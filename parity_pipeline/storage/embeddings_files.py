@@ -20,7 +20,7 @@ from parity_pipeline.storage import older_versions
 from parity_pipeline.storage.parquet_tables import Batch, StoredTable, Table, TableKind, TableWriter, utf8
 from parity_pipeline.storage.sample_set_files import SampleSetFile
 
-_REMEDY: Final = "Materialize that side's embeddings again."
+_REMEDY: Final = "Materialize that side's embeddings again, or run that date again with `parity backfill`."
 
 KIND: Final = TableKind(
     name="embeddings",

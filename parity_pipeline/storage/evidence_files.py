@@ -25,7 +25,7 @@ from parity_pipeline.storage.json_records import RecordKind, json_text, read_doc
 VERDICT: Final = RecordKind(
     record=Verdict,
     name="verdict",
-    remedy="Materialize verdict again.",
+    remedy="Materialize verdict again, or run that date again with `parity backfill`.",
     upgrade=older_versions.verdict,
     schema=SCHEMA_VERSION,
 )
@@ -112,17 +112,29 @@ class _DiagnosisFile:
 
 
 _STABILITY: Final = RecordKind(
-    record=_StabilityFile, name="stability", remedy="Materialize that side's stability again."
+    record=_StabilityFile,
+    name="stability",
+    remedy="Materialize that side's stability again, or run that date again with `parity backfill`.",
 )
-_CONTRACT: Final = RecordKind(record=_ContractFile, name="contract", remedy="Materialize that side's contract again.")
+_CONTRACT: Final = RecordKind(
+    record=_ContractFile,
+    name="contract",
+    remedy="Materialize that side's contract again, or run that date again with `parity backfill`.",
+)
 _CONFIRMATION: Final = RecordKind(
-    record=_ConfirmationFile, name="confirmation", remedy="Materialize confirmation again."
+    record=_ConfirmationFile,
+    name="confirmation",
+    remedy="Materialize confirmation again, or run that date again with `parity backfill`.",
 )
-_REPRODUCTION: Final = RecordKind(record=_ReproductionFile, name="reproduction", remedy="Materialize diagnosis again.")
+_REPRODUCTION: Final = RecordKind(
+    record=_ReproductionFile,
+    name="reproduction",
+    remedy="Materialize diagnosis again, or run that date again with `parity backfill`.",
+)
 _DIAGNOSIS: Final = RecordKind(
     record=_DiagnosisFile,
     name="diagnosis",
-    remedy="Materialize diagnosis again.",
+    remedy="Materialize diagnosis again, or run that date again with `parity backfill`.",
     upgrade=older_versions.diagnosis_file,
 )
 

@@ -16,7 +16,7 @@ from parity_pipeline.core.provenance import ParityHeader
 from parity_pipeline.storage import older_versions
 from parity_pipeline.storage.parquet_tables import StoredTable, TableKind, TableWriter, utf8
 
-_REMEDY: Final = "Materialize parity again."
+_REMEDY: Final = "Materialize parity again, or run that date again with `parity backfill`."
 _GROUP_ROWS: Final = 8192
 _MEASURES: Final = (
     "cosine",

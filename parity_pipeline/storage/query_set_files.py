@@ -21,7 +21,7 @@ from parity_pipeline.storage.input_sets import GROUP_ROWS, SetProgress, exact_te
 from parity_pipeline.storage.parquet_tables import Batch, StoredTable, TableKind, TableWriter, utf8
 from parity_pipeline.storage.source_formats import SURROGATE_COLUMN
 
-_REMEDY: Final = "Materialize retrieve/queries again."
+_REMEDY: Final = "Materialize retrieve/queries again, or draw that date again with `parity backfill --redraw`."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

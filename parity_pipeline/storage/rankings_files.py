@@ -26,7 +26,7 @@ from parity_pipeline.storage.parquet_tables import Array, Batch, StoredTable, Ta
 from parity_pipeline.storage.query_set_files import QuerySetFile
 from parity_pipeline.storage.ranking_blocks import cut_fetched, cut_lists, part
 
-_REMEDY: Final = "Materialize that side's rankings again."
+_REMEDY: Final = "Materialize that side's rankings again, or run that date again with `parity backfill`."
 
 GROUP_QUERIES: Final = 5_000
 """Queries of a row group: of a hundred results each, a group takes some 30 MB when it is read."""

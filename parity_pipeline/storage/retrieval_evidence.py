@@ -26,7 +26,7 @@ from parity_pipeline.storage.json_records import RecordKind, json_text, read_doc
 RETRIEVAL_VERDICT: Final = RecordKind(
     record=RetrievalVerdict,
     name="retrieval verdict",
-    remedy="Materialize retrieve/verdict again.",
+    remedy="Materialize retrieve/verdict again, or run that date again with `parity backfill`.",
     upgrade=older_versions.retrieval_verdict,
     schema=RETRIEVAL_SCHEMA_VERSION,
 )
@@ -76,7 +76,9 @@ class _EvidenceFile:
 
 
 _EVIDENCE: Final = RecordKind(
-    record=_EvidenceFile, name="retrieval evidence", remedy="Materialize retrieve/parity again."
+    record=_EvidenceFile,
+    name="retrieval evidence",
+    remedy="Materialize retrieve/parity again, or run that date again with `parity backfill`.",
 )
 
 

@@ -22,7 +22,7 @@ from parity_pipeline.core.retrieval.ranked_lists import NOT_NAMED, QueryBlock
 from parity_pipeline.storage import older_versions
 from parity_pipeline.storage.parquet_tables import StoredTable, Table, TableKind, TableWriter, utf8
 
-_REMEDY: Final = "Materialize retrieve/parity again."
+_REMEDY: Final = "Materialize retrieve/parity again, or run that date again with `parity backfill`."
 _GROUP_ROWS: Final = 8192
 
 _NUMBERS: Final = ("overlap", "top_1", "rbo", "tau_b", "score_delta", "inversion_gap")

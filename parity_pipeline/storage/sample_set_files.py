@@ -27,7 +27,7 @@ from parity_pipeline.storage.parquet_tables import (
 )
 from parity_pipeline.storage.source_formats import SURROGATE_COLUMN
 
-_REMEDY: Final = "Materialize samples again."
+_REMEDY: Final = "Materialize samples again, or draw that date again with `parity backfill --redraw`."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,7 +68,9 @@ def test_a_damaged_contract_is_refused(tmp_path: Path, change: Change) -> None:
     path.write_text(json.dumps(whole), "utf-8")
     with pytest.raises(ArtifactError) as caught:
         read_contract(path)
-    assert caught.value.remedy == "Materialize that side's contract again."
+    assert (
+        caught.value.remedy == "Materialize that side's contract again, or run that date again with `parity backfill`."
+    )
 
 
 def test_a_verdict_holds_both_contracts(tmp_path: Path) -> None:

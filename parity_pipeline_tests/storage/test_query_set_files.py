@@ -105,4 +105,7 @@ def test_a_torn_file_is_refused(tmp_path: Path, share: float) -> None:
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
     with pytest.raises(ArtifactError, match="query set file is damaged") as caught:
         QuerySetFile(path)
-    assert caught.value.remedy == "Materialize retrieve/queries again."
+    assert (
+        caught.value.remedy
+        == "Materialize retrieve/queries again, or draw that date again with `parity backfill --redraw`."
+    )

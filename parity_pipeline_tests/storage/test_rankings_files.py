@@ -226,7 +226,9 @@ def test_a_torn_file_is_refused(tmp_path: Path, share: float) -> None:
     stored.path.write_bytes(stored.path.read_bytes()[: int(stored.path.stat().st_size * share)])
     with pytest.raises(ArtifactError, match="rankings file is damaged") as caught:
         RankingsFile(stored.path)
-    assert caught.value.remedy == "Materialize that side's rankings again."
+    assert (
+        caught.value.remedy == "Materialize that side's rankings again, or run that date again with `parity backfill`."
+    )
 
 
 @pytest.mark.parametrize("ordinals", [[1, 2], [0, 2], [0, 1, 0]])

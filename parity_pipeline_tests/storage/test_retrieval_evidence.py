@@ -89,7 +89,10 @@ def test_a_verdict_of_another_form_is_refused(tmp_path: Path, change: dict[str, 
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(ArtifactError, match="retrieval verdict was written by another version") as caught:
         read_retrieval_verdict(path)
-    assert (caught.value.place, caught.value.remedy) == (str(path), "Materialize retrieve/verdict again.")
+    assert (caught.value.place, caught.value.remedy) == (
+        str(path),
+        "Materialize retrieve/verdict again, or run that date again with `parity backfill`.",
+    )
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])

@@ -165,4 +165,4 @@ def test_a_torn_file_is_refused(tmp_path: Path, share: float) -> None:
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
     with pytest.raises(ArtifactError, match="retrieval parity file is damaged") as caught:
         RetrievalParityFile(path)
-    assert caught.value.remedy == "Materialize retrieve/parity again."
+    assert caught.value.remedy == "Materialize retrieve/parity again, or run that date again with `parity backfill`."

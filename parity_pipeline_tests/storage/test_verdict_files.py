@@ -88,7 +88,10 @@ def test_odd_verdicts_are_refused(tmp_path: Path, change: Change, says: str) -> 
     path = changed(tmp_path, change)
     with pytest.raises(ArtifactError, match=says) as caught:
         read_verdict(path)
-    assert (caught.value.place, caught.value.remedy) == (str(path), "Materialize verdict again.")
+    assert (caught.value.place, caught.value.remedy) == (
+        str(path),
+        "Materialize verdict again, or run that date again with `parity backfill`.",
+    )
     assert str(caught.value).isascii()
 
 
