@@ -6,6 +6,7 @@ the command line.
 
 import asyncio
 import os
+import socket
 from contextlib import suppress
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -14,6 +15,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from parity_pipeline.adapter.metrics import WORKERS_VARIABLE
+from parity_pipeline.core.errors import ServiceError
 
 HEAD_SECONDS: Final = 15.0
 """Longest time from opening a connection, or from the first byte of a later request, to the end of the request's head."""
@@ -61,6 +63,17 @@ class PatientProtocol(HttpToolsProtocol):
             self._head_timer = None
 
 
+def _try_address(host: str, port: int) -> None:
+    """Listen for a moment: uvicorn itself ends with its own exit code, and says nothing of what to do."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        socket.create_server(address[:2], family=family).close()
+    except OSError as error:
+        problem = f"cannot be listened on: {error.strerror}"
+        remedy = "Stop the process that uses it, or name another address: --port, --host."
+        raise ServiceError(problem, place=f"{host}:{port}", remedy=remedy) from error
+
+
 def serve(app: Any, *, host: str, port: int, workers: int = 1, shutdown_seconds: int = 30) -> int:
     """Serve until SIGTERM or SIGINT, requests in flight included, and return an exit code.
 
@@ -70,7 +83,11 @@ def serve(app: Any, *, host: str, port: int, workers: int = 1, shutdown_seconds:
         port: TCP port.
         workers: Processes.
         shutdown_seconds: How long requests in flight may take once the server is to stop.
+
+    Raises:
+        ServiceError: The address cannot be listened on, such as a port that another process uses.
     """
+    _try_address(host, port)
     options: dict[str, Any] = {
         "host": host,
         "port": port,

@@ -1,11 +1,14 @@
 """The server's protocol: a client that connects and does not send a whole head is not kept."""
 
+from socket import create_server
 from typing import Any
 
+import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from parity_pipeline.adapter.server import HEAD_SECONDS, PatientProtocol
+from parity_pipeline.adapter.server import HEAD_SECONDS, PatientProtocol, serve
+from parity_pipeline.core.errors import ServiceError
 
 
 class Timer:
@@ -81,3 +84,13 @@ def test_a_connection_that_is_lost_leaves_no_timer() -> None:
     protocol, loop, _ = connected()
     protocol.connection_lost(None)
     assert all(timer.cancelled for timer in loop.timers)
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    """A port that another process uses ends the start with its address and what to do, in one process and in several."""
+    with create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        for workers in (1, 2):
+            with pytest.raises(ServiceError, match=f"127.0.0.1:{port}: cannot be listened on.*--port") as caught:
+                serve(unused, host="127.0.0.1", port=port, workers=workers)
+            assert "in use" in caught.value.problem
