@@ -136,7 +136,11 @@ def read_content(path: Path, environ: Mapping[str, str]) -> dict[str, Any]:
     """
     try:
         content: Any = yaml.load(path.read_text("utf-8"), _UniqueKeyLoader)  # noqa: S506 - a SafeLoader
-    except (OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError) as error:
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        problem = f"invalid UTF-8: byte 0x{error.object[error.start]:02x} in line {line}"
+        raise SettingsError(problem, place=str(path), remedy="Convert the file to UTF-8.") from error
+    except (OSError, RecursionError, yaml.YAMLError) as error:
         remedy = "Fix the file; docs/settings.md shows its form."
         raise SettingsError(f"cannot be read as YAML: {_yaml_words(error)}", place=str(path), remedy=remedy) from error
     if not isinstance(content, dict):
