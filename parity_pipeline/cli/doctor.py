@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from parity_pipeline.core.errors import ArtifactError, ParityError
+from parity_pipeline.core.hazards.corpus import CATEGORY_PREFIX
 from parity_pipeline.core.outcomes import RowStatus, Side
 from parity_pipeline.core.retrieval.records import Query, Ranking
 from parity_pipeline.report.numbers import things
@@ -108,14 +109,21 @@ def _gateway_states(path: Path) -> Iterator[DoctorCheck]:
 def _samples(settings: Settings, day: str) -> Iterator[DoctorCheck]:
     """Read every sample of the day once, as `samples` will."""
     try:
-        count = sum(1 for _ in read_sources(settings.sources(), day))
+        categories = [one.category for one in read_sources(settings.sources(), day)]
     except ParityError as error:
         place = f"{error.place}: " if error.place else ""
         yield DoctorCheck(subject="samples", ok=False, text=place + error.problem, remedy=error.remedy)
         return
     absent = absent_sources(settings.sources(), day)
-    text = f"{things(count, 'line')} for {day}" + (f"; nothing from {', '.join(absent)}" if absent else "")
-    yield DoctorCheck(subject="samples", ok=count > 0, text=text, remedy="Add texts to a sample source.")
+    hazards = sum(one.startswith(CATEGORY_PREFIX) for one in categories)
+    own = len(categories) - hazards
+    text = f"{things(own, 'line')} of yours and {things(hazards, 'hazard')}" if hazards else things(own, "line")
+    text += f" for {day}" + (f"; nothing from {', '.join(absent)}" if absent else "")
+    # A file that came out empty would leave a verdict on the hazards alone.
+    meant = any(not one.hazards for one in settings.samples) and not absent
+    yield DoctorCheck(
+        subject="samples", ok=bool(own or (hazards and not meant)), text=text, remedy="Add texts to a sample source."
+    )
 
 
 def _side(

@@ -5,6 +5,7 @@ Here belongs this one request. The message for a response without vectors comes 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import httpx
 
@@ -98,6 +99,10 @@ def _holds(aspect: Aspect, detail: str) -> ConnectivityCheck:
     return ConnectivityCheck(name=aspect, ok=True, detail=detail)
 
 
+_BEFORE: Final = {Aspect.REACHABLE: "responds", Aspect.CREDENTIALS: "not refused", Aspect.DIALECT: "understood"}
+"""What is known of the aspects before the one that failed: no more than that they did not fail."""
+
+
 def _until(fault: UnusableSideError) -> tuple[ConnectivityCheck, ...]:
     """Return the checks of a side that cannot be used: those before its fault hold, those behind it were not made."""
     aspects = list(Aspect)
@@ -105,7 +110,7 @@ def _until(fault: UnusableSideError) -> tuple[ConnectivityCheck, ...]:
     failed = ConnectivityCheck(name=fault.aspect, ok=False, detail=fault.problem, remedy=fault.remedy)
     skipped = f"not checked: not {fault.aspect}"
     return (
-        *(_holds(aspect, "holds") for aspect in aspects[:place]),
+        *(_holds(aspect, _BEFORE[aspect]) for aspect in aspects[:place]),
         failed,
         *(ConnectivityCheck(name=aspect, ok=None, detail=skipped) for aspect in aspects[place + 1 :]),
     )
