@@ -134,12 +134,11 @@ def _known(probe: str, names: Sequence[str], known: Sequence[str]) -> list[str]:
     if unknown := [name for name in names if name not in known]:
         kind = "models" if probe == EMBED else "corpora"
         where = "models" if probe == EMBED else "retrieve.corpora"
-        listed = (
-            f"among the {kind} {', '.join(known)}" if known else f"a corpus, for the settings have no section {probe}"
-        )
-        raise SettingsError(
-            f"{', '.join(unknown)} is not {listed}",
-            place=_OPTIONS[probe],
-            remedy=meant(unknown, known, f"Choose one of them, or add it to {where} in parity.yaml."),
-        )
+        if known:
+            listed = f"among the {kind} {', '.join(known)}"
+            remedy = meant(unknown, known, f"Choose one of them, or add it to {where} in parity.yaml.")
+        else:
+            listed = f"a corpus, for the settings have no section {probe}"
+            remedy = f"Leave {_OPTIONS[probe]} out, or add a section {probe} to parity.yaml."
+        raise SettingsError(f"{', '.join(unknown)} is not {listed}", place=_OPTIONS[probe], remedy=remedy)
     return list(names) or list(known)
