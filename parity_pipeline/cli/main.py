@@ -4,6 +4,7 @@ Here belong the list of commands and what a ParityError and a signal become. Eac
 `down`, `status` and `doctor` in `services`, `backfill` in `run`, `faults` in `demo`.
 """
 
+import errno
 import sys
 import traceback
 import warnings
@@ -129,6 +130,21 @@ def main() -> None:
     sys.exit(execute())
 
 
+def full_disk(error: BaseException) -> str:
+    """Return what to say of an error that stems from a full disk, "" of any other.
+
+    Dagster's history is written by libraries that say so in their own ways, some of them below another error.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        full = isinstance(cause, OSError) and cause.errno in {errno.ENOSPC, errno.EDQUOT}
+        if full or "database or disk is full" in str(cause):
+            remedy = "Free space, and run the command again: DAGSTER_HOME names another folder for it."
+            return f"the disk is full: Dagster's history cannot be written. {remedy}"
+        cause = cause.__cause__ or cause.__context__
+    return ""
+
+
 def execute(arguments: Sequence[str] | None = None) -> int | str | None:
     """Run the command with these arguments, those of the process where None, and return its exit code as `sys.exit` takes it.
 
@@ -141,8 +157,11 @@ def execute(arguments: Sequence[str] | None = None) -> int | str | None:
         return 2
     except SystemExit as ended:
         return ended.code
-    except Exception:  # noqa: BLE001 - a defect must not read as a FAIL
-        traceback.print_exc()
+    except Exception as error:  # noqa: BLE001 - a defect must not read as a FAIL
+        if words := full_disk(error):
+            print_error(words)
+        else:
+            traceback.print_exc()
         return 2
     return 0
 

@@ -188,7 +188,7 @@ ARGUMENTS: Final[Sequence[Bad]] = tuple(
         ("run --date 2026-04-29", ("before the first date, 2026-04-30", "Choose a later date")),
         ("run --model fake", ("--model: fake is not among the models", "Choose one of them")),
         ("run --model model-n", ("--model: model-n is not", "Did you mean model-m?")),
-        ("run --corpus staff", ("no section retrieve", "add it to retrieve.corpora")),
+        ("run --corpus staff", ("no section retrieve", "Leave --corpus out, or add a section retrieve")),
         ("run --probe retreive", ("--probe: the settings have no probe retreive", "Use one of embed")),
         ("run --probe embde", ("--probe", "Did you mean embed?")),
         ("run --probe retrieve", ("--probe", "Add a section retrieve")),
@@ -231,9 +231,12 @@ _DOCTOR = ("doctor",)
 _QUERIES = {"retrieve": RETRIEVE}
 
 FILES: Final[Sequence[Bad]] = (
+    Bad(files={"parity.yaml": b"first_date: 2026-05-01\nlabel: \xe9\n"}, words=("parity.yaml: invalid UTF-8: byte 0xe9 in line 2", "Convert")),
     Bad(arguments=_DOCTOR, files={"seed.txt": None}, words=("FAIL samples", "seed.txt", "→")),
     Bad(arguments=_DOCTOR, files={"seed.txt": b"one\ntwo \xff\n"}, words=("seed.txt:2: invalid UTF-8", "Convert")),
     Bad(arguments=_DOCTOR, files={"seed.txt": b""}, words=("FAIL samples: 0 lines", "Add texts")),
+    Bad(arguments=_DOCTOR, files={"seed.txt": b""}, change={"hazards": True},
+        words=("FAIL samples: 0 lines of yours and 586 hazards", "Add texts")),
     Bad(arguments=_DOCTOR, change={"samples": [{"path": "s.jsonl"}]}, files={"s.jsonl": b'{"text": "a"}\n{"text"\n'},
         words=("s.jsonl:2: invalid JSON", "Fix this line")),
     Bad(arguments=_DOCTOR, change={"samples": [{"path": "s.jsonl"}]}, files={"s.jsonl": b'{"txt": "a"}\n'},

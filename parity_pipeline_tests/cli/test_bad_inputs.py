@@ -1,15 +1,18 @@
 """Every bad input of the table: one message with place and remedy, exit code 2, and nothing lost."""
 
+import errno
 import os
 import re
+import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from parity_pipeline.cli.main import execute
+from parity_pipeline.cli.main import execute, full_disk
 from parity_pipeline_tests.cli.bad_inputs import SECRET, TABLE, Bad
 from parity_pipeline_tests.settings.test_settings import minimal
 
@@ -174,3 +177,18 @@ def test_a_name_that_no_file_can_have_is_refused(
     value = [{"path": name}] if place == "samples" else name
     (project / "parity.yaml").write_text(content_of(Bad(change={place: value}, words=())), "utf-8")
     assert "cannot be followed: " in refused(["doctor"], capfd)
+
+
+def test_a_full_disk_below_an_error_of_a_library_is_told_from_a_defect(tmp_path: Path) -> None:
+    """What SQLite and the system say of a full disk is found in the chain of an error; of another error nothing is said."""
+    with closing(sqlite3.connect(tmp_path / "history.db")) as history:
+        history.execute("PRAGMA max_page_count = 2")
+        with pytest.raises(sqlite3.OperationalError) as caught:
+            history.execute("CREATE TABLE runs AS SELECT randomblob(100000)")
+    wrapped = RuntimeError("commit failed")
+    wrapped.__cause__ = caught.value
+    for error in (caught.value, wrapped, OSError(errno.ENOSPC, "No space left on device")):
+        assert "the disk is full" in full_disk(error)
+        assert "DAGSTER_HOME" in full_disk(error)
+    assert not full_disk(sqlite3.OperationalError("no such table: runs"))
+    assert not full_disk(PermissionError(errno.EACCES, "Permission denied"))
