@@ -171,7 +171,9 @@ def _words(verdicts: Sequence[AnyVerdict], changed: int) -> str:
     )
     known = [(value, one.date) for one in verdicts if (value := _plain(one)) is not None]
     lowest = min(known, default=None)
-    low = f", the lowest value on {lowest[1]}" if lowest else ", nothing measured"
+    low = (
+        f", the lowest value on {lowest[1]}" if lowest and len(verdicts) > 1 else "" if lowest else ", nothing measured"
+    )
     return f"{dates}{low}; {changed or 'no'} {'date' if changed == 1 else 'dates'} on which a gateway changed"
 
 
