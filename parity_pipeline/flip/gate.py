@@ -206,16 +206,17 @@ def _too_weak(options: FlipOptions, verdict: AnyVerdict, what: str) -> Iterable[
     drawn = next((one for one in verdict.random.bounds if one.category is None and one.trials), None)
     proved = "smoke" if drawn is None else "sampled" if verdict.random.required_bound is None else "proved"
     place = f"The PASS of {what}, {verdict.date}"
+    again = f"then draw that date again: `parity backfill --from {verdict.date} --to {verdict.date} --redraw`"
     if _ORDER.index(proved) < _ORDER.index(options.strength):
         yield Refusal(
             problem=f"{place} is a {verdict.strength}, and flip.strength asks for {options.strength}.",
-            remedy="Add a random draw to samples (`sample: n`), and required_bound for a proof; then run again.",
+            remedy=f"Add a random draw to samples (`sample: n`), and required_bound for a proof; {again}.",
         )
     if options.bound is not None and (drawn is None or not drawn.bound <= options.bound):
         known = "nothing" if drawn is None else f"at most {percent(drawn.bound)}"
         yield Refusal(
             problem=f"{place} proves {known} of differing inputs, and flip.bound asks for {percent(options.bound)}.",
-            remedy="Draw more samples at random, then run again.",
+            remedy=f"Draw more samples at random, {again}.",
         )
 
 

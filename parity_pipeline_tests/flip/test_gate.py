@@ -16,7 +16,7 @@ from parity_pipeline.core.outcomes import Decision, Outcome, Side
 from parity_pipeline.core.run_failure import RunFailure
 from parity_pipeline.core.verdict import EMBED, EMBED_THROUGH_ADAPTER, RandomDraws, Verdict
 from parity_pipeline.core.waivers import Waiver
-from parity_pipeline.flip.gate import GateInputs, refusals
+from parity_pipeline.flip.gate import GateInputs, Refusal, refusals
 from parity_pipeline.flip.options import FlipOptions
 from parity_pipeline.storage.ledger import LedgerEntry
 from parity_pipeline_tests.core.fingerprints import LANE, fingerprint, seen
@@ -76,7 +76,7 @@ def record(step: FlipStep, hours_ago: float = 48.0) -> FlipRecord:
     return FlipRecord(recorded_at=recorded, step=step, by="ann", note="", evidence="allowed", package_version="0.1.0")
 
 
-def problems(
+def against(
     verdicts: Sequence[Verdict],
     step: FlipStep = FlipStep.SHADOW,
     *,
@@ -86,7 +86,7 @@ def problems(
     waivers: Sequence[Waiver] = (),
     names: Mapping[str, Sequence[str]] | None = None,
     states: GatewayStates = NO_STATES,
-) -> list[str]:
+) -> list[Refusal]:
     """Return what stands against a step, each with what to do."""
     inputs = GateInputs(
         options=options or FlipOptions(),
@@ -102,7 +102,12 @@ def problems(
     )
     found = refusals(inputs, step)
     assert all(one.problem.endswith(".") and one.remedy.endswith(".") for one in found)
-    return [one.problem for one in found]
+    return found
+
+
+def problems(verdicts: Sequence[Verdict], step: FlipStep = FlipStep.SHADOW, **more: Any) -> list[str]:
+    """Return what stands against a step."""
+    return [one.problem for one in against(verdicts, step, **more)]
 
 
 ALL: Final = [verdict(day) for day in DAYS]
@@ -131,6 +136,13 @@ def test_what_is_not_proved_is_a_reason_against_a_step(verdicts: list[Verdict], 
     """Too few dates, another decision, too weak a proof, a changed gateway and no contract each refuse the step."""
     found = problems(verdicts)
     assert any(words in one for one in found), found
+
+
+def test_a_weak_date_is_drawn_again() -> None:
+    """The remedy names the command that draws that very date again: a plain run would judge today, a backfill its old set."""
+    weak = [verdict(DAYS[0], random=replace(DRAWN, bounds=())), *ALL[1:]]
+    found = against(weak)
+    assert [f"--from {DAYS[0]} --to {DAYS[0]} --redraw" in one.remedy for one in found] == [True]
 
 
 def test_the_newest_verdict_must_not_be_old() -> None:
