@@ -14,13 +14,12 @@ from typing import Final
 import numpy as np
 
 from parity_pipeline.core.diagnosis.context import DiagnosisContext, FoundCause, Mask, indices
-from parity_pipeline.core.diagnosis.edits import ANGLED, BRACKETED, EDITS, ODD_SPACE, strip_accents
+from parity_pipeline.core.diagnosis.edits import ANGLED, BRACKETED, EDITS, EMOJI, ODD_SPACE, strip_accents
 from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Rows
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WORDS_AND_SIGNS = re.compile(r"[a-zA-Z]{1,5}|\d|[^\W\d_a-zA-Z]|[^\w\s]")
 _RUN = re.compile(r"\w+")
-_EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\u200d\ufe0f]")
 _PUNCTUATION = re.compile(r"[^\w\s]")
 
 LONG_WORD: Final = 100
@@ -102,7 +101,7 @@ PREDICATES: Final[tuple[TextPredicate, ...]] = (
     TextPredicate(CauseName.TRIM, "white space at an end", lambda text: bool(text.strip()) and text != text.strip()),
     TextPredicate(CauseName.UNICODE_FORM, "characters that are not composed (NFC)", lambda text: not _composed(text)),
     *(TextPredicate(CauseName.TOKENIZER, f"{name} letters", _script(signs)) for name, signs in _SCRIPTS),
-    TextPredicate(CauseName.EMOJI, "an emoji", lambda text: bool(_EMOJI.search(text))),
+    TextPredicate(CauseName.EMOJI, "an emoji", lambda text: bool(EMOJI.search(text))),
     TextPredicate(CauseName.CASE, "capital letters alone", str.isupper),
     TextPredicate(CauseName.ACCENTS, "letters with accents", lambda text: strip_accents(text) != text),
     TextPredicate(CauseName.CASE, "capital letters", lambda text: text.lower() != text),
@@ -123,7 +122,11 @@ CHANCE: Final = 1e-3
 PASSING_SHARE: Final = 0.1
 """Largest share of passing samples among those with a property at which it still separates."""
 
-_COMMON: Final = frozenset(edit.cause for edit in EDITS) - {CauseName.TOKENIZER, CauseName.SPECIAL_TOKENS}
+_COMMON: Final = frozenset(edit.cause for edit in EDITS) - {
+    CauseName.TOKENIZER,
+    CauseName.SPECIAL_TOKENS,
+    CauseName.EMOJI,
+}
 """Causes whose properties are so common that chance is corrected for the number of properties tried."""
 
 _TOUCHED: Final = 1e-6

@@ -320,7 +320,7 @@ def find_shared_direction(context: DiagnosisContext, waiting: Mask) -> list[Foun
     lost = 1.0 - context.cosine[rows]
     words = (
         f"what differs on {len(rows)} samples lies {share:.0%} in one direction, as if one thing were added to each "
-        f"text, such as a prefix that was not among those tried: median 1 - cosine {np.median(lost[short]):.2g} on the shorter half, "
+        f"text or left out of it, such as a prefix that was not among those tried: median 1 - cosine {np.median(lost[short]):.2g} on the shorter half, "
         f"{np.median(lost[~short] if (~short).any() else lost):.2g} on the longer"
     )
     evidence = context.evidence(rows.tolist(), lambda row: f"{len(context.text_of(row))} characters")
