@@ -98,7 +98,7 @@ def _outage(side: Side, lane: Provenance) -> Check:
         severity=_INCONCLUSIVE,
         passed=not stopped,
         seen=f"the {side} {stopped}" if stopped else "the lane ran to its end",
-        remedy=f"Bring the gateway back and materialize {side}/embeddings again.",
+        remedy=f"Bring the gateway back, then `parity backfill --side {side}`, or materialize {side}/embeddings again.",
         side=side,
     )
 
@@ -113,7 +113,7 @@ def _canaries(side: Side, found: CanaryRecord, threshold: float) -> Check:
         passed=False if words else True if measured else None,
         seen=words or (_same_canaries(found) if measured else _not_measured(found)),
         remedy="Find out what was deployed or switched at that time,"
-        f" then materialize {side}/embeddings again while nothing changes.",
+        f" then `parity backfill --side {side}` while nothing changes, or materialize {side}/embeddings again.",
         side=side,
     )
 
@@ -248,7 +248,9 @@ def repeatability_checks(tried: StabilityOfSides, floors: NoiseFloors, *, expect
             else f"the noise floor of the {side} side was measured before the fetch that it would judge"
             if stale
             else f"no noise floor of the {side} side was measured",
-            remedy=f"Materialize {side}/stability again.",
+            remedy="Run that date again, and no other run of it at the same time."
+            if stale and not floor
+            else f"Materialize {side}/stability again.",
             side=side,
         )
     for side in Side:

@@ -293,6 +293,7 @@ def test_a_floor_from_before_the_fetch_is_none() -> None:
     decision, checks = judged(stability=stale, floors_expected=True)
     assert (decision, checks["legacy-floor-measured"].severity) == (Decision.INCONCLUSIVE, INCONCLUSIVE)
     assert "before the fetch" in checks["legacy-floor-measured"].seen
+    assert "no other run of it at the same time" in checks["legacy-floor-measured"].remedy
     assert checks["candidate-floor-measured"].severity is WARN
 
 

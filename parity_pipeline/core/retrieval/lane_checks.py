@@ -89,7 +89,7 @@ def lane_checks(sides: Sides) -> Iterator[RetrievalCheck]:
             severity=_INCONCLUSIVE,
             passed=not stopped,
             seen=f"the {side} {stopped}" if stopped else "the lane ran to its end",
-            remedy=f"Bring the gateway back and materialize {side}/retrieval again.",
+            remedy=f"Bring the gateway back, then `parity backfill --side {side}`, or materialize {side}/retrieval again.",
             side=side,
         )
     caveats = [f"{lane.side}: {caveat}" for lane in sides for caveat in lane.doubts]
