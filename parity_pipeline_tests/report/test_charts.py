@@ -1,5 +1,6 @@
 """Charts as SVG: every figure in the table, nothing in the drawing that a strict policy refuses."""
 
+import re
 import sys
 
 import numpy as np
@@ -84,10 +85,13 @@ def test_a_full_overlap_is_a_bar_of_its_own() -> None:
 
 
 def test_a_trend_of_one_day_and_one_of_many() -> None:
-    """One date is a dot; a gap interrupts the line; a mark outside the range is left out."""
+    """One date is a dot, and its limit a line; a gap interrupts the line; a mark outside the range is left out."""
     one = lines([Line("w", "worst", [(10, 3.0)])], [99], days={10: "d"}, levels={0.0: "0", 8.0: "1"})
     assert one.count("<circle") == 1
     assert "change" not in one
+    limit = lines([Line("t", "limit", [(10, 3.0)])], [], days={10: "d"}, levels={0.0: "0", 8.0: "1"})
+    start, end = re.findall(r'd="M([\d.]+) [\d.]+ L([\d.]+) [\d.]+"', limit)[0]
+    assert float(end) - float(start) > 100
     many = lines(
         [Line("w", "worst", [(day, None if day == 30 else 3.0) for day in range(100)])],
         [50],

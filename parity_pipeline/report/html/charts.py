@@ -166,7 +166,9 @@ def lines(
     # A single day would be a range of no width.
     chart.xrange = (first - 0.5, last + 0.5)
     for one in found:
-        chart.add(one.name, [(day, value) for day, value in one.points])
+        # On a single day a limit, which has no dots, would be a line of no length.
+        wide = (0.5, -0.5) if first == last and one.look == "limit" else (0,)
+        chart.add(one.name, [(day - aside, value) for day, value in one.points for aside in wide])
     rules = [day for day in marks if first <= day <= last]
     for day in rules:
         chart.add("", [(day, low), (day, high)], show_dots=False)
