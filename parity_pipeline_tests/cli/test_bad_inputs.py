@@ -179,7 +179,7 @@ def test_a_name_that_no_file_can_have_is_refused(
     assert "cannot be followed: " in refused(["doctor"], capfd)
 
 
-def test_a_full_disk_below_an_error_of_a_library_is_no_defect(tmp_path: Path) -> None:
+def test_a_full_disk_below_an_error_of_a_library_is_not_a_defect(tmp_path: Path) -> None:
     """What SQLite and the system say of a full disk is found in the chain of an error; of another error nothing is said."""
     with closing(sqlite3.connect(tmp_path / "history.db")) as history:
         history.execute("PRAGMA max_page_count = 2")
