@@ -6,6 +6,8 @@ BIN := .venv/bin
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
 INSTALLED := .venv/.installed
 CODE := parity_pipeline parity_pipeline_tests bench
+# A shell starts a background job with SIGINT ignored, and Dagster then ignores SIGTERM too: `make dev &` could not be stopped.
+STOPPABLE := import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])
 
 .DEFAULT_GOAL := help
 .PHONY: help install home demo test dev check fmt docs reference bench lock clean
@@ -36,7 +38,8 @@ dev: $(INSTALLED) home ## Dagster UI on 127.0.0.1:3000 with the demo gateways up
 	@$(BIN)/python -c 'import socket; socket.create_server(("127.0.0.1", $(PORT)))' 2> /dev/null || { echo "Port $(PORT) is in use by another process; stop it, or take another port: make dev PORT=3001"; exit 2; }
 	$(BIN)/parity up
 	@trap '$(BIN)/parity down' EXIT; trap 'exit 130' INT TERM; \
-	  PYTHONWARNINGS='ignore:Function `dev_command` is superseded' $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(PORT)
+	  PYTHONWARNINGS='ignore:Function `dev_command` is superseded' $(BIN)/python -c '$(STOPPABLE)' \
+	  $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(PORT)
 
 check: $(INSTALLED) home ## what CI runs: format, ruff, pyright, import-linter, definitions, tests
 	$(BIN)/ruff format --check $(CODE)

@@ -1,5 +1,8 @@
 """What Dagster gets: asset keys, partitions, job, schedule, and traps of its API."""
 
+import re
+import subprocess
+import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -118,6 +121,18 @@ def test_the_tracked_dagster_yaml_is_the_packaged_one() -> None:
     """The home that the Makefile uses and a home that the command makes are configured alike."""
     packaged = ROOT / "parity_pipeline" / "defs" / "dagster.yaml"
     assert (ROOT / ".dagster" / "dagster.yaml").read_text("utf-8") == packaged.read_text("utf-8")
+
+
+def test_make_dev_can_be_stopped_where_a_shell_ignores_ctrl_c() -> None:
+    """What `make dev` puts before Dagster starts it with SIGINT as usual, also as a shell's job in the background."""
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    (before,) = re.findall(r"^STOPPABLE := (.*)$", makefile, re.MULTILINE)
+    assert "-c '$(STOPPABLE)'" in makefile
+    shown = "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
+    for start, handled in (([sys.executable, "-c", before], "True"), ([], "False")):
+        command = ["/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh", *start, sys.executable, "-c", shown]
+        printed = subprocess.run(command, check=True, capture_output=True, text=True)
+        assert printed.stdout.strip() == handled
 
 
 def test_dagsters_own_yaml_is_accepted(tmp_path: Path) -> None:
