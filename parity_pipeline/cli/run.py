@@ -5,6 +5,7 @@ Here belong the options of these commands. Running partitions belongs to `runs`,
 
 import os
 import sys
+import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from datetime import date
 from importlib import import_module
 from itertools import chain, product
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
     from parity_pipeline.storage.layout import Layout
 
 stop_signals = StopSignals()
+
+CLOCK_SECONDS: Final = 1.0
+"""Seconds by which the time of a file may lie before that of the process that wrote it."""
 
 
 def run(
@@ -216,6 +220,7 @@ def judge(
     """Run partitions while services are up, print the results, and exit with their code."""
     from parity_pipeline.services.supervisor import running
 
+    begun = time.time()
     sides = (side,) if side else tuple(Side)
     state = settings.path(settings.state_dir)
     with ExitStack() as services:
@@ -261,7 +266,7 @@ def judge(
                 )
             )
     code = exit_code(results)
-    _print(results, settings.layout(), code, printing)
+    _print(results, settings.layout(), code, printing, begun)
     raise typer.Exit(code)
 
 
@@ -287,7 +292,7 @@ def _unpaired(
     return results
 
 
-def _print(results: "Sequence[PartitionResult]", layout: "Layout", code: int, printing: Printing) -> None:
+def _print(results: "Sequence[PartitionResult]", layout: "Layout", code: int, printing: Printing, begun: float) -> None:
     from parity_pipeline.cli.console import (
         Detail,
         print_results,
@@ -305,7 +310,8 @@ def _print(results: "Sequence[PartitionResult]", layout: "Layout", code: int, pr
     for line in unjudged_lines(results) if printing.quiet else ():
         print_error(line)
     written = () if printing.quiet else written_files(results, layout)
-    for path in (path for path in written if path.is_file()):  # a full disk took what is stored, but no page
+    # A full disk took what is stored, but no page; a damaged ledger leaves the summary of before.
+    for path in (path for path in written if path.is_file() and path.stat().st_mtime >= begun - CLOCK_SECONDS):
         output.print(f"wrote {shown_path(path, Path.cwd())}", markup=False, soft_wrap=True)
 
 

@@ -57,11 +57,17 @@ class PartitionResult:
 
 
 def exit_code(results: Iterable[PartitionResult]) -> int:
-    """Return 0 when every partition passed, 1 when any failed, 2 when any is inconclusive or did not run, or none ran."""
+    """Return 0 when every partition passed, 1 when any failed, 2 for anything else.
+
+    That is: one is inconclusive or did not run, none ran, or a step broke beside a pass, such as the summary for want of room
+    or of a ledger that can be read: who reads the summary would not see that pass.
+    """
+    results = list(results)
     decisions = [one.verdict.decision if one.verdict else Decision.INCONCLUSIVE for one in results]
     if Decision.FAIL in decisions:
         return EXIT_FAIL
     passed = bool(decisions) and all(decision in PASSING for decision in decisions)
+    passed = passed and not any(one.failures for one in results)
     return EXIT_PASS if passed else EXIT_INCONCLUSIVE
 
 

@@ -1,5 +1,6 @@
 """`parity run` as a user types it: the table, the JSON document, the exit codes, the words of what went wrong."""
 
+import os
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -46,6 +47,25 @@ def test_equal_sides_pass_and_every_run_is_kept(tmp_path: Path) -> None:
     assert layout.report(DAY, "fake-32").read_bytes() == report
     assert b"supersedes" not in report
     assert "supersedes" in layout.report(DAY, "fake-16").read_text("utf-8")
+
+
+def test_a_summary_that_cannot_be_written_ends_with_2(tmp_path: Path) -> None:
+    """A pass is printed and recorded, and the ledger's damaged line named; the old summary is not said to be written."""
+    with serve(hash_gateway("rust").app) as left, serve(hash_gateway("go").app) as right:
+        project = Project(tmp_path, side(left, "rust"), side(right, "go"))
+        assert project.parity("run", "--date", DAY).code == 0
+        layout = project.settings().layout()
+        os.utime(layout.summary, (0, 0))
+        os.utime(layout.html_index, (0, 0))
+        with layout.ledger.open("ab") as file:
+            file.write(b"<<<<<<< HEAD\n")
+        result = project.parity("run", "--date", DAY)
+    assert result.code == 2
+    assert result.out.startswith("PASS  ")
+    assert "ledger.jsonl:2: this line of the ledger is damaged" in result.out
+    assert result.out.splitlines()[-1] == "wrote reports/cutover/embed_parity_20260501_fake-32.md"
+    assert layout.summary.stat().st_mtime == 0
+    assert b'"PASS"' in layout.ledger.read_bytes().splitlines()[2]
 
 
 def test_a_noisy_candidate_fails(tmp_path: Path) -> None:
