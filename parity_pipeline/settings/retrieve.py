@@ -312,6 +312,10 @@ class RetrieveSettings(Strict):
         """Return the corpora that a partition searches."""
         return self.corpora[corpus]
 
+    def spelled(self, side: Side) -> dict[str, Any]:
+        """Return the filters as a side spells them, by name."""
+        return {name: getattr(spelled, side.value) for name, spelled in self.filters.items()}
+
     def query_defaults(self, corpus: str) -> QueryDefaults:
         """Return what a partition says of queries that say nothing themselves."""
         return QueryDefaults(searches=self.searches(corpus), k=self.k, filters=tuple(self.filters))
@@ -357,7 +361,7 @@ class RetrieveSettings(Strict):
             corpus=corpus,
             searches=self.searches(corpus),
             corpora=own.corpora,
-            filters={name: getattr(spelled, side.value) for name, spelled in self.filters.items()},
+            filters=self.spelled(side),
             model=None if self.model is None else config.requested_name(self.model),
             metadata=self.metadata,
             reported=own.scores.reported.value,
