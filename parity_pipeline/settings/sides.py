@@ -12,7 +12,6 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationInfo,
@@ -103,16 +102,8 @@ class ServiceSettings(Strict):
         return checked_url(value)
 
 
-_OF_GATEWAY: Final = ("label", "base_url", "dialect")
+OF_GATEWAY: Final = ("label", "base_url", "dialect")
 """Keys that every side needs but a recording, which may have them too."""
-
-
-def _only_gateways_need_them(schema: dict[str, Any]) -> None:
-    """Say to the JSON schema what `SideSettings` demands: a side that is no recording has the keys of a gateway."""
-    for name in _OF_GATEWAY:
-        schema["properties"][name].pop("default")
-    schema["if"] = {"required": ["recorded"], "properties": {"recorded": {"type": "string"}}}
-    schema["else"] = {"required": list(_OF_GATEWAY)}
 
 
 class SideSettings(Strict):
@@ -137,8 +128,6 @@ class SideSettings(Strict):
         version: Where it says which version of itself is running.
         services: Processes that this side needs.
     """
-
-    model_config = ConfigDict(json_schema_extra=_only_gateways_need_them)
 
     # The first field, since whether others are needed depends on it.
     recorded: Literal["last"] | date | None = None
@@ -175,7 +164,7 @@ class SideSettings(Strict):
     version: VersionSettings | None = None
     services: list[ServiceSettings] = []
 
-    @field_validator(*_OF_GATEWAY, mode="wrap")
+    @field_validator(*OF_GATEWAY, mode="wrap")
     @classmethod
     def _given(cls, value: str | None, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> str:
         """Return the value; "" where it is left out of a recording."""
@@ -193,7 +182,7 @@ class SideSettings(Strict):
 
     def missing(self) -> list[str]:
         """Return the keys that a gateway needs and that are not set; empty unless this is a recording."""
-        return [name for name in _OF_GATEWAY if not getattr(self, name)]
+        return [name for name in OF_GATEWAY if not getattr(self, name)]
 
     def config(
         self, side: Side, dialect: Dialect, environ: Mapping[str, str], resolve: Callable[[Path], Path]

@@ -10,7 +10,8 @@ with waivers or without, and was given on this very lane. A named date is taken 
 """
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
@@ -83,6 +84,20 @@ class Recording(Generic[Lane]):
         """Return the fields of a provenance that say of a copy for another date where it comes from."""
         label = f"{self.lane.header.label}, recording of {self.date}"
         return {"date": day, "recorded": self.date, "recorded_unproved": self.unproved, "label": label}
+
+
+@contextmanager
+def being_copied(found: Recording[Lane]) -> Generator[None]:
+    """Say of a recording that turns out to be damaged what helps: it cannot be fetched again."""
+    try:
+        yield
+    except ArtifactError as error:
+        if error.place != str(found.lane.path):
+            raise
+        remedy = f"Name another date in sides.{found.side}.recorded."
+        raise ArtifactError(
+            f"the recording of {found.date} cannot be used: {error.problem}", place=error.place, remedy=remedy
+        ) from error
 
 
 def find_recorded(kind: Recordable[Lane], run: RunContext, side: Side, day: str, name: str) -> Recording[Lane]:
@@ -231,7 +246,8 @@ def recorded_embeddings(run: RunContext, side: Side, day: str, model: str) -> Pr
     if found.date == day:
         return header
     provenance = replace(header, **found.marked(day))
-    with publishing(run.layout.embeddings(side, day, model)) as draft, EmbeddingsWriter(draft) as writer:
+    target = run.layout.embeddings(side, day, model)
+    with being_copied(found), publishing(target) as draft, EmbeddingsWriter(draft) as writer:
         for block in found.lane.blocks():
             writer.add(block)
         writer.finish(provenance)

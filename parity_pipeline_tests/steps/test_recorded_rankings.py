@@ -10,7 +10,6 @@ import pytest
 
 from parity_pipeline.core.errors import ArtifactError, GatewayError, SettingsError
 from parity_pipeline.core.outcomes import Decision, Side
-from parity_pipeline.core.retrieval.provenance import RetrievalProvenance
 from parity_pipeline.core.retrieval.records import Reported
 from parity_pipeline.core.staleness import Freshness, staleness
 from parity_pipeline.steps.prune_vectors import find_old
@@ -78,7 +77,7 @@ def test_the_last_good_rankings_stand_in(project: AfterFlip) -> None:
         one.startswith(f"the legacy is a recording of {RECORDED_ON}: its rankings were") for one in found.findings
     )
     layout = project.settings().layout()
-    for path in (layout.retrieval_report(TODAY, CORPUS), layout.retrieval_page(TODAY, CORPUS)):
+    for path in (layout.retrieval_report(TODAY, CORPUS), layout.html_retrieval_report(TODAY, CORPUS)):
         text = path.read_text("utf-8")
         assert "nothing was requested from it for this verdict" in text
         assert "as the legacy side was sent it" not in text
@@ -250,11 +249,11 @@ def _garble(project: AfterFlip) -> None:
     ("take_away", "said"),
     [
         (_prune, "2026-05-01: its rankings are not stored (never fetched, or pruned)"),
-        (_damage, "2026-05-01: cannot read this rankings file"),
+        (_damage, "is not a parquet file"),
         (_without_queries, "2026-05-01: its queries are not stored"),
         (_name, "cannot be a recording of 2026-04-30: its rankings are not stored"),
-        (_shorten, "the recording of 2026-05-01 holds rankings of 5 queries and says 12"),
-        (_garble, "rankings"),
+        (_shorten, "the recording of 2026-05-01 cannot be used: it holds rankings of 5 queries and says 12"),
+        (_garble, "the recording of 2026-05-01 cannot be used: this rankings file is damaged"),
     ],
 )
 def test_without_a_recording_the_run_says_why(
@@ -282,5 +281,5 @@ def test_nothing_is_requested_from_a_recording(project: AfterFlip) -> None:
 
 def test_what_is_asked_for_is_stored_with_each_lane(project: AfterFlip) -> None:
     """Each lane says what the settings asked for beside its queries, so that a later recording can be held to it."""
-    header: RetrievalProvenance = RankingsFile(lane_path(project, RECORDED_ON)).header
+    header = RankingsFile(lane_path(project, RECORDED_ON)).header
     assert header.asked == {"k": "5", "corpora": "staff, contractors", "model": "fake-32", "metadata": "role"}

@@ -19,7 +19,7 @@ from parity_pipeline.core.retrieval.provenance import RetrievalProvenance
 from parity_pipeline.core.retrieval.records import Reported
 from parity_pipeline.steps.context import RunContext
 from parity_pipeline.steps.probes import RETRIEVE
-from parity_pipeline.steps.recordings import Faults, Recordable, Recording, find_recorded, recorded_side
+from parity_pipeline.steps.recordings import Faults, Recordable, Recording, being_copied, find_recorded, recorded_side
 from parity_pipeline.steps.retrieval.context import RetrievalContext
 from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.layout import Layout
@@ -64,17 +64,15 @@ def recorded_rankings(run: RunContext, side: Side, day: str, corpus: str) -> Ret
         return header
     provenance, reported = replace(header, **found.marked(day)), Reported(header.observation.reported)
     with (
+        being_copied(found),
         publishing(run.layout.rankings(side, day, corpus)) as draft,
         RankingsWriter(draft, side=side, reported=reported) as writer,
     ):
         for block in found.lane.blocks():
             writer.add(block)
         if writer.rows != header.queries:
-            raise ArtifactError(
-                f"the recording of {found.date} holds rankings of {writer.rows} queries and says {header.queries}",
-                place=str(found.lane.path),
-                remedy="Name another date in `recorded`.",
-            )
+            problem = f"it holds rankings of {writer.rows} queries and says {header.queries}"
+            raise ArtifactError(problem, place=str(found.lane.path))
         writer.finish(provenance)
     return provenance
 
@@ -107,10 +105,10 @@ def _asked_differently(
             yield f"its queries do not search {', '.join(more)}"
         return
     for key in dict.fromkeys((*header.asked, *now)):
-        then, is_now = header.asked.get(key, ""), now.get(key, "")
-        if then != is_now:
-            what = "" if key == "filters" else f" was {then or 'not set'} then and is {is_now or 'not set'}"
-            yield f"retrieve.{key}{what or ' were spelled differently then'}"
+        then, today = header.asked.get(key, ""), now.get(key, "")
+        if then != today:
+            words = f"was {then or 'not set'} then and is {today or 'not set'} now"
+            yield f"retrieve.{key} {'were spelled differently then' if key == 'filters' else words}"
 
 
 RANKINGS: Final = Recordable[RankingsFile](
