@@ -10,7 +10,7 @@ with waivers or without, and was given on this very lane. A named date is taken 
 """
 
 import shutil
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,10 +35,16 @@ from parity_pipeline.storage.stored_partitions import stored_dates
 LAST: Final = "last"
 """Stands for the newest date that may be taken."""
 
+_COPY: Final = "it is a recording itself"
+
 Lane = TypeVar("Lane", EmbeddingsFile, RankingsFile)
 
 Faults = Mapping[str, bool]
 """Why a lane cannot be taken, each a clause, and whether it is so."""
+
+
+def _nothing(_run: RunContext, _lane: Any, _name: str, _inputs: Path) -> tuple[str, ...]:
+    return ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +58,7 @@ class Recordable(Generic[Lane]):
         place: Where the lane of a side, date and model or corpus lies.
         open_lane: Opens a lane.
         faults: Returns what else keeps an opened lane of a model or corpus from being taken, given where its inputs lie.
+        asked: Returns what the settings asked for differently when it was fetched, each a clause; likewise.
     """
 
     probe: Probe
@@ -60,6 +67,7 @@ class Recordable(Generic[Lane]):
     place: Callable[[Layout, Side, str, str], Path]
     open_lane: Callable[[Path], Lane]
     faults: Callable[[RunContext, Lane, str, Path], Faults]
+    asked: Callable[[RunContext, Lane, str, Path], Iterable[str]] = _nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,11 +119,18 @@ def find_recorded(kind: Recordable[Lane], run: RunContext, side: Side, day: str,
         name: Model or corpus.
 
     Raises:
-        ArtifactError: There is none, or the named date cannot be taken; says why.
+        ArtifactError: There is none, or the named date cannot be taken; says why. Or the date has a lane of its own that was
+            asked for differently, which nothing replaces.
     """
     place = f"sides.{side}.recorded, {kind.probe.dimension} {name}"
     named = run.gateways[side].recorded
-    if not why_not(kind, run, side, day, name):
+    if not _fault(kind, run, side, day, name):
+        if why := _asked_differently(kind, run, side, day, name):
+            raise ArtifactError(
+                f"{day} has {kind.what} of its own, and {why}",
+                place=place,
+                remedy="Set that back, or leave this date as it is.",
+            )
         return _taken(kind, run, side, day, name)
     if named == LAST:
         return _last(kind, run, side, name, place)
@@ -139,17 +154,29 @@ def _last(kind: Recordable[Lane], run: RunContext, side: Side, name: str, place:
         why = why_not(kind, run, side, date, name) or _not_passed(kind, run, side, date, name)
         if not why:
             return _taken(kind, run, side, date, name)
-        reasons.append(f"{date}: {why}")
+        # After a month there are thirty copies, which would hide why their original cannot be taken any more.
+        reasons += [f"{date}: {why}"] if why != _COPY else []
     shown = "; ".join(reasons[:3]) + (f"; and {len(reasons) - 3} more dates" if len(reasons) > 3 else "")
     raise ArtifactError(
-        f"there is no recording of the {side}: {shown or 'no date was judged'}",
+        f"there is no recording of the {side}: {shown or 'no date was fetched from it and judged'}",
         place=place,
-        remedy=f"Run once while the {side} still responds, without the key `recorded`, and keep its {kind.what}.",
+        remedy=f"Set back what was changed since; or run once while the {side} still responds, without the key `recorded`, "
+        f"and keep its {kind.what}.",
     )
 
 
 def why_not(kind: Recordable[Lane], run: RunContext, side: Side, date: str, name: str) -> str:
     """Return why the lane of a date cannot be taken as a recording; "" where it can."""
+    return _fault(kind, run, side, date, name) or _asked_differently(kind, run, side, date, name)
+
+
+def _asked_differently(kind: Recordable[Lane], run: RunContext, side: Side, date: str, name: str) -> str:
+    lane = kind.open_lane(kind.place(run.layout, side, date, name))
+    return next(iter(kind.asked(run, lane, name, kind.probe.inputs_path(run.layout, date, name))), "")
+
+
+def _fault(kind: Recordable[Lane], run: RunContext, side: Side, date: str, name: str) -> str:
+    """Return why the lane of a date could not be taken under any settings; "" where it could."""
     path, inputs = kind.place(run.layout, side, date, name), kind.probe.inputs_path(run.layout, date, name)
     try:
         if not path.exists():
@@ -159,7 +186,7 @@ def why_not(kind: Recordable[Lane], run: RunContext, side: Side, date: str, name
         lane = kind.open_lane(path)
         header = lane.header
         faults = {
-            "it is a recording itself": bool(header.recorded),
+            _COPY: bool(header.recorded),
             f"it was fetched from the {header.side}": header.side is not side,
             "its lane stopped early": bool(header.stopped_early),
             f"it holds no {kind.what}": not header.status_counts.get(RowStatus.OK),

@@ -17,6 +17,7 @@ from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.definitions import build_context
 from parity_pipeline.settings.loading import validate
 from parity_pipeline.steps.context import RunContext
+from parity_pipeline.steps.probes import RETRIEVE
 from parity_pipeline.steps.recordings import find_recording
 from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile, EmbeddingsWriter
@@ -24,8 +25,10 @@ from parity_pipeline.storage.evidence_files import read_verdict
 from parity_pipeline.storage.gateways import read_states
 from parity_pipeline.wire.doctor_request import ConnectivityResult
 from parity_pipeline.wire.side_config import SideConfig
-from parity_pipeline_tests.defs.project import MODEL, Project
+from parity_pipeline_tests.defs.after_flip import CORPUS, AfterFlip, after_flip, verdict_on
+from parity_pipeline_tests.defs.project import MODEL, Project, searching_project
 from parity_pipeline_tests.fakes.gateways import Gateway, hash_gateway, hash_vector
+from parity_pipeline_tests.fakes.searching import SearchingGateway
 
 RECORDED_ON, FAILED_ON, TODAY = "2026-05-01", "2026-05-02", "2026-05-03"
 
@@ -111,6 +114,47 @@ def test_what_was_not_measured_then_is_not_measured(project: RecordedProject) ->
     assert found.legacy.floor is None
     assert found.legacy.stability is not None
     assert "was not measured then" in " ".join(found.legacy.stability.notes)
+
+
+def flipped(folder: Path) -> AfterFlip:
+    """Return a project whose both probes passed, two days later, the legacy switched off and not named any more."""
+    project = searching_project(folder / "before")
+    assert project.run(day=RECORDED_ON).success
+    assert project.run(day=RECORDED_ON, model=CORPUS, probe=RETRIEVE).success
+    return after_flip(folder / "after", project)
+
+
+def test_both_probes_go_on_without_naming_the_legacy(tmp_path: Path) -> None:
+    """With `legacy: {recorded: last}` alone, both jobs judge a new date, and both reports say what it was judged against."""
+    (tmp_path / "before").mkdir()
+    project = flipped(tmp_path)
+    assert project.run(day=TODAY).success
+    assert project.run(day=TODAY, model=CORPUS, probe=RETRIEVE).success
+    layout = project.settings().layout()
+    found = (
+        (verdict_of(project, TODAY), layout.report(TODAY, MODEL)),
+        (verdict_on(project, TODAY), layout.retrieval_report(TODAY, CORPUS)),
+    )
+    for verdict, report in found:
+        assert verdict.decision is Decision.PASS
+        assert verdict.lanes[0].recorded == RECORDED_ON
+        assert f"Old gateway, recording of {RECORDED_ON}" in report.read_text("utf-8")
+        assert f"the legacy is a recording of {RECORDED_ON}" in report.read_text("utf-8")
+
+
+def test_both_probes_stay_watched_without_naming_the_legacy(tmp_path: Path) -> None:
+    """A candidate that changes fails both, with what differs, and is the one side that is asked for anything."""
+    (tmp_path / "before").mkdir()
+    project = flipped(tmp_path)
+    bad = SearchingGateway("go", embed_query=lambda text: hash_vector(text, "another build", 32))
+    bad.embedding.embed = lambda text, _model: hash_vector(text, "another build", 32)
+    project.candidate = bad
+    assert project.run(day=TODAY).success
+    assert project.run(day=TODAY, model=CORPUS, probe=RETRIEVE).success
+    embed = verdict_of(project, TODAY)
+    assert embed.decision is verdict_on(project, TODAY).decision is Decision.FAIL
+    assert embed.diagnosis is not None
+    assert embed.diagnosis.failing_looked_at
 
 
 def test_recorded_vectors_are_never_replaced(project: RecordedProject) -> None:

@@ -152,6 +152,8 @@ def test_editors_know_what_a_recording_needs() -> None:
         assert not list(schema.iter_errors(content))
         empty: list[dict[str, Any]] = [{}, {"recorded": None}]
         for nothing in empty:
-            assert list(schema.iter_errors({**content, "sides": {**content["sides"], side.value: nothing}}))
-        live = {**content, "sides": {**section()["sides"]}}
+            content = recorded(side)
+            content["sides"][side.value] = nothing
+            assert list(schema.iter_errors(content))
+        live: dict[str, Any] = {**content, "sides": section()["sides"]}
         assert list(schema.iter_errors(live))

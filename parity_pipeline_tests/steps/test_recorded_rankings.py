@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from parity_pipeline.cli.doctor import DoctorCheck, run_checks
 from parity_pipeline.core.errors import ArtifactError, GatewayError, SettingsError
 from parity_pipeline.core.outcomes import Decision, Side
 from parity_pipeline.core.retrieval.records import Reported
@@ -112,6 +113,38 @@ def test_recorded_rankings_are_never_replaced(project: AfterFlip) -> None:
     assert {path: path.read_bytes() for path in kept} == kept
 
 
+def test_rankings_of_a_date_itself_are_kept_under_other_settings(project: AfterFlip) -> None:
+    """A date whose own rankings were asked for differently is not given those of another date in their place."""
+    assert project.judge().decision is Decision.PASS
+    kept = lane_path(project, RECORDED_ON).read_bytes()
+    project.retrieve = {"k": 6}
+    with pytest.raises(
+        ArtifactError, match=r"2026-05-01 has rankings of its own, and retrieve\.k was 5 then and is 6 now"
+    ):
+        project.judge(RECORDED_ON)
+    assert lane_path(project, RECORDED_ON).read_bytes() == kept
+
+
+def test_a_copy_cannot_be_named(project: AfterFlip) -> None:
+    """A date that stood on a recording is none itself, so that nobody loses sight of when rankings were fetched."""
+    assert project.judge().decision is Decision.PASS
+    project.recorded = TODAY
+    with pytest.raises(ArtifactError, match=f"cannot be a recording of {TODAY}: it is a recording itself"):
+        project.judge("2026-05-04")
+
+
+def test_copies_do_not_hide_why_there_is_no_recording(project: AfterFlip) -> None:
+    """After some dates on a recording the message still says what is wrong with the dates that were fetched."""
+    for day in (TODAY, "2026-05-04", "2026-05-05"):
+        project.clock += timedelta(days=1)
+        project.judge(day)
+    _prune(project)
+    with pytest.raises(ArtifactError) as caught:
+        project.judge("2026-05-06")
+    assert "recording itself" not in str(caught.value)
+    assert f"{RECORDED_ON}: its rankings are not stored" in str(caught.value)
+
+
 def test_a_recording_is_neither_stale_nor_pruned(project: AfterFlip) -> None:
     """The verdict on a recording is not stale, and its original stays whatever its age; a copy stays for nothing."""
     for day in (TODAY, "2026-05-04"):
@@ -134,7 +167,6 @@ def test_a_recording_is_neither_stale_nor_pruned(project: AfterFlip) -> None:
         ({"query_set_hash": "0" * 64}, "its queries were drawn again after the fetch"),
         ({"side": Side.CANDIDATE}, "it was fetched from the candidate"),
         ({"corpus": "staff"}, "it holds corpus 'staff'"),
-        ({"recorded": "2026-04-30"}, "it is a recording itself"),
         ({"status_counts": {"ok": 11}}, "it holds rankings of 11 queries, of 12"),
         ({"status_counts": {"failed": 12}}, "it holds no rankings"),
         ({}, ""),
@@ -266,6 +298,25 @@ def test_without_a_recording_the_run_says_why(
     assert said in str(caught.value)
     assert not lane_path(project, TODAY).exists()
     assert not project.settings().layout().retrieval_verdict(TODAY, CORPUS).exists()
+
+
+def test_doctor_finds_the_recording_and_what_it_misses(project: AfterFlip) -> None:
+    """`parity doctor` names the queries that stand in and counts those of today that do not, or says why there are none."""
+
+    def found() -> DoctorCheck:
+        # Lazily, since the candidate, which comes later, would be asked.
+        return next(
+            one for one in run_checks(project.settings(), {}, TODAY) if one.subject == "legacy recording of everyone"
+        )
+
+    assert found() == DoctorCheck(
+        subject="legacy recording of everyone",
+        ok=True,
+        text="rankings of 12 queries of 2026-05-01 stand in, nothing is requested; 2 of the 2 for 2026-05-03 are not among them",
+    )
+    project.retrieve = {"k": 7}
+    assert found().ok is False
+    assert "retrieve.k was 5 then and is 7 now" in found().text
 
 
 def test_nothing_is_requested_from_a_recording(project: AfterFlip) -> None:

@@ -20,10 +20,9 @@ from parity_pipeline.core.retrieval.records import Reported
 from parity_pipeline.steps.context import RunContext
 from parity_pipeline.steps.probes import RETRIEVE
 from parity_pipeline.steps.recordings import Faults, Recordable, Recording, being_copied, find_recorded, recorded_side
-from parity_pipeline.steps.retrieval.context import RetrievalContext
 from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.layout import Layout
-from parity_pipeline.storage.query_set_files import QuerySetFile, QuerySetHeader
+from parity_pipeline.storage.query_set_files import QuerySetFile
 from parity_pipeline.storage.rankings_files import RankingsFile, RankingsWriter
 
 
@@ -77,33 +76,33 @@ def recorded_rankings(run: RunContext, side: Side, day: str, corpus: str) -> Ret
     return provenance
 
 
-def _faults(run: RunContext, lane: RankingsFile, corpus: str, inputs: Path) -> Faults:
-    if run.retrieval is None:
-        raise SettingsError("there is no retrieve probe", place="retrieve", remedy="Add the section.")
+def _faults(_run: RunContext, lane: RankingsFile, corpus: str, inputs: Path) -> Faults:
     header, queries = lane.header, QuerySetFile(inputs).header
-    scale = run.retrieval.rules.legacy_scale if header.side is Side.LEGACY else run.retrieval.rules.candidate_scale
     rows = sum(header.status_counts.values())
     return {
         f"it holds corpus {header.corpus!r}": header.corpus != corpus,
         "its queries were drawn again after the fetch": header.query_set_hash != queries.hash,
         f"it holds rankings of {rows} queries, of {queries.queries}": rows != queries.queries,
-        f"its lists have a {header.observation.reported} beside each document, and retrieve.{header.side}.scores.reported"
-        f" says {scale.reported}": header.observation.reported != scale.reported,
-        **dict.fromkeys(_asked_differently(run.retrieval, header, queries, corpus), True),
     }
 
 
-def _asked_differently(
-    context: RetrievalContext, header: RetrievalProvenance, queries: QuerySetHeader, corpus: str
-) -> Iterator[str]:
+def _asked_differently(run: RunContext, lane: RankingsFile, corpus: str, inputs: Path) -> Iterator[str]:
     """Yield what the settings ask for and did not ask for then; of an earlier version's lane, as far as its queries show."""
-    now = context.asked(Side(header.side), corpus)
+    if run.retrieval is None:
+        raise SettingsError("there is no retrieve probe", place="retrieve", remedy="Add the section.")
+    context, header, queries = run.retrieval, lane.header, QuerySetFile(inputs).header
+    side = Side(header.side)
+    scale = context.rules.legacy_scale if side is Side.LEGACY else context.rules.candidate_scale
+    if (beside := header.observation.reported) != scale.reported:
+        key = f"retrieve.{side}.scores.reported"
+        yield f"its lists have a {beside} beside each document, and {key} says {scale.reported}"
     if not header.asked:
         if context.k > queries.largest_k:
             yield f"its queries ask for at most {queries.largest_k} results, and retrieve.k is {context.k}"
         if more := sorted(set(context.corpora[corpus]) - set(queries.corpora)):
             yield f"its queries do not search {', '.join(more)}"
         return
+    now = context.asked(side, corpus)
     for key in dict.fromkeys((*header.asked, *now)):
         then, today = header.asked.get(key, ""), now.get(key, "")
         if then != today:
@@ -118,5 +117,6 @@ RANKINGS: Final = Recordable[RankingsFile](
     place=Layout.rankings,
     open_lane=RankingsFile,
     faults=_faults,
+    asked=_asked_differently,
 )
 """What recordings of the retrieve probe are made of."""
