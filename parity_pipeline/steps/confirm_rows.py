@@ -68,7 +68,7 @@ def stored_confirmation(run: RunContext, header: ParityHeader, day: str, model: 
 
 
 def _both_respond(run: RunContext) -> bool:
-    """Return whether both sides can be asked: none is a recording, and their tokens are there."""
+    """Return whether both sides can be sent requests: none is a recording, and their tokens are there."""
     try:
         return all(not run.gateways[side].recorded and run.gateways[side].config() for side in Side)
     except SettingsError:

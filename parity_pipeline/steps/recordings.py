@@ -58,7 +58,7 @@ class Recordable(Generic[Lane]):
         place: Where the lane of a side, date and model or corpus lies.
         open_lane: Opens a lane.
         faults: Returns what else keeps an opened lane of a model or corpus from being taken, given where its inputs lie.
-        asked: Returns what the settings asked for differently when it was fetched, each a clause; likewise.
+        requested: Returns what the settings requested differently when it was fetched, each a clause; likewise.
     """
 
     probe: Probe
@@ -67,7 +67,7 @@ class Recordable(Generic[Lane]):
     place: Callable[[Layout, Side, str, str], Path]
     open_lane: Callable[[Path], Lane]
     faults: Callable[[RunContext, Lane, str, Path], Faults]
-    asked: Callable[[RunContext, Lane, str, Path], Iterable[str]] = _nothing
+    requested: Callable[[RunContext, Lane, str, Path], Iterable[str]] = _nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,12 +120,12 @@ def find_recorded(kind: Recordable[Lane], run: RunContext, side: Side, day: str,
 
     Raises:
         ArtifactError: There is none, or the named date cannot be taken; says why. Or the date has a lane of its own that was
-            asked for differently, which nothing replaces.
+            requested differently, which nothing replaces.
     """
     place = f"sides.{side}.recorded, {kind.probe.dimension} {name}"
     named = run.gateways[side].recorded
     if not _fault(kind, run, side, day, name):
-        if why := _asked_differently(kind, run, side, day, name):
+        if why := _requested_differently(kind, run, side, day, name):
             raise ArtifactError(
                 f"{day} has {kind.what} of its own, and {why}",
                 place=place,
@@ -167,12 +167,12 @@ def _last(kind: Recordable[Lane], run: RunContext, side: Side, name: str, place:
 
 def why_not(kind: Recordable[Lane], run: RunContext, side: Side, date: str, name: str) -> str:
     """Return why the lane of a date cannot be taken as a recording; "" where it can."""
-    return _fault(kind, run, side, date, name) or _asked_differently(kind, run, side, date, name)
+    return _fault(kind, run, side, date, name) or _requested_differently(kind, run, side, date, name)
 
 
-def _asked_differently(kind: Recordable[Lane], run: RunContext, side: Side, date: str, name: str) -> str:
+def _requested_differently(kind: Recordable[Lane], run: RunContext, side: Side, date: str, name: str) -> str:
     lane = kind.open_lane(kind.place(run.layout, side, date, name))
-    return next(iter(kind.asked(run, lane, name, kind.probe.inputs_path(run.layout, date, name))), "")
+    return next(iter(kind.requested(run, lane, name, kind.probe.inputs_path(run.layout, date, name))), "")
 
 
 def _fault(kind: Recordable[Lane], run: RunContext, side: Side, date: str, name: str) -> str:

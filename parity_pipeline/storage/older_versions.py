@@ -249,7 +249,7 @@ def provenance(value: Json) -> Json:
 
 def rankings_header(value: Json) -> Json:
     """Return where rankings came from, of a file of early 0.2 with no fingerprint, or from before recordings of them."""
-    return {"fingerprint": _NO_FINGERPRINT, **_NOT_RECORDED, "asked": {}, **value}
+    return {"fingerprint": _NO_FINGERPRINT, **_NOT_RECORDED, "requested": {}, **value}
 
 
 def retrieval_verdict(value: Json) -> Json:

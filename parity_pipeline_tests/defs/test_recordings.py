@@ -143,7 +143,7 @@ def test_both_probes_go_on_without_naming_the_legacy(tmp_path: Path) -> None:
 
 
 def test_both_probes_stay_watched_without_naming_the_legacy(tmp_path: Path) -> None:
-    """A candidate that changes fails both, with what differs, and is the one side that is asked for anything."""
+    """A candidate that changes fails both, with what differs, and is the one side that is sent anything."""
     (tmp_path / "before").mkdir()
     project = flipped(tmp_path)
     bad = SearchingGateway("go", embed_query=lambda text: hash_vector(text, "another build", 32))
@@ -210,11 +210,38 @@ def test_a_lane_that_the_verdict_is_not_about_stands_in_for_nothing(
     assert f"{RECORDED_ON}: {words}" in str(caught.value)
 
 
+def test_a_lane_of_another_quantity_stands_in_for_nothing(project: RecordedProject) -> None:
+    """Vectors for some of the samples alone would leave the others out of every comparison, so they are not taken."""
+    context = project.context()
+    path = context.layout.embeddings(Side.LEGACY, RECORDED_ON, MODEL)
+    lane = EmbeddingsFile(path)
+    with publishing(path) as draft, EmbeddingsWriter(draft) as writer:
+        writer.add(next(iter(lane.blocks(3))))
+        writer.finish(lane.header)
+    with pytest.raises(ArtifactError, match=f"{RECORDED_ON}: it holds 3 rows for 5 samples"):
+        find_recording(context, Side.LEGACY, TODAY, MODEL)
+
+
+@pytest.mark.parametrize("recorded", ["last", FAILED_ON])
+def test_a_gateway_that_still_runs_is_sent_nothing(project: RecordedProject, recorded: str) -> None:
+    """Where a recording still names its gateway, a FAIL with its diagnosis sends it no request all the same."""
+    project.legacy, project.recorded = hash_gateway("rust"), recorded
+    assert isinstance(project.candidate, Gateway)
+    project.candidate.embed = lambda text, _model: hash_vector(text, "another build", 32)
+    assert project.run(day=TODAY).success
+    found = verdict_of(project, TODAY)
+    assert found.decision is Decision.FAIL
+    assert found.diagnosis is not None
+    assert project.legacy.requests == 0
+
+
 def test_a_named_date_is_taken_whatever_its_verdict(project: RecordedProject) -> None:
-    """A person may name a date whose verdict failed: its legacy vectors are as good."""
+    """A person may name a date whose verdict failed: its legacy vectors are as good, and the finding says that it failed."""
     project.recorded = FAILED_ON
     assert project.run(day=TODAY).success
-    assert verdict_of(project, TODAY).legacy.provenance.recorded == FAILED_ON
+    found = verdict_of(project, TODAY)
+    assert found.legacy.provenance.recorded == FAILED_ON
+    assert any(one.endswith("; no verdict vouches for them: its verdict is FAIL") for one in found.findings)
 
 
 def test_a_recording_is_not_stale(project: RecordedProject) -> None:

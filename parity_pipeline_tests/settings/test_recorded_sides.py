@@ -109,7 +109,7 @@ def test_two_recordings_are_refused(tmp_path: Path) -> None:
 def test_what_needs_the_gateway_says_so(tmp_path: Path, side: Side) -> None:
     """Requests, the adapter, its mapping and the routing of a flip name the side and what to add; none reaches elsewhere."""
     settings = read(tmp_path, recorded(side))
-    asked = (
+    calls = (
         lambda: settings.side_config(side, {}),
         lambda: settings.retrieval_side(side, "staff", {}),
         lambda: adapter_config(settings, Side.LEGACY, {}),
@@ -118,15 +118,15 @@ def test_what_needs_the_gateway_says_so(tmp_path: Path, side: Side) -> None:
         lambda: needs_adapter(settings),
         lambda: flip_route(settings),
     )
-    for ask in asked:
+    for call in calls:
         with pytest.raises(SettingsError, match=r"is a recording \(last\) that names no gateway") as caught:
-            ask()
+            call()
         assert caught.value.place == f"sides.{side}"
         assert "set label, base_url, dialect beside `recorded`" in str(caught.value)
 
 
 def test_a_recording_without_a_retrieval_dialect_says_so(tmp_path: Path) -> None:
-    """A recording that names its embed gateway alone cannot be asked for rankings, and says which key is missing."""
+    """A recording that names its embed gateway alone cannot be sent queries, and says which key is missing."""
     content = section()
     content["sides"]["legacy"]["recorded"] = "last"
     content["retrieve"]["legacy"] = {}

@@ -86,7 +86,7 @@ def test_the_last_good_rankings_stand_in(project: AfterFlip) -> None:
 
 
 def test_the_candidate_stays_watched(project: AfterFlip) -> None:
-    """A candidate that changes after the flip fails against the recording, and nothing is asked of the legacy."""
+    """A candidate that changes after the flip fails against the recording, and nothing is sent to the legacy."""
     project.candidate = SearchingGateway("go", embed_query=lambda text: hash_vector(text, "another build", 32))
     found = project.judge()
     assert found.decision is Decision.FAIL
@@ -114,7 +114,7 @@ def test_recorded_rankings_are_never_replaced(project: AfterFlip) -> None:
 
 
 def test_rankings_of_a_date_itself_are_kept_under_other_settings(project: AfterFlip) -> None:
-    """A date whose own rankings were asked for differently is not given those of another date in their place."""
+    """A date whose own rankings were requested differently is not given those of another date in their place."""
     assert project.judge().decision is Decision.PASS
     kept = lane_path(project, RECORDED_ON).read_bytes()
     project.retrieve = {"k": 6}
@@ -203,7 +203,7 @@ def test_a_lane_that_the_verdict_is_not_about_stands_in_for_nothing(
         ({"tie_tolerance": 1e-5, "legacy": {"dialect": "rust-hybrid", "mode": "vector"}}, ""),
     ],
 )
-def test_what_is_asked_for_differently_now_is_not_covered(
+def test_what_is_requested_differently_now_is_not_covered(
     project: AfterFlip, changes: dict[str, Any], words: str
 ) -> None:
     """Another k, model, corpora, metadata or filter asks for another list, whose recording there is none of; limits do not."""
@@ -228,8 +228,8 @@ def test_what_is_asked_for_differently_now_is_not_covered(
 def test_rankings_of_an_earlier_version_are_judged_by_their_queries(
     project: AfterFlip, changes: dict[str, Any], words: str
 ) -> None:
-    """A lane that does not say what was asked for beside its queries is refused where these show that it was less."""
-    rewrite(project, asked={})
+    """A lane that does not say what was requested beside its queries is refused where these show that it was less."""
+    rewrite(project, requested={})
     project.retrieve = changes
     if not words:
         assert project.judge().decision is Decision.PASS
@@ -304,7 +304,7 @@ def test_doctor_finds_the_recording_and_what_it_misses(project: AfterFlip) -> No
     """`parity doctor` names the queries that stand in and counts those of today that do not, or says why there are none."""
 
     def found() -> DoctorCheck:
-        # Lazily, since the candidate, which comes later, would be asked.
+        # Lazily, since the candidate, which comes later, would be sent one.
         return next(
             one for one in run_checks(project.settings(), {}, TODAY) if one.subject == "legacy recording of everyone"
         )
@@ -330,7 +330,7 @@ def test_nothing_is_requested_from_a_recording(project: AfterFlip) -> None:
         named.ask_rankings(named.retrieval_side(CORPUS), [])
 
 
-def test_what_is_asked_for_is_stored_with_each_lane(project: AfterFlip) -> None:
-    """Each lane says what the settings asked for beside its queries, so that a later recording can be held to it."""
+def test_what_is_requested_is_stored_with_each_lane(project: AfterFlip) -> None:
+    """Each lane says what the settings requested beside its queries, so that a later recording can be held to it."""
     header = RankingsFile(lane_path(project, RECORDED_ON)).header
-    assert header.asked == {"k": "5", "corpora": "staff, contractors", "model": "fake-32", "metadata": "role"}
+    assert header.requested == {"k": "5", "corpora": "staff, contractors", "model": "fake-32", "metadata": "role"}

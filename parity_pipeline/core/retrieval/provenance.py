@@ -153,7 +153,7 @@ class RetrievalProvenance:
         recorded: The partition date that these rankings were fetched for and taken from, ISO 8601; "" where they were
             fetched for this one.
         recorded_unproved: Why no verdict that passed was given on them on that date, a clause; "" where one was.
-        asked: What the settings asked for beside the query set, by key of `retrieve`, such as `k`; empty where that was
+        requested: What the settings requested beside the query set, by key of `retrieve`, such as `k`; empty where that was
             not stored.
     """
 
@@ -183,7 +183,7 @@ class RetrievalProvenance:
     fingerprint: Fingerprint = field(default_factory=Fingerprint)
     recorded: str = ""
     recorded_unproved: str = ""
-    asked: Mapping[str, str] = field(default_factory=dict[str, str])
+    requested: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

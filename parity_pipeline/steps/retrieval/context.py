@@ -71,10 +71,10 @@ class RetrievalContext:
         """Return what a partition says of queries that say nothing themselves."""
         return QueryDefaults(searches=self.corpora[corpus], k=self.k, filters=self.filters)
 
-    def asked(self, side: Side, corpus: str) -> dict[str, str]:
-        """Return what a side is asked for beside the query set, by key of `retrieve`: with another value, another list.
+    def requested(self, side: Side, corpus: str) -> dict[str, str]:
+        """Return what is requested of a side beside the query set, by key of `retrieve`: with another value, another list.
 
-        Filters, which may be long, are told apart by a hash.
+        Filters, which may be long, are represented by a hash.
         """
         spelled = json.dumps(self.spelled.get(side) or None, sort_keys=True, default=str)
         found = {

@@ -253,5 +253,5 @@ def _provenance(
         latency_ms={name: value for name, value in asdict(result.latency).items() if value is not None},
         noise=noise,
         doubts=result.caveats,
-        asked=retrieval_of(run).asked(where.config.side, where.corpus),
+        requested=retrieval_of(run).requested(where.config.side, where.corpus),
     )

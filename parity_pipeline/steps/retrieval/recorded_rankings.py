@@ -86,8 +86,8 @@ def _faults(_run: RunContext, lane: RankingsFile, corpus: str, inputs: Path) -> 
     }
 
 
-def _asked_differently(run: RunContext, lane: RankingsFile, corpus: str, inputs: Path) -> Iterator[str]:
-    """Yield what the settings ask for and did not ask for then; of an earlier version's lane, as far as its queries show."""
+def _requested_differently(run: RunContext, lane: RankingsFile, corpus: str, inputs: Path) -> Iterator[str]:
+    """Yield what the settings request differently now; of an earlier version's lane, as far as its queries show."""
     if run.retrieval is None:
         raise SettingsError("there is no retrieve probe", place="retrieve", remedy="Add the section.")
     context, header, queries = run.retrieval, lane.header, QuerySetFile(inputs).header
@@ -96,15 +96,15 @@ def _asked_differently(run: RunContext, lane: RankingsFile, corpus: str, inputs:
     if (beside := header.observation.reported) != scale.reported:
         key = f"retrieve.{side}.scores.reported"
         yield f"its lists have a {beside} beside each document, and {key} says {scale.reported}"
-    if not header.asked:
+    if not header.requested:
         if context.k > queries.largest_k:
             yield f"its queries ask for at most {queries.largest_k} results, and retrieve.k is {context.k}"
         if more := sorted(set(context.corpora[corpus]) - set(queries.corpora)):
             yield f"its queries do not search {', '.join(more)}"
         return
-    now = context.asked(side, corpus)
-    for key in dict.fromkeys((*header.asked, *now)):
-        then, today = header.asked.get(key, ""), now.get(key, "")
+    now = context.requested(side, corpus)
+    for key in dict.fromkeys((*header.requested, *now)):
+        then, today = header.requested.get(key, ""), now.get(key, "")
         if then != today:
             words = f"was {then or 'not set'} then and is {today or 'not set'} now"
             yield f"retrieve.{key} {'were spelled differently then' if key == 'filters' else words}"
@@ -117,6 +117,6 @@ RANKINGS: Final = Recordable[RankingsFile](
     place=Layout.rankings,
     open_lane=RankingsFile,
     faults=_faults,
-    asked=_asked_differently,
+    requested=_requested_differently,
 )
 """What recordings of the retrieve probe are made of."""
