@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from parity_pipeline.core.outcomes import Decision
+from parity_pipeline.core.outcomes import Decision, Side
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.steps.retrieval.judge_rankings import write_retrieval_report
 from parity_pipeline.steps.retrieval.run_retrieval import run_retrieval
@@ -27,21 +27,28 @@ CORPUS: Final = "everyone"
 
 @dataclass
 class AfterFlip(Project):
-    """A project whose legacy side is a recording that names no gateway.
+    """A project of which one side is a recording: the legacy, naming no gateway.
 
     Attributes:
         recorded: What stands in for it.
-        retrieve: Changes to the section `retrieve`, which says nothing of the legacy.
+        side: The side.
+        named: Whether its gateway is still named.
+        retrieve: Changes to the section `retrieve`, which says nothing of that side.
     """
 
     recorded: str = "last"
+    side: Side = Side.LEGACY
+    named: bool = False
     retrieve: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def content(self) -> dict[str, Any]:
-        """Return the settings file in the issue's own spelling."""
+        """Return the settings file, the recording in the shortest spelling unless its gateway is named."""
         found = super().content()
-        found["sides"]["legacy"] = {"recorded": self.recorded}
-        section = {key: value for key, value in found["retrieve"].items() if key != "legacy"}
+        if self.named:
+            found["sides"][self.side.value]["recorded"] = self.recorded
+            return found
+        found["sides"][self.side.value] = {"recorded": self.recorded}
+        section = {key: value for key, value in found["retrieve"].items() if key != self.side.value}
         return {**found, "retrieve": {**section, **self.retrieve}}
 
     def judge(self, day: str = TODAY) -> RetrievalVerdict:

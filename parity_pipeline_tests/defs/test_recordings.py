@@ -232,6 +232,7 @@ def test_a_gateway_that_still_runs_is_sent_nothing(project: RecordedProject, rec
     found = verdict_of(project, TODAY)
     assert found.decision is Decision.FAIL
     assert found.diagnosis is not None
+    assert found.confirmation is None
     assert project.legacy.requests == 0
 
 

@@ -11,8 +11,10 @@ import pytest
 from parity_pipeline.cli.doctor import DoctorCheck, run_checks
 from parity_pipeline.core.errors import ArtifactError, GatewayError, SettingsError
 from parity_pipeline.core.outcomes import Decision, Side
+from parity_pipeline.core.recorded_time import moment
 from parity_pipeline.core.retrieval.records import Reported
 from parity_pipeline.core.staleness import Freshness, staleness
+from parity_pipeline.flip.gate import fetched_at
 from parity_pipeline.steps.prune_vectors import find_old
 from parity_pipeline.steps.retrieval.recorded_rankings import find_recorded_rankings
 from parity_pipeline.storage.atomic import publishing
@@ -96,6 +98,19 @@ def test_the_candidate_stays_watched(project: AfterFlip) -> None:
     assert project.candidate.searches == len(QUERIES) + noise.requests
 
 
+@pytest.mark.parametrize("named", [False, True])
+def test_the_candidate_may_be_the_recording(project: AfterFlip, named: bool) -> None:
+    """Either side may be recorded, and the other one is sent its queries and its repeats, and nothing to confirm."""
+    project.side, project.recorded, project.named = Side.CANDIDATE, FAILED_ON, named
+    project.retrieve = {"candidate": {"scores": {"reported": "cosine_distance"}}}
+    project.legacy = SearchingGateway("rust")
+    found = project.judge()
+    assert (found.decision, found.candidate.recorded) == (Decision.FAIL, FAILED_ON)
+    assert found.legacy.noise is not None
+    assert project.legacy.searches == len(QUERIES) + found.legacy.noise.requests
+    assert project.legacy.requests == 0
+
+
 def test_a_recording_is_not_recorded_again(project: AfterFlip) -> None:
     """The next date takes the rankings that were fetched, and not the copy of the date before."""
     for day in (TODAY, "2026-05-04"):
@@ -152,11 +167,22 @@ def test_a_recording_is_neither_stale_nor_pruned(project: AfterFlip) -> None:
         found = project.judge(day)
     states = read_states(project.settings().layout().gateways)
     assert staleness(found, states).legacy.freshness is Freshness.CURRENT
+    assert fetched_at(found) == moment(found.candidate.fetched_from) > moment(found.legacy.fetched_from)
     project.clock += timedelta(days=20_000)
     pruning = find_old(project.context(), timedelta(days=1), project.clock)
     of_legacy = [one for one in pruning.old if (one.probe, one.side) == ("retrieve", "legacy")]
     assert [one.date for one in of_legacy] == [FAILED_ON, TODAY]
     assert RECORDED_ON in [one.date for one in pruning.kept if (one.probe, one.side) == ("retrieve", "legacy")]
+
+
+def test_what_last_would_take_is_not_pruned(project: AfterFlip) -> None:
+    """The newest rankings that passed and are no copy stay, also where the newest date that passed is a copy of others."""
+    project.recorded = FAILED_ON
+    assert project.judge().decision is Decision.PASS
+    project.recorded = "last"
+    project.clock += timedelta(days=20_000)
+    pruning = find_old(project.context(), timedelta(days=1), project.clock)
+    assert not [one for one in pruning.old if (one.probe, one.side) == ("retrieve", "legacy")]
 
 
 @pytest.mark.parametrize(
@@ -247,6 +273,14 @@ def test_a_named_date_is_taken_and_its_verdict_reported(project: AfterFlip) -> N
     (finding,) = (one for one in found.findings if "is a recording" in one)
     assert finding.endswith("; no verdict vouches for them: its verdict is FAIL")
     assert "its verdict is FAIL" in project.settings().layout().retrieval_report(TODAY, CORPUS).read_text("utf-8")
+
+
+def test_a_named_date_without_a_verdict_is_taken_and_reported(project: AfterFlip) -> None:
+    """A date that was fetched and never judged may be named; the findings say that nothing vouches for it."""
+    project.settings().layout().retrieval_verdict(RECORDED_ON, CORPUS).unlink()
+    project.recorded = RECORDED_ON
+    found = project.judge()
+    assert (found.decision, found.legacy.recorded_unproved) == (Decision.PASS, "it was not judged")
 
 
 def _prune(project: AfterFlip) -> None:
