@@ -176,7 +176,7 @@ def test_a_recording_is_neither_stale_nor_pruned(project: AfterFlip) -> None:
 
 
 def test_what_last_would_take_is_not_pruned(project: AfterFlip) -> None:
-    """The newest rankings that passed and are no copy stay, also where the newest date that passed is a copy of others."""
+    """The newest rankings that passed and were not copied stay, also where the newest date that passed is a copy of others."""
     project.recorded = FAILED_ON
     assert project.judge().decision is Decision.PASS
     project.recorded = "last"
