@@ -154,6 +154,8 @@ def retrieval_context(settings: Settings) -> RetrievalContext:
         sources=settings.query_sources(),
         k=section.k,
         filters=tuple(section.filters),
+        spelled={side: section.spelled(side) for side in Side},
+        metadata=section.metadata,
         mappings={
             side: IdMapping(prefix=section.side(side).ids.prefix, template=section.side(side).ids.template)
             for side in Side

@@ -13,14 +13,17 @@ from tempfile import TemporaryFile
 from parity_pipeline.core.errors import ArtifactError, ParityError
 from parity_pipeline.core.hazards.corpus import CATEGORY_PREFIX
 from parity_pipeline.core.outcomes import RowStatus, Side
+from parity_pipeline.core.retrieval.query_set import content
 from parity_pipeline.core.retrieval.records import Query, Ranking
 from parity_pipeline.report.numbers import things
 from parity_pipeline.services.supervisor import status
 from parity_pipeline.settings.model import Settings
 from parity_pipeline.settings.retrieve import RetrieveSettings
 from parity_pipeline.steps.recordings import find_recording
+from parity_pipeline.steps.retrieval.recorded_rankings import find_recorded_rankings
 from parity_pipeline.storage.atomic import write_errors
 from parity_pipeline.storage.gateways import read_states
+from parity_pipeline.storage.query_set_files import QuerySetFile
 from parity_pipeline.storage.query_sources import read_queries
 from parity_pipeline.storage.sources import absent_sources, read_sources
 from parity_pipeline.wire.doctor_request import CONNECTIVITY_TEXT, ConnectivityResult, check_connectivity
@@ -74,7 +77,9 @@ def run_checks(
         yield DoctorCheck(subject=f"service {one.name}", ok=one.healthy, text=text, remedy="Run `parity up`.")
     for side in Side:
         yield from _side(settings, side, environ, day, connect)
-        if settings.retrieve:
+        if settings.retrieve and settings.side(side).recorded:
+            yield from _recorded_rankings(settings, side, day)
+        elif settings.retrieve:
             yield from _retrieval(settings, settings.retrieve, side, environ)
 
 
@@ -176,6 +181,29 @@ def _recording(settings: Settings, side: Side, day: str) -> Iterator[DoctorCheck
         else:
             text = f"{found.lane.header.ok_rows:,} vectors of {found.date} stand in, nothing is requested"
             yield DoctorCheck(subject=subject, ok=True, text=text)
+
+
+def _recorded_rankings(settings: Settings, side: Side, day: str) -> Iterator[DoctorCheck]:
+    """Find the recording of each corpus that stands in for a side, and what its queries do not cover; nothing is requested."""
+    from parity_pipeline.definitions import build_context  # noqa: PLC0415 - it imports Dagster, which takes a second
+
+    run, section = build_context(settings), settings.retrieval()
+    for corpus in section.corpora:
+        subject = f"{side} recording of {corpus}"
+        try:
+            found = find_recorded_rankings(run, side, day, corpus)
+            held = QuerySetFile(run.layout.queries(found.date, corpus))
+            sent = {content(query) for block in held.blocks() for query in block.queries}
+            now = {
+                content(one.query)
+                for one in read_queries(settings.query_sources(), day, section.query_defaults(corpus))
+            }
+        except ParityError as error:
+            yield DoctorCheck(subject=subject, ok=False, text=error.problem, remedy=error.remedy)
+            continue
+        text = f"rankings of {things(len(sent), 'query', 'queries')} of {found.date} stand in, nothing is requested"
+        missed = f"; {len(now - sent):,} of the {len(now):,} for {day} are not among them" if now - sent else ""
+        yield DoctorCheck(subject=subject, ok=True, text=text + missed)
 
 
 def _queries(settings: Settings, section: RetrieveSettings, day: str) -> Iterator[DoctorCheck]:

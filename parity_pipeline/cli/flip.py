@@ -116,7 +116,7 @@ def check(config: Config = None, step: Step = None) -> None:
 
 def _checked(settings: "Settings", step: FlipStep | None) -> tuple[FlipStep, "list[Refusal]"]:
     """Return the step that is meant, and every reason against it."""
-    from parity_pipeline.flip.gate import refusals
+    from parity_pipeline.flip.gate import has_no_gate, refusals
     from parity_pipeline.storage import ledger
 
     path = settings.layout().ledger
@@ -126,6 +126,8 @@ def _checked(settings: "Settings", step: FlipStep | None) -> tuple[FlipStep, "li
         raise SettingsError(
             "the flip is done, and no step follows it", place="--step", remedy="Name a step, such as roll-back."
         )
+    if has_no_gate(records, meant):
+        return meant, []
     return meant, refusals(_inputs(settings, ledger.entries(path), records), meant)
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from parity_pipeline.core.outcomes import Outcome, RowStatus, Side
 from parity_pipeline.core.self_drift import SelfDrift
 from parity_pipeline.core.vector_stats import VectorSummary
 from parity_pipeline.core.wire_drift import WireObservation
+
+if TYPE_CHECKING:
+    from parity_pipeline.core.retrieval.provenance import RetrievalProvenance
 
 NAMES_SHOWN: Final = 3
 """Names of other models that one message lists: a server may name a new one in each response."""
@@ -80,6 +83,7 @@ class Provenance:
         fingerprint: What the side showed of itself; empty where it was not looked at.
         recorded: The partition date that these vectors were fetched for and taken from, ISO 8601; "" where they were
             fetched for this one.
+        recorded_unproved: Why no verdict that passed was given on them on that date, a clause; "" where one was.
     """
 
     side: Side
@@ -110,6 +114,7 @@ class Provenance:
     canaries: CanaryRecord = field(default_factory=CanaryRecord)
     fingerprint: Fingerprint = field(default_factory=Fingerprint)
     recorded: str = ""
+    recorded_unproved: str = ""
 
     @property
     def ok_rows(self) -> int:
@@ -124,13 +129,19 @@ def without_vectors(lane: Provenance) -> Provenance:
     return replace(lane, fingerprint=replace(lane.fingerprint, canaries=None))
 
 
-def recording_words(lane: Provenance) -> str:
-    """Return that a lane is a recording; "" for one that was fetched for its date."""
+def recording_words(lane: "Provenance | RetrievalProvenance", what: str = "vectors") -> str:
+    """Return that a lane is a recording, and whether a verdict vouches for it; "" for one that was fetched for its date.
+
+    Args:
+        lane: The lane.
+        what: What was fetched: `vectors` or `rankings`.
+    """
     if not lane.recorded:
         return ""
+    unproved = f"; no verdict vouches for them: {lane.recorded_unproved}" if lane.recorded_unproved else ""
     return (
-        f"the {lane.side} is a recording of {lane.recorded}: its vectors were fetched until {lane.fetched_to},"
-        " and nothing was requested from it for this verdict"
+        f"the {lane.side} is a recording of {lane.recorded}: its {what} were fetched until {lane.fetched_to},"
+        f" and nothing was requested from it for this verdict{unproved}"
     )
 
 

@@ -93,7 +93,7 @@ def staleness(verdict: Verdict | RetrievalVerdict, states: GatewayStates) -> Sta
 def lane_freshness(lane: Provenance | RetrievalProvenance, states: LaneStates) -> LaneFreshness:
     """Return whether a lane is of the newest recorded state of its side and model or corpus."""
     newest, state = states.newest, lane.fingerprint.state
-    if isinstance(lane, Provenance) and lane.recorded:
+    if lane.recorded:
         words = f"the {lane.side} is a recording of {lane.recorded}"
         return LaneFreshness(side=lane.side, freshness=Freshness.CURRENT, words=words)
     if newest is None:

@@ -15,7 +15,6 @@ from parity_pipeline.core.flip_steps import FORWARD, FlipRecord, FlipStep, curre
 from parity_pipeline.core.gateway_states import GatewayStates
 from parity_pipeline.core.number_format import percent
 from parity_pipeline.core.outcomes import PASSING, Side
-from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.recorded_time import moment
 from parity_pipeline.core.retrieval.checks import RetrievalCheckName
 from parity_pipeline.core.retrieval.waivers import QueryWaiver, query_account_for
@@ -52,7 +51,8 @@ class GateInputs:
     Attributes:
         options: What has to hold.
         names: Models and corpora of the settings, by probe.
-        urls: Address of each side by the settings, by probe; what the verdicts' requests were sent to begins with it.
+        urls: Address of each side by the settings, by probe; what the verdicts' requests were sent to begins with it. ""
+            for a recording that names none.
         mapping: Id of the adapter's mapping, which the label of a verdict on it names; None where none has to be proved.
         entries: Verdicts of the ledger, in any order.
         records: Steps of the ledger, oldest first.
@@ -137,7 +137,7 @@ def _of_name(inputs: GateInputs, newest: Sequence[AnyVerdict], probe: str, name:
 
 
 def _below(url: str, base: str) -> bool:
-    return url == base or url.startswith(f"{base.rstrip('/')}/")
+    return not base or url == base or url.startswith(f"{base.rstrip('/')}/")
 
 
 def _of_dates(inputs: GateInputs, verdicts: Sequence[AnyVerdict], what: str) -> Iterable[Refusal]:
@@ -284,7 +284,7 @@ def fetched_at(verdict: AnyVerdict) -> datetime:
     old, and does not count.
     """
     lanes = verdict.lanes
-    fetched = [lane for lane in lanes if not (isinstance(lane, Provenance) and lane.recorded)] or lanes
+    fetched = [lane for lane in lanes if not lane.recorded] or lanes
     return min(moment(lane.fetched_from) for lane in fetched)
 
 

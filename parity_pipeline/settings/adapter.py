@@ -186,11 +186,11 @@ def adapter_config(settings: "Settings", callers: Side, environ: Mapping[str, st
         environ: Where tokens are looked up.
 
     Raises:
-        SettingsError: A variable that is named for a token is not set.
+        SettingsError: A variable that is named for a token is not set, or a side is a recording that names no gateway.
     """
     section = settings.adapter or AdapterSettings()
     options = section.callers.legacy if callers is Side.LEGACY else section.callers.candidate
-    own = settings.dialect(settings.side(callers).dialect)
+    own = settings.dialect(settings.sides.gateway(callers).dialect)
     sides = {side: _side(settings, section, side, environ) for side in Side}
     other = Side.CANDIDATE if callers is Side.LEGACY else Side.LEGACY
     sides[other] = replace(
@@ -227,7 +227,7 @@ def adapter_config(settings: "Settings", callers: Side, environ: Mapping[str, st
 def _side(settings: "Settings", section: AdapterSettings, side: Side, environ: Mapping[str, str]) -> SideConfig:
     """Return a side as the adapter reaches it: the probe's address and TLS, the adapter's own token, timeouts and limits."""
     name = section.tokens.legacy if side is Side.LEGACY else section.tokens.candidate
-    probe = settings.side(side).model_copy(update={"bearer_env": None})
+    probe = settings.sides.gateway(side).model_copy(update={"bearer_env": None})
     config = probe.config(side, settings.dialect(probe.dialect), environ, settings.path)
     return replace(
         config,

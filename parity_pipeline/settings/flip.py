@@ -67,10 +67,15 @@ _BESIDE: Final = 1
 
 
 def needs_adapter(settings: "Settings") -> bool:
-    """Return whether callers of the legacy's wire need the adapter in front of the candidate."""
+    """Return whether callers of the legacy's wire need the adapter in front of the candidate.
+
+    Raises:
+        SettingsError: Only the dialect of a side would say so, which is a recording that names none.
+    """
     if (wanted := settings.flip.adapter) is not None:
         return wanted
-    return settings.adapter is not None or settings.sides.legacy.dialect != settings.sides.candidate.dialect
+    legacy, candidate = (settings.sides.gateway(side) for side in Side)
+    return settings.adapter is not None or legacy.dialect != candidate.dialect
 
 
 def adapter_url(settings: "Settings", above: int = 0) -> str:
@@ -124,9 +129,10 @@ def flip_route(settings: "Settings") -> Route:
     """Return where the traffic passes.
 
     Raises:
-        SettingsError: An address or path cannot stand in a proxy's configuration.
+        SettingsError: An address or path cannot stand in a proxy's configuration, or a side is a recording that names no
+            gateway.
     """
-    legacy, candidate = settings.sides.legacy, settings.sides.candidate
+    legacy, candidate = (settings.sides.gateway(side) for side in Side)
     path = checked_path(settings.dialect(legacy.dialect).path.partition("?")[0])
     own = adapter_url(settings) if needs_adapter(settings) else candidate.base_url
     host, port = listening(settings.flip.listen)

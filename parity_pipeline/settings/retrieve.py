@@ -184,7 +184,7 @@ class RetrieveSideSettings(Strict):
     """How one side is requested for rankings. Its headers, token, timeouts and limits are those of `sides`.
 
     Attributes:
-        dialect: Name of a retrieval dialect, built in or one of yours.
+        dialect: Name of a retrieval dialect, built in or one of yours; required unless the side is a recording.
         base_url: Address of retrieval, where it is not that of the side.
         corpora: This side's names of corpora and partitions, such as `{everyone: all_staff}`.
         ids: How document ids of both sides are brought into one form.
@@ -192,7 +192,7 @@ class RetrieveSideSettings(Strict):
         mode: Mode that responses must report, such as `hybrid`; a response that reports none is accepted.
     """
 
-    dialect: Name
+    dialect: Name | None = None
     base_url: Name | None = None
     corpora: dict[str, Name] = {}
     ids: IdSettings = IdSettings()
@@ -242,8 +242,8 @@ class RetrieveSettings(Strict):
         checks: Severity of each check of this probe that is not to have its default one.
         noise: Queries that each side gets again, to measure its noise.
         confirm: Differing queries that both sides get again.
-        legacy: How rankings are requested from the legacy side.
-        candidate: How rankings are requested from the candidate.
+        legacy: How rankings are requested from the legacy side; for a recording, how they are read.
+        candidate: How rankings are requested from the candidate, likewise.
     """
 
     corpora: Annotated[_Searched, BeforeValidator(_searches, json_schema_input_type=_Searched | _Corpora)]
@@ -266,8 +266,8 @@ class RetrieveSettings(Strict):
     checks: RetrievalChecks = {}
     noise: NoiseSettings = NoiseBudget()
     confirm: ConfirmSettings = ConfirmBudget()
-    legacy: RetrieveSideSettings
-    candidate: RetrieveSideSettings
+    legacy: RetrieveSideSettings = RetrieveSideSettings()
+    candidate: RetrieveSideSettings = RetrieveSideSettings()
 
     @field_validator("corpora")
     @classmethod
@@ -311,6 +311,10 @@ class RetrieveSettings(Strict):
     def searches(self, corpus: str) -> tuple[str, ...]:
         """Return the corpora that a partition searches."""
         return self.corpora[corpus]
+
+    def spelled(self, side: Side) -> dict[str, Any]:
+        """Return the filters as a side spells them, by name."""
+        return {name: getattr(spelled, side.value) for name, spelled in self.filters.items()}
 
     def query_defaults(self, corpus: str) -> QueryDefaults:
         """Return what a partition says of queries that say nothing themselves."""
@@ -357,7 +361,7 @@ class RetrieveSettings(Strict):
             corpus=corpus,
             searches=self.searches(corpus),
             corpora=own.corpora,
-            filters={name: getattr(spelled, side.value) for name, spelled in self.filters.items()},
+            filters=self.spelled(side),
             model=None if self.model is None else config.requested_name(self.model),
             metadata=self.metadata,
             reported=own.scores.reported.value,

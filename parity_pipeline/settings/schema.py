@@ -10,9 +10,11 @@ from typing import Any, Final, cast
 
 from pydantic.json_schema import GenerateJsonSchema
 
+from parity_pipeline.core.outcomes import Side
 from parity_pipeline.settings.fields import in_yaml_words
 from parity_pipeline.settings.loading import INTERNAL, RENAMED
 from parity_pipeline.settings.model import Settings
+from parity_pipeline.settings.sides import OF_GATEWAY
 
 FILE: Final = "parity.schema.json"
 """Name of the tracked file, in `docs/`."""
@@ -47,6 +49,7 @@ def settings_schema() -> Node:
     for form in (schema, *schema["$defs"].values()):
         if "description" in form:
             form["description"] = in_yaml_words(form["description"].partition("\n\n")[0])
+    _let_recordings_be_short(schema)
     for old, new in RENAMED.items():
         _add_old_spelling(schema, old, new)
     return {
@@ -108,6 +111,25 @@ def _any_value(node: Node) -> Node:
     """Return what every key of a mapping holds; a closed mapping has the same form for all of its keys."""
     extra = node.get("additionalProperties")
     return cast("Node", extra) if isinstance(extra, dict) else next(iter(node["properties"].values()))
+
+
+def _let_recordings_be_short(schema: Node) -> None:
+    """Demand of a side, and of its part of `retrieve`, what says how it is requested, unless it is a recording."""
+    recording = {"required": ["recorded"], "properties": {"recorded": {"type": "string"}}}
+    side = at(schema, "sides.*")
+    for name in OF_GATEWAY:
+        side["properties"][name].pop("default")
+    side |= {"if": recording, "else": {"required": list(OF_GATEWAY)}}
+    section = at(schema, "retrieve")
+    for name in Side:
+        section["properties"][name].pop("default")
+        needed = {"required": [name], "properties": {name: {"required": ["dialect"]}}}
+        schema.setdefault("allOf", []).append(
+            {
+                "if": {"properties": {"sides": {"properties": {name: recording}}}},
+                "else": {"properties": {"retrieve": needed}},
+            }
+        )
 
 
 def _add_old_spelling(schema: Node, old: str, new: str) -> None:

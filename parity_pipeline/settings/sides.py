@@ -8,10 +8,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, SecretStr, field_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
+from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.settings.fields import (
     Bytes,
@@ -92,11 +102,17 @@ class ServiceSettings(Strict):
         return checked_url(value)
 
 
+OF_GATEWAY: Final = ("label", "base_url", "dialect")
+"""Keys that every side needs but a recording, which may have them too."""
+
+
 class SideSettings(Strict):
     """One of the two sides.
 
     Attributes:
-        label: What people call it.
+        recorded: `last`, or a date, whose stored vectors and rankings stand in for this side; nothing is requested from
+            it then.
+        label: What people call it; required unless `recorded`, and so are the next two.
         base_url: Scheme, host, port and path prefix, such as `http://127.0.0.1:8080`; no credentials.
         dialect: Name of a dialect, built in or one of yours.
         headers: Further headers, such as `{x-tenant: search}`; never shown anywhere.
@@ -110,13 +126,14 @@ class SideSettings(Strict):
             sentence-transformers/all-MiniLM-L6-v2}`.
         proxy: URL of a proxy; variables such as `HTTPS_PROXY` are not read.
         version: Where it says which version of itself is running.
-        recorded: `last`, or a date, whose stored vectors stand in for this side; nothing is requested from it then.
         services: Processes that this side needs.
     """
 
-    label: Name
-    base_url: Name
-    dialect: Name
+    # The first field, since whether others are needed depends on it.
+    recorded: Literal["last"] | date | None = None
+    label: Name = Field(default=None, validate_default=True)
+    base_url: Name = Field(default=None, validate_default=True)
+    dialect: Name = Field(default=None, validate_default=True)
     headers: dict[str, SecretStr] = {}
     bearer_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
     ca_bundle: LocalPath | None = None
@@ -145,13 +162,27 @@ class SideSettings(Strict):
     canaries: bool = _default("canaries")
     request_id_header: HeaderName | None = _default("request_id_header")
     version: VersionSettings | None = None
-    recorded: Literal["last"] | date | None = None
     services: list[ServiceSettings] = []
+
+    @field_validator(*OF_GATEWAY, mode="wrap")
+    @classmethod
+    def _given(cls, value: str | None, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> str:
+        """Return the value; "" where it is left out of a recording."""
+        if value is not None:
+            return handler(value)
+        # A value of `recorded` that cannot be used was refused already.
+        if info.data.get("recorded", "refused") is None:
+            raise PydanticCustomError("missing", "Field required")
+        return ""
 
     @field_validator("base_url")
     @classmethod
     def _http(cls, value: str) -> str:
-        return checked_url(value).rstrip("/")
+        return checked_url(value).rstrip("/") if value else value
+
+    def missing(self) -> list[str]:
+        """Return the keys that a gateway needs and that are not set; empty unless this is a recording."""
+        return [name for name in OF_GATEWAY if not getattr(self, name)]
 
     def config(
         self, side: Side, dialect: Dialect, environ: Mapping[str, str], resolve: Callable[[Path], Path]
@@ -205,3 +236,29 @@ class Sides(Strict):
 
     legacy: SideSettings
     candidate: SideSettings
+
+    @model_validator(mode="after")
+    def _one_gateway(self) -> Self:
+        if self.legacy.recorded and self.candidate.recorded:
+            raise ValueError("both sides are recordings, so nothing would be requested; remove `recorded` from one")
+        return self
+
+    def side(self, side: Side) -> SideSettings:
+        """Return the settings of one side."""
+        return self.legacy if side is Side.LEGACY else self.candidate
+
+    def gateway(self, side: Side) -> SideSettings:
+        """Return the settings of one side that something is to be requested from, or routed to.
+
+        Raises:
+            SettingsError: It is a recording that names no gateway.
+        """
+        found = self.side(side)
+        if missing := found.missing():
+            raise SettingsError(
+                f"this side is a recording ({found.recorded}) that names no gateway, and one is needed here",
+                place=f"sides.{side}",
+                remedy=f"If its gateway still runs, set {', '.join(missing)} beside `recorded`; else leave this to the "
+                "other side.",
+            )
+        return found

@@ -96,7 +96,7 @@ def mapping_id(settings: Settings, environ: Mapping[str, str]) -> str:
 
 def _front(settings: Settings, address: str, file: Path, mapping: str) -> SideSettings:
     """Return the candidate behind the adapter, as callers of the legacy's wire reach it."""
-    legacy, candidate = settings.sides.legacy, settings.sides.candidate
+    legacy, candidate = (settings.sides.gateway(side) for side in Side)
     options = (settings.adapter or AdapterSettings()).callers.legacy
     # More than the candidate takes at once, so that batches are divided and joined, as those of callers may be.
     divided = 2 * (options.batch_texts or candidate.batch_texts) + 1

@@ -53,7 +53,7 @@ def confirm_rows(run: RunContext, day: str, model: str) -> Confirmation | None:
     header = parity.header
     account = account_for(run.waivers, model=model, day=date.fromisoformat(day), today=run.now().date())
     failing, no_match = _failing_rows(run, parity, account)
-    found = _confirmed(run, header, failing, no_match, day, model) if failing.total and _tokens_are_there(run) else None
+    found = _confirmed(run, header, failing, no_match, day, model) if failing.total and _both_respond(run) else None
     write_confirmation(run.layout.confirmation(day, model), found, header, run.thresholds)
     return found
 
@@ -67,9 +67,10 @@ def stored_confirmation(run: RunContext, header: ParityHeader, day: str, model: 
     return read_confirmation(run.layout.confirmation(day, model), header, run.thresholds)
 
 
-def _tokens_are_there(run: RunContext) -> bool:
+def _both_respond(run: RunContext) -> bool:
+    """Return whether both sides can be sent requests: none is a recording, and their tokens are there."""
     try:
-        return all(run.gateways[side].config() for side in Side)
+        return all(not run.gateways[side].recorded and run.gateways[side].config() for side in Side)
     except SettingsError:
         return False
 

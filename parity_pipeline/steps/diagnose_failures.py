@@ -70,7 +70,8 @@ def _found(
 ) -> Diagnosis:
     confirmation = stored_confirmation(run, parity.header, day, model)
     failing, excused = _failing_rows(run, parity, confirmation.excuses if confirmation else frozenset())
-    batch = max(1, run.gateways[Side.LEGACY].config().batch_texts)
+    live = [gateway.config() for gateway in run.gateways.values() if not gateway.recorded]
+    batch = max(1, live[0].batch_texts)
     chosen = np.setdiff1d(chosen_rows(failing.ordinals, parity.rows, batch=batch, limit=ROWS), excused)
     picked = picked_samples(SampleSetFile(samples), chosen)
     legacy, candidate = (picked_rows(chosen, EmbeddingsFile(lane).blocks()) for lane in lanes)
@@ -82,14 +83,15 @@ def _found(
         batch_size=batch,
         ordinals=[int(ordinal) for ordinal in chosen],
     )
-    requests = Requests(REQUESTS, [lane.side for lane in parity.header.sides if lane.stopped_early])
+    silent = [lane.side for lane in parity.header.sides if lane.stopped_early or run.gateways[lane.side].recorded]
+    requests = Requests(REQUESTS, silent)
     others = [(other, side) for other in run.models if other != model for side in Side]
     follow_up = FollowUpQueries(
         legacy=requests.embedder(run, Side.LEGACY, model),
         candidate=requests.embedder(run, Side.CANDIDATE, model),
         others={(other, side): requests.embedder(run, side, other) for other, side in others},
         requests=REQUESTS,
-        texts=min(gateway.config().batch_texts for gateway in run.gateways.values()),
+        texts=min(config.batch_texts for config in live),
         sent=lambda: requests.sent,
     )
     measured = stored_repeatability(run, parity.header, day, model).tried
@@ -116,7 +118,8 @@ class Requests:
     Attributes:
         most: How many may be sent.
         sent: How many were.
-        stopped: Sides that are sent nothing, for their lane stopped early and each request may be a time-out.
+        stopped: Sides that are sent nothing: their lane stopped early and each request may be a time-out, or they are
+            recordings.
     """
 
     def __init__(self, most: int, stopped: Collection[Side] = ()) -> None:

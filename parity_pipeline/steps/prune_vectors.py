@@ -179,7 +179,7 @@ class _Staying:
 
     def _may_stand_in(self, one: StoredPartition, header: Header | None) -> bool:
         """Return whether it passed and is not a copy: what the setting `recorded: last` takes."""
-        return not (isinstance(header, Provenance) and header.recorded) and self._passed(one, header)
+        return not (header and header.recorded) and self._passed(one, header)
 
     def _has_inputs(self, one: StoredPartition, header: Header) -> bool:
         try:

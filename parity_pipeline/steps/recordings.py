@@ -1,126 +1,244 @@
-"""A side that is a recording: vectors that were fetched before stand in for a gateway that is switched off.
+"""A side that is a recording: what was fetched before stands in for a gateway that is switched off.
 
-Here belong which stored date is taken, and putting its samples, vectors, repeatability and contract in the place of a date that
-has none. No request is sent. What was recorded is only read: a date with vectors of its own keeps them.
+Here belong which stored date is taken, for every probe, and putting its samples, vectors, repeatability and contract in the
+place of a date that has none. Its queries and rankings are put there by `retrieval.recorded_rankings`. No request is sent.
+What was recorded is only read: a date with vectors or rankings of its own keeps them.
 
-Taken as a recording is a date of the same side and model whose vectors are stored, were fetched and not copied, by a lane that
-ran to its end, for the sample set that is stored with them. `last` takes the newest of them whose verdict passed, with waivers or
-without, and was given on these very vectors. A named date is taken whatever its verdict was.
+Taken as a recording is a date of the same side and model or corpus whose lane is stored, was fetched and not copied, ran to its
+end, and holds one row for each input of the set that is stored with it. `last` takes the newest of them whose verdict passed,
+with waivers or without, and was given on this very lane. A named date is taken whatever its verdict was, which is reported.
 """
 
 import shutil
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Final
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
 
 from parity_pipeline.core.contract.records import ContractObservation, ContractOrigin, ContractRecord
 from parity_pipeline.core.errors import ArtifactError
-from parity_pipeline.core.outcomes import PASSING, Side
+from parity_pipeline.core.outcomes import PASSING, RowStatus, Side
 from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.stability.analysis import not_measured
 from parity_pipeline.core.stability.records import Origin, StabilityRecord
 from parity_pipeline.steps.context import RunContext
+from parity_pipeline.steps.probes import EMBED, Probe
 from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile, EmbeddingsWriter
-from parity_pipeline.storage.evidence_files import read_contract, read_stability, read_verdict
+from parity_pipeline.storage.evidence_files import read_contract, read_stability
+from parity_pipeline.storage.layout import Layout
+from parity_pipeline.storage.rankings_files import RankingsFile
 from parity_pipeline.storage.sample_set_files import SampleSetFile
 from parity_pipeline.storage.stored_partitions import stored_dates
 
 LAST: Final = "last"
 """Stands for the newest date that may be taken."""
 
+_COPY: Final = "it is a recording itself"
+
+Lane = TypeVar("Lane", EmbeddingsFile, RankingsFile)
+
+Faults = Mapping[str, bool]
+"""Why a lane cannot be taken, each a clause, and whether it is so."""
+
+
+def _nothing(_run: RunContext, _lane: Any, _name: str, _inputs: Path) -> tuple[str, ...]:
+    return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recordable(Generic[Lane]):
+    """What recordings of one probe are made of.
+
+    Attributes:
+        probe: The probe.
+        what: What a lane holds: `vectors` or `rankings`.
+        inputs: What it was fetched for: `samples` or `queries`.
+        place: Where the lane of a side, date and model or corpus lies.
+        open_lane: Opens a lane.
+        faults: Returns what else keeps an opened lane of a model or corpus from being taken, given where its inputs lie.
+        requested: Returns what the settings requested differently when it was fetched, each a clause; likewise.
+    """
+
+    probe: Probe
+    what: str
+    inputs: str
+    place: Callable[[Layout, Side, str, str], Path]
+    open_lane: Callable[[Path], Lane]
+    faults: Callable[[RunContext, Lane, str, Path], Faults]
+    requested: Callable[[RunContext, Lane, str, Path], Iterable[str]] = _nothing
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recording:
+class Recording(Generic[Lane]):
     """A stored lane that stands in for a side.
 
     Attributes:
         side: The side.
-        model: Model name.
+        name: Model or corpus.
         date: The partition date that it was fetched for, ISO 8601.
-        lane: Its vectors.
+        lane: What was fetched.
+        unproved: Why no verdict that passed was given on it, a clause; "" where one was.
     """
 
     side: Side
-    model: str
+    name: str
     date: str
-    lane: EmbeddingsFile
+    lane: Lane
+    unproved: str = ""
+
+    def marked(self, day: str) -> dict[str, Any]:
+        """Return the fields of a provenance that say of a copy for another date where it comes from."""
+        label = f"{self.lane.header.label}, recording of {self.date}"
+        return {"date": day, "recorded": self.date, "recorded_unproved": self.unproved, "label": label}
 
 
-def find_recording(run: RunContext, side: Side, day: str, model: str) -> Recording:
-    """Return the recording that stands in for a side on a date: its own vectors where it has some, else those of the settings.
+@contextmanager
+def being_copied(found: Recording[Lane]) -> Generator[None]:
+    """Say of a recording that turns out to be damaged what helps: it cannot be fetched again."""
+    try:
+        yield
+    except ArtifactError as error:
+        if error.place != str(found.lane.path):
+            raise
+        remedy = f"Name another date in sides.{found.side}.recorded."
+        raise ArtifactError(
+            f"the recording of {found.date} cannot be used: {error.problem}", place=error.place, remedy=remedy
+        ) from error
+
+
+def find_recorded(kind: Recordable[Lane], run: RunContext, side: Side, day: str, name: str) -> Recording[Lane]:
+    """Return the recording that stands in for a side on a date: its own lane where it has one, else that of the settings.
+
+    Args:
+        kind: What is recorded.
+        run: Where it is stored.
+        side: The side.
+        day: Partition date, ISO 8601.
+        name: Model or corpus.
 
     Raises:
-        ArtifactError: There is none, or the named date cannot be taken; says why.
+        ArtifactError: There is none, or the named date cannot be taken; says why. Or the date has a lane of its own that was
+            requested differently, which nothing replaces.
     """
-    if not why_not(run, side, day, model):
-        return _recording(run, side, day, model)
+    place = f"sides.{side}.recorded, {kind.probe.dimension} {name}"
     named = run.gateways[side].recorded
-    if named != LAST:
-        if why := why_not(run, side, named, model):
+    if not _fault(kind, run, side, day, name):
+        if why := _requested_differently(kind, run, side, day, name):
             raise ArtifactError(
-                f"the {side} cannot be a recording of {named}: {why}",
-                place=f"sides.{side}.recorded, model {model}",
-                remedy="Name another date, or `last`; vectors that were pruned are gone.",
+                f"{day} has {kind.what} of its own, and {why}",
+                place=place,
+                remedy="Set that back, or leave this date as it is.",
             )
-        return _recording(run, side, named, model)
-    return _last(run, side, model)
+        return _taken(kind, run, side, day, name)
+    if named == LAST:
+        return _last(kind, run, side, name, place)
+    if why := why_not(kind, run, side, named, name):
+        raise ArtifactError(
+            f"the {side} cannot be a recording of {named}: {why}",
+            place=place,
+            remedy=f"Name another date, or `last`; {kind.what} that were pruned are gone.",
+        )
+    return replace(_taken(kind, run, side, named, name), unproved=_not_passed(kind, run, side, named, name))
 
 
-def _last(run: RunContext, side: Side, model: str) -> Recording:
+def _taken(kind: Recordable[Lane], run: RunContext, side: Side, date: str, name: str) -> Recording[Lane]:
+    lane = kind.open_lane(kind.place(run.layout, side, date, name))
+    return Recording(side=side, name=name, date=date, lane=lane)
+
+
+def _last(kind: Recordable[Lane], run: RunContext, side: Side, name: str, place: str) -> Recording[Lane]:
     reasons: list[str] = []
-    for date in stored_dates(run.layout.verdict, model):
-        why = why_not(run, side, date, model) or _not_passed(run, side, date, model)
+    for date in stored_dates(lambda day, of: kind.probe.verdict_path(run.layout, day, of), name):
+        why = why_not(kind, run, side, date, name) or _not_passed(kind, run, side, date, name)
         if not why:
-            return _recording(run, side, date, model)
-        reasons.append(f"{date}: {why}")
+            return _taken(kind, run, side, date, name)
+        # After a month there are thirty copies, which would hide why their original cannot be taken any more.
+        reasons += [f"{date}: {why}"] if why != _COPY else []
     shown = "; ".join(reasons[:3]) + (f"; and {len(reasons) - 3} more dates" if len(reasons) > 3 else "")
     raise ArtifactError(
-        f"there is no recording of the {side}: {shown or 'no date was judged'}",
-        place=f"sides.{side}.recorded, model {model}",
-        remedy=f"Run once while the {side} still responds, without the key `recorded`, and keep its vectors.",
+        f"there is no recording of the {side}: {shown or 'no date was fetched from it and judged'}",
+        place=place,
+        remedy=f"Set back what was changed since; or run once while the {side} still responds, without the key `recorded`, "
+        f"and keep its {kind.what}.",
     )
 
 
-def why_not(run: RunContext, side: Side, date: str, model: str) -> str:
+def why_not(kind: Recordable[Lane], run: RunContext, side: Side, date: str, name: str) -> str:
     """Return why the lane of a date cannot be taken as a recording; "" where it can."""
-    layout = run.layout
+    return _fault(kind, run, side, date, name) or _requested_differently(kind, run, side, date, name)
+
+
+def _requested_differently(kind: Recordable[Lane], run: RunContext, side: Side, date: str, name: str) -> str:
+    lane = kind.open_lane(kind.place(run.layout, side, date, name))
+    return next(iter(kind.requested(run, lane, name, kind.probe.inputs_path(run.layout, date, name))), "")
+
+
+def _fault(kind: Recordable[Lane], run: RunContext, side: Side, date: str, name: str) -> str:
+    """Return why the lane of a date could not be taken under any settings; "" where it could."""
+    path, inputs = kind.place(run.layout, side, date, name), kind.probe.inputs_path(run.layout, date, name)
     try:
-        if not layout.embeddings(side, date, model).exists():
-            return "its vectors are not stored (never fetched, or pruned)"
-        if not layout.samples(date, model).exists():
-            return "its samples are not stored"
-        lane = EmbeddingsFile(layout.embeddings(side, date, model)).header
-        samples = SampleSetFile(layout.samples(date, model)).header.hash
+        if not path.exists():
+            return f"its {kind.what} are not stored (never fetched, or pruned)"
+        if not inputs.exists():
+            return f"its {kind.inputs} are not stored"
+        lane = kind.open_lane(path)
+        header = lane.header
+        faults = {
+            _COPY: bool(header.recorded),
+            f"it was fetched from the {header.side}": header.side is not side,
+            "its lane stopped early": bool(header.stopped_early),
+            f"it holds no {kind.what}": not header.status_counts.get(RowStatus.OK),
+            **kind.faults(run, lane, name, inputs),
+        }
     except ArtifactError as error:
         return error.problem
-    faults = {
-        "it is a recording itself": bool(lane.recorded),
-        f"it holds model {lane.model!r}": lane.model != model,
-        f"it was fetched from the {lane.side}": lane.side is not side,
-        "its lane stopped early": bool(lane.stopped_early),
-        "its samples were drawn again after the fetch": lane.sample_set_hash != samples,
-        f"its vectors have {len(lane.survey.dimensions)} dimensions": bool(lane.ok_rows)
-        and len(lane.survey.dimensions) > 1,
-        "it holds no vectors": not lane.ok_rows,
-    }
     return next((fault for fault, found in faults.items() if found), "")
 
 
-def _not_passed(run: RunContext, side: Side, date: str, model: str) -> str:
+def _not_passed(kind: Recordable[Lane], run: RunContext, side: Side, date: str, name: str) -> str:
+    """Return why no verdict that passed was given on the lane of a date; "" where one was."""
+    path = kind.probe.verdict_path(run.layout, date, name)
+    if not path.exists():
+        return "it was not judged"
     try:
-        verdict = read_verdict(run.layout.verdict(date, model))
+        verdict = kind.probe.read_verdict(path)
     except ArtifactError as error:
         return error.problem
     if verdict.decision not in PASSING:
         return f"its verdict is {verdict.decision}"
-    lane = EmbeddingsFile(run.layout.embeddings(side, date, model)).header
-    if verdict.side(side).provenance.fetched_to != lane.fetched_to:
-        return "its vectors were fetched again after the verdict"
+    lane = kind.open_lane(kind.place(run.layout, side, date, name)).header
+    if verdict.lanes[list(Side).index(side)].fetched_to != lane.fetched_to:
+        return f"its {kind.what} were fetched again after the verdict"
     return ""
 
 
-def _recording(run: RunContext, side: Side, date: str, model: str) -> Recording:
-    return Recording(side=side, model=model, date=date, lane=EmbeddingsFile(run.layout.embeddings(side, date, model)))
+def _faults_of_vectors(_run: RunContext, lane: EmbeddingsFile, model: str, inputs: Path) -> Faults:
+    header, samples = lane.header, SampleSetFile(inputs).header
+    return {
+        f"it holds model {header.model!r}": header.model != model,
+        "its samples were drawn again after the fetch": header.sample_set_hash != samples.hash,
+        f"it holds {lane.rows} rows for {samples.samples} samples": lane.rows != samples.samples,
+        f"its vectors have {len(header.survey.dimensions)} dimensions": bool(header.ok_rows)
+        and len(header.survey.dimensions) > 1,
+    }
+
+
+VECTORS: Final = Recordable[EmbeddingsFile](
+    probe=EMBED,
+    what="vectors",
+    inputs="samples",
+    place=Layout.embeddings,
+    open_lane=EmbeddingsFile,
+    faults=_faults_of_vectors,
+)
+"""What recordings of the embed probe are made of."""
+
+
+def find_recording(run: RunContext, side: Side, day: str, model: str) -> Recording[EmbeddingsFile]:
+    """Return the recorded vectors that stand in for a side on a date; see `find_recorded`."""
+    return find_recorded(VECTORS, run, side, day, model)
 
 
 def recorded_side(run: RunContext) -> Side | None:
@@ -154,9 +272,9 @@ def recorded_embeddings(run: RunContext, side: Side, day: str, model: str) -> Pr
     header = found.lane.header
     if found.date == day:
         return header
-    label = f"{header.label}, recording of {found.date}"
-    provenance = replace(header, date=day, recorded=found.date, label=label)
-    with publishing(run.layout.embeddings(side, day, model)) as draft, EmbeddingsWriter(draft) as writer:
+    provenance = replace(header, **found.marked(day))
+    target = run.layout.embeddings(side, day, model)
+    with being_copied(found), publishing(target) as draft, EmbeddingsWriter(draft) as writer:
         for block in found.lane.blocks():
             writer.add(block)
         writer.finish(provenance)
@@ -198,12 +316,12 @@ def recorded_contract(run: RunContext, side: Side, day: str, model: str) -> Cont
     return ContractRecord(origin=origin, observation=observation)
 
 
-def _origin(run: RunContext, day: str, found: Recording) -> dict[str, str]:
+def _origin(run: RunContext, day: str, found: Recording[EmbeddingsFile]) -> dict[str, str]:
     """Return where something comes from that was not recorded: the lane, and nothing requested before its end or after."""
     header = found.lane.header
     return {
         "date": day,
-        "model": found.model,
+        "model": found.name,
         "url": header.url,
         "settings_hash": header.settings_hash,
         "package_version": run.package_version,

@@ -85,7 +85,10 @@ _NO_FINGERPRINT: Final[Json] = {
 }
 """The fingerprint of a lane of 0.1 and early 0.2, which took none."""
 
-_LANE_SINCE_0_2: Final[Json] = {"canaries": _NO_CANARIES, "fingerprint": _NO_FINGERPRINT, "recorded": ""}
+_NOT_RECORDED: Final[Json] = {"recorded": "", "recorded_unproved": ""}
+"""What a lane says of a recording that early 0.2, and rankings before there were recordings of them, do not say."""
+
+_LANE_SINCE_0_2: Final[Json] = {"canaries": _NO_CANARIES, "fingerprint": _NO_FINGERPRINT, **_NOT_RECORDED}
 """Fields of a lane that 0.1 and early 0.2 do not have."""
 
 _NO_SURVEY: Final[Mapping[str, Any]] = {
@@ -245,8 +248,8 @@ def provenance(value: Json) -> Json:
 
 
 def rankings_header(value: Json) -> Json:
-    """Return where rankings came from, of a file of early 0.2 with no fingerprint."""
-    return {"fingerprint": _NO_FINGERPRINT, **value}
+    """Return where rankings came from, of a file of early 0.2 with no fingerprint, or from before recordings of them."""
+    return {"fingerprint": _NO_FINGERPRINT, **_NOT_RECORDED, "requested": {}, **value}
 
 
 def retrieval_verdict(value: Json) -> Json:

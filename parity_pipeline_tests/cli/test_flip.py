@@ -59,6 +59,22 @@ def test_a_refused_step_is_recorded_only_with_a_reason(config: Path) -> None:
     assert "Traffic: shadow, since" in run(config, "plan", "--proxy", "caddy").output
 
 
+def test_after_the_flip_changes_are_recorded_without_the_legacy(tmp_path: Path) -> None:
+    """With a recording that names no gateway, steps without a gate are recorded; forward ones say what they need."""
+    content = minimal()
+    content["sides"]["legacy"] = {"recorded": "last"}
+    config = written(tmp_path, content)
+    assert run(config, "record", "--step", "gateway-changed", "--note", "build 7").exit_code == 0
+    assert [one.step for one in steps(config)] == [FlipStep.GATEWAY_CHANGED]
+    for command in ("check", "plan"):
+        refused = run(config, command)
+        assert isinstance(refused.exception, SettingsError)
+        assert "sides.legacy: this side is a recording (last) that names no gateway" in str(refused.exception)
+    content["flip"] = {"adapter": False}
+    written(tmp_path, content)
+    assert "There is no verdict on embed" in run(config, "check").output
+
+
 def test_plan_writes_the_routing_of_the_chosen_proxies(config: Path, tmp_path: Path) -> None:
     """One file per step with the way back first, and the plan itself; an unknown proxy is refused."""
     done = run(config, "plan", "--proxy", "haproxy", "--write", str(tmp_path / "routing"))

@@ -4,7 +4,7 @@ Here belong the settings, the fake sides and the one call that materializes. No 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -117,9 +117,14 @@ class Project:
         return build_definitions(self.settings(), context=self.context())
 
     def context(self) -> RunContext:
-        """Return what the steps share, with the fake sides and a standing clock."""
+        """Return what the steps share, with the fake sides and a standing clock; a recording is as the settings make it."""
         settings = self.settings()
-        sides = {Side.LEGACY: self.legacy, Side.CANDIDATE: self.candidate}
+        sides = {
+            side: gateway
+            for side, gateway in ((Side.LEGACY, self.legacy), (Side.CANDIDATE, self.candidate))
+            if not settings.side(side).recorded
+        }
+        plain = build_context(settings, environ={}, now=lambda: self.clock)
         gateways = {
             side: fake_side(
                 settings.side_config(side, {}),
@@ -129,7 +134,7 @@ class Project:
             )
             for side, gateway in sides.items()
         }
-        return build_context(settings, now=lambda: self.clock, gateways=gateways)
+        return replace(plain, gateways={**plain.gateways, **gateways})
 
     def run(
         self,

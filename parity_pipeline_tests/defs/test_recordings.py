@@ -17,6 +17,7 @@ from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.definitions import build_context
 from parity_pipeline.settings.loading import validate
 from parity_pipeline.steps.context import RunContext
+from parity_pipeline.steps.probes import RETRIEVE
 from parity_pipeline.steps.recordings import find_recording
 from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile, EmbeddingsWriter
@@ -24,8 +25,10 @@ from parity_pipeline.storage.evidence_files import read_verdict
 from parity_pipeline.storage.gateways import read_states
 from parity_pipeline.wire.doctor_request import ConnectivityResult
 from parity_pipeline.wire.side_config import SideConfig
-from parity_pipeline_tests.defs.project import MODEL, Project
+from parity_pipeline_tests.defs.after_flip import CORPUS, AfterFlip, after_flip, verdict_on
+from parity_pipeline_tests.defs.project import MODEL, Project, searching_project
 from parity_pipeline_tests.fakes.gateways import Gateway, hash_gateway, hash_vector
+from parity_pipeline_tests.fakes.searching import SearchingGateway
 
 RECORDED_ON, FAILED_ON, TODAY = "2026-05-01", "2026-05-02", "2026-05-03"
 
@@ -113,6 +116,47 @@ def test_what_was_not_measured_then_is_not_measured(project: RecordedProject) ->
     assert "was not measured then" in " ".join(found.legacy.stability.notes)
 
 
+def flipped(folder: Path) -> AfterFlip:
+    """Return a project whose both probes passed, two days later, the legacy switched off and not named any more."""
+    project = searching_project(folder / "before")
+    assert project.run(day=RECORDED_ON).success
+    assert project.run(day=RECORDED_ON, model=CORPUS, probe=RETRIEVE).success
+    return after_flip(folder / "after", project)
+
+
+def test_both_probes_go_on_without_naming_the_legacy(tmp_path: Path) -> None:
+    """With `legacy: {recorded: last}` alone, both jobs judge a new date, and both reports say what it was judged against."""
+    (tmp_path / "before").mkdir()
+    project = flipped(tmp_path)
+    assert project.run(day=TODAY).success
+    assert project.run(day=TODAY, model=CORPUS, probe=RETRIEVE).success
+    layout = project.settings().layout()
+    found = (
+        (verdict_of(project, TODAY), layout.report(TODAY, MODEL)),
+        (verdict_on(project, TODAY), layout.retrieval_report(TODAY, CORPUS)),
+    )
+    for verdict, report in found:
+        assert verdict.decision is Decision.PASS
+        assert verdict.lanes[0].recorded == RECORDED_ON
+        assert f"Old gateway, recording of {RECORDED_ON}" in report.read_text("utf-8")
+        assert f"the legacy is a recording of {RECORDED_ON}" in report.read_text("utf-8")
+
+
+def test_both_probes_stay_watched_without_naming_the_legacy(tmp_path: Path) -> None:
+    """A candidate that changes fails both, with what differs, and is the one side that is sent anything."""
+    (tmp_path / "before").mkdir()
+    project = flipped(tmp_path)
+    bad = SearchingGateway("go", embed_query=lambda text: hash_vector(text, "another build", 32))
+    bad.embedding.embed = lambda text, _model: hash_vector(text, "another build", 32)
+    project.candidate = bad
+    assert project.run(day=TODAY).success
+    assert project.run(day=TODAY, model=CORPUS, probe=RETRIEVE).success
+    embed = verdict_of(project, TODAY)
+    assert embed.decision is verdict_on(project, TODAY).decision is Decision.FAIL
+    assert embed.diagnosis is not None
+    assert embed.diagnosis.failing_looked_at
+
+
 def test_recorded_vectors_are_never_replaced(project: RecordedProject) -> None:
     """A backfill over the dates that the legacy responded on leaves its files byte for byte, samples too."""
     layout = project.settings().layout()
@@ -166,11 +210,39 @@ def test_a_lane_that_the_verdict_is_not_about_stands_in_for_nothing(
     assert f"{RECORDED_ON}: {words}" in str(caught.value)
 
 
+def test_a_lane_of_another_quantity_stands_in_for_nothing(project: RecordedProject) -> None:
+    """Vectors for some of the samples alone would leave the others out of every comparison, so they are not taken."""
+    context = project.context()
+    path = context.layout.embeddings(Side.LEGACY, RECORDED_ON, MODEL)
+    lane = EmbeddingsFile(path)
+    with publishing(path) as draft, EmbeddingsWriter(draft) as writer:
+        writer.add(next(iter(lane.blocks(3))))
+        writer.finish(lane.header)
+    with pytest.raises(ArtifactError, match=f"{RECORDED_ON}: it holds 3 rows for 5 samples"):
+        find_recording(context, Side.LEGACY, TODAY, MODEL)
+
+
+@pytest.mark.parametrize("recorded", ["last", FAILED_ON])
+def test_a_gateway_that_still_runs_is_sent_nothing(project: RecordedProject, recorded: str) -> None:
+    """Where a recording still names its gateway, a FAIL with its diagnosis sends it no request all the same."""
+    project.legacy, project.recorded = hash_gateway("rust"), recorded
+    assert isinstance(project.candidate, Gateway)
+    project.candidate.embed = lambda text, _model: hash_vector(text, "another build", 32)
+    assert project.run(day=TODAY).success
+    found = verdict_of(project, TODAY)
+    assert found.decision is Decision.FAIL
+    assert found.diagnosis is not None
+    assert found.confirmation is None
+    assert project.legacy.requests == 0
+
+
 def test_a_named_date_is_taken_whatever_its_verdict(project: RecordedProject) -> None:
-    """A person may name a date whose verdict failed: its legacy vectors are as good."""
+    """A person may name a date whose verdict failed: its legacy vectors are as good, and the finding says that it failed."""
     project.recorded = FAILED_ON
     assert project.run(day=TODAY).success
-    assert verdict_of(project, TODAY).legacy.provenance.recorded == FAILED_ON
+    found = verdict_of(project, TODAY)
+    assert found.legacy.provenance.recorded == FAILED_ON
+    assert any(one.endswith("; no verdict vouches for them: its verdict is FAIL") for one in found.findings)
 
 
 def test_a_recording_is_not_stale(project: RecordedProject) -> None:

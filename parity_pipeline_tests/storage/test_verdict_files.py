@@ -120,6 +120,8 @@ _SINCE_0_2: Mapping[tuple[str | int, ...], str | CanaryRecord | Fingerprint | No
     ("candidate", "provenance", "fingerprint"): Fingerprint(),
     ("legacy", "provenance", "recorded"): "",
     ("candidate", "provenance", "recorded"): "",
+    ("legacy", "provenance", "recorded_unproved"): "",
+    ("candidate", "provenance", "recorded_unproved"): "",
 }
 """Fields that the first verdicts of schema 3 and 4 do not have, and what they are read as."""
 

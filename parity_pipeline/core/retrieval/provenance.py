@@ -150,6 +150,11 @@ class RetrievalProvenance:
         noise: The side's own noise; None where it was not measured.
         doubts: Caveats of the fetch.
         fingerprint: What the side showed of itself; empty where it was not looked at.
+        recorded: The partition date that these rankings were fetched for and taken from, ISO 8601; "" where they were
+            fetched for this one.
+        recorded_unproved: Why no verdict that passed was given on them on that date, a clause; "" where one was.
+        requested: What the settings requested beside the query set, by key of `retrieve`, such as `k`; empty where that was
+            not stored.
     """
 
     side: Side
@@ -176,6 +181,9 @@ class RetrievalProvenance:
     noise: RetrievalNoise | None = None
     doubts: tuple[str, ...] = ()
     fingerprint: Fingerprint = field(default_factory=Fingerprint)
+    recorded: str = ""
+    recorded_unproved: str = ""
+    requested: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from parity_pipeline.core.checks import CheckSeverity
 from parity_pipeline.core.outcomes import PASSING, Decision, Side
+from parity_pipeline.core.provenance import recording_words
 from parity_pipeline.core.retrieval.attribution import Explanation
 from parity_pipeline.core.retrieval.bands import AT_LEAST, BANDS, QueryMeasure, SetMeasure
 from parity_pipeline.core.retrieval.causes import RetrievalCause
@@ -240,6 +241,7 @@ def _findings(tally: RetrievalTally, inputs: RetrievalInputs, checks: Sequence[R
         *tally.waivers.findings(complete=complete, of_checks=of_checks),
         *stray_findings(tally.confirmation, tally.unconfirmed.total()),
         *noisy,
+        *(words for lane in inputs.sides if (words := recording_words(lane, "rankings"))),
         *(words for lane in inputs.sides if lane.noise and (words := tie_order_words(Side(lane.side), lane.noise))),
     )
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from parity_pipeline.core.gateway_states import LaneStates
-from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.retrieval.provenance import RetrievalProvenance
 from parity_pipeline.report.view import Lane
 
@@ -52,7 +51,7 @@ def state_of(lane: Lane, states: LaneStates) -> Identity:
     long ago, which shows nothing of the one that is deployed.
     """
     known = states.known.get(lane.fingerprint.state)
-    if known is None or (isinstance(lane, Provenance) and lane.recorded):
+    if known is None or lane.recorded:
         return {}
     in_turn = [one.states for one in states.records if known.state in one.states]
     state = min(in_turn[-1]) if in_turn else known.state

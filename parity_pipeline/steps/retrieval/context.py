@@ -4,9 +4,12 @@ Here belongs the record that the composition root fills from the settings' secti
 `steps.context`, as for every probe.
 """
 
+import hashlib
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.retrieval.bands import Bands
@@ -33,6 +36,8 @@ class RetrievalContext:
         sources: Where queries come from.
         k: Results of a query that names no number.
         filters: Names of the filters that settings define.
+        spelled: These filters as each side spells them, by name.
+        metadata: Names of the metadata fields that must be equal.
         mappings: How document ids of each side are spelled in the space of comparison.
         rules: What makes the lists of both sides comparable.
         bands: Limits by which queries and the set are judged.
@@ -49,6 +54,8 @@ class RetrievalContext:
     sources: Sequence[SourceSpec]
     k: int = 10
     filters: Collection[str] = ()
+    spelled: Mapping[Side, Mapping[str, Any]] = field(default_factory=dict[Side, Mapping[str, Any]])
+    metadata: Sequence[str] = ()
     mappings: Mapping[Side, IdMapping] = field(default_factory=dict[Side, IdMapping])
     rules: ComparisonRules = field(default_factory=ComparisonRules)
     bands: Bands = field(default_factory=Bands)
@@ -63,6 +70,21 @@ class RetrievalContext:
     def defaults(self, corpus: str) -> QueryDefaults:
         """Return what a partition says of queries that say nothing themselves."""
         return QueryDefaults(searches=self.corpora[corpus], k=self.k, filters=self.filters)
+
+    def requested(self, side: Side, corpus: str) -> dict[str, str]:
+        """Return what is requested of a side beside the query set, by key of `retrieve`: with another value, another list.
+
+        Filters, which may be long, are represented by a hash.
+        """
+        spelled = json.dumps(self.spelled.get(side) or None, sort_keys=True, default=str)
+        found = {
+            "k": str(self.k),
+            "corpora": ", ".join(self.corpora[corpus]),
+            "filters": hashlib.sha256(spelled.encode()).hexdigest()[:12] if self.spelled.get(side) else "",
+            "model": self.model or "",
+            "metadata": ", ".join(self.metadata),
+        }
+        return {key: value for key, value in found.items() if value}
 
     def codebook(self, corpus: str) -> Codebook:
         """Return a new codebook for the ids of both sides."""

@@ -26,6 +26,7 @@ from parity_pipeline.core.retrieval.outcomes import RetrievalOutcome
 from parity_pipeline.core.retrieval.ranked_lists import Codebook, QueryBlock, RankedLists
 from parity_pipeline.core.retrieval.records import Query, Ranking
 from parity_pipeline.steps.context import RunContext
+from parity_pipeline.steps.recordings import recorded_side
 from parity_pipeline.steps.retrieval.context import RetrievalContext
 from parity_pipeline.steps.retrieval.fetch_side import query_vectors, retrieval_of
 from parity_pipeline.steps.retrieval.lanes import KeptQuery, Lanes
@@ -135,9 +136,12 @@ def explain_differences(run: RunContext, lanes: Lanes, chosen: ChosenDifferences
 
 
 def _confirmed(run: RunContext, kept: Sequence[KeptQuery], left_out: int, corpus: str) -> RetrievalConfirmation | None:
-    """Send queries to both sides again, alternating; None where nothing is sent or a side cannot be used any more."""
+    """Send queries to both sides again, alternating.
+
+    None where nothing is sent, a side cannot be used any more, or one is a recording: every difference then counts.
+    """
     context = retrieval_of(run)
-    if not (kept and context.confirm.times):
+    if not (kept and context.confirm.times) or recorded_side(run):
         return None
     queries = [one.query for one in kept]
     rounds: list[dict[Side, Sequence[Ranking]]] = []
@@ -190,7 +194,7 @@ class _Controls:
         """Embed queries through both sides, and send the legacy side's vectors to the candidate where it takes them."""
         context = retrieval_of(run)
         wanted = [one for one in queries if one.text.strip()]
-        if context.model is None or not wanted:
+        if context.model is None or not wanted or recorded_side(run):
             return cls(codebook=context.codebook(corpus))
         try:
             legacy, candidate = (query_vectors(run.gateways[side], wanted, context) for side in Side)

@@ -22,6 +22,7 @@ from parity_pipeline.steps.context import Gateway, RunContext, stored
 from parity_pipeline.steps.fetch_embeddings import reporter
 from parity_pipeline.steps.record_gateways import RETRIEVE, record_fetch
 from parity_pipeline.steps.retrieval.context import RetrievalContext, Vectors
+from parity_pipeline.steps.retrieval.recorded_rankings import recorded_queries, recorded_rankings
 from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.query_set_files import QuerySetFile, QuerySetHeader, write_query_set
 from parity_pipeline.storage.query_sources import read_queries, source_names
@@ -33,13 +34,15 @@ from parity_pipeline.wire.retrieval_side import RetrievalSide
 
 
 def draw_queries(run: RunContext, day: str, corpus: str) -> QuerySetHeader:
-    """Store the queries of a date and corpus, and return the header of the set.
+    """Store the queries of a date and corpus, and return the header of the set; where a side is a recording, those of it.
 
     Raises:
         SampleSourceError: A source cannot be read, or there is no query.
         ArtifactError: The disk or folder does not take the file.
     """
     context = retrieval_of(run)
+    if recorded_queries(run, day, corpus):
+        return stored(run.layout.queries(day, corpus), QuerySetFile).header
     found = read_queries(context.sources, day, context.defaults(corpus))
     with publishing(run.layout.queries(day, corpus)) as draft:
         return write_query_set(draft, found, sources=source_names(context.sources))
@@ -65,13 +68,18 @@ def fetch_rankings(
 
     What is staged stays locked until the file is published. Some queries are sent again afterwards, for the side's noise.
 
+    Nothing is fetched from a side that is a recording: its stored rankings are put in place (`recorded_rankings`).
+
     Raises:
         GatewayError: The side cannot be used at all.
         ArtifactError: There is no query set, or the disk does not take the file. What was staged stays.
         SettingsError: Its token is not in the environment, or its endpoint takes vectors and no model is named.
     """
+    gateway, context = run.gateways[side], retrieval_of(run)
+    if gateway.recorded:
+        return recorded_rankings(run, side, day, corpus)
     queries = stored(run.layout.queries(day, corpus), QuerySetFile)
-    header, gateway, context = queries.header, run.gateways[side], retrieval_of(run)
+    header = queries.header
     where, vectors = gateway.retrieval_side(corpus), dict[str, list[float]]()
     chosen = ChosenQueries(frozenset(context.noise.ordinals(header.queries)))
     folder = rankings_staging_folder(
@@ -245,4 +253,5 @@ def _provenance(
         latency_ms={name: value for name, value in asdict(result.latency).items() if value is not None},
         noise=noise,
         doubts=result.caveats,
+        requested=retrieval_of(run).requested(where.config.side, where.corpus),
     )

@@ -213,9 +213,9 @@ def _worst(verdict: RetrievalVerdict) -> str:
 
 
 def _requests(run: RunContext, query: Query, corpus: str) -> tuple[SentRequest, ...]:
-    """Return how each side is sent a query; none where a side cannot be used."""
+    """Return how each side is sent a query, but for a recording, which is sent none; none where a side cannot be used."""
     try:
-        return tuple(_request(run, side, query, corpus) for side in Side)
+        return tuple(_request(run, side, query, corpus) for side in Side if not run.gateways[side].recorded)
     except ParityError:
         return ()
 
