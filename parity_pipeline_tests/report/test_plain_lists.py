@@ -1,0 +1,81 @@
+"""Comparing two lists with nothing but Python: it says what the core says of the same lists."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parity_pipeline.core.outcomes import RowStatus
+from parity_pipeline.core.retrieval.bands import QUERY_LIMITS, Bands, Limits, QueryMeasure, grade
+from parity_pipeline.core.retrieval.compare import ComparisonRules
+from parity_pipeline.core.retrieval.compare import compare as compare_blocks
+from parity_pipeline.core.retrieval.ranked_lists import Codebook, QueryBlock, RankedLists
+from parity_pipeline.core.retrieval.records import Query, Ranking
+from parity_pipeline.report import plain_lists
+
+NAMES = "abcdefgh"
+LIMITS = {**QUERY_LIMITS, QueryMeasure.RANK_CHANGE: Limits(1.0, 3.0)}
+
+
+@st.composite
+def rankings(draw: st.DrawFn) -> Ranking:
+    """Return a list of a few documents, which may repeat, with scores that tie, rise or are missing, or without any."""
+    ids = tuple(draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=9)))
+    scores = tuple(draw(st.lists(st.sampled_from([0.9, 0.9, 0.9 - 7e-7, 0.9 - 1.4e-6, 0.5, 0.5, 0.1, math.nan]),
+                                 min_size=len(ids), max_size=len(ids))))  # fmt: skip
+    if draw(st.booleans()):
+        scores = tuple(sorted(scores, key=lambda one: (math.isnan(one), -one)))
+    if draw(st.integers(0, 3)) == 0:
+        scores = ()
+    metadata = tuple(draw(st.lists(st.integers(0, 1), min_size=len(ids), max_size=len(ids))))
+    return Ranking(query_id="q", status=RowStatus.OK, ids=ids, scores=scores, metadata=metadata)
+
+
+def plain(one: Ranking, k: int, tolerance: float) -> plain_lists.Ranked:
+    """Return a list as the check reads it."""
+    scores = list(one.scores) or [math.nan] * len(one.ids)
+    return plain_lists.ranked(list(one.ids), scores, [str(value) for value in one.metadata], k, tolerance)
+
+
+def said(
+    legacy: Ranking, candidate: Ranking, k: int, rules: ComparisonRules
+) -> tuple[plain_lists.Comparison, dict[str, int]]:
+    """Return what the check says of two lists."""
+    tolerance = rules.tie_tolerance
+    sides = [plain(one, k, tolerance) for one in (legacy, candidate)]
+    found = plain_lists.compare(sides[0], sides[1], tolerance, rules.persistence, rules.comparable)
+    limits = {name.value: [one.passes, one.fails] for name, one in LIMITS.items()}
+    return found, plain_lists.graded(found, limits, Bands().near_tie)
+
+
+@given(legacy=rankings(), candidate=rankings(), k=st.integers(1, 10), comparable=st.booleans())
+def test_it_measures_and_grades_as_the_core_does(legacy: Ranking, candidate: Ranking, k: int, comparable: bool) -> None:
+    """Every measure and every band, with ties, cut-offs, repeats, rising scores and scores that are missing."""
+    rules = ComparisonRules(comparable=comparable)
+    block = QueryBlock.of([Query(id="q", text="t", k=k)])
+    rows = grade(
+        compare_blocks(block, RankedLists.of([legacy]), RankedLists.of([candidate]), Codebook(), rules),
+        Bands(query=LIMITS),
+    )
+    found, bands = said(legacy, candidate, k, rules)
+    core = rows.compared.measures
+    assert (found.missing, found.extra, found.inversions) == (core.missing[0], core.extra[0], core.inversions[0])
+    assert found.gap == pytest.approx(core.inversion_gap[0], nan_ok=True)
+    for name in ("overlap", "top_1", "rbo", "tau_b", "rank_change", "score_delta", "metadata"):
+        assert found.measures[name] == pytest.approx(float(getattr(core, name)[0]), nan_ok=True, abs=1e-12), name
+    assert bands == {name.value: int(places[0]) for name, places in rows.places.items()}
+
+
+@given(
+    scores=st.lists(st.sampled_from([1.0, 0.9, 0.5, 0.1]), min_size=1, max_size=12, unique=True), k=st.integers(1, 12)
+)
+def test_a_list_against_itself_is_perfect(scores: list[float], k: int) -> None:
+    """Nothing of it differs, whatever its scores are."""
+    one = Ranking(
+        query_id="q", status=RowStatus.OK, ids=tuple(NAMES[: len(scores)]), scores=tuple(sorted(scores, reverse=True)),
+        metadata=(1,) * len(scores),
+    )  # fmt: skip
+    found, bands = said(one, one, k, ComparisonRules())
+    assert (found.measures["rbo"], found.measures["overlap"], found.missing, found.extra) == (1.0, 1.0, 0, 0)
+    assert set(bands.values()) <= {0, -1}
