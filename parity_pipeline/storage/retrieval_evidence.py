@@ -141,16 +141,25 @@ def read_retrieval_evidence(path: Path, header: RetrievalParityHeader) -> Retrie
     return found.evidence if found.identity == _pair(header) else None
 
 
-def write_query_reproduction(path: Path, reproduction: QueryReproduction | None, header: RetrievalParityHeader) -> None:
+def write_query_reproduction(
+    path: Path, reproduction: QueryReproduction | None, header: RetrievalParityHeader, rules_hash: str
+) -> None:
     """Write what trying to reproduce a failing query came to atomically; None where nothing was requested.
+
+    Args:
+        path: The file.
+        reproduction: What it came to.
+        header: The comparison.
+        rules_hash: Of how its trials were compared and graded, which may be in another way than the lanes were.
 
     Raises:
         ArtifactError: The disk or folder does not take it.
     """
-    publish_text(path, json_text(_ReproductionFile(identity=_pair(header), reproduction=reproduction), indent=1))
+    identity = replace(_pair(header), rules=rules_hash)
+    publish_text(path, json_text(_ReproductionFile(identity=identity, reproduction=reproduction), indent=1))
 
 
-def read_query_reproduction(path: Path, header: RetrievalParityHeader) -> QueryReproduction | None:
+def read_query_reproduction(path: Path, header: RetrievalParityHeader, rules_hash: str) -> QueryReproduction | None:
     """Return the stored reproduction; None where there is none of these lanes, compared and graded in this way.
 
     Raises:
@@ -159,7 +168,7 @@ def read_query_reproduction(path: Path, header: RetrievalParityHeader) -> QueryR
     if not path.exists():
         return None
     found = read_document(_REPRODUCTION, path)
-    return found.reproduction if found.identity == _pair(header) else None
+    return found.reproduction if found.identity == replace(_pair(header), rules=rules_hash) else None
 
 
 def storable(verdict: RetrievalVerdict) -> RetrievalVerdict:

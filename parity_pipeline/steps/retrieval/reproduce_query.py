@@ -63,7 +63,7 @@ def stored_query_reproduction(run: RunContext, verdict: RetrievalVerdict) -> Que
     )
     if row is None or not path.exists() or not parity.exists():
         return None
-    found = read_query_reproduction(path, RetrievalParityFile(parity).header)
+    found = read_query_reproduction(path, RetrievalParityFile(parity).header, retrieval_of(run).rules_hash())
     return found if found is not None and found.query == row.id else None
 
 
@@ -85,7 +85,9 @@ class _SmallQuery:
     def store(self, found: QueryReproduction | None) -> None:
         layout, date, corpus = self.run.layout, self.verdict.date, self.verdict.corpus
         header = stored(layout.retrieval_parity(date, corpus), RetrievalParityFile).header
-        write_query_reproduction(layout.retrieval_reproduction(date, corpus), found, header)
+        write_query_reproduction(
+            layout.retrieval_reproduction(date, corpus), found, header, retrieval_of(self.run).rules_hash()
+        )
 
     def find(self) -> QueryReproduction | None:
         run, row, corpus = self.run, self.row, self.verdict.corpus
