@@ -159,8 +159,15 @@ def write_query_reproduction(
     publish_text(path, json_text(_ReproductionFile(identity=identity, reproduction=reproduction), indent=1))
 
 
-def read_query_reproduction(path: Path, header: RetrievalParityHeader, rules_hash: str) -> QueryReproduction | None:
+def read_query_reproduction(
+    path: Path, header: RetrievalParityHeader, rules_hash: str = ""
+) -> QueryReproduction | None:
     """Return the stored reproduction; None where there is none of these lanes, compared and graded in this way.
+
+    Args:
+        path: The file.
+        header: The comparison.
+        rules_hash: Of how its trials have to be compared and graded; "" for whatever it was.
 
     Raises:
         ArtifactError: The file is damaged or of another schema.
@@ -168,7 +175,11 @@ def read_query_reproduction(path: Path, header: RetrievalParityHeader, rules_has
     if not path.exists():
         return None
     found = read_document(_REPRODUCTION, path)
-    return found.reproduction if found.identity == replace(_pair(header), rules=rules_hash) else None
+    return (
+        found.reproduction
+        if found.identity == replace(_pair(header), rules=rules_hash or found.identity.rules)
+        else None
+    )
 
 
 def storable(verdict: RetrievalVerdict) -> RetrievalVerdict:
