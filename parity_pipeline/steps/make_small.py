@@ -1,4 +1,4 @@
-"""Make the worst failing input of a FAIL small, whatever the probe: when it is tried, and what the requests come to.
+"""Make the worst failing input of a FAIL small, whatever the probe: when it is tried, and what is concluded.
 
 Here belongs what the reproductions of all probes share: when nothing may be sent, the budget of each side, what ends a search
 and what is said then. What differs (how a trial is sent, judged and stored) is a probe's own `SmallForm`; the search is `core.minimise`.
@@ -117,7 +117,7 @@ class TrialSide(Protocol[TrialT_contra, ResponseT_co]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search(Generic[TrialT]):
-    """What a search came to.
+    """Result of a search.
 
     Attributes:
         result: Whether the input still fails.

@@ -148,7 +148,7 @@ def write_query_reproduction(
 
     Args:
         path: The file.
-        reproduction: What it came to.
+        reproduction: What was found.
         header: The comparison.
         rules_hash: Of how its trials were compared and graded, which may be in another way than the lanes were.
 

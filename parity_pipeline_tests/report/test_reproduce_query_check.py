@@ -73,7 +73,7 @@ def both(folder: Path, legacy: Any, candidate: Any, **more: Any) -> Ended:
 
 
 def test_equal_lists_end_with_0(tmp_path: Path) -> None:
-    """Nothing differs, and no document is printed; ties in another order are no difference."""
+    """Nothing differs, and no document is printed; ties in another order do not differ."""
     ended = both(tmp_path, hits(TEN), hits(TEN))
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.splitlines()[1:] == ["nothing differs beyond the limits"]
@@ -260,7 +260,7 @@ def test_metadata_that_must_be_equal_are_compared(tmp_path: Path) -> None:
 
 
 def test_a_side_with_noise_has_to_differ_twice(tmp_path: Path) -> None:
-    """One stray list is no difference where a side's lists differ from time to time."""
+    """One stray list does not count where a side's lists differ from time to time."""
     for other, code in ((hits("abcd"), 0), (hits("wxyz"), 1)):
         seen: list[Any] = []
 
