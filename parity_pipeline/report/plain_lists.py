@@ -13,14 +13,20 @@ from typing import NamedTuple
 
 
 class Ranked(NamedTuple):
-    """One list without its repeats; a score is NaN where none is reported."""
+    """One list without its repeats, which are named with their ranks; a score is NaN where none is reported."""
 
     ids: list[str]
     scores: list[float]
     metadata: list[str]
-    results: int
+    ranks: list[int]
+    repeats: list[tuple[int, str]]
     cut: bool
     ordered: bool
+
+    @property
+    def results(self) -> int:
+        """Return the number of results, repeats included."""
+        return len(self.ids) + len(self.repeats)
 
 
 class Pair(NamedTuple):
@@ -52,7 +58,8 @@ def ranked(ids: list[str], scores: list[float], metadata: list[str], k: int, tol
         ids=[ids[place] for place in first],
         scores=[scores[place] for place in first],
         metadata=[metadata[place] for place in first],
-        results=len(ids),
+        ranks=[place + 1 for place in first],
+        repeats=[(place + 1, one) for place, one in enumerate(ids) if place not in first],
         cut=bool(ids) and len(ids) >= k,
         ordered=ordered,
     )
@@ -193,7 +200,7 @@ def compare(legacy: Ranked, candidate: Ranked, tolerance: float, p: float, compa
         "rank_change": float(max((abs(one.rank - at) for at, one in enumerate(pairs) if one.rank >= 0), default=0)),
         "score_delta": math.nan if unknown else max(deltas),
         "metadata": float(sum(legacy.metadata[one.legacy] != candidate.metadata[one.candidate] for one in same)),
-        "repeats": float(candidate.results - len(candidate.ids)),
+        "repeats": float(len(candidate.repeats)),
         "length": float(abs(legacy.results - candidate.results)),
     }
     gap = inversion_gap(legacy, candidate, same) if inversions else 0.0

@@ -219,6 +219,10 @@ def result_of(side):
     raise Unknown(f"HTTP {status}: {ascii(content[:200].decode('utf-8', 'replace'))}")
 
 
+def ranked_ids(one):
+    return list(zip(one.ranks, one.ids))
+
+
 def only_there(ids, here, there):
     return [f"{ascii(one)}: rank {rank} on the {here} side, not on the {there}" for rank, one in ids]
 
@@ -229,21 +233,23 @@ def documents(found, legacy, candidate):
     closest = FACTS["limits"].get("score_delta", [math.inf])[0]
     lines = []
     for place, pair in enumerate(found.pairs):
-        name, ranks = ascii(legacy.ids[pair.legacy]), (pair.legacy + 1, pair.candidate + 1)
+        name, ranks = ascii(legacy.ids[pair.legacy]), (legacy.ranks[pair.legacy], candidate.ranks[pair.candidate])
         if pair.rank < 0:
             lines += only_there([(ranks[0], legacy.ids[pair.legacy])], *names)
         elif pair.paired:
             continue
-        elif pair.rank != place:
+        elif pair.rank != place and ranks[0] != ranks[1]:
             lines.append(f"{name}: rank {ranks[0]} on the {names[0]} side, {ranks[1]} on the {names[1]}")
         elif legacy.metadata[pair.legacy] != candidate.metadata[pair.candidate]:
-            lines.append(f"{name}: rank {ranks[0]}, other metadata")
+            lines.append(f"{name}: rank {ranks[0]} on the {names[0]} side, {ranks[1]} on the {names[1]}, other metadata")
         elif FACTS["comparable"] and abs(legacy.scores[pair.legacy] - candidate.scores[pair.candidate]) > closest:
             scores = f"{legacy.scores[pair.legacy]:.9g} and {candidate.scores[pair.candidate]:.9g}"
-            lines.append(f"{name}: rank {ranks[0]}, scores {scores}")
+            lines.append(f"{name}: rank {ranks[0]} on the {names[0]} side, {ranks[1]} on the {names[1]}, scores {scores}")
     held = {pair.candidate for pair in found.pairs}
-    new = [(place + 1, one) for place, one in enumerate(candidate.ids) if place not in held]
-    return lines + only_there(new, *reversed(names))
+    new = [(rank, one) for place, (rank, one) in enumerate(ranked_ids(candidate)) if place not in held]
+    again = [(rank, one, side) for side, of in zip(names, (legacy, candidate)) for rank, one in of.repeats]
+    lines += only_there(new, *reversed(names))
+    return lines + [f"{ascii(one)}: again at rank {rank} on the {side} side" for rank, one, side in again]
 
 
 def show(lines):
@@ -257,7 +263,7 @@ def compared(legacy, candidate):
     """Return in words by which limits two lists differ, "" for none; what differs of them is printed."""
     names = [side["side"] for side in FACTS["sides"]]
     if not legacy.ids or not candidate.ids:
-        show(only_there(enumerate_of(legacy), *names) + only_there(enumerate_of(candidate), *reversed(names)))
+        show(only_there(ranked_ids(legacy), *names) + only_there(ranked_ids(candidate), *reversed(names)))
         empty = [name for name, one in zip(names, (legacy, candidate)) if not one.ids]
         return f"the {empty[0]} side returns no results" if len(empty) == 1 else ""
     found = compare(legacy, candidate, FACTS["tie_tolerance"], FACTS["persistence"], FACTS["comparable"])
@@ -266,10 +272,6 @@ def compared(legacy, candidate):
     bands = graded(found, FACTS["limits"], FACTS["near_tie"])
     failing = [name for name, place in bands.items() if place == 2]
     return "; ".join(f"{name} {found.measures[name]:.9g}, limit {FACTS['limits'][name][1]:.9g}" for name in failing)
-
-
-def enumerate_of(one):
-    return list(enumerate(one.ids, 1))
 
 
 def difference(results):

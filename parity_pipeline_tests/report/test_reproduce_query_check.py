@@ -256,7 +256,20 @@ def test_metadata_that_must_be_equal_are_compared(tmp_path: Path) -> None:
     assert both(tmp_path, content(years=1, other="x"), content(years=1.0, city=None), **fields).returncode == 0
     ended = both(tmp_path, content(years=1, city={"name": "Oslo"}), content(years=1, city={"name": "Bergen"}), **fields)
     assert ended.returncode == 1
-    assert "'a': rank 1, other metadata" in ended.stdout
+    assert "'a': rank 1 on the legacy side, 1 on the candidate, other metadata" in ended.stdout
+
+
+def test_a_document_that_is_repeated_is_named(tmp_path: Path) -> None:
+    """Ranks are those of the list as it was returned, repeats included."""
+    ended = both(tmp_path, hits("abcde"), hits("aadbe"))
+    assert ended.returncode == 1
+    assert ended.stdout.splitlines()[1:] == [
+        "'b': rank 2 on the legacy side, 4 on the candidate",
+        "'c': rank 3 on the legacy side, not on the candidate",
+        "'d': rank 4 on the legacy side, 3 on the candidate",
+        "'a': again at rank 2 on the candidate side",
+        "differs: repeats 1, limit 0",
+    ]
 
 
 def test_a_side_with_noise_has_to_differ_twice(tmp_path: Path) -> None:
