@@ -49,9 +49,8 @@ def said(
     return found, plain_lists.graded(found, limits, Bands().near_tie)
 
 
-@given(legacy=rankings(), candidate=rankings(), k=st.integers(1, 10), comparable=st.booleans())
-def test_it_measures_and_grades_as_the_core_does(legacy: Ranking, candidate: Ranking, k: int, comparable: bool) -> None:
-    """Every measure and every band, with ties, cut-offs, repeats, rising scores and scores that are missing."""
+def check(legacy: Ranking, candidate: Ranking, k: int, *, comparable: bool) -> None:
+    """Assert that the core says the same of two lists."""
     rules = ComparisonRules(comparable=comparable)
     block = QueryBlock.of([Query(id="q", text="t", k=k)])
     rows = grade(
@@ -73,6 +72,49 @@ def test_it_measures_and_grades_as_the_core_does(legacy: Ranking, candidate: Ran
     exact = {QueryMeasure.METADATA, QueryMeasure.REPEATS, QueryMeasure.LENGTH, QueryMeasure.TOP_1, QueryMeasure.OVERLAP}
     for name in {*clear, *exact}:
         assert bands[name.value] == int(rows.places[name][0]), name
+
+
+@given(legacy=rankings(), candidate=rankings(), k=st.integers(1, 10), comparable=st.booleans())
+def test_it_measures_and_grades_as_the_core_does(legacy: Ranking, candidate: Ranking, k: int, comparable: bool) -> None:
+    """Every measure and every band, with ties, cut-offs, repeats, rising scores and scores that are missing."""
+    check(legacy, candidate, k, comparable=comparable)
+
+
+@pytest.mark.parametrize("k", [3, 4, 9])
+@pytest.mark.parametrize(
+    ("legacy", "candidate"),
+    [
+        ("a9 b9 c9", "c9 b9 a9"),
+        ("a9 b9 c9", "c9 b5 a1"),
+        ("a9 b5 c1", "c9 b9 a9"),
+        ("a9 b9", "b9 a1"),
+        ("a9 b5 c5", "a9 d5 e5"),
+        ("a9 b5 c5 d5", "a9 d5 e5"),
+        ("a9 b5 c5 d5", "a9 d5"),
+        ("a9 b5 c1", "a9 b5 d1"),
+        ("a9 b5 c1", "a8 b5 d1"),
+        ("a9 b5 c1", "d9 e5 f1"),
+        ("a9 b5 c1", "b9 a5 c1"),
+        ("a9 b5 c1", "c9 a5 b1"),
+        ("a9 b8 c7 d6 e5 f4", "b9 a8 d7 c6 e5 f4"),
+        ("a1 b5 c9", "c9 b5 a1"),
+        ("a9 a8 b7 c6", "a9 b8 b7 c6"),
+    ],
+)
+def test_each_rule_of_the_core_has_its_place(legacy: str, candidate: str, k: int) -> None:
+    """Constants, ties at the cut-off, one inversion and several, scores that rise, repeats: a letter and its score each."""
+    one, other = (
+        Ranking(
+            query_id="q",
+            status=RowStatus.OK,
+            ids=tuple(result[0] for result in text.split()),
+            scores=tuple(int(result[1]) / 10 for result in text.split()),
+            metadata=(1,) * len(text.split()),
+        )
+        for text in (legacy, candidate)
+    )
+    for comparable in (True, False):
+        check(one, other, k, comparable=comparable)
 
 
 @given(

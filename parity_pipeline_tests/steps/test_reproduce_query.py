@@ -17,7 +17,9 @@ from parity_pipeline.steps.context import RunContext
 from parity_pipeline.steps.retrieval.judge_rankings import write_retrieval_report
 from parity_pipeline.steps.retrieval.reproduce_query import reproduce_query, stored_query_reproduction
 from parity_pipeline.steps.retrieval.run_retrieval import compare_and_reproduce, run_retrieval
-from parity_pipeline_tests.defs.project import DAY
+from parity_pipeline_tests.defs.project import DAY, Project
+from parity_pipeline_tests.fakes.gateways import RefusalError
+from parity_pipeline_tests.fakes.shapes import Vector
 from parity_pipeline_tests.steps.reproducing import counted
 from parity_pipeline_tests.steps.reproducing_queries import (
     CORPUS,
@@ -92,6 +94,26 @@ def test_retries_count_as_requests(tmp_path: Path, requests: int) -> None:
     budget = replace(project.context(), reproduce=ReproduceBudget(requests=requests))
     reproduce_query(counted(budget, seen), verdict, pytest.fail)
     assert max(map(len, seen.values())) <= requests
+
+
+def test_requests_that_cannot_all_be_sent_are_not_sent(tmp_path: Path) -> None:
+    """One request is left, and several have to be in flight: none is sent, and nothing is claimed."""
+    _, verdict, seen = failed(tmp_path)
+    run = replace(project_of(tmp_path, nobody).context(), reproduce=ReproduceBudget(requests=2))
+    found = reproduced(counted(run, seen), verdict)
+    assert found.result is ReproductionResult.NO_RESPONSE
+    assert [len(paths) for paths in seen.values()] == [1, 1]
+
+
+def test_white_space_alone_is_no_shorter_query(tmp_path: Path) -> None:
+    """It is a query of its own kind, and is not sent."""
+    text = "packer \t "
+    project = project_of(tmp_path, text.__eq__, texts=("cook", text))
+    run = project.context()
+    found = reproduced(run, judged(run))
+    assert found.smallest is not None
+    assert found.smallest.text == text
+    assert all(sent.strip() for sent in candidate_of(project).queries)
 
 
 def test_a_refusal_by_one_side_is_made_small(tmp_path: Path) -> None:
@@ -292,6 +314,7 @@ def test_it_comes_with_the_comparison_before_the_verdict(tmp_path: Path) -> None
     searches = candidate_of(project).searches
     _, text = write_retrieval_report(run, DAY, CORPUS)
     assert candidate_of(project).searches == searches
+    assert text.count("curl -sS") == 2
     assert "still fails as `w`, 1 of its 21 characters, for 5 results at concurrency 1." in text
 
 
@@ -302,27 +325,47 @@ def test_a_whole_run_ends_with_it(tmp_path: Path) -> None:
     assert stored_query_reproduction(run, verdict) is not None
 
 
-def test_a_side_that_takes_vectors_is_sent_those_of_the_shorter_texts(tmp_path: Path) -> None:
-    """Each text is embedded once, by the side's own endpoint, within the budget; the command holds the vector."""
-    vectors = {
-        "path": "/v1/matrix/retrieve",
-        "vector_request": {"query_vector": "{vector}", "corpora": "{corpora}", "k": "{k}"},
-        "score_field": "distance",
-    }
-    project = project_of(
-        tmp_path, nobody, model="fake-32", candidate={"dialect": "vectors", "scores": {"reported": "cosine_distance"}}
-    )
-    project.more["retrieval_dialects"] = {"vectors": vectors}
+VECTORS = {
+    "path": "/v1/matrix/retrieve",
+    "vector_request": {"query_vector": "{vector}", "corpora": "{corpora}", "k": "{k}"},
+    "score_field": "distance",
+}
+"""A retrieval dialect that takes vectors alone."""
+
+
+def by_vector(folder: Path) -> Project:
+    """Return a project whose candidate takes vectors alone, and embeds texts with a w in another way."""
+    settings: dict[str, Any] = {"dialect": "vectors", "scores": {"reported": "cosine_distance"}}
+    project = project_of(folder, nobody, model="fake-32", candidate=settings)
+    project.more["retrieval_dialects"] = {"vectors": VECTORS}
     candidate_of(project).embedding.embed = lambda text, _model="": wrong_for(lambda one: "w" in one)(text)
-    run = project.context()
+    return project
+
+
+def test_a_side_that_takes_vectors_is_sent_those_of_the_shorter_texts(tmp_path: Path) -> None:
+    """Each text is embedded once, by the side's own endpoint; the command holds the vector."""
+    run = by_vector(tmp_path).context()
     verdict, seen = judged(run), seen_by_side()
     found = reproduced(counted(run, seen), verdict)
     assert found.smallest is not None
     assert found.smallest.text == "w"
     assert len(seen[Side.CANDIDATE]) == found.candidate_requests == 2 * found.legacy_requests
     assert '"query_vector":[' in found.requests[1].request.body
-    for requests in (1, 2, 5):
-        fewer, paths = replace(run, reproduce=ReproduceBudget(requests=requests)), seen_by_side()
-        run.layout.retrieval_reproduction(DAY, CORPUS).unlink()
-        reproduce_query(counted(fewer, paths), verdict, pytest.fail)
-        assert max(map(len, paths.values())) <= requests
+
+
+def overloaded(_text: str, _model: str) -> Vector:
+    """Respond as a side that is overloaded does."""
+    raise RefusalError(503, "busy")
+
+
+@pytest.mark.parametrize("requests", [1, 2, 3, 5])
+@pytest.mark.parametrize("status", [200, 503])
+def test_requests_for_vectors_count_too(tmp_path: Path, requests: int, status: int) -> None:
+    """Also where the embed endpoint is overloaded."""
+    project = by_vector(tmp_path)
+    verdict, seen = judged(project.context()), seen_by_side()
+    if status != 200:
+        candidate_of(project).embedding.embed = overloaded
+    run = replace(project.context(), reproduce=ReproduceBudget(requests=requests))
+    reproduce_query(counted(run, seen), verdict, pytest.fail)
+    assert max(map(len, seen.values())) <= requests
