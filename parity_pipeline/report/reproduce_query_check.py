@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from parity_pipeline.core.retrieval.bands import Bands
 from parity_pipeline.core.retrieval.compare import ComparisonRules
+from parity_pipeline.core.retrieval.outcomes import RetrievalOutcome
 from parity_pipeline.core.retrieval.reproduction import QueryReproduction
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.report import plain_lists
@@ -42,6 +43,7 @@ def render_query_check(
         "times": reproduction.times,
         "limits": {measure.value: [one.passes, one.fails] for measure, one in bands.query.items()},
         "near_tie": bands.near_tie,
+        "band": 1 if reproduction.outcome is RetrievalOutcome.INVESTIGATE else 2,
         "tie_tolerance": rules.tie_tolerance,
         "persistence": rules.persistence,
         "comparable": rules.comparable,
@@ -270,8 +272,9 @@ def compared(legacy, candidate):
     print(", ".join(f"{name} {value:.9g}" for name, value in found.measures.items()))
     show(documents(found, legacy, candidate))
     bands = graded(found, FACTS["limits"], FACTS["near_tie"])
-    failing = [name for name, place in bands.items() if place == 2]
-    return "; ".join(f"{name} {found.measures[name]:.9g}, limit {FACTS['limits'][name][1]:.9g}" for name in failing)
+    worst = FACTS["band"]
+    off = [(name, FACTS["limits"][name][worst - 1]) for name, place in bands.items() if place >= worst]
+    return "; ".join(f"{name} {found.measures[name]:.9g}, limit {limit:.9g}" for name, limit in off)
 
 
 def difference(results):

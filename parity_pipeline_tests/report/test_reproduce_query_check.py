@@ -16,6 +16,7 @@ from starlette.routing import Route
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.retrieval.bands import Bands, Limits, QueryMeasure
 from parity_pipeline.core.retrieval.compare import ComparisonRules
+from parity_pipeline.core.retrieval.outcomes import RetrievalOutcome
 from parity_pipeline.core.retrieval.records import IdMapping, Reported, ScoreScale
 from parity_pipeline.core.retrieval.reproduction import QueryTrial, SearchRequest, SmallSearch
 from parity_pipeline.report.reproduce_query_check import render_query_check
@@ -115,6 +116,16 @@ def test_the_limits_are_those_of_the_verdict(tmp_path: Path) -> None:
         ended = [run(tmp_path, source(requests, bands=bands)) for bands in (None, strict)]
     assert [one.returncode for one in ended] == [0, 1]
     assert "differs: rank_change 1, limit 0.5" in ended[1].stdout
+
+
+def test_of_a_query_that_is_worth_a_look_the_limits_are_those_of_pass(tmp_path: Path) -> None:
+    """A list that is one result longer fails no query, and differs where that is what was reproduced."""
+    with serve(gateway(returning(hits("abcd")))) as one, serve(gateway(returning(hits("abcde")))) as two:
+        requests = [search_of(side, url, "text") for side, url in zip(Side, (one, two), strict=True)]
+        outcomes = RetrievalOutcome.MISMATCH, RetrievalOutcome.INVESTIGATE
+        ended = [run(tmp_path, source(requests, outcome=outcome)) for outcome in outcomes]
+    assert [one.returncode for one in ended] == [0, 1]
+    assert "length 1, limit 0" in ended[1].stdout.splitlines()[-1]
 
 
 def test_many_documents_are_cut(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.reproduction import ReproductionResult
+from parity_pipeline.core.retrieval.outcomes import RetrievalOutcome
 from parity_pipeline.core.retrieval.records import Query
 from parity_pipeline.core.retrieval.reproduction import QueryReproduction, QueryTrial, SearchRequest
 from parity_pipeline.report.html.evidence import RetrievalPageEvidence
@@ -71,6 +72,13 @@ def test_a_page_has_what_the_report_has() -> None:
     assert f'<a href="../reproduce/{CHECK}">' in page
     assert section.index("The whole probe") > section.index("curl")
     assert "curl" not in tree_of(render_retrieval_page(verdict, queries, RetrievalPageEvidence())).sections["reproduce"]
+
+
+def test_a_query_that_is_worth_a_look_is_not_said_to_fail() -> None:
+    """The set fails by such queries together, and none of them by itself."""
+    said = section_of(small(QueryTrial(text="x"), outcome=RetrievalOutcome.INVESTIGATE))
+    assert "(investigate), still differs as `x`" in said
+    assert "still fails" not in said
 
 
 def test_a_search_that_was_cut_short_says_so() -> None:

@@ -253,17 +253,36 @@ def test_a_break_of_the_search_costs_no_verdict(tmp_path: Path) -> None:
 
 
 def test_what_is_excused_is_not_the_worst(tmp_path: Path) -> None:
-    """A query that a waiver takes, or that did not differ again, is left out; so is one that is worth a look alone."""
+    """A query that a waiver takes, or that did not differ again, is left out; one that is worth a look comes last."""
     _, verdict, _ = failed(tmp_path)
-    worst, *rest = verdict.queries
+    worst = verdict.queries[0]
+    other = replace(worst, id="another")
     assert worst_failing_query(verdict) == worst
-    for excused in (
-        replace(worst, waiver="known"),
-        replace(worst, unconfirmed=True),
-        replace(worst, outcome=RetrievalOutcome.INVESTIGATE),
-    ):
-        assert worst_failing_query(replace(verdict, queries=(excused, *rest))) not in (worst, excused)
+    look = replace(worst, outcome=RetrievalOutcome.INVESTIGATE)
+    for excused in (replace(worst, waiver="known"), replace(worst, unconfirmed=True), look):
+        assert worst_failing_query(replace(verdict, queries=(excused, other))) == other
+    assert worst_failing_query(replace(verdict, queries=(look,))) == look
+    assert worst_failing_query(replace(verdict, queries=(replace(look, waiver="known"),))) is None
     assert worst_failing_query(replace(verdict, decision=Decision.INCONCLUSIVE)) is None
+
+
+def test_where_the_set_alone_fails_the_worst_query_that_is_worth_a_look_is_made_small(tmp_path: Path) -> None:
+    """A candidate that returns one result too many fails by its means, and no query of it by itself."""
+    longer = {
+        "path": "/v1/matrix/retrieve",
+        "text_request": {"query_text": "{text}", "corpora": "{corpora}", "k": 6},
+        "score_field": "distance",
+    }
+    settings: dict[str, Any] = {"dialect": "longer", "scores": {"reported": "cosine_distance"}}
+    project = project_of(tmp_path, nobody, candidate=settings)
+    project.more["retrieval_dialects"] = {"longer": longer}
+    run = project.context()
+    verdict = judged(run)
+    assert verdict.decision is Decision.FAIL
+    found = reproduced(run, verdict)
+    assert found.smallest is not None
+    assert (found.outcome, len(found.smallest.text)) == (RetrievalOutcome.INVESTIGATE, 1)
+    assert "(investigate), still differs as" in write_retrieval_report(run, DAY, CORPUS)[1]
 
 
 def test_what_the_noise_of_the_legacy_side_explains_is_not_the_worst(tmp_path: Path) -> None:

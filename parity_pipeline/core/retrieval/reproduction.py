@@ -130,7 +130,7 @@ class QueryReproduction:
     requests: tuple[SmallSearch, ...]
 
 
-_BY_NOISE: Final = (RetrievalOutcome.MISMATCH, RetrievalOutcome.WRONG_MODE)
+_BY_NOISE: Final = (RetrievalOutcome.MISMATCH, RetrievalOutcome.WRONG_MODE, RetrievalOutcome.INVESTIGATE)
 """Outcomes that the legacy side's own noise may explain: none refuses a query or empties a list."""
 
 
@@ -142,12 +142,16 @@ def standing_queries(verdict: RetrievalVerdict) -> Iterator[JudgedQuery]:
 
 
 def worst_failing_query(verdict: RetrievalVerdict) -> JudgedQuery | None:
-    """Return the worst query that fails, without what the noise of the legacy side explains; None where none fails."""
+    """Return the worst query of a FAIL, without what the noise of the legacy side explains; None where there is none.
+
+    Where the set fails and no single query does, it is the worst of those that are worth a look.
+    """
     if verdict.decision is not Decision.FAIL:
         return None
     noisy = any(one.name is RetrievalCheckName.LEGACY_NOISE_FLOOR and one.passed is False for one in verdict.checks)
     explained = _BY_NOISE if noisy else ()
-    return next((one for one in standing_queries(verdict) if one.outcome not in explained), None)
+    look = (one for one in verdict.queries if one.outcome is RetrievalOutcome.INVESTIGATE and not one.waiver)
+    return next((one for one in (*standing_queries(verdict), *look) if one.outcome not in explained), None)
 
 
 def times_to_fail(verdict: RetrievalVerdict) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from parity_pipeline.core.reproduction import ReproductionResult
+from parity_pipeline.core.retrieval.outcomes import RetrievalOutcome
 from parity_pipeline.core.retrieval.reproduction import QueryReproduction
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.slugs import check_name
@@ -83,8 +84,9 @@ def _sentence(query: str, found: QueryReproduction) -> str:
     text = code(trial.text[:SHOWN], cut=len(trial.text) > SHOWN)
     twice = "" if found.times == 1 else f", each time of {found.times}, for a side's own lists differ from time to time"
     more = "" if found.complete else " The search ended there; a smaller form may fail too."
+    fails = "differs" if found.outcome is RetrievalOutcome.INVESTIGATE else "fails"
     return (
-        f"{query} still fails as {text}, {numbers.count(len(trial.text))} of its "
+        f"{query} still {fails} as {text}, {numbers.count(len(trial.text))} of its "
         f"{numbers.things(found.characters, 'character')}, for {numbers.things(found.k, 'result')} at "
         f"concurrency {numbers.count(trial.concurrency)}{twice}. {spent}{more}"
     )
