@@ -105,7 +105,7 @@ def test_requests_that_cannot_all_be_sent_are_not_sent(tmp_path: Path) -> None:
     assert [len(paths) for paths in seen.values()] == [1, 1]
 
 
-def test_white_space_alone_is_no_shorter_query(tmp_path: Path) -> None:
+def test_white_space_alone_is_not_a_shorter_query(tmp_path: Path) -> None:
     """It is a query of its own kind, and is not sent."""
     text = "packer \t "
     project = project_of(tmp_path, text.__eq__, texts=("cook", text))
