@@ -1,7 +1,7 @@
 """The manifest of a bundle: what it says of itself, with the SHA-256 of every other file in it.
 
 Here belong the record, its form as JSON with its version, and which files belong to a verdict. A manifest of an earlier format
-is read by raising it to this one in `_upgraded`, as stored verdicts are.
+is read as it is, so that it is still the bytes that were signed.
 """
 
 import json
@@ -22,8 +22,11 @@ from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.ledger import AnyVerdict
 from parity_pipeline.storage.retrieval_evidence import read_retrieval_verdict
 
-FORMAT: Final = 1
-"""Version of the bundle's form. Any change of what is in it, or of a field of the manifest, is a new one."""
+FORMAT: Final = 2
+"""Version of the bundle's form. Any change of what is in it, or of a field of the manifest, is a new one.
+
+2: the reproduction of the worst failing input and its Python check are in it, where there are any.
+"""
 
 MANIFEST: Final = "manifest.json"
 SIGNATURE: Final = "manifest.json.sig"
@@ -80,7 +83,7 @@ class Manifest:
         verdicts: The verdicts, in the order of probe, date and name.
         versions: Versions of the software that wrote it, by name.
         files: Every other file, in the order of their paths; neither the manifest nor its signature.
-        format: `FORMAT`.
+        format: `FORMAT`, or an earlier one.
     """
 
     first: str
@@ -88,19 +91,13 @@ class Manifest:
     verdicts: tuple[BundledVerdict, ...]
     versions: dict[str, str]
     files: tuple[BundledFile, ...]
-    format: Annotated[int, Field(ge=FORMAT, le=FORMAT)] = FORMAT
-
-
-def _upgraded(value: Json) -> Json:
-    """Return the manifest of an earlier format as one of this; there is none so far."""
-    return value
+    format: Annotated[int, Field(ge=1, le=FORMAT)] = FORMAT
 
 
 _KIND: Final = RecordKind(
     record=Manifest,
     name="manifest",
     remedy="Ask for the bundle again, and do not rely on this one.",
-    upgrade=_upgraded,
 )
 
 
@@ -155,14 +152,24 @@ def further(layout: Layout, probe: str, date: str, name: str) -> Iterator[Path]:
     if probe == RETRIEVE.name:
         yield layout.retrieval_report(date, name)
         yield layout.retrieval_evidence(date, name)
+        yield from reproduction_files(layout, probe, date, name)
         return
     own = layout_of(layout, probe)
     yield own.report(date, name)
     yield own.confirmation(date, name)
     yield own.diagnosis(date, name)
+    yield from reproduction_files(layout, probe, date, name)
     for side in Side:
         yield own.stability(side, date, name)
         yield own.contract(side, date, name)
+
+
+def reproduction_files(layout: Layout, probe: str, date: str, name: str) -> tuple[Path, Path]:
+    """Return the small form of the worst failing input of a verdict, and its Python check."""
+    if probe == RETRIEVE.name:
+        return layout.retrieval_reproduction(date, name), layout.retrieval_check(date, name)
+    own = layout_of(layout, probe)
+    return own.reproduction(date, name), own.reproduce_check(date, name)
 
 
 def settings_bytes(content: Json) -> bytes:

@@ -26,16 +26,22 @@ from parity_pipeline.bundle.manifest import (
     manifest_bytes,
     needed,
     read_stored_verdict,
+    reproduction_files,
     settings_bytes,
 )
 from parity_pipeline.bundle.signature import sign
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.flip_steps import FlipRecord
+from parity_pipeline.core.outcomes import Decision
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.storage import ledger
+from parity_pipeline.storage.evidence_files import read_reproduction
 from parity_pipeline.storage.json_records import json_text
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.ledger import AnyVerdict, Key, LedgerEntry, key_of, newest_entries
+from parity_pipeline.storage.parity_files import ParityFile
+from parity_pipeline.storage.retrieval_evidence import read_query_reproduction
+from parity_pipeline.storage.retrieval_parity_files import RetrievalParityFile
 
 _PACKAGES: Final = ("parity_pipeline", "numpy", "scipy", "pyarrow", "pydantic")
 """Packages whose version may matter to whoever judges again."""
@@ -152,7 +158,25 @@ def _files(layout: Layout, verdict: AnyVerdict) -> Iterable[Path]:
             remedy = "Run that date again with `parity backfill`, or choose other dates."
             raise ArtifactError("a bundle needs this file, and it is missing", place=str(path), remedy=remedy)
         yield path
-    yield from (path for path in further(layout, *key) if path.exists())
+    others = () if _is_reproduced(layout, verdict) else reproduction_files(layout, *key)
+    yield from (path for path in further(layout, *key) if path.exists() and path not in others)
+
+
+def _is_reproduced(layout: Layout, verdict: AnyVerdict) -> bool:
+    """Return whether what is stored of a reproduction is of this verdict: that of an earlier FAIL stays on the disk.
+
+    Raises:
+        ArtifactError: A file is damaged or of another schema.
+    """
+    probe, date, name = key_of(verdict)
+    path, parity = reproduction_files(layout, probe, date, name)[0], needed(layout, probe, date, name)[1]
+    if verdict.decision is not Decision.FAIL or not path.exists():
+        return False
+    if isinstance(verdict, Verdict):
+        sample = read_reproduction(path, ParityFile(parity).header)
+        return sample is not None and sample.sample in {row.id for row in verdict.rows}
+    query = read_query_reproduction(path, RetrievalParityFile(parity).header)
+    return query is not None and query.query in {one.id for one in verdict.queries}
 
 
 def _name(layout: Layout, path: Path) -> str:

@@ -1,18 +1,21 @@
-"""Search for the smallest text, batch and concurrency that still fails, by delta debugging.
+"""Search for the smallest text, batch and concurrency that still fails, by delta debugging, for every probe.
 
 Here belongs the search alone. Whether a trial fails is what a given function says, which sends the requests and counts them.
 The method is `ddmin` of Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", IEEE TSE 28 (2002).
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
 from parity_pipeline.core.reproduction import Trial
+from parity_pipeline.core.retrieval.reproduction import QueryTrial
 
-Fails = Callable[[Trial], bool | None]
+TrialT = TypeVar("TrialT", Trial, QueryTrial)
+
+Fails: TypeAlias = Callable[[TrialT], bool | None]
 """Say whether a trial fails in the way that is looked for; None where that cannot be known, which ends the search."""
 
 Part = TypeVar("Part")
@@ -23,7 +26,7 @@ _WORDS: Final = re.compile(r"\s*\S+|\s+\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Smallest:
+class Smallest(Generic[TrialT]):
     """Result of a search.
 
     Attributes:
@@ -31,12 +34,12 @@ class Smallest:
         complete: Whether every trial of the search could be judged.
     """
 
-    trial: Trial | None
+    trial: TrialT | None
     complete: bool
 
 
-def smallest_failing(whole: Trial, fails: Fails) -> Smallest:
-    """Return the smallest trial that still fails.
+def smallest_failing(whole: Trial, fails: Fails[Trial]) -> Smallest[Trial]:
+    """Return the smallest trial of a sample that still fails.
 
     The text alone is tried first, then its batch, then its batch with the requests beside it. The first of them that fails is
     made smaller: fewer requests beside it, fewer texts in its batch, fewer words, fewer characters. The result fails
@@ -46,24 +49,42 @@ def smallest_failing(whole: Trial, fails: Fails) -> Smallest:
         whole: The sample in the company that it was first sent in.
         fails: Judges one trial. No trial is judged twice.
     """
-    search = _Search(fails)
     stages = (Trial(text=whole.text), replace(whole, beside=()), whole)
+    return _smallest(stages, (_fewer_beside, _fewer_texts, _fewer_words, _fewer_characters), fails)
+
+
+def smallest_failing_query(whole: QueryTrial, fails: Fails[QueryTrial]) -> Smallest[QueryTrial]:
+    """Return the smallest trial of a query that still fails, as `smallest_failing` does; its request holds no other text.
+
+    Args:
+        whole: The query with the queries in flight that it was first sent with.
+        fails: Judges one trial. No trial is judged twice.
+    """
+    stages = (QueryTrial(text=whole.text), whole)
+    return _smallest(stages, (_fewer_beside, _fewer_words, _fewer_characters), fails)
+
+
+def _smallest(
+    stages: Sequence[TrialT], shrinks: "Sequence[Callable[[TrialT, _Search[TrialT]], TrialT]]", fails: Fails[TrialT]
+) -> Smallest[TrialT]:
+    """Return the first stage that fails, made smaller in each way in turn."""
+    search = _Search(fails)
     found = next((one for one in stages if search.fails(one)), None)
     if found is not None:
-        for shrink in (_fewer_beside, _fewer_texts, _fewer_words, _fewer_characters):
+        for shrink in shrinks:
             found = shrink(found, search)
     return Smallest(trial=found, complete=not search.ended)
 
 
-class _Search:
+class _Search(Generic[TrialT]):
     """The trials of one search, each with whether it fails."""
 
-    def __init__(self, fails: Fails) -> None:
+    def __init__(self, fails: Fails[TrialT]) -> None:
         self._fails = fails
-        self._known: dict[Trial, bool] = {}
+        self._known: dict[TrialT, bool] = {}
         self.ended = False
 
-    def fails(self, trial: Trial) -> bool:
+    def fails(self, trial: TrialT) -> bool:
         """Say whether a trial is known to fail; once one cannot be judged, no further one is tried."""
         if trial not in self._known and not self.ended:
             found = self._fails(trial)
@@ -72,12 +93,12 @@ class _Search:
         return self._known.get(trial, False)
 
 
-def _fewer_beside(trial: Trial, search: _Search) -> Trial:
+def _fewer_beside(trial: TrialT, search: _Search[TrialT]) -> TrialT:
     kept = reduced(trial.beside, lambda parts: search.fails(replace(trial, beside=parts)))
     return replace(trial, beside=kept)
 
 
-def _fewer_texts(trial: Trial, search: _Search) -> Trial:
+def _fewer_texts(trial: Trial, search: _Search[Trial]) -> Trial:
     company = (*((True, text) for text in trial.before), *((False, text) for text in trial.after))
 
     def among(parts: Parts[tuple[bool, str]]) -> Trial:
@@ -87,16 +108,16 @@ def _fewer_texts(trial: Trial, search: _Search) -> Trial:
     return among(reduced(company, lambda parts: search.fails(among(parts))))
 
 
-def _fewer_words(trial: Trial, search: _Search) -> Trial:
+def _fewer_words(trial: TrialT, search: _Search[TrialT]) -> TrialT:
     return _shorter(trial, tuple(_WORDS.findall(trial.text)), search)
 
 
-def _fewer_characters(trial: Trial, search: _Search) -> Trial:
+def _fewer_characters(trial: TrialT, search: _Search[TrialT]) -> TrialT:
     return _shorter(trial, tuple(trial.text), search)
 
 
-def _shorter(trial: Trial, parts: Parts[str], search: _Search) -> Trial:
-    def of(kept: Parts[str]) -> Trial:
+def _shorter(trial: TrialT, parts: Parts[str], search: _Search[TrialT]) -> TrialT:
+    def of(kept: Parts[str]) -> TrialT:
         return replace(trial, text="".join(kept))
 
     # The empty text is a sample of its own kind, and not a shorter form of this one.

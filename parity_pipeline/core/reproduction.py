@@ -16,10 +16,10 @@ from parity_pipeline.core.worst_rows import JudgedRow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReproduceBudget:
-    """How many requests may be sent to make a failing sample small; only a FAIL sends any.
+    """How many requests may be sent to make a failing sample or query small; only a FAIL sends any.
 
     Attributes:
-        requests: Most requests to each side for the worst failing sample, retries included; 0 sends none.
+        requests: Most requests to each side for the worst failing sample or query, retries included; 0 sends none.
     """
 
     requests: int = 24

@@ -15,9 +15,9 @@ from parity_pipeline.defs.assets import Run
 from parity_pipeline.defs.metadata import columns_of
 from parity_pipeline.defs.partitions import CORPUS, split_key
 from parity_pipeline.defs.verdict_metadata import report_metadata, retrieval_verdict_metadata, tag_verdict
-from parity_pipeline.steps.retrieval.compare_rankings import compare_rankings
 from parity_pipeline.steps.retrieval.fetch_side import draw_queries, fetch_rankings
 from parity_pipeline.steps.retrieval.judge_rankings import judge_rankings, shown_queries, write_retrieval_report
+from parity_pipeline.steps.retrieval.run_retrieval import compare_and_reproduce
 from parity_pipeline.storage.query_set_files import KIND as QUERIES
 from parity_pipeline.storage.rankings_files import KIND as RANKINGS
 from parity_pipeline.storage.retrieval_parity_files import KIND as PARITY
@@ -61,10 +61,10 @@ def build_retrieval_assets(factory: AssetFactory, freshness: dg.FreshnessPolicy)
         metadata=columns_of(PARITY, metadata.WORDS),
     )
     def parity(context: dg.AssetExecutionContext, run: Run) -> Made:
-        """Each query's measures and outcome: overlap, rank-biased overlap, tau-b, scores; what further requests showed."""
+        """Each query's measures and outcome: overlap, rank-biased overlap, tau-b, scores; what further requests showed; the worst query made small."""
         day, corpus = split_key(context.partition_key, CORPUS)
         with explained():
-            header = compare_rankings(run, day, corpus)
+            header = compare_and_reproduce(run, day, corpus, context.log.exception)
         lanes = ((lane.settings_hash, lane.fetched_to) for lane in header.sides)
         shown = metadata.parity_metadata(header, run.layout.retrieval_parity(day, corpus))
         return Made(metadata=shown, data_version=version_of(header.query_set, header.rules_hash, *lanes))

@@ -19,6 +19,7 @@ from starlette.applications import Starlette
 from parity_pipeline.core.errors import GatewayError
 from parity_pipeline.core.measures import Thresholds
 from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.reproduction import ReproduceBudget
 from parity_pipeline.core.retrieval.bands import SetMeasure
 from parity_pipeline.core.retrieval.causes import CauseConfidence, RetrievalCauseName
 from parity_pipeline.core.retrieval.records import Query
@@ -141,6 +142,7 @@ def retrieval_run(
         gateways={side: searching_side(side, app, section, seed=seed) for side, app in apps.items()},
         models=(MODEL,),
         now=lambda: CLOCK,
+        reproduce=ReproduceBudget(requests=0),  # no fault is found by it, and each would cost its requests
         retrieval=RetrievalContext(
             corpora=section.corpora,
             sources=[QuerySourceSpec(path=source), *([ALL_HAZARDS] if hazards else [])],

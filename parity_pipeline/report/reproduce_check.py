@@ -1,10 +1,9 @@
 """A reproduced difference as one Python file that needs nothing but Python: both requests, the limits, the comparison.
 
-Here belongs that file. Foreign text is in it as JSON alone, in which every character is ASCII and none can end a string; a
-token is named by its environment variable. Its comparison follows `core.compare` and `core.measures`, as a test shows.
+Here belongs that file. What the checks of all probes share belongs to `check_source`. Its comparison follows `core.compare` and
+`core.measures`, as a test shows.
 """
 
-import json
 import math
 from collections.abc import Collection
 from dataclasses import asdict
@@ -13,8 +12,7 @@ from typing import Any, Final
 from parity_pipeline.core.outcomes import Severity
 from parity_pipeline.core.reproduction import Reproduction
 from parity_pipeline.core.verdict import Verdict
-
-_FACTS: Final = "@FACTS@"
+from parity_pipeline.report.check_source import filled, refusals
 
 
 def render_check(verdict: Verdict, reproduction: Reproduction, refusing: Collection[int]) -> str:
@@ -33,12 +31,10 @@ def render_check(verdict: Verdict, reproduction: Reproduction, refusing: Collect
         "model": verdict.model,
         "limits": {one.measure.value: one.limit for one in verdict.measures if one.severity is Severity.FAIL},
         "noise": noise if math.isfinite(noise) else None,
-        "no_refusal": [status for status in range(400, 500) if status not in refusing],
-        "further_refusals": sorted(status for status in refusing if status not in range(400, 500)),
+        **refusals(refusing),
         "sides": [asdict(one) for one in reproduction.requests],
     }
-    lines = json.dumps(facts, indent=1, sort_keys=True).splitlines()
-    return _SOURCE.replace(_FACTS, "\n".join(f"    {line!r}" for line in lines))
+    return filled(_SOURCE, facts)
 
 
 _SOURCE: Final = r'''#!/usr/bin/env python3
@@ -70,48 +66,7 @@ class Unknown(Exception):
     """It could not be found out whether the vectors differ."""
 
 
-class NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Follow no redirect: text and token would go to an address that nobody configured."""
-
-    def redirect_request(self, *_):
-        return None
-
-
-OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), NoRedirect)
-
-
-def from_environment(name, side):
-    value = os.environ.get(name, "").strip()
-    if not value:
-        raise Unknown(f"set the environment variable {ascii(name)} for the {side} side")
-    if not (value.isascii() and value.isprintable()):
-        # Python's own message about such a header would print its value.
-        raise Unknown(f"the environment variable {ascii(name)} holds a character that no header takes")
-    return value
-
-
-def headers_of(side):
-    headers = {"content-type": "application/json"}
-    for name in side["header_names"]:
-        variable = side["side"].upper() + "_" + re.sub(r"[^A-Za-z0-9]", "_", name).upper()
-        headers[name] = from_environment(variable, side["side"])
-    if side["token_variable"]:
-        headers["authorization"] = "Bearer " + from_environment(side["token_variable"], side["side"])
-    return headers
-
-
-def send(side, body):
-    """Return status and body of the response; a status that may pass is tried twice."""
-    headers = headers_of(side)
-    for attempt in (1, 2):
-        request = urllib.request.Request(side["url"], body.encode(), headers, method="POST")
-        try:
-            with OPENER.open(request, timeout=SECONDS) as response:
-                return response.status, response.read()
-        except urllib.error.HTTPError as error:
-            status, content = error.code, error.read()
-        if status < 424 or attempt == 2:
-            return status, content
+@SENDING@
 
 
 def walk(value, path):
@@ -153,8 +108,7 @@ def vector_in(side, content):
     return numbers(rows[place], side["base64"])
 
 
-def is_refusal(status):
-    return status in FACTS["further_refusals"] or (400 <= status < 500 and status not in FACTS["no_refusal"])
+@REFUSAL@
 
 
 def result_of(side):

@@ -6,15 +6,12 @@ Here belongs the document as a whole. What stands in a section belongs to `secti
 from collections.abc import Mapping, Sequence
 
 from parity_pipeline.core.retrieval.attribution import Explanation
+from parity_pipeline.core.retrieval.reproduction import QueryReproduction
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.verdict_history import NO_HISTORY, VerdictHistory
-from parity_pipeline.report.escape import code, fenced, prose, sentence
-from parity_pipeline.report.retrieval_advice import (
-    retrieval_backfill_command,
-    retrieval_flip_advice,
-    retrieval_run_command,
-)
-from parity_pipeline.report.retrieval_view import Queries, position, text_of
+from parity_pipeline.report.escape import sentence
+from parity_pipeline.report.retrieval_advice import retrieval_flip_advice
+from parity_pipeline.report.retrieval_view import Queries
 from parity_pipeline.report.sections.headline import checks, could_not_run, findings, reasons
 from parity_pipeline.report.sections.history import changes
 from parity_pipeline.report.sections.plain_words import approval
@@ -23,8 +20,9 @@ from parity_pipeline.report.sections.retrieval_causes import attribution, why
 from parity_pipeline.report.sections.retrieval_evidence import confidence, confirmation, noise, power, relevance
 from parity_pipeline.report.sections.retrieval_headline import counts, opening
 from parity_pipeline.report.sections.retrieval_queries import changed_queries
+from parity_pipeline.report.sections.retrieval_reproduce import reproduce_queries
 from parity_pipeline.report.sections.retrieval_sides import compared, drift, query_set
-from parity_pipeline.report.shell import SentRequest, curl_lines, with_config
+from parity_pipeline.report.shell import SentRequest
 
 
 def render_retrieval_report(
@@ -35,6 +33,7 @@ def render_retrieval_report(
     explained: Mapping[str, Explanation] | None = None,
     history: VerdictHistory = NO_HISTORY,
     config: str = "",
+    reproduction: QueryReproduction | None = None,
 ) -> str:
     """Return the dated report on one retrieval verdict, as Markdown that ends in a newline.
 
@@ -49,6 +48,7 @@ def render_retrieval_report(
         explained: What explains a differing query, by id; None for not known.
         history: Which verdicts came before it.
         config: The settings file that its commands have to name; "" for the one that they find by themselves.
+        reproduction: The smallest form of the worst failing query; None where none was looked for.
     """
     if verdict.not_run:
         sections: tuple[list[str], ...] = (
@@ -56,10 +56,10 @@ def render_retrieval_report(
             could_not_run(verdict.not_run),
             _flip(verdict),
             changes(verdict, history),
-            _reproduce(verdict, queries, requests, config),
+            reproduce_queries(verdict, queries, requests, reproduction, config),
         )
     else:
-        sections = _whole(verdict, queries, requests, explained or {}, history, config)
+        sections = _whole(verdict, queries, requests, explained or {}, history, config, reproduction)
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
 
 
@@ -70,6 +70,7 @@ def _whole(
     explained: Mapping[str, Explanation],
     history: VerdictHistory,
     config: str,
+    reproduction: QueryReproduction | None,
 ) -> tuple[list[str], ...]:
     return (
         opening(verdict, history),
@@ -91,30 +92,10 @@ def _whole(
         drift(verdict),
         compared(verdict),
         query_set(verdict),
-        _reproduce(verdict, queries, requests, config),
+        reproduce_queries(verdict, queries, requests, reproduction, config),
         approval(verdict),
     )
 
 
 def _flip(verdict: RetrievalVerdict) -> list[str]:
     return ["## What may be flipped next", "", *(f"- {sentence(advice)}" for advice in retrieval_flip_advice(verdict))]
-
-
-def _reproduce(verdict: RetrievalVerdict, queries: Queries, requests: Sequence[SentRequest], config: str) -> list[str]:
-    lines = ["## How to reproduce", ""]
-    for request in requests:
-        lines += [f"{_query(verdict, queries, request.query_id)}, as the {request.side} side was sent it:", ""]
-        lines += [fenced(curl_lines(request), "sh", indented=True), ""]
-    if requests:
-        lines += ["The whole probe of this date and corpus:", ""]
-    commands = (
-        with_config(retrieval_run_command(verdict.date, verdict.corpus), config),
-        with_config(retrieval_backfill_command(verdict.date, verdict.corpus), config),
-    )
-    return [*lines, fenced(commands, "sh"), "", f"Judged by parity_pipeline {prose(verdict.package_version)}."]
-
-
-def _query(verdict: RetrievalVerdict, queries: Queries, query_id: str) -> str:
-    """Return how a sentence about one query begins, as Markdown."""
-    found = next((query for query in verdict.queries if query.id == query_id), None)
-    return f"Query {position(found)}, {text_of(found, queries)}" if found else f"Query {code(query_id)}"

@@ -123,7 +123,7 @@ class Settings(Strict):
         stability: How the repeatability of each side is measured.
         soak: Go on with canaries after each lane.
         contract: What each side does with odd requests.
-        reproduce: How the worst failing sample of a FAIL is made small.
+        reproduce: How the worst failing sample or query of a FAIL is made small.
         schedule: When the daily run starts.
         retention: How long vectors and rankings are kept.
         owners: Owners that Dagster shows: e-mail addresses or `team:name`.

@@ -1,29 +1,23 @@
 """Make the worst failing sample of a FAIL small: the smallest text, batch and concurrency that still fails.
 
-Here belong the step and its requests, whose responses are judged as the verdict was. The search belongs to `core.minimise`.
-A verdict that is not a FAIL sends nothing, and a gateway that does not respond fails nothing.
+Here belong the step and its requests, whose responses are judged as the verdict was. The search belongs to `core.minimise`,
+what every probe does alike to `make_small`. A verdict that is not a FAIL sends nothing, and a gateway that does not respond
+fails nothing.
 """
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
 from parity_pipeline.core.compare import compare
 from parity_pipeline.core.diagnosis.records import Diagnosis
-from parity_pipeline.core.errors import GatewayError, ParityError
+from parity_pipeline.core.errors import ParityError
 from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
 from parity_pipeline.core.minimise import smallest_failing
-from parity_pipeline.core.outcomes import Decision, Outcome, RowStatus, Side
-from parity_pipeline.core.reproduction import (
-    Reproduction,
-    ReproductionResult,
-    SmallRequest,
-    Trial,
-    is_failing,
-    worst_failing,
-)
+from parity_pipeline.core.outcomes import Decision, Outcome, RowStatus
+from parity_pipeline.core.provenance import Provenance
+from parity_pipeline.core.reproduction import Reproduction, SmallRequest, Trial, is_failing, worst_failing
 from parity_pipeline.core.row_selection import whole_requests
 from parity_pipeline.core.samples import sample_id
 from parity_pipeline.core.stability.records import Response, Step
@@ -34,13 +28,12 @@ from parity_pipeline.steps.confirm_rows import batch_of, picked_samples
 from parity_pipeline.steps.context import Gateway, RunContext, stored
 from parity_pipeline.steps.diagnose_failures import Requests, diagnose_failures
 from parity_pipeline.steps.judge_partition import judge_stored
+from parity_pipeline.steps.make_small import ORDER, make_small, search
 from parity_pipeline.storage.evidence_files import read_reproduction, write_reproduction
 from parity_pipeline.storage.parity_files import ParityFile
 from parity_pipeline.storage.sample_set_files import SampleSetFile
 from parity_pipeline.wire.encode import RequestEncoder, encode_text, plan
 from parity_pipeline.wire.side_config import SideConfig
-
-_ORDER: Final = (Side.LEGACY, Side.CANDIDATE)
 
 
 def diagnose_and_reproduce(run: RunContext, day: str, model: str, log: Callable[[str], None]) -> Diagnosis | None:
@@ -59,28 +52,13 @@ def diagnose_and_reproduce(run: RunContext, day: str, model: str, log: Callable[
 
 
 def reproduce_sample(run: RunContext, verdict: Verdict, log: Callable[[str], None]) -> Reproduction | None:
-    """Make the worst failing sample of a verdict small, store the result, and return it; None where nothing was sent.
-
-    A sample that was reproduced for the same vectors and thresholds before is not requested again. `log` is called within an
-    exception handler with a line, where the search broke: the verdict stands without it.
+    """Make the worst failing sample of a verdict small, as `make_small` does; None where nothing was sent.
 
     Raises:
         ArtifactError: A file upstream is missing or damaged, or the disk does not take the file.
     """
     row = worst_failing(verdict.rows) if verdict.decision is Decision.FAIL else None
-    if row is None or not run.reproduce.requests:
-        return None
-    known = stored_reproduction(run, verdict)
-    if known is not None and known.result is ReproductionResult.REPRODUCED:
-        return known
-    try:
-        found = _reproduced(run, verdict, row)
-    except Exception:  # noqa: BLE001 - whatever breaks the search must not cost the date its verdict
-        log("the search for the smallest failing text broke; the verdict is given without it")
-        found = None
-    header = stored(run.layout.parity(verdict.date, verdict.model), ParityFile).header
-    write_reproduction(run.layout.reproduction(verdict.date, verdict.model), found, header, run.thresholds)
-    return found
+    return None if row is None else make_small(run, _SmallSample(run=run, verdict=verdict, row=row), log)
 
 
 def stored_reproduction(run: RunContext, verdict: Verdict) -> Reproduction | None:
@@ -97,37 +75,47 @@ def stored_reproduction(run: RunContext, verdict: Verdict) -> Reproduction | Non
     return found if found is not None and found.sample == row.id else None
 
 
-def _reproduced(run: RunContext, verdict: Verdict, row: JudgedRow) -> Reproduction | None:
-    if any(lane.stopped_early for lane in verdict.lanes) or any(one.recorded for one in run.gateways.values()):
-        # Each request may be a time-out, or there is nobody to send it to.
-        return None
-    try:
-        sides = [_Side.of(run.gateways[side], verdict.model, run.reproduce.requests) for side in _ORDER]
-    except ParityError:
-        return None
-    whole = _company(run, verdict, row)
-    judge = _Judge(sides=sides, run=run, verdict=verdict, sample=row)
-    found = smallest_failing(whole, judge.fails)
-    result = (
-        ReproductionResult.REPRODUCED
-        if found.trial
-        else ReproductionResult.NOT_ANY_MORE
-        if found.complete
-        else ReproductionResult.NO_RESPONSE
-    )
-    legacy, candidate = (side.requests.sent for side in sides)
-    return Reproduction(
-        sample=row.id,
-        ordinal=row.ordinal,
-        outcome=row.outcome,
-        result=result,
-        smallest=found.trial,
-        characters=len(whole.text),
-        complete=found.complete,
-        legacy_requests=legacy,
-        candidate_requests=candidate,
-        requests=tuple(side.small_request(found.trial) for side in sides) if found.trial else (),
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SmallSample:
+    """The small form of one sample; implements `make_small.SmallForm`."""
+
+    run: RunContext
+    verdict: Verdict
+    row: JudgedRow
+
+    @property
+    def lanes(self) -> Sequence[Provenance]:
+        return self.verdict.lanes
+
+    def stored(self) -> Reproduction | None:
+        return stored_reproduction(self.run, self.verdict)
+
+    def store(self, found: Reproduction | None) -> None:
+        run, date, model = self.run, self.verdict.date, self.verdict.model
+        header = stored(run.layout.parity(date, model), ParityFile).header
+        write_reproduction(run.layout.reproduction(date, model), found, header, run.thresholds)
+
+    def find(self) -> Reproduction | None:
+        run, verdict, row = self.run, self.verdict, self.row
+        try:
+            sides = [_Side.of(run.gateways[side], verdict.model, run.reproduce.requests) for side in ORDER]
+        except ParityError:
+            return None
+        whole = _company(run, verdict, row)
+        judge = _Judge(run=run, verdict=verdict, sample=row)
+        found = search(whole, smallest_failing, sides, judge.fails)
+        return Reproduction(
+            sample=row.id,
+            ordinal=row.ordinal,
+            outcome=row.outcome,
+            result=found.result,
+            smallest=found.smallest,
+            characters=len(whole.text),
+            complete=found.complete,
+            legacy_requests=found.legacy_requests,
+            candidate_requests=found.candidate_requests,
+            requests=tuple(side.small_request(found.smallest) for side in sides) if found.smallest else (),
+        )
 
 
 def _company(run: RunContext, verdict: Verdict, row: JudgedRow) -> Trial:
@@ -183,9 +171,9 @@ class _Side:
         left = self.requests.most - self.requests.sent
         return self.gateway.run_experiments(self.model, _together(sent), most=left).result, place
 
-    def can_send(self, trial: Trial) -> bool:
-        """Return whether the requests of a trial are within what is left."""
-        return self.requests.sent + trial.concurrency <= self.requests.most
+    def cost(self, trial: Trial) -> int:
+        """Return how many requests a trial takes where none is retried."""
+        return trial.concurrency
 
     def small_request(self, trial: Trial) -> SmallRequest:
         """Return how this side is sent a trial."""
@@ -218,19 +206,12 @@ def _together(requests: tuple[tuple[str, ...], ...]) -> Generator[Step, Sequence
 class _Judge:
     """Judges trials by the comparison, limits and noise of the verdict."""
 
-    sides: Sequence[_Side]
     run: RunContext
     verdict: Verdict
     sample: JudgedRow
 
-    def fails(self, trial: Trial) -> bool | None:
+    def fails(self, trial: Trial, responses: Sequence[tuple[Response, int]]) -> bool | None:
         """Return whether a trial fails as the sample did; None where a side gives no definite response."""
-        if not all(side.can_send(trial) for side in self.sides):
-            return None
-        try:
-            responses = [side.request(trial) for side in self.sides]
-        except GatewayError:
-            return None
         if any(response.status is RowStatus.REFUSED for response, _ in responses) and len(trial.batch) > 1:
             # Any of its texts may be the one that is refused; the text alone was tried before.
             return False

@@ -10,6 +10,7 @@ from dataclasses import replace
 from parity_pipeline.core.gateway_states import GatewayStates
 from parity_pipeline.core.reproduction import Reproduction
 from parity_pipeline.core.retrieval.attribution import Explanation
+from parity_pipeline.core.retrieval.reproduction import QueryReproduction
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.staleness import staleness
 from parity_pipeline.core.verdict import Verdict
@@ -58,15 +59,17 @@ def write_retrieval_page(
     requests: Sequence[SentRequest],
     explained: Mapping[str, Explanation],
     history: VerdictHistory = NO_HISTORY,
+    reproduction: QueryReproduction | None = None,
 ) -> None:
-    """Write the page of a date and corpus.
+    """Write the page of a date and corpus; its arguments are those of `render_retrieval_page`.
 
     Raises:
         ArtifactError: The disk does not take the page.
     """
     from parity_pipeline.report.html.retrieval_page import render_retrieval_page  # noqa: PLC0415 - see above
 
-    evidence = RetrievalPageEvidence() if verdict.not_run else retrieval_evidence(run, verdict)
+    found = RetrievalPageEvidence() if verdict.not_run else retrieval_evidence(run, verdict)
+    evidence = replace(found, reproduction=reproduction)
     text = render_retrieval_page(
         verdict, queries, evidence, requests=requests, explained=explained, history=history, config=run.config
     )

@@ -213,8 +213,13 @@ def write_reproduction(
     publish_text(path, json_text(document, indent=1))
 
 
-def read_reproduction(path: Path, header: ParityHeader, thresholds: Thresholds) -> Reproduction | None:
+def read_reproduction(path: Path, header: ParityHeader, thresholds: Thresholds | None = None) -> Reproduction | None:
     """Return the stored reproduction; None where there is none of these lanes and thresholds.
+
+    Args:
+        path: The file.
+        header: The comparison.
+        thresholds: What its trials have to be judged by; None for whatever it was.
 
     Raises:
         ArtifactError: The file is damaged or of another schema.

@@ -97,7 +97,7 @@ class Layout:
 
     def reproduce_check(self, date: str, model: str) -> Path:
         """Return the Python check of the worst failing sample, such as `reproduce/embed_parity_20260430_v1.py`."""
-        return self.reports_dir / "reproduce" / check_name(_day(date), model, self.probe)
+        return self._check(date, model, self.probe)
 
     def queries(self, date: str, corpus: str) -> Path:
         """Return the query set of one date and corpus."""
@@ -115,6 +115,10 @@ class Layout:
         """Return the file of what further requests showed of differing queries, and of the causes."""
         return self._retrieve / "evidence" / _corpus(date, corpus) / "evidence.json"
 
+    def retrieval_reproduction(self, date: str, corpus: str) -> Path:
+        """Return the file of the smallest form of the worst failing query."""
+        return self._retrieve / "reproductions" / _corpus(date, corpus) / "reproduction.json"
+
     def retrieval_verdict(self, date: str, corpus: str) -> Path:
         """Return the stored verdict of one date and corpus."""
         return self._retrieve / "verdicts" / _corpus(date, corpus) / "verdict.json"
@@ -126,6 +130,13 @@ class Layout:
     def html_retrieval_report(self, date: str, corpus: str) -> Path:
         """Return the same report as a page, such as `html/retrieve_parity_20260430_staff.html`."""
         return self._page(self.retrieval_report(date, corpus))
+
+    def retrieval_check(self, date: str, corpus: str) -> Path:
+        """Return the Python check of the worst failing query, such as `reproduce/retrieve_parity_20260430_staff.py`."""
+        return self._check(date, corpus, "retrieve")
+
+    def _check(self, date: str, name: str, probe: str) -> Path:
+        return self.reports_dir / "reproduce" / check_name(_day(date), name, probe)
 
     def _page(self, report: Path) -> Path:
         # Not `with_suffix`: a model's name may hold dots.

@@ -1,7 +1,7 @@
 """Retrieval verdicts and the evidence for them as JSON files: one document each, the same bytes for the same record.
 
-Here belong writing and reading, and the record of what a verdict rests on beside the comparison. What they say belongs to
-`core.retrieval`.
+Here belong writing and reading, the reproduction of the worst query among them, and the record of what a verdict rests on
+beside the comparison. What they say belongs to `core.retrieval`.
 """
 
 import sys
@@ -18,6 +18,7 @@ from parity_pipeline.core.retrieval.causes import RetrievalCause
 from parity_pipeline.core.retrieval.confirmation import RetrievalConfirmation
 from parity_pipeline.core.retrieval.provenance import RetrievalParityHeader
 from parity_pipeline.core.retrieval.relevance import RelevanceDifference
+from parity_pipeline.core.retrieval.reproduction import QueryReproduction
 from parity_pipeline.core.retrieval.verdict import RETRIEVAL_SCHEMA_VERSION, RetrievalVerdict
 from parity_pipeline.storage import older_versions
 from parity_pipeline.storage.atomic import publish_text
@@ -33,6 +34,9 @@ RETRIEVAL_VERDICT: Final = RecordKind(
 
 EVIDENCE_VERSION: Final = 1
 """Version of the evidence document. Any change of its fields is a new one."""
+
+QUERY_REPRODUCTION_VERSION: Final = 1
+"""Version of a reproduction's document. Any change of its fields is a new one."""
 
 _NEVER: Final = sys.float_info.max
 """Stands in JSON, which has no infinity, for a limit that no value is beyond."""
@@ -82,6 +86,20 @@ _EVIDENCE: Final = RecordKind(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ReproductionFile:
+    identity: _Pair
+    reproduction: QueryReproduction | None
+    schema: Annotated[int, Field(ge=QUERY_REPRODUCTION_VERSION, le=QUERY_REPRODUCTION_VERSION)] = (
+        QUERY_REPRODUCTION_VERSION
+    )
+
+
+_REPRODUCTION: Final = RecordKind(
+    record=_ReproductionFile, name="reproduction of a query", remedy="Materialize retrieve/parity again."
+)
+
+
 def write_retrieval_verdict(path: Path, verdict: RetrievalVerdict) -> None:
     """Write the verdict atomically.
 
@@ -121,6 +139,47 @@ def read_retrieval_evidence(path: Path, header: RetrievalParityHeader) -> Retrie
         return None
     found = read_document(_EVIDENCE, path)
     return found.evidence if found.identity == _pair(header) else None
+
+
+def write_query_reproduction(
+    path: Path, reproduction: QueryReproduction | None, header: RetrievalParityHeader, rules_hash: str
+) -> None:
+    """Write what trying to reproduce a failing query came to atomically; None where nothing was requested.
+
+    Args:
+        path: The file.
+        reproduction: What was found.
+        header: The comparison.
+        rules_hash: Of how its trials were compared and graded, which may be in another way than the lanes were.
+
+    Raises:
+        ArtifactError: The disk or folder does not take it.
+    """
+    identity = replace(_pair(header), rules=rules_hash)
+    publish_text(path, json_text(_ReproductionFile(identity=identity, reproduction=reproduction), indent=1))
+
+
+def read_query_reproduction(
+    path: Path, header: RetrievalParityHeader, rules_hash: str = ""
+) -> QueryReproduction | None:
+    """Return the stored reproduction; None where there is none of these lanes, compared and graded in this way.
+
+    Args:
+        path: The file.
+        header: The comparison.
+        rules_hash: Of how its trials have to be compared and graded; "" for whatever it was.
+
+    Raises:
+        ArtifactError: The file is damaged or of another schema.
+    """
+    if not path.exists():
+        return None
+    found = read_document(_REPRODUCTION, path)
+    return (
+        found.reproduction
+        if found.identity == replace(_pair(header), rules=rules_hash or found.identity.rules)
+        else None
+    )
 
 
 def storable(verdict: RetrievalVerdict) -> RetrievalVerdict:

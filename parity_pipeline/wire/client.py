@@ -304,6 +304,9 @@ class RequestSender(Generic[DecodedT, RowsT]):
         """
         if self.stopped or self._context.seconds_left() <= 0:
             raise LaneOverError("deadline", self.stopped or "the lane's deadline has passed")
+        most = self._config.lane_requests
+        if most is not None and self.counters.requests >= most:
+            raise LaneOverError("deadline", f"the {most} requests of the lane are used up")
 
     def _decode(self, response: HttpResponse, texts: int) -> DecodedT:
         content_type = response.headers.get("content-type", "")

@@ -96,6 +96,7 @@ class SideConfig:
         stop_share: Share of FAILED samples among the last `stop_window` batches beyond which the lane stops early.
         stop_window: Batches that share is taken over; no lane stops before it has that many.
         lane_seconds: Deadline of the whole lane in seconds; None for none.
+        lane_requests: Largest number of requests of the whole lane, retries included; None for no cap.
         response_bytes: Largest response in bytes, on the wire and after decompression.
         proxy: URL of a proxy to go through; environment variables such as HTTPS_PROXY are not read.
         ask_default_model: Send one request without the model field to learn the default model for the drift catalogue.
@@ -130,6 +131,7 @@ class SideConfig:
     stop_share: float = 0.5
     stop_window: int = 20
     lane_seconds: float | None = None
+    lane_requests: int | None = None
     response_bytes: int = 64 * 1024 * 1024
     proxy: str | None = field(default=None, repr=False)
     ask_default_model: bool = True

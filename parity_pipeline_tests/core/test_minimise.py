@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parity_pipeline.core.minimise import Smallest, reduced, smallest_failing
+from parity_pipeline.core.minimise import Smallest, reduced, smallest_failing, smallest_failing_query
 from parity_pipeline.core.reproduction import Trial
+from parity_pipeline.core.retrieval.records import Query
+from parity_pipeline.core.retrieval.reproduction import QueryTrial
 
 WHOLE = Trial(text="one two ŘADA four", before=("a", "b"), after=("c", "d"), beside=(("e", "f"), ("g",), ("h",)))
 
@@ -116,3 +118,29 @@ def test_one_part_of_many_is_found_in_a_logarithm() -> None:
 
     assert reduced(tuple(range(1024)), holds) == (777,)
     assert len(calls) <= 2 * 10 + 11
+
+
+OTHERS = tuple(Query(id=name, text=name, k=3) for name in "abc")
+
+
+def test_a_query_is_tried_alone_before_it_is_tried_under_load() -> None:
+    """Where it fails alone no other query is sent; where it does not, as few as do are kept beside it."""
+    seen: list[QueryTrial] = []
+
+    def alone(trial: QueryTrial) -> bool:
+        seen.append(trial)
+        return "Ř" in trial.text
+
+    whole = QueryTrial(text="one ŘADA", beside=OTHERS)
+    assert smallest_failing_query(whole, alone) == Smallest(trial=QueryTrial(text="Ř"), complete=True)
+    assert {trial.concurrency for trial in seen} == {1}
+    found = smallest_failing_query(whole, lambda trial: OTHERS[1] in trial.beside)
+    assert found.trial is not None
+    assert (len(found.trial.text), found.trial.beside, found.complete) == (1, (OTHERS[1],), True)
+
+
+def test_a_query_that_cannot_be_judged_ends_the_search() -> None:
+    """Nothing is claimed of it, nor that it does not fail."""
+    assert smallest_failing_query(QueryTrial(text="x", beside=OTHERS), lambda _: None) == Smallest(
+        trial=None, complete=False
+    )

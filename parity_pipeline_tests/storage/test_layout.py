@@ -35,6 +35,12 @@ def test_paths_are_the_documented_ones() -> None:
     assert layout.parity(DATE, HOSTILE).as_posix() == f"d/parity/{part}/parity.parquet"
     assert layout.verdict(DATE, HOSTILE).as_posix() == f"d/verdicts/{part}/verdict.json"
     assert layout.reproduction(DATE, HOSTILE).as_posix() == f"d/reproductions/{part}/reproduction.json"
+    corpus = part.replace("model=", "corpus=")
+    assert (
+        layout.retrieval_reproduction(DATE, HOSTILE).as_posix()
+        == f"d/retrieve/reproductions/{corpus}/reproduction.json"
+    )
+    assert layout.retrieval_check(DATE, "a/b").as_posix() == "r/reproduce/retrieve_parity_20260430_a%2Fb.py"
     assert layout.reproduce_check(DATE, "org/v1.5").as_posix() == "r/reproduce/embed_parity_20260430_org%2Fv1.5.py"
     assert layout.report(DATE, "v1").as_posix() == "r/embed_parity_20260430_v1.md"
     through = Layout(Path("d"), Path("r"), EMBED_THROUGH_ADAPTER)

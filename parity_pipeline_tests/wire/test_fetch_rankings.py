@@ -9,7 +9,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -198,6 +198,21 @@ def test_a_few_queries_are_sent_outside_a_lane() -> None:
     rankings, _ = ask_rankings(matrix, queries(1), vectors=vectors, transport=httpx.MockTransport(fake))
     assert fake.bodies[0]["query_vector"] == [0.5, 1.0]
     assert rankings[0].scores == (0.0,)
+
+
+@pytest.mark.parametrize("most", [0, 1, 3])
+def test_no_more_requests_are_sent_than_a_lane_is_allowed(most: int) -> None:
+    """Retries included: queries beyond them are FAILED and say why, and a side without any response is unusable."""
+    fake = FakeEndpoint()
+    side = retrieval_side(lane_requests=most)
+    rankings, requests = ask_rankings(side, queries(5), transport=httpx.MockTransport(fake))
+    assert requests == len(fake.requests) == most
+    assert [one.status for one in rankings].count(RowStatus.OK) == most
+    busy = FakeEndpoint(lambda _body, _number: httpx.Response(503))
+    patient = retrieval_side(lane_requests=most, backoff_seconds=0.0)
+    with suppress(GatewayError):
+        ask_rankings(patient, queries(5), transport=httpx.MockTransport(busy))
+    assert len(busy.requests) == most
 
 
 def staged(fake: FakeEndpoint, folder: Path, wanted: list[Query], **changes: Any) -> FetchedLists:

@@ -6,7 +6,6 @@ Here belongs which sections there are and in which order. What stands in one bel
 
 from collections.abc import Sequence
 from typing import Final
-from urllib.parse import quote
 
 from markupsafe import Markup
 
@@ -25,6 +24,7 @@ from parity_pipeline.report.html.index_safety import index_safety
 from parity_pipeline.report.html.judgement_parts import (
     WordsOf,
     approved,
+    check_link,
     commands,
     in_words,
     not_run,
@@ -40,7 +40,7 @@ from parity_pipeline.report.sections.contract import contract
 from parity_pipeline.report.sections.diagnosis import collisions, observations
 from parity_pipeline.report.sections.measures import measures, norms
 from parity_pipeline.report.sections.noise import explained, noise
-from parity_pipeline.report.sections.reproduce import CHECK_FOLDER, check_words, smallest_form
+from parity_pipeline.report.sections.reproduce import check_words, smallest_form
 from parity_pipeline.report.view import newest_response
 
 NOT_MEASURED: Final = "not measured"
@@ -236,7 +236,5 @@ def _reproduce(verdict: Verdict, found: Reproduction | None, config: str) -> Mar
         return whole
     smallest = section_body(smallest_form(verdict, found), "The smallest form of the worst failing sample")
     if found.requests:
-        name = check_name(verdict.date, verdict.model, verdict.endpoint)
-        link = Markup('<p><a href="../{}/{}">{}</a> {}</p>')
-        smallest += link.format(CHECK_FOLDER, quote(name), name, check_words())
+        smallest += check_link(check_name(verdict.date, verdict.model, verdict.endpoint), check_words())
     return smallest + Markup("<p>The whole probe of this date and model:</p>") + whole

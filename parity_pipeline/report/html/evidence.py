@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from parity_pipeline.core.histograms import Histogram
 from parity_pipeline.core.reproduction import Reproduction
+from parity_pipeline.core.retrieval.reproduction import QueryReproduction
 
 Pair = tuple[Histogram | None, Histogram | None]
 """The legacy side's and the candidate's; None where it was not stored."""
@@ -48,9 +49,11 @@ class RetrievalPageEvidence:
         rank_biased: Rank-biased overlap, likewise.
         latencies: Milliseconds of each query's request.
         absent: Why something of it is missing, in sentences; empty where nothing is.
+        reproduction: The smallest form of the worst failing query; None where none was looked for.
     """
 
     overlaps: Histogram | None = None
     rank_biased: Histogram | None = None
     latencies: Pair = NOTHING
     absent: Sequence[str] = ()
+    reproduction: QueryReproduction | None = None

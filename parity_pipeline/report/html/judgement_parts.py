@@ -5,6 +5,7 @@ Here belongs how these parts stand on a page. Their words are those of the Markd
 
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
+from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
@@ -19,6 +20,7 @@ from parity_pipeline.report.html.environment import Section, macros, shown
 from parity_pipeline.report.html.markdown_html import inline, section_body
 from parity_pipeline.report.sections.history import changes, loosened
 from parity_pipeline.report.sections.plain_words import approval, in_plain_words
+from parity_pipeline.report.sections.reproduce import CHECK_FOLDER
 from parity_pipeline.report.shell import with_config
 
 CHANGED: Final = "What changed"
@@ -65,6 +67,11 @@ def not_run(failure: RunFailure, advice: tuple[Sentence, ...]) -> list[Section]:
         Section(anchor="failure", title="Why it could not run", body=parts.failure(failure), printed=True),
         Section(anchor="flip", title="What may be flipped next", body=parts.advice(advice), printed=True),
     ]
+
+
+def check_link(name: str, words: str) -> Markup:
+    """Return a sentence that begins with a link from a page to the Python check beside its report."""
+    return Markup('<p><a href="../{}/{}">{}</a> {}</p>').format(CHECK_FOLDER, quote(name), name, words)
 
 
 def commands(found: tuple[str, ...], config: str) -> Markup:

@@ -11,8 +11,9 @@ from markupsafe import Markup
 
 from parity_pipeline.core.retrieval.attribution import Explanation
 from parity_pipeline.core.retrieval.bands import SetMeasure
+from parity_pipeline.core.retrieval.reproduction import QueryReproduction
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
-from parity_pipeline.core.slugs import report_name
+from parity_pipeline.core.slugs import check_name, report_name
 from parity_pipeline.core.verdict_history import NO_HISTORY, VerdictHistory
 from parity_pipeline.report import numbers
 from parity_pipeline.report.html.drawings import latency_chart, share_chart
@@ -21,6 +22,7 @@ from parity_pipeline.report.html.evidence import RetrievalPageEvidence
 from parity_pipeline.report.html.judgement_parts import (
     WordsOf,
     approved,
+    check_link,
     commands,
     in_words,
     not_run,
@@ -40,6 +42,7 @@ from parity_pipeline.report.sections import retrieval_evidence, retrieval_headli
 from parity_pipeline.report.sections.headline import checks, findings, reasons
 from parity_pipeline.report.sections.retrieval_bands import bands
 from parity_pipeline.report.sections.retrieval_causes import attribution, why
+from parity_pipeline.report.sections.retrieval_reproduce import QUERY_CHECK, smallest_query
 from parity_pipeline.report.shell import SentRequest, curl_lines
 from parity_pipeline.report.view import newest
 
@@ -83,7 +86,11 @@ def render_retrieval_page(
             what_changed(verdict, history),
             *([] if failure else _measured(verdict, evidence)),
             *([] if failure else taken_over(_EVIDENCE, verdict)),
-            Section(anchor="reproduce", title="How to reproduce", body=_reproduce(verdict, requests, config)),
+            Section(
+                anchor="reproduce",
+                title="How to reproduce",
+                body=_reproduce(verdict, queries, requests, evidence.reproduction, config),
+            ),
             approved(verdict),
         ],
         kind="Retrieve parity",
@@ -186,10 +193,22 @@ def _facts(verdict: RetrievalVerdict) -> list[Fact]:
     ]
 
 
-def _reproduce(verdict: RetrievalVerdict, requests: Sequence[SentRequest], config: str) -> Markup:
+def _reproduce(
+    verdict: RetrievalVerdict,
+    queries: Queries,
+    requests: Sequence[SentRequest],
+    found: QueryReproduction | None,
+    config: str,
+) -> Markup:
     sent = [(f"{one.query_id}, as the {one.side} side was sent it", curl_lines(one)) for one in requests]
     again = (
         retrieval_run_command(verdict.date, verdict.corpus),
         retrieval_backfill_command(verdict.date, verdict.corpus),
     )
-    return macros("query_macros.html.j2").requests(sent) + commands(again, config)
+    smallest = Markup()
+    if found:
+        smallest = section_body(smallest_query(verdict, queries, found), "The smallest form of the worst query")
+    if found and found.requests:
+        smallest += check_link(check_name(verdict.date, verdict.corpus, verdict.endpoint), QUERY_CHECK)
+    whole = macros("query_macros.html.j2").requests(sent, bool(sent or found)) + commands(again, config)
+    return smallest + whole

@@ -4,11 +4,11 @@ Here belong the sentences, for the Markdown report and its page. How a request i
 the Python check to `reproduce_check`.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import quote
 
-from parity_pipeline.core.reproduction import Reproduction, ReproductionResult, SmallRequest
+from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.reproduction import Reproduction, ReproductionResult
 from parity_pipeline.core.slugs import check_name
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report import numbers
@@ -35,8 +35,7 @@ def reproduce(verdict: Verdict, reproduction: Reproduction | None, config: str) 
     if reproduction:
         lines += smallest_form(verdict, reproduction)
         if reproduction.requests:
-            name = check_name(verdict.date, verdict.model, verdict.endpoint)
-            lines += ["", f"[{prose(name)}]({CHECK_FOLDER}/{quote(name)}) {_CHECK}"]
+            lines += ["", linked_check(check_name(verdict.date, verdict.model, verdict.endpoint), _CHECK)]
         lines += ["", "The whole probe of this date and model:", ""]
     commands = tuple(with_config(one, config) for one in (run_again(verdict), fetch_again(verdict)))
     return [*lines, fenced(commands, "sh"), "", f"Judged by parity_pipeline {prose(verdict.package_version)}."]
@@ -54,9 +53,14 @@ def smallest_form(verdict: Verdict, found: Reproduction) -> list[str]:
             token_variable=request.token_variable,
             header_names=request.header_names,
         )
-        lines += ["", f"As the {request.side} side is sent it{_beside(request)}:", ""]
+        lines += ["", sent_words(request.side, len(request.beside)), ""]
         lines += [fenced(curl_lines(sent), "sh", indented=True)]
     return lines
+
+
+def linked_check(name: str, words: str) -> str:
+    """Return a sentence that begins with a link from a report to its check, as Markdown."""
+    return f"[{prose(name)}]({CHECK_FOLDER}/{quote(name)}) {words}"
 
 
 def check_words() -> str:
@@ -64,13 +68,39 @@ def check_words() -> str:
     return _CHECK
 
 
-def _sentence(verdict: Verdict, found: Reproduction) -> str:
-    name = names_of(verdict).get(found.sample) or code(found.sample)
-    sample = f"Sample {name} ({words_of(found.outcome)})"
-    spent = (
+class Spent(Protocol):
+    """What a search for the smallest form took."""
+
+    @property
+    def legacy_requests(self) -> int:
+        """Return the requests that were sent to the legacy side."""
+        ...
+
+    @property
+    def candidate_requests(self) -> int:
+        """Return those to the candidate."""
+        ...
+
+
+def spent_words(found: Spent) -> str:
+    """Return how many requests a search took, as a sentence."""
+    return (
         f"{numbers.things(found.legacy_requests, 'request')} to the legacy side and "
         f"{numbers.count(found.candidate_requests)} to the candidate were sent to find that."
     )
+
+
+def sent_words(side: Side, others: int) -> str:
+    """Return the line above a command, which says how many other requests the check has in flight with it."""
+    are = "is" if others == 1 else "are"
+    beside = f", while {numbers.things(others, 'other request')} of the Python check {are} in flight" if others else ""
+    return f"As the {side} side is sent it{beside}:"
+
+
+def _sentence(verdict: Verdict, found: Reproduction) -> str:
+    name = names_of(verdict).get(found.sample) or code(found.sample)
+    sample = f"Sample {name} ({words_of(found.outcome)})"
+    spent = spent_words(found)
     if found.result is ReproductionResult.NOT_ANY_MORE:
         tried = "alone, in its batch and with as many requests in flight"
         return f"{sample} does not reproduce any more: sent again {tried}, it did not fail as before. {spent}"
@@ -84,14 +114,3 @@ def _sentence(verdict: Verdict, found: Reproduction) -> str:
         f"{numbers.things(found.characters, 'character')}, in a batch of {numbers.things(len(trial.batch), 'text')} at "
         f"concurrency {numbers.count(trial.concurrency)}. {spent}{more}"
     )
-
-
-def _beside(request: SmallRequest) -> str:
-    others: Sequence[str] = request.beside
-    if not others:
-        return ""
-    return f", while {numbers.things(len(others), 'other request')} of the Python check {_are(others)} in flight"
-
-
-def _are(others: Sequence[str]) -> str:
-    return "is" if len(others) == 1 else "are"

@@ -4,11 +4,9 @@ Here belongs the step between the readers and the writers. Comparing itself belo
 requests to `explain_differences`.
 """
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import date
 
 from parity_pipeline.core.outcomes import Side
@@ -54,7 +52,7 @@ def compare_rankings(run: RunContext, day: str, corpus: str) -> RetrievalParityH
             sides=sides,
             pairing_faults=faults,
             counts=_ungraded(counts),
-            rules_hash=_rules_hash(context),
+            rules_hash=context.rules_hash(),
             depths=context.rules.depths,
             comparable=context.rules.comparable,
         )
@@ -71,14 +69,6 @@ def _ungraded(counts: Mapping[RetrievalOutcome, int]) -> dict[RetrievalOutcome, 
     for outcome, queries in counts.items():
         found[RetrievalOutcome.COMPARED if outcome in GRADED else outcome] += queries
     return dict(sorted(found.items()))
-
-
-def _rules_hash(context: RetrievalContext) -> str:
-    """Return the hash, 64 hex digits, of all that measures and evidence depend on beside the lanes."""
-    mappings = {side.value: asdict(mapping) for side, mapping in context.mappings.items()}
-    limits = {name.value: asdict(one) for name, one in context.bands.query.items()}
-    shape = [asdict(context.rules), mappings, limits, context.bands.near_tie]
-    return hashlib.sha256(json.dumps(shape, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _relevance(lanes: Lanes, context: RetrievalContext) -> tuple[RelevanceDifference, ...]:

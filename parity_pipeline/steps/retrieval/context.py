@@ -7,7 +7,7 @@ Here belongs the record that the composition root fills from the settings' secti
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,3 +97,10 @@ class RetrievalContext:
     def mapping(self, side: Side, corpus: str) -> IdMapping:
         """Return how document ids of a side are spelled in the space of comparison."""
         return replace(self.mappings.get(side, IdMapping()), corpus=corpus)
+
+    def rules_hash(self) -> str:
+        """Return the hash, 64 hex digits, of all that measures and evidence depend on beside the lanes."""
+        mappings = {side.value: asdict(mapping) for side, mapping in self.mappings.items()}
+        limits = {name.value: asdict(one) for name, one in self.bands.query.items()}
+        shape = [asdict(self.rules), mappings, limits, self.bands.near_tie]
+        return hashlib.sha256(json.dumps(shape, sort_keys=True, default=str).encode()).hexdigest()

@@ -16,6 +16,7 @@ from parity_pipeline.core.retrieval.confirmation import RetrievalConfirmation
 from parity_pipeline.core.retrieval.outcomes import DIFFERENT, NOT_COMPARED, RetrievalOutcome
 from parity_pipeline.core.retrieval.ranked_lists import QueryBlock, RankedLists
 from parity_pipeline.core.retrieval.records import Query
+from parity_pipeline.core.retrieval.reproduction import standing_queries
 from parity_pipeline.core.retrieval.simulation import RetrievalJudge, retrieval_power
 from parity_pipeline.core.retrieval.tally import RetrievalTally
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
@@ -31,6 +32,7 @@ from parity_pipeline.steps.retrieval.context import RetrievalContext
 from parity_pipeline.steps.retrieval.fetch_side import query_vectors, retrieval_of
 from parity_pipeline.steps.retrieval.lanes import KeptQuery, Lanes
 from parity_pipeline.steps.verdict_past import past_of
+from parity_pipeline.steps.write_check import write_query_check
 from parity_pipeline.steps.write_pages import write_retrieval_page
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.atomic import publish_text
@@ -162,13 +164,13 @@ def _with_lists(queries: Iterable[JudgedQuery], lanes: Lanes, context: Retrieval
 
 
 def write_retrieval_report(run: RunContext, day: str, corpus: str) -> tuple[RetrievalVerdict, str]:
-    """Write the report of a date and corpus and its page, and return its verdict and its Markdown.
+    """Write the report of a date and corpus, its page and its Python check; return its verdict and its Markdown.
 
     Raises:
         ArtifactError: There is no verdict, or the disk does not take the report.
     """
     verdict = stored(run.layout.retrieval_verdict(day, corpus), read_retrieval_verdict)
-    history = past_of(run.layout, verdict)
+    history, reproduction = past_of(run.layout, verdict), write_query_check(run, verdict)
     if verdict.not_run:
         text = render_retrieval_report(verdict, {}, history=history, config=run.config)
         publish_text(run.layout.retrieval_report(day, corpus), text)
@@ -176,13 +178,28 @@ def write_retrieval_report(run: RunContext, day: str, corpus: str) -> tuple[Retr
         return verdict, text
     queries = shown_queries(run, verdict)
     parity = stored(run.layout.retrieval_parity(day, corpus), RetrievalParityFile)
-    requests = _requests(run, queries[worst], corpus) if (worst := _worst(verdict)) in queries else ()
+    whole = _worst(verdict) if reproduction is None or not reproduction.requests else ""
+    requests = _requests(run, queries[whole], corpus) if whole in queries else ()
     explained = _evidence(run, parity, day, corpus).explained
     text = render_retrieval_report(
-        verdict, queries, requests=requests, explained=explained, history=history, config=run.config
+        verdict,
+        queries,
+        requests=requests,
+        explained=explained,
+        history=history,
+        config=run.config,
+        reproduction=reproduction,
     )
     publish_text(run.layout.retrieval_report(day, corpus), text)
-    write_retrieval_page(run, verdict, queries, requests=requests, explained=explained, history=history)
+    write_retrieval_page(
+        run,
+        verdict,
+        queries,
+        requests=requests,
+        explained=explained,
+        history=history,
+        reproduction=reproduction,
+    )
     return verdict, text
 
 
@@ -205,7 +222,7 @@ def _worst(verdict: RetrievalVerdict) -> str:
     sides refuse alike shows nobody anything.
     """
     differing = [one for one in verdict.queries if one.outcome in DIFFERENT]
-    standing = [one for one in differing if not (one.waiver or one.unconfirmed)]
+    standing = list(standing_queries(verdict))
     listed = [one for one in verdict.queries if one.outcome not in NOT_COMPARED]
     lost = [one for one in verdict.queries if one.outcome is RetrievalOutcome.MISSING]
     found = standing or differing or listed or lost
