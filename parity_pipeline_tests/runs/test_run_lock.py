@@ -8,10 +8,10 @@ import filelock
 import pytest
 import yaml
 
+from parity_pipeline.defs.killed_runs import KILLED_COMMAND
 from parity_pipeline.runs.run_lock import (
     COMMAND_TAG,
     FORMER_TAG,
-    KILLED,
     REPOSITORY,
     REPOSITORY_TAG,
     command_lock,
@@ -59,7 +59,9 @@ def test_the_run_of_a_killed_command_fails_when_the_next_command_starts(project:
     ran = list(run_partitions(project.settings(), project.definitions(), project.instance, [(DAY, MODEL)]))
     assert status(project, left) is dg.DagsterRunStatus.FAILURE
     events = [one.dagster_event for one in project.instance.all_logs(left)]
-    assert [one.message for one in events if one and one.event_type is dg.DagsterEventType.RUN_FAILURE] == [KILLED]
+    assert [one.message for one in events if one and one.event_type is dg.DagsterEventType.RUN_FAILURE] == [
+        KILLED_COMMAND
+    ]
     assert status(project, ran[0].run_id) is dg.DagsterRunStatus.SUCCESS
     assert not list(lock_of(project, "killed").parent.iterdir())
 
@@ -67,7 +69,7 @@ def test_the_run_of_a_killed_command_fails_when_the_next_command_starts(project:
 def test_a_run_of_an_earlier_version_is_ended_too(project: Project) -> None:
     """What a command left that was killed before the tag got its name of now is a failure all the same."""
     left = unfinished(project, "killed", FORMER_TAG)
-    assert fail_killed_runs(project.instance) == [left]
+    assert [one.run_id for one in fail_killed_runs(project.instance)] == [left]
     assert status(project, left) is dg.DagsterRunStatus.FAILURE
 
 
@@ -75,7 +77,7 @@ def test_the_run_of_a_living_command_is_left_alone(project: Project) -> None:
     """While its lock is held, a command's run and lock file are not touched, whatever else is ended."""
     left, killed = unfinished(project, "busy"), unfinished(project, "killed")
     with filelock.FileLock(lock_of(project, "busy")):
-        assert fail_killed_runs(project.instance) == [killed]
+        assert [one.run_id for one in fail_killed_runs(project.instance)] == [killed]
     assert status(project, left) is STARTED
     assert lock_of(project, "busy").exists()
 
@@ -84,7 +86,7 @@ def test_a_run_without_a_lock_file_is_left_alone(project: Project) -> None:
     """Whether a command of another home is alive is unknown, so its run is not touched."""
     left = unfinished(project, "elsewhere")
     lock_of(project, "elsewhere").unlink()
-    with command_lock(project.instance) as tags:
+    with command_lock(project.instance, project.context()) as tags:
         assert fail_killed_runs(project.instance) == []
         assert lock_of(project, tags[COMMAND_TAG]).exists()
     assert status(project, left) is STARTED
