@@ -40,12 +40,14 @@ RANGE_TAGS: Final = ("dagster/asset_partition_range_start", "dagster/asset_parti
 """Dagster's tags for the first and the last partition of a run over several."""
 
 _REMEDY: Final = "Look at the log of the run, and run the date again; what was fetched is kept."
+_INTERRUPTS: Final = frozenset({"KeyboardInterrupt", "DagsterExecutionInterruptedError"})
 _CRASHED: Final = "ChildProcessCrashException"
 """How Dagster reports that the process of a step ended by itself, as when the system had no memory left."""
 
-_INTERRUPTS: Final = frozenset({"KeyboardInterrupt", "DagsterExecutionInterruptedError"})
-_ENDED: Final = re.compile(r"^Run execution process for \S+ ((?:was terminated|unexpectedly exited) [^.]*)")
-"""What the code server writes into the log of a run whose process it finds ended."""
+_ENDED: Final = re.compile(
+    r"(?:Run execution process for|child process for step) \S+ ((?:was terminated|unexpectedly exited) [^.]*)\."
+)
+"""What the code server, or the executor, writes into the log of a run when it finds a process ended."""
 
 _TOO_LONG: Final = "Canceling due to exceeding maximum runtime"
 """What the daemon writes when it ends a run itself; any other such event is of a person."""
@@ -151,38 +153,40 @@ def failure_of_run(run_id: str, events: Sequence[dg.DagsterEvent]) -> RunFailure
     Only words of this product are shown, and Dagster's of a process that ended: those of any other error may hold a secret.
     """
     failed = next((event for event in events if event.is_step_failure), None)
-    if failed and not interrupted(failed):
-        return failure_of_step(failed)
-    place = f"run {run_id.partition('-')[0]}"
+    if failed and not _of_a_process(failed):
+        return _failure_of_step(failed)
     return RunFailure(
-        step=" and ".join(_unfinished(events)) or "the run", problem=_end(events), place=place, remedy=_REMEDY
+        step=" and ".join(_unfinished(events)) or "the run",
+        problem=_end(events),
+        place=f"run {run_id.partition('-')[0]}",
+        remedy=_REMEDY,
     )
 
 
-def failure_of_step(event: dg.DagsterEvent) -> RunFailure:
-    """Return why a step failed that could not record it itself.
-
-    The text is shown where it is the product's own or Dagster's: that of any other error may hold a secret.
-    """
+def _failure_of_step(event: dg.DagsterEvent) -> RunFailure:
     data, errors = event.step_failure_data, _errors(event)
     described = data.user_failure_data.description if data.user_failure_data else None
-    crashed = next((message for kind, message in errors if kind == _CRASHED), "")
-    kind = errors[-1][0] if errors else "Exception"
-    words = described or crashed.partition("\n")[0] or f"unexpected {kind}, whose text is in the log of the run"
+    kind = errors[-1] if errors else "Exception"
+    words = described or f"unexpected {kind}, whose text is in the log of the run"
     return RunFailure(step=_step_name(event), problem=" ".join(words.split()).rstrip("."), kind=kind)
 
 
 def interrupted(event: dg.DagsterEvent) -> bool:
     """Return whether a step failed since it was interrupted."""
-    return any(kind in _INTERRUPTS for kind, _ in _errors(event))
+    return not _INTERRUPTS.isdisjoint(_errors(event))
 
 
-def _errors(event: dg.DagsterEvent) -> list[tuple[str, str]]:
-    """Return name and text of the exception of a failed step, and of what caused it, each after its consequence."""
-    found: list[tuple[str, str]] = []
+def _of_a_process(event: dg.DagsterEvent) -> bool:
+    """Return whether a step failed since its process ended, and not since it raised."""
+    return interrupted(event) or _CRASHED in _errors(event)
+
+
+def _errors(event: dg.DagsterEvent) -> list[str]:
+    """Return the name of the exception of a failed step, and of what caused it, each after its consequence."""
+    found: list[str] = []
     error = event.step_failure_data.error
     while error is not None:
-        found.append((error.cls_name or "Exception", error.message))
+        found.append(error.cls_name or "Exception")
         error = error.cause
     return found
 
@@ -197,7 +201,7 @@ def _unfinished(events: Iterable[dg.DagsterEvent]) -> list[str]:
     for event in events:
         if event.event_type is dg.DagsterEventType.STEP_START:
             begun[_step_name(event)] = None
-        elif event.event_type in _STEP_ENDS and not (event.is_step_failure and interrupted(event)):
+        elif event.event_type in _STEP_ENDS and not (event.is_step_failure and _of_a_process(event)):
             begun.pop(_step_name(event), None)
     return list(begun)
 
@@ -205,13 +209,13 @@ def _unfinished(events: Iterable[dg.DagsterEvent]) -> list[str]:
 def _end(events: Sequence[dg.DagsterEvent]) -> str:
     """Return how the process of a run ended, a clause without a full stop."""
     messages = [event.message or "" for event in events]
-    if ended := next((match for message in messages if (match := _ENDED.match(message))), None):
+    if ended := next((match for message in messages if (match := _ENDED.search(message))), None):
         return f"its process {ended[1]}"
     if KILLED_COMMAND in messages:
         return "the command that executed it was killed"
     if any(message.startswith(_TOO_LONG) for message in messages):
         return "it did not end in the time that dagster.yaml allows, or its process had gone"
-    if any(event.is_step_failure for event in events):
+    if any(event.is_step_failure and interrupted(event) for event in events):
         return "it was interrupted, and nobody had terminated it in the UI"
     return "it ended without a verdict, for the reason that is in its log"
 

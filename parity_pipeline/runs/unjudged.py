@@ -14,7 +14,7 @@ import dagster as dg
 from parity_pipeline.core.errors import ParityError, ServiceError
 from parity_pipeline.core.run_failure import failure_of
 from parity_pipeline.definitions import build_context
-from parity_pipeline.defs.killed_runs import failure_of_step, interrupted
+from parity_pipeline.defs.killed_runs import failure_of_run, interrupted
 from parity_pipeline.settings.model import Settings
 from parity_pipeline.steps.context import RunContext
 from parity_pipeline.steps.probes import EMBED, AnyVerdict, Probe, probe_named
@@ -62,7 +62,7 @@ def record_unjudged(
     if not failed or any(map(interrupted, failed)):
         return None
     try:
-        recorded = record_failure(run, probe, day, name, failure_of_step(failed[0]), run_id=run_id)
+        recorded = record_failure(run, probe, day, name, failure_of_run(run_id, events), run_id=run_id)
         found = recorded or probe.read_verdict(probe.verdict_path(run.layout, day, name))
     except ParityError:
         # The command shows the failure itself; a disk that takes nothing takes no record of it either.
