@@ -50,7 +50,7 @@ _ENDED: Final = re.compile(
 """What the code server, or the executor, writes into the log of a run when it finds a process ended."""
 
 _TOO_LONG: Final = "Canceling due to exceeding maximum runtime"
-"""What the daemon writes when it ends a run itself; any other such event is of a person."""
+"""What the daemon writes before it ends a run for its age."""
 
 _NOT_OF_THE_RUN: Final = frozenset(
     {dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_CANCELING, dg.DagsterEventType.ENGINE_EVENT}
@@ -140,11 +140,9 @@ def wants_verdict(run: dg.DagsterRun, probe: Probe) -> bool:
 
 
 def terminated(events: Iterable[dg.DagsterEvent]) -> bool:
-    """Return whether a person asked for the end of a run."""
-    return any(
-        event.event_type is dg.DagsterEventType.RUN_CANCELING and not (event.message or "").startswith(_TOO_LONG)
-        for event in events
-    )
+    """Return whether a person asked for the end of a run; what the daemon ends for its age has such an event too."""
+    asked = [event.message or "" for event in events if event.event_type is dg.DagsterEventType.RUN_CANCELING]
+    return bool(asked) and not any(message.startswith(_TOO_LONG) for message in asked)
 
 
 def failure_of_run(run_id: str, events: Sequence[dg.DagsterEvent]) -> RunFailure:
