@@ -32,6 +32,7 @@ from parity_pipeline.settings.through_adapter import started_through_adapter
 from parity_pipeline.steps.context import Gateway, RunContext
 from parity_pipeline.steps.probes import EMBED, RETRIEVE, Probe, probe_named
 from parity_pipeline.steps.retrieval.context import RetrievalContext
+from parity_pipeline.wire.progress_pipe import piped_watch
 from parity_pipeline.wire.retrieval_side import RetrievalSide
 
 PRELOADED: Final = ["parity_pipeline.definitions"]
@@ -185,7 +186,8 @@ def _executor(settings: Settings) -> dg.ExecutorDefinition:
 def whole_job(probe: str = EMBED.name) -> dg.JobDefinition:
     """Return the job of a probe, for processes that have to load it again by name: `defs`, or through the adapter."""
     settings = started_through_adapter(load_from_here(), os.environ)
-    return build_definitions(settings).resolve_job_def(probe_named(probe).job)
+    run = build_context(settings, watch=piped_watch(os.environ))
+    return build_definitions(settings, context=run).resolve_job_def(probe_named(probe).job)
 
 
 @dg.definitions
