@@ -52,7 +52,8 @@ def _read(handle: int, watch: Watch) -> None:
         for line in iter(lines.readline, b"\n"):
             with suppress(ValueError, LookupError, TypeError):
                 held: dict[str, Any] = json.loads(line)
-                watch(held.pop("lane"), Progress(**{**held, "side": Side(held["side"])}))
+                held["side"] = Side(held["side"])
+                watch(held.pop("lane"), Progress(**held))
 
 
 def piped_watch(environ: Mapping[str, str]) -> Watch | None:
