@@ -60,11 +60,6 @@ def step_selected(run: dg.DagsterRun, probe: Probe) -> bool:
     return run.step_keys_to_execute is None or probe.verdict_asset.replace("/", "__") in run.step_keys_to_execute
 
 
-def kept_as(run: RunContext, probe: Probe) -> Probe:
-    """Return the probe that a verdict of these assets is kept as."""
-    return EMBED_BEHIND_ADAPTER if probe is EMBED and run.probe == EMBED_BEHIND_ADAPTER.name else probe
-
-
 def _record(context: dg.AssetExecutionContext, run: RunContext, probe: Probe, error: Exception) -> None:
     """Record why this step failed, where the run was to give a verdict; what keeps that from being recorded is logged."""
     selected = context.job_def.asset_layer.selected_asset_keys
@@ -72,11 +67,10 @@ def _record(context: dg.AssetExecutionContext, run: RunContext, probe: Probe, er
         return
     cause = error.__cause__ if isinstance(error, dg.Failure) and error.__cause__ else error
     step = " and ".join(key.to_user_string() for key in sorted(context.selected_asset_keys))
+    held = EMBED_BEHIND_ADAPTER if probe is EMBED and run.probe == EMBED_BEHIND_ADAPTER.name else probe
     try:
         day, name = split_key(context.partition_key, probe.dimension)
-        verdict = record_failure(
-            run, kept_as(run, probe), day, name, failure_of(cause, step), run_id=context.run.run_id
-        )
+        verdict = record_failure(run, held, day, name, failure_of(cause, step), run_id=context.run.run_id)
     except Exception:
         # Whatever it is, the step's own error is what a person has to see first.
         context.log.exception("this failure could not be recorded")

@@ -17,7 +17,7 @@ import dagster as dg
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.run_failure import RunFailure
 from parity_pipeline.defs.automation import asset_key, refetch_job
-from parity_pipeline.defs.failed_runs import kept_as, step_selected
+from parity_pipeline.defs.failed_runs import step_selected
 from parity_pipeline.defs.partitions import split_key
 from parity_pipeline.defs.verdict_metadata import VERDICT_TAG
 from parity_pipeline.steps.context import RunContext
@@ -112,6 +112,7 @@ def record_run(
     Raises:
         ParityError: The disk does not take it, or the ledger is damaged.
     """
+    # A probe through the adapter has the assets of the plain one; as which of them it is kept, `run` knows.
     probe = next((one for one in PROBES.values() if wants_verdict(failed, one)), None)
     logged = instance.all_logs(failed.run_id) if probe else []
     events = [one.dagster_event for one in logged if one.dagster_event]
@@ -121,8 +122,7 @@ def record_run(
     alive = _last_sign_of_life(logged)
     pairs = _pairs(failed, probe, partitions)
     kept = (
-        record_failure(run, kept_as(run, probe), day, name, failure, run_id=failed.run_id, unless_since=alive)
-        for day, name in pairs
+        record_failure(run, probe, day, name, failure, run_id=failed.run_id, unless_since=alive) for day, name in pairs
     )
     recorded = [one for one in kept if one is not None]
     if recorded:
