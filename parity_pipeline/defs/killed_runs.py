@@ -4,7 +4,7 @@ Here belongs what Dagster's log says of such a run, the dates that it leaves wit
 runs of the UI and the daemon. How a failure is recorded belongs to `steps.record_failure`, a step's own exception to
 `failed_runs`, and a command that was killed to `runs.run_lock`.
 
-A run that a person terminated is none of these. One that was interrupted without being asked to is: Dagster treats it as failed.
+A run that a person terminated is none of these. One that was interrupted without such a wish is: Dagster counts it as failed.
 """
 
 import re
@@ -140,9 +140,9 @@ def wants_verdict(run: dg.DagsterRun, probe: Probe) -> bool:
 
 
 def terminated(events: Iterable[dg.DagsterEvent]) -> bool:
-    """Return whether a person asked for the end of a run; what the daemon ends for its age has such an event too."""
-    asked = [event.message or "" for event in events if event.event_type is dg.DagsterEventType.RUN_CANCELING]
-    return bool(asked) and not any(message.startswith(_TOO_LONG) for message in asked)
+    """Return whether a person wished a run to end; what the daemon ends for its age has such an event too."""
+    requested = [event.message or "" for event in events if event.event_type is dg.DagsterEventType.RUN_CANCELING]
+    return bool(requested) and not any(message.startswith(_TOO_LONG) for message in requested)
 
 
 def failure_of_run(run_id: str, events: Sequence[dg.DagsterEvent]) -> RunFailure:

@@ -126,7 +126,7 @@ def test_dagsters_own_yaml_is_accepted(tmp_path: Path) -> None:
     (tmp_path / "dagster.yaml").write_text(text, "utf-8")
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         assert instance.telemetry_enabled is False
-        # A run whose machine went down holds its place in the queue until then: the launcher cannot tell that it is dead.
+        # A run whose machine went down holds its place in the queue until then: the launcher does not know that it is dead.
         assert instance.run_monitoring_max_runtime_seconds == 86_400
         pools = instance.get_concurrency_config().pool_config
         assert pools.default_pool_limit == 1

@@ -159,7 +159,7 @@ def test_a_failure_that_cannot_be_recorded_leaves_the_step_its_own_error(tmp_pat
 
 @pytest.mark.parametrize(("steps", "lines"), [(["verdict", "report"], 1), (["report", "summary"], 0)])
 def test_a_re_execution_without_the_verdict_leaves_it_as_it_is(tmp_path: Path, steps: list[str], lines: int) -> None:
-    """Dagster runs the steps that failed again, and those alone: a report that fails once more is no verdict."""
+    """Dagster runs the steps that failed again, and those alone: a report that fails once more says nothing of the sides."""
     project = a_project(tmp_path)
     layer = SimpleNamespace(selected_asset_keys={dg.AssetKey(name) for name in ("verdict", "report", "summary")})
     context = SimpleNamespace(

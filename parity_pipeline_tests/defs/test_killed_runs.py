@@ -43,7 +43,7 @@ STEP = (
     "indicates that the process was killed by the operating system due to running out of memory."
 )
 TOO_LONG = "Canceling due to exceeding maximum runtime of 86400 seconds."
-ASKED = "Sending run termination request."
+TERMINATE = "Sending run termination request."
 
 
 def of_type(kind: dg.DagsterEventType, message: str = "", step: str | None = None) -> dg.DagsterEvent:
@@ -166,7 +166,7 @@ def test_a_run_whose_error_is_recorded_is_not_recorded_twice(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("messages", "lines"), [((ASKED,), 0), ((TOO_LONG, ASKED), 1), ((), 1)], ids=["person", "daemon", "nobody"]
+    ("messages", "lines"), [((TERMINATE,), 0), ((TOO_LONG, TERMINATE), 1), ((), 1)], ids=["person", "daemon", "nobody"]
 )
 def test_a_run_that_a_person_terminated_is_not_recorded(tmp_path: Path, messages: Sequence[str], lines: int) -> None:
     """It says nothing of the sides, even if it had to be killed in the end; one that the daemon ended for its age is recorded."""

@@ -70,7 +70,7 @@ def test_a_full_pipe_and_a_long_record_are_dropped() -> None:
     assert 2 < len(seen) < 1_000
 
 
-def test_what_is_no_record_is_passed_over() -> None:
+def test_what_cannot_be_read_is_passed_over() -> None:
     """Another version's process may write other fields."""
     seen: list[str] = []
     with reading_progress(lambda lane, _: seen.append(lane)):
