@@ -22,6 +22,7 @@ from parity_pipeline.defs.asset_factory import AssetFactory, freshness
 from parity_pipeline.defs.assets import build_assets
 from parity_pipeline.defs.automation import ProbeAssets, build_automation, refetch_job
 from parity_pipeline.defs.gateway_sensor import build_gateway_sensor
+from parity_pipeline.defs.killed_runs import killed_run_sensor
 from parity_pipeline.defs.partitions import make_partitions
 from parity_pipeline.defs.retrieval_assets import build_retrieval_assets
 from parity_pipeline.settings.alerts import alert_context
@@ -31,6 +32,7 @@ from parity_pipeline.settings.through_adapter import started_through_adapter
 from parity_pipeline.steps.context import Gateway, RunContext
 from parity_pipeline.steps.probes import EMBED, RETRIEVE, Probe, probe_named
 from parity_pipeline.steps.retrieval.context import RetrievalContext
+from parity_pipeline.wire.progress_pipe import piped_watch
 from parity_pipeline.wire.retrieval_side import RetrievalSide
 
 PRELOADED: Final = ["parity_pipeline.definitions"]
@@ -52,8 +54,9 @@ def build_definitions(
     """
     hour, minute = settings.schedule.hour, settings.schedule.minute
     run = context or build_context(settings, environ=environ)
+    partitions = {EMBED.name: make_partitions(settings.first_date, settings.timezone, settings.models)}
     factory = AssetFactory(
-        partitions=make_partitions(settings.first_date, settings.timezone, settings.models),
+        partitions=partitions[EMBED.name],
         owners=settings.owners,
         package_version=run.package_version,
         links=settings.links,
@@ -68,8 +71,9 @@ def build_definitions(
     )
     if settings.retrieve:
         corpora = list(settings.retrieve.corpora)
-        partitions = make_partitions(settings.first_date, settings.timezone, corpora, RETRIEVE.dimension)
-        assets += build_retrieval_assets(replace(factory, partitions=partitions, probe=RETRIEVE), late)
+        of_corpora = make_partitions(settings.first_date, settings.timezone, corpora, RETRIEVE.dimension)
+        partitions[RETRIEVE.name] = of_corpora
+        assets += build_retrieval_assets(replace(factory, partitions=of_corpora, probe=RETRIEVE), late)
     data = dg.Definitions(assets=assets, resources={"run": run}, executor=_executor(settings))
     probes = [probe_assets(settings, probe) for probe in probes_of(settings)]
     automation = build_automation(hour, minute, probes)
@@ -77,7 +81,8 @@ def build_definitions(
     sensor = build_gateway_sensor(
         run, [job for job in automation.jobs or () if job.name in again], first_date=settings.first_date.isoformat()
     )
-    return dg.Definitions.merge(data, automation, dg.Definitions(sensors=[sensor]), _alerts(settings, environ))
+    sensors = dg.Definitions(sensors=[sensor, killed_run_sensor(run, partitions)])
+    return dg.Definitions.merge(data, automation, sensors, _alerts(settings, environ))
 
 
 def _alerts(settings: Settings, environ: Mapping[str, str] | None) -> dg.Definitions:
@@ -183,7 +188,8 @@ def _executor(settings: Settings) -> dg.ExecutorDefinition:
 def whole_job(probe: str = EMBED.name) -> dg.JobDefinition:
     """Return the job of a probe, for processes that have to load it again by name: `defs`, or through the adapter."""
     settings = started_through_adapter(load_from_here(), os.environ)
-    return build_definitions(settings).resolve_job_def(probe_named(probe).job)
+    run = build_context(settings, watch=piped_watch(os.environ))
+    return build_definitions(settings, context=run).resolve_job_def(probe_named(probe).job)
 
 
 @dg.definitions

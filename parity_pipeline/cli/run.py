@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date
 from importlib import import_module
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from parity_pipeline.settings.model import Settings
     from parity_pipeline.steps.probes import Probe
     from parity_pipeline.storage.layout import Layout
+    from parity_pipeline.wire.progress_pipe import Watch
 
 stop_signals = StopSignals()
 
@@ -238,7 +239,7 @@ def judge(
         from parity_pipeline.steps.probes import PROBES, probe_named
 
         shown = showing_progress(bars=printing.bars, lines=printing.lines, verbose=printing.verbose)
-        with open_instance(settings) as instance, shown as watch:
+        with open_instance(settings) as instance, shown as watch, _reading(settings, watch):
             definitions = build_definitions(settings, context=build_context(settings, watch=watch))
             # Of every probe before the first one runs: whatever is in use is then reported before anything is fetched.
             for probe, pairs in partitions.items() if discard_staging else ():
@@ -268,6 +269,16 @@ def judge(
     code = exit_code(results)
     _print(results, settings.layout(), code, printing, begun)
     raise typer.Exit(code)
+
+
+def _reading(settings: "Settings", watch: "Watch | None") -> AbstractContextManager[None]:
+    """Return what shows the progress of steps that run in processes of their own, of all probes of this command.
+
+    The server that they are forked from is started once, with the environment of that time.
+    """
+    from parity_pipeline.wire.progress_pipe import reading_progress
+
+    return reading_progress(watch) if watch and settings.executor == "forkserver" else nullcontext()
 
 
 def _unpaired(

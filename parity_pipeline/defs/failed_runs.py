@@ -55,10 +55,15 @@ def recorded(body: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
     return returning
 
 
+def step_selected(run: dg.DagsterRun, probe: Probe) -> bool:
+    """Return whether a run executes the step of the verdict: a re-execution of the steps that failed may leave it out."""
+    return run.step_keys_to_execute is None or probe.verdict_asset.replace("/", "__") in run.step_keys_to_execute
+
+
 def _record(context: dg.AssetExecutionContext, run: RunContext, probe: Probe, error: Exception) -> None:
     """Record why this step failed, where the run was to give a verdict; what keeps that from being recorded is logged."""
     selected = context.job_def.asset_layer.selected_asset_keys
-    if dg.AssetKey(probe.verdict_asset.split("/")) not in selected:
+    if dg.AssetKey(probe.verdict_asset.split("/")) not in selected or not step_selected(context.run, probe):
         return
     cause = error.__cause__ if isinstance(error, dg.Failure) and error.__cause__ else error
     step = " and ".join(key.to_user_string() for key in sorted(context.selected_asset_keys))

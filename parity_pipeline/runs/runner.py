@@ -15,6 +15,7 @@ import dagster as dg
 from parity_pipeline.core.outcomes import PASSING, Decision, Side
 from parity_pipeline.definitions import build_context, probe_assets, whole_job
 from parity_pipeline.defs.automation import asset_key
+from parity_pipeline.defs.killed_runs import PARTITION_TAG
 from parity_pipeline.defs.partitions import make_key
 from parity_pipeline.runs.instance import open_logs, open_run_log
 from parity_pipeline.runs.run_lock import command_lock
@@ -25,9 +26,6 @@ from parity_pipeline.steps.probes import EMBED, AnyVerdict, Probe
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Run configuration that keeps Dagster's event log out of the terminal; the instance still stores it."""
-
-PARTITION_TAG = "dagster/partition"
-"""Dagster's tag for the partition of a run."""
 
 EXIT_PASS, EXIT_FAIL, EXIT_INCONCLUSIVE = 0, 1, 2
 
@@ -104,7 +102,7 @@ def run_partitions(
     execute = _forked if settings.executor == "forkserver" and settings.file else _in_process
     if execute is _forked:
         os.environ[CONFIG_VARIABLE] = str(settings.file)
-    with open_logs(instance), command_lock(instance) as tags:
+    with open_logs(instance), command_lock(instance, run) as tags:
         for day, name in pairs:
             drawn = probe.inputs_path(layout, day, name).exists() and not redraw
             selection = assets.keys(inputs=not drawn, sides=(side,) if side else tuple(Side))

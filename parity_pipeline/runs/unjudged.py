@@ -12,8 +12,9 @@ from typing import Final
 import dagster as dg
 
 from parity_pipeline.core.errors import ParityError, ServiceError
-from parity_pipeline.core.run_failure import RunFailure, failure_of
+from parity_pipeline.core.run_failure import failure_of
 from parity_pipeline.definitions import build_context
+from parity_pipeline.defs.killed_runs import failure_of_run, interrupted
 from parity_pipeline.settings.model import Settings
 from parity_pipeline.steps.context import RunContext
 from parity_pipeline.steps.probes import EMBED, AnyVerdict, Probe, probe_named
@@ -21,12 +22,6 @@ from parity_pipeline.steps.record_failure import record_failure
 
 SERVICES: Final = "services"
 """The step that fails where a service of a side does not start."""
-
-_INTERRUPTS: Final = frozenset({"KeyboardInterrupt", "DagsterExecutionInterruptedError"})
-"""What ends a run that a person stopped, which says nothing about the sides."""
-
-_CRASHED: Final = "ChildProcessCrashException"
-"""How Dagster reports that the process of a step ended by itself, as when the system had no memory left."""
 
 
 def record_services(
@@ -64,40 +59,13 @@ def record_unjudged(
         The verdict; None where nothing failed, where the run was interrupted, or where nothing can be recorded.
     """
     failed = [event for event in events if event.is_step_failure]
-    if not failed or any(map(_interrupted, failed)):
+    if not failed or any(map(interrupted, failed)):
         return None
     try:
-        recorded = record_failure(run, probe, day, name, _failure(failed[0]), run_id=run_id)
+        recorded = record_failure(run, probe, day, name, failure_of_run(run_id, events), run_id=run_id)
         found = recorded or probe.read_verdict(probe.verdict_path(run.layout, day, name))
     except ParityError:
         # The command shows the failure itself; a disk that takes nothing takes no record of it either.
         return None
     # A run whose verdict is in the ledger, and whose file the disk did not take, has left the file of an earlier run.
     return found if found.not_run else None
-
-
-def _failure(event: dg.DagsterEvent) -> RunFailure:
-    """Return why a step failed that could not record it itself.
-
-    The text is shown where it is the product's own or Dagster's: that of any other error may hold a secret.
-    """
-    step, data, errors = (event.step_key or "a step").replace("__", "/"), event.step_failure_data, _errors(event)
-    described = data.user_failure_data.description if data.user_failure_data else None
-    crashed = next((message for kind, message in errors if kind == _CRASHED), "")
-    kind = errors[-1][0] if errors else "Exception"
-    words = described or crashed.partition("\n")[0] or f"unexpected {kind}, whose text is in the log of the run"
-    return RunFailure(step=step, problem=" ".join(words.split()).rstrip("."), kind=kind)
-
-
-def _interrupted(event: dg.DagsterEvent) -> bool:
-    return any(kind in _INTERRUPTS for kind, _ in _errors(event))
-
-
-def _errors(event: dg.DagsterEvent) -> list[tuple[str, str]]:
-    """Return name and text of the exception of a failed step, and of what caused it, each after its consequence."""
-    found: list[tuple[str, str]] = []
-    error = event.step_failure_data.error
-    while error is not None:
-        found.append((error.cls_name or "Exception", error.message))
-        error = error.cause
-    return found

@@ -5,6 +5,8 @@ ledger comes first, since what is not in it did not happen: where it takes no li
 disk takes the line and not the file, the next judgement finds the file outdated and writes it. Reports come after both.
 """
 
+from datetime import datetime
+
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.verdict_changes import name_of_partition
@@ -17,7 +19,13 @@ from parity_pipeline.storage.retrieval_evidence import write_retrieval_verdict
 
 
 def keep_verdict(
-    run: RunContext, verdict: AnyVerdict, *, run_id: str, once: bool = False, before: AnyVerdict | None = None
+    run: RunContext,
+    verdict: AnyVerdict,
+    *,
+    run_id: str,
+    once: bool = False,
+    unless_since: datetime | None = None,
+    before: AnyVerdict | None = None,
 ) -> bool:
     """Append a verdict to the ledger, store it in its file, and return whether that was done.
 
@@ -27,7 +35,8 @@ def keep_verdict(
         run: What the steps share.
         verdict: The verdict.
         run_id: The run that gave it.
-        once: Keep nothing where the ledger has a line of this run already.
+        once: Keep nothing where the ledger has a line of this run, date and name already.
+        unless_since: Keep nothing where the ledger has a verdict on this date and name that was given after this time.
         before: The stored verdict that this one takes the place of; None for whatever is stored.
 
     Raises:
@@ -40,6 +49,8 @@ def keep_verdict(
         if before is not None and probe.read_verdict(path) != before:
             problem = f"another command judged {verdict.endpoint} {name}, {verdict.date} meanwhile"
             raise ArtifactError(problem, place=str(path), remedy="Run this command again.")
+        if unless_since and ledger.judged_after(run.layout.ledger, ledger.key_of(verdict), unless_since):
+            return False
         now = run.now().isoformat(timespec="seconds")
         if not ledger.append(run.layout.ledger, verdict, recorded_at=now, run_id=run_id, once=once):
             return False

@@ -6,12 +6,13 @@ been tried.
 
 What counts is every exception of a step of a run that was to give a verdict: a gateway that is down, a token that is not
 set, samples that cannot be read, a lane that is missing, a service that did not start, a bug. What does not count: settings
-that stop every command, since then no date and model is known; a run that a person interrupted, which says nothing about the sides;
-a process that was killed, since nobody is left to record it.
+that stop every command, since then no date and model is known; a run that a person interrupted, which says nothing about the sides.
+A process that was killed cannot record itself; who finds its run does (`defs.killed_runs`, `runs.run_lock`).
 """
 
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 
 from parity_pipeline.core.checks import CheckName
 from parity_pipeline.core.errors import ParityError
@@ -37,7 +38,14 @@ from parity_pipeline.storage.sample_set_files import SampleSetFile
 
 
 def record_failure(
-    run: RunContext, probe: Probe, day: str, name: str, failure: RunFailure, *, run_id: str
+    run: RunContext,
+    probe: Probe,
+    day: str,
+    name: str,
+    failure: RunFailure,
+    *,
+    run_id: str,
+    unless_since: datetime | None = None,
 ) -> AnyVerdict | None:
     """Append INCONCLUSIVE with the reason to the ledger, store it as the verdict, and write report and summary.
 
@@ -48,15 +56,18 @@ def record_failure(
         name: Model or corpus.
         failure: Why there is no other verdict.
         run_id: The run that failed; "" for a failure before there was a run.
+        unless_since: Record nothing where the ledger has a verdict that was given after this time: for a failure that is
+            found later than it happened.
 
     Returns:
-        The verdict; None where this run is in the ledger already, with a verdict or with another failure.
+        The verdict; None where this run's date and name are in the ledger already, with a verdict or with another
+        failure, or where there is a newer verdict than `unless_since`.
 
     Raises:
         ParityError: The disk does not take it, or the ledger is damaged.
     """
     verdict = not_run_verdict(run, probe, day, name, failure)
-    if not keep_verdict(run, verdict, run_id=run_id, once=bool(run_id)):
+    if not keep_verdict(run, verdict, run_id=run_id, once=bool(run_id), unless_since=unless_since):
         return None
     write = write_report if isinstance(verdict, Verdict) else write_retrieval_report
     write(run, day, name)

@@ -118,7 +118,7 @@ def append(path: Path, verdict: AnyVerdict, *, recorded_at: str, run_id: str, on
         verdict: The verdict.
         recorded_at: The time now, ISO 8601.
         run_id: The run that gave it.
-        once: Leave the ledger as it is where it has a line of this run already.
+        once: Leave the ledger as it is where it has a line of this run, probe, date and name already.
 
     Raises:
         ArtifactError: The disk or folder does not take it, or another writer does not let go.
@@ -127,7 +127,24 @@ def append(path: Path, verdict: AnyVerdict, *, recorded_at: str, run_id: str, on
     line = json_text(entry).encode()
     # What stands in every line of a run; within a string of JSON its quotes would be escaped.
     of_run = f'"run_id": {json.dumps(run_id)}'.encode()
-    return append_line(path, lambda: b"" if once and holds(path, of_run) else line)
+    return append_line(path, lambda: b"" if once and _has(path, of_run, key_of(verdict)) else line)
+
+
+def _has(path: Path, of_run: bytes, key: Key) -> bool:
+    """Return whether a run has a line of this key; one run may judge several dates."""
+    if not holds(path, of_run):
+        return False
+    lines = ((number, line) for number, line in _lines(path) if of_run in line and not torn(line))
+    return any(key_of(_entry(line, f"{path}:{number}").verdict) == key for number, line in lines)
+
+
+def judged_after(path: Path, key: Key, time: datetime) -> bool:
+    """Return whether there is a line of this key that was recorded after a time, whatever it says.
+
+    Raises:
+        ArtifactError: A line of that date is damaged or of another schema; names file and line.
+    """
+    return any(key_of(one.verdict) == key and moment_of(one) > time for one in history(path, *key))
 
 
 def append_step(path: Path, record: FlipRecord) -> None:

@@ -136,11 +136,13 @@ def test_make_dev_can_be_stopped_where_a_shell_ignores_ctrl_c() -> None:
 
 
 def test_dagsters_own_yaml_is_accepted(tmp_path: Path) -> None:
-    """Dagster reads our configuration: telemetry is off and pools are limited."""
+    """Dagster reads our configuration: telemetry is off, pools are limited, and no run stays started for ever."""
     text = (ROOT / "parity_pipeline" / "defs" / "dagster.yaml").read_text("utf-8")
     (tmp_path / "dagster.yaml").write_text(text, "utf-8")
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         assert instance.telemetry_enabled is False
+        # A run whose machine went down holds its place in the queue until then: the launcher does not know that it is dead.
+        assert instance.run_monitoring_max_runtime_seconds == 86_400
         pools = instance.get_concurrency_config().pool_config
         assert pools.default_pool_limit == 1
         # A place that an op holds outlives a process that was killed, and silently blocks every later run.

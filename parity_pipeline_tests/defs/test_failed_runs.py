@@ -3,6 +3,7 @@
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
@@ -10,7 +11,9 @@ import pytest
 from parity_pipeline.core.outcomes import Decision, Side
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.definitions import build_definitions
-from parity_pipeline.steps.probes import RETRIEVE
+from parity_pipeline.defs.failed_runs import recorded
+from parity_pipeline.defs.partitions import make_key
+from parity_pipeline.steps.probes import EMBED, RETRIEVE
 from parity_pipeline.storage.evidence_files import read_verdict
 from parity_pipeline.storage.ledger import LedgerEntry, entries
 from parity_pipeline.wire.side_config import SideConfig
@@ -152,3 +155,25 @@ def test_a_failure_that_cannot_be_recorded_leaves_the_step_its_own_error(tmp_pat
     assert failure.step_failure_data.user_failure_data is not None
     assert "http://gateway.test" in str(failure.step_failure_data.user_failure_data.description)
     assert failure.step_key == "candidate__embeddings"
+
+
+@pytest.mark.parametrize(("steps", "lines"), [(["verdict", "report"], 1), (["report", "summary"], 0)])
+def test_a_re_execution_without_the_verdict_leaves_it_as_it_is(tmp_path: Path, steps: list[str], lines: int) -> None:
+    """Dagster runs the steps that failed again, and those alone: a report that fails once more says nothing of the sides."""
+    project = a_project(tmp_path)
+    layer = SimpleNamespace(selected_asset_keys={dg.AssetKey(name) for name in ("verdict", "report", "summary")})
+    context = SimpleNamespace(
+        job_def=SimpleNamespace(asset_layer=layer),
+        run=dg.DagsterRun(job_name=EMBED.job, run_id="again", step_keys_to_execute=steps),
+        selected_asset_keys={dg.AssetKey("report")},
+        partition_key=make_key(DAY, MODEL),
+        instance=SimpleNamespace(add_run_tags=print),
+        log=SimpleNamespace(warning=print),
+    )
+
+    def broken(*_: object) -> None:
+        raise OSError(28, "no space")
+
+    with pytest.raises(OSError, match="no space"):
+        recorded(broken, EMBED)(context, project.context())
+    assert len(only(project)) == lines

@@ -8,10 +8,12 @@ import filelock
 import pytest
 import yaml
 
+from parity_pipeline.defs.killed_runs import KILLED_COMMAND, PARTITION_TAG
+from parity_pipeline.defs.partitions import make_key
 from parity_pipeline.runs.run_lock import (
     COMMAND_TAG,
     FORMER_TAG,
-    KILLED,
+    LEDGER_TAG,
     REPOSITORY,
     REPOSITORY_TAG,
     command_lock,
@@ -19,6 +21,7 @@ from parity_pipeline.runs.run_lock import (
 )
 from parity_pipeline.runs.runner import run_partitions
 from parity_pipeline.steps.probes import EMBED
+from parity_pipeline.storage.ledger import entries
 from parity_pipeline_tests.defs.project import DAY, MODEL, Project
 from parity_pipeline_tests.fakes.gateways import hash_gateway
 
@@ -38,12 +41,17 @@ def lock_of(project: Project, command: str) -> Path:
     return Path(project.instance.root_directory) / "commands" / f"{command}.lock"
 
 
-def unfinished(project: Project, command: str, tag: str = COMMAND_TAG) -> str:
+def unfinished(project: Project, command: str, tag: str = COMMAND_TAG, **tags: str) -> str:
     """Return the id of a run that a command has started."""
     lock_of(project, command).parent.mkdir(exist_ok=True)
     lock_of(project, command).touch()
     job = project.definitions().resolve_job_def(EMBED.job)
-    return project.instance.create_run_for_job(job, status=STARTED, tags={tag: command}).run_id
+    return project.instance.create_run_for_job(job, status=STARTED, tags={tag: command, **tags}).run_id
+
+
+def of_this_project(project: Project, ledger: Path | None = None) -> dict[str, str]:
+    """Return the tags by which a run of a command names its partition and its ledger."""
+    return {PARTITION_TAG: str(make_key(DAY, MODEL)), LEDGER_TAG: str(ledger or project.settings().layout().ledger)}
 
 
 def status(project: Project, run_id: str) -> dg.DagsterRunStatus:
@@ -59,15 +67,45 @@ def test_the_run_of_a_killed_command_fails_when_the_next_command_starts(project:
     ran = list(run_partitions(project.settings(), project.definitions(), project.instance, [(DAY, MODEL)]))
     assert status(project, left) is dg.DagsterRunStatus.FAILURE
     events = [one.dagster_event for one in project.instance.all_logs(left)]
-    assert [one.message for one in events if one and one.event_type is dg.DagsterEventType.RUN_FAILURE] == [KILLED]
+    assert [one.message for one in events if one and one.event_type is dg.DagsterEventType.RUN_FAILURE] == [
+        KILLED_COMMAND
+    ]
     assert status(project, ran[0].run_id) is dg.DagsterRunStatus.SUCCESS
     assert not list(lock_of(project, "killed").parent.iterdir())
+
+
+def test_the_run_of_a_killed_command_is_recorded_by_the_next_one(project: Project) -> None:
+    """Its date is INCONCLUSIVE with the reason until it is run again, which the next command may do at once."""
+    left = unfinished(project, "killed", **of_this_project(project))
+    ran = list(run_partitions(project.settings(), project.definitions(), project.instance, [("2026-04-30", MODEL)]))
+    first, second = entries(project.settings().layout().ledger)
+    assert (first.run_id, first.verdict.date) == (left, DAY)
+    assert first.verdict.reasons[0].endswith(f"run {left.partition('-')[0]}: the command that executed it was killed")
+    assert second.run_id == ran[0].run_id
+
+
+def test_the_run_of_other_settings_is_not_recorded(project: Project, tmp_path: Path) -> None:
+    """Two projects may share a history; the date of one is not of the other, nor is one of a version without the tag."""
+    left = unfinished(project, "killed", **of_this_project(project, tmp_path / "other" / "ledger.jsonl"))
+    older = unfinished(project, "older", **{PARTITION_TAG: str(make_key(DAY, MODEL))})
+    with command_lock(project.instance, project.context()):
+        assert [status(project, one) for one in (left, older)] == [dg.DagsterRunStatus.FAILURE] * 2
+    assert not project.settings().layout().ledger.exists()
+
+
+def test_what_cannot_be_recorded_does_not_stop_the_next_command(project: Project) -> None:
+    """A ledger that takes no line is that command's own error to show; the lock is held and the killed run has ended."""
+    left = unfinished(project, "killed", **of_this_project(project))
+    project.settings().layout().ledger.mkdir(parents=True)
+    with command_lock(project.instance, project.context()) as tags:
+        assert lock_of(project, tags[COMMAND_TAG]).exists()
+    assert status(project, left) is dg.DagsterRunStatus.FAILURE
 
 
 def test_a_run_of_an_earlier_version_is_ended_too(project: Project) -> None:
     """What a command left that was killed before the tag got its name of now is a failure all the same."""
     left = unfinished(project, "killed", FORMER_TAG)
-    assert fail_killed_runs(project.instance) == [left]
+    assert [one.run_id for one in fail_killed_runs(project.instance)] == [left]
     assert status(project, left) is dg.DagsterRunStatus.FAILURE
 
 
@@ -75,7 +113,7 @@ def test_the_run_of_a_living_command_is_left_alone(project: Project) -> None:
     """While its lock is held, a command's run and lock file are not touched, whatever else is ended."""
     left, killed = unfinished(project, "busy"), unfinished(project, "killed")
     with filelock.FileLock(lock_of(project, "busy")):
-        assert fail_killed_runs(project.instance) == [killed]
+        assert [one.run_id for one in fail_killed_runs(project.instance)] == [killed]
     assert status(project, left) is STARTED
     assert lock_of(project, "busy").exists()
 
@@ -84,7 +122,7 @@ def test_a_run_without_a_lock_file_is_left_alone(project: Project) -> None:
     """Whether a command of another home is alive is unknown, so its run is not touched."""
     left = unfinished(project, "elsewhere")
     lock_of(project, "elsewhere").unlink()
-    with command_lock(project.instance) as tags:
+    with command_lock(project.instance, project.context()) as tags:
         assert fail_killed_runs(project.instance) == []
         assert lock_of(project, tags[COMMAND_TAG]).exists()
     assert status(project, left) is STARTED

@@ -46,10 +46,11 @@ def run_of(project: Project, events: list[dg.DagsterEvent], run_id: str = "r") -
 def test_a_process_that_was_killed_is_recorded(tmp_path: Path) -> None:
     """A step that the system ended cannot record itself; the command does, in Dagster's words."""
     project = a_project(tmp_path)
-    error = ChildProcessCrashException("the process of the step ended with exit code -9")
-    found = run_of(project, failed_step(tmp_path, error))
+    said = "child process for step legacy__embeddings was terminated by signal 9 (SIGKILL). This usually indicates that"
+    crash = dg.DagsterEvent(event_type_value="PIPELINE_FAILURE", job_name="job", message=said)
+    found = run_of(project, [*failed_step(tmp_path, ChildProcessCrashException()), crash])
     assert found.not_run.step == "legacy/embeddings"
-    assert "exit code -9" in found.not_run.problem
+    assert found.not_run.problem == "its process was terminated by signal 9 (SIGKILL)"
 
 
 def test_a_verdict_of_an_earlier_run_is_not_taken_for_a_failure(tmp_path: Path) -> None:

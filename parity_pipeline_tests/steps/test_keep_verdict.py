@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Thread
 
@@ -30,6 +30,31 @@ def test_the_line_and_the_file_are_of_one_verdict(tmp_path: Path, probe: Probe, 
     assert kept == [True, False]
     assert probe.read_verdict(probe.verdict_path(run.layout, DAY, name)) == verdicts[0]
     assert [one.verdict.not_run for one in ledger.entries(run.layout.ledger)] == [verdicts[0].not_run]
+
+
+@BOTH
+def test_each_date_of_a_run_has_its_own_line(tmp_path: Path, probe: Probe, name: str) -> None:
+    """A run over several dates leaves one line for each of them."""
+    run, failure = searching_project(tmp_path).context(), RunFailure(step="s", problem="one")
+    verdicts = [not_run_verdict(run, probe, day, name, failure) for day in ("2026-04-30", DAY, "2026-04-30")]
+    assert [keep_verdict(run, one, run_id="r", once=True) for one in verdicts] == [True, True, False]
+
+
+@BOTH
+@pytest.mark.parametrize(("since", "kept"), [(-1, False), (0, True), (1, True)])
+def test_a_newer_verdict_is_not_replaced_by_what_is_found_late(
+    tmp_path: Path, probe: Probe, name: str, since: int, *, kept: bool
+) -> None:
+    """A verdict of after the time stands; one of before it, or of another date or name, keeps nothing out."""
+    run, failure = searching_project(tmp_path).context(), RunFailure(step="s", problem="one")
+    for one in (
+        not_run_verdict(run, probe, day, who, failure) for day, who in ((DAY, name), (DAY, "x"), ("2026-04-30", name))
+    ):
+        keep_verdict(run, one, run_id=one.date)
+    late, time = not_run_verdict(run, probe, DAY, name, failure), run.now() + timedelta(seconds=since)
+    assert keep_verdict(run, late, run_id="late", unless_since=time) is kept
+    other = not_run_verdict(run, probe, "2026-04-29", name, failure)
+    assert keep_verdict(run, other, run_id="late", unless_since=time)
 
 
 @BOTH

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import dagster as dg
 
+from parity_pipeline.core.outcomes import Decision
+from parity_pipeline.storage.ledger import entries
 from parity_pipeline_tests.fakes.gateways import hash_gateway
 from parity_pipeline_tests.fakes.serving import serve
 from parity_pipeline_tests.fakes.shapes import Vector
@@ -12,7 +14,7 @@ from parity_pipeline_tests.system.project import DAY, LIMIT_SECONDS, Project, si
 
 
 def test_the_run_of_a_killed_command_does_not_stay_started(tmp_path: Path) -> None:
-    """A run killed during a request stays unfinished until the next command, which ends it and passes."""
+    """A run killed during a request stays unfinished until the next command, which ends and records it, and passes."""
     requested, killed = threading.Event(), threading.Event()
     candidate = hash_gateway("go")
     embed = candidate.embed
@@ -34,3 +36,7 @@ def test_the_run_of_a_killed_command_does_not_stay_started(tmp_path: Path) -> No
             assert project.parity("run", "--date", DAY).code == 0
             statuses = [run.status for run in instance.get_runs()]
     assert statuses == [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
+    killed_run, judged = (one.verdict for one in entries(project.settings().layout().ledger))
+    assert killed_run.reasons[0].startswith("could not run: ")
+    assert killed_run.reasons[0].endswith("the command that executed it was killed")
+    assert judged.decision is Decision.PASS

@@ -54,11 +54,12 @@ class Held:
 
 
 @contextmanager
-def project_of(folder: Path, held: Held) -> Generator[Project]:
+def project_of(folder: Path, held: Held, executor: str = "in_process") -> Generator[Project]:
     """Yield a project of both probes with these gateways."""
     (folder / "queries.jsonl").write_text(query_lines(), "utf-8")
+    more = {**QUICK, "executor": executor, "retrieve": RETRIEVE}
     with serve(held.legacy.app) as left, serve(held.candidate.app) as right:
-        yield Project(folder, side(left, "rust"), side(right, "go"), more={**QUICK, "retrieve": RETRIEVE})
+        yield Project(folder, side(left, "rust"), side(right, "go"), more=more)
 
 
 def on_a_terminal(project: Project, held: Held, *arguments: str, columns: int = 100) -> tuple[int, str]:
@@ -85,12 +86,13 @@ def on_a_terminal(project: Project, held: Held, *arguments: str, columns: int = 
     return child.returncode, found.decode("utf-8", "replace")
 
 
-def test_a_terminal_shows_both_lanes_of_both_probes_while_they_are_fetched(tmp_path: Path) -> None:
+@pytest.mark.parametrize("executor", ["in_process", "forkserver"])
+def test_a_terminal_shows_both_lanes_of_both_probes_while_they_are_fetched(tmp_path: Path, executor: str) -> None:
     """Each lane is on the screen before its first response, with its share; in the end the verdicts alone are left."""
     held = Held()
-    with project_of(tmp_path, held) as project:
+    with project_of(tmp_path, held, executor) as project:
         code, screen = on_a_terminal(project, held, "run", "--date", DAY)
-    assert code == 0
+    assert code == 0, screen
     assert held.waited == {"embed": True, "retrieve": True}
     for lane in ("legacy", "candidate"):
         for name in (f"{lane} {DAY} fake-32", f"{lane} retrieval {DAY} everyone", f"{lane} retrieval {DAY} staff"):
