@@ -13,7 +13,7 @@ _SHARE_DIGITS: Final = 3
 _STORAGE_DECIMALS: Final = 12
 _STORAGE_LOSS: Final = Decimal(1).scaleb(-_STORAGE_DECIMALS)
 """1 - cosine that float32 storage and float64 sums can cause by themselves: about 1e-14, with room."""
-_NEAR_ONE: Final = 0.999
+_NEAR_ONE: Final = 0.9
 """Below it nothing has to be compared exactly to know that a cosine is not 1."""
 
 
