@@ -65,6 +65,7 @@ bench: $(INSTALLED) ## benchmarks, each with its comparison in the same run; use
 	$(BIN)/python bench/memory.py 10000 50000
 	$(BIN)/python bench/kills.py --kills 10 --samples 5000
 	$(BIN)/python bench/fuzz.py --bodies 100000
+	$(BIN)/python bench/summary.py
 
 lock: $(INSTALLED) ## update requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-strip-extras --generate-hashes --all-extras \

@@ -10,7 +10,9 @@ so that a rollback makes the verdicts of before current again.
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Final, Literal, TypeAlias
 
 from parity_pipeline.core.fingerprint import Fingerprint, Likeness, compare_fingerprints
@@ -75,7 +77,7 @@ class GatewayRecord:
         return self.probe, self.side, self.name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class LaneStates:
     """The recorded states of one lane.
 
@@ -87,15 +89,23 @@ class LaneStates:
     records: tuple[GatewayRecord, ...] = ()
     known: Mapping[str, Fingerprint] = field(default_factory=dict[str, Fingerprint])
 
-    @property
+    @cached_property
     def newest(self) -> GatewayRecord | None:
-        """Return the line that says what is deployed now; None where nothing is recorded."""
+        """The line that says what is deployed now; None where nothing is recorded."""
         return next((one for one in reversed(self.records) if one.event is not StateEvent.MORE_KNOWN), None)
 
     def changes(self) -> tuple[GatewayRecord, ...]:
         """Return the lines that say that something else was deployed, oldest first."""
         kept = (StateEvent.CHANGED, StateEvent.RETURNED, StateEvent.ALTERNATING)
         return tuple(one for one in self.records if one.event in kept)
+
+    @cached_property
+    def _changed_at(self) -> tuple[tuple[datetime, GatewayRecord], ...]:
+        return tuple((moment(one.seen_at), one) for one in self.changes())
+
+    def changes_after(self, time: datetime) -> list[GatewayRecord]:
+        """Return those of the changes that were seen after a time, which is aware, oldest first."""
+        return [one for at, one in self._changed_at if at > time]
 
     def state_of(self, fingerprint: Fingerprint, *, floor: float | None = None) -> str:
         """Return the id of the recorded state that a fingerprint is of, the newest first; "" where it is of none."""
@@ -108,6 +118,9 @@ class LaneStates:
 
 def _alike(known: Fingerprint, fingerprint: Fingerprint, floor: float | None) -> bool:
     return compare_fingerprints(known, fingerprint, floor=floor).likeness is Likeness.UNCHANGED
+
+
+_NOTHING_RECORDED: Final = LaneStates()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +143,7 @@ class GatewayStates:
 
     def of_lane(self, probe: str, side: Side, name: str) -> LaneStates:
         """Return the states of one lane; empty ones where nothing is recorded."""
-        return self.lanes.get((probe, side, name)) or LaneStates()
+        return self.lanes.get((probe, side, name)) or _NOTHING_RECORDED
 
 
 def _states(records: Sequence[GatewayRecord]) -> LaneStates:

@@ -7,6 +7,7 @@ what a check means to `checks`; comparing the rules of two verdicts to `verdict_
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Final, TypeAlias
 
 from parity_pipeline.core.checks import Check, CheckSeverity
@@ -75,6 +76,7 @@ def default_rules_of(verdict: AnyVerdict) -> tuple[Rule, ...]:
 _BOUND: Final = "required bound"
 
 
+@lru_cache(maxsize=256)
 def _share(least: float) -> Rule:
     return Rule(
         name="share that is compared",
@@ -104,19 +106,24 @@ def _limits(verdict: Verdict) -> Iterator[Rule]:
         yield from _limit(one.measure, one.limit, one.severity)
 
 
-def _default_limits() -> Iterator[Rule]:
+@cache
+def _default_limits() -> tuple[Rule, ...]:
     thresholds = Thresholds()
-    for measure, limit in thresholds.limits().items():
-        yield from _limit(measure, limit, thresholds.severity(measure))
+    limits = thresholds.limits().items()
+    return tuple(rule for measure, limit in limits for rule in _limit(measure, limit, thresholds.severity(measure)))
 
 
-def _limit(measure: Measure, limit: float, severity: Severity) -> Iterator[Rule]:
-    """Yield two rules of a measure: its limit, and the outcome of a sample beyond it."""
+# A summary asks for the same few limits once per verdict.
+@lru_cache(maxsize=256)
+def _limit(measure: Measure, limit: float, severity: Severity) -> tuple[Rule, Rule]:
+    """Return two rules of a measure: its limit, and the outcome of a sample beyond it."""
     name = measure.value.replace("_", " ")
     least = measure is Measure.COSINE
     text = f"≥ {limit_text(limit)}" if least else f"≤ {limit:g}"
-    yield Rule(name=name, text=text, strictness=limit if least else -limit)
-    yield Rule(name=f"{name} beyond its limit", text=f"{severity.value}s", strictness=_WEIGHT[severity.value])
+    return (
+        Rule(name=name, text=text, strictness=limit if least else -limit),
+        Rule(name=f"{name} beyond its limit", text=f"{severity.value}s", strictness=_WEIGHT[severity.value]),
+    )
 
 
 def _bands(verdict: RetrievalVerdict) -> Iterator[Rule]:

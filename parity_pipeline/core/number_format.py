@@ -4,6 +4,7 @@ Here belong cosines and limits, and shares in per cent. Every other number forma
 """
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from functools import lru_cache
 from typing import Final
 
 _DECIMALS: Final = 6
@@ -12,6 +13,8 @@ _SHARE_DIGITS: Final = 3
 _STORAGE_DECIMALS: Final = 12
 _STORAGE_LOSS: Final = Decimal(1).scaleb(-_STORAGE_DECIMALS)
 """1 - cosine that float32 storage and float64 sums can cause by themselves: about 1e-14, with room."""
+_NEAR_ONE: Final = 0.9
+"""Below it nothing has to be compared exactly to know that a cosine is not 1."""
 
 
 def cosine_text(value: float, limit: float | None = None) -> str:
@@ -73,10 +76,13 @@ def percent(share: float) -> str:
 
 def _prints_as_one(value: float, limit: float | None) -> bool:
     """Return whether a cosine below 1 is 1 but for what storing it lost, and reaches its limit."""
+    if value < _NEAR_ONE:
+        return False
     exact = exact_decimal(value)
     return exact < 1 <= exact + _STORAGE_LOSS and (limit is None or exact >= exact_decimal(limit))
 
 
+@lru_cache(maxsize=256)
 def _cosine_decimals(limit: float | None) -> int:
     return _DECIMALS if limit is None else max(_DECIMALS, _decimals(exact_decimal(limit)))
 

@@ -5,6 +5,7 @@ Here belongs the one spelling of a model name in a path and the one in a Dagster
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -16,6 +17,7 @@ _CUT_ESCAPE = re.compile(r"%[0-9A-F]?$")
 _KEY_FORBIDDEN = re.compile(r"[%|\x00-\x1f\x7f\ud800-\udfff]|\.(?=\.)")
 
 
+@lru_cache(maxsize=256)
 def slug(name: str) -> str:
     """Return the file-name form of a model name: percent-encoding, as hive folders use it.
 

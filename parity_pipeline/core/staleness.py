@@ -106,15 +106,12 @@ def lane_freshness(lane: Provenance | RetrievalProvenance, states: LaneStates) -
         return LaneFreshness(
             side=lane.side, freshness=Freshness.CURRENT, words=f"fetched from the {lane.side} as it was last seen"
         )
-    return _stale(
-        lane.side, [one for one in states.changes() if moment(one.seen_at) > moment(lane.fetched_from)] or [newest]
-    )
+    return _stale(lane.side, states.changes_after(moment(lane.fetched_from)) or [newest])
 
 
 def _by_time(lane: Provenance | RetrievalProvenance, states: LaneStates) -> LaneFreshness:
     """Return what the times say of a lane whose state is not recorded: a later change makes it stale all the same."""
-    later = [one for one in states.changes() if moment(one.seen_at) > moment(lane.fetched_to)]
-    if later:
+    if later := states.changes_after(moment(lane.fetched_to)):
         return _stale(lane.side, later)
     return _unknown(lane.side, f"the state of the {lane.side} was not recorded with this fetch")
 

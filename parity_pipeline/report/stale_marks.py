@@ -35,7 +35,8 @@ def stale_section(verdicts: Sequence[AnyVerdict], states: GatewayStates) -> list
         for lane in staleness(verdict, states).stale:
             key = (verdict.endpoint, name, lane.side.value)
             newest, dates = found.get(key, (lane, []))
-            found[key] = max(newest, lane, key=_since), [*dates, verdict.date]
+            dates.append(verdict.date)
+            found[key] = max(newest, lane, key=_since), dates
     return ["", "## Stale verdicts", "", *_explained(found)] if found else []
 
 

@@ -200,21 +200,26 @@ def _drift(endpoint: str, verdicts: Sequence[AnyVerdict]) -> list[str]:
     """
     lines = [f"## Drift catalogue of {prose(endpoint)}", ""]
     retrieval = any(isinstance(verdict, RetrievalVerdict) for verdict in verdicts)
-    seen: dict[tuple[str, str, str, str], list[AnyVerdict]] = {}
+    # Dates and names of the verdicts with each row: a long ledger repeats a few rows ten thousand times.
+    seen: dict[tuple[str, str, str, str], tuple[set[str], set[str]]] = {}
     places: dict[str, int] = {}
     names: dict[str, set[str]] = {}
     for verdict in verdicts:
+        name = _name(verdict)
         for place, row in enumerate(verdict.drift):
             places[row.field] = min(place, places.get(row.field, place))
             if not row.legacy == row.candidate == NOT_OBSERVED:
-                seen.setdefault((row.field, row.legacy, row.candidate, same_words(row)), []).append(verdict)
-                names.setdefault(row.field, set()).add(_name(verdict))
+                dates, with_names = seen.setdefault(
+                    (row.field, row.legacy, row.candidate, same_words(row)), (set(), set())
+                )
+                dates.add(verdict.date)
+                with_names.add(name)
+                names.setdefault(row.field, set()).add(name)
     if not seen:
         return [*lines, "Nothing was observed."]
     catalogue: list[tuple[Sequence[object], Sequence[str]]] = []
-    for (field, legacy, candidate, same), found in seen.items():
-        first, last = (pick(verdict.date for verdict in found) for pick in (min, max))
-        with_names = {_name(verdict) for verdict in found}
+    for (field, legacy, candidate, same), (dates, with_names) in seen.items():
+        first, last = min(dates), max(dates)
         named = () if with_names == names[field] else tuple(sorted(with_names))
         place = places[field] if retrieval else _FIELDS.index(field) if field in _FIELDS else len(_FIELDS)
         values = (drift_cell(field, legacy), drift_cell(field, candidate), same, prose(first), prose(last))

@@ -53,8 +53,21 @@ def write_summary(run: RunContext) -> tuple[Sequence[ledger.AnyVerdict], str]:
         ArtifactError: The ledger is damaged, or the disk does not take the summary or the index.
     """
     verdicts = ledger.newest(run.layout.ledger)
+    return verdicts, write_summary_of(run, verdicts)
+
+
+def write_summary_of(run: RunContext, verdicts: Sequence[ledger.AnyVerdict]) -> str:
+    """Write the summary of these verdicts and their index, and return its Markdown.
+
+    Args:
+        run: What the steps share.
+        verdicts: The verdict that counts of each probe, date and model or corpus, as `ledger.newest` returns them.
+
+    Raises:
+        ArtifactError: The disk does not take the summary or the index.
+    """
     states, unread = _states(run)
     text = render_summary(verdicts, states, unread=unread)
     publish_text(run.layout.summary, text)
     write_index(run, verdicts, states, unread=unread)
-    return verdicts, text
+    return text

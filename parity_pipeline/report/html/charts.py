@@ -157,7 +157,13 @@ def lines(
     low, high = min(levels), max(levels)
     few = max((len(one.points) for one in found), default=0) <= 45
     chart = pygal.XY(
-        **_OPTIONS, margin_right=36, show_dots=few, dots_size=2.5, show_y_guides=True, allow_interruptions=True
+        **_OPTIONS,
+        margin_right=36,
+        show_dots=few,
+        dots_size=2.5,
+        show_y_guides=True,
+        allow_interruptions=True,
+        strict=True,
     )
     chart.range = (low, high)
     chart.y_labels = [{"label": label, "value": value} for value, label in sorted(levels.items())]
@@ -169,10 +175,11 @@ def lines(
         # On a single day a limit, which has no dots, would be a line of no length.
         wide = (0.5, -0.5) if first == last and one.look == "limit" else (0,)
         chart.add(one.name, [(day - aside, value) for day, value in one.points for aside in wide])
-    rules = [day for day in marks if first <= day <= last]
-    for day in rules:
-        chart.add("", [(day, low), (day, high)], show_dots=False)
-    return _drawing(chart, [*(one.look for one in found), *("change" for _ in rules)])
+    # All rules are one series with gaps: pygal fills every series up to the length of the longest.
+    rules = [point for day in marks if first <= day <= last for point in ((day, low), (day, high), (day, None))]
+    if rules:
+        chart.add("", rules, show_dots=False)
+    return _drawing(chart, [*(one.look for one in found), "change"])
 
 
 _OPTIONS: Final[Mapping[str, Any]] = {

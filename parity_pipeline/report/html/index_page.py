@@ -64,8 +64,9 @@ def render_index(
         identities: What is recorded of the gateways of a column; of one that is not in it, what its lanes recorded.
         unread: Why it cannot be read which verdicts are stale, sentences; "" where it can.
     """
-    unique = list({key_of(one): one for one in verdicts}.values())
-    marked = {key: why for key, why in (stale or {}).items() if key in {key_of(one) for one in unique}}
+    by_key = {key_of(one): one for one in verdicts}
+    unique = list(by_key.values())
+    marked = {key: why for key, why in (stale or {}).items() if key in by_key}
     columns = columns_of(unique)
     by_column: dict[Column, list[AnyVerdict]] = {column: [] for column in columns}
     for one in unique:

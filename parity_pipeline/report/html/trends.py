@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from parity_pipeline.core.gateway_states import GatewayStates
 from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.core.retrieval.bands import SetMeasure
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.verdict import Verdict
@@ -79,11 +80,16 @@ def recorded_identities(verdicts: Sequence[AnyVerdict], states: GatewayStates) -
         states: The recorded states of the gateways.
     """
     found: dict[Column, dict[Side, list[tuple[str, Identity]]]] = {}
+    # Of ten thousand verdicts most lanes are of the same few states.
+    seen: dict[tuple[Column, Side, str, bool], Identity] = {}
     for verdict in verdicts:
-        of_column = found.setdefault(Column(verdict.endpoint, name_of_partition(verdict)), {side: [] for side in Side})
+        column = Column(verdict.endpoint, name_of_partition(verdict))
+        of_column = found.setdefault(column, {side: [] for side in Side})
         for lane in verdict.lanes:
-            known = states.of_lane(verdict.endpoint, lane.side, name_of_partition(verdict))
-            of_column[lane.side].append((verdict.date, {**identity_of(lane), **state_of(lane, known)}))
+            key = (column, lane.side, lane.fingerprint.state, isinstance(lane, Provenance) and bool(lane.recorded))
+            if key not in seen:
+                seen[key] = state_of(lane, states.of_lane(verdict.endpoint, lane.side, column.name))
+            of_column[lane.side].append((verdict.date, {**identity_of(lane), **seen[key]}))
     return dict(found)
 
 
