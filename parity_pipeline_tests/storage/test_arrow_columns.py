@@ -108,6 +108,11 @@ def test_a_slice_with_chunks_and_nulls_is_read_as_pyarrow_reads_it(kind: Any) ->
     assert (found.tolist(), found.dtype) == ([9, 3, 4], np.dtype(kind.to_pandas_dtype()))
 
 
+def test_a_slice_of_one_array_begins_where_it_begins() -> None:
+    """A slice shares the numbers of the whole array, of which it is only a part."""
+    assert columns.to_numpy(pa.array([1, 2, 3, None, 5]).slice(1, 3), null=0).tolist() == [2, 3, 0]
+
+
 def test_null_is_nan_where_nothing_else_is_said() -> None:
     """A measure that is null comes back as NaN; without a row there is an array without a value."""
     found = columns.to_numpy(pa.array([None, 1.0]))
