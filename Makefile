@@ -63,6 +63,7 @@ reference: $(INSTALLED) ## write what docs/ repeats from the code: settings, dia
 bench: $(INSTALLED) ## benchmarks, each with its comparison in the same run; uses nginx and wrk if they are installed
 	$(BIN)/python bench/fetch.py
 	$(BIN)/python bench/memory.py 10000 50000
+	$(BIN)/python bench/warm_run.py
 	$(BIN)/python bench/kills.py --kills 10 --samples 5000
 	$(BIN)/python bench/fuzz.py --bodies 100000
 	$(BIN)/python bench/summary.py

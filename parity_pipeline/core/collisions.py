@@ -154,7 +154,9 @@ def one_sided(side: Side, own: CollisionScan, other: Matrix32, ids: Sequence[str
 
 def _directions(vectors: Matrix32) -> tuple[Rows, NDArray[np.float64]]:
     """Return the rows that hold a vector, and these vectors with norm 1 in float64."""
-    norms = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    # Block by block, as float64 of all rows twice over would be most of what a diagnosis holds.
+    blocks = (vectors[start : start + _BLOCK].astype(np.float64) for start in range(0, len(vectors), _BLOCK))
+    norms = np.concatenate([np.zeros(0), *(np.linalg.norm(block, axis=1) for block in blocks)])
     rows = np.flatnonzero(np.isfinite(norms) & (norms > 0.0))
     return rows, vectors[rows] / norms[rows, None]
 

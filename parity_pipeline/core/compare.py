@@ -41,9 +41,7 @@ def compare(samples: SampleBlock, legacy: FetchedRows, candidate: FetchedRows) -
             raise MetricInputError(msg, remedy=f"Materialize {side}/embeddings again.")
     left, right = _vector_lengths(legacy), _vector_lengths(candidate)
     measured = _measured(legacy, candidate, left, right)
-    statuses = zip(legacy.status, candidate.status, strict=True)
-    norms = zip(measured.legacy_norm, measured.candidate_norm, strict=True)
-    found = list(map(_outcome, statuses, zip(left, right, strict=True), norms))
+    found = _outcomes(legacy, candidate, (left, right), measured)
     with np.errstate(invalid="ignore", divide="ignore"):
         norm_ratio = measured.candidate_norm / measured.legacy_norm
     return ComparedRows(
@@ -115,6 +113,19 @@ _REFUSED = {
     Side.LEGACY.value: Outcome.REFUSED_BY_LEGACY,
     Side.CANDIDATE.value: Outcome.REFUSED_BY_CANDIDATE,
 }
+
+
+def _outcomes(
+    legacy: FetchedRows, candidate: FetchedRows, lengths: tuple[Lengths, Lengths], measured: RowMeasures
+) -> list[tuple[Outcome, str | None]]:
+    """Return the outcome of each row. Most rows are two usable vectors, which is seen of all rows at once."""
+    norms = np.array([measured.legacy_norm, measured.candidate_norm])
+    plain = (lengths[0] == lengths[1]) & (lengths[0] > 0) & np.all(np.isfinite(norms) & (norms != 0.0), axis=0)
+    found: list[tuple[Outcome, str | None]] = [(Outcome.COMPARED, None)] * len(plain)
+    for row in np.flatnonzero(~plain).tolist():
+        statuses = legacy.status[row], candidate.status[row]
+        found[row] = _outcome(statuses, (lengths[0][row], lengths[1][row]), (norms[0, row], norms[1, row]))
+    return found
 
 
 def _outcome(

@@ -105,7 +105,7 @@ def searching_side(side: Side, app: Any, section: RetrieveSettings, *, seed: int
         backoff_seconds=WITHOUT_WAITING,
         backoff_max_seconds=WITHOUT_WAITING,
     )
-    dialect = BUILT_IN_RETRIEVAL[section.side(side).dialect]
+    dialect = BUILT_IN_RETRIEVAL[section.side(side).dialect or ""]
 
     def retrieval_side(corpus: str) -> RetrievalSide:
         return section.wire_side(side, corpus, config, dialect)

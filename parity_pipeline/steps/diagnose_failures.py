@@ -181,6 +181,8 @@ def collisions_of(legacy: FetchedRows, candidate: FetchedRows) -> tuple[OneSided
     if not len(both):
         return ()
     ids = [legacy.ids[int(row)] for row in both]
-    left, right = (matrix[both] for matrix in matrices)
+    if len(both) < len(legacy):  # a copy of all rows would double what is held
+        matrices = [matrix[both] for matrix in matrices]
+    left, right = matrices
     found = one_sided(Side.LEGACY, scan(left, ids), right, ids), one_sided(Side.CANDIDATE, scan(right, ids), left, ids)
     return tuple(one for one in found if one.groups)

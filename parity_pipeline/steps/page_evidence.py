@@ -20,6 +20,7 @@ from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.report.html.evidence import NOTHING, EmbedEvidence, RetrievalPageEvidence
 from parity_pipeline.report.view import Lane
 from parity_pipeline.steps.context import RunContext
+from parity_pipeline.storage.arrow_columns import to_numpy
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile
 from parity_pipeline.storage.parity_files import ParityFile
 from parity_pipeline.storage.rankings_files import RankingsFile
@@ -123,7 +124,7 @@ def _counted(groups: Callable[[list[str]], Iterable[Any]], into: Mapping[str, Hi
     """Return the histograms with the columns of their names counted; null is not measured."""
     for group in groups(list(into)):
         for name, histogram in into.items():
-            histogram.add(group.column(name).to_numpy())
+            histogram.add(to_numpy(group.column(name)))
     return list(into.values())
 
 

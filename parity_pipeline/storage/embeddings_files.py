@@ -17,7 +17,8 @@ from parity_pipeline.core.fetched_rows import FetchedRows, SampleBlock
 from parity_pipeline.core.outcomes import RowStatus
 from parity_pipeline.core.provenance import Provenance
 from parity_pipeline.storage import older_versions
-from parity_pipeline.storage.parquet_tables import Batch, StoredTable, Table, TableKind, TableWriter, utf8
+from parity_pipeline.storage.arrow_columns import flags, numbers, optional_numbers, to_numpy, utf8
+from parity_pipeline.storage.parquet_tables import Batch, StoredTable, Table, TableKind, TableWriter
 from parity_pipeline.storage.sample_set_files import SampleSetFile
 
 _REMEDY: Final = "Materialize that side's embeddings again, or run that date again with `parity backfill`."
@@ -99,9 +100,9 @@ def _batch(blocks: Sequence[FetchedRows]) -> Batch:
     offsets = np.zeros(len(dimensions) + 1, np.int32)
     np.cumsum(dimensions, out=offsets[1:])
     vectors = pa.ListArray.from_arrays(
-        pa.array(offsets),
-        pa.array(np.concatenate([rows.values for rows in blocks]), pa.float32()),
-        mask=pa.array(dimensions == 0),
+        numbers(offsets, pa.int32()),
+        numbers(np.concatenate([rows.values for rows in blocks]), pa.float32()),
+        mask=flags(dimensions == 0),
     )
 
     def column(name: str) -> list[Any]:
@@ -109,15 +110,15 @@ def _batch(blocks: Sequence[FetchedRows]) -> Batch:
 
     start = blocks[0].start
     columns = [
-        pa.array(np.arange(start, start + len(dimensions), dtype=np.int64)),
+        numbers(np.arange(start, start + len(dimensions)), pa.int64()),
         utf8(column("ids")),
         vectors,
-        pa.array(dimensions),
-        pa.array([status.value for status in column("status")], pa.string()),
-        pa.array(column("http_status"), pa.int16()),
+        numbers(dimensions, pa.int32()),
+        utf8([status.value for status in column("status")]),
+        optional_numbers(column("http_status"), pa.int16()),
         utf8(column("errors")),
         utf8(column("request_ids")),
-        pa.array(column("latency_ms"), pa.float32()),
+        optional_numbers(column("latency_ms"), pa.float32()),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=KIND.schema)
 
@@ -140,16 +141,16 @@ class EmbeddingsFile(StoredTable[Provenance]):
     def latency_ms(self) -> Iterator[NDArray[np.float32]]:
         """Yield the milliseconds of all rows with a response, float32, one array per row group."""
         for group in self.groups(["latency_ms"]):
-            yield group.column("latency_ms").combine_chunks().drop_null().to_numpy(zero_copy_only=False)
+            yield to_numpy(group.column("latency_ms").combine_chunks().drop_null())
 
     def _fetched(self, start: int, table: Table) -> FetchedRows:
         vectors = table.column("vector").combine_chunks()
         offsets = np.zeros(table.num_rows + 1, np.int32)
-        np.cumsum(vectors.value_lengths().fill_null(0).to_numpy(), out=offsets[1:])
+        np.cumsum(to_numpy(vectors.value_lengths(), null=0), out=offsets[1:])
         return FetchedRows(
             start=start,
             ids=table.column("sample_id").to_pylist(),
-            values=vectors.flatten().to_numpy(zero_copy_only=False),
+            values=to_numpy(vectors.flatten()),
             offsets=offsets,
             status=self.members_of(table.column("status"), _STATUS, "row status"),
             http_status=cast("Sequence[int | None]", table.column("http_status").to_pylist()),

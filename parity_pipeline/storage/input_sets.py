@@ -17,6 +17,7 @@ from typing import Any, Final, Generic, TypeVar
 import pyarrow as pa
 
 from parity_pipeline.core.samples import SetHash
+from parity_pipeline.storage.arrow_columns import binary, strings
 from parity_pipeline.storage.parquet_tables import Array, Batch, TableWriter
 
 GROUP_ROWS: Final = 2048
@@ -32,10 +33,10 @@ RowT = TypeVar("RowT")
 def text_columns(texts: Sequence[str]) -> tuple[Array, Array]:
     """Return the `text` column and the column of exact texts."""
     try:
-        return pa.array(texts, pa.string()), pa.nulls(len(texts), pa.binary())
+        return strings(texts), pa.nulls(len(texts), pa.binary())
     except UnicodeEncodeError:
         exact = [text.encode("utf-8", "surrogatepass") if _SURROGATE.search(text) else None for text in texts]
-        return pa.array([_SURROGATE.sub("\ufffd", text) for text in texts]), pa.array(exact, pa.binary())
+        return strings([_SURROGATE.sub("\ufffd", text) for text in texts]), binary(exact)
 
 
 def exact_texts(texts: Sequence[str], exact: Sequence[bytes | None]) -> list[str]:

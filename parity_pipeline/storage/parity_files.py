@@ -14,7 +14,8 @@ from parity_pipeline.core.measures import ComparedRows
 from parity_pipeline.core.outcomes import GRADED, Outcome
 from parity_pipeline.core.provenance import ParityHeader
 from parity_pipeline.storage import older_versions
-from parity_pipeline.storage.parquet_tables import StoredTable, TableKind, TableWriter, utf8
+from parity_pipeline.storage.arrow_columns import flags, numbers, numbers_or_nan, to_numpy, utf8
+from parity_pipeline.storage.parquet_tables import StoredTable, TableKind, TableWriter
 
 _REMEDY: Final = "Materialize parity again, or run that date again with `parity backfill`."
 _GROUP_ROWS: Final = 8192
@@ -79,19 +80,19 @@ class ParityWriter(TableWriter[ParityHeader]):
         if not len(rows):
             return
         columns = [
-            pa.array(np.arange(rows.start, rows.start + len(rows), dtype=np.int64)),
+            numbers(np.arange(rows.start, rows.start + len(rows)), pa.int64()),
             utf8(rows.ids),
             utf8(rows.categories),
             utf8(rows.heads),
-            pa.array([outcome.value for outcome in rows.outcomes], pa.string()),
+            utf8([outcome.value for outcome in rows.outcomes]),
             utf8(rows.sides),
-            pa.array(rows.legacy_dimension, pa.int32()),
-            pa.array(rows.candidate_dimension, pa.int32()),
-            *(pa.array(getattr(rows, name), pa.float64(), from_pandas=True) for name in _MEASURES),
-            pa.array(rows.identical, pa.bool_()),
+            numbers(rows.legacy_dimension, pa.int32()),
+            numbers(rows.candidate_dimension, pa.int32()),
+            *(numbers_or_nan(getattr(rows, name), pa.float64()) for name in _MEASURES),
+            flags(rows.identical),
             utf8(rows.legacy_errors),
             utf8(rows.candidate_errors),
-            pa.array(rows.drawn, pa.int32()),
+            numbers(rows.drawn, pa.int32()),
         ]
         self.add_batch(pa.RecordBatch.from_arrays(columns, schema=KIND.schema))
 
@@ -115,11 +116,11 @@ class ParityFile(StoredTable[ParityHeader]):
                 heads=plain["head"],
                 outcomes=self.members_of(table.column("outcome"), words, "outcome"),
                 sides=plain["side"],
-                legacy_dimension=table.column("legacy_dimension").to_numpy(),
-                candidate_dimension=table.column("candidate_dimension").to_numpy(),
-                **{name: table.column(name).to_numpy() for name in _MEASURES},
-                identical=table.column("identical").to_numpy(),
+                legacy_dimension=to_numpy(table.column("legacy_dimension")),
+                candidate_dimension=to_numpy(table.column("candidate_dimension")),
+                **{name: to_numpy(table.column(name)) for name in _MEASURES},
+                identical=to_numpy(table.column("identical")),
                 legacy_errors=table.column("legacy_error").to_pylist(),
                 candidate_errors=table.column("candidate_error").to_pylist(),
-                drawn=table.column("drawn").to_numpy(),
+                drawn=to_numpy(table.column("drawn")),
             )

@@ -58,14 +58,6 @@ class TableKind(Generic[Header]):
     older: Mapping[int, Callable[[Json], Json]] = field(default_factory=dict[int, Callable[[Json], Json]])
 
 
-def utf8(values: Sequence[str | None]) -> Array:
-    r"""Return a string column; lone surrogates, which have no UTF-8, become `\udxxx`."""
-    try:
-        return pa.array(values, pa.string())
-    except UnicodeEncodeError:
-        return pa.array([None if value is None else printable(value) for value in values], pa.string())
-
-
 def printable(text: str) -> str:
     r"""Return the text with lone surrogates spelled out as `\udxxx`."""
     return text.encode("utf-8", "backslashreplace").decode()
@@ -237,10 +229,10 @@ class StoredTable(Generic[Header]):
         """
         if rows < 1:
             raise ValueError(f"a block has 1 row or more, not {rows}")
-        start, pool = 0, self.kind.schema.empty_table()
+        start, pool = 0, None
         end = self.rows if stop is None else min(stop, self.rows)
         for group in self.groups():
-            pool = pa.concat_tables([pool, group])
+            pool = pa.concat_tables([pool, group]) if pool else group
             while start < end and pool.num_rows >= min(rows, end - start):
                 size = min(rows, end - start)
                 yield start, self._in_order(start, pool.slice(0, size).combine_chunks())

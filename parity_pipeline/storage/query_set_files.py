@@ -11,14 +11,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 
 from parity_pipeline.core.errors import ArtifactError, SampleSourceError
 from parity_pipeline.core.retrieval.provenance import QueriesBlock, QuerySetIdentity
 from parity_pipeline.core.retrieval.query_set import QueryCount, SourcedQuery, content, unique_queries
 from parity_pipeline.core.retrieval.records import Query
+from parity_pipeline.storage.arrow_columns import lists_of_words, numbers, utf8
 from parity_pipeline.storage.input_sets import GROUP_ROWS, SetProgress, exact_texts, text_columns
-from parity_pipeline.storage.parquet_tables import Batch, StoredTable, TableKind, TableWriter, utf8
+from parity_pipeline.storage.parquet_tables import Batch, StoredTable, TableKind, TableWriter
 from parity_pipeline.storage.source_formats import SURROGATE_COLUMN
 
 _REMEDY: Final = "Materialize retrieve/queries again, or draw that date again with `parity backfill --redraw`."
@@ -108,15 +110,15 @@ class _Progress(SetProgress[SourcedQuery, SourcedQuery]):
         queries = [one.query for one in rows]
         text, exact = text_columns([query.text for query in queries])
         columns = [
-            pa.array(range(start, start + len(queries)), pa.int64()),
+            numbers(np.arange(start, start + len(queries)), pa.int64()),
             utf8([query.id for query in queries]),
             text,
-            pa.array([query.k for query in queries], pa.int32()),
+            numbers([query.k for query in queries], pa.int32()),
             utf8([query.filter for query in queries]),
-            pa.array([query.corpora for query in queries], pa.list_(pa.string())),
+            lists_of_words([query.corpora for query in queries]),
             utf8([query.category for query in queries]),
             utf8([one.source for one in rows]),
-            pa.array([query.drawn for query in queries], pa.int32()),
+            numbers([query.drawn for query in queries], pa.int32()),
             exact,
         ]
         return pa.RecordBatch.from_arrays(columns, schema=KIND.schema)

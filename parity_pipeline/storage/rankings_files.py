@@ -22,7 +22,8 @@ from parity_pipeline.core.retrieval.provenance import FetchedRankings, QueriesBl
 from parity_pipeline.core.retrieval.ranked_lists import NOT_NAMED, Ints, RankedLists
 from parity_pipeline.core.retrieval.records import Ranking, Reported
 from parity_pipeline.storage import older_versions
-from parity_pipeline.storage.parquet_tables import Array, Batch, StoredTable, Table, TableKind, TableWriter, utf8
+from parity_pipeline.storage.arrow_columns import numbers, optional_numbers, to_numpy, utf8
+from parity_pipeline.storage.parquet_tables import Array, Batch, StoredTable, Table, TableKind, TableWriter
 from parity_pipeline.storage.query_set_files import QuerySetFile
 from parity_pipeline.storage.ranking_blocks import cut_fetched, cut_lists, part
 
@@ -162,35 +163,38 @@ def _batch(start: int, held: _Held, side: Side, reported: Reported) -> Batch:
     ends = np.cumsum(lengths)
     ranks = np.arange(1, len(rows) + 1, dtype=np.int64) - np.repeat(ends - lengths, lengths)
     none = np.repeat(hits == 0, lengths)
-    scores = pa.array(
-        chain.from_iterable(one.scores or (None,) * max(1, len(one.ids)) for one in rankings), pa.float64()
+    scores = optional_numbers(
+        list(chain.from_iterable(one.scores or (None,) * max(1, len(one.ids)) for one in rankings)), pa.float64()
     )
     empty = pa.nulls(len(rows), pa.float64())
     distance = reported not in {Reported.SCORE, Reported.NOTHING}
     http_status, errors, request_ids, latency = (list(column) for column in zip(*held.found, strict=True))
 
+    hashes = chain.from_iterable(one.metadata or (0,) * max(1, len(one.ids)) for one in rankings)
+    places = numbers(rows, pa.int32())
+
     def each(values: Sequence[str | None]) -> Array:
         """Return one value per query as a column of words: the dictionary holds each query's value once."""
         words = utf8(values).dictionary_encode()
-        return pa.DictionaryArray.from_arrays(words.indices.take(pa.array(rows)), words.dictionary)
+        return pa.DictionaryArray.from_arrays(words.indices.take(places), words.dictionary)
 
     columns = [
-        pa.array(start + rows.astype(np.int64)),
+        numbers(start + rows.astype(np.int64), pa.int64()),
         each([one.query_id for one in rankings]),
         each([side.value] * len(rankings)),
-        pa.array(ranks.astype(np.int32), mask=none),
+        numbers(ranks, pa.int32(), null=none),
         utf8(list(chain.from_iterable(one.ids or (None,) for one in rankings))).dictionary_encode(),
         empty if distance else scores,
         scores if distance else empty,
-        pa.array(chain.from_iterable(one.metadata or (0,) * max(1, len(one.ids)) for one in rankings), pa.uint64()),
+        numbers(np.fromiter(hashes, np.uint64, len(rows)), pa.uint64()),
         each([one.status.value for one in rankings]),
         each([one.mode for one in rankings]),
         each([one.refusal for one in rankings]),
-        pa.array([one.hit_corpora for one in rankings], pa.int32()).take(pa.array(rows)),
-        pa.array(http_status, pa.int16()).take(pa.array(rows)),
+        optional_numbers([one.hit_corpora for one in rankings], pa.int32()).take(places),
+        optional_numbers(http_status, pa.int16()).take(places),
         each(errors),
         each(request_ids),
-        pa.array(latency, pa.float32()).take(pa.array(rows)),
+        optional_numbers(latency, pa.float32()).take(places),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=KIND.schema)
 
@@ -227,7 +231,7 @@ class RankingsFile(StoredTable[RetrievalProvenance]):
     def latency_ms(self) -> Iterator[NDArray[np.float32]]:
         """Yield the milliseconds of all queries with a response, float32, one array per row group."""
         for table, edges in self._queries(("ordinal", "latency_ms")):
-            yield _each(table, "latency_ms", edges).drop_null().to_numpy(zero_copy_only=False)
+            yield to_numpy(_each(table, "latency_ms", edges).drop_null())
 
     def _queries(self, columns: Sequence[str] | None) -> Iterator[tuple[Table, Ints]]:
         """Yield the rows of each row group, and where in them each query begins and the last one ends.
@@ -237,7 +241,7 @@ class RankingsFile(StoredTable[RetrievalProvenance]):
         start = 0
         for group in self.groups(columns):
             table = group.combine_chunks()
-            ordinals = table.column("ordinal").to_numpy()
+            ordinals = to_numpy(table.column("ordinal"))
             edges = np.concatenate([[0], np.flatnonzero(np.diff(ordinals)) + 1, [len(ordinals)]]).astype(np.int64)
             if not np.array_equal(ordinals[edges[:-1]], np.arange(start, start + len(edges) - 1)):
                 problem = f"this {KIND.name} file has queries out of order from ordinal {start} on"
@@ -248,10 +252,10 @@ class RankingsFile(StoredTable[RetrievalProvenance]):
     def _lists(self, table: Table, edges: Ints) -> RankedLists:
         documents = _only(table, "document_id")
         hashes = _only(table, "metadata_hash")
-        hit = _only(table, "rank").is_valid().to_numpy(zero_copy_only=False)
+        hit = to_numpy(_only(table, "rank").is_valid())
         offsets = edges
-        places = documents.indices.fill_null(0).to_numpy()
-        values = _reported(table).to_numpy(zero_copy_only=False), hashes.to_numpy()
+        places = to_numpy(documents.indices, null=0)
+        values = to_numpy(_reported(table)), to_numpy(hashes)
         if not hit.all():
             offsets = np.concatenate([[0], np.cumsum(hit, dtype=np.int64)])[edges]
             places, values = places[hit], (values[0][hit], values[1][hit])
@@ -265,7 +269,7 @@ class RankingsFile(StoredTable[RetrievalProvenance]):
             metadata=values[1],
             modes=_each(table, "mode", edges).to_pylist(),
             refusals=_each(table, "refusal", edges).to_pylist(),
-            hit_corpora=_each(table, "hit_corpora", edges).fill_null(NOT_NAMED).to_numpy().astype(np.int64),
+            hit_corpora=to_numpy(_each(table, "hit_corpora", edges), null=NOT_NAMED).astype(np.int64),
         )
 
     def _fetched(self, table: Table, edges: Ints) -> FetchedRankings:
@@ -320,7 +324,7 @@ def _reported(table: Table) -> Array:
 
 def _each(table: Table, name: str, edges: Ints) -> Array:
     """Return one value per query of a column that repeats it."""
-    return _only(table, name).take(pa.array(edges[:-1]))
+    return _only(table, name).take(numbers(edges[:-1], pa.int64()))
 
 
 def paired_lists(

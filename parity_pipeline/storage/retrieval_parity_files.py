@@ -20,7 +20,8 @@ from parity_pipeline.core.retrieval.outcomes import GRADED, NOT_COMPARED, Retrie
 from parity_pipeline.core.retrieval.provenance import RetrievalParityHeader
 from parity_pipeline.core.retrieval.ranked_lists import NOT_NAMED, QueryBlock
 from parity_pipeline.storage import older_versions
-from parity_pipeline.storage.parquet_tables import StoredTable, Table, TableKind, TableWriter, utf8
+from parity_pipeline.storage.arrow_columns import flags, numbers, numbers_or_nan, to_numpy, utf8
+from parity_pipeline.storage.parquet_tables import StoredTable, Table, TableKind, TableWriter
 
 _REMEDY: Final = "Materialize retrieve/parity again, or run that date again with `parity backfill`."
 _GROUP_ROWS: Final = 8192
@@ -86,25 +87,22 @@ class RetrievalParityWriter(TableWriter[RetrievalParityHeader]):
         # A mean that somebody takes over a column must not count lists that nobody gave as equal or different ones.
         unmeasured = np.array([one in NOT_COMPARED for one in outcomes], np.bool_)
         flat, depths = np.where(unmeasured[:, None], np.nan, found.overlap_at).ravel(), len(rows.depths)
-        at_depths = pa.array(flat, pa.float64(), from_pandas=True)
+        at_depths = numbers_or_nan(flat, pa.float64())
         columns = [
-            pa.array(np.arange(start, start + len(rows), dtype=np.int64)),
+            numbers(np.arange(start, start + len(rows)), pa.int64()),
             utf8(queries.ids),
             utf8(queries.categories),
-            pa.array(queries.k, pa.int64()),
-            pa.array(queries.filtered, pa.bool_()),
-            pa.array(queries.corpora, pa.int64()),
-            pa.array(queries.drawn, pa.int64()),
-            pa.array([outcome.value for outcome in outcomes], pa.string()),
+            numbers(queries.k, pa.int64()),
+            flags(queries.filtered),
+            numbers(queries.corpora, pa.int64()),
+            numbers(queries.drawn, pa.int64()),
+            utf8([outcome.value for outcome in outcomes]),
             utf8(rows.sides),
-            *(pa.array(getattr(rows, name), pa.int64()) for name in _LISTS),
-            *(pa.array(getattr(rows, name), pa.bool_()) for name in _ORDER),
-            *(
-                pa.array(np.where(unmeasured, np.nan, getattr(found, name)), pa.float64(), from_pandas=True)
-                for name in _NUMBERS
-            ),
-            *(pa.array(getattr(found, name), pa.int64()) for name in _COUNTS),
-            pa.ListArray.from_arrays(pa.array(np.arange(len(rows) + 1, dtype=np.int32) * depths), at_depths),
+            *(numbers(getattr(rows, name), pa.int64()) for name in _LISTS),
+            *(flags(getattr(rows, name)) for name in _ORDER),
+            *(numbers_or_nan(np.where(unmeasured, np.nan, getattr(found, name)), pa.float64()) for name in _NUMBERS),
+            *(numbers(getattr(found, name), pa.int64()) for name in _COUNTS),
+            pa.ListArray.from_arrays(numbers(np.arange(len(rows) + 1, dtype=np.int32) * depths, pa.int32()), at_depths),
         ]
         self.add_batch(pa.RecordBatch.from_arrays(columns, schema=KIND.schema))
 
@@ -127,10 +125,10 @@ class RetrievalParityFile(StoredTable[RetrievalParityHeader]):
 
     def _compared(self, start: int, table: Table) -> ComparedQueries:
         arrays = {
-            name: table.column(name).to_numpy()
+            name: to_numpy(table.column(name))
             for name in ("k", "filtered", "corpora", "drawn", *_LISTS, *_ORDER, *_NUMBERS, *_COUNTS)
         }
-        at_depths = table.column("overlap_at").combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        at_depths = to_numpy(table.column("overlap_at").combine_chunks().flatten())
         depths = self.header.depths
         return ComparedQueries(
             queries=QueryBlock(

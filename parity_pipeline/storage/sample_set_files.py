@@ -10,12 +10,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final, TypeAlias
 
+import numpy as np
 import pyarrow as pa
 
 from parity_pipeline.core.errors import ArtifactError, SampleSourceError
 from parity_pipeline.core.fetched_rows import SampleBlock
 from parity_pipeline.core.samples import DropCount, Sample, unique
 from parity_pipeline.storage import older_versions
+from parity_pipeline.storage.arrow_columns import numbers, utf8
 from parity_pipeline.storage.input_sets import GROUP_ROWS, SetProgress, exact_texts, text_columns
 from parity_pipeline.storage.parquet_tables import (
     Batch,
@@ -23,7 +25,6 @@ from parity_pipeline.storage.parquet_tables import (
     TableKind,
     TableWriter,
     printable,
-    utf8,
 )
 from parity_pipeline.storage.source_formats import SURROGATE_COLUMN
 
@@ -100,8 +101,8 @@ class _Progress(SetProgress[Sample, _Row]):
         ids, texts, categories, sources, drawn = zip(*rows, strict=True)
         text, exact = text_columns(texts)
         words = [utf8(ids), text, utf8(categories), utf8(sources)]
-        ordinals = pa.array(range(start, start + len(rows)), pa.int64())
-        arrays = [ordinals, *words, pa.array(drawn, pa.int32()), exact]
+        ordinals = numbers(np.arange(start, start + len(rows)), pa.int64())
+        arrays = [ordinals, *words, numbers(drawn, pa.int32()), exact]
         return pa.RecordBatch.from_arrays(arrays, schema=KIND.schema)
 
 

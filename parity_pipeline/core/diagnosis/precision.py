@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from parity_pipeline.core.diagnosis.context import DiagnosisContext, FoundCause, Mask, indices, stored_matrix, unit_rows
 from parity_pipeline.core.diagnosis.records import CauseName, Confidence, Rows
+from parity_pipeline.core.limits import METRIC_BLOCK_ROWS
 from parity_pipeline.core.measures import Float64, Matrix32
 
 FEWEST: Final = 8
@@ -226,9 +227,14 @@ def _on_grid(matrix: Matrix32) -> Mask:
     """Say of each row whether its elements are whole multiples of a 127th of the largest one."""
     if matrix.shape[1] < WIDE:
         return np.zeros(len(matrix), np.bool_)
-    steps = np.abs(matrix).max(axis=1).astype(np.float64)
-    scaled = matrix / np.where(steps > 0, steps, 1.0)[:, None] * 127
-    return (steps > 0) & (np.abs(scaled - np.round(scaled)).max(axis=1) <= _GRID_TOLERANCE)
+    on = np.zeros(len(matrix), np.bool_)
+    for start in range(0, len(matrix), METRIC_BLOCK_ROWS):  # of all rows at once it holds four times the matrix
+        block = matrix[start : start + METRIC_BLOCK_ROWS]
+        steps = np.abs(block).max(axis=1).astype(np.float64)
+        scaled = block / np.where(steps > 0, steps, 1.0)[:, None] * 127
+        near = np.abs(scaled - np.round(scaled)).max(axis=1) <= _GRID_TOLERANCE
+        on[start : start + METRIC_BLOCK_ROWS] = (steps > 0) & near
+    return on
 
 
 def grid_of(matrix: Matrix32) -> str:

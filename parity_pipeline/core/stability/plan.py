@@ -6,6 +6,7 @@ Here belong choosing and arranging. In which order the requests are sent belongs
 import hashlib
 import json
 import random
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ ROWS_LOOKED_AT: Final = 10_000
 """Samples of a set among which the tried ones are chosen: reading a million texts for eight of them takes seconds."""
 
 _PLAIN_CHARACTERS: Final = 4_000
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _EQUAL_GROUP: Final = "words-08"
 _LONG_KEY: Final = "words-00256"
 _ENDED_CHARACTERS: Final = 60
@@ -109,9 +111,7 @@ def chosen_texts(texts: Iterable[str], count: int, seed: str) -> tuple[str, ...]
 
 
 def _plain(text: str) -> bool:
-    return (
-        bool(text.strip()) and len(text) <= _PLAIN_CHARACTERS and not any("\ud800" <= sign <= "\udfff" for sign in text)
-    )
+    return bool(text.strip()) and len(text) <= _PLAIN_CHARACTERS and not _SURROGATE.search(text)
 
 
 def _rank(seed: str, text: str) -> bytes:
