@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from sqlalchemy import Engine, event
 
 from parity_pipeline.core.errors import ParityError
 from parity_pipeline.settings.model import Settings
@@ -45,32 +44,11 @@ def open_logs(instance: dg.DagsterInstance) -> Generator[None]:
     """Keep the SQLite files that all runs write to open, for as long as the body runs.
 
     Dagster's SQLite storage opens a new connection for every event. When the last connection of a file closes, SQLite
-    runs a checkpoint and removes the write-ahead log; one idle connection avoids that. Nor is the disk waited for at every
-    commit, only at checkpoints (docs/adr/0043). Other storages are not touched.
+    runs a checkpoint and removes the write-ahead log; one idle connection avoids that. Other storages are not touched.
     """
     index = _shard(instance, "index")
-    if index is None:
+    with _open_files([index, index.parent.parent / "runs.db"] if index else []):
         yield
-        return
-    history = index.parent.parent
-    with _open_files([index, history / "runs.db"]), _synced_at_checkpoints(history):
-        yield
-
-
-@contextmanager
-def _synced_at_checkpoints(folder: Path) -> Generator[None]:
-    """Let SQLite wait for the disk at checkpoints alone, for the files within a folder that SQLAlchemy connects to."""
-
-    def connected(connection: sqlite3.Connection, _record: object) -> None:
-        file = connection.execute("PRAGMA database_list").fetchone()[2]
-        if Path(file).is_relative_to(folder):
-            connection.execute("PRAGMA synchronous = NORMAL")
-
-    event.listen(Engine, "connect", connected)
-    try:
-        yield
-    finally:
-        event.remove(Engine, "connect", connected)
 
 
 @contextmanager

@@ -1,14 +1,12 @@
 """The Dagster instance of the commands: its home, and the connections that keep its event log open."""
 
-from collections.abc import Callable, Generator
-from functools import partial
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import dagster as dg
 import pytest
-from sqlalchemy import NullPool, create_engine
 
 from parity_pipeline.core.errors import ParityError
 from parity_pipeline.runs.instance import open_instance, open_logs, open_run_log
@@ -62,22 +60,3 @@ def test_a_storage_without_files_is_left_alone() -> None:
     """An instance in memory works as before."""
     with dg.DagsterInstance.ephemeral() as instance, open_logs(instance), open_run_log(instance, str(uuid4())):
         assert instance.get_runs() == []
-
-
-def test_only_the_history_of_dagster_is_synced_at_checkpoints_alone(
-    instance: dg.DagsterInstance, tmp_path: Path
-) -> None:
-    """While runs are open, its connections do not wait for the disk at every commit; others, and later ones, do."""
-    storage: Any = instance.event_log_storage
-    normal, full = 1, 2
-
-    def level(connect: Callable[[], Any]) -> int:
-        with connect() as connection:
-            return int(connection.exec_driver_sql("PRAGMA synchronous").scalar_one())
-
-    other = create_engine(f"sqlite:///{tmp_path / 'other.db'}", poolclass=NullPool)
-    with open_logs(instance):
-        assert level(storage.index_connection) == normal
-        assert level(partial(storage.run_connection, str(uuid4()))) == normal
-        assert level(other.connect) == full
-    assert level(storage.index_connection) == full
