@@ -9,6 +9,7 @@ A lane is stale until it is fetched again, whatever the verdict was and however 
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from parity_pipeline.core.gateway_states import GatewayRecord, GatewayStates, LaneStates, StateEvent
 from parity_pipeline.core.outcomes import Side
@@ -18,6 +19,9 @@ from parity_pipeline.core.retrieval.provenance import RetrievalProvenance
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.verdict_changes import name_of_partition
+
+_NAMED: Final = 3
+"""Changes that a clause names: the newest ones."""
 
 
 class Freshness(StrEnum):
@@ -119,10 +123,13 @@ def _by_time(lane: Provenance | RetrievalProvenance, states: LaneStates) -> Lane
 def _stale(side: Side, changes: list[GatewayRecord]) -> LaneFreshness:
     newest = changes[-1]
     words = tuple(dict.fromkeys(word for one in changes for word in one.words))
+    # An old date has many later changes, and each of its cells in the index says why it is stale.
+    earlier = len(words) - _NAMED
+    said = "; ".join((*words[-_NAMED:], *((f"{earlier} more before",) if earlier > 0 else ())))
     return LaneFreshness(
         side=side,
         freshness=Freshness.STALE,
-        words=f"the {side} changed after this fetch, seen {newest.seen_at} ({'; '.join(words)})",
+        words=f"the {side} changed after this fetch, seen {newest.seen_at} ({said})",
         changed_at=newest.seen_at,
         changes=words,
     )

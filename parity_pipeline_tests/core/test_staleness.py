@@ -37,6 +37,26 @@ def test_a_date_from_before_the_change_is_stale_until_it_is_fetched_again() -> N
     assert lane_freshness(lane(new, 12), states).freshness is Freshness.CURRENT
 
 
+def test_of_many_changes_the_newest_are_named() -> None:
+    """A clause that stands in each cell of the index has three changes and how many more; all are kept beside it."""
+    states = states_after(5)
+    old = states.records[0].fingerprint.state
+    found = lane_freshness(lane(old), states)
+    assert len(found.changes) == 5
+    said = "from 2 to 3; the version changed from 3 to 4; the version changed from 4 to 5; 2 more before)"
+    assert found.words.endswith(said)
+    three = lane_freshness(lane(old), states_after(3))
+    assert three.words.endswith("from 0 to 1; the version changed from 1 to 2; the version changed from 2 to 3)")
+
+
+def states_after(changes: int) -> LaneStates:
+    """Return the states of a side whose version changed so many times."""
+    states, _ = seen(LaneStates(), fingerprint(version="0"), 0)
+    for change in range(1, changes + 1):
+        states, _ = seen(states, fingerprint(version=str(change)), 10 * change)
+    return states
+
+
 def test_judging_again_does_not_help() -> None:
     """The time of the fetch and its state count; a verdict that is given later over old vectors stays stale."""
     states, old, _ = two_states()

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from datetime import date, timedelta
 
 import numpy as np
 
@@ -9,7 +10,9 @@ from parity_pipeline.core.histograms import Histogram, cosine_edges, latency_edg
 from parity_pipeline.core.wire_drift import NormRange
 from parity_pipeline.report.html.charts import Line, Series, bars, lines
 from parity_pipeline.report.html.drawings import cosine_chart, latency_chart, norm_chart, share_chart
+from parity_pipeline.report.html.trends import MOST_POINTS, lowest_of_neighbours, trend_of
 from parity_pipeline_tests.report.html_tree import tree_of
+from parity_pipeline_tests.report.verdicts import SEED, verdict_of
 
 
 def test_a_drawing_holds_shapes_alone() -> None:
@@ -101,3 +104,26 @@ def test_a_trend_of_one_day_and_one_of_many() -> None:
     assert many.count("<circle") == 0
     assert many.count("change") >= 1
     assert many.count("M") >= 2
+
+
+def test_a_line_of_years_shows_its_lowest_values() -> None:
+    """Of more dates than there are pixels none that is lowest among its neighbours is hidden, and no gap is closed."""
+    many: list[tuple[int, float | None]] = [(day, 8.0) for day in range(2000)]
+    many[777] = (777, 0.5)
+    many[20:30] = [(day, None) for day in range(20, 30)]
+    many[40] = (40, None)
+    found = lowest_of_neighbours(many)
+    assert len(found) == MOST_POINTS
+    assert min(value for _, value in found if value is not None) == 0.5
+    assert (777, 0.5) in found
+    assert [day for day, value in found if value is None] == [20, 25]
+    assert [day for day, _ in found] == sorted({day for day, _ in found})
+    assert lowest_of_neighbours(many[:MOST_POINTS]) == many[:MOST_POINTS]
+
+
+def test_a_trend_of_years_says_what_it_draws() -> None:
+    """The caption has how many dates share a point where they do, and nothing of it where each has its own."""
+    first = date(2020, 1, 1)
+    verdicts = [verdict_of(SEED, date=(first + timedelta(days=day)).isoformat()) for day in range(MOST_POINTS + 1)]
+    assert "; of each 2 dates the lowest value is drawn; no dates" in trend_of(verdicts).words
+    assert "is drawn" not in trend_of(verdicts[1:]).words

@@ -26,6 +26,8 @@ _NINES: Final = 8
 """Nines at the top of the scale: between float32 vectors more of them are rounding."""
 _LABELS: Final = 5
 """Labels of the time axis, at most."""
+MOST_POINTS: Final = 400
+"""Points of a line, at most: a drawing is about 700 px wide, so that of more points several share a pixel."""
 
 Identities = Mapping[Side, Iterable[tuple[str, Identity]]]
 """Of each side: dates and what is recorded of its gateway on them."""
@@ -151,9 +153,28 @@ _SHARES: Final[Mapping[str, tuple[str, _Value]]] = {"mean overlap": ("worst", _o
 
 def _drawn(verdicts: Sequence[AnyVerdict], wanted: Mapping[str, tuple[str, _Value]]) -> list[Line]:
     found = [
-        Line(name, look, [(_day(one.date), value(one)) for one in verdicts]) for name, (look, value) in wanted.items()
+        Line(name, look, lowest_of_neighbours([(_day(one.date), value(one)) for one in verdicts]))
+        for name, (look, value) in wanted.items()
     ]
     return [line for line in found if any(value is not None for _, value in line.points)]
+
+
+def lowest_of_neighbours(points: list[tuple[int, float | None]]) -> list[tuple[int, float | None]]:
+    """Return at most `MOST_POINTS` of some points: of each few neighbours the one with the lowest value, so that none is hidden.
+
+    Neighbours are as many for each point; a gap stays one where none of them has a value.
+
+    Args:
+        points: Days and values, ascending by day.
+    """
+    together = neighbours(len(points))
+    groups = (points[at : at + together] for at in range(0, len(points), together))
+    return [min(group, key=lambda one: math.inf if one[1] is None else one[1]) for group in groups]
+
+
+def neighbours(dates: int) -> int:
+    """Return how many dates share a point of a line."""
+    return max(1, -(-dates // MOST_POINTS))
 
 
 def _day(text: str) -> int:
@@ -180,6 +201,8 @@ def _words(verdicts: Sequence[AnyVerdict], changed: int) -> str:
     low = (
         f", the lowest value on {lowest[1]}" if lowest and len(verdicts) > 1 else "" if lowest else ", nothing measured"
     )
+    together = neighbours(len(verdicts))
+    low += f"; of each {together} dates the lowest value is drawn" if together > 1 else ""
     return f"{dates}{low}; {changed or 'no'} {'date' if changed == 1 else 'dates'} on which a gateway changed"
 
 
