@@ -27,7 +27,8 @@ class Expected:
     Attributes:
         causes: Any one of these has to be named. Empty where no cause fits and none may be named.
         beside: These may be named too; all else is wrong. A changed norm may always be named.
-        error: Part of the message where the side cannot be used at all.
+        error: The kind of the failed requests, and part of the message where the side cannot be used at all.
+        said: Part of that message where it is said in words; "" for the kind.
         by_row: Whether it hits texts by itself, so that it is tried on one row in 500 too.
         rows: How many rows of one request it takes to change anything.
         alike: Tried with raw vectors on both sides.
@@ -37,14 +38,19 @@ class Expected:
     causes: frozenset[CauseName] = frozenset()
     beside: frozenset[CauseName] = frozenset()
     error: str = ""
+    said: str = ""
     by_row: bool = True
     rows: int = 1
     alike: bool = False
     warm: bool = False
 
+    def is_said_in(self, message: str) -> bool:
+        """Return whether a message says why the side cannot be used at all."""
+        return bool(self.error) and (self.said or self.error) in message
 
-def _named(*causes: CauseName, error: str = "", by_row: bool = True) -> Expected:
-    return Expected(causes=frozenset(causes), error=error, by_row=by_row)
+
+def _named(*causes: CauseName, error: str = "", said: str = "", by_row: bool = True) -> Expected:
+    return Expected(causes=frozenset(causes), error=error, said=said, by_row=by_row)
 
 
 def _unsteady(*causes: CauseName, by_row: bool = True, rows: int = 1, warm: bool = False) -> Expected:
@@ -100,7 +106,7 @@ EXPECTED: Final[Mapping[str, Expected]] = MappingProxyType(
         "half-width": _named(N.TRUNCATED_DIMENSIONS, error="ragged"),
         "noise": _named(N.PRECISION),
         "int8": _named(N.PRECISION),
-        "html": _named(N.REFUSED, N.NO_ANSWER, error="not_json"),
+        "html": _named(N.REFUSED, N.NO_ANSWER, error="not_json", said="it responds with a web page titled"),
     }
 )
 """What counts as right, by the fault's name."""

@@ -152,7 +152,7 @@ def is_right(trial: Trial, found: Judged, clean: Judged) -> bool:
     """Say whether each fault of a trial is named and nothing else is; a norm that changed along may be named."""
     wanted = trial.wanted
     if found.verdict == COULD_NOT_RUN:
-        return any(one.error and one.error in found.message for one in wanted)
+        return any(one.is_said_in(found.message) for one in wanted)
     named = found.causes - clean.causes
     if not named and (found.verdict != Decision.FAIL or _only_experiments_fail(trial, found)):
         return any(one.error in found.errors - clean.errors for one in wanted if one.error)

@@ -83,7 +83,7 @@ def read_drawn(
         read: Reads all that one source gives, behind so many items of other sources.
 
     Raises:
-        SampleSourceError: As `read` does.
+        SampleSourceError: As `read` does. Or the sources give nothing but hazards, though files of yours are among them.
     """
     # All draws come first: a text counts as drawn wherever it stands, also in an earlier list that someone picked.
     counts, drawn = DrawCounts(), dict[int, list[Item]]()
@@ -91,12 +91,18 @@ def read_drawn(
         if spec.sample is not None and not spec.hazards:
             drawn[place] = draw(read(spec, 0), spec.sample, f"{spec.seed}:{date}")
             counts.add(drawn[place])
-    before = 0
+    before, own = 0, 0
     for place, spec in enumerate(specs):
         items = drawn.pop(place) if place in drawn else read(spec, before)
         for item in counts.mark(items):
             yield item
             before += 1
+            own += not spec.hazards
+    empty = [one for one in specs if not one.hazards and not _absent(one, date)]
+    if before and empty and not own:
+        problem = "there is no line in it, and the built-in hazards alone would say nothing about your inputs"
+        place = ", ".join(str(one.path) for one in empty)
+        raise SampleSourceError(problem, place=place, remedy="Fill it, or leave the source out.")
 
 
 def _read_whole(spec: SourceSpec, date: str, before: int) -> Iterable[Sample]:
@@ -111,7 +117,11 @@ def _read_whole(spec: SourceSpec, date: str, before: int) -> Iterable[Sample]:
 
 def absent_sources(specs: Sequence[SourceSpec], date: str) -> list[str]:
     """Return the folders of the per-date sources that have none for this date, as `name/date=YYYY-MM-DD`."""
-    return [_label(spec, _base(spec, date)) for spec in specs if spec.per_date and not _base(spec, date).is_dir()]
+    return [_label(spec, _base(spec, date)) for spec in specs if _absent(spec, date)]
+
+
+def _absent(spec: SourceSpec, date: str) -> bool:
+    return spec.per_date and not _base(spec, date).is_dir()
 
 
 def _path(spec: SourceSpec) -> Path:

@@ -236,7 +236,7 @@ FILES: Final[Sequence[Bad]] = (
     Bad(arguments=_DOCTOR, files={"seed.txt": b"one\ntwo \xff\n"}, words=("seed.txt:2: invalid UTF-8", "Convert")),
     Bad(arguments=_DOCTOR, files={"seed.txt": b""}, words=("FAIL samples: 0 lines", "Add texts")),
     Bad(arguments=_DOCTOR, files={"seed.txt": b""}, change={"hazards": True},
-        words=("FAIL samples: 0 lines of yours and 586 hazards", "Add texts")),
+        words=("seed.txt: there is no line in it", "hazards alone would say nothing", "Fill it, or leave")),
     Bad(arguments=_DOCTOR, change={"samples": [{"path": "s.jsonl"}]}, files={"s.jsonl": b'{"text": "a"}\n{"text"\n'},
         words=("s.jsonl:2: invalid JSON", "Fix this line")),
     Bad(arguments=_DOCTOR, change={"samples": [{"path": "s.jsonl"}]}, files={"s.jsonl": b'{"txt": "a"}\n'},

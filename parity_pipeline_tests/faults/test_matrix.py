@@ -31,6 +31,7 @@ AGAIN: Final = (
     Trial(faults=("raw-norm",)),
     Trial(faults=("zero-vector",)),
     Trial(faults=("error-500",)),
+    Trial(faults=("html",)),
     Trial(faults=("swap-under-load",)),
     Trial(faults=("equal-lengths",), rate=ONE_ROW),
     Trial(faults=("zeros-under-load",), rate=ONE_ROW),

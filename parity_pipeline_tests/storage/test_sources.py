@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,25 @@ def test_an_unusable_source_says_why(
     with pytest.raises(SampleSourceError, match=says) as caught:
         _texts(SourceSpec(path=tmp_path / name, format=given))
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize("per_date", [False, True])
+def test_hazards_do_not_stand_in_for_an_empty_file(tmp_path: Path, per_date: bool) -> None:
+    """An export that came out empty is named; without a file of one's own, or beside one that has a line, hazards are fine."""
+    folder = _traffic(tmp_path, DATE, 0)
+    hazards = SourceSpec(hazards=["all"])
+    empty = SourceSpec(path=folder, per_date=per_date)
+    with pytest.raises(SampleSourceError, match="no line in it, and the built-in hazards alone") as caught:
+        _texts(empty, hazards)
+    assert caught.value.place == str(folder)
+    assert _texts(hazards)
+    seed = tmp_path / "seed.txt"
+    seed.write_text("one\n")
+    assert "one" in _texts(empty, SourceSpec(path=seed), hazards)
+    if per_date:
+        assert _texts(replace(empty, required=False), hazards, date="2026-05-02")
+        with pytest.raises(SampleSourceError, match="no line in it"):
+            _texts(replace(empty, required=False), hazards)
 
 
 def test_a_folder_without_files_is_an_error(tmp_path: Path) -> None:
