@@ -117,8 +117,6 @@ def _let_recordings_be_short(schema: Node) -> None:
     """Demand of a side, and of its part of `retrieve`, what says how it is requested, unless it is a recording."""
     recording = {"required": ["recorded"], "properties": {"recorded": {"type": "string"}}}
     side = at(schema, "sides.*")
-    for name in OF_GATEWAY:
-        side["properties"][name].pop("default")
     side |= {"if": recording, "else": {"required": list(OF_GATEWAY)}}
     section = at(schema, "retrieve")
     for name in Side:

@@ -106,6 +106,20 @@ OF_GATEWAY: Final = ("label", "base_url", "dialect")
 """Keys that every side needs but a recording, which may have them too."""
 
 
+class _LeftOut(str):
+    """The value of a key that is not in the file, in distinction from one that is empty."""
+
+    __slots__ = ()
+
+
+_LEFT_OUT: Final = _LeftOut()
+
+
+def _left_out() -> str:
+    """Return the default: by a function, so that no schema states it."""
+    return _LEFT_OUT
+
+
 class SideSettings(Strict):
     """One of the two sides.
 
@@ -131,9 +145,9 @@ class SideSettings(Strict):
 
     # The first field, since whether others are needed depends on it.
     recorded: Literal["last"] | date | None = None
-    label: Name = Field(default=None, validate_default=True)
-    base_url: Name = Field(default=None, validate_default=True)
-    dialect: Name = Field(default=None, validate_default=True)
+    label: Name = Field(default_factory=_left_out, validate_default=True)
+    base_url: Name = Field(default_factory=_left_out, validate_default=True)
+    dialect: Name = Field(default_factory=_left_out, validate_default=True)
     headers: dict[str, SecretStr] = {}
     bearer_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
     ca_bundle: LocalPath | None = None
@@ -168,7 +182,7 @@ class SideSettings(Strict):
     @classmethod
     def _given(cls, value: str | None, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> str:
         """Return the value; "" where it is left out of a recording."""
-        if value is not None:
+        if value is not _LEFT_OUT:
             return handler(value)
         # A value of `recorded` that cannot be used was refused already.
         if info.data.get("recorded", "refused") is None:

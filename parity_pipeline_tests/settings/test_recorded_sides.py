@@ -61,14 +61,14 @@ def test_the_longer_spelling_stays_valid(tmp_path: Path, side: Side) -> None:
 @pytest.mark.parametrize("key", ["label", "base_url", "dialect"])
 @pytest.mark.parametrize("empty", [{}, {"recorded": None}])
 def test_a_gateway_still_needs_its_keys(tmp_path: Path, side: Side, key: str, empty: dict[str, Any]) -> None:
-    """Without a recording each missing key is named as before, also where it is null."""
+    """Without a recording each missing key is named as before, and so is one that is null."""
     content = section()
     content["sides"][side.value] = {**content["sides"][side.value], **empty}
     del content["sides"][side.value][key]
     with pytest.raises(SettingsError, match=f"sides.{side}.{key}: missing key; add it"):
         read(tmp_path, content)
     content["sides"][side.value][key] = None
-    with pytest.raises(SettingsError, match=f"sides.{side}.{key}: missing key; add it"):
+    with pytest.raises(SettingsError, match=f"sides.{side}.{key}: expected text; write it in quotes"):
         read(tmp_path, content)
 
 
