@@ -225,6 +225,7 @@ def judge(
     sides = (side,) if side else tuple(Side)
     state = settings.path(settings.state_dir)
     with ExitStack() as services:
+        services.enter_context(_stopped_in_words())
         try:
             services.enter_context(running(settings.services(*sides), state, meanwhile=_load_dagster))
         except ServiceError as error:
@@ -279,6 +280,16 @@ def _reading(settings: "Settings", watch: "Watch | None") -> AbstractContextMana
     from parity_pipeline.wire.progress_pipe import reading_progress
 
     return reading_progress(watch) if watch and settings.executor == "forkserver" else nullcontext()
+
+
+@contextmanager
+def _stopped_in_words() -> "Generator[None]":
+    """Say of a stop signal what it leaves, once services are stopped; an exit code alone would leave a person to guess."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("stopped: what was fetched is kept, and the next run of that date goes on from there", err=True)
+        raise
 
 
 def _unpaired(

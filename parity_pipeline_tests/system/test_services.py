@@ -128,9 +128,10 @@ def test_a_signal_in_the_middle_leaves_nothing_behind(
         child.send_signal(number)
         if background and number is signal.SIGINT:
             child.send_signal(signal.SIGTERM)
-        out, _ = child.communicate(timeout=LIMIT_SECONDS)
+        out, err = child.communicate(timeout=LIMIT_SECONDS)
     assert child.returncode == 130
     assert "PASS" not in out
+    assert "stopped: what was fetched is kept, and the next run of that date goes on from there" in err
     assert not is_healthy(health(port))
     assert not list((folder / ".parity" / "services").iterdir())
     assert not project.settings().layout().ledger.exists()
