@@ -78,7 +78,21 @@ def send(side, body):
         except urllib.error.HTTPError as error:
             status, content = error.code, error.read()
         if status < 424 or attempt == 2:
-            return status, content'''
+            return status, content
+
+
+def hidden(side, text):
+    """Return what a side says without what it was sent as a secret."""
+    for name, value in headers_of(side).items():
+        secret = value.split()[-1]
+        if name != "content-type" and len(secret) >= (4 if name == "authorization" else 12):
+            text = text.replace(secret, "***")
+    return text
+
+
+def unexpected(side, status, content):
+    """Return the error of a response that is neither a result nor a refusal; masked before it is cut."""
+    return Unknown(f"HTTP {status}: {ascii(hidden(side, content.decode('utf-8', 'replace'))[:200])}")'''
 
 _REFUSAL: Final = """def is_refusal(status):
     return status in FACTS["further_refusals"] or (400 <= status < 500 and status not in FACTS["no_refusal"])"""

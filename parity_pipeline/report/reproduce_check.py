@@ -121,7 +121,7 @@ def result_of(side):
         return vector_in(side, content)
     if is_refusal(status) and side["texts"] == 1:
         return None
-    raise Unknown(f"HTTP {status}: {ascii(content[:200].decode('utf-8', 'replace'))}")
+    raise unexpected(side, status, content)
 
 
 def measures_of(legacy, candidate, norms):

@@ -119,15 +119,6 @@ def at(value, path):
     return value
 
 
-def hidden(side, text):
-    """Return a document id without what the side was sent as a secret."""
-    for name, value in headers_of(side).items():
-        secret = value.split()[-1]
-        if name != "content-type" and len(secret) >= (4 if name == "authorization" else 12):
-            text = text.replace(secret, "***")
-    return text
-
-
 def id_of(side, result):
     """Return the id of a result as it is spelled where both sides are compared."""
     fields, value = side["fields"], at(result, side["fields"]["id"])
@@ -218,7 +209,7 @@ def result_of(side):
         return list_in(side, content)
     if is_refusal(status):
         return Result(None, refusal_of(status, content), None)
-    raise Unknown(f"HTTP {status}: {ascii(content[:200].decode('utf-8', 'replace'))}")
+    raise unexpected(side, status, content)
 
 
 def ranked_ids(one):

@@ -274,6 +274,17 @@ def test_a_token_that_no_header_takes_is_not_printed(tmp_path: Path) -> None:
     assert TOKEN not in within.stdout + within.stderr
 
 
+def test_a_token_that_an_error_repeats_is_masked(tmp_path: Path) -> None:
+    """What a gateway says of an error is printed without its token."""
+    secret: dict[str, Any] = {"token_variable": "SIDE_TOKEN"}
+    with serve(gateway(lambda _request, _body: JSONResponse(f"bad token {TOKEN}", 401))) as url:
+        check = source([request_to(side, url, ["a"], **secret) for side in Side])
+        ended = run(tmp_path, check, {"SIDE_TOKEN": TOKEN})
+    assert ended.returncode == 2
+    assert "HTTP 401" in ended.stderr
+    assert TOKEN not in ended.stdout + ended.stderr
+
+
 def test_no_redirect_is_followed(tmp_path: Path) -> None:
     """A token would go to an address that nobody configured."""
     ended = both(tmp_path, vectors(VECTOR), lambda _request, _body: RedirectResponse("/elsewhere", 302))

@@ -329,6 +329,19 @@ def test_tokens_come_from_the_environment_and_are_never_printed(tmp_path: Path) 
     assert TOKEN not in check
 
 
+def test_a_token_that_an_error_repeats_is_masked(tmp_path: Path) -> None:
+    """What a gateway says of an error is printed without its token, also where the text is cut within the token."""
+    secret: dict[str, Any] = {"token_variable": "SIDE_TOKEN"}
+    for room in (0, 190):
+        respond = returning(f"{'.' * room} bad token {TOKEN}", 401)
+        with serve(gateway(respond)) as url:
+            check = source([search_of(side, url, "a", **secret) for side in Side])
+            ended = run(tmp_path, check, {"SIDE_TOKEN": TOKEN})
+        assert ended.returncode == 2
+        assert "HTTP 401" in ended.stderr
+        assert TOKEN[:4] not in ended.stdout + ended.stderr
+
+
 def test_no_redirect_is_followed(tmp_path: Path) -> None:
     """A token would go to an address that nobody configured."""
 
