@@ -64,6 +64,8 @@ def numbers(values: ArrayLike, kind: Any, *, null: NDArray[np.bool_] | None = No
         pyarrow.ArrowInvalid: A value does not fit the type.
     """
     given = np.ascontiguousarray(values)
+    # A buffer has no byte order of its own, and flags are bits in Arrow: both would come out as other numbers.
+    given = given.astype(np.uint8 if given.dtype.kind == "b" else given.dtype.newbyteorder("="), copy=False)
     wanted = np.dtype(kind.to_pandas_dtype())
     if not len(given) or given.dtype == wanted or given.dtype.kind == wanted.kind == "f":
         return _fixed(kind, given.astype(wanted, copy=False), null)

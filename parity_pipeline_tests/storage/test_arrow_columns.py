@@ -73,6 +73,21 @@ def test_numbers_are_those_of_pyarrow(values: Any, kind: Any) -> None:
     assert found.equals(pa.array(values, kind))
 
 
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("name", ["i4", "u8", "f4"])
+def test_numbers_of_another_byte_order_stay_the_same_numbers(name: str, order: str) -> None:
+    """What came from a machine or file of the other byte order is turned, and not stored as it lies in memory."""
+    values = np.array([0, 1, 258], f"{order}{name}")
+    for kind in (pa.int64(), pa.from_numpy_dtype(np.dtype(name))):
+        if name != "f4" or kind == pa.float32():
+            assert columns.numbers(values, kind).to_pylist() == [0, 1, 258]
+
+
+def test_flags_in_a_column_of_numbers_are_ones_and_zeros() -> None:
+    """A byte per flag is not taken for the bits that Arrow stores."""
+    assert columns.numbers(np.array([False, True, True]), pa.int8()).to_pylist() == [0, 1, 1]
+
+
 @pytest.mark.parametrize("values", [[70_000], [-32_769], np.array([2**40])])
 def test_a_number_that_does_not_fit_is_refused(values: Any) -> None:
     """A number too large for its column is an error, and never another number."""
