@@ -26,6 +26,8 @@ ODD_SPACE: Final = re.compile("[\x0b\x0c\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u20
 EMOJI: Final = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\u200d\ufe0f]")
 _UNSEEN = re.compile("[\x00-\x08\x0e-\x1b\x7f\u00ad\u200b-\u200f\u2060\ufeff]")
 """Control characters and signs of no width: cleaners drop them, and so do some tokenizers."""
+_SELECTORS = re.compile("[\ufe00-\ufe0f]")
+"""What asks for a sign as an emoji or as text: it follows signs that are no emoji too, such as digits."""
 
 BRACKETED: Final = re.compile(r"\[(?:CLS|SEP|MASK|PAD|UNK)\]")
 ANGLED: Final = re.compile(r"</?s>|<(?:unk|pad|mask|bos|eos)>|<\|[a-z_]+\|>")
@@ -102,7 +104,7 @@ _PLAIN_SIGNS: Final = str.maketrans(
 """Typographic quotation marks and their plain forms: those that text cleaners such as ftfy replace."""
 
 
-_PLAIN_DASHES: Final = _PLAIN_SIGNS | str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015", "-"))
+_PLAIN_DASHES: Final = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015", "-"))
 
 
 def _translated(signs: dict[int, str]) -> Callable[[str], str]:
@@ -124,7 +126,7 @@ EDITS: Final[tuple[Edit, ...]] = (
     Edit(CauseName.SPECIAL_TOKENS, "special tokens such as [SEP] are read as plain text", break_special_tokens),
     Edit(CauseName.TOKENIZER, "white space such as U+0085 or a form feed becomes a blank", _inside(" ")),
     Edit(CauseName.TOKENIZER, "white space such as U+0085 or a form feed is left away", _inside("")),
-    Edit(CauseName.TOKENIZER, "control characters and signs of no width are left away", lambda t: _UNSEEN.sub("", t)),
+    Edit(CauseName.TOKENIZER, "control characters or signs of no width are left away", lambda t: _UNSEEN.sub("", t)),
     Edit(CauseName.TRIM, "white space at both ends is cut off", str.strip),
     Edit(CauseName.TRIM, "white space at the end is cut off", str.rstrip),
     Edit(CauseName.NEWLINE, "line feeds become blanks", lambda text: text.replace("\n", " ")),
@@ -136,13 +138,17 @@ EDITS: Final[tuple[Edit, ...]] = (
     ),
     Edit(CauseName.TRIM, "runs of blanks become one", lambda text: _BLANKS.sub(" ", text)),
     Edit(CauseName.UNICODE_FORM, "typographic quotation marks become plain ones", _translated(_PLAIN_SIGNS)),
+    Edit(CauseName.UNICODE_FORM, "typographic dashes become hyphens", _translated(_PLAIN_DASHES)),
     Edit(
-        CauseName.UNICODE_FORM, "typographic quotation marks and dashes become plain ones", _translated(_PLAIN_DASHES)
+        CauseName.UNICODE_FORM,
+        "typographic quotation marks and dashes become plain ones",
+        _translated(_PLAIN_SIGNS | _PLAIN_DASHES),
     ),
+    Edit(CauseName.UNICODE_FORM, "variation selectors are left away", lambda text: _SELECTORS.sub("", text)),
     Edit(CauseName.UNICODE_FORM, "characters are composed (NFC)", _form("NFC")),
     Edit(CauseName.UNICODE_FORM, "characters are decomposed (NFD)", _form("NFD")),
     Edit(CauseName.UNICODE_FORM, "characters take their compatibility form (NFKC)", _form("NFKC")),
-    Edit(CauseName.EMOJI, "emoji are dropped", lambda text: EMOJI.sub("", text)),
+    Edit(CauseName.EMOJI, "emoji or dingbats are dropped", lambda text: EMOJI.sub("", text)),
     Edit(CauseName.CASE, "letters are lower-cased", str.lower),
     Edit(CauseName.CASE, "letters are upper-cased", str.upper),
     Edit(CauseName.ACCENTS, "accents are stripped", strip_accents),

@@ -250,6 +250,29 @@ def test_what_text_cleaners_do_is_proven_and_not_taken_for_dropped_punctuation(
     assert found.explained >= 0.9 * found.failing
 
 
+ALIKE: tuple[tuple[str, str, str, str], ...] = (
+    ("a {0} \u2013 in {1}", "\u2013\u2014", "-", "typographic dashes become hyphens"),
+    ("\u201ca {0}\u201d \u2013 in {1}", "\u2013\u2014", "-", "typographic dashes become hyphens"),
+    ("a {0}\x00 in {1}", "\x00", "", "control characters or signs of no width are left away"),
+    ("a {0} 1\ufe0f\u20e3 in {1}", "\ufe0f", "", "variation selectors are left away"),
+    ("a {0} \u00a9\ufe0f in {1}", "\ufe0f", "", "variation selectors are left away"),
+    ("a {0} \u2764\ufe0f in {1}", "\ufe0f", "", "variation selectors are left away"),
+)
+
+
+@pytest.mark.parametrize(("form", "signs", "plain", "words"), ALIKE)
+def test_a_cleaner_is_not_said_to_do_what_it_does_not(form: str, signs: str, plain: str, words: str) -> None:
+    """One that replaces dashes keeps quotation marks, and one that drops variation selectors keeps emoji and accents."""
+    more = [form.format(*pair) for pair in product(("welder", "nurse", "judge"), ("Oslo", "Rome", "Bonn", "Kiel"))]
+    texts = [*more, *corpus(120, twins=False, blanks=0)]
+    table = str.maketrans(dict.fromkeys(signs, plain))
+    side, legacy = FaultySide(lambda given: hashed([text.translate(table) for text in given])), FaultySide(hashed)
+    found = diagnose(subject(texts, side, legacy), inquiry=inquiry(side, legacy))
+    assert [one.confidence for one in found.causes] == [Confidence.PROVEN]
+    assert f"as if {words}:" in found.causes[0].words
+    assert found.explained == found.failing > 0
+
+
 TRAITS = (
     ("nothing but white space", [" ", "   ", "\t"]),
     ("a lone surrogate", ["one \ud800 half", "\udfff", "and \ud900 more"]),
