@@ -19,6 +19,7 @@ from parity_pipeline.storage import ledger
 from parity_pipeline.storage.atomic import publish_text
 from parity_pipeline.storage.evidence_files import read_verdict
 from parity_pipeline.storage.gateways import read_states
+from parity_pipeline.storage.line_log import one_writer
 
 
 def write_report(run: RunContext, day: str, model: str) -> tuple[Verdict, str]:
@@ -49,11 +50,15 @@ def _states(run: RunContext) -> tuple[GatewayStates, str]:
 def write_summary(run: RunContext) -> tuple[Sequence[ledger.AnyVerdict], str]:
     """Write the summary of the newest verdicts of the ledger and their index, and return them and its Markdown.
 
+    One writer at a time, from reading on: who read first would otherwise write last, without the verdict that came between.
+
     Raises:
-        ArtifactError: The ledger is damaged, or the disk does not take the summary or the index.
+        ArtifactError: The ledger is damaged, the disk does not take the summary or the index, or another writer does not
+            let go.
     """
-    verdicts = ledger.newest(run.layout.ledger)
-    return verdicts, write_summary_of(run, verdicts)
+    with one_writer(run.layout.summary):
+        verdicts = ledger.newest(run.layout.ledger)
+        return verdicts, write_summary_of(run, verdicts)
 
 
 def write_summary_of(run: RunContext, verdicts: Sequence[ledger.AnyVerdict]) -> str:

@@ -1,7 +1,8 @@
 """Pages are written by the steps that write the Markdown, from what is stored, whatever of it is missing."""
 
 import shutil
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from parity_pipeline.storage.gateways import add_record, read_states
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline_tests.report import retrieval_verdicts
 from parity_pipeline_tests.report.html_tree import tree_of
+from parity_pipeline_tests.steps.test_keep_verdict import is_free
 
 SIZE = 60
 
@@ -54,6 +56,37 @@ def test_report_and_summary_write_their_pages(copied: RunContext) -> None:
     assert found.values("class").count("chart") == 3
     assert "not stored" not in found.text
     assert page.name in tree_of(copied.layout.html_index.read_text("utf-8")).values("href")
+
+
+@dataclass(frozen=True)
+class Watched(Layout):
+    """A layout that notes whether another process could write a summary whenever one needs a place."""
+
+    free: list[bool] = field(default_factory=list[bool])
+
+    def _look(self) -> None:
+        with ThreadPoolExecutor() as other:
+            self.free.append(other.submit(is_free, self.reports_dir / ".SUMMARY.lock").result())
+
+    @property
+    def ledger(self) -> Path:
+        """Note it while the ledger is read."""
+        self._look()
+        return super().ledger
+
+    @property
+    def html_index(self) -> Path:
+        """Note it while the last file is written."""
+        self._look()
+        return super().html_index
+
+
+def test_one_process_at_a_time_writes_a_summary(copied: RunContext) -> None:
+    """From reading the ledger to the last file: a summary of before would otherwise hide a verdict that came between."""
+    watched = Watched(data_dir=copied.layout.data_dir, reports_dir=copied.layout.reports_dir)
+    write_summary(replace(copied, layout=watched))
+    assert watched.free == [False, False]
+    assert is_free(copied.layout.reports_dir / ".SUMMARY.lock")
 
 
 def test_the_page_knows_the_verdict_before(copied: RunContext) -> None:
