@@ -6,10 +6,11 @@ and what is said then. What differs (how a trial is sent, judged and stored) is 
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from parity_pipeline.core.errors import GatewayError
+from parity_pipeline.core.errors import ArtifactError, GatewayError
 from parity_pipeline.core.minimise import Fails, Smallest, TrialT
 from parity_pipeline.core.outcomes import Side
 from parity_pipeline.core.reproduction import ReproductionResult
@@ -77,7 +78,10 @@ def make_small(run: RunContext, form: SmallForm[FoundT], log: Callable[[str], No
     """
     if not run.reproduce.requests:
         return None
-    known = form.stored()
+    # A file that cannot be read, or is of a later version, is one to replace: it must not cost the date its verdict.
+    known = None
+    with suppress(ArtifactError):
+        known = form.stored()
     if known is not None and known.result is ReproductionResult.REPRODUCED:
         return known
     try:

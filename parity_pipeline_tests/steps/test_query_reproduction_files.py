@@ -23,7 +23,7 @@ from parity_pipeline.steps.probes import RETRIEVE
 from parity_pipeline.steps.retrieval.fetch_side import retrieval_of
 from parity_pipeline.steps.retrieval.judge_rankings import judge_stored_rankings, write_retrieval_report
 from parity_pipeline.steps.retrieval.reproduce_query import reproduce_query, stored_query_reproduction
-from parity_pipeline.steps.retrieval.run_retrieval import run_retrieval
+from parity_pipeline.steps.retrieval.run_retrieval import compare_and_reproduce, run_retrieval
 from parity_pipeline.steps.run_partition import run_partition
 from parity_pipeline.steps.write_check import write_query_check
 from parity_pipeline.steps.write_reports import write_report
@@ -77,6 +77,14 @@ def test_a_damaged_file_costs_no_report(tmp_path: Path) -> None:
         stored_query_reproduction(run, verdict)
     assert write_query_check(run, verdict) is None
     assert TEXTS[1] in write_retrieval_report(run, DAY, CORPUS)[1].partition("curl")[2]
+
+
+def test_a_damaged_file_is_replaced_and_costs_no_verdict(tmp_path: Path) -> None:
+    """The next run of the date searches again and writes over what cannot be read."""
+    run = failed(tmp_path)
+    run.layout.retrieval_reproduction(DAY, CORPUS).write_text("{}")
+    compare_and_reproduce(run, DAY, CORPUS, pytest.fail)
+    assert stored_query_reproduction(run, judge_stored_rankings(run, DAY, CORPUS)) is not None
 
 
 def test_a_check_of_an_earlier_run_goes(tmp_path: Path) -> None:

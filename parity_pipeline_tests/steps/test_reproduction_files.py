@@ -52,6 +52,14 @@ def test_a_damaged_file_costs_no_report(tmp_path: Path) -> None:
     assert write_report(run, DAY, MODEL)[0].decision is Decision.FAIL
 
 
+def test_a_damaged_file_is_replaced_and_costs_no_verdict(tmp_path: Path) -> None:
+    """The next run of the date searches again and writes over what cannot be read."""
+    run = faulty(tmp_path, "strip-accents", ["Dvořák", "plain words"])
+    verdict = run_partition(run, DAY, MODEL, run_id="test")
+    run.layout.reproduction(DAY, MODEL).write_text("{}")
+    assert reproduce_sample(run, verdict, pytest.fail) == stored_reproduction(run, verdict) is not None
+
+
 def test_a_check_of_an_earlier_run_goes(tmp_path: Path) -> None:
     """A report that links to no check leaves none behind."""
     run = faulty(tmp_path, "strip-accents", ["Dvořák", "plain words"])
