@@ -28,7 +28,7 @@ from parity_pipeline.storage import ledger
 from parity_pipeline.storage.atomic import write_errors
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile
 from parity_pipeline.storage.layout import Layout
-from parity_pipeline.storage.ledger import Key, LedgerEntry, newest_entries
+from parity_pipeline.storage.ledger import Key, LedgerEntry, key_of, newest_entries
 from parity_pipeline.storage.query_set_files import QuerySetFile
 from parity_pipeline.storage.rankings_files import RankingsFile
 from parity_pipeline.storage.sample_set_files import SampleSetFile
@@ -93,11 +93,12 @@ def find_old(run: RunContext, age: timedelta, today: datetime) -> Pruning:
         ArtifactError: The ledger is damaged, so that it does not say which lanes have to stay; or a folder cannot be read.
     """
     limit = today - age
-    newest = newest_entries(ledger.entries(run.layout.ledger))
+    names = set[str]()
+    newest = newest_entries(_judged(ledger.entries(run.layout.ledger), names))
     old, kept = list[OldFile](), list[OldFile]()
     for probe in _LANES:
         layout = replace(run.layout, probe=EMBED_THROUGH_ADAPTER if probe == EMBED_THROUGH_ADAPTER else EMBED)
-        known = {*run.models, *(run.retrieval.corpora if run.retrieval else ()), *(key[2] for key in newest)}
+        known = {*run.models, *(run.retrieval.corpora if run.retrieval else ()), *names}
         for side in Side:
             found = list(stored_partitions(_place(layout, probe, side), known))
             staying = _Staying(run, layout, probe, side, newest).among(found)
@@ -105,6 +106,14 @@ def find_old(run: RunContext, age: timedelta, today: datetime) -> Pruning:
                 if one.date < limit.date().isoformat() and _changed_at(one.path) < limit.timestamp():
                     (kept if one.path in staying else old).append(_lane(probe, side, one))
     return Pruning(old=(*old, *_old_staging(run.layout, limit)), kept=tuple(kept))
+
+
+def _judged(entries: Iterable[LedgerEntry], names: set[str]) -> Iterator[LedgerEntry]:
+    """Yield the entries of runs that were judged, and add the names of all: an ended run says nothing of a stored lane."""
+    for one in entries:
+        names.add(key_of(one.verdict)[2])
+        if one.verdict.not_run is None:
+            yield one
 
 
 def remove(found: Iterable[OldFile]) -> int:

@@ -24,6 +24,7 @@ from parity_pipeline.core.stability.analysis import not_measured
 from parity_pipeline.core.stability.records import Origin, StabilityRecord
 from parity_pipeline.steps.context import RunContext
 from parity_pipeline.steps.probes import EMBED, Probe
+from parity_pipeline.storage import ledger
 from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile, EmbeddingsWriter
 from parity_pipeline.storage.evidence_files import read_contract, read_stability
@@ -204,8 +205,11 @@ def _not_passed(kind: Recordable[Lane], run: RunContext, side: Side, date: str, 
         return "it was not judged"
     try:
         verdict = kind.probe.read_verdict(path)
+        # A run that ended before its verdict, such as one that was killed, says nothing of a lane that it left as it was.
+        judged = ledger.last_judged(run.layout.ledger, verdict.endpoint, date, name) if verdict.not_run else verdict
     except ArtifactError as error:
         return error.problem
+    verdict = judged or verdict
     if verdict.decision not in PASSING:
         return f"its verdict is {verdict.decision}"
     lane = kind.open_lane(kind.place(run.layout, side, date, name)).header

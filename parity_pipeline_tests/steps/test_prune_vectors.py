@@ -11,9 +11,13 @@ import pytest
 
 from parity_pipeline.core.errors import ArtifactError
 from parity_pipeline.core.outcomes import Decision, Side
+from parity_pipeline.core.run_failure import RunFailure
 from parity_pipeline.core.verdict import EMBED_THROUGH_ADAPTER, Verdict
 from parity_pipeline.steps.context import RunContext
+from parity_pipeline.steps.keep_verdict import keep_verdict
+from parity_pipeline.steps.probes import EMBED
 from parity_pipeline.steps.prune_vectors import STAGING, find_old, prune_by_settings, remove
+from parity_pipeline.steps.record_failure import not_run_verdict
 from parity_pipeline.steps.recordings import LAST, find_recording
 from parity_pipeline.storage import ledger
 from parity_pipeline.storage.atomic import draft_path, publish
@@ -124,6 +128,18 @@ def test_what_a_copy_was_copied_from_stays(run: RunContext) -> None:
         judged(run, day, Decision.PASS, recorded="07:00:00Z")
     pruned(run)
     assert lanes(run.layout, Side.LEGACY) == [DAYS[0], DAYS[1], DAYS[3]]
+
+
+def test_a_run_that_ended_before_its_verdict_costs_no_recording(run: RunContext) -> None:
+    """What passed is still what `recorded: last` takes, and stays, where a later run of that date was killed."""
+    run = recording(run, LAST)
+    for day in DAYS[:2]:
+        store_verdict(run, day)
+    killed = RunFailure(step="candidate/embeddings", problem="its process was terminated")
+    assert keep_verdict(run, not_run_verdict(run, EMBED, DAYS[1], MODEL, killed), run_id="killed")
+    assert find_recording(run, Side.LEGACY, TODAY, MODEL).date == DAYS[1]
+    pruned(run)
+    assert lanes(run.layout, Side.LEGACY) == [DAYS[1], DAYS[3]]
 
 
 def test_what_the_last_recording_is_taken_from_stays(run: RunContext) -> None:

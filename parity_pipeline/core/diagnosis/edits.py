@@ -27,7 +27,7 @@ EMOJI: Final = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\u200d\ufe0f]")
 _UNSEEN = re.compile("[\x00-\x08\x0e-\x1b\x7f\u00ad\u200b-\u200f\u2060\ufeff]")
 """Control characters and signs of no width: cleaners drop them, and so do some tokenizers."""
 _SELECTORS = re.compile("[\ufe00-\ufe0f]")
-"""What asks for a sign as an emoji or as text: it follows signs that are no emoji too, such as digits."""
+"""What asks for a sign as an emoji or as text: it may follow a digit too."""
 
 BRACKETED: Final = re.compile(r"\[(?:CLS|SEP|MASK|PAD|UNK)\]")
 ANGLED: Final = re.compile(r"</?s>|<(?:unk|pad|mask|bos|eos)>|<\|[a-z_]+\|>")
