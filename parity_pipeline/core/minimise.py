@@ -84,13 +84,15 @@ class _Search(Generic[TrialT]):
         self._known: dict[TrialT, bool] = {}
         self.ended = False
 
-    def fails(self, trial: TrialT) -> bool:
-        """Say whether a trial is known to fail; once one cannot be judged, no further one is tried."""
+    def fails(self, trial: TrialT) -> bool | None:
+        """Say whether a trial is known to fail; once one cannot be judged, no further one is tried, and None returned."""
         if trial not in self._known and not self.ended:
             found = self._fails(trial)
-            self.ended = found is None
-            self._known[trial] = bool(found)
-        return self._known.get(trial, False)
+            if found is None:
+                self.ended = True
+            else:
+                self._known[trial] = found
+        return self._known.get(trial)
 
 
 def _fewer_beside(trial: TrialT, search: _Search[TrialT]) -> TrialT:
@@ -124,13 +126,14 @@ def _shorter(trial: TrialT, parts: Parts[str], search: _Search[TrialT]) -> Trial
     return of(reduced(parts, lambda kept: bool(kept) and search.fails(of(kept))))
 
 
-def reduced(parts: Parts[Part], holds: Callable[[Parts[Part]], bool]) -> Parts[Part]:
+def reduced(parts: Parts[Part], holds: Callable[[Parts[Part]], bool | None]) -> Parts[Part]:
     """Return some of the parts, in order, for which `holds` is true and from which no single one may be left out.
 
     Args:
         parts: Parts for which it holds.
-        holds: Says whether it holds for some of them; it is called at most about as often as the square of their number, and about
-            twice its binary logarithm where one part decides.
+        holds: Says whether it holds for some of them, or None where that cannot be known: what was found by then is returned,
+            since a long text has too many choices to go through for nothing. It is called at most about as often as the
+            square of their number, and about twice its binary logarithm where one part decides.
 
     >>> reduced(tuple("smallest"), lambda some: "a" in some)
     ('a',)
@@ -139,7 +142,10 @@ def reduced(parts: Parts[Part], holds: Callable[[Parts[Part]], bool]) -> Parts[P
         return ()
     pieces = 2
     while len(parts) > 1:
-        kept = next((choice for choice in _choices(parts, pieces) if holds(choice[0])), None)
+        judged = ((choice, holds(choice[0])) for choice in _choices(parts, pieces))
+        kept, held = next(((choice, held) for choice, held in judged if held is not False), (None, False))
+        if held is None:
+            break
         if kept is not None:
             parts, pieces = kept
         elif pieces >= len(parts):

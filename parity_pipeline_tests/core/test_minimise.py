@@ -120,6 +120,28 @@ def test_one_part_of_many_is_found_in_a_logarithm() -> None:
     assert len(calls) <= 2 * 10 + 11
 
 
+def test_a_search_that_has_ended_tries_no_further_choice() -> None:
+    """Where a trial cannot be judged, what was found by then is returned, however many choices a long text still has."""
+    calls: list[int] = []
+
+    def holds(parts: tuple[int, ...]) -> bool | None:
+        calls.append(len(parts))
+        return None if len(calls) > 3 else 7 in parts
+
+    assert reduced(tuple(range(100_000)), holds) == tuple(range(25_000))
+    assert len(calls) == 4
+
+    sent: list[Trial] = []
+
+    def fails(trial: Trial) -> bool | None:
+        sent.append(trial)
+        return True if len(sent) == 1 else None
+
+    text = "a long text " * 20_000
+    assert smallest_failing(Trial(text=text), fails) == Smallest(trial=Trial(text=text), complete=False)
+    assert len(sent) == 2
+
+
 OTHERS = tuple(Query(id=name, text=name, k=3) for name in "abc")
 
 
