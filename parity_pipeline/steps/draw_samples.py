@@ -4,7 +4,7 @@ Here belongs the step alone. Reading sources and writing the set belong to `stor
 """
 
 from parity_pipeline.steps.context import RunContext, stored
-from parity_pipeline.steps.recordings import recorded_samples
+from parity_pipeline.steps.recordings import VECTORS, recorded_inputs
 from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.sample_set_files import SampleSetFile, SampleSetHeader, write_sample_set
 from parity_pipeline.storage.sources import read_sources
@@ -17,7 +17,7 @@ def draw_samples(run: RunContext, day: str, model: str) -> SampleSetHeader:
         SampleSourceError: A source cannot be read, or there is no sample.
         ArtifactError: The disk or folder does not take the file.
     """
-    if recorded_samples(run, day, model):
+    if recorded_inputs(VECTORS, run, day, model):
         return stored(run.layout.samples(day, model), SampleSetFile).header
     with publishing(run.layout.samples(day, model)) as draft:
         return write_sample_set(draft, read_sources(run.sources, day), sources=[spec.name for spec in run.sources])

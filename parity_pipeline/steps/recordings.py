@@ -1,7 +1,7 @@
 """A side that is a recording: what was fetched before stands in for a gateway that is switched off.
 
-Here belong which stored date is taken, for every probe, and putting its samples, vectors, repeatability and contract in the
-place of a date that has none. Its queries and rankings are put there by `retrieval.recorded_rankings`. No request is sent.
+Here belong which stored date is taken and putting its inputs in the place of a date that has none, for every probe, and its
+vectors, repeatability and contract. Its rankings are put there by `retrieval.recorded_rankings`. No request is sent.
 What was recorded is only read: a date with vectors or rankings of its own keeps them.
 
 Taken as a recording is a date of the same side and model or corpus whose lane is stored, was fetched and not copied, ran to its
@@ -250,8 +250,8 @@ def recorded_side(run: RunContext) -> Side | None:
     return next((side for side in Side if run.gateways[side].recorded), None)
 
 
-def recorded_samples(run: RunContext, day: str, model: str) -> bool:
-    """Put the samples of the recording in the place of a date's, and return whether a side is a recording at all.
+def recorded_inputs(kind: Recordable[Lane], run: RunContext, day: str, name: str) -> bool:
+    """Put the inputs of the recording in the place of a date's, and return whether a side is a recording at all.
 
     Raises:
         ArtifactError: There is no recording, or the disk does not take the file.
@@ -259,10 +259,11 @@ def recorded_samples(run: RunContext, day: str, model: str) -> bool:
     side = recorded_side(run)
     if side is None:
         return False
-    found = find_recording(run, side, day, model)
+    found = find_recorded(kind, run, side, day, name)
     if found.date != day:
-        with publishing(run.layout.samples(day, model)) as draft:
-            shutil.copyfile(run.layout.samples(found.date, model), draft)
+        inputs = kind.probe.inputs_path
+        with publishing(inputs(run.layout, day, name)) as draft:
+            shutil.copyfile(inputs(run.layout, found.date, name), draft)
     return True
 
 

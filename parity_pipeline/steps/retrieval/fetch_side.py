@@ -21,8 +21,9 @@ from parity_pipeline.core.retrieval.records import Query, Ranking, Reported
 from parity_pipeline.steps.context import Gateway, RunContext, stored
 from parity_pipeline.steps.fetch_embeddings import reporter
 from parity_pipeline.steps.record_gateways import RETRIEVE, record_fetch
+from parity_pipeline.steps.recordings import recorded_inputs
 from parity_pipeline.steps.retrieval.context import RetrievalContext, Vectors
-from parity_pipeline.steps.retrieval.recorded_rankings import recorded_queries, recorded_rankings
+from parity_pipeline.steps.retrieval.recorded_rankings import RANKINGS, recorded_rankings
 from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.query_set_files import QuerySetFile, QuerySetHeader, write_query_set
 from parity_pipeline.storage.query_sources import read_queries, source_names
@@ -41,7 +42,7 @@ def draw_queries(run: RunContext, day: str, corpus: str) -> QuerySetHeader:
         ArtifactError: The disk or folder does not take the file.
     """
     context = retrieval_of(run)
-    if recorded_queries(run, day, corpus):
+    if recorded_inputs(RANKINGS, run, day, corpus):
         return stored(run.layout.queries(day, corpus), QuerySetFile).header
     found = read_queries(context.sources, day, context.defaults(corpus))
     with publishing(run.layout.queries(day, corpus)) as draft:

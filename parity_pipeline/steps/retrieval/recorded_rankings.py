@@ -1,13 +1,12 @@
 """A side of the retrieve probe that is a recording: rankings that were fetched before, for the queries of then.
 
-Here belong what makes stored rankings usable as a recording, and putting them and their queries in the place of a date that has
-none. Which date is taken belongs to `steps.recordings`. No request is sent.
+Here belong what makes stored rankings usable as a recording, and putting them in the place of a date that has none. Which date
+is taken, and putting its queries there, belong to `steps.recordings`. No request is sent.
 
 The queries of a new date are those of the recording, with the k, filter and corpora of each. What settings ask for beside them
 has to be as it was then: a list of 10 results says nothing of 20, nor one of a filter of another one.
 """
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from parity_pipeline.core.retrieval.provenance import RetrievalProvenance
 from parity_pipeline.core.retrieval.records import Reported
 from parity_pipeline.steps.context import RunContext
 from parity_pipeline.steps.probes import RETRIEVE
-from parity_pipeline.steps.recordings import Faults, Recordable, Recording, being_copied, find_recorded, recorded_side
+from parity_pipeline.steps.recordings import Faults, Recordable, Recording, being_copied, find_recorded
 from parity_pipeline.storage.atomic import publishing
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline.storage.query_set_files import QuerySetFile
@@ -33,22 +32,6 @@ def find_recorded_rankings(run: RunContext, side: Side, day: str, corpus: str) -
         ArtifactError: There are none, or the named date cannot be taken; says why.
     """
     return find_recorded(RANKINGS, run, side, day, corpus)
-
-
-def recorded_queries(run: RunContext, day: str, corpus: str) -> bool:
-    """Put the queries of the recording in the place of a date's, and return whether a side is a recording at all.
-
-    Raises:
-        ArtifactError: There is no recording, or the disk does not take the file.
-    """
-    side = recorded_side(run)
-    if side is None:
-        return False
-    found = find_recorded_rankings(run, side, day, corpus)
-    if found.date != day:
-        with publishing(run.layout.queries(day, corpus)) as draft:
-            shutil.copyfile(run.layout.queries(found.date, corpus), draft)
-    return True
 
 
 def recorded_rankings(run: RunContext, side: Side, day: str, corpus: str) -> RetrievalProvenance:
