@@ -117,16 +117,6 @@ class VerdictChanges:
         """Return the changes about these subjects."""
         return tuple(one for one in self.changes if one.subject in subjects)
 
-    @property
-    def looser(self) -> tuple[Change, ...]:
-        """Return the rules under which more passes than under those of the earlier verdict."""
-        return tuple(one for one in self.changes if one.direction is Direction.LOOSER)
-
-    @property
-    def decision_changed(self) -> bool:
-        """Return whether the decision is another one."""
-        return self.before.decision is not self.after.decision
-
 
 def changes_between(before: AnyVerdict, after: AnyVerdict) -> VerdictChanges:
     """Return what changed from one verdict to a later one.

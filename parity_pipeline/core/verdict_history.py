@@ -15,8 +15,6 @@ from parity_pipeline.core.verdict_changes import (
     AnyVerdict,
     Change,
     Direction,
-    VerdictChanges,
-    changes_between,
     name_of_partition,
     rule_changes,
 )
@@ -87,11 +85,6 @@ def _without_details(verdict: AnyVerdict) -> AnyVerdict:
         legacy, candidate = (replace(one, provenance=without_vectors(one.provenance)) for one in verdict.sides)
         return replace(verdict, legacy=legacy, candidate=candidate, rows=(), contract=None, power=None)
     return replace(verdict, queries=(), power=None)
-
-
-def changes_since(verdict: AnyVerdict, before: RecordedVerdict | None) -> VerdictChanges | None:
-    """Return what changed since an earlier verdict; None where there is none to compare with."""
-    return None if before is None else changes_between(before.verdict, verdict)
 
 
 def looser_than_default(verdict: AnyVerdict) -> tuple[Change, ...]:
