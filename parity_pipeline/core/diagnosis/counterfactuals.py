@@ -331,7 +331,7 @@ def _causes(context: DiagnosisContext, proof: _Proof, proofs: Sequence[_Proof], 
             edit.cause,
             f"the {suspect.side} side behaves as if {edit.words}: for the edited text the {suspect.other} side returns "
             f"the same vector, and for the unedited one it does not, for {len(restored)} of {len(proof.tried)} failing "
-            "samples tried",
+            f"samples tried{_in_spite_of(context, edit, len(restored))}",
             Confidence.PROVEN,
             explained,
             context.evidence(restored, lambda _, edit=edit: f"the {suspect.other} vector once {edit.words}", cosines),
@@ -339,6 +339,15 @@ def _causes(context: DiagnosisContext, proof: _Proof, proofs: Sequence[_Proof], 
         )
         for edit in proof.edits
     ]
+
+
+def _in_spite_of(context: DiagnosisContext, edit: Edit, restored: int) -> str:
+    """Return a clause on the matching samples that an edit would change, where they outnumber those that it restores.
+
+    The edit is then made of some texts only, or it is part of one that changes less: a reader has to know.
+    """
+    matching = len(_changed(context, (edit,), context.passing))
+    return f"; {matching} samples that it would change match all the same" if matching > restored else ""
 
 
 def _of_more(context: DiagnosisContext, proof: _Proof, proofs: Sequence[_Proof], row: int) -> bool:

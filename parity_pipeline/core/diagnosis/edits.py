@@ -149,6 +149,7 @@ EDITS: Final[tuple[Edit, ...]] = (
     Edit(CauseName.UNICODE_FORM, "characters are decomposed (NFD)", _form("NFD")),
     Edit(CauseName.UNICODE_FORM, "characters take their compatibility form (NFKC)", _form("NFKC")),
     Edit(CauseName.EMOJI, "emoji or dingbats are dropped", lambda text: EMOJI.sub("", text)),
+    Edit(CauseName.EMOJI, "emoji or dingbats become blanks", lambda text: EMOJI.sub(" ", text)),
     Edit(CauseName.CASE, "letters are lower-cased", str.lower),
     Edit(CauseName.CASE, "letters are upper-cased", str.upper),
     Edit(CauseName.ACCENTS, "accents are stripped", strip_accents),

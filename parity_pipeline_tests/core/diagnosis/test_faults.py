@@ -257,6 +257,7 @@ ALIKE: tuple[tuple[str, str, str, str], ...] = (
     ("a {0} 1\ufe0f\u20e3 in {1}", "\ufe0f", "", "variation selectors are left away"),
     ("a {0} \u00a9\ufe0f in {1}", "\ufe0f", "", "variation selectors are left away"),
     ("a {0} \u2764\ufe0f in {1}", "\ufe0f", "", "variation selectors are left away"),
+    ("a {0} \U0001f600! in {1}", "\U0001f600", " ", "emoji or dingbats become blanks"),
 )
 
 

@@ -1,9 +1,13 @@
 """Signs that are easily missed or misread: a grid, capitals alone, rounding at the threshold, a cut near the end."""
 
+from collections.abc import Sequence
+
 import numpy as np
+import pytest
+from numpy.typing import NDArray
 
 from parity_pipeline.core.diagnosis.diagnose import diagnose
-from parity_pipeline.core.diagnosis.records import CauseName
+from parity_pipeline.core.diagnosis.records import CauseName, Confidence
 from parity_pipeline.demo.fault_scope import Scope
 from parity_pipeline.demo.fault_table import FAULTS
 from parity_pipeline_tests.core.diagnosis.corpus import corpus
@@ -83,3 +87,21 @@ def test_a_sample_that_is_another_with_the_prefix_is_not_another_row() -> None:
     side = faulty("prefix")
     found = diagnose(subject(texts, side), inquiry=inquiry(side))
     assert {cause.name for cause in found.causes} == {N.PREFIX}
+
+
+@pytest.mark.parametrize(("of", "said"), [("", False), ("night nurse", True), ("pallet", True), ("p", False)])
+def test_an_edit_of_some_texts_only_is_not_said_of_all(of: str, *, said: bool) -> None:
+    """Where more texts with signs match than fail, the proven cause says how many; where nearly all fail it does not."""
+    texts = [f"{word}, to dock {number}" for word in ("pallet", "parcel", "night nurse") for number in range(12)]
+    texts += [f"gate {number} is shut" for number in range(40)]
+
+    def edited(given: Sequence[str]) -> NDArray[np.float32]:
+        return hashed([text.replace(",", "") if text.startswith(of) else text for text in given], 256)
+
+    side, legacy = FaultySide(edited), FaultySide(lambda given: hashed(given, 256))
+    found = diagnose(subject(texts, side, legacy), inquiry=inquiry(side, legacy))
+    (cause,) = found.causes
+    assert (cause.name, cause.confidence) == (N.PUNCTUATION, Confidence.PROVEN)
+    _, clause, rest = cause.words.partition("; ")
+    assert (clause + rest == "; 24 samples that it would change match all the same") is said
+    assert bool(rest) is said
