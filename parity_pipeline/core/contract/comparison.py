@@ -271,7 +271,7 @@ def declaration_faults(side: ContractObservation) -> dict[str, str]:
                 f"states the dimension {one.declared_dimension} beside vectors of {one.dimension} ({one.request})"
             )
         if one.usage is not None and one.result is ContractResult.VECTORS and one.usage < one.sent:
-            found["usage"] = f"states {one.usage} tokens for {one.sent} texts ({one.request})"
+            found["usage"] = f"states a token count of {one.usage} for {one.sent} texts ({one.request})"
     return found
 
 
