@@ -35,8 +35,16 @@ from parity_pipeline.steps.retrieval.context import RetrievalContext
 from parity_pipeline.wire.progress_pipe import piped_watch
 from parity_pipeline.wire.retrieval_side import RetrievalSide
 
-PRELOADED: Final = ["parity_pipeline.definitions"]
-"""Modules that the forkserver imports once, so that each step does not pay for them again."""
+PRELOADED: Final = [
+    "parity_pipeline.definitions",
+    "alembic.command",
+    "sqlalchemy.dialects.sqlite",
+    "pyarrow.compute",
+]
+"""Modules that the forkserver imports once, so that each step does not pay for them again.
+
+The last three are imported by Dagster's storage and by what reads Parquet, whenever a process opens them.
+"""
 
 TOGETHER: Final = 4
 """Most steps that the forkserver runs at the same time: both lanes wait for their gateways, and so does what follows."""

@@ -5,15 +5,18 @@ Here belongs what `parity run` and `parity backfill` do. What they print belongs
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import product
+from multiprocessing import forkserver, set_forkserver_preload
 from pathlib import Path
+from typing import Final
 from uuid import uuid4
 
 import dagster as dg
 
 from parity_pipeline.core.outcomes import PASSING, Decision, Side
-from parity_pipeline.definitions import build_context, probe_assets, whole_job
+from parity_pipeline.definitions import PRELOADED, build_context, probe_assets, whole_job
 from parity_pipeline.defs.automation import asset_key
 from parity_pipeline.defs.killed_runs import PARTITION_TAG
 from parity_pipeline.defs.partitions import make_key
@@ -26,6 +29,11 @@ from parity_pipeline.steps.probes import EMBED, AnyVerdict, Probe
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Run configuration that keeps Dagster's event log out of the terminal; the instance still stores it."""
+
+STEP_SERVER_LOG: Final = "forkserver.log"
+"""File in the state folder that takes what processes of steps print before and after their step."""
+
+STDERR: Final = 2
 
 EXIT_PASS, EXIT_FAIL, EXIT_INCONCLUSIVE = 0, 1, 2
 
@@ -102,6 +110,7 @@ def run_partitions(
     execute = _forked if settings.executor == "forkserver" and settings.file else _in_process
     if execute is _forked:
         os.environ[CONFIG_VARIABLE] = str(settings.file)
+        start_step_server(settings.path(settings.state_dir) / STEP_SERVER_LOG)
     with open_logs(instance), command_lock(instance, run) as tags:
         for day, name in pairs:
             drawn = probe.inputs_path(layout, day, name).exists() and not redraw
@@ -122,6 +131,23 @@ def run_partitions(
                 probe=probe,
                 not_run=None if judged else record_unjudged(run, probe, day, name, run_id=run_id, events=events),
             )
+
+
+def start_step_server(log: Path) -> None:
+    """Start what the processes of steps are forked from, with its standard error in a file; it stays for this process.
+
+    Each of them says there that it has begun, by a logger of Dagster's that no configuration of a run reaches: in the
+    terminal that would stand between progress and verdicts. What a step itself prints is captured by Dagster.
+    """
+    set_forkserver_preload(["__main__", *PRELOADED])
+    with ExitStack() as afterwards:
+        with suppress(OSError):  # where no such file can be written, the terminal has it all
+            log.parent.mkdir(parents=True, exist_ok=True)
+            file, terminal = afterwards.enter_context(log.open("wb")), os.dup(STDERR)
+            afterwards.callback(os.close, terminal)
+            afterwards.callback(os.dup2, terminal, STDERR)
+            os.dup2(file.fileno(), STDERR)
+        forkserver.ensure_running()
 
 
 def discard_staged(root: Path, pairs: Iterable[tuple[str, str]], sides: Iterable[Side], probe: Probe = EMBED) -> None:

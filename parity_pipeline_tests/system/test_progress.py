@@ -102,6 +102,7 @@ def test_a_terminal_shows_both_lanes_of_both_probes_while_they_are_fetched(tmp_p
     assert "fake-32" in after
     assert after.count("PASS") == 3
     assert "━" not in after
+    assert "STEP_WORKER" not in screen
 
 
 @pytest.mark.parametrize("option", ["--quiet", "--json"])

@@ -138,10 +138,11 @@ def test_a_run_after_a_kill_fetches_nothing_twice(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:multiprocessing")
 def test_the_forkserver_runs_a_corpus(tmp_path: Path) -> None:
-    """With `executor: forkserver` each step loads the settings again by itself, and the verdict is the same."""
+    """With `executor: forkserver` each step loads the settings again by itself, and verdicts and printing are the same."""
     with served(tmp_path, SearchingGateway("rust"), SearchingGateway("go"), executor="forkserver") as project:
         result = project.parity("run", "--date", DAY, "--json")
-    assert result.code == 0
+    assert (result.code, result.err) == (0, "")
+    assert "STEP_WORKER_STARTED" in (tmp_path / ".parity" / "forkserver.log").read_text("utf-8")
     found = [
         (one["probe"], one.get("corpus", one.get("model")), one["decision"]) for one in result.document()["results"]
     ]
