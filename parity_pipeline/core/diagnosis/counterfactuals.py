@@ -98,7 +98,24 @@ def find_by_counterfactual(context: DiagnosisContext, waiting: Mask, budget: Req
         if proof:
             proofs.append(proof)
             left[list(proof.shown)] = False
+    proofs = _without_coincidence(context, proofs)
     return [cause for proof in proofs for cause in _causes(context, proof, proofs, left)]
+
+
+def _without_coincidence(context: DiagnosisContext, proofs: Sequence[_Proof]) -> list[_Proof]:
+    """Return the proofs, each row with the one of most rows that makes the same text of it; empty ones are left out.
+
+    Where punctuation is dropped, so are the accents of a decomposed text: that accents are stripped is not shown by it.
+    """
+    ranked = sorted(proofs, key=lambda proof: -len(proof.shown))
+    for place, slight in enumerate(ranked):
+        for wide in (one for one in ranked[:place] if one.suspect.side is slight.suspect.side):
+            for row in list(slight.shown):
+                text = context.text_of(row)
+                if applied(wide.edits, text) == applied(slight.edits, text):
+                    wide.shown[row] = slight.shown.pop(row)
+                    wide.tried.add(row)
+    return [proof for proof in proofs if proof.shown]
 
 
 def _proof(

@@ -105,3 +105,12 @@ def test_an_edit_of_some_texts_only_is_not_said_of_all(of: str, *, said: bool) -
     _, clause, rest = cause.words.partition("; ")
     assert (clause + rest == "; 24 samples that it would change match all the same") is said
     assert bool(rest) is said
+
+
+def test_accents_that_go_with_the_punctuation_are_not_said_to_be_stripped() -> None:
+    """Of a decomposed text both edits leave the same; what explains most texts is said, and of these too."""
+    texts = corpus(200, seed=7)
+    side = faulty("drop-punctuation")
+    found = diagnose(subject(texts, side), inquiry=inquiry(side))
+    assert [(cause.name, cause.confidence) for cause in found.causes] == [(N.PUNCTUATION, Confidence.PROVEN)]
+    assert found.explained == found.failing
