@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from multiprocessing import forkserver, set_forkserver_preload
 from pathlib import Path
@@ -133,8 +134,9 @@ def run_partitions(
             )
 
 
+@cache
 def start_step_server(log: Path) -> None:
-    """Start what the processes of steps are forked from, with its standard error in a file; it stays for this process.
+    """Start once what the processes of steps are forked from, with its standard error in a file.
 
     Each of them says there that it has begun, by a logger of Dagster's that no configuration of a run reaches: in the
     terminal that would stand between progress and verdicts. What a step itself prints is captured by Dagster.
