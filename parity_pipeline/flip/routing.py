@@ -15,8 +15,11 @@ from parity_pipeline.core.flip_steps import SHARES, FlipStep
 from parity_pipeline.flip.options import Divide
 
 _HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
-_PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~@:+,=!%-]*)+")
-"""Paths without what any of the five languages gives a meaning: quotes, blanks, braces, `$`, `;`, `#`, `*`, `?`."""
+_PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~@:+,=!-]*)+")
+"""Paths without what any of the five languages gives a meaning: quotes, blanks, braces, `$`, `;`, `#`, `*`, `?`, `%`.
+
+`%` begins a format in HAProxy, nginx compares decoded paths, and Caddy encodes it again.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,14 +11,17 @@ def render(route: Route, traffic: Traffic) -> str:
     """Return the configuration of a step."""
     main, legacy = traffic.main, route.legacy
     lines = [
-        f"http://{route.listen_host}:{route.listen_port} {{",
+        # A host in the address of a site is one that callers have to name, and does not choose what is listened on.
+        f"http://:{route.listen_port} {{",
+        f"\tbind {route.listen_host.strip('[]')}",
         f"\trequest_body {{\n\t\tmax_size {route.max_body_bytes}\n\t}}",
         f"\thandle {route.path} {{",
         *((f"\t\trewrite * {main.path}",) if main.path != route.path else ()),
         *_proxied(main),
         "\t}",
         "\thandle {",
-        *((f"\t\trewrite * {legacy.base}{{uri}}",) if legacy.base else ()),
+        # `rewrite` would decode the path, and `%2F` in the name of a model would become a part of it.
+        *((f"\t\turi path_regexp ^/ {legacy.base}/",) if legacy.base else ()),
         *_proxied(legacy),
         "\t}",
         "}",

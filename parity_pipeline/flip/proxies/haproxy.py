@@ -27,6 +27,8 @@ def render(route: Route, traffic: Traffic) -> str:
         "",
         "frontend parity",
         f"    bind {route.listen_host}:{route.listen_port}",
+        # Of a larger body only a part would be hashed, and how much of it depends on how it is sent.
+        f"    http-request deny deny_status 413 if {{ req.body_size gt {route.max_body_bytes} }}",
         f"    acl parity_embed path {route.path}",
         *(
             (

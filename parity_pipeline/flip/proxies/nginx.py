@@ -62,6 +62,7 @@ def _server(route: Route, traffic: Traffic, targets: list[Target]) -> str:
         f"    client_max_body_size {route.max_body_bytes};",
         f"    client_body_buffer_size {route.max_body_bytes};  # $request_body is empty for a body in a file",
         "    client_body_in_single_buffer on;",
+        "    underscores_in_headers on;  # otherwise a caller's header such as api_key is dropped",
         "    proxy_http_version 1.1;",
         '    proxy_set_header Connection "";',
         "    # Embedding a text again is harmless, so a connection that broke is tried once more.",

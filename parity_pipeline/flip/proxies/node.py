@@ -39,11 +39,15 @@ function isMoved(body, perCent) {{
 
 async function send(base, path, request, body) {{
   const headers = new Headers(request.headers);
-  for (const name of ["host", "connection", "content-length", "keep-alive", "transfer-encoding"]) headers.delete(name);
+  for (const name of ["host", "connection", "content-length", "keep-alive", "transfer-encoding", "expect"]) {{
+    headers.delete(name);
+  }}
   const {{ search }} = new URL(request.url);
   const options = {{ method: request.method, headers, redirect: "manual", signal: AbortSignal.timeout(60_000) }};
   if (body.length) options.body = body;
-  return fetch(base + path + search, options);
+  // Embedding a text again is harmless, so a connection that broke is tried once more.
+  const again = (error) => (error.name === "TimeoutError" ? Promise.reject(error) : fetch(base + path + search, options));
+  return fetch(base + path + search, options).catch(again);
 }}
 
 /** Respond to a request: mount this in a server of your own, or run this file. */
@@ -59,7 +63,7 @@ export async function handle(request) {{
     const target = at.moved && isMoved(body, at.perCent) ? at.moved : at.main;
     const response = passed(await send(target.origin, target.path, request, body));
     if (at.mirror) {{
-      send(at.mirror.origin, at.mirror.path, request, body).then((copy) => copy.arrayBuffer(), () => undefined);
+      send(at.mirror.origin, at.mirror.path, request, body).then((copy) => copy.arrayBuffer()).catch(() => undefined);
     }}
     return response;
   }} catch {{
@@ -78,22 +82,29 @@ function passed(response) {{
 
 async function serve() {{
   if (typeof Bun !== "undefined") {{
-    Bun.serve({{ hostname: route.host, port: route.port, fetch: handle }});
+    const server = Bun.serve({{ hostname: route.host, port: route.port, fetch: handle }});
+    process.on("SIGTERM", () => server.stop());
     return;
   }}
   const {{ createServer }} = await import("node:http");
   const {{ Readable }} = await import("node:stream");
-  const server = createServer(async (incoming, outgoing) => {{
+  async function received(incoming) {{
     const bare = incoming.method === "GET" || incoming.method === "HEAD";
-    const request = new Request(`http://${{route.host}}:${{route.port}}${{incoming.url}}`, {{
+    return handle(new Request(`http://${{route.host}}:${{route.port}}${{incoming.url}}`, {{
       method: incoming.method,
       headers: Object.entries(incoming.headers).flatMap(([name, value]) => [value].flat().map((one) => [name, one])),
       ...(bare ? {{}} : {{ body: Readable.toWeb(incoming), duplex: "half" }}),
-    }});
-    const response = await handle(request).catch(() => new Response("this request cannot be read", {{ status: 400 }}));
-    outgoing.writeHead(response.status, Object.fromEntries(response.headers));
-    outgoing.end(Buffer.from(await response.arrayBuffer()));
-  }});
+    }}));
+  }}
+  async function respond(incoming, outgoing) {{
+    const response = await received(incoming).catch(() => new Response("this request cannot be read", {{ status: 400 }}));
+    const body = Buffer.from(await response.arrayBuffer());
+    const cookies = response.headers.getSetCookie();
+    outgoing.writeHead(response.status, {{ ...Object.fromEntries(response.headers), "set-cookie": cookies }});
+    outgoing.end(body);
+  }}
+  // A response that breaks off fails one request, and must not end the process.
+  const server = createServer((incoming, outgoing) => respond(incoming, outgoing).catch(() => outgoing.writeHead(502).end()));
   server.listen(route.port, route.host);
   // Stop accepting and let requests in flight end, so that another process can take over.
   process.on("SIGTERM", () => server.close());

@@ -24,6 +24,7 @@ class Proxy:
         suffix: Ending of its files.
         comment: What begins a comment.
         mirrors: Whether it can send a copy of a request to another target.
+        rewrites_copies: Whether a copy can have another path than the request.
         hashes_bodies: Whether it can decide by a hash of the body.
         apply: Commands that put a file into effect; `{file}` stands for it, `{step}` for its step.
         render: Returns the configuration of a step.
@@ -36,6 +37,7 @@ class Proxy:
     hashes_bodies: bool
     apply: str
     render: Callable[[Route, Traffic], str]
+    rewrites_copies: bool = True
 
     def file_name(self, step: FlipStep) -> str:
         """Return the name of a step's file, numbered in the order of the steps."""
@@ -47,7 +49,8 @@ class Proxy:
 
     def file(self, route: Route, step: FlipStep) -> str:
         """Return the file of a step: what it does, how to apply it, the way back, and the configuration."""
-        traffic = route.traffic(step, mirrors=self.mirrors, hashes_bodies=self.hashes_bodies)
+        mirrors = self.mirrors and (self.rewrites_copies or route.legacy.path == route.shadow.path)
+        traffic = route.traffic(step, mirrors=mirrors, hashes_bodies=self.hashes_bodies)
         head = [
             f"Step {step}: {_words(traffic)}.",
             f"Apply:    {self.applied(step)}",
@@ -72,8 +75,10 @@ def _words(traffic: Traffic) -> str:
 
 _NGINX: Final = "cp {file} /etc/nginx/conf.d/parity.conf && nginx -t && nginx -s reload"
 _HAPROXY: Final = (
-    "cp {file} /etc/haproxy/haproxy.cfg && haproxy -c -f /etc/haproxy/haproxy.cfg && systemctl reload haproxy"
+    "cp {file} /etc/haproxy/parity.cfg && haproxy -c -f /etc/haproxy/haproxy.cfg -f /etc/haproxy/parity.cfg"
+    " && systemctl reload haproxy"
 )
+"""Beside the main file, which names the user, the chroot and the logs: without it the workers would run as root."""
 _ENVOY: Final = "envoy --mode validate -c {file}, then a hot restart with that file and the next --restart-epoch"
 
 PROXIES: Final = {
@@ -93,6 +98,7 @@ PROXIES: Final = {
             suffix=".yaml",
             comment="#",
             mirrors=True,
+            rewrites_copies=False,
             hashes_bodies=False,
             apply=_ENVOY,
             render=envoy.render,
