@@ -109,14 +109,95 @@ def test_every_step_has_a_file_that_names_its_way_back(proxy: Proxy) -> None:
 
 def test_envoy_gets_valid_yaml_with_a_mirror_and_a_cluster_for_each_target() -> None:
     """Each route names a cluster that is there; shadowing copies requests; TLS checks the name."""
-    found = yaml.safe_load(PROXIES["envoy"].file(ROUTES["TLS and prefixes"], FlipStep.SHADOW))["static_resources"]
-    clusters = {one["name"]: one for one in found["clusters"]}
-    manager = found["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
-    [embed, rest] = manager["route_config"]["virtual_hosts"][0]["routes"]
+    [embed, rest], clusters = of_envoy(made("https://old.example.com"), FlipStep.SHADOW)
     assert embed["route"]["cluster"] == rest["route"]["cluster"] == "parity_legacy"
     assert embed["route"]["request_mirror_policies"] == [{"cluster": "parity_shadow"}]
     assert set(clusters) == {"parity_legacy", "parity_shadow"}
     assert clusters["parity_legacy"]["transport_socket"]["typed_config"]["sni"] == "old.example.com"
+    assert name_in_certificate(clusters["parity_legacy"]) == ("DNS", "old.example.com")
+    assert embed["route"]["retry_policy"]["retry_on"] == "reset,connect-failure"
+    assert embed["route"]["timeout"] == rest["route"]["timeout"] == "60s"
+
+
+def of_envoy(route: Route, step: FlipStep) -> tuple[list[Any], dict[str, Any]]:
+    """Return the routes and the clusters of Envoy's file."""
+    found = yaml.safe_load(PROXIES["envoy"].file(route, step))["static_resources"]
+    manager = found["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+    return manager["route_config"]["virtual_hosts"][0]["routes"], {one["name"]: one for one in found["clusters"]}
+
+
+def name_in_certificate(cluster: Any) -> tuple[str, str]:
+    """Return the kind and the name that a certificate has to have."""
+    context = cluster["transport_socket"]["typed_config"]["common_tls_context"]["validation_context"]
+    [name] = context["match_typed_subject_alt_names"]
+    return name["san_type"], name["matcher"]["exact"]
+
+
+def test_envoy_sends_no_copies_where_they_would_have_the_path_of_the_legacy() -> None:
+    """A copy has the path that the request gets; where that is not the adapter's, the adapter is in the way instead."""
+    [embed, _], _ = of_envoy(ROUTES["TLS and prefixes"], FlipStep.SHADOW)
+    assert (embed["route"]["cluster"], "request_mirror_policies" in embed["route"]) == ("parity_shadow", False)
+    assert "passes requests to the legacy and compares" in PROXIES["envoy"].file(
+        ROUTES["TLS and prefixes"], FlipStep.SHADOW
+    )
+
+
+def test_envoy_finds_a_side_by_any_address_and_checks_the_one_that_is_named() -> None:
+    """A name such as localhost is tried at each of its addresses, and a certificate for an address has to name it."""
+    _, clusters = of_envoy(ROUTES["TLS and prefixes"], FlipStep.FLIP)
+    assert {one["dns_lookup_family"] for one in clusters.values()} == {"ALL"}
+    assert name_in_certificate(clusters["parity_candidate"]) == ("IP_ADDRESS", "::1")
+
+
+@pytest.mark.parametrize(
+    ("listen", "bound", "address"),
+    [
+        ("127.0.0.1:8080", "127.0.0.1", "127.0.0.1"),
+        ("[::]:8080", "::", "::"),
+        ("localhost:8080", "localhost", "127.0.0.1"),
+    ],
+)
+def test_caddy_and_envoy_listen_where_they_are_told_and_serve_every_host(listen: str, bound: str, address: str) -> None:
+    """The address is listened on only: in the name of a site of Caddy it would refuse callers that use another name."""
+    lines = PROXIES["caddy"].file(made(listen=listen), FlipStep.FLIP).splitlines()
+    assert "http://:8080 {" in lines
+    assert f"\tbind {bound}" in lines
+    found = yaml.safe_load(PROXIES["envoy"].file(made(listen=listen), FlipStep.FLIP))["static_resources"]
+    assert found["listeners"][0]["address"]["socket_address"] == {"address": address, "port_value": 8080}
+
+
+def test_caddy_puts_the_prefix_of_the_legacy_before_the_path_as_it_was_sent() -> None:
+    """`rewrite` would decode the path, so that a model named `org%2Fname` would be another path."""
+    text = PROXIES["caddy"].file(ROUTES["TLS and prefixes"], FlipStep.FLIP)
+    assert "\t\turi path_regexp ^/ /api/\n" in text
+    assert "{uri}" not in text
+
+
+def test_haproxy_refuses_a_body_that_it_could_hash_in_part_only() -> None:
+    """What of a larger body is hashed depends on how it is sent, so that one body could go both ways."""
+    text = PROXIES["haproxy"].file(made(max_body_bytes=5000), FlipStep.SHARE_10)
+    assert "    http-request deny deny_status 413 if { req.body_size gt 5000 }\n" in text
+    assert "    tune.bufsize 70536  #" in text
+
+
+def test_haproxy_keeps_its_main_file() -> None:
+    """That names the user, the chroot and the logs; a file in its place would let the workers run as root."""
+    applied = PROXIES["haproxy"].applied(FlipStep.FLIP)
+    assert applied.startswith("cp haproxy/5-flip.cfg /etc/haproxy/parity.cfg && ")
+    assert "haproxy -c -f /etc/haproxy/haproxy.cfg -f /etc/haproxy/parity.cfg" in applied
+
+
+def test_nginx_passes_headers_with_an_underscore() -> None:
+    """It would drop them, and a caller's `api_key` with them."""
+    assert "    underscores_in_headers on;" in PROXIES["nginx"].file(made(), FlipStep.ROLL_BACK)
+
+
+def test_node_asks_once_more_and_leaves_expect_to_the_server() -> None:
+    """`fetch` refuses the header, and a connection that broke is no reason for a 502; a time limit is."""
+    text = PROXIES["node"].file(made(), FlipStep.ROLL_BACK)
+    assert '"transfer-encoding", "expect"]' in text
+    assert 'error.name === "TimeoutError" ? Promise.reject(error) : fetch(' in text
+    assert "response.headers.getSetCookie()" in text
 
 
 @pytest.mark.parametrize("name", ["nginx", "haproxy", "node"])
@@ -133,7 +214,23 @@ def test_a_share_is_divided_by_the_body_or_by_the_adapter(name: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/a b", '/a"b', "/a;b", "/$host", "/a{b}", "/a#b", "/a\nb", "/a'b", "/a\\b", "a", "", "/a/../b", "//a", "/é"],
+    [
+        "/a b",
+        '/a"b',
+        "/a;b",
+        "/$host",
+        "/a{b}",
+        "/a#b",
+        "/a\nb",
+        "/a'b",
+        "/a\\b",
+        "a",
+        "",
+        "/a/../b",
+        "//a",
+        "/é",
+        "/%41",
+    ],
 )
 def test_a_path_that_means_more_in_a_configuration_is_refused(path: str) -> None:
     """No setting can put a directive into the configuration of a proxy."""
