@@ -157,7 +157,9 @@ def test_envoy_finds_a_side_by_any_address_and_checks_the_one_that_is_named() ->
         ("localhost:8080", "localhost", "127.0.0.1"),
     ],
 )
-def test_caddy_and_envoy_listen_where_they_are_told_and_serve_every_host(listen: str, bound: str, address: str) -> None:
+def test_caddy_and_envoy_listen_where_the_settings_say_and_serve_every_host(
+    listen: str, bound: str, address: str
+) -> None:
     """The address is listened on only: in the name of a site of Caddy it would refuse callers that use another name."""
     lines = PROXIES["caddy"].file(made(listen=listen), FlipStep.FLIP).splitlines()
     assert "http://:8080 {" in lines
@@ -193,7 +195,7 @@ def test_nginx_passes_headers_with_an_underscore() -> None:
 
 
 def test_node_asks_once_more_and_leaves_expect_to_the_server() -> None:
-    """`fetch` refuses the header, and a connection that broke is no reason for a 502; a time limit is."""
+    """`fetch` refuses the header, and a connection that broke is tried once more; a time limit is not."""
     text = PROXIES["node"].file(made(), FlipStep.ROLL_BACK)
     assert '"transfer-encoding", "expect"]' in text
     assert 'error.name === "TimeoutError" ? Promise.reject(error) : fetch(' in text

@@ -81,9 +81,49 @@ def env(folder: Path) -> dict[str, str]:
     return {**os.environ, "HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "XDG_DATA_HOME": str(folder)}
 
 
+@pytest.mark.parametrize("name", JAVASCRIPT)
+def test_a_server_that_is_stopped_ends_what_is_in_flight(tmp_path: Path, name: str) -> None:
+    """SIGTERM lets the request that is under way have its response."""
+    arrived, released = threading.Event(), threading.Event()
+
+    def slow(_: Request) -> Response:
+        arrived.set()
+        assert released.wait(60)
+        return JSONResponse({})
+
+    with serve(Starlette(routes=[Path_("/ai/embed", slow, methods=["POST"])])) as legacy:
+        route = made(legacy, listen=f"127.0.0.1:{free_port()}")
+        with started(name, route, FlipStep.ROLL_BACK, tmp_path) as process:
+            found: list[int] = []
+            url = f"http://127.0.0.1:{route.listen_port}/ai/embed"
+            thread = threading.Thread(
+                target=lambda: found.append(httpx.post(url, content=b"{}", timeout=60).status_code)
+            )
+            thread.start()
+            assert arrived.wait(60)
+            process.terminate()
+            while is_listening(route.listen_port):
+                pass
+            released.set()
+            thread.join()
+        assert found == [200]
+
+
 @contextmanager
 def running(name: str, route: Route, step: FlipStep, folder: Path) -> Generator[httpx.Client]:
-    """Run a step's file by its program, and yield a client that makes each connection anew."""
+    """Run the file of a step by its program, and yield a client that opens a connection per request."""
+    limits = httpx.Limits(max_keepalive_connections=0)
+    with (
+        started(name, route, step, folder) as process,
+        httpx.Client(base_url=f"http://127.0.0.1:{route.listen_port}", timeout=60, limits=limits) as client,
+    ):
+        yield client
+        assert process.poll() is None, (folder / "log").read_text()
+
+
+@contextmanager
+def started(name: str, route: Route, step: FlipStep, folder: Path) -> Generator["subprocess.Popen[bytes]"]:
+    """Run the file of a step by its program, and yield the process when it listens."""
     program, row = needed(name), PROXIES["node" if name == "bun" else name]
     file = folder / f"{name}-{step}{row.suffix}"
     # Caddy would take a fixed port for its own interface.
@@ -99,10 +139,7 @@ def running(name: str, route: Route, step: FlipStep, folder: Path) -> Generator[
         try:
             while not is_listening(route.listen_port):
                 assert process.poll() is None, log.read_text()
-            limits = httpx.Limits(max_keepalive_connections=0)
-            with httpx.Client(base_url=f"http://127.0.0.1:{route.listen_port}", timeout=60, limits=limits) as client:
-                yield client
-            assert process.poll() is None, log.read_text()
+            yield process
         finally:
             process.terminate()
 
