@@ -1,7 +1,8 @@
 """Diagnose two faults at a time, drawn at random, and print which pairs are not named, which pass, and what is proven wrongly.
 
 Run: `.venv/bin/python -m bench.mixtures [--pairs 200] [--seed 1]`. No network is used: both sides live in this process. Pairs
-with which the side cannot be used from the start are set aside, listed and counted, and others are drawn in their place.
+with which the side cannot be used from the start are set aside, listed and counted, and those of which one fault edits
+texts but changes none of these are listed; others are drawn in their place.
 Exits with 1 where a cause is called proven and is wrong, or a pair passes.
 """
 
@@ -26,6 +27,9 @@ def main(show: Callable[[str], None] = print) -> int:
         for mixture in mixtures(given.seed):
             if sum(not line.inseparable for line in lines) >= given.pairs:
                 break
+            if idle := judge.without_effect(mixture):
+                show(f"{' + '.join(mixture.faults)}: {', '.join(idle)} has no effect on these texts, not drawn")
+                continue
             lines.append(judge.line(mixture))
             _show_weak(lines[-1], show)
     show(summary(lines))

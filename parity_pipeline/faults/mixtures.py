@@ -5,7 +5,7 @@ wrong cause is called proven, or that a pair passes, is wrong whatever else is n
 
 A pair is set aside and another one drawn where the side cannot be used from the start and the error names one of its faults:
 without a single vector nothing can separate two faults. How many were set aside is part of the figures. Where the error
-names neither fault the pair counts, as missed.
+names neither fault the pair counts, as missed. A pair of which one fault changes no vector is no pair.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,11 +17,13 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from parity_pipeline.core.diagnosis.records import CauseName
+from parity_pipeline.core.fetched_rows import SampleBlock
 from parity_pipeline.core.outcomes import PASSING, Side
 from parity_pipeline.demo.fault_scope import Scope
+from parity_pipeline.demo.fault_table import FAULTS
 from parity_pipeline.faults.expected_causes import EXPECTED, Trial
 from parity_pipeline.faults.matrix import proven_wrongly
-from parity_pipeline.faults.texts import CHARACTERS, sample_set
+from parity_pipeline.faults.texts import CHARACTERS, sample_set, touched
 from parity_pipeline.faults.trial_run import (
     ALIKE,
     COULD_NOT_RUN,
@@ -73,6 +75,8 @@ UNREADABLE: Final = frozenset({"nan"})
 
 SAME: Final = frozenset({frozenset({"unit-norm", "raw-norm"}), frozenset({"nan", "null"})})
 """Pairs that are one fault, or undo each other."""
+
+_FAULT: Final = {fault.name: fault for fault in FAULTS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +181,11 @@ class Mixtures:
             false=proven_wrongly(trial, found, clean),
         )
 
+    def without_effect(self, mixture: Mixture) -> tuple[str, ...]:
+        """Return the faults of a pair that edit texts and change the vector of none that they hit: nothing could name them."""
+        block = self._block
+        return tuple(name for name, scope in _layers(mixture) if _FAULT[name].text and not _changes(name, block, scope))
+
     def _clean(self, *, alike: bool) -> tuple[RunContext, Judged]:
         if alike not in self._clean_runs:
             shapes = ALIKE if alike else SHAPES
@@ -201,6 +210,11 @@ def _layers(mixture: Mixture) -> Sequence[tuple[str, Scope]]:
         )
         for place, name in enumerate(mixture.faults)
     ]
+
+
+def _changes(name: str, block: SampleBlock, scope: Scope) -> bool:
+    hits = scope.hits(block.texts)
+    return any(hit and touched(_FAULT[name], place, block, scope) for place, hit in enumerate(hits))
 
 
 def _is_named(name: str, named: frozenset[CauseName], found: Judged) -> bool:

@@ -1,6 +1,7 @@
 """Two faults at a time: both are named, and what cannot be separated is set aside and counted."""
 
 from itertools import islice
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -65,6 +66,13 @@ def test_pairs_are_drawn_without_those_that_are_one_fault() -> None:
     assert not SAME & {frozenset(pair) for pair in drawn}
     assert not LEFT_OUT & {name for pair in drawn for name in pair}
     assert not UNREADABLE & {inner for inner, _ in drawn}
+
+
+def test_a_fault_that_changes_no_text_of_the_set_is_none_of_a_pair(tmp_path: Path) -> None:
+    """Of seed 4 no text is written with separate accents, so nothing is composed; of seed 1 some are."""
+    pair = mixture_of("unicode-nfc", "history")
+    assert Mixtures(tmp_path, 4).without_effect(pair) == ("unicode-nfc",)
+    assert Mixtures(tmp_path, SEED).without_effect(pair) == ()
 
 
 def test_a_side_that_cannot_be_used_is_set_aside_only_where_the_error_names_a_fault() -> None:
