@@ -29,7 +29,7 @@ def up(config: Config = None) -> None:
     settings = load_from_here(config)
     found = bring_up(settings.services(), settings.path(settings.state_dir))
     if not found:
-        output.print(_NO_SERVICES, markup=False)
+        output.print(_NO_SERVICES, markup=False, soft_wrap=True)
     for one in found:
         state = f"started, pid {one.pid}" if one.started else "already running, left alone"
         output.print(f"{one.name}: {state} ({one.health_url})", markup=False, soft_wrap=True)
@@ -50,6 +50,7 @@ def down(config: Config = None) -> None:
     output.print(
         f"stopped: {', '.join(stopped)}" if stopped else "nothing was running that `parity up` had started",
         markup=False,
+        soft_wrap=True,
     )
 
 
@@ -66,7 +67,7 @@ def status(config: Config = None) -> None:
     settings = load_from_here(config)
     found = look(settings.services(), settings.path(settings.state_dir))
     if not found:
-        output.print(_NO_SERVICES, markup=False)
+        output.print(_NO_SERVICES, markup=False, soft_wrap=True)
     for one in found:
         state = "healthy" if one.healthy else "not healthy"
         foreign = "not started by `parity up`" if one.healthy else "not running; `parity up` starts it"

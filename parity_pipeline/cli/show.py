@@ -157,7 +157,8 @@ def _pair_lines(
     try:
         found = changed_inputs(layout, before.verdict, after.verdict, near_tie=near_tie)
     except ParityError as error:
-        yield f"  samples are not compared: {visible(error.problem)}"
+        inputs = "queries" if probe == RETRIEVE else "samples"
+        yield f"  {inputs} are not compared: {visible(error.problem)}"
         return
     yield from input_lines("newly failing", found.newly_failing, found.shared)
     yield from input_lines("newly passing", found.newly_passing, found.shared)

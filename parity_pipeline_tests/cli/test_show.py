@@ -184,6 +184,19 @@ def test_two_verdicts_of_one_date_are_compared(config: Path) -> None:
     )
 
 
+def test_queries_without_their_comparison_are_called_queries(config: Path) -> None:
+    """Of retrieval, what can no longer be compared is queries."""
+    stored = load(config, {}).layout().retrieval_parity(DAYS[0], CORPUS)
+    kept = stored.read_bytes()
+    stored.unlink()
+    try:
+        output = run("diff", config, *DAYS, "--corpus", CORPUS).output
+    finally:
+        stored.write_bytes(kept)
+    assert "  queries are not compared: " in output
+    assert "samples" not in output
+
+
 def test_nothing_changed_is_said(config: Path) -> None:
     """Two equal dates have no change to list, and no query that newly fails."""
     output = run("diff", config, *DAYS, "--corpus", CORPUS).output

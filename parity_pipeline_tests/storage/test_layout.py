@@ -1,3 +1,6 @@
+import re
+from collections.abc import Iterator
+from inspect import signature
 from pathlib import Path
 
 import duckdb
@@ -6,7 +9,7 @@ import polars as pl
 import pytest
 
 from parity_pipeline.core.errors import ArtifactError
-from parity_pipeline.core.verdict import EMBED_THROUGH_ADAPTER
+from parity_pipeline.core.verdict import EMBED, EMBED_THROUGH_ADAPTER
 from parity_pipeline.storage.layout import Layout
 from parity_pipeline_tests.storage.records import DATE, make_rows, make_samples, store_rows, store_samples
 
@@ -62,6 +65,29 @@ def test_paths_are_the_documented_ones() -> None:
     assert layout.html_retrieval_report(DATE, "staff").as_posix() == "r/html/retrieve_parity_20260430_staff.html"
     assert layout.html_index.as_posix() == "r/html/index.html"
     assert layout.staging.as_posix() == "d/staging"
+
+
+def test_clean_removes_every_folder_of_results() -> None:
+    """`make clean` names each folder below `data/` that a run writes, and none with samples or kept traffic."""
+    makefile = (Path(__file__).parents[2] / "Makefile").read_text(encoding="utf-8")
+    cleaned = re.search(r"^clean:.*\n\trm -rf \.parity \$\(addprefix data/,([^)]*)\)", makefile, re.MULTILINE)
+    assert cleaned
+    folders = cleaned[1].replace("\\", " ").split()
+    assert sorted(folders) == sorted({path.relative_to("d").parts[0] for path in _stored(Path("d"))})
+
+
+def _stored(data: Path) -> Iterator[Path]:
+    """Yield a path of each kind that a run stores below the folder of data."""
+    for probe in (EMBED, EMBED_THROUGH_ADAPTER):
+        layout = Layout(data, Path("r"), probe)
+        found = [getattr(layout, name) for name in vars(Layout) if not name.startswith("_")]
+        arguments = {1: (DATE,), 2: (DATE, "v1"), 3: ("legacy", DATE, "v1")}
+        paths = [
+            one if isinstance(one, Path) else one(*arguments[len(signature(one).parameters)])
+            for one in found
+            if callable(one) or isinstance(one, Path)
+        ]
+        yield from (path for path in paths if data in path.parents)
 
 
 @pytest.mark.parametrize("date", ["../..", "20260430", "2026-4-30", "2026-02-30", ""])
