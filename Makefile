@@ -72,6 +72,6 @@ lock: $(INSTALLED) ## update requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-strip-extras --generate-hashes --all-extras \
 	  --no-annotate --no-emit-index-url --custom-compile-command 'make lock' pyproject.toml -o requirements.lock
 
-clean: ## remove the demo's folders and what runs stored in .parity/ and data/; reports and samples stay
+clean: ## remove the demo's folders and what runs stored in .parity/ and data/; reports/ and samples stay
 	rm -rf .parity $(addprefix data/,samplesets embeddings parity stability contracts confirmations reproductions \
 	  diagnoses verdicts staging retrieve through-adapter)

@@ -37,7 +37,7 @@ class Waiver:
         owner: Who is responsible for it.
         reason: Why the difference is expected.
         expires: The last day on which a verdict may use it.
-        max_samples: Most samples of one date and model that it covers; 0 for one that names checks alone.
+        max_samples: Most samples of one date and model that it covers; left out where it names checks alone.
         checks: Checks it covers, whatever they saw; those that count samples are covered by outcomes and measures.
         outcomes: Outcomes it covers. `mismatch` covers a sample that is beyond any limit, however far.
         measures: Measures it covers, each with the worst value allowed. It covers a mismatch that leaves the limits of

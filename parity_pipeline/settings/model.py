@@ -104,7 +104,7 @@ class Settings(Strict):
         timezone: IANA time zone in which a day begins and the schedule runs, such as `Europe/Oslo`.
         data_dir: Folder of Parquet files, verdicts and staging.
         reports_dir: Folder of reports, summary and ledger; meant to be tracked in git.
-        state_dir: Folder of pids and logs of services.
+        state_dir: Folder of pids and logs of services, of locks, and of what alerts have sent.
         dagster_home: Folder of Dagster's history, unless `DAGSTER_HOME` is set.
         models: Models to request, one partition each; any name, slashes and colons included.
         samples: Where samples come from.

@@ -5,6 +5,7 @@ mapping of foreign exceptions to kinds of `retry_policy`. Requests and responses
 """
 
 import asyncio
+import os
 import select
 import ssl
 from typing import Any, Final
@@ -90,6 +91,11 @@ def _message(error: Exception) -> str:
         )
         message = getattr(reason, "verify_message", "") or getattr(reason, "reason", "") or str(reason)
         return one_line(f"{error.host}:{error.port}: {message}")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        # aiohttp's own words name TLS, "ssl:default", of an http:// address too, and repeat the address as a tuple.
+        number = None if isinstance(error, aiohttp.ClientConnectorDNSError) else error.os_error.errno
+        reason = os.strerror(number) if number else error.os_error.strerror or str(error.os_error)
+        return one_line(f"{error.host}:{error.port}: {reason}")
     return one_line(str(error))
 
 

@@ -78,16 +78,14 @@ def test_clean_removes_every_folder_of_results() -> None:
 
 def _stored(data: Path) -> Iterator[Path]:
     """Yield a path of each kind that a run stores below the folder of data."""
+    arguments = {1: (DATE,), 2: (DATE, "v1"), 3: ("legacy", DATE, "v1")}
     for probe in (EMBED, EMBED_THROUGH_ADAPTER):
         layout = Layout(data, Path("r"), probe)
-        found = [getattr(layout, name) for name in vars(Layout) if not name.startswith("_")]
-        arguments = {1: (DATE,), 2: (DATE, "v1"), 3: ("legacy", DATE, "v1")}
-        paths = [
-            one if isinstance(one, Path) else one(*arguments[len(signature(one).parameters)])
-            for one in found
-            if callable(one) or isinstance(one, Path)
-        ]
-        yield from (path for path in paths if data in path.parents)
+        for name in (name for name in vars(Layout) if not name.startswith("_")):
+            found = getattr(layout, name)
+            path = found(*arguments[len(signature(found).parameters)]) if callable(found) else found
+            if isinstance(path, Path) and data in path.parents:
+                yield path
 
 
 @pytest.mark.parametrize("date", ["../..", "20260430", "2026-4-30", "2026-02-30", ""])

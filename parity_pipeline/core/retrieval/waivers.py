@@ -32,7 +32,7 @@ class QueryWaiver:
         owner: Who is responsible for it.
         reason: Why the difference is expected.
         expires: The last day on which a verdict may use it.
-        max_queries: Most queries of one date and corpus that it covers; 0 for one that names checks alone.
+        max_queries: Most queries of one date and corpus that it covers; left out where it names checks alone.
         outcomes: Outcomes it covers. `mismatch` covers a query that is in FAIL by any measure, however far.
         checks: Checks it covers, whatever they saw; those that count queries are covered by outcomes.
         queries: Ids of the queries it covers.
