@@ -39,8 +39,8 @@ class Explanation(StrEnum):
     CUT_OFF = "cut_off"
     """The candidate's list stops early: it is shorter, and what it lacks stands behind what it has."""
     FILTER = "filter"
-    """A filtered query: the candidate's list stops early or is not filled up, or holds better documents that the legacy
-    side excludes."""
+    """A filtered query: the candidate's list stops early or is not filled up, or holds documents where the legacy side has
+    none or excludes them as better ones."""
     SCORING = "scoring"
     """Common documents have other scores, or stand in an order that no small score gap explains: metric, scaling or precision."""
     MERGE = "merge"
@@ -160,7 +160,9 @@ def _kinds(rows: ComparedQueries, near_tie: float) -> NDArray[np.str_]:
     scores_differ = found.score_delta > QUERY_LIMITS[QueryMeasure.SCORE_DELTA].passes
     several = queries.corpora > 1
     better, tied = _extras(rows, near_tie)
-    holes = (found.extra > 0) & excused & ~scores_differ
+    # An index that misses documents would still return others: an empty list is none with holes.
+    empty = rows.lists.legacy.lengths == 0
+    holes = (found.extra > 0) & excused & ~scores_differ & ~empty
     # Of one result, overlap can only be 0 or 1: one other document shows no lost corpus.
     few = (found.overlap >= 1.0 - APPROXIMATE_LOSS) | ((found.missing <= 1) & (found.extra <= 1))
     whole = _all_corpora(rows)
@@ -169,7 +171,7 @@ def _kinds(rows: ComparedQueries, near_tie: float) -> NDArray[np.str_]:
         [
             (several & (rows.candidate_repeats > rows.legacy_repeats)),
             queries.filtered
-            & (early | (better & ~scores_differ) | (_not_filled(rows) & excused & ~scores_differ & ~lacking)),
+            & (empty | early | (better & ~scores_differ) | (_not_filled(rows) & excused & ~scores_differ & ~lacking)),
             early,
             scores_differ | ~excused,
             (same_documents & (found.inversions > 0)) | tied,

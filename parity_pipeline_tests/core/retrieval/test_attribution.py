@@ -197,6 +197,15 @@ def test_an_ignored_filter() -> None:
     assert explain(scored(TEN), None, legacy="bdfhjlnprt") is Explanation.RETRIEVAL
 
 
+def test_documents_where_the_legacy_side_has_none() -> None:
+    """Of a filtered query the filter lets them through; without a filter it is no index that misses single documents."""
+    for one in (FILTERED, query(filter="city = 'Aurora'", corpora=("workers", "clients"))):
+        assert explain(scored(TEN), one, legacy="") is Explanation.FILTER
+    assert explain(scored(TEN), legacy="") is Explanation.RETRIEVAL
+    assert explain(scored(TEN), SEVERAL, legacy="") is Explanation.RETRIEVAL
+    assert explain(scored(""), FILTERED, legacy=TEN) is Explanation.FILTER
+
+
 def test_an_order_of_near_ties() -> None:
     """The same documents in another order, apart by less than the near tie, are explained by tie order."""
     for step, explanation in ((1e-5, Explanation.TIE_ORDER), (9e-5, Explanation.SCORING)):
