@@ -137,6 +137,13 @@ def test_a_likely_cause_does_not_deny_its_controls() -> None:
     assert "o control was sent" not in section
 
 
+def test_documents_in_place_of_none() -> None:
+    """Documents that stand in place of none of the legacy side's are said to be those of the candidate alone."""
+    query = judged(1, "", "abc", outcome=RetrievalOutcome.EMPTY_LEGACY, overlap=None, rbo=None)
+    assert "- no results on the legacy side: 3 documents of the candidate alone." in _report_of(query)
+    assert "1 document of the legacy side missing, 1 other in its place" in _report_of(judged(1, "ab", "ac"))
+
+
 def test_the_short_form_of_the_causes() -> None:
     """The summary names the first cause, and how many more and how many unknown there are."""
     verdict, _ = failing()

@@ -140,13 +140,17 @@ def _sent(query: JudgedQuery, queries: Queries) -> str:
     return ", ".join([*parts, f"category {code(query.category)}"] if query.category else parts)
 
 
+_IN_PLACE: Final = ("other in its place", "others in their place")
+_ALONE: Final = ("document of the candidate alone", "documents of the candidate alone")
+
+
 def _changes(query: JudgedQuery) -> str:
     """Return what differs between the two lists, beginning with a colon; "" for nothing. Raw text."""
     overlap, rbo = measured(query)
     words = [] if overlap == numbers.NOTHING else [f"overlap {overlap}", f"RBO {rbo}"]
     found = [
         (query.missing, "document of the legacy side missing", "documents of the legacy side missing"),
-        (query.extra, "other in its place", "others in their place"),
+        (query.extra, *(_IN_PLACE if query.missing else _ALONE)),
         (query.repeats, "repeated document", "repeated documents"),
         (query.metadata, "document with other metadata", "documents with other metadata"),
     ]
