@@ -11,7 +11,9 @@ import typer
 
 from parity_pipeline.cli.options import Config
 from parity_pipeline.cli.partition_args import number_in
+from parity_pipeline.core.errors import SettingsError
 from parity_pipeline.core.outcomes import Side
+from parity_pipeline.core.suggestions import meant
 from parity_pipeline.settings.loading import CONFIG_VARIABLE, OVERRIDE_PREFIX, load_from_here
 
 if TYPE_CHECKING:
@@ -52,7 +54,10 @@ def serve(
 
     if config is not None:
         os.environ[CONFIG_VARIABLE] = str(config.absolute())
-    for key, value in (("MODE", mode), ("SHARE", number_in(share, "--share", 0, 100) if share is not None else None)):
+    for key, value in (
+        ("MODE", None if mode is None else _known_mode(mode)),
+        ("SHARE", number_in(share, "--share", 0, 100) if share is not None else None),
+    ):
         if value is not None:
             os.environ[f"{OVERRIDE_PREFIX}ADAPTER__{key}"] = str(value)
     os.environ[CALLERS_VARIABLE] = callers.value
@@ -66,6 +71,20 @@ def serve(
         shutdown_seconds=section.shutdown_seconds,
     )
     raise typer.Exit(code)
+
+
+def _known_mode(name: str) -> str:
+    """Return the mode that a person wrote after the option.
+
+    Raises:
+        SettingsError: There is none of that name.
+    """
+    from parity_pipeline.adapter.config import Mode  # noqa: PLC0415
+
+    if name not in set(Mode):
+        remedy = meant([name], list(Mode), f"Use one of {', '.join(Mode)}.")
+        raise SettingsError(f"there is no mode {name!r}", place="--mode", remedy=remedy)
+    return name
 
 
 def create_app() -> "Starlette":

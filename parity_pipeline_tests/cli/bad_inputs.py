@@ -210,6 +210,7 @@ ARGUMENTS: Final[Sequence[Bad]] = tuple(
         ("bundle verify none.zip", ("none.zip",)),
         ("adapter serve --port 0", ("--port: '0' is not a number from 1 to 65535", "Write one")),
         ("adapter serve --workers many", ("--workers: 'many' is not a number from 1 to 64", "Write one")),
+        ("adapter serve --mode shadwo", ("--mode: there is no mode 'shadwo'", "Did you mean shadow?")),
         ("adapter serve --share 200", ("--share: '200' is not a number from 0 to 100", "Write one")),
     )
 )

@@ -198,7 +198,7 @@ def test_an_ignored_filter() -> None:
 
 
 def test_documents_where_the_legacy_side_has_none() -> None:
-    """Of a filtered query the filter lets them through; without a filter it is no index that misses single documents."""
+    """Of a filtered query the filter lets them through; without a filter an approximate index would not explain them."""
     for one in (FILTERED, query(filter="city = 'Aurora'", corpora=("workers", "clients"))):
         assert explain(scored(TEN), one, legacy="") is Explanation.FILTER
     assert explain(scored(TEN), legacy="") is Explanation.RETRIEVAL
