@@ -232,7 +232,8 @@ def _is_count(value: Any) -> bool:
 
 
 def _wrong_count(texts: int, vectors: int) -> MalformedResponse:
-    return MalformedResponse("wrong_count", f"{vectors} vectors for {texts} texts")
+    found, sent = ("vector" if vectors == 1 else "vectors"), ("text" if texts == 1 else "texts")
+    return MalformedResponse("wrong_count", f"{vectors} {found} for {texts} {sent}")
 
 
 def _check_lengths(lengths: list[int]) -> int:

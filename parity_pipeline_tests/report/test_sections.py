@@ -117,6 +117,16 @@ def test_a_diagnosis_of_a_part_says_so() -> None:
     assert "A sample can have more than one cause." in shown
 
 
+def test_a_possible_cause_of_all_samples_is_not_said_to_rest_on_few() -> None:
+    """A cause may be possible for want of a control alone, as noise is, so the number of samples is not given as the reason."""
+    possible = replace(
+        two_causes(),
+        diagnosis=diagnosis([cause(CauseName.PRECISION, "noise", ["a"], confidence=Confidence.POSSIBLE)], 1, []),
+    )
+    report = render_report(possible)
+    assert "Possible: it fits and nothing contradicts it, but chance or another cause would fit too." in report
+
+
 @settings(deadline=None, max_examples=20)
 @given(st.text(alphabet=st.characters(exclude_categories=()), max_size=40) | st.sampled_from(HOSTILE))
 def test_no_foreign_word_changes_the_structure(text: str) -> None:

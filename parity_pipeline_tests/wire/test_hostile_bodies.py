@@ -188,3 +188,17 @@ def test_a_large_hostile_body_is_refused_early() -> None:
     with pytest.raises(MalformedResponse) as caught:
         Decoder(RUST).decode(body, 2)
     assert caught.value.kind == "wrong_count"
+
+
+@pytest.mark.parametrize(
+    ("body", "texts", "words"),
+    [
+        (b'{"embeddings": [[1, 2]]}', 2, "1 vector for 2 texts"),
+        (b'{"embeddings": [[1, 2], [3, 4]]}', 1, "2 vectors for 1 text"),
+    ],
+)
+def test_a_wrong_count_is_stated(body: bytes, texts: int, words: str) -> None:
+    """Both numbers are named, one of something in the singular."""
+    with pytest.raises(MalformedResponse) as caught:
+        Decoder(RUST).decode(body, texts)
+    assert words in str(caught.value)

@@ -125,7 +125,7 @@ class Confidence(StrEnum):
     LIKELY = "likely"
     """A property that separates failing from passing samples far better than chance, or a signature of a kind."""
     POSSIBLE = "possible"
-    """It fits and nothing contradicts it, on too few samples to exclude chance."""
+    """It fits and nothing contradicts it, but chance or another cause would fit too: too few samples, or no control."""
 
 
 class ExperimentName(StrEnum):

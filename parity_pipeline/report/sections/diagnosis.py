@@ -25,7 +25,7 @@ _MEMBERS: Final = 6
 _MEANING: Final[Mapping[Confidence, str]] = {
     Confidence.PROVEN: "one named change restores the threshold on these very samples, or the response itself says so",
     Confidence.LIKELY: "a property that sets these samples apart far better than chance",
-    Confidence.POSSIBLE: "it fits and nothing contradicts it, on too few samples to exclude chance",
+    Confidence.POSSIBLE: "it fits and nothing contradicts it, but chance or another cause would fit too",
 }
 
 
