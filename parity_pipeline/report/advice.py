@@ -26,7 +26,9 @@ def _fix(verdict: Verdict) -> str:
     """Return what to do about the causes, beginning with the side of the first one."""
     if not verdict.diagnosis or not verdict.diagnosis.causes:
         return "Find out why the samples below differ."
-    first = verdict.diagnosis.causes[0]
+    first, *more = verdict.diagnosis.causes
+    if not more:
+        return f"Fix the cause below: {first.name}{f', which lies on the {first.side} side' if first.side else ''}."
     where = f" The first, {first.name}, lies on the {first.side} side." if first.side else ""
     return f"Fix the causes below, one at a time.{where}"
 

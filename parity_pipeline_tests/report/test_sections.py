@@ -117,6 +117,15 @@ def test_a_diagnosis_of_a_part_says_so() -> None:
     assert "A sample can have more than one cause." in shown
 
 
+def test_a_single_cause_is_not_one_of_several() -> None:
+    """The advice of a FAIL names the cause to fix where there is one, with its side, and an order where there are more."""
+    one = cause(CauseName.TRUNCATION, "text cut", ["a"])
+    assert "Fix the causes below, one at a time." in render_report(two_causes())
+    for side, words in (("candidate", ", which lies on the candidate side"), (None, "")):
+        report = render_report(replace(two_causes(), diagnosis=diagnosis([replace(one, side=side)], 1, [])))
+        assert f"- Fix the cause below: {one.name}{words}. When" in report
+
+
 def test_a_possible_cause_of_all_samples_is_not_said_to_rest_on_few() -> None:
     """A cause may be possible for want of a control alone, as noise is, so the number of samples is not given as the reason."""
     possible = replace(

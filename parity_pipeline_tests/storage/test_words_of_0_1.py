@@ -47,6 +47,12 @@ def _with_notes_in_a_table(section: re.Match[str]) -> str:
     return "\n".join(part for part in (text, f"| Side | Note |\n| --- | --- |\n{rows}" if rows else "") if part) + "\n"
 
 
+def _fix(advice: re.Match[str]) -> str:
+    """Return what to do about the causes of the report, by name where there is one."""
+    names = re.findall(r"^### \d+\. (.*?) — ", advice.string, re.MULTILINE)
+    return f"Fix the cause below: {names[0]}." if len(names) == 1 else "Fix the causes below, one at a time."
+
+
 WORDS: Final[tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]] = (
     (r", which decides nothing; identical", " (informational); identical"),
     (r"so none of the differences is put down to noise", "so no difference is attributed to noise"),
@@ -58,7 +64,11 @@ WORDS: Final[tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]] = (
     (r"at any threshold up to 0\.999999\b", "at any threshold up to 0.999999999999"),
     (r"^Found, and makes no sample fail:$", "Observations that do not affect the verdict:"),
     (r"\bor the answer itself says so\b", "or the response itself says so"),
-    (r"\bMend the causes named above, one at a time\.", "Fix the causes below, one at a time."),
+    (r"\bMend the causes named above, one at a time\.", _fix),
+    (
+        r"it fits and nothing contradicts it, on too few samples to exclude chance",
+        "it fits and nothing contradicts it, but chance or another cause would fit too",
+    ),
     (r" — neither a pass nor a fail$", " — not enough evidence"),
     (
         r"This is no verdict: it shows neither that the sides agree nor that they differ\.",
