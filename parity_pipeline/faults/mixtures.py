@@ -5,7 +5,7 @@ wrong cause is called proven, or that a pair passes, is wrong whatever else is n
 
 A pair is set aside and another one drawn where the side cannot be used from the start and the error names one of its faults:
 without a single vector nothing can separate two faults. How many were set aside is part of the figures. Where the error
-names neither fault the pair counts, as missed. A pair of which one fault changes no vector is no pair.
+names neither fault the pair counts, as missed. A pair of which one fault changes no vector is not drawn.
 """
 
 from collections.abc import Iterator, Sequence
