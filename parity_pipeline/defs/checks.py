@@ -24,7 +24,7 @@ from parity_pipeline.core.stability.analysis import stable_faults
 from parity_pipeline.core.stability.records import StabilityRecord
 from parity_pipeline.core.vector_stats import completeness_faults, vector_faults
 from parity_pipeline.core.verdict import Verdict
-from parity_pipeline.defs.verdict_metadata import follow_up, to_report
+from parity_pipeline.defs.verdict_metadata import report_address, to_act_on
 from parity_pipeline.report.escape import prose
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile
 from parity_pipeline.storage.sample_set_files import SampleSetFile
@@ -172,9 +172,9 @@ def check_verdict(verdict: Verdict) -> Results:
     """Repeat the verdict, with the strength of a pass, and each check that it was decided over."""
     said = (verdict.decision.value, *([verdict.strength] if verdict.strength else []), *verdict.reasons)
     faults = () if verdict.decision in PASSING else said
-    leads = to_report(verdict)
+    leads = report_address(verdict)
     yield result(
-        "verdict_is_pass", faults, "; ".join(said), leads=follow_up(verdict), worst_cosine=verdict.worst_cosine
+        "verdict_is_pass", faults, "; ".join(said), leads=to_act_on(verdict), worst_cosine=verdict.worst_cosine
     )
     numbers: Mapping[str, Mapping[str, float | None]] = {
         "cosine": {

@@ -18,7 +18,7 @@ from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.verdict_changes import AnyVerdict, name_of_partition
 from parity_pipeline.defs.charts import retrieval_series, series
 from parity_pipeline.defs.metadata import checked, items_of, path_fact, report_page, table_of
-from parity_pipeline.report.digest import digest, marked, worst_queries, worst_samples
+from parity_pipeline.report.digest import causes, digest, marked, worst_queries, worst_samples
 from parity_pipeline.report.escape import prose
 from parity_pipeline.report.links import Links, asset_place
 from parity_pipeline.report.numbers import count, things
@@ -103,9 +103,19 @@ def to_report(verdict: AnyVerdict) -> dict[str, dg.MetadataValue[Any]]:
     return {"report": dg.MetadataValue.md(named)} if page else {}
 
 
-def follow_up(verdict: AnyVerdict) -> dict[str, dg.MetadataValue[Any]]:
-    """Return what a person needs to act on a verdict: its digest with the causes and what may be flipped, its report."""
-    return {"digest": dg.MetadataValue.md(digest(verdict)), **to_report(verdict)}
+def to_act_on(verdict: AnyVerdict) -> dict[str, dg.MetadataValue[Any]]:
+    """Return what a person needs to act on a verdict: causes, digest with what may be flipped, address of the report.
+
+    The UI hides Markdown of a check behind a click, so that causes and address are plain.
+    """
+    known = {"causes": dg.MetadataValue.text("; ".join(found))} if (found := causes(verdict)) else {}
+    return {**known, "digest": dg.MetadataValue.md(digest(verdict)), **report_address(verdict)}
+
+
+def report_address(verdict: AnyVerdict) -> dict[str, dg.MetadataValue[Any]]:
+    """Return the address of the report of a verdict within the UI, for a check; empty where the UI has none."""
+    page = report_page(verdict)
+    return {"report": dg.MetadataValue.url(page)} if page else {}
 
 
 def _to_checks(asset: str) -> dg.MarkdownMetadataValue:

@@ -16,7 +16,7 @@ from parity_pipeline.defs.verdict_metadata import (
     retrieval_verdict_metadata,
     verdict_metadata,
 )
-from parity_pipeline.report.digest import INLINE
+from parity_pipeline.report.digest import INLINE, causes
 from parity_pipeline.report.links import Links
 from parity_pipeline.steps.probes import RETRIEVE
 from parity_pipeline.storage.layout import Layout
@@ -68,6 +68,11 @@ def test_a_check_that_did_not_pass_says_what_to_do_and_one_that_passed_is_short(
         assert ("report" in one.metadata) is not one.passed, one.check_name
     verdicts = [one for one in failed if one.check_name == "verdict_is_pass"]
     assert ["**May be flipped**" in words(one.metadata["digest"]) for one in verdicts] == [True, True]
+    explained = next(checks.check_verdict(two_causes()))
+    assert str(explained.metadata["causes"].value) == "; ".join(causes(two_causes())) != ""
+    assert str(verdicts[0].metadata["report"].value).startswith(
+        "/assets/report?view=partitions&partition=2026-04-30%7C"
+    )
     passed = next(checks.check_verdict(measured_pass()))
     assert passed.passed
     assert set(passed.metadata) == {"worst cosine"}
