@@ -60,7 +60,7 @@ def build_assets(
 
     @factory.asset(
         ["samples"],
-        group="probe",
+        group="inputs",
         kinds={"python", "parquet"},
         checks=checks.SAMPLES,
         schema_version=SAMPLES.version,

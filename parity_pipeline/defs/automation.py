@@ -57,6 +57,9 @@ class ProbeAssets:
         return tuple(name for name in self.probe.of_side if name not in self.off)
 
 
+_OTHER_VERDICT: Final = " Where Dagster warns that the verdict of the other probe is not materialized, confirm: the summary needs only one of them."
+
+
 def build_automation(hour: int, minute: int, probes: Sequence[ProbeAssets]) -> dg.Definitions:
     """Return the jobs of these probes, and for each a schedule that runs it once per day and model or corpus.
 
@@ -65,15 +68,18 @@ def build_automation(hour: int, minute: int, probes: Sequence[ProbeAssets]) -> d
         minute: Minute of that hour.
         probes: The probes that the settings ask for, each with its assets.
     """
-    return dg.Definitions.merge(*(_automation(hour, minute, one) for one in probes))
+    return dg.Definitions.merge(*(_automation(hour, minute, one, several=len(probes) > 1) for one in probes))
 
 
-def _automation(hour: int, minute: int, assets: ProbeAssets) -> dg.Definitions:
+def _automation(hour: int, minute: int, assets: ProbeAssets, *, several: bool) -> dg.Definitions:
     probe = assets.probe
     whole = dg.define_asset_job(
         probe.job,
         selection=dg.AssetSelection.assets(*assets.keys()),
-        description=f"Probe both sides for one date and {probe.dimension}, judge, report, and renew the summary.",
+        description=(
+            f"Probe both sides for one date and {probe.dimension}, judge, report, and renew the summary."
+            + (_OTHER_VERDICT if several else "")
+        ),
     )
     again = [
         dg.define_asset_job(

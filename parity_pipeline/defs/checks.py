@@ -8,7 +8,7 @@ the step of their asset, which yields them after its output (docs/adr/0008).
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import dagster as dg
 
@@ -24,11 +24,14 @@ from parity_pipeline.core.stability.analysis import stable_faults
 from parity_pipeline.core.stability.records import StabilityRecord
 from parity_pipeline.core.vector_stats import completeness_faults, vector_faults
 from parity_pipeline.core.verdict import Verdict
+from parity_pipeline.defs.verdict_metadata import report_address, to_act_on
 from parity_pipeline.report.escape import prose
 from parity_pipeline.storage.embeddings_files import EmbeddingsFile
 from parity_pipeline.storage.sample_set_files import SampleSetFile
 
 Results = Iterator[dg.AssetCheckResult]
+Leads = Mapping[str, dg.MetadataValue[Any]]
+NO_LEADS: Final[Leads] = MappingProxyType({})
 
 SAMPLES: Final = {"corpus_sane": "The stored sample set has samples, is whole, and is not blank."}
 LANE: Final = {
@@ -118,15 +121,21 @@ def result(
     faults: Sequence[str],
     good: str,
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+    *,
+    leads: Leads = NO_LEADS,
     **numbers: float | None,
 ) -> dg.AssetCheckResult:
-    """Return a check's result; numbers that are known are plotted over the partitions."""
+    """Return a check's result; numbers that are known are plotted over the partitions.
+
+    `leads` are links that a person needs where the check did not pass, and are left out where it did.
+    """
+    plotted = {name.replace("_", " "): _rounded(number) for name, number in numbers.items() if number is not None}
     return dg.AssetCheckResult(
         check_name=name,
         passed=not faults,
         severity=severity,
         description="; ".join(prose(fault) for fault in faults) or good,
-        metadata={name.replace("_", " "): _rounded(number) for name, number in numbers.items() if number is not None},
+        metadata={**(leads if faults else {}), **plotted},
     )
 
 
@@ -163,20 +172,31 @@ def check_verdict(verdict: Verdict) -> Results:
     """Repeat the verdict, with the strength of a pass, and each check that it was decided over."""
     said = (verdict.decision.value, *([verdict.strength] if verdict.strength else []), *verdict.reasons)
     faults = () if verdict.decision in PASSING else said
-    yield result("verdict_is_pass", faults, "; ".join(said), worst_cosine=verdict.worst_cosine)
+    leads = report_address(verdict)
+    yield result(
+        "verdict_is_pass", faults, "; ".join(said), leads=to_act_on(verdict), worst_cosine=verdict.worst_cosine
+    )
     numbers: Mapping[str, Mapping[str, float | None]] = {
-        "cosine": {"worst_cosine": verdict.worst_cosine, "samples_below": verdict.measure(Measure.COSINE).beyond},
+        "cosine": {
+            "threshold": verdict.threshold,
+            "worst_cosine": verdict.worst_cosine,
+            "samples_below": verdict.measure(Measure.COSINE).beyond,
+        },
         "norm_ratio": {"norms_differ": verdict.norms_differ},
     }
     found = {one.name: one for one in verdict.checks}
     for family, names in FAMILIES.items():
         # Checks of the contract are there where contracts are observed, and where both sides have what they look at.
         if checks := [found[name] for name in names if name in found or name not in OF_CONTRACT + OF_DRIFT]:
-            yield family_result(family, checks, numbers.get(family, {}))
+            yield family_result(family, checks, numbers.get(family, {}), leads=leads)
 
 
 def family_result(
-    name: str, checks: Sequence[Check | RetrievalCheck], numbers: Mapping[str, float | None] = MappingProxyType({})
+    name: str,
+    checks: Sequence[Check | RetrievalCheck],
+    numbers: Mapping[str, float | None] = MappingProxyType({}),
+    *,
+    leads: Leads = NO_LEADS,
 ) -> dg.AssetCheckResult:
     """Return some checks of the verdict as one of Dagster's: an error where one of them counts, else a warning.
 
@@ -191,6 +211,7 @@ def family_result(
         [*map(_against, against), *(waived if against else [])],
         prose("; ".join(good)),
         dg.AssetCheckSeverity.ERROR if counts else dg.AssetCheckSeverity.WARN,
+        leads=leads,
         **numbers,
     )
 

@@ -39,7 +39,7 @@ def build_retrieval_assets(factory: AssetFactory, freshness: dg.FreshnessPolicy)
 
     @factory.asset(
         QUERIES_KEY.path,
-        group=GROUP,
+        group="inputs",
         kinds={"python", "parquet"},
         schema_version=QUERIES.version,
         metadata=columns_of(QUERIES, metadata.WORDS),

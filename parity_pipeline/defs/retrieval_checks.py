@@ -16,6 +16,7 @@ from parity_pipeline.core.retrieval.provenance import RetrievalProvenance
 from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.vector_stats import completeness_faults
 from parity_pipeline.defs.checks import family_result, result
+from parity_pipeline.defs.verdict_metadata import report_address, to_act_on
 
 LANE: Final = {"fetch_complete": "Every query has a ranked list or a definite refusal."}
 
@@ -86,9 +87,9 @@ def check_verdict(verdict: RetrievalVerdict) -> Iterator[dg.AssetCheckResult]:
     said = (verdict.decision.value, *([verdict.strength] if verdict.strength else []), *verdict.reasons)
     overlap = verdict.value(SetMeasure.MEAN_OVERLAP)
     faults: Sequence[str] = () if verdict.decision in PASSING else said
-    yield result("verdict_is_pass", faults, "; ".join(said), mean_overlap=overlap)
+    yield result("verdict_is_pass", faults, "; ".join(said), leads=to_act_on(verdict), mean_overlap=overlap)
     found = {one.name: one for one in verdict.checks}
     for family, names in RETRIEVAL_FAMILIES.items():
         if checks := [found[name] for name in names if name in found]:
             measured = [one for one in checks if one.passed is not None]
-            yield family_result(family, measured or checks)
+            yield family_result(family, measured or checks, leads=report_address(verdict))

@@ -17,8 +17,9 @@ from parity_pipeline.core.retrieval.verdict import RetrievalVerdict
 from parity_pipeline.core.verdict import Verdict
 from parity_pipeline.core.verdict_changes import AnyVerdict, name_of_partition
 from parity_pipeline.defs.charts import retrieval_series, series
-from parity_pipeline.defs.metadata import checked, items_of, path_fact, table_of
-from parity_pipeline.report.digest import digest, marked, worst_queries, worst_samples
+from parity_pipeline.defs.metadata import checked, items_of, path_fact, report_page, table_of
+from parity_pipeline.report.digest import causes, digest, marked, worst_queries, worst_samples
+from parity_pipeline.report.escape import prose
 from parity_pipeline.report.links import Links, asset_place
 from parity_pipeline.report.numbers import count, things
 from parity_pipeline.report.retrieval_view import Queries, value_text
@@ -41,7 +42,7 @@ def tag_verdict(context: dg.AssetExecutionContext, decision: Decision) -> None:
 
 def verdict_metadata(verdict: Verdict, path: Path) -> dict[str, Any]:
     """Return verdict, digest, worst samples, reasons, checks and measures, and the series that are plotted."""
-    facts = _opening(verdict, worst_samples(verdict))
+    facts = _opening(verdict, worst_samples(verdict)) | to_report(verdict)
     if cause := first_cause(verdict):
         facts["first cause"] = cause
     if verdict.worst_cosine is not None:
@@ -55,7 +56,7 @@ def verdict_metadata(verdict: Verdict, path: Path) -> dict[str, Any]:
 
 def retrieval_verdict_metadata(verdict: RetrievalVerdict, path: Path, queries: Queries = NO_QUERIES) -> dict[str, Any]:
     """Return the same of ranked lists; `queries` are the texts of the queries that are shown, by id."""
-    facts = _opening(verdict, worst_queries(verdict, queries))
+    facts = _opening(verdict, worst_queries(verdict, queries)) | to_report(verdict)
     if cause := first_retrieval_cause(verdict):
         facts["first cause"] = cause
     for measure in (SetMeasure.MEAN_OVERLAP, SetMeasure.TOP_1_SHARE, SetMeasure.MEAN_RBO):
@@ -93,6 +94,28 @@ def _file(name: str, path: Path, folder: Path, links: Links) -> dict[str, Any]:
     address = links.report(path, folder)
     linked: dict[str, Any] = {name: dg.MetadataValue.url(address)} if address else {}
     return {**linked, ("path" if name == "report" else f"path of the {name}"): dg.MetadataValue.path(str(path))}
+
+
+def to_report(verdict: AnyVerdict) -> dict[str, dg.MetadataValue[Any]]:
+    """Return a link to the report of a verdict in the UI, at its partition; empty where the UI has none."""
+    page = report_page(verdict)
+    named = f"[report of {verdict.date}, {prose(name_of_partition(verdict))}]({page})"
+    return {"report": dg.MetadataValue.md(named)} if page else {}
+
+
+def to_act_on(verdict: AnyVerdict) -> dict[str, dg.MetadataValue[Any]]:
+    """Return what a person needs to act on a verdict: causes, digest with what may be flipped, address of the report.
+
+    The UI hides Markdown of a check behind a click, so that causes and address are plain.
+    """
+    known = {"causes": dg.MetadataValue.text("; ".join(found))} if (found := causes(verdict)) else {}
+    return {**known, "digest": dg.MetadataValue.md(digest(verdict)), **report_address(verdict)}
+
+
+def report_address(verdict: AnyVerdict) -> dict[str, dg.MetadataValue[Any]]:
+    """Return the address of the report of a verdict within the UI, for a check; empty where the UI has none."""
+    page = report_page(verdict)
+    return {"report": dg.MetadataValue.url(page)} if page else {}
 
 
 def _to_checks(asset: str) -> dg.MarkdownMetadataValue:

@@ -1,6 +1,7 @@
 """What Dagster gets of the retrieve probe: asset keys, partitions, checks, jobs and schedules beside those of embed."""
 
 from datetime import UTC, datetime
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import dagster as dg
@@ -70,6 +71,29 @@ def test_the_definitions_load_as_a_code_location_does(definitions: dg.Definition
     assert jobs >= {one.job for one in PROBES.values()} | {
         refetch_job(side, one) for side in Side for one in PROBES.values()
     }
+
+
+def test_groups_follow_one_another(definitions: dg.Definitions) -> None:
+    """Collapsed groups are drawn from left to right: none leads, over others, back to itself."""
+    graph = definitions.resolve_asset_graph()
+    before: dict[str, set[str]] = {}
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        found = before.setdefault(node.group_name or "", set())
+        found |= {graph.get(parent).group_name or "" for parent in node.parent_keys} - {node.group_name or ""}
+    order = list(TopologicalSorter(before).static_order())
+    assert order[0] == "inputs"
+    assert order[-1] == "verdicts"
+
+
+def test_a_job_says_what_to_do_with_dagsters_warning(
+    tmp_path_factory: pytest.TempPathFactory, definitions: dg.Definitions
+) -> None:
+    """The summary is of both probes, so that Dagster warns of the other one; with one probe it does not."""
+    for probe in PROBES.values():
+        assert "confirm" in (definitions.resolve_job_def(probe.job).description or "")
+    alone = Project(tmp_path_factory.mktemp("alone"), hash_gateway("rust"), hash_gateway("go")).definitions()
+    assert "confirm" not in (alone.resolve_job_def(EMBED.job).description or "")
 
 
 def test_partitions_are_date_and_corpus(definitions: dg.Definitions) -> None:

@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 
 from parity_pipeline.core.outcomes import Decision, Side
+from parity_pipeline.defs import checks, retrieval_checks
 from parity_pipeline.defs.charts import log10, per_cent, retrieval_series, series
 from parity_pipeline.defs.verdict_metadata import (
     VERDICT_TAG,
@@ -15,7 +16,7 @@ from parity_pipeline.defs.verdict_metadata import (
     retrieval_verdict_metadata,
     verdict_metadata,
 )
-from parity_pipeline.report.digest import INLINE
+from parity_pipeline.report.digest import INLINE, causes
 from parity_pipeline.report.links import Links
 from parity_pipeline.steps.probes import RETRIEVE
 from parity_pipeline.storage.layout import Layout
@@ -50,6 +51,38 @@ def test_verdict_and_digest_come_first() -> None:
     for facts in (embed, retrieve):
         assert all(len(words(facts[name])) < INLINE for name in list(facts)[1:4])
     assert "/assets/retrieve/verdict?view=checks&checkDetail=verdict_is_pass" in words(retrieve["checks of all dates"])
+
+
+def test_the_verdict_leads_to_the_report_of_its_partition() -> None:
+    """From the asset of a verdict one link leads to its report, whichever probe it is of."""
+    embed, retrieve = verdict_metadata(mixed(), PATH), retrieval_verdict_metadata(failing()[0], PATH)
+    assert "](/assets/report?view=partitions&partition=2026-04-30%7C" in words(embed["report"])
+    assert "](/assets/retrieve/report?view=partitions&partition=" in words(retrieve["report"])
+    assert "report" not in verdict_metadata(replace(mixed(), endpoint="embed-through-adapter"), PATH)
+
+
+def test_a_check_that_did_not_pass_says_what_to_do_and_one_that_passed_is_short() -> None:
+    """A red check leads to the report, that of the verdict says what may be flipped, and a green one has its numbers alone."""
+    failed = [*checks.check_verdict(mixed()), *retrieval_checks.check_verdict(failing()[0])]
+    for one in failed:
+        assert ("report" in one.metadata) is not one.passed, one.check_name
+    verdicts = [one for one in failed if one.check_name == "verdict_is_pass"]
+    assert ["**May be flipped**" in words(one.metadata["digest"]) for one in verdicts] == [True, True]
+    explained = next(checks.check_verdict(two_causes()))
+    assert str(explained.metadata["causes"].value) == "; ".join(causes(two_causes())) != ""
+    assert str(verdicts[0].metadata["report"].value).startswith(
+        "/assets/report?view=partitions&partition=2026-04-30%7C"
+    )
+    passed = next(checks.check_verdict(measured_pass()))
+    assert passed.passed
+    assert set(passed.metadata) == {"worst cosine"}
+
+
+def test_the_check_of_the_cosine_shows_its_threshold() -> None:
+    """The limit stands beside the worst value, whether that reaches it or not."""
+    for verdict in (mixed(), measured_pass()):
+        cosine = next(one for one in checks.check_verdict(verdict) if one.check_name == "cosine")
+        assert cosine.metadata["threshold"].value == verdict.threshold
 
 
 def test_only_series_are_plotted_and_each_is_of_one_model() -> None:
