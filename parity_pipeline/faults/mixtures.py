@@ -20,10 +20,9 @@ from parity_pipeline.core.diagnosis.records import CauseName
 from parity_pipeline.core.fetched_rows import SampleBlock
 from parity_pipeline.core.outcomes import PASSING, Side
 from parity_pipeline.demo.fault_scope import Scope
-from parity_pipeline.demo.fault_table import FAULTS
 from parity_pipeline.faults.expected_causes import EXPECTED, Trial
 from parity_pipeline.faults.matrix import proven_wrongly
-from parity_pipeline.faults.texts import CHARACTERS, sample_set, touched
+from parity_pipeline.faults.texts import CHARACTERS, FAULT, sample_set, touched
 from parity_pipeline.faults.trial_run import (
     ALIKE,
     COULD_NOT_RUN,
@@ -75,8 +74,6 @@ UNREADABLE: Final = frozenset({"nan"})
 
 SAME: Final = frozenset({frozenset({"unit-norm", "raw-norm"}), frozenset({"nan", "null"})})
 """Pairs that are one fault, or undo each other."""
-
-_FAULT: Final = {fault.name: fault for fault in FAULTS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +181,7 @@ class Mixtures:
     def without_effect(self, mixture: Mixture) -> tuple[str, ...]:
         """Return the faults of a pair that edit texts and change the vector of none that they hit: nothing could name them."""
         block = self._block
-        return tuple(name for name, scope in _layers(mixture) if _FAULT[name].text and not _changes(name, block, scope))
+        return tuple(name for name, scope in _layers(mixture) if FAULT[name].text and not _changes(name, block, scope))
 
     def _clean(self, *, alike: bool) -> tuple[RunContext, Judged]:
         if alike not in self._clean_runs:
@@ -214,7 +211,7 @@ def _layers(mixture: Mixture) -> Sequence[tuple[str, Scope]]:
 
 def _changes(name: str, block: SampleBlock, scope: Scope) -> bool:
     hits = scope.hits(block.texts)
-    return any(hit and touched(_FAULT[name], place, block, scope) for place, hit in enumerate(hits))
+    return any(hit and touched(FAULT[name], place, block, scope) for place, hit in enumerate(hits))
 
 
 def _is_named(name: str, named: frozenset[CauseName], found: Judged) -> bool:

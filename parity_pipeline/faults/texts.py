@@ -155,7 +155,8 @@ SEEDS: Final = 20_000
 IN_BETWEEN: Final = 8
 """Requests after a long one until its response has certainly arrived: twice as many as are in flight at once."""
 
-_FAULT: Final = {fault.name: fault for fault in FAULTS}
+FAULT: Final = {fault.name: fault for fault in FAULTS}
+"""The faults of the demo by name."""
 
 
 def scope_for(trial: Trial, block: SampleBlock, seed: int) -> Scope:
@@ -168,7 +169,7 @@ def scope_for(trial: Trial, block: SampleBlock, seed: int) -> Scope:
     if not trial.lone:
         return scope
     fault = trial.faults[0]
-    open_to = [touched(_FAULT[fault], place, block, scope) for place in range(len(block))]
+    open_to = [touched(FAULT[fault], place, block, scope) for place in range(len(block))]
     rows = EXPECTED[fault].rows
     for one in range(seed, seed + SEEDS):
         hits = replace(scope, seed=one).hits(block.texts)

@@ -145,7 +145,9 @@ def start_step_server(log: Path) -> None:
     with ExitStack() as afterwards:
         with suppress(OSError):  # where no such file can be written, the terminal has it all
             log.parent.mkdir(parents=True, exist_ok=True)
-            file, terminal = afterwards.enter_context(log.open("wb")), os.dup(STDERR)
+            # Appended to, so that another command of the same folder, which empties it too, leaves no hole in it.
+            file, terminal = afterwards.enter_context(log.open("ab")), os.dup(STDERR)
+            file.truncate(0)
             afterwards.callback(os.close, terminal)
             afterwards.callback(os.dup2, terminal, STDERR)
             os.dup2(file.fileno(), STDERR)

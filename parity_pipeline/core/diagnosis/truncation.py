@@ -4,6 +4,7 @@ Here belongs the search with a few requests. A guess from the lengths of failing
 `text_split`.
 """
 
+import re
 from typing import Final
 
 import numpy as np
@@ -32,6 +33,10 @@ _SHORTEST: Final = 8
 """Characters below which a text is not searched."""
 
 
+_LAST_SIGNS: Final = re.compile(r"\W+$")
+"""White space and punctuation at the end of a text."""
+
+
 def find_cut(context: DiagnosisContext, waiting: Mask, budget: RequestBudget) -> list[FoundCause]:
     """Return "text cut" where the other side returns the very same vector for a beginning of a failing text."""
     rows = sorted(indices(waiting & context.low).tolist(), key=lambda row: -len(context.text_of(row)))
@@ -58,7 +63,8 @@ def _limit(context: DiagnosisContext, suspect: Suspect, row: int, budget: Reques
     those before. From cut to cut it goes up and down, so the last one looks around the best few.
     """
     text = context.text_of(row)
-    end = step = len(text.rstrip())
+    # Without its last signs a text is cut, or trimmed, or its punctuation is dropped: nothing distinguishes these.
+    end = step = len(_LAST_SIGNS.sub("", text) or text.rstrip())
     near: dict[int, float] = {}
     while step > 1 and budget.allows(suspect.other):
         cuts, step = _closer(near, step, end, budget.texts)

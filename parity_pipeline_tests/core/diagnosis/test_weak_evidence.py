@@ -114,3 +114,22 @@ def test_accents_that_go_with_the_punctuation_are_not_said_to_be_stripped() -> N
     found = diagnose(subject(texts, side), inquiry=inquiry(side))
     assert [(cause.name, cause.confidence) for cause in found.causes] == [(N.PUNCTUATION, Confidence.PROVEN)]
     assert found.explained == found.failing
+
+
+def test_accents_and_punctuation_that_both_go_are_both_named() -> None:
+    """Where each edit is made, neither takes the other for a part of itself."""
+    side = FaultySide(real, [FAULT["drop-punctuation"], FAULT["strip-accents"]], Scope())
+    found = diagnose(subject(corpus(200, seed=7), side), inquiry=inquiry(side))
+    assert {(cause.name, cause.confidence) for cause in found.causes} == {
+        (N.PUNCTUATION, Confidence.PROVEN),
+        (N.ACCENTS, Confidence.PROVEN),
+    }
+
+
+def test_a_text_without_its_last_sign_is_not_said_to_be_cut() -> None:
+    """Where letters are lower-cased and punctuation is dropped, a text that only loses its question mark was not cut."""
+    texts = corpus(200, seed=8)
+    side = FaultySide(real, [FAULT["lower-case"], FAULT["drop-punctuation"]], Scope())
+    found = diagnose(subject(texts, side), inquiry=inquiry(side))
+    proven = {cause.name for cause in found.causes if cause.confidence is Confidence.PROVEN}
+    assert proven == {N.CASE, N.PUNCTUATION}
